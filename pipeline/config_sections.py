@@ -1,0 +1,164 @@
+"""The sections of the configuration: what can be set, in which unit, within which bounds.
+
+Units stand in each description. A fraction has no unit and lies between 0 and 1.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+MetricName = Literal["accuracy", "auc", "macro_f1"]
+StopOrWarn = Literal["stop", "warn"]
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown names are refused, values cannot change."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        coerce_numbers_to_str=True,
+        use_attribute_docstrings=False,
+    )
+
+
+class DataConfig(Section):
+    """Where the labelled texts are, and how they are divided."""
+
+    pattern: str = Field(
+        min_length=1,
+        description="A file, a glob of files, or a folder with one folder per class.",
+    )
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder"] = Field(
+        "auto", description="File format; `auto` goes by the files' names."
+    )
+    text_column: str = Field(
+        "text", min_length=1, description="Name of the column with the text."
+    )
+    label_column: str = Field(
+        "label", min_length=1, description="Name of the column with the label."
+    )
+    eval_fraction: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="Fraction of the rows that early stopping looks at.",
+    )
+    test_fraction: float = Field(
+        0.1, gt=0, lt=1, description="Fraction of the rows that the Evaluator looks at."
+    )
+    max_rejected_fraction: Fraction = Field(
+        0.01, description="Fraction of unusable rows above which the run stops."
+    )
+    schema_path: str | None = Field(
+        None,
+        description="A curated schema (schema.pbtxt); none: inferred from the data.",
+    )
+
+    @model_validator(mode="after")
+    def _leave_rows_to_train_on(self) -> DataConfig:
+        if self.eval_fraction + self.test_fraction >= 1:
+            raise ValueError("eval_fraction and test_fraction must sum to less than 1")
+        return self
+
+
+class TransformConfig(Section):
+    """How texts become tokens."""
+
+    max_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto",
+        description="Tokens kept of a text; `auto`: a quantile of the training texts.",
+    )
+    max_tokens_quantile: float = Field(
+        0.95, gt=0, le=1, description="The quantile that `auto` takes; no unit."
+    )
+    max_tokens_limit: int = Field(
+        400, ge=1, description="Most tokens that `auto` ever keeps of a text."
+    )
+
+
+class ElmoConfig(Section):
+    """Which ELMo makes the embeddings."""
+
+    source: str = Field(
+        "default",
+        min_length=1,
+        description="`default` (embedded), a folder, a TF Hub or Kaggle handle.",
+    )
+    trainable: bool = Field(
+        False, description="Whether the ELMo weights themselves are fine-tuned."
+    )
+
+
+class ModelConfig(Section):
+    """What lies between the embeddings and the class probabilities."""
+
+    pooling: Literal["mean", "max", "attention", "bilstm"] = Field(
+        "attention", description="How token vectors become one vector per text."
+    )
+    hidden_units: int = Field(
+        0, ge=0, description="Width of a dense layer before the output; 0: none."
+    )
+    dropout: float = Field(
+        0.3, ge=0, lt=1, description="Fraction of values dropped while training."
+    )
+
+
+class TrainConfig(Section):
+    """How the model is trained."""
+
+    epochs: int = Field(20, ge=1, description="Most epochs; fewer if it stops early.")
+    batch_size: int = Field(32, ge=1, description="Examples per training step.")
+    learning_rate: float = Field(
+        1e-3, gt=0, description="Step size of the optimizer; no unit."
+    )
+    seed: int = Field(
+        1, ge=0, lt=2**31, description="Seed of every random choice; no unit."
+    )
+    patience: int = Field(
+        3, ge=1, description="Epochs without a better eval loss before it stops."
+    )
+    class_weights: Literal["balanced", "none"] = Field(
+        "balanced", description="Whether rare classes weigh more in the loss."
+    )
+    cache_gib: float = Field(
+        4.0, ge=0, description="Bound of the embedding cache in GiB; 0: no cache."
+    )
+
+
+class EvaluationConfig(Section):
+    """What a model must reach on the test split to be pushed."""
+
+    thresholds: dict[MetricName, Fraction] = Field(
+        default_factory=lambda: {"auc": 0.6},
+        validate_default=True,
+        description="Least value of each metric; no unit.",
+    )
+    max_drop: dict[MetricName, Fraction] = Field(
+        default_factory=lambda: {"accuracy": 0.01},
+        validate_default=True,
+        description="Most that a metric may lose against the last blessed model.",
+    )
+
+
+class GateConfig(Section):
+    """What happens when the data looks wrong."""
+
+    on_schema_anomaly: StopOrWarn = Field(
+        "stop", description="When the data does not fit the schema."
+    )
+    on_drift: StopOrWarn = Field(
+        "warn", description="When the data has drifted since the last run."
+    )
+
+
+class BeamConfig(Section):
+    """How Beam jobs run."""
+
+    args: tuple[str, ...] = Field(
+        (), description="Beam options such as `--runner=FlinkRunner`; later ones win."
+    )

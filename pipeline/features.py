@@ -1,0 +1,30 @@
+"""Names of the features and splits that pass between the nodes of the pipeline.
+
+Raw means: as TextExampleGen writes it into tf.Examples. Transformed means: as
+`pipeline.preprocessing` gives it to the Trainer and the Evaluator.
+"""
+
+from __future__ import annotations
+
+# Raw features, both bytes, one value per example. Labels are strings from ingestion
+# on: an integer label is its decimal digits.
+TEXT = "text"
+LABEL = "label"
+
+# Transformed features.
+TOKENS = "tokens"  # string, sparse, at most max_tokens real tokens per example
+LABEL_ID = "label_id"  # int64 scalar: place in the label vocabulary
+N_TOKENS = "n_tokens"  # int64 scalar: tokens before the cut
+LENGTH_BUCKET = "length_bucket"  # string scalar: one of LENGTH_BUCKETS
+
+# Thirds of the training texts by length, shortest first.
+LENGTH_BUCKETS = ("short", "medium", "long")
+
+# Asset that tf.Transform writes: one label a line, most frequent first. With two
+# classes, class 1 is therefore the rarer one.
+LABEL_VOCABULARY = "labels"
+
+TRAIN = "train"
+EVAL = "eval"
+TEST = "test"
+SPLITS = (TRAIN, EVAL, TEST)
