@@ -1,0 +1,112 @@
+"""AnomalyGate: declares what the gate reads, writes and can be told."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.artifact import Artifact
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+
+from components.anomaly_gate import executor
+
+_CHOICES = ("stop", "warn")
+
+
+class Clearance(Artifact):
+    """A folder with `clearance.json`: what the gate saw, and that it let it pass."""
+
+    TYPE_NAME = "Clearance"
+
+
+class AnomalyGateSpec(types.ComponentSpec):
+    """Inputs, output and parameters of `AnomalyGate`."""
+
+    INPUTS = {
+        executor.ANOMALIES_KEY: ChannelParameter(
+            type=standard_artifacts.ExampleAnomalies
+        ),
+        executor.STATISTICS_KEY: ChannelParameter(
+            type=standard_artifacts.ExampleStatistics, optional=True
+        ),
+        executor.EXAMPLES_KEY: ChannelParameter(
+            type=standard_artifacts.Examples, optional=True
+        ),
+    }
+    OUTPUTS = {executor.CLEARANCE_KEY: ChannelParameter(type=Clearance)}
+    PARAMETERS = {
+        executor.ON_SCHEMA_ANOMALY_KEY: ExecutionParameter(type=str),
+        executor.ON_DRIFT_KEY: ExecutionParameter(type=str),
+        executor.FREE_TEXT_KEY: ExecutionParameter(type=str),
+        executor.LABEL_KEY: ExecutionParameter(type=str),
+    }
+
+
+class AnomalyGate(base_component.BaseComponent):
+    """Stops the run where ExampleValidator found anomalies, which it only reports.
+
+    Its output `clearance` exists only if the data may be used: make the nodes that
+    use the data depend on it (`transform.add_upstream_node(gate)`).
+
+    Args:
+        anomalies: What ExampleValidator found, one set per split.
+        statistics: Optional; puts the number of examples per split in the report.
+        examples: Optional; if its folder has a `counts.json` with `labels` (rows per
+            label, per split), labels that no training row has are anomalies too.
+        on_schema_anomaly: `stop` or `warn`, for data that does not fit the schema.
+        on_drift: `stop` or `warn`, for drift and skew (found by comparing
+            statistics). TFX's ExampleValidator compares none, so these come only
+            from an ExampleValidator that does.
+        free_text_features: Features that hold free text. For these the domain that
+            SchemaGen guesses from few texts is no reason to stop; the report lists
+            such anomalies as ignored. Type, presence and shape are still checked.
+        label_feature: Name of the label feature, for the report.
+
+    Raises:
+        ValueError: A choice is neither `stop` nor `warn`, or `free_text_features`
+            is a single string.
+    """
+
+    SPEC_CLASS = AnomalyGateSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        anomalies: types.BaseChannel,
+        *,
+        statistics: Optional[types.BaseChannel] = None,
+        examples: Optional[types.BaseChannel] = None,
+        on_schema_anomaly: str = "stop",
+        on_drift: str = "stop",
+        free_text_features: Sequence[str] = (),
+        label_feature: str = "label",
+    ) -> None:
+        _check_choice("on_schema_anomaly", on_schema_anomaly)
+        _check_choice("on_drift", on_drift)
+        if isinstance(free_text_features, (str, bytes)):
+            raise ValueError(
+                "`free_text_features` must be a sequence of feature names. "
+                f"Received: {free_text_features!r}\n"
+                f"hint: free_text_features=[{free_text_features!r}]"
+            )
+        super().__init__(
+            AnomalyGateSpec(
+                anomalies=anomalies,
+                statistics=statistics,
+                examples=examples,
+                clearance=types.Channel(type=Clearance),
+                on_schema_anomaly=on_schema_anomaly,
+                on_drift=on_drift,
+                free_text_features=json.dumps(list(free_text_features)),
+                label_feature=label_feature,
+            )
+        )
+
+
+def _check_choice(name: str, value: Any) -> None:
+    if value not in _CHOICES:
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(_CHOICES)}. Received: {value!r}"
+        )
