@@ -1,0 +1,32 @@
+"""ELMo for Keras 3: the bidirectional language model and the embedding layer.
+
+`ElmoEmbeddingLayer` turns strings into ELMo vectors inside a TensorFlow model.
+`BiLM` is the network alone, in `keras.ops`, for TensorFlow, JAX and PyTorch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from keras_elmo.bilm import BiLM
+from keras_elmo.errors import ElmoError, SourceError, WeightsError
+from keras_elmo.options import BiLMOptions
+from keras_elmo.scalar_mix import ScalarMix
+
+__all__ = [
+    "BiLM",
+    "BiLMOptions",
+    "ElmoEmbeddingLayer",
+    "ElmoError",
+    "ScalarMix",
+    "SourceError",
+    "WeightsError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # The layer needs TensorFlow's string ops; BiLM alone must not import it.
+    if name == "ElmoEmbeddingLayer":
+        return importlib.import_module("keras_elmo.layer").ElmoEmbeddingLayer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,111 @@
+"""Weights in the published hdf5 layout, read into a `BiLM` and written from it.
+
+Source: allenai/bilm-tf and allenai/allennlp, whose files these are. All matrices
+are stored (in, out), so nothing is transposed; only the convolutions carry a
+leading axis of 1, and the character table has no row for padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+from keras_elmo import characters
+from keras_elmo.bilm import BiLM
+from keras_elmo.errors import SourceError, WeightsError
+
+
+def named_weights(bilm: BiLM) -> Iterator[tuple[str, Any]]:
+    """Yields each variable of `bilm` under its path in the hdf5 file."""
+    encoder = bilm.token_encoder
+    yield "char_embed", encoder.char_embed
+    for i, (kernel, bias) in enumerate(encoder.filters):
+        yield f"CNN/W_cnn_{i}", kernel
+        yield f"CNN/b_cnn_{i}", bias
+    names = ("W_transform", "b_transform", "W_carry", "b_carry")
+    for i, highway in enumerate(encoder.highways):
+        for name, variable in zip(names, highway, strict=True):
+            yield f"CNN_high_{i}/{name}", variable
+    if encoder.projection is not None:
+        yield "CNN_proj/W_proj", encoder.projection[0]
+        yield "CNN_proj/b_proj", encoder.projection[1]
+    for direction, stack in enumerate((bilm.forward_lstm, bilm.backward_lstm)):
+        for i, layer in enumerate(stack.layers):
+            cell = f"RNN_{direction}/RNN/MultiRNNCell/Cell{i}/LSTMCell"
+            yield f"{cell}/W_0", layer.cell.kernel
+            yield f"{cell}/B", layer.cell.bias
+            if layer.cell.projection is not None:
+                yield f"{cell}/W_P_0", layer.cell.projection
+
+
+def load_hdf5(bilm: BiLM, path: str | Path) -> None:
+    """Reads the weights of `bilm` from a published or exported hdf5 file.
+
+    Raises:
+        SourceError: If the file is missing, cut short or no hdf5.
+        WeightsError: If a tensor is missing or has another shape.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+
+            def read(name: str) -> np.ndarray | None:
+                return np.asarray(file[name]) if name in file else None
+
+            assign_weights(bilm, read, str(path))
+    except OSError as error:
+        raise SourceError(f"Cannot read ELMo weights from {path}: {error}") from error
+
+
+def assign_weights(
+    bilm: BiLM, read: Callable[[str], np.ndarray | None], origin: str
+) -> None:
+    """Fills `bilm` from `read`, which gives the tensor of an hdf5 path or None.
+
+    Every shape is checked before the first weight is set, so that a file that
+    does not fit leaves the model as it was.
+
+    Raises:
+        WeightsError: If a tensor is missing or has another shape.
+    """
+    values = []
+    for name, variable in named_weights(bilm):
+        value = read(name)
+        if value is None:
+            raise WeightsError(
+                f"{origin} lacks the tensor {name} of shape "
+                f"{_file_shape(name, variable.shape)}"
+            )
+        if name == "char_embed" and len(value) == characters.N_CHARACTERS + 1:
+            value = value[1:]  # saved with the row of zeros for padding
+        if value.shape != _file_shape(name, variable.shape):
+            raise WeightsError(
+                f"The tensor {name} of {origin} does not fit the options: expected "
+                f"shape {_file_shape(name, variable.shape)}. Received: {value.shape}"
+            )
+        values.append((variable, value.reshape(variable.shape)))
+    for variable, value in values:
+        variable.assign(value.astype("float32"))
+
+
+def save_hdf5(bilm: BiLM, path: str | Path, *, dtype: str = "float32") -> None:
+    """Writes the weights of `bilm` in the published layout.
+
+    Args:
+        bilm: The model.
+        path: Of the file; an existing one is replaced.
+        dtype: `float32`, or `float16` for half the size; readers convert it.
+    """
+    with h5py.File(path, "w") as file:
+        for name, variable in named_weights(bilm):
+            value = keras.ops.convert_to_numpy(variable).astype(dtype)
+            value = value.reshape(_file_shape(name, value.shape))
+            file.create_dataset(name, data=value, compression="gzip", shuffle=True)
+
+
+def _file_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (1, *shape) if name.startswith("CNN/W_cnn_") else tuple(shape)

@@ -1,0 +1,116 @@
+"""The state from which the biLM reads every text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_elmo import characters
+from keras_elmo.bilm import BiLM
+
+KINDS = ("warm", "zeros")
+_READINGS = 2  # the second starts from the states the first one left
+_SENTENCES = (
+    "The weather was fine and the streets were full of people .",
+    "He said that he would come back before the end of the week .",
+    "It is one of the best films that I have seen this year .",
+    "What do you think she will do next ?",
+    "The company was founded in 1998 and has offices in London and Paris .",
+    "I did not like the book , but my sister read it twice .",
+    "There was nothing left to say , so they went home .",
+    "Please send us your answer by Monday , if you can .",
+)
+
+
+def check_kind(kind: str) -> None:
+    """Refuses an `initial_state` that is none of `KINDS`."""
+    if kind not in KINDS:
+        raise ValueError(
+            f"`initial_state` must be one of {', '.join(KINDS)}. "
+            f"Received: `initial_state={kind}`"
+        )
+
+
+class InitialStates(keras.layers.Layer):
+    """Constant initial states, kept as weights so that they are saved.
+
+    The biLM was trained with states carried from sentence to sentence and has
+    hardly seen a zero state, so vectors from zeros differ for the first few
+    tokens. Carrying states at inference would make a text's vectors depend on the
+    texts before it. A fixed state, the mean over what a few sentences leave
+    behind, avoids both.
+
+    Args:
+        bilm: The model; its weights must be set before `warm_up`.
+    """
+
+    def __init__(self, bilm: BiLM, **kwargs: Any) -> None:
+        super().__init__(trainable=False, **kwargs)
+        self._tracker.unlock()
+        self._bilm_of = (bilm,)  # in a tuple: the biLM is not a part of this layer
+        options = bilm.options
+        dims = (options.cell_dim, options.projection_dim)
+        self.states = [
+            [
+                tuple(
+                    self.add_weight(
+                        shape=(dim,),
+                        initializer="zeros",
+                        trainable=False,
+                        name=f"{direction}_{layer}_{name}",
+                    )
+                    for name, dim in zip("ch", dims, strict=True)
+                )
+                for layer in range(options.n_layers)
+            ]
+            for direction in ("forward", "backward")
+        ]
+        self.built = True
+
+    def call(self, batch: Any) -> Any:
+        """Gives the states for `batch` texts, in the form `BiLM` takes them."""
+        return tuple(
+            [
+                [
+                    ops.broadcast_to(
+                        ops.cast(part, self.compute_dtype), (batch, part.shape[0])
+                    )
+                    for part in state
+                ]
+                for state in direction
+            ]
+            for direction in self.states
+        )
+
+    def warm_up(self) -> None:
+        """Sets the states to the mean of what the built-in sentences leave."""
+        (bilm,) = self._bilm_of
+        vectors, lengths = _encode(bilm)
+        states = bilm.zero_states(len(_SENTENCES))
+        for _ in range(_READINGS):
+            _, states = bilm.contextualize(vectors, lengths, states, keep_states=True)
+        for kept, left in zip(self.states, states, strict=True):
+            for state, last in zip(kept, left, strict=True):
+                for part, value in zip(state, last, strict=True):
+                    part.assign(ops.mean(ops.cast(value, "float32"), axis=0))
+
+
+def _encode(bilm: BiLM) -> tuple[Any, Any]:
+    """Gives the wrapped sentences' token vectors and their lengths."""
+    sentences = [sentence.split() for sentence in _SENTENCES]
+    longest = max(len(sentence) for sentence in sentences)
+    max_chars = bilm.options.max_chars
+    spelled = np.stack(
+        [
+            characters.spell_tokens(
+                ["<S>", *sentence, "</S>", *[""] * (longest - len(sentence))], max_chars
+            )
+            for sentence in sentences
+        ]
+    )
+    vectors = bilm.token_encoder(spelled.reshape(-1, max_chars))
+    vectors = ops.reshape(vectors, (len(sentences), longest + 2, -1))
+    return vectors, ops.convert_to_tensor([len(s) for s in sentences], "int32")

@@ -1,0 +1,73 @@
+"""Text to tokens in core TensorFlow string ops, the same in training and serving."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+# Web reviews are full of HTML line breaks; they and control characters are spaces.
+_TO_SPACE = r"(?i)<br\s*/?>|[\p{Cc}\p{Z}]"
+
+# Rules in the order they are applied; each puts spaces around what is a token of
+# its own. They follow the Penn Treebank's conventions, which the One Billion Word
+# Benchmark, ELMo's training text, was tokenised by. Case is kept.
+_RULES = (
+    (r"[\x{200b}\x{feff}]", ""),
+    (r"[\x{2018}\x{2019}`]", "'"),
+    (r"[\x{201c}\x{201d}]", '"'),
+    (r"(\.\.+|\x{2026})", r" ... "),
+    (r"(--+|[\x{2013}\x{2014}])", r" -- "),
+    (r'([!?;"()\[\]{}<>*=|~^#@&%$\x{a3}\x{20ac}+_\\])', r" \1 "),
+    (r"([\x{3001}-\x{303f}\x{ff01}-\x{ff0f}\x{ff1a}-\x{ff20}])", r" \1 "),
+    (r"([^0-9 ])([,:/])", r"\1 \2 "),
+    (r"([,:/])([^0-9 ])", r" \1 \2"),
+    (r"([,:/])$", r" \1"),
+    (r"([,:/]) ", r" \1 "),
+    # A full stop is apart at the end of the text and before a capital; within it
+    # may belong to an abbreviation, as it does after a title.
+    (r"([^ .])\.(['\" )\]]*)$", r"\1 . \2"),
+    (r"([^ .]{2,})\.((?: *[\"')\]])* +[\"'(\[]* ?\p{Lu})", r"\1 . \2"),
+    (r"\b(Mr|Mrs|Ms|Dr|St|Jr|Sr|Prof|Gen|Rev|Lt|Col|Capt|Sgt|vs) \. ", r"\1. "),
+    (r"(?i)\b(can)(not)\b", r"\1 \2"),
+    (r"(?i)([a-z])(n't)\b", r"\1 \2"),
+    (r"(?i)([\pL\pN])('(?:s|m|d|ll|re|ve))\b", r"\1 \2"),
+    # Quotes are apart from what they enclose; an apostrophe inside a word is not.
+    (r"(^| )'([^ ])", r"\1' \2"),
+    (r"([^ ])'( |$)", r"\1 '\2"),
+    # The two rules above part the clitics again: join them.
+    (r"(?i)(^| )' (s|m|d|ll|re|ve|t)( |$)", r"\1'\2\3"),
+)
+
+
+def normalize_text(text: tf.Tensor) -> tf.Tensor:
+    """Repairs text and folds its white space; case stays.
+
+    Invalid UTF-8 becomes U+FFFD; HTML line breaks and control characters become
+    spaces; runs of white space become one space, none at either end.
+
+    Args:
+        text: string of any shape.
+
+    Returns:
+        string of the same shape, valid UTF-8.
+    """
+    text = tf.strings.unicode_transcode(
+        text, "UTF-8", "UTF-8", errors="replace", replace_control_characters=False
+    )
+    text = tf.strings.regex_replace(text, _TO_SPACE, " ")
+    text = tf.strings.regex_replace(text, " +", " ")
+    return tf.strings.strip(text)
+
+
+def tokenize(text: tf.Tensor) -> tf.RaggedTensor:
+    """Splits text into words, punctuation and clitics (`do n't`, `it 's`).
+
+    Args:
+        text: string `(batch,)`, of any UTF-8 or none.
+
+    Returns:
+        string `(batch, (time))`; a row of white space has no tokens.
+    """
+    text = normalize_text(text)
+    for pattern, replacement in _RULES:
+        text = tf.strings.regex_replace(text, pattern, replacement)
+    return tf.strings.split(text)

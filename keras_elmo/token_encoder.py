@@ -1,0 +1,116 @@
+"""From the spelling of a token to one vector, blind to its neighbours."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import initializers, ops
+
+from keras_elmo import characters
+from keras_elmo.options import BiLMOptions
+
+CARRY_BIAS = -2.0  # the highway copies at first: bilm-tf, training.py
+
+
+@keras.saving.register_keras_serializable("keras_elmo")
+class TokenEncoder(keras.layers.Layer):
+    """Character embedding, convolutions with max pooling, highway, projection.
+
+    Args:
+        options: Sizes of the model.
+
+    Inputs:  `(tokens, chars)` int, 0 to 261; `chars` may be anything from the
+        widest filter up: positions past the longest word + 2 + widest filter
+        never change a result, so callers may cut them off.
+    Outputs: `(tokens, projection_dim)` float.
+    Source:  Peters et al. 2018, section 3.4; allenai/bilm-tf, `bilm/model.py`.
+    """
+
+    def __init__(self, options: BiLMOptions, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.options = options
+
+    def build(self, input_shape: Any = None) -> None:
+        opts = self.options
+        width = opts.n_filters
+        self.char_embed = self.add_weight(
+            shape=(characters.N_CHARACTERS, opts.char_dim),
+            initializer=initializers.RandomUniform(-1.0, 1.0),
+            name="char_embed",
+        )
+        self.filters = []  # (kernel, bias) of each width, in file order
+        for i, (chars, count) in enumerate(opts.filters):
+            kernel = self.add_weight(
+                shape=(chars, opts.char_dim, count),
+                initializer=self._filter_initializer(chars),
+                name=f"W_cnn_{i}",
+            )
+            bias = self.add_weight(
+                shape=(count,), initializer="zeros", name=f"b_cnn_{i}"
+            )
+            self.filters.append((kernel, bias))
+        spread = initializers.RandomNormal(stddev=math.sqrt(1.0 / width))
+        self.highways = []  # (W_transform, b_transform, W_carry, b_carry)
+        for i in range(opts.n_highway):
+            self.highways.append(
+                (
+                    self._matrix(f"W_transform_{i}", (width, width), spread),
+                    self._matrix(f"b_transform_{i}", (width,), "zeros"),
+                    self._matrix(f"W_carry_{i}", (width, width), spread),
+                    self._matrix(
+                        f"b_carry_{i}", (width,), initializers.Constant(CARRY_BIAS)
+                    ),
+                )
+            )
+        self.projection = None
+        if width != opts.projection_dim:
+            self.projection = (
+                self._matrix("W_proj", (width, opts.projection_dim), spread),
+                self._matrix("b_proj", (opts.projection_dim,), "zeros"),
+            )
+        self.built = True
+
+    def _matrix(self, name: str, shape: tuple[int, ...], initializer: Any) -> Any:
+        return self.add_weight(shape=shape, initializer=initializer, name=name)
+
+    def _filter_initializer(self, chars: int) -> Any:
+        if self.options.activation == "relu":
+            return initializers.RandomUniform(-0.05, 0.05)
+        stddev = math.sqrt(1.0 / (chars * self.options.char_dim))
+        return initializers.RandomNormal(stddev=stddev)
+
+    def call(self, char_ids: Any) -> Any:
+        dtype = self.compute_dtype
+        no_token = ops.zeros((1, self.options.char_dim), dtype)
+        table = ops.concatenate([no_token, ops.cast(self.char_embed, dtype)], axis=0)
+        x = ops.take(table, char_ids, axis=0)  # (tokens, chars, char_dim)
+        pooled = [
+            ops.max(ops.conv(x, ops.cast(kernel, dtype), padding="valid"), axis=1)
+            + ops.cast(bias, dtype)  # the same for all positions: add it after
+            for kernel, bias in self.filters
+        ]
+        activation = getattr(ops, self.options.activation)
+        x = activation(ops.concatenate(pooled, axis=-1))  # (tokens, n_filters)
+        for w_transform, b_transform, w_carry, b_carry in self.highways:
+            # "carry" multiplies the transformed value: the name is bilm-tf's.
+            carry = ops.sigmoid(ops.matmul(x, w_carry) + b_carry)
+            transformed = ops.relu(ops.matmul(x, w_transform) + b_transform)
+            x = carry * transformed + (1.0 - carry) * x
+        if self.projection is not None:
+            x = ops.matmul(x, self.projection[0]) + self.projection[1]
+        return x  # (tokens, projection_dim)
+
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], self.options.projection_dim)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "options": self.options.to_dict()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> TokenEncoder:
+        options = BiLMOptions.from_dict(config.pop("options"))
+        return cls(options, **config)
