@@ -1,0 +1,53 @@
+# `make` shows the targets; their `##` comments are the help.
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help env data run test test-integration lint format lock bench clean distclean
+
+PYTHON := .venv/bin/python
+OUTPUT ?= out
+# More arguments: `make run ARGS='--set train.epochs=2'`, `make test ARGS='-k tokens'`.
+ARGS ?=
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
+	  sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target text; do \
+	    printf '  make %-17s %s\n' "$$target" "$$text"; done
+
+env: ## Create .venv with everything needed (ELMO_TFX_PYTHON names a Python to use)
+	@tools/make_env.sh
+
+data: env ## Fetch the sample data into data/sample
+	@$(PYTHON) -m pipeline.sample_data --output data/sample
+
+run: env data ## Train on the sample data, to a pushed model in OUTPUT (out)
+	.venv/bin/elmo-tfx run --data 'data/sample/*.csv' --text-column text \
+	  --label-column label --output $(OUTPUT) $(ARGS)
+
+test: env ## Run the tests that need nothing but Python
+	$(PYTHON) -m pytest -m "not integration" $(ARGS)
+
+test-integration: env ## Run the tests that need servers, Java or root, or install
+	$(PYTHON) -m pytest -m integration $(ARGS)
+
+lint: env ## Check style (ruff) and types (mypy)
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+format: env ## Rewrite the sources in the common style
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+lock: ## Renew requirements/*.txt from *.in (ARGS=--upgrade takes the newest)
+	tools/lock.sh $(ARGS)
+
+bench: env data ## Measure the layer, Transform and each node of the pipeline
+	$(PYTHON) -m benchmarks.speed $(ARGS)
+
+clean: ## Remove what runs and tests left: outputs, builds, caches
+	rm -rf $(OUTPUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache \
+	  .hypothesis
+	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+distclean: clean ## Remove the environment and the sample data as well
+	rm -rf .venv data
