@@ -1,0 +1,113 @@
+"""The transform graph, run as TFX runs it and as a server runs it."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+
+from pipeline import features
+from pipeline.preprocessing import preprocessing_fn
+
+TEXTS = ["It's good.", "one two three four", " ", "a b c d e f g h i j", "bad"]
+LABELS = ["pos", "neg", "neg", "neg", "pos"]
+SECTION = {"max_tokens": 5, "max_tokens_quantile": 0.8, "max_tokens_limit": 100}
+
+
+def transform(folder, section, specs=None):
+    """Analyses and transforms TEXTS; gives rows and the transform graph."""
+    specs = specs or {
+        features.TEXT: tf.io.FixedLenFeature([1], tf.string),
+        features.LABEL: tf.io.FixedLenFeature([1], tf.string),
+    }
+    schema = schema_utils.schema_from_feature_spec(specs)
+    rows = [
+        {features.TEXT: [text], features.LABEL: [label]}
+        for text, label in zip(TEXTS, LABELS, strict=True)
+    ]
+    metadata = dataset_metadata.DatasetMetadata(schema)
+    fn = functools.partial(preprocessing_fn, custom_config={"transform": section})
+    with tft_beam.Context(temp_dir=str(folder / "tmp")):
+        result, graph = (rows, metadata) | tft_beam.AnalyzeAndTransformDataset(fn)
+    _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
+    return result[0], tft.TFTransformOutput(str(folder / "graph"))
+
+
+@pytest.fixture(scope="module")
+def transformed(tmp_path_factory):
+    return transform(tmp_path_factory.mktemp("transform"), SECTION)
+
+
+def tokens_of(row):
+    return [token.decode() for token in row[features.TOKENS]]
+
+
+def test_a_text_is_tokenised_and_cut_at_its_end(transformed):
+    rows, _ = transformed
+    assert [tokens_of(row) for row in rows] == [
+        ["It", "'s", "good", "."],
+        ["one", "two", "three", "four"],
+        [],
+        ["a", "b", "c", "d", "e"],
+        ["bad"],
+    ]
+
+
+def test_the_length_before_the_cut_is_kept(transformed):
+    rows, _ = transformed
+    assert [row[features.N_TOKENS] for row in rows] == [4, 4, 0, 10, 1]
+
+
+def test_the_most_frequent_label_is_class_zero(transformed):
+    rows, graph = transformed
+    assert [row[features.LABEL_ID] for row in rows] == [1, 0, 0, 0, 1]
+    vocabulary = graph.vocabulary_by_name(features.LABEL_VOCABULARY)
+    assert vocabulary == [b"neg", b"pos"]
+
+
+def test_the_length_bucket_names_a_third(transformed):
+    rows, _ = transformed
+    buckets = [row[features.LENGTH_BUCKET] for row in rows]
+    assert buckets[2] == b"short"
+    assert buckets[3] == b"long"
+
+
+def test_auto_cuts_at_the_quantile_of_the_training_lengths(tmp_path):
+    rows, _ = transform(
+        tmp_path, {**SECTION, "max_tokens": "auto", "max_tokens_quantile": 0.6}
+    )
+    # The middle of the lengths 0, 1, 4, 4, 10 is 4, and so is their 60 % quantile.
+    assert max(len(tokens_of(row)) for row in rows) == 4
+
+
+def test_auto_never_cuts_above_its_limit(tmp_path):
+    section = {**SECTION, "max_tokens": "auto", "max_tokens_quantile": 1.0}
+    rows, _ = transform(tmp_path, {**section, "max_tokens_limit": 7})
+    assert max(len(tokens_of(row)) for row in rows) == 7
+
+
+def test_sparse_raw_features_give_the_same_tokens(tmp_path, transformed):
+    specs = {
+        features.TEXT: tf.io.VarLenFeature(tf.string),
+        features.LABEL: tf.io.VarLenFeature(tf.string),
+    }
+    rows, _ = transform(tmp_path, SECTION, specs)
+    assert list(map(tokens_of, rows)) == list(map(tokens_of, transformed[0]))
+
+
+def test_the_saved_graph_takes_an_unknown_label_and_broken_text(transformed):
+    _, graph = transformed
+    layer = graph.transform_features_layer()
+    got = layer(
+        {
+            features.TEXT: tf.constant([[b"caf\xc3\xa9 \xff no"]]),
+            features.LABEL: tf.constant([[b"unheard of"]]),
+        }
+    )
+    assert got[features.LABEL_ID].numpy().tolist() == [-1]
+    tokens = [token.decode() for token in got[features.TOKENS].values.numpy()]
+    assert tokens == ["café", "\ufffd", "no"]
