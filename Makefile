@@ -45,7 +45,7 @@ bench: env data ## Measure the layer, Transform and each node of the pipeline
 	$(PYTHON) -m benchmarks.speed $(ARGS)
 
 clean: ## Remove what runs and tests left: outputs, builds, caches
-	rm -rf $(OUTPUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache \
 	  .hypothesis
 	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
