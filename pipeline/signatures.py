@@ -1,0 +1,134 @@
+"""The exported classifier: a SavedModel from raw text to probabilities."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from pipeline import features
+from pipeline.model import TokenClassifier
+from pipeline.warmup import write_warmup_requests
+
+SERVE_EXAMPLES = "serving_default"
+SERVE_TEXTS = "predict_text"
+TRANSFORM_FEATURES = "transform_features"
+
+
+def _on_strings(name: str) -> Callable[[Any], Any]:
+    spec = tf.TensorSpec([None], tf.string, name)  # (batch,)
+    # Nothing below needs AutoGraph, which triples the time of tracing.
+    return tf.function(input_signature=[spec], autograph=False)
+
+
+def export_classifier(
+    model_dir: Path,
+    transform: tft.TFTransformOutput,
+    model: TokenClassifier,
+    classes: Sequence[str],
+) -> None:
+    """Writes a SavedModel that needs nothing but TensorFlow, and its warm-up requests.
+
+    Signatures, all on a batch of strings:
+        serving_default: `examples`, serialised tf.Examples with the feature `text`
+            -> `probabilities` float32 `(batch, classes)`.
+        predict_text: `texts`, raw texts -> `label` string `(batch,)`,
+            `probabilities`, and `classes` string `(batch, classes)`: the names, in
+            the order of the probabilities.
+        transform_features: `examples` with text and label -> the transformed features
+            that are dense (not the tokens), for TFMA.
+
+    Args:
+        model_dir: Folder to write; made if absent.
+        transform: The graph that made the training examples; it becomes part of the
+            model.
+        model: Tokens to probabilities.
+        classes: Names of the classes, in the order of the probabilities.
+    """
+    module = _Classifier(transform, model, classes)
+    signatures = {
+        SERVE_EXAMPLES: module.serve_examples,
+        SERVE_TEXTS: module.serve_texts,
+        TRANSFORM_FEATURES: module.transform_features,
+    }
+    tf.saved_model.save(module, str(model_dir), signatures=signatures)
+    write_warmup_requests(
+        model_dir, text_signature=SERVE_TEXTS, example_signature=SERVE_EXAMPLES
+    )
+
+
+class _Classifier(tf.Module):
+    """Holds what the signatures use, so that it is saved with them.
+
+    The transform layer above all: the tables and assets of what is no attribute are
+    not restored when the model is loaded.
+    """
+
+    def __init__(
+        self,
+        transform: tft.TFTransformOutput,
+        model: TokenClassifier,
+        classes: Sequence[str],
+    ) -> None:
+        super().__init__(name="classifier")
+        self._raw_spec = dict(transform.raw_feature_spec())
+        self.transform_layer = transform.transform_features_layer()
+        # Of the model only the weights are saved: as an attribute it would bring a
+        # signature of its own, and a layer may keep weights where TensorFlow does
+        # not look for them.
+        self._predict = functools.partial(model, training=False)
+        self.weights = [variable.value for variable in model.variables]
+        self._class_names = list(classes)
+
+    @_on_strings("examples")
+    def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        # Without the label: who asks for a prediction has none, and tf.Transform
+        # leaves out whatever depends on it.
+        spec = {features.TEXT: self._raw_spec[features.TEXT]}
+        raw = tf.io.parse_example(examples, spec)
+        return {"probabilities": self._probabilities(raw)}
+
+    @_on_strings("texts")
+    def serve_texts(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        raw = {features.TEXT: _as_raw(texts, self._raw_spec[features.TEXT])}
+        probabilities = self._probabilities(raw)
+        classes = tf.constant(self._class_names)
+        return {
+            "label": tf.gather(classes, tf.argmax(probabilities, axis=1)),
+            "probabilities": probabilities,
+            "classes": tf.tile(classes[None, :], [tf.shape(texts)[0], 1]),
+        }
+
+    @_on_strings("examples")
+    def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        transformed = self.transform_layer(
+            tf.io.parse_example(examples, self._raw_spec)
+        )
+        return {
+            name: value
+            for name, value in transformed.items()
+            if isinstance(value, tf.Tensor)
+        }
+
+    def _probabilities(self, raw: Mapping[str, Any]) -> tf.Tensor:
+        tokens = self.transform_layer(raw)[features.TOKENS]
+        tokens = tf.sparse.to_dense(tokens, default_value="")  # (batch, time)
+        # A batch of empty texts would have no time axis to pool over.
+        missing = tf.maximum(0, 1 - tf.shape(tokens)[1])
+        tokens = tf.pad(tokens, [[0, 0], [0, missing]], constant_values="")
+        tokens = tf.ensure_shape(tokens, (None, None))
+        return self._predict(tokens)
+
+
+def _as_raw(texts: tf.Tensor, spec: Any) -> tf.Tensor | tf.SparseTensor:
+    """Gives strings `(batch,)` the form in which `spec` would parse them."""
+    if isinstance(spec, tf.io.FixedLenFeature):
+        return tf.reshape(texts, [-1, *spec.shape])
+    rows = tf.range(tf.size(texts, tf.int64))
+    places = tf.stack([rows, tf.zeros_like(rows)], axis=1)  # (batch, 2)
+    shape = tf.stack([tf.size(texts, tf.int64), 1])
+    return tf.SparseTensor(places, texts, shape)

@@ -1,0 +1,204 @@
+"""The Trainer's entry point: from transformed examples to an exported classifier."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from keras_elmo import ElmoEmbeddingLayer
+from pipeline import features
+from pipeline.embedding_cache import EmbeddingCache
+from pipeline.epochs import ActivationInputs, ModelInputs, TokenInputs, train_epochs
+from pipeline.model import TokenClassifier, build_encoder, build_head
+from pipeline.signatures import export_classifier
+from pipeline.training_data import LabelledTokens, read_labelled_tokens
+from pipeline.training_state import TrainingState, remove_abandoned
+
+_LOGGER = logging.getLogger(__name__)
+_GIB = 2**30  # bytes
+
+
+def run_fn(fn_args: Any) -> None:
+    """Trains the classifier, keeps its best epoch and exports it.
+
+    Reads from `fn_args` (TFX's FnArgs): `train_files`, `eval_files`,
+    `transform_output`, `serving_model_dir`, `model_run_dir`, and of `custom_config`
+    the sections `elmo`, `model` and `train` of the configuration and `resume_dir`: a
+    folder that outlives a failed execution. There an interrupted run is taken up
+    after its last whole epoch by the next one with equal data and configuration.
+
+    Writes the SavedModel, TensorBoard logs (`model_run_dir/train` and `/eval`) and
+    `model_run_dir/history.json`:
+        epochs: a list of {epoch, train_loss, train_accuracy, eval_loss,
+            eval_accuracy, seconds}; the seconds of the first include the encoding.
+        best_epoch, stopped_early, resumed_after: epochs, from 1; 0: none.
+        class_counts, class_weights: by class name, over the training split.
+        embedding_cache: `CacheFacts`, or None where ELMo itself is trained, with
+            first_epoch_seconds and later_epoch_seconds (their mean, None if none).
+
+    Raises:
+        ValueError: A split is empty, a class has no training example, or an example
+            has a label that the training split lacks.
+    """
+    config = fn_args.custom_config
+    transform = tft.TFTransformOutput(fn_args.transform_output)
+    vocabulary = transform.vocabulary_by_name(features.LABEL_VOCABULARY)
+    classes = [name.decode() for name in vocabulary]
+    data = read_labelled_tokens(
+        {features.TRAIN: fn_args.train_files, features.EVAL: fn_args.eval_files},
+        transform.transformed_feature_spec(),
+    )
+    counts = _count_classes(data, classes)
+    weights = _class_weights(counts, config["train"]["class_weights"])
+
+    keras.utils.set_random_seed(config["train"]["seed"])
+    encoder = build_encoder(config["elmo"])
+    head = build_head(
+        config["model"],
+        num_classes=len(classes),
+        num_layers=encoder.num_layers,
+        dim=encoder.dim,
+    )
+    run_dir = Path(fn_args.model_run_dir)
+    resume_root = Path(config.get("resume_dir") or run_dir / "resume")
+    remove_abandoned(resume_root)
+    resume_dir = resume_root / _fingerprint(data, classes, encoder, config)
+    classifier = TokenClassifier(encoder, head)
+    with contextlib.ExitStack() as stack:
+        if config["elmo"].get("trainable"):
+            cache, model = None, classifier
+            inputs: ModelInputs = TokenInputs(data)
+        else:
+            cache, model = _open_cache(resume_dir, data, encoder, config["train"]), head
+            stack.callback(cache.close)
+            inputs = ActivationInputs(cache)
+        _compile(model, config["train"])
+        state = train_epochs(
+            model,
+            data,
+            inputs,
+            class_weights=weights,
+            options=config["train"],
+            resume_dir=resume_dir,
+            log_dir=run_dir,
+            seconds_before=cache.facts.encode_seconds if cache else 0.0,
+        )
+    history = _history(state, config["train"], cache)
+    history["class_counts"] = dict(zip(classes, counts.tolist(), strict=True))
+    history["class_weights"] = dict(zip(classes, weights.tolist(), strict=True))
+
+    export_classifier(Path(fn_args.serving_model_dir), transform, classifier, classes)
+    text = json.dumps(history, indent=2)
+    (run_dir / "history.json").write_text(text + "\n", encoding="utf-8")
+    shutil.rmtree(resume_dir)  # not before: until here a new run would need it
+
+
+def _count_classes(data: LabelledTokens, classes: Sequence[str]) -> np.ndarray:
+    """Gives the training examples of each class, int64 `(classes,)`, all above 0."""
+    if len(classes) < 2:
+        raise ValueError(
+            f"labels must have at least 2 classes. Received: {', '.join(classes)}"
+        )
+    for split, texts in data.splits.items():
+        labels = data.labels[texts]
+        unknown = int(((labels < 0) | (labels >= len(classes))).sum())
+        if unknown:
+            raise ValueError(
+                "every label must occur in the training split, whose classes are "
+                f"{', '.join(classes)}. Received: {unknown} examples with other "
+                f"labels in the {split!r} split\n"
+                "hint: remove classes with so few rows, or add rows to them"
+            )
+    labels = data.labels[data.splits[features.TRAIN]]
+    counts = np.bincount(labels, minlength=len(classes))
+    missing = [name for name, n in zip(classes, counts, strict=True) if not n]
+    if missing:
+        raise ValueError(
+            "every class must have a training example. Received: none of "
+            f"{', '.join(missing)}\nhint: add rows of these classes"
+        )
+    return counts
+
+
+def _class_weights(counts: np.ndarray, kind: str) -> np.ndarray:
+    """Gives float32 `(classes,)`: all 1, or such that all classes weigh the same."""
+    if kind == "none":
+        return np.ones(len(counts), np.float32)
+    return (counts.sum() / (len(counts) * counts)).astype("float32")
+
+
+def _fingerprint(
+    data: LabelledTokens,
+    classes: Sequence[str],
+    encoder: ElmoEmbeddingLayer,
+    config: Mapping[str, Any],
+) -> str:
+    """Gives a name for all that decides what training does."""
+    digest = hashlib.sha256(data.fingerprint().encode())
+    options = {name: config[name] for name in config if name != "resume_dir"}
+    facts = [list(classes), options]
+    digest.update(json.dumps(facts, sort_keys=True).encode())
+    for weight in encoder.weights:
+        digest.update(weight.numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _open_cache(
+    resume_dir: Path,
+    data: LabelledTokens,
+    encoder: ElmoEmbeddingLayer,
+    train: Mapping[str, Any],
+) -> EmbeddingCache:
+    spec = tf.TensorSpec((None, None), tf.string)
+
+    @tf.function(input_signature=[spec], autograph=False)
+    def encode(tokens: tf.Tensor) -> tf.Tensor:
+        return tf.cast(encoder(tokens, training=False), tf.float16)
+
+    return EmbeddingCache(
+        resume_dir / "cache",
+        data,
+        lambda tokens: encode(tf.constant(tokens, tf.string)).numpy(),
+        num_layers=encoder.num_layers,
+        dim=encoder.dim,
+        bound_bytes=int(train["cache_gib"] * _GIB),
+    )
+
+
+def _compile(model: keras.Model, train: Mapping[str, Any]) -> None:
+    model.compile(
+        keras.optimizers.Adam(train["learning_rate"]),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+
+
+def _history(
+    state: TrainingState, train: Mapping[str, Any], cache: EmbeddingCache | None
+) -> dict[str, Any]:
+    seconds = [entry["seconds"] for entry in state.history]
+    later = round(float(np.mean(seconds[1:])), 3) if len(seconds) > 1 else None
+    return {
+        "epochs": state.history,
+        "best_epoch": state.best_epoch,
+        "stopped_early": state.epochs_done < train["epochs"],
+        "resumed_after": state.resumed_after,
+        "embedding_cache": cache
+        and {
+            **dataclasses.asdict(cache.facts),
+            "first_epoch_seconds": seconds[0],
+            "later_epoch_seconds": later,
+        },
+    }
