@@ -57,7 +57,10 @@ class ConfigError(ValueError):
 
 
 def load_config(
-    path: str | Path | None = None, overrides: Iterable[str] = ()
+    path: str | Path | None = None,
+    overrides: Iterable[str] = (),
+    *,
+    options: Mapping[str, Any] | None = None,
 ) -> Config:
     """Returns the configuration of a YAML file with overrides put on top.
 
@@ -65,15 +68,18 @@ def load_config(
         path: A YAML file whose sections are those of `Config`, or None. Relative
             paths inside it are relative to the working directory of the run.
         overrides: Strings `section.option=value`; the value is read as YAML. Later
-            ones win over earlier ones, and all of them over the file.
+            ones win over earlier ones, and all of them over the file and `options`.
+        options: Names `section.option` and their values; they win over the file.
 
     Raises:
         ConfigError: The file cannot be read, an option does not exist, or a value
             is outside what the option allows. One line, naming the option.
     """
     values = {} if path is None else _read_file(Path(path))
+    for name, value in (options or {}).items():
+        _put(values, name, value)
     for override in overrides:
-        _apply(values, override)
+        _put(values, *_parsed(override))
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -81,7 +87,7 @@ def load_config(
 
 
 def option_names() -> list[str]:
-    """Returns the name of every option as `section.option`, in the order of `Config`."""
+    """Returns the name of every option, most as `section.option`."""
     names = []
     for name, field in Config.model_fields.items():
         section = _section_of(field.annotation)
@@ -120,7 +126,7 @@ def _read_file(path: Path) -> dict[str, Any]:
     return values
 
 
-def _apply(values: dict[str, Any], override: str) -> None:
+def _parsed(override: str) -> tuple[str, Any]:
     name, equals, text = override.partition("=")
     name = name.strip()
     if not equals or not name:
@@ -131,20 +137,25 @@ def _apply(values: dict[str, Any], override: str) -> None:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
+        if _takes_text(name):
+            return name, text
         raise ConfigError(
             f"option {name}: the value is not YAML. Received: {text!r}"
         ) from error
+    # YAML would make a bool of the column name `no`, and a mapping of `a: b`.
+    if _takes_text(name) and not isinstance(value, (str, type(None))):
+        value = text
+    return name, value
+
+
+def _put(values: dict[str, Any], name: str, value: Any) -> None:
     *sections, option = name.split(".")
-    if not isinstance(value, (str, list, dict)) and _takes_text(name):
-        # YAML would make a bool of the column name `no`, and a number of `007`.
-        value = None if value is None else text.strip()
     for section in sections:
-        inner = values.setdefault(section, {})
-        if inner is None:
-            inner = values[section] = {}
-        if not isinstance(inner, dict):
+        if values.get(section) is None:
+            values[section] = {}
+        values = values[section]
+        if not isinstance(values, dict):
             raise ConfigError(_unknown_option(name))
-        values = inner
     values[option] = value
 
 

@@ -1,4 +1,4 @@
-"""The sections of the configuration: what can be set, in which unit, within which bounds.
+"""The sections of the configuration: what can be set, and within which bounds.
 
 Units stand in each description. A fraction has no unit and lies between 0 and 1.
 """
@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-MetricName = Literal["accuracy", "auc", "macro_f1"]
+MetricName = Literal["accuracy", "auc", "macro_f1", "calibration_error"]
 StopOrWarn = Literal["stop", "warn"]
 
 
@@ -22,7 +22,6 @@ class Section(BaseModel):
         frozen=True,
         allow_inf_nan=False,
         coerce_numbers_to_str=True,
-        use_attribute_docstrings=False,
     )
 
 
@@ -41,6 +40,23 @@ class DataConfig(Section):
     )
     label_column: str = Field(
         "label", min_length=1, description="Name of the column with the label."
+    )
+    columns: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Names of the columns in CSV and TSV, if no header gives them.",
+    )
+    header: bool | None = Field(
+        None, description="Whether the first row is a header; none: found out."
+    )
+    delimiter: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1,
+        description="Character between fields; none: found out.",
+    )
+    quoted: bool | None = Field(
+        None, description="Whether fields may be in double quotes; none: found out."
     )
     eval_fraction: float = Field(
         0.1,
@@ -136,7 +152,7 @@ class EvaluationConfig(Section):
     thresholds: dict[MetricName, Fraction] = Field(
         default_factory=lambda: {"auc": 0.6},
         validate_default=True,
-        description="Least value of each metric; no unit.",
+        description="Least value of each metric, most for calibration_error; no unit.",
     )
     max_drop: dict[MetricName, Fraction] = Field(
         default_factory=lambda: {"accuracy": 0.01},

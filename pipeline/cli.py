@@ -1,0 +1,75 @@
+"""The command `elmo-tfx`.
+
+A command's module is imported when that command is called, so that `--help` does not
+wait for TensorFlow. Exit codes: 0 done, 1 failed, 2 misused.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+# Command -> module, function, first line of its help.
+_COMMANDS = {
+    "run": ("pipeline.cli_run", "Train on labelled texts, to a pushed model."),
+    "score": ("pipeline.cli_score", "Classify texts with a pushed model."),
+    "pretrain": ("pipeline.cli_pretrain", "Train an ELMo on texts of one's own."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Commands that are imported on use, and errors that take one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        return importlib.import_module(_COMMANDS[cmd_name][0]).command
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Runs a command; an error becomes `error: ...` and the exit code."""
+        if not options.pop("standalone_mode", True):
+            return super().main(*args, standalone_mode=False, **options)
+        try:
+            super().main(*args, standalone_mode=False, **options)
+        except click.UsageError as error:
+            message = error.format_message()
+            is_explained = "hint:" in message or "Did you mean" in message
+            if error.ctx is not None and not is_explained:
+                message += f" (hint: {error.ctx.command_path} --help)"
+            _leave(message, error.exit_code)
+        except click.ClickException as error:
+            _leave(error.format_message(), error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            _leave("interrupted; the same command goes on from here", 130)
+        sys.exit(0)
+
+
+def _leave(message: str, code: int) -> None:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: elmo-tfx run --data 'reviews/*.csv' --output out/",
+)
+@click.version_option(package_name="elmo-tfx")
+def main() -> None:
+    """From labelled text to a served classifier on ELMo embeddings."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""The folder that a run writes into: its parts, its lock, and what a kill left."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import filelock
+
+from pipeline.run_record import RunRecords
+
+_LOGGER = logging.getLogger(__name__)
+
+_PUSHER = "tfx.components.pusher.component.Pusher"
+_LEAST_FREE_BYTES = 1 << 30
+# Models and statistics do not grow with the data; examples, transformed examples and
+# statistics of it do, compressed or not.
+_COPIES_OF_DATA = 4
+
+
+class OutputBusy(RuntimeError):
+    """Another run writes into the same output folder."""
+
+
+class OutputUnusable(RuntimeError):
+    """The output folder cannot be written, or its disk is nearly full."""
+
+
+class OutputFolder:
+    """The parts of an output folder.
+
+    Args:
+        path: The folder; made absolute, since ML Metadata records paths.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self.metadata = self.path / "metadata.sqlite"
+        self.artifacts = self.path / "pipeline"
+        self.serving = self.path / "serving"
+        self.resume = self.path / "resume"
+        self.logs = self.path / "logs"
+        self.summary = self.path / "summary.json"
+
+    def prepare(self, data_bytes: int) -> None:
+        """Creates the parts, and checks that the disk has room.
+
+        Args:
+            data_bytes: Size of the input.
+
+        Raises:
+            OutputUnusable: A folder cannot be created, or too little is free.
+        """
+        try:
+            for folder in (self.artifacts, self.serving, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.path).free
+        except OSError as error:
+            raise OutputUnusable(
+                f"option output: cannot be written: {error.filename}: {error.strerror}"
+            ) from error
+        needed = _LEAST_FREE_BYTES + _COPIES_OF_DATA * data_bytes
+        if free < needed:
+            raise OutputUnusable(
+                f"option output: its disk has {_gib(free)} free and a run needs "
+                f"about {_gib(needed)}. Received: {self.path}"
+            )
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder for one run; the system lets it go when a process dies.
+
+        Raises:
+            OutputBusy: Another process holds it.
+            OutputUnusable: The folder cannot be created.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.path / ".lock")
+            lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise OutputBusy(
+                f"another run writes into this output. Received: {self.path} "
+                "(hint: wait for it, or choose another --output)"
+            ) from error
+        except OSError as error:
+            raise OutputUnusable(
+                f"option output: cannot be written: {error.filename}: {error.strerror}"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def new_log(self, now: datetime) -> Path:
+        """Returns a log's path that no earlier run of this folder has used."""
+        name = now.strftime("%Y-%m-%dT%H-%M-%S")
+        path = self.logs / f"{name}.log"
+        count = 1
+        while path.exists():
+            count += 1
+            path = self.logs / f"{name}-{count}.log"
+        return path
+
+    def keep_schema(self, path: str) -> str:
+        """Copies a curated schema to a path named by its content, and returns that.
+
+        TFX's cache sees the path of a schema only: under its own path an edited
+        schema would look unchanged.
+        """
+        content = Path(path).read_bytes()
+        name = hashlib.sha256(content).hexdigest()[:16]
+        kept = self.path / "schema" / name / "schema.pbtxt"
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            partial = kept.with_suffix(".partial")
+            partial.write_bytes(content)
+            os.replace(partial, kept)
+        return str(kept)
+
+    def clean_after_kill(self) -> list[Path]:
+        """Puts right what a killed run left; call it while holding the lock.
+
+        Executions that still count as running are marked as failed. Of the versions
+        in serving/, one without saved_model.pb was being copied and is removed. So is
+        one that is whole but unrecorded, begun after a push that never ended: it would
+        be pushed a second time under another number. What somebody put there by hand
+        stays.
+
+        Returns:
+            The versions that were removed.
+        """
+        records = RunRecords(self.metadata)
+        began = records.close_interrupted(_PUSHER)
+        pushed = records.pushed_paths()
+        removed = []
+        for version in sorted(self.serving.iterdir()):
+            if not (version.is_dir() and version.name.isdecimal()):
+                continue
+            whole = (version / "saved_model.pb").exists()
+            unrecorded = (
+                began is not None
+                and str(version) not in pushed
+                and int(version.name) >= int(began)
+            )
+            if not whole or unrecorded:
+                _LOGGER.warning("removing what a killed push left: %s", version)
+                shutil.rmtree(version)
+                removed.append(version)
+        return removed
+
+
+def _gib(size: int) -> str:
+    return f"{size / (1 << 30):.1f} GiB"

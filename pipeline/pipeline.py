@@ -1,0 +1,160 @@
+"""The wiring of the pipeline, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx import v1 as tfx
+from tfx.orchestration import metadata, pipeline
+
+from components.anomaly_gate.component import AnomalyGate
+from components.serving_check.component import ServingCheck
+from components.text_example_gen.component import TextExampleGen
+from pipeline.code_version import code_version
+from pipeline.config import Config
+from pipeline.elmo_version import elmo_version
+from pipeline.evaluation import eval_config
+from pipeline.features import EVAL, LABEL, SPLITS, TEST, TEXT, TRAIN
+from pipeline.output_folder import OutputFolder
+from pipeline.previous_model import PreviousBlessedModelStrategy
+
+PIPELINE_NAME = "elmo_tfx"
+_PREPROCESSING = "pipeline.preprocessing"
+_TRAINER = "pipeline.trainer"
+
+# Plain DirectRunner would first try to download a runner written in Go.
+_LOCAL_BEAM = ("--runner=FnApiRunner",)
+
+
+def create_pipeline(config: Config) -> pipeline.Pipeline:
+    """Returns the pipeline from labelled text to a pushed model.
+
+    Args:
+        config: What to read, how to train, what to ask of the model, where to write.
+    """
+    output = OutputFolder(config.output)
+
+    # Texts and labels of any supported format become examples in three splits.
+    example_gen = TextExampleGen.from_config(config.data)
+
+    # Counts what the examples hold: missing values, lengths, frequent labels.
+    statistics_gen = tfx.components.StatisticsGen(
+        examples=example_gen.outputs["examples"]
+    )
+
+    # What the data must look like: inferred from the training split, or curated.
+    if config.data.schema_path is None:
+        schema_gen = tfx.components.SchemaGen(
+            statistics=statistics_gen.outputs["statistics"],
+            infer_feature_shape=True,
+            exclude_splits=[EVAL, TEST],
+        )
+    else:
+        schema_gen = tfx.components.ImportSchemaGen(schema_file=config.data.schema_path)
+
+    # Compares every split with the schema; it only reports.
+    example_validator = tfx.components.ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"],
+        schema=schema_gen.outputs["schema"],
+    )
+
+    # Stops the run on what the validator reported.
+    gate = AnomalyGate(
+        anomalies=example_validator.outputs["anomalies"],
+        statistics=statistics_gen.outputs["statistics"],
+        examples=example_gen.outputs["examples"],
+        on_schema_anomaly=config.gate.on_schema_anomaly,
+        on_drift=config.gate.on_drift,
+        free_text_features=[TEXT],
+        label_feature=LABEL,
+    )
+
+    # Texts become tokens and labels become numbers, in a graph that is served too.
+    transform = tfx.components.Transform(
+        examples=example_gen.outputs["examples"],
+        schema=schema_gen.outputs["schema"],
+        preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
+        splits_config=tfx.proto.SplitsConfig(analyze=[TRAIN], transform=list(SPLITS)),
+        custom_config={
+            "transform": _section(config.transform),
+            "code": code_version(_PREPROCESSING),
+        },
+    )
+    transform.add_upstream_node(gate)
+
+    # Trains the classifier on ELMo embeddings and exports it with its signatures.
+    trainer = tfx.components.Trainer(
+        run_fn=f"{_TRAINER}.run_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema_gen.outputs["schema"],
+        train_args=tfx.proto.TrainArgs(splits=[TRAIN]),
+        eval_args=tfx.proto.EvalArgs(splits=[EVAL]),
+        custom_config={
+            "elmo": _section(config.elmo),
+            "elmo_version": elmo_version(config.elmo.source),
+            "model": _section(config.model),
+            "train": _section(config.train),
+            "code": code_version(_TRAINER),
+            "resume_dir": str(output.resume),
+        },
+    )
+
+    # Finds the model that the new one has to stand up to.
+    previous = tfx.dsl.Resolver(
+        strategy_class=PreviousBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+        candidate=trainer.outputs["model"],
+    ).with_id("PreviousModel")
+
+    # Measures the model on the test split and blesses it if it is good enough.
+    evaluator = tfx.components.Evaluator(
+        examples=example_gen.outputs["examples"],
+        example_splits=[TEST],
+        model=trainer.outputs["model"],
+        baseline_model=previous.outputs["model"],
+        eval_config=eval_config(config),
+    )
+
+    # Loads the exported model as a server would and replays its warm-up requests.
+    serving_check = ServingCheck(model=trainer.outputs["model"])
+
+    # Copies a model that passed both into the folder that servers watch.
+    pusher = tfx.components.Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=serving_check.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(
+                base_directory=str(output.serving)
+            )
+        ),
+    )
+
+    return pipeline.Pipeline(
+        pipeline_name=PIPELINE_NAME,
+        pipeline_root=str(output.artifacts),
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_gen,
+            example_validator,
+            gate,
+            transform,
+            trainer,
+            previous,
+            evaluator,
+            serving_check,
+            pusher,
+        ],
+        enable_cache=True,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
+            str(output.metadata)
+        ),
+        beam_pipeline_args=[*_LOCAL_BEAM, *config.beam.args],
+    )
+
+
+def _section(section: Any) -> dict[str, Any]:
+    return section.model_dump(mode="json")

@@ -1,0 +1,84 @@
+"""Sends everything that a run says into a file, and keeps the terminal for progress."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@contextlib.contextmanager
+def run_log(path: Path) -> Iterator[TextIO]:
+    """Writes logging, stdout and stderr of this process into `path`.
+
+    TensorFlow's C++ code and the libraries below it write straight to the file
+    descriptors, so these are redirected too, and with them those of child processes.
+
+    Args:
+        path: The log; appended to if it exists.
+
+    Yields:
+        A stream that still reaches what was stderr, for progress.
+    """
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    with contextlib.ExitStack() as stack:
+        talk = stack.enter_context(_redirected(handler.stream.fileno()))
+        stack.enter_context(_logging_to(handler))
+        yield talk
+
+
+@contextlib.contextmanager
+def _redirected(log: int) -> Iterator[TextIO]:
+    streams = (sys.stdout, sys.stderr)
+    for stream in streams:
+        stream.flush()
+    saved = [os.dup(1), os.dup(2)]
+    # In a test, or under a tool that captures output, sys.stderr is no descriptor.
+    talk = os.fdopen(os.dup(2), "w", buffering=1) if _is_stderr() else sys.stderr
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    inner = os.fdopen(os.dup(log), "a", buffering=1, encoding="utf-8")
+    sys.stdout = sys.stderr = inner
+    try:
+        yield talk
+    finally:
+        sys.stdout, sys.stderr = streams
+        for descriptor, original in enumerate(saved, start=1):
+            os.dup2(original, descriptor)
+            os.close(original)
+        if talk is not sys.stderr:
+            talk.close()
+        # Not closed: a library may have kept it as its stream for later messages.
+        inner.flush()
+
+
+def _is_stderr() -> bool:
+    try:
+        return sys.stderr.fileno() == 2
+    except (io.UnsupportedOperation, AttributeError):
+        return False
+
+
+@contextlib.contextmanager
+def _logging_to(handler: logging.Handler) -> Iterator[None]:
+    """Makes `handler` the only one, at level INFO for TFX and all others."""
+    root, absl = logging.getLogger(), logging.getLogger("absl")
+    before = (root.handlers[:], root.level, absl.level)
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    absl.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.handlers[:], root.level, absl.level = before
+        handler.close()

@@ -1,0 +1,200 @@
+"""Reads back from ML Metadata what a run did and made, cached nodes included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import ml_metadata as mlmd
+from ml_metadata.proto import metadata_store_pb2
+
+_EXECUTION = metadata_store_pb2.Execution
+_RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
+_STATES = {
+    _EXECUTION.COMPLETE: "done",
+    _EXECUTION.CACHED: "unchanged",
+    _EXECUTION.FAILED: "failed",
+    _EXECUTION.CANCELED: "failed",
+}
+
+
+@dataclass(frozen=True)
+class MadeArtifact:
+    """One output of a node.
+
+    Attributes:
+        uri: Its folder.
+        properties: Its own and its custom properties.
+    """
+
+    uri: str
+    properties: dict[str, int | float | str]
+
+
+@dataclass(frozen=True)
+class NodeRecord:
+    """What one node did in a run.
+
+    Attributes:
+        node: Its id, such as `Transform`.
+        state: `done`, `unchanged` (taken from an earlier run), `failed` or `running`;
+            a node whose process was killed stays `running`.
+        seconds: Wall time from its registration to its last change of state.
+        outputs: Output key -> artifacts.
+    """
+
+    node: str
+    state: str
+    seconds: float
+    outputs: dict[str, list[MadeArtifact]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What the nodes of one run did, in the order in which they began.
+
+    Attributes:
+        run_id: TFX's name of the run: the time at which it began.
+        nodes: The nodes that began.
+    """
+
+    run_id: str
+    nodes: Sequence[NodeRecord]
+
+    def output(self, node: str, key: str) -> MadeArtifact | None:
+        """Returns the only artifact under an output key, None where there is none."""
+        for record in self.nodes:
+            if record.node == node and record.outputs.get(key):
+                return record.outputs[key][0]
+        return None
+
+
+class RunRecords:
+    """The runs recorded in one SQLite file of ML Metadata.
+
+    Args:
+        path: The file; an empty record is created where it does not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        config = metadata_store_pb2.ConnectionConfig()
+        config.sqlite.filename_uri = str(path)
+        config.sqlite.connection_mode = (
+            metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        )
+        self._store = mlmd.MetadataStore(config)
+
+    def latest(self) -> RunRecord | None:
+        """Returns the run that began last, or None."""
+        runs = self._contexts("pipeline_run")
+        if not runs:
+            return None
+        run = max(runs, key=lambda context: context.id)
+        executions = self._store.get_executions_by_context(run.id)
+        executions.sort(key=lambda execution: execution.id)
+        return RunRecord(run.name, [self._node(execution) for execution in executions])
+
+    def pushed_paths(self) -> set[str]:
+        """Returns the folders into which models are known to have been pushed."""
+        types = {t.name for t in self._store.get_artifact_types()}
+        if "PushedModel" not in types:
+            return set()
+        found = set()
+        for artifact in self._store.get_artifacts_by_type("PushedModel"):
+            properties = artifact.custom_properties
+            if properties["pushed"].int_value == 1:
+                found.add(properties["pushed_destination"].string_value)
+        return found
+
+    def close_interrupted(self, node_type: str) -> float | None:
+        """Marks executions that still count as running as failed.
+
+        Only right while no run is under way.
+
+        Args:
+            node_type: Full class name of a component, as ML Metadata records it.
+
+        Returns:
+            When the oldest interrupted execution of that component began, in seconds
+            since 1970, or None if there was none.
+        """
+        began = None
+        for execution in self._store.get_executions():
+            if execution.last_known_state not in (_EXECUTION.RUNNING, _EXECUTION.NEW):
+                continue
+            if execution.type == node_type:
+                seconds = execution.create_time_since_epoch / 1000
+                began = seconds if began is None else min(began, seconds)
+            execution.last_known_state = _EXECUTION.FAILED
+            self._store.put_executions([execution])
+        return began
+
+    def _contexts(self, type_name: str) -> list[metadata_store_pb2.Context]:
+        if type_name not in {t.name for t in self._store.get_context_types()}:
+            return []
+        return self._store.get_contexts_by_type(type_name)
+
+    def _node(self, execution: metadata_store_pb2.Execution) -> NodeRecord:
+        return NodeRecord(
+            node=self._node_id(execution),
+            state=_state(execution),
+            seconds=(
+                execution.last_update_time_since_epoch
+                - execution.create_time_since_epoch
+            )
+            / 1000,
+            outputs=self._outputs(execution),
+        )
+
+    def _node_id(self, execution: metadata_store_pb2.Execution) -> str:
+        for context in self._store.get_contexts_by_execution(execution.id):
+            if context.type == "node":
+                # TFX names it `<pipeline>.<node>`; neither of ours has a dot.
+                return context.name.rpartition(".")[2]
+        return execution.type.rpartition(".")[2]
+
+    def _outputs(
+        self, execution: metadata_store_pb2.Execution
+    ) -> dict[str, list[MadeArtifact]]:
+        kinds = (
+            metadata_store_pb2.Event.OUTPUT,
+            metadata_store_pb2.Event.INTERNAL_OUTPUT,
+        )
+        events = [
+            event
+            for event in self._store.get_events_by_execution_ids([execution.id])
+            if event.type in kinds and event.path.steps
+        ]
+        if not events:
+            return {}
+        ids = [event.artifact_id for event in events]
+        artifacts = {a.id: a for a in self._store.get_artifacts_by_id(ids)}
+        outputs: dict[str, list[MadeArtifact]] = {}
+        for event in events:
+            artifact = artifacts[event.artifact_id]
+            key = event.path.steps[0].key
+            outputs.setdefault(key, []).append(
+                MadeArtifact(artifact.uri, _properties(artifact))
+            )
+        return outputs
+
+
+def _state(execution: metadata_store_pb2.Execution) -> str:
+    state = _STATES.get(execution.last_known_state, "running")
+    # TFX records a Resolver as cached although it looks anew in every run.
+    if state == "unchanged" and execution.type == _RESOLVER:
+        return "done"
+    return state
+
+
+def _properties(
+    artifact: metadata_store_pb2.Artifact,
+) -> dict[str, int | float | str]:
+    properties = {}
+    for values in (artifact.properties, artifact.custom_properties):
+        for name, value in values.items():
+            kind = value.WhichOneof("value")
+            if kind in ("int_value", "double_value", "string_value"):
+                properties[name] = getattr(value, kind)
+    return properties

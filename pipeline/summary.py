@@ -1,0 +1,135 @@
+"""What came of a run, gathered from its artifacts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from pipeline.evaluation_record import read_evaluation
+from pipeline.local_runner import RunResult
+from pipeline.run_record import MadeArtifact, RunRecord
+from pipeline.summary_text import as_text
+
+__all__ = ["as_text", "summarize"]
+
+
+def summarize(result: RunResult) -> dict[str, Any]:
+    """Returns what came of a run, and writes it to `summary.json` in its output.
+
+    Nodes that were taken from the cache count like those that ran. Sections whose
+    artifact does not exist are None. Seconds are wall time; shares have no unit.
+    """
+    record, config = result.record, result.config
+    facts: dict[str, Any] = {
+        "output": str(result.output.path),
+        "log": str(result.log),
+        "data": {
+            "pattern": config.data.pattern,
+            "source": _source(config.data.pattern),
+        },
+        "rows": _rows(record.output("TextExampleGen", "examples")),
+        "anomalies": _anomalies(record.output("AnomalyGate", "clearance")),
+        "training": _training(record.output("Trainer", "model_run")),
+        "evaluation": _evaluation(result),
+        "serving_check": _serving_check(record.output("ServingCheck", "blessing")),
+        "push": _push(record),
+        "nodes": [
+            {"node": n.node, "state": n.state, "seconds": round(n.seconds, 1)}
+            for n in record.nodes
+        ],
+    }
+    facts["score_command"] = _score_command(facts["push"])
+    _write_whole(result.output.summary, json.dumps(facts, indent=2) + "\n")
+    return facts
+
+
+def _read_json(artifact: MadeArtifact | None, name: str) -> dict[str, Any] | None:
+    if artifact is None:
+        return None
+    path = Path(artifact.uri) / name
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+
+def _source(pattern: str) -> str | None:
+    """Returns the line with which `make data` says what the sample data is."""
+    path = Path(pattern).parent / "SOURCE.txt"
+    return path.read_text("utf-8").strip() if path.is_file() else None
+
+
+def _rows(examples: MadeArtifact | None) -> dict[str, Any] | None:
+    counts = _read_json(examples, "counts.json")
+    if examples is None or counts is None:
+        return None
+    rejected = os.path.join(examples.uri, "rejected")
+    return {
+        "read": counts["rows_in"],
+        "used": counts["rows_used"],
+        "rejected": counts["rows_rejected"],
+        "reasons": counts["reasons"],
+        "duplicates": counts["duplicates"],
+        "rejected_folder": rejected if counts["rows_rejected"] else None,
+        "labels": counts["labels"],
+    }
+
+
+def _anomalies(clearance: MadeArtifact | None) -> dict[str, Any] | None:
+    report = _read_json(clearance, "clearance.json")
+    if report is None:
+        return None
+    found = [a for split in report["splits"].values() for a in split["anomalies"]]
+    return {"verdict": report["verdict"], "found": found}
+
+
+def _training(model_run: MadeArtifact | None) -> dict[str, Any] | None:
+    return _read_json(model_run, "history.json")
+
+
+def _evaluation(result: RunResult) -> dict[str, Any] | None:
+    evaluation = result.record.output("Evaluator", "evaluation")
+    blessing = result.record.output("Evaluator", "blessing")
+    if evaluation is None or blessing is None:
+        return None
+    options = result.config.evaluation
+    return {
+        **read_evaluation(evaluation.uri),
+        "thresholds": dict(options.thresholds),
+        "max_drop": dict(options.max_drop),
+        "compared": result.record.output("PreviousModel", "model") is not None,
+        "blessed": blessing.properties.get("blessed") == 1,
+    }
+
+
+def _serving_check(blessing: MadeArtifact | None) -> dict[str, Any] | None:
+    report = _read_json(blessing, "report.json")
+    if report is None:
+        return None
+    return {name: report.get(name) for name in ("blessed", "reasons", "facts")}
+
+
+def _push(record: RunRecord) -> dict[str, Any] | None:
+    model = record.output("Pusher", "pushed_model")
+    if model is None:
+        return None
+    pushed = model.properties.get("pushed") == 1
+    state = next(node.state for node in record.nodes if node.node == "Pusher")
+    return {
+        "pushed": pushed,
+        "path": model.properties.get("pushed_destination") if pushed else None,
+        "now": pushed and state == "done",
+    }
+
+
+def _score_command(push: dict[str, Any] | None) -> str | None:
+    if push is None or not push["pushed"]:
+        return None
+    path = shlex.quote(os.path.relpath(push["path"]))
+    return f'elmo-tfx score --model {path} "Type a text here."'
+
+
+def _write_whole(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

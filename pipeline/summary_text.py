@@ -1,0 +1,199 @@
+"""The summary of a run as lines for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pipeline.features import LENGTH_BUCKETS
+
+_INDENT = 12  # columns
+_MOST_EPOCHS = 6  # lines of the training curve
+_MOST_CLASSES = 8  # per split
+_NAMES = {
+    "accuracy": "accuracy",
+    "auc": "AUC",
+    "macro_f1": "macro F1",
+    "calibration_error": "calibration error",
+}
+
+
+def as_text(facts: dict[str, Any]) -> str:
+    """Returns what `summarize` gathered, as aligned lines that end with a newline."""
+    parts: list[tuple[str, Iterable[str]]] = [
+        ("Data", _data(facts["data"])),
+        ("Rows", _rows(facts["rows"])),
+        ("Classes", _classes(facts["rows"])),
+        ("Anomalies", _anomalies(facts["anomalies"])),
+        ("Training", _training(facts["training"])),
+        ("ELMo cache", _cache(facts["training"])),
+        ("Test", _test(facts["evaluation"])),
+        ("Verdict", _verdict(facts["evaluation"], facts["serving_check"])),
+        ("Model", _model(facts["push"])),
+        ("Time", _time(facts["nodes"])),
+        ("Log", [facts["log"]]),
+        ("Score texts", [facts["score_command"]] if facts["score_command"] else []),
+    ]
+    lines = [""]
+    for title, body in parts:
+        for place, line in enumerate(body):
+            lines.append(f"{title if place == 0 else '':{_INDENT}}{line}")
+    return "\n".join(lines) + "\n"
+
+
+def _data(data: dict[str, Any]) -> Iterable[str]:
+    yield data["pattern"]
+    if data["source"]:
+        yield data["source"]
+
+
+def _rows(rows: dict[str, Any] | None) -> Iterable[str]:
+    if rows is None:
+        return
+    line = (
+        f"{rows['read']:,} read = {rows['used']:,} used + {rows['rejected']:,} rejected"
+    )
+    if rows["duplicates"]:
+        line += f"; {rows['duplicates']:,} of the used are repeated texts"
+    yield line
+    if rows["rejected"]:
+        reasons = sorted(rows["reasons"].items(), key=lambda item: (-item[1], item[0]))
+        yield "rejected: " + ", ".join(f"{name} {n:,}" for name, n in reasons)
+        yield f"they lie in {rows['rejected_folder']}"
+
+
+def _classes(rows: dict[str, Any] | None) -> Iterable[str]:
+    for split, labels in (rows or {"labels": {}})["labels"].items():
+        total = sum(labels.values())
+        ordered = sorted(labels.items(), key=lambda item: (-item[1], item[0]))
+        shown = [
+            f"{name} {n:,} ({n / total:.1%})" for name, n in ordered[:_MOST_CLASSES]
+        ]
+        if len(ordered) > _MOST_CLASSES:
+            shown.append(f"and {len(ordered) - _MOST_CLASSES} more")
+        yield f"{split:5} {total:>8,}: {', '.join(shown)}"
+
+
+def _anomalies(anomalies: dict[str, Any] | None) -> Iterable[str]:
+    if anomalies is None:
+        return
+    if not anomalies["found"]:
+        yield "none"
+    for found in anomalies["found"]:
+        yield f"{found['split']}, {found['feature']}: {found['short']} (let pass)"
+
+
+def _training(training: dict[str, Any] | None) -> Iterable[str]:
+    if training is None:
+        return
+    epochs, best = training["epochs"], training["best_epoch"]
+    yield "epoch  train loss  eval loss  eval accuracy  seconds"
+    for number in _shown(len(epochs), best):
+        epoch = epochs[number - 1]
+        yield (
+            f"{number:5}  {epoch['train_loss']:10.4f}  {epoch['eval_loss']:9.4f}  "
+            f"{epoch['eval_accuracy']:13.1%}  {epoch['seconds']:7.1f}"
+            + ("  best" if number == best else "")
+        )
+    if training["stopped_early"]:
+        yield f"stopped early after {len(epochs)} epochs; epoch {best} is kept"
+    if training["resumed_after"]:
+        yield f"went on after {training['resumed_after']} epochs of an interrupted run"
+
+
+def _shown(count: int, best: int) -> list[int]:
+    """Returns the first, the best and the last epoch, and some in between."""
+    chosen = {1, best, count}
+    step = max(1, -(-count // (_MOST_EPOCHS - 2)))
+    for number in range(1, count + 1, step):
+        if len(chosen) < _MOST_EPOCHS:
+            chosen.add(number)
+    return sorted(chosen)
+
+
+def _cache(training: dict[str, Any] | None) -> Iterable[str]:
+    cache = (training or {}).get("embedding_cache")
+    if not cache:
+        return
+    first, later = cache["first_epoch_seconds"], cache["later_epoch_seconds"]
+    size, bound = cache["bytes"] / 2**20, cache["bound_bytes"] / 2**30
+    line = (
+        f"{cache['cached_examples']:,} of {cache['examples']:,} texts, "
+        f"{size:,.0f} MiB (bound {bound:g} GiB)"
+    )
+    if later is not None and first > 0:
+        line += f"; later epochs cost {later / first:.0%} of the first"
+    yield line
+
+
+def _test(evaluation: dict[str, Any] | None) -> Iterable[str]:
+    if evaluation is None:
+        return
+    shown = []
+    for name, label in _NAMES.items():
+        value = evaluation["metrics"].get(name)
+        if value is not None:
+            text = f"{label} {_value(name, value)}"
+            if name in evaluation["thresholds"]:
+                bound = _value(name, evaluation["thresholds"][name])
+                side = "at most" if name == "calibration_error" else "at least"
+                text += f" ({side} {bound})"
+            shown.append(text)
+    yield ", ".join(shown)
+    lengths = [
+        f"{bucket} {_value('accuracy', evaluation['by_length'][bucket]['accuracy'])}"
+        for bucket in LENGTH_BUCKETS
+        if evaluation["by_length"].get(bucket, {}).get("accuracy") is not None
+    ]
+    if lengths:
+        yield f"accuracy by length of text: {', '.join(lengths)}"
+    comparison = evaluation.get("tfidf_accuracy")
+    if comparison is not None:
+        yield (
+            "TF-IDF + logistic regression on the same splits: accuracy "
+            f"{_value('accuracy', comparison)}"
+        )
+
+
+def _value(name: str, value: float) -> str:
+    return f"{value:.1%}" if name == "accuracy" else f"{value:.3f}"
+
+
+def _verdict(
+    evaluation: dict[str, Any] | None, serving: dict[str, Any] | None
+) -> Iterable[str]:
+    if evaluation is not None:
+        against = (
+            "compared with the last blessed model"
+            if evaluation["compared"]
+            else "no earlier model to compare with"
+        )
+        if evaluation["blessed"]:
+            yield f"blessed by the Evaluator ({against})"
+        else:
+            yield f"refused by the Evaluator ({against})"
+            yield from evaluation["failures"]
+    if serving is not None:
+        if serving["blessed"]:
+            yield "blessed by ServingCheck"
+        else:
+            yield "refused by ServingCheck"
+            yield from serving["reasons"] or ()
+
+
+def _model(push: dict[str, Any] | None) -> Iterable[str]:
+    if push is None:
+        return
+    if not push["pushed"]:
+        yield "not pushed"
+    else:
+        yield f"{'pushed to' if push['now'] else 'unchanged, at'} {push['path']}"
+
+
+def _time(nodes: list[dict[str, Any]]) -> Iterable[str]:
+    ran = [n for n in nodes if n["state"] == "done" and n["seconds"] >= 0.05]
+    total = sum(n["seconds"] for n in nodes)
+    unchanged = sum(n["state"] == "unchanged" for n in nodes)
+    if ran:
+        yield ", ".join(f"{n['node']} {n['seconds']:.1f} s" for n in ran)
+    yield f"{total:.1f} s in all nodes; {unchanged} of {len(nodes)} were unchanged"

@@ -1,0 +1,144 @@
+"""Tests of pipeline.config: what is accepted, and how each mistake is reported."""
+
+from __future__ import annotations
+
+import pydantic
+import pytest
+
+from pipeline.config import Config, ConfigError, load_config, option_names
+
+_REQUIRED = ("output=out", "data.pattern=a.csv")
+
+
+def _load(*overrides: str) -> Config:
+    return load_config(None, (*_REQUIRED, *overrides))
+
+
+def test_two_options_are_enough_for_a_configuration():
+    config = _load()
+    assert config.output == "out"
+    assert config.data.text_column == "text"
+    assert config.train.epochs == 20
+    assert config.evaluation.thresholds == {"auc": 0.6}
+
+
+def test_a_file_sets_options_and_an_override_wins_over_it(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "output: out\ndata: {pattern: a.csv}\ntrain:\n  epochs: 7\n  seed: 3\n"
+    )
+    config = load_config(path, ["train.epochs=5"])
+    assert (config.train.epochs, config.train.seed) == (5, 3)
+
+
+def test_options_win_over_the_file_and_overrides_over_both(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("output: file\ndata: {pattern: file.csv}\n")
+    options = {"output": "option", "data.pattern": "option.csv"}
+    config = load_config(path, ["output=override"], options=options)
+    assert (config.output, config.data.pattern) == ("override", "option.csv")
+
+
+def test_an_empty_section_of_a_file_can_still_be_overridden(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("train:\n")
+    config = load_config(path, [*_REQUIRED, "train.epochs=2"])
+    assert config.train.epochs == 2
+
+
+@pytest.mark.parametrize("name", ["no", "007", "a: b", "[x", "null_value", "1.0"])
+def test_the_name_of_a_column_is_taken_as_it_is_written(name):
+    assert _load(f"data.text_column={name}").data.text_column == name
+
+
+def test_a_number_without_a_point_before_its_exponent_is_a_number():
+    assert _load("train.learning_rate=1e-4").train.learning_rate == 1e-4
+
+
+@pytest.mark.parametrize(("text", "value"), [("auto", "auto"), ("200", 200)])
+def test_max_tokens_is_a_number_or_auto(text, value):
+    assert _load(f"transform.max_tokens={text}").transform.max_tokens == value
+
+
+def test_a_table_is_overridden_as_a_whole_or_by_entry():
+    whole = _load("evaluation.thresholds={accuracy: 0.7}")
+    assert whole.evaluation.thresholds == {"accuracy": 0.7}
+    entry = _load("evaluation.thresholds.macro_f1=0.5")
+    assert entry.evaluation.thresholds == {"macro_f1": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.epoch=5", r"option train\.epoch does not exist .*train\.epochs\?"),
+        ("epochs=5", r"option epochs does not exist .*train\.epochs\?"),
+        ("bogus.x=1", r"option bogus does not exist; the sections are: output, data"),
+        ("train.epochs=abc", r"option train\.epochs: .*integer\. Received: 'abc'"),
+        ("train.epochs=0", r"option train\.epochs: .*equal to 1\. Received: 0"),
+        ("train=5", r"option train: should be a section of options\. Received: 5"),
+        ("model.pooling=avg", r"option model\.pooling: .*'mean', .* Received: 'avg'"),
+        (
+            "transform.max_tokens=many",
+            r"option transform\.max_tokens: .*integer or .*'auto'\. Received: 'many'",
+        ),
+        (
+            "evaluation.thresholds.auk=0.5",
+            r"option evaluation\.thresholds\.auk: .*'auc'.* Received: 'auk'",
+        ),
+        (
+            "evaluation.thresholds.auc=1.5",
+            r"option evaluation\.thresholds\.auc: .* Received: 1\.5",
+        ),
+        ("data.eval_fraction=0.95", r"must sum to less than 1"),
+        ("train.epochs", r"section\.option=value\. Received: 'train\.epochs'"),
+        ("train.epochs=[", r"option train\.epochs: the value is not YAML"),
+        ("output.x=1", r"option output\.x does not exist"),
+    ],
+)
+def test_a_mistake_is_reported_in_one_line_that_names_the_option(override, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        _load(override)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["output", "data.pattern"])
+def test_a_required_option_that_is_missing_is_named(name):
+    others = [override for override in _REQUIRED if not override.startswith(name)]
+    with pytest.raises(ConfigError, match=f"option {name} is required"):
+        load_config(None, others)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"- a\n", "must hold sections"),
+        (b"train: [\n", "is not YAML"),
+        (b"\xff\xfe\xfa", "is not (YAML|UTF-8 text)"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused_by_name(tmp_path, content, message):
+    path = tmp_path / "run.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_configuration_cannot_be_changed():
+    with pytest.raises(pydantic.ValidationError, match="frozen"):
+        _load().train.epochs = 3
+
+
+def test_every_option_says_what_it_is_for():
+    for name in option_names():
+        section, _, option = name.rpartition(".")
+        model = Config.model_fields[section].annotation if section else Config
+        assert model.model_fields[option].description, name
+
+
+def test_a_configuration_survives_the_way_through_json():
+    config = _load("transform.max_tokens=50", "data.columns=[label, text]")
+    assert Config.model_validate_json(config.model_dump_json()) == config
