@@ -48,7 +48,7 @@ class Anomaly:
 
 def read_anomalies(proto: anomalies_pb2.Anomalies, split: str) -> list[Anomaly]:
     """Gives every anomaly of `proto`, sorted by feature; [] if the split fits."""
-    found = []
+    found: list[Anomaly] = []
     for feature in sorted(proto.anomaly_info):
         found += _read_info(proto.anomaly_info[feature], split, feature)
     if proto.HasField("dataset_anomaly_info"):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -76,8 +76,8 @@ class AnomalyGate(base_component.BaseComponent):
         self,
         anomalies: types.BaseChannel,
         *,
-        statistics: Optional[types.BaseChannel] = None,
-        examples: Optional[types.BaseChannel] = None,
+        statistics: types.BaseChannel | None = None,
+        examples: types.BaseChannel | None = None,
         on_schema_anomaly: str = "stop",
         on_drift: str = "stop",
         free_text_features: Sequence[str] = (),

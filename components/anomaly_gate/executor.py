@@ -134,6 +134,10 @@ def _label_counts(artifacts: list[types.Artifact] | None) -> dict[str, dict[str,
     return json.loads(io_utils.read_string_file(path)).get("labels", {})
 
 
+def _records(found: list[reading.Anomaly], split: str) -> list[dict[str, str]]:
+    return [dataclasses.asdict(anomaly) for anomaly in found if anomaly.split == split]
+
+
 def _line(anomaly: reading.Anomaly) -> str:
     return (
         f"split `{anomaly.split}`, feature `{anomaly.feature}`: {anomaly.short} "

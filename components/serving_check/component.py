@@ -1,0 +1,83 @@
+"""ServingCheck: declares what the check reads, writes and can be told."""
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+
+from components.serving_check import executor
+
+
+class ServingCheckSpec(types.ComponentSpec):
+    """Inputs, output and parameters of `ServingCheck`."""
+
+    INPUTS = {
+        executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
+        executor.EXAMPLES_KEY: ChannelParameter(
+            type=standard_artifacts.Examples, optional=True
+        ),
+    }
+    OUTPUTS = {
+        executor.BLESSING_KEY: ChannelParameter(type=standard_artifacts.InfraBlessing)
+    }
+    PARAMETERS = {
+        executor.TEXT_FEATURE_KEY: ExecutionParameter(type=str),
+        executor.TIMEOUT_KEY: ExecutionParameter(type=int),
+    }
+
+
+class ServingCheck(base_component.BaseComponent):
+    """Blesses the exported model if it serves, alone, what a server will ask it.
+
+    The model is loaded in a fresh process in which this project, TFX, tf.Transform
+    and Keras cannot be imported; its warm-up requests and awkward texts are replayed
+    there. It takes the place of TFX's InfraValidator, which needs Docker or
+    Kubernetes: the Pusher accepts the output `blessing` as its `infra_blessing`.
+
+    A model that fails is not blessed, and the run goes on; the reasons are logged as
+    errors and stand in `report.json` beside the blessing.
+
+    The model must have the signatures
+        `serving_default(examples)` -> `probabilities` float32 `[batch, classes]`,
+        `predict_text(text)` -> the same, `label` string `[batch]` and `classes` string
+        `[batch, classes]`, and
+        `transform_features(examples)`,
+    each of one string tensor `[batch]`, and in its folder warm-up requests as the
+    docstring of `replay/__main__.py` says.
+
+    Args:
+        model: The Trainer's model.
+        examples: Optional; 32 of them, of the test split if there is one, are put to
+            `serving_default` and `transform_features` too.
+        text_feature: Name of the text in the tf.Examples that `serving_default` takes.
+        timeout_seconds: Time for all checks together, after TensorFlow's import.
+
+    Raises:
+        ValueError: `timeout_seconds` is not a positive int.
+    """
+
+    SPEC_CLASS = ServingCheckSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        model: types.BaseChannel,
+        *,
+        examples: types.BaseChannel | None = None,
+        text_feature: str = "text",
+        timeout_seconds: int = 600,
+    ) -> None:
+        if not isinstance(timeout_seconds, int) or timeout_seconds < 1:
+            raise ValueError(
+                "`timeout_seconds` must be a positive int. "
+                f"Received: {timeout_seconds!r}"
+            )
+        super().__init__(
+            ServingCheckSpec(
+                model=model,
+                examples=examples,
+                blessing=types.Channel(type=standard_artifacts.InfraBlessing),
+                text_feature=text_feature,
+                timeout_seconds=timeout_seconds,
+            )
+        )

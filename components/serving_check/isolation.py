@@ -1,0 +1,140 @@
+"""Runs the replay program in a process of its own and gives back its report."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from components.serving_check.errors import ServingCheckError
+
+_PROGRAM = Path(__file__).resolve().parent / "replay"
+_SHOWN_CHARS = 2000
+_POLL_SECONDS = 0.1
+START_SECONDS = 300
+"""Time for the import of TensorFlow in the new process."""
+
+
+def replay(
+    model_dir: str,
+    *,
+    text_feature: str,
+    examples: Sequence[bytes],
+    timeout_seconds: int,
+) -> dict[str, Any]:
+    """Replays the model's requests where only TensorFlow can be imported.
+
+    The process runs isolated (`python -I`), in an empty folder, without variables
+    that start with PYTHON, and without a GPU: a trainer in this process may hold all
+    of its memory, and a model must be servable on a CPU.
+
+    Args:
+        model_dir: Folder of the SavedModel.
+        text_feature: Name of the text in the tf.Examples of `serving_default`.
+        examples: Serialised tf.Examples to ask `serving_default` and
+            `transform_features` about; may be empty.
+        timeout_seconds: Time for all checks together; then the program is killed.
+            It begins when TensorFlow is imported there.
+
+    Returns:
+        The program's report: `tensorflow` (its version), `facts` and `checks`, of
+        which each has `name`, `seconds` and `fault` (None, or what is wrong with the
+        model). Where the model made the program hang or die, that is the fault of the
+        check it was in.
+
+    Raises:
+        ServingCheckError: The program failed by itself, or had no time to begin.
+    """
+    with tempfile.TemporaryDirectory(prefix="serving_check_") as folder:
+        root = Path(folder)
+        report = root / "report.json"
+        command = [sys.executable, "-I", str(_PROGRAM), "--model", model_dir]
+        command += ["--report", str(report), "--text-feature", text_feature]
+        if examples:
+            path = str(root / "examples.tfrecord")
+            with tf.io.TFRecordWriter(path) as writer:
+                for example in examples:
+                    writer.write(example)
+            command += ["--examples", path]
+        status, said = _run(command, root, report, timeout_seconds)
+        result: dict[str, Any] = {}
+        if report.exists():
+            result = json.loads(report.read_text(encoding="utf-8"))
+    running = result.pop("running", None)
+    if status == 0 and result:
+        return result
+    if status is None:
+        fault = f"it did not end within `timeout_seconds`: {timeout_seconds}"
+        if running is None:
+            fault = f"TensorFlow was not imported within {START_SECONDS} seconds"
+    elif status < 0:
+        fault = f"the process was ended by signal {_signal_name(-status)}"
+    else:
+        fault = f"the process ended with status {status}"
+    if running is None or (status is not None and status >= 0):
+        raise ServingCheckError(
+            f"the replay program could not judge the model: {fault}\n{said}".rstrip()
+        )
+    result["checks"].append({"name": running, "seconds": None, "fault": fault})
+    return result
+
+
+def _run(
+    command: list[str], root: Path, report: Path, timeout_seconds: float
+) -> tuple[int | None, str]:
+    """Gives the exit status, None after a timeout, and the end of what was said."""
+    empty = root / "empty"
+    empty.mkdir()
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    with (root / "said").open("w+b") as said:
+        process = subprocess.Popen(
+            command,
+            cwd=empty,
+            env={**kept, "CUDA_VISIBLE_DEVICES": "-1"},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+        try:
+            status = _wait(process, report, timeout_seconds)
+        finally:
+            # Also where this process is interrupted, and whatever it has started.
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        said.seek(0)
+        return status, said.read().decode("utf-8", "replace")[-_SHOWN_CHARS:]
+
+
+def _wait(
+    process: subprocess.Popen[bytes], report: Path, timeout_seconds: float
+) -> int | None:
+    # The program writes its report for the first time when TensorFlow is imported,
+    # which on a busy machine takes longer than a small model's checks.
+    deadline = time.monotonic() + START_SECONDS
+    begun = False
+    while process.poll() is None:
+        if not begun and report.exists():
+            begun = True
+            deadline = time.monotonic() + timeout_seconds
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(_POLL_SECONDS)
+    return process.returncode
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"{number} ({signal.Signals(number).name})"
+    except ValueError:
+        return str(number)

@@ -1,0 +1,1 @@
+"""The program that ServingCheck runs in a process of its own; not for import."""

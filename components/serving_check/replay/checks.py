@@ -1,0 +1,226 @@
+"""The checks themselves: an exported model is loaded, asked, and its answers judged."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from typing import Any
+
+# The folder of this file is the program's own path, not a package.
+import answers
+import numpy as np
+import tensorflow as tf
+from answers import ModelFault
+from google.protobuf.message import DecodeError
+from tensorflow_serving.apis import prediction_log_pb2
+
+SIGNATURES = {
+    "serving_default": "examples",
+    "predict_text": "text",
+    "transform_features": "examples",
+}
+BATCH_TOLERANCE = 1e-4
+LONG_TEXT_WORDS = 100_000
+MANY = 32
+LATENCY_REQUESTS = 20
+
+_SENTENCE = "The plot is thin , but the actors are a joy to watch from start to end ."
+EDGE_TEXTS = {
+    "empty string": b"",
+    "white space": b" \t\n ",
+    "invalid UTF-8": b"caf\xe9 \xff\xfe closed \x80",
+    "one word of 100,000 characters": b"x" * 100_000,
+    "long text": b" ".join([_SENTENCE.encode()] * (LONG_TEXT_WORDS // 18 + 1)),
+}
+# Of very different lengths, so that each is padded by its neighbours.
+VARIED_TEXTS = [
+    b"Dull .",
+    _SENTENCE.encode(),
+    b" ".join([_SENTENCE.encode()] * 10),
+    b"",
+    "Ein \u00dcberraschungserfolg \u2014 \u4e0d\u9519 !".encode(),
+]
+# What TensorFlow raises when a graph is broken or is given what it cannot take.
+_MODEL_ERRORS = (
+    tf.errors.OpError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    ImportError,
+    OSError,
+    RuntimeError,
+)
+
+
+class Replay:
+    """The checks, in the order of `CHECKS`; each raises ModelFault or returns."""
+
+    def __init__(self, model: str, text_feature: str, examples: str | None) -> None:
+        self.model_dir = model
+        self.text_feature = text_feature
+        self.examples = examples
+        self.facts: dict[str, Any] = {}
+        self.loaded: Any = None
+
+    def load(self) -> None:
+        start = time.perf_counter()
+        try:
+            self.loaded = tf.saved_model.load(self.model_dir)
+        except _MODEL_ERRORS as error:
+            raise ModelFault(f"the model cannot be loaded: {_brief(error)}") from error
+        self.facts["load_seconds"] = time.perf_counter() - start
+
+    def signatures(self) -> None:
+        found = self.loaded.signatures
+        missing = [name for name in SIGNATURES if name not in found]
+        if missing:
+            raise ModelFault(
+                f"signatures missing: {', '.join(missing)}; "
+                f"there are: {', '.join(sorted(found)) or 'none'}"
+            )
+        for name, key in SIGNATURES.items():
+            inputs = found[name].structured_input_signature[1]
+            if list(inputs) != [key] or inputs[key].dtype != tf.string:
+                raise ModelFault(
+                    f"signature `{name}` must take one string tensor `{key}`; "
+                    f"it takes: {inputs}"
+                )
+
+    def warm_up(self) -> None:
+        path = os.path.join(
+            self.model_dir, "assets.extra", "tf_serving_warmup_requests"
+        )
+        if not tf.io.gfile.exists(path):
+            raise ModelFault("there is no assets.extra/tf_serving_warmup_requests")
+        count = 0
+        for record in _records(path):
+            signature, inputs = _read_request(record, count)
+            rows = min((np.size(value) for value in inputs.values()), default=0)
+            first = self.ask(signature, rows=rows, **inputs)
+            again = self.ask(signature, rows=rows, **inputs)
+            what = f"warm-up request {count} (`{signature}`), asked twice"
+            answers.compare(first, again, answers.REPEAT_TOLERANCE, what)
+            count += 1
+        self.facts["warm_up_requests"] = count
+        if not count:
+            raise ModelFault("assets.extra/tf_serving_warmup_requests has no request")
+
+    def real_examples(self) -> None:
+        if self.examples is None:
+            return
+        dataset = tf.data.TFRecordDataset(self.examples)
+        examples = list(dataset.as_numpy_iterator())
+        for signature in ("serving_default", "transform_features"):
+            self.ask(signature, rows=len(examples), examples=examples)
+        self.facts["examples"] = len(examples)
+
+    def edge_texts(self) -> None:
+        faults = []
+        for name, text in EDGE_TEXTS.items():
+            try:
+                self.both([text])
+            except ModelFault as fault:
+                faults.append(f"{name}: {fault}")
+        if faults:
+            raise ModelFault("; ".join(faults))
+
+    def batches(self) -> None:
+        alone = [self.both([text]) for text in VARIED_TEXTS]
+        for order in (range(len(alone)), reversed(range(len(alone)))):
+            rows = list(order)
+            together = self.both([VARIED_TEXTS[row] for row in rows])
+            for place, row in enumerate(rows):
+                answers.compare(
+                    {"probabilities": alone[row]["probabilities"][0]},
+                    {"probabilities": together["probabilities"][place]},
+                    BATCH_TOLERANCE,
+                    f"{VARIED_TEXTS[row][:20]!r} alone and in a batch",
+                )
+        self.both([_SENTENCE.encode()] * MANY)
+
+    def latency(self) -> None:
+        seconds = []
+        for _ in range(LATENCY_REQUESTS):
+            start = time.perf_counter()
+            self.ask("predict_text", rows=1, text=[_SENTENCE.encode()])
+            seconds.append(time.perf_counter() - start)
+        self.facts["median_latency_seconds"] = statistics.median(seconds)
+
+    def both(self, texts: list[bytes]) -> dict[str, np.ndarray]:
+        """Asks `predict_text` and `serving_default`, which must agree."""
+        named = self.ask("predict_text", rows=len(texts), text=texts)
+        examples = [_example(self.text_feature, text) for text in texts]
+        plain = self.ask("serving_default", rows=len(texts), examples=examples)
+        plain = {"probabilities": plain["probabilities"]}
+        answers.compare(
+            named, plain, BATCH_TOLERANCE, "predict_text and serving_default"
+        )
+        return named
+
+    def ask(self, signature: str, *, rows: int, **inputs: Any) -> dict[str, Any]:
+        """Calls a signature and checks whatever can be said about any answer."""
+        if signature not in self.loaded.signatures:
+            raise ModelFault(f"there is no signature `{signature}`")
+        tensors = {key: tf.constant(value) for key, value in inputs.items()}
+        try:
+            answer = self.loaded.signatures[signature](**tensors)
+        except _MODEL_ERRORS as error:
+            raise ModelFault(f"`{signature}` failed: {_brief(error)}") from error
+        # Transformed features may be sparse; only what is dense is looked into.
+        arrays = {k: v.numpy() for k, v in answer.items() if isinstance(v, tf.Tensor)}
+        for name, array in arrays.items():
+            if array.shape[:1] != (rows,):
+                raise ModelFault(
+                    f"`{signature}`: {rows} inputs gave `{name}` {array.shape}"
+                )
+        if signature != "transform_features":
+            answers.check_probabilities(signature, arrays)
+        if signature == "predict_text":
+            answers.check_labels(arrays)
+        return arrays
+
+
+CHECKS = (
+    "load",
+    "signatures",
+    "warm_up",
+    "real_examples",
+    "edge_texts",
+    "batches",
+    "latency",
+)
+
+
+def _records(path: str) -> Iterator[bytes]:
+    try:
+        yield from tf.data.TFRecordDataset(path).as_numpy_iterator()
+    except tf.errors.DataLossError as error:
+        raise ModelFault(f"broken TFRecord {path}: {_brief(error)}") from error
+
+
+def _read_request(record: bytes, position: int) -> tuple[str, dict[str, np.ndarray]]:
+    """Gives the signature and the inputs of a serialised PredictionLog."""
+    try:
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+    except DecodeError as error:
+        raise ModelFault(f"warm-up request {position} is no PredictionLog") from error
+    if log.WhichOneof("log_type") != "predict_log":
+        kind = log.WhichOneof("log_type")
+        raise ModelFault(f"warm-up request {position} must be a predict_log: {kind}")
+    request = log.predict_log.request
+    inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
+    return request.model_spec.signature_name or "serving_default", inputs
+
+
+def _example(feature: str, text: bytes) -> bytes:
+    value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text]))
+    features = tf.train.Features(feature={feature: value})
+    return tf.train.Example(features=features).SerializeToString()
+
+
+def _brief(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:500]}"

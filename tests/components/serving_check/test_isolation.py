@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.serving_check import isolation
+from components.serving_check.errors import ServingCheckError
+from components.serving_check.replay.__main__ import (
+    FORBIDDEN,
+    HOLLOW,
+    ImportBlocker,
+)
+
+
+def _replay(folder: str, examples=(), timeout_seconds: int = 120) -> dict:
+    return isolation.replay(
+        folder,
+        text_feature="text",
+        examples=examples,
+        timeout_seconds=timeout_seconds,
+    )
+
+
+def _faults(report: dict) -> dict[str, str]:
+    return {check["name"]: check["fault"] for check in report["checks"]}
+
+
+def test_a_good_model_passes_every_check_and_is_measured(
+    tiny_model, export_model, make_example, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "nothing"))
+    folder = export_model(tiny_model(), tmp_path / "model")
+    report = _replay(folder, examples=[make_example(b"so so"), make_example(b"dull")])
+    faults = _faults(report)
+    assert set(faults.values()) == {None}, faults
+    assert list(faults) == [
+        *["load", "signatures", "warm_up", "real_examples"],
+        *["edge_texts", "batches", "latency"],
+    ]
+    facts = report["facts"]
+    assert facts["warm_up_requests"] == 3
+    assert facts["examples"] == 2
+    assert 0 < facts["median_latency_seconds"] < 5
+    assert 50e6 < facts["peak_memory_bytes"] < 20e9
+    assert report["tensorflow"] == tf.__version__
+
+
+def test_a_model_that_needs_python_code_is_found_out(
+    tiny_model, export_model, tmp_path
+):
+    class NeedsPython(tiny_model):
+        def probabilities(self, text):
+            half = tf.numpy_function(
+                lambda t: np.full([len(t), 2], 0.5, np.float32), [text], tf.float32
+            )
+            return tf.ensure_shape(half, [None, 2])
+
+    faults = _faults(_replay(export_model(NeedsPython(), tmp_path / "model")))
+    assert faults["load"] is None
+    assert "`predict_text` failed" in faults["warm_up"]
+    assert "pyfunc" in faults["warm_up"]
+
+
+def test_answers_that_depend_on_the_batch_and_a_missing_signature_are_both_reported(
+    tiny_model, export_model, tmp_path
+):
+    class Mixes(tiny_model):
+        def probabilities(self, text):
+            own = super().probabilities(text)
+            return 0.9 * own + 0.1 * tf.reduce_mean(own, axis=0, keepdims=True)
+
+    folder = export_model(Mixes(), tmp_path / "model", without="transform_features")
+    faults = _faults(_replay(folder))
+    assert faults["signatures"].startswith("signatures missing: transform_features")
+    assert "no signature `transform_features`" in faults["warm_up"]
+    assert "alone and in a batch: `probabilities` differs by" in faults["batches"]
+    assert faults["edge_texts"] is None
+
+
+def test_nan_for_an_empty_text_and_absent_warm_up_requests_are_both_reported(
+    tiny_model, export_model, tmp_path
+):
+    class DividesByZero(tiny_model):
+        def probabilities(self, text):
+            size = tf.cast(tf.strings.length(text), tf.float32)
+            return super().probabilities(text) * (size / size)[:, None]
+
+    folder = export_model(DividesByZero(), tmp_path / "model", warm_up=False)
+    faults = _faults(_replay(folder))
+    assert "no assets.extra/tf_serving_warmup_requests" in faults["warm_up"]
+    assert faults["edge_texts"] == (
+        "empty string: `predict_text`: probabilities are not finite"
+    )
+
+
+def test_a_folder_without_a_model_is_a_fault_and_ends_the_checks(tmp_path):
+    report = _replay(str(tmp_path))
+    (check,) = report["checks"]
+    assert "the model cannot be loaded" in check["fault"]
+
+
+def test_a_model_that_hangs_is_stopped_and_the_check_named(
+    tiny_model, export_model, tmp_path
+):
+    class Hangs(tiny_model):
+        def probabilities(self, text):
+            own = super().probabilities(text)
+            return tf.while_loop(lambda x: tf.reduce_sum(x) > 0, lambda x: [x], [own])[
+                0
+            ]
+
+    folder = export_model(Hangs(), tmp_path / "model")
+    report = _replay(folder, timeout_seconds=3)
+    last = report["checks"][-1]
+    assert last["name"] == "warm_up"
+    assert last["fault"] == "it did not end within `timeout_seconds`: 3"
+
+
+def test_a_process_with_no_time_to_begin_says_nothing_about_the_model(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(isolation, "START_SECONDS", 0.3)
+    with pytest.raises(ServingCheckError, match="not imported within 0.3 seconds"):
+        _replay(str(tmp_path))
+
+
+def test_what_is_blocked_cannot_be_imported_although_it_is_installed(monkeypatch):
+    blocker = ImportBlocker(FORBIDDEN, HOLLOW)
+    monkeypatch.setattr(sys, "meta_path", [blocker, *sys.meta_path])
+    for name in ("components.serving_check.errors", "keras.layers"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        with pytest.raises(ModuleNotFoundError, match=f"`{name}` is blocked"):
+            importlib.import_module(name)
+    assert importlib.util.find_spec("keras") is not None
