@@ -76,6 +76,8 @@ class _Classifier(tf.Module):
     ) -> None:
         super().__init__(name="classifier")
         self._raw_spec = dict(transform.raw_feature_spec())
+        # Used by `call`: once called as a layer, it would be traced a second time
+        # when saved, which takes longer than all the rest of the export.
         self.transform_layer = transform.transform_features_layer()
         # Of the model only the weights are saved: as an attribute it would bring a
         # signature of its own, and a layer may keep weights where TensorFlow does
@@ -105,7 +107,7 @@ class _Classifier(tf.Module):
 
     @_on_strings("examples")
     def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        transformed = self.transform_layer(
+        transformed = self.transform_layer.call(
             tf.io.parse_example(examples, self._raw_spec)
         )
         return {
@@ -115,7 +117,7 @@ class _Classifier(tf.Module):
         }
 
     def _probabilities(self, raw: Mapping[str, Any]) -> tf.Tensor:
-        tokens = self.transform_layer(raw)[features.TOKENS]
+        tokens = self.transform_layer.call(raw)[features.TOKENS]
         tokens = tf.sparse.to_dense(tokens, default_value="")  # (batch, time)
         # A batch of empty texts would have no time axis to pool over.
         missing = tf.maximum(0, 1 - tf.shape(tokens)[1])
