@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_elmo import characters
 from keras_elmo.bilm import BiLM
+from keras_elmo.options import BiLMOptions
 
 KINDS = ("warm", "zeros")
 _READINGS = 2  # the second starts from the states the first one left
@@ -44,14 +45,11 @@ class InitialStates(keras.layers.Layer):
     behind, avoids both.
 
     Args:
-        bilm: The model; its weights must be set before `warm_up`.
+        options: Sizes of the model.
     """
 
-    def __init__(self, bilm: BiLM, **kwargs: Any) -> None:
+    def __init__(self, options: BiLMOptions, **kwargs: Any) -> None:
         super().__init__(trainable=False, **kwargs)
-        self._tracker.unlock()
-        self._bilm_of = (bilm,)  # in a tuple: the biLM is not a part of this layer
-        options = bilm.options
         dims = (options.cell_dim, options.projection_dim)
         self.states = [
             [
@@ -85,9 +83,8 @@ class InitialStates(keras.layers.Layer):
             for direction in self.states
         )
 
-    def warm_up(self) -> None:
+    def warm_up(self, bilm: BiLM) -> None:
         """Sets the states to the mean of what the built-in sentences leave."""
-        (bilm,) = self._bilm_of
         vectors, lengths = _encode(bilm)
         states = bilm.zero_states(len(_SENTENCES))
         for _ in range(_READINGS):

@@ -104,11 +104,11 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
         if opened:
             opened.load(self.bilm)
         self.start = initial_states.InitialStates(
-            self.bilm, name="start", dtype=self.dtype_policy
+            self.bilm.options, name="start", dtype=self.dtype_policy
         )
         # A rebuilt layer gets its states with its weights, from the saved file.
         if opened and initial_state == "warm":
-            self.start.warm_up()
+            self.start.warm_up(self.bilm)
         self.mix = ScalarMix(name="mix", dtype=self.dtype_policy)
         self.mix.build((None, self.num_layers, None, self.dim))
         self.bilm.trainable = trainable
@@ -139,10 +139,11 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(inputs, keras.KerasTensor):
             inputs = _as_tensor(inputs)
-        if keras.backend.standardize_dtype(inputs.dtype) != "string":
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
+        if dtype != "string":
             raise TypeError(
                 "`ElmoEmbeddingLayer` takes tokens as strings. "
-                f"Received: inputs of dtype {inputs.dtype}"
+                f"Received: inputs of dtype {dtype}"
             )
         return super().__call__(inputs, *args, **kwargs)
 
@@ -157,7 +158,9 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
         return self._pad(self._select(layers))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        if self.output_name == "default":
+        # A symbolic mask would need an operation of its own; when the model runs,
+        # the layers after this one get the mask from the tensor itself.
+        if self.output_name == "default" or isinstance(inputs, keras.KerasTensor):
             return None
         tokens = self._tokens(_as_tensor(inputs))
         time = self.max_sequence_length or tf.shape(tokens)[1]

@@ -1,0 +1,164 @@
+"""Where models come from: files, folders, TF Hub modules, and what is neither."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_elmo import BiLM, SourceError, WeightsError
+from keras_elmo.checkpoints import load_hdf5, named_weights, save_hdf5
+from keras_elmo.hub_module import _variable_name
+from keras_elmo.sources import open_source
+from tests.keras_elmo.tiny import write_model
+
+
+def load(source):
+    opened = open_source(source)
+    bilm = BiLM(opened.options)
+    opened.load(bilm)
+    return bilm
+
+
+def assert_same(bilm, other):
+    for mine, theirs in zip(bilm.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_folder_and_a_pair_of_files_are_the_same_source(tiny_elmo):
+    pair = (str(tiny_elmo / "options.json"), str(tiny_elmo / "weights.hdf5"))
+    assert_same(load(str(tiny_elmo)), load(pair))
+
+
+def test_the_default_is_embedded_and_gives_vectors():
+    bilm = load("default")
+    assert bilm.options.dim == 256
+
+
+def test_exported_weights_come_back_bit_for_bit(tiny_elmo, tmp_path):
+    bilm = load(str(tiny_elmo))
+    save_hdf5(bilm, tmp_path / "again.hdf5")
+    again = BiLM(bilm.options)
+    load_hdf5(again, tmp_path / "again.hdf5")
+    assert_same(bilm, again)
+
+
+def test_a_character_table_with_a_padding_row_is_read_too(tiny_elmo, tmp_path):
+    path = tmp_path / "padded.hdf5"
+    path.write_bytes((tiny_elmo / "weights.hdf5").read_bytes())
+    with h5py.File(path, "a") as file:
+        table = np.asarray(file["char_embed"])
+        del file["char_embed"]
+        file["char_embed"] = np.concatenate([np.zeros_like(table[:1]), table])
+    bilm = BiLM(open_source(str(tiny_elmo)).options)
+    load_hdf5(bilm, path)
+    assert_same(bilm, load(str(tiny_elmo)))
+
+
+def hub_module(folder, source):
+    """Writes a TF1 SavedModel with the variable names of google/elmo."""
+    values = {name: w.numpy() for name, w in named_weights(load(source))}
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        for name, value in values.items():
+            if name.startswith("CNN/W_cnn_"):
+                value = value[None]
+            tf.compat.v1.get_variable(f"bilm/{_variable_name(name)}", initializer=value)
+        tf.compat.v1.get_variable("aggregation/weights", initializer=np.zeros(3))
+        session.run(tf.compat.v1.global_variables_initializer())
+        builder = tf.compat.v1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(session, [])
+        builder.save()
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_hub_modules_variables_become_the_native_model(tmp_path):
+    source = write_model(tmp_path / "elmo", max_chars=50)
+    module = hub_module(tmp_path / "module", str(source))
+    bilm = load(str(module))
+    assert bilm.options == load(str(source)).options
+    assert_same(bilm, load(str(source)))
+
+
+def test_a_handle_is_resolved_through_hubs_cache(tmp_path, monkeypatch):
+    pytest.importorskip("tensorflow_hub")
+    source = write_model(tmp_path / "elmo", max_chars=50)
+    handle = "https://tfhub.dev/google/elmo/3"
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    key = hashlib.sha1(handle.encode()).hexdigest()
+    hub_module(tmp_path / "cache" / key, str(source))
+    assert_same(load(handle), load(str(source)))
+
+
+def test_a_saved_model_that_is_no_elmo_is_refused(tmp_path):
+    module = tf.Module()
+    module.weight = tf.Variable(1.0)
+    tf.saved_model.save(module, str(tmp_path / "other"))
+    with pytest.raises(SourceError, match="lacks the variable bilm/char_embed"):
+        open_source(str(tmp_path / "other"))
+
+
+def test_a_source_that_is_nothing_is_told_what_there_could_be(tmp_path):
+    with pytest.raises(SourceError, match="`default`, a folder with options.json"):
+        open_source(str(tmp_path / "absent"))
+
+
+def test_a_folder_without_weights_names_the_file_it_wants(tiny_elmo, tmp_path):
+    (tmp_path / "options.json").write_bytes((tiny_elmo / "options.json").read_bytes())
+    with pytest.raises(SourceError, match=r"exactly one \*weights.hdf5"):
+        open_source(str(tmp_path))
+
+
+def test_a_missing_file_of_a_pair_is_named(tiny_elmo):
+    with pytest.raises(SourceError, match="There is no ELMo file .*nowhere.hdf5"):
+        open_source((str(tiny_elmo / "options.json"), "nowhere.hdf5"))
+
+
+def test_a_tensor_of_another_shape_is_named_with_both_shapes(tiny_elmo, tmp_path):
+    options = json.loads((tiny_elmo / "options.json").read_text())
+    options["char_cnn"]["embedding"]["dim"] = 7
+    (tmp_path / "options.json").write_text(json.dumps(options))
+    pair = (str(tmp_path / "options.json"), str(tiny_elmo / "weights.hdf5"))
+    with pytest.raises(WeightsError, match=r"char_embed .*\(261, 7\).*\(261, 4\)"):
+        load(pair)
+
+
+def test_a_missing_tensor_is_named_and_nothing_is_set(tiny_elmo, tmp_path):
+    path = tmp_path / "weights.hdf5"
+    path.write_bytes((tiny_elmo / "weights.hdf5").read_bytes())
+    with h5py.File(path, "a") as file:
+        del file["CNN_proj/b_proj"]
+    bilm = BiLM(open_source(str(tiny_elmo)).options)
+    before = bilm.get_weights()
+    with pytest.raises(WeightsError, match="lacks the tensor CNN_proj/b_proj"):
+        load_hdf5(bilm, path)
+    for mine, old in zip(bilm.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, old)
+
+
+def test_a_file_cut_short_is_refused(tiny_elmo, tmp_path):
+    path = tmp_path / "weights.hdf5"
+    path.write_bytes((tiny_elmo / "weights.hdf5").read_bytes()[:500])
+    with pytest.raises(SourceError, match="Cannot read ELMo weights"):
+        load((str(tiny_elmo / "options.json"), str(path)))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"lstm": {}}, "lack the entry"),
+        ({"char_cnn": {"activation": "gelu"}}, "`activation` must be one of"),
+    ],
+)
+def test_bad_options_name_the_file_and_the_entry(tiny_elmo, tmp_path, change, words):
+    options = json.loads((tiny_elmo / "options.json").read_text())
+    for section, values in change.items():
+        options[section] = {**options[section], **values} if values else {}
+    path = tmp_path / "options.json"
+    path.write_text(json.dumps(options))
+    with pytest.raises(SourceError, match=f"{path}.*{words}"):
+        open_source((str(path), str(tiny_elmo / "weights.hdf5")))

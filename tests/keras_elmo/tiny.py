@@ -1,0 +1,37 @@
+"""Tiny biLMs with random weights, in the published file format."""
+
+from __future__ import annotations
+
+import json
+
+import keras
+
+from keras_elmo import BiLM, BiLMOptions
+from keras_elmo.checkpoints import save_hdf5
+
+TINY = {
+    "char_dim": 4,
+    "filters": ((1, 3), (2, 4), (3, 5)),
+    "n_highway": 1,
+    "activation": "relu",
+    "max_chars": 12,
+    "n_layers": 2,
+    "cell_dim": 6,
+    "projection_dim": 5,
+    "cell_clip": 3.0,
+    "proj_clip": 3.0,
+    "use_skip_connections": True,
+}
+
+
+def write_model(folder, **changes):
+    """Writes options.json and weights.hdf5 of a random biLM; gives the folder."""
+    options = BiLMOptions(**{**TINY, **changes})
+    keras.utils.set_random_seed(3)
+    bilm = BiLM(options)
+    for weight in bilm.weights:  # biases too: zeros would hide a wrong one
+        weight.assign(keras.random.normal(weight.shape, stddev=0.4))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "options.json").write_text(json.dumps(options.to_dict()))
+    save_hdf5(bilm, folder / "weights.hdf5")
+    return folder
