@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_elmo import characters, initial_states
 from keras_elmo.bilm import BiLM
+from keras_elmo.inputs import as_tensor, as_tokens, token_counts
 from keras_elmo.options import BiLMOptions
 from keras_elmo.scalar_mix import ScalarMix
 from keras_elmo.sources import DEFAULT, open_source
@@ -138,7 +139,7 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(inputs, keras.KerasTensor):
-            inputs = _as_tensor(inputs)
+            inputs = as_tensor(inputs)
         dtype = keras.backend.standardize_dtype(inputs.dtype)
         if dtype != "string":
             raise TypeError(
@@ -148,9 +149,10 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
         return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        tokens = self._tokens(inputs)  # (batch, time), cut, not yet padded
+        # (batch, time), cut; padding to max_sequence_length comes last
+        tokens = as_tokens(inputs, self.max_sequence_length)
         layers = self._activations(tokens, training)
-        lengths = _lengths(tokens)
+        lengths = token_counts(tokens)
         if self.output_name == "default":
             mixed = tf.reduce_sum(self.mix(layers), axis=1)
             count = tf.cast(tf.maximum(lengths, 1), mixed.dtype)
@@ -162,26 +164,9 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
         # the layers after this one get the mask from the tensor itself.
         if self.output_name == "default" or isinstance(inputs, keras.KerasTensor):
             return None
-        tokens = self._tokens(_as_tensor(inputs))
+        tokens = as_tokens(as_tensor(inputs), self.max_sequence_length)
         time = self.max_sequence_length or tf.shape(tokens)[1]
-        return tf.sequence_mask(_lengths(tokens), time)
-
-    def _tokens(self, inputs: tf.Tensor) -> tf.Tensor:
-        if inputs.shape.rank == 2 and inputs.shape[1] == 1:
-            inputs = inputs[:, 0]
-        if inputs.shape.rank == 1:
-            # As google/elmo splits: at spaces, and no token is empty.
-            inputs = tf.strings.split(inputs, " ")
-            inputs = tf.ragged.boolean_mask(inputs, inputs != "").to_tensor("")
-        if inputs.shape.rank != 2:
-            raise ValueError(
-                "`ElmoEmbeddingLayer` takes tokens (batch, time) or texts (batch,). "
-                f"Received: inputs of shape {inputs.shape}"
-            )
-        if self.max_sequence_length is not None:
-            inputs = inputs[:, : self.max_sequence_length]
-        longest = tf.reduce_max(tf.concat([[0], _lengths(inputs)], axis=0))
-        return inputs if self.max_sequence_length is None else inputs[:, :longest]
+        return tf.sequence_mask(token_counts(tokens), time)
 
     def _activations(self, tokens: tf.Tensor, training: bool | None) -> tf.Tensor:
         """Gives all layers `(batch, layers, time, dim)`."""
@@ -192,7 +177,7 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
         words, ids = tf.unique(tf.concat([marks, flat], axis=0))
         widest = max(width for width, _ in options.filters)
         table = self.bilm.token_encoder(spell(words, options.max_chars, widest))
-        lengths = _lengths(tokens)
+        lengths = token_counts(tokens)
         ids = tf.reshape(ids[2:], tf.shape(tokens))
         # begin, tokens, end: the end mark stands right after the last token
         position = tf.range(tf.shape(tokens)[1] + 2)[None, :]
@@ -249,22 +234,3 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
             # With these the layer is rebuilt without its source at hand.
             "options": self.bilm.options.to_dict(),
         }
-
-
-def _as_tensor(inputs: Any) -> Any:
-    if isinstance(inputs, (list, tuple)) and inputs and not tf.is_tensor(inputs[0]):
-        inputs = tf.ragged.constant(inputs) if _is_nested(inputs) else inputs
-    if isinstance(inputs, tf.RaggedTensor):
-        return inputs.to_tensor("" if inputs.dtype == tf.string else None)
-    return tf.convert_to_tensor(inputs)
-
-
-def _is_nested(inputs: Any) -> bool:
-    return any(isinstance(item, (list, tuple)) for item in inputs)
-
-
-def _lengths(tokens: tf.Tensor) -> tf.Tensor:
-    """Gives `(batch,)` int32: the position after each row's last token."""
-    after = tf.range(1, tf.shape(tokens)[1] + 1)[None, :]
-    ends = tf.where(tokens != "", after, 0)
-    return tf.reduce_max(tf.pad(ends, [[0, 0], [1, 0]]), axis=1)

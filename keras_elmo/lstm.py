@@ -62,7 +62,7 @@ class ProjectedLSTM(keras.layers.Layer):
         options: Sizes of the model.
 
     Inputs:  `(batch, time, projection_dim)` float; an initial state `(c, h)` of
-        shapes `(batch, cell_dim)` and `(batch, projection_dim)`; a mask
+        shapes `(batch, cell_dim)` and `(batch, projection_dim)`; `is_token`
         `(batch, time)` bool, where False freezes the state, or None.
     Outputs: `(batch, time, projection_dim)` float, and the last state `(c, h)`.
     Source:  Sak et al. 2014, arXiv:1402.1128, without peepholes; gates are stored
@@ -71,6 +71,7 @@ class ProjectedLSTM(keras.layers.Layer):
 
     def __init__(self, options: BiLMOptions, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.cell = _Cell(options, name="cell", dtype=self.dtype_policy)
         self.rnn = keras.layers.RNN(
             self.cell,
@@ -84,10 +85,10 @@ class ProjectedLSTM(keras.layers.Layer):
         self.cell.build()
         self.built = True
 
-    def call(self, x: Any, state: Any, mask: Any = None) -> tuple[Any, list[Any]]:
+    def call(self, x: Any, state: Any, is_token: Any = None) -> tuple[Any, list[Any]]:
         # The input's half of the gate product needs no loop.
         gates = self.cell.input_gates(x)
-        output, *last = self.rnn(gates, initial_state=list(state), mask=mask)
+        output, *last = self.rnn(gates, initial_state=list(state), mask=is_token)
         return output, last
 
 
@@ -109,6 +110,7 @@ class LSTMStack(keras.layers.Layer):
         self, options: BiLMOptions, *, dropout: float = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.options = options
         self.dropout = keras.layers.Dropout(dropout) if dropout else None
         self.layers = [
@@ -122,13 +124,13 @@ class LSTMStack(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, x: Any, states: Any, mask: Any = None, training: bool | None = None
+        self, x: Any, states: Any, is_token: Any = None, training: bool | None = None
     ) -> tuple[list[Any], list[Any]]:
         outputs, last_states = [], []
         for i, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
             if self.dropout is not None:
                 x = self.dropout(x, training=training)
-            output, last = layer(x, state, mask)
+            output, last = layer(x, state, is_token)
             x = output + x if i > 0 and self.options.use_skip_connections else output
             outputs.append(x)
             last_states.append(last)
