@@ -38,12 +38,12 @@ class ServingCheck(base_component.BaseComponent):
     errors and stand in `report.json` beside the blessing.
 
     The model must have the signatures
-        `serving_default(examples)` -> `probabilities` float32 `[batch, classes]`,
-        `predict_text(text)` -> the same, `label` string `[batch]` and `classes` string
-        `[batch, classes]`, and
-        `transform_features(examples)`,
-    each of one string tensor `[batch]`, and in its folder warm-up requests as the
-    docstring of `replay/__main__.py` says.
+        `serving_default`: tf.Examples -> `probabilities` float32 `[batch, classes]`,
+        `predict_text`: raw texts -> the same, `label` string `[batch]` and `classes`
+        string `[batch, classes]`, and
+        `transform_features`: tf.Examples -> any tensors `[batch, ...]`,
+    each of one string tensor `[batch]` of any name, and in its folder warm-up requests
+    as the docstring of `replay/__main__.py` says.
 
     Args:
         model: The Trainer's model.

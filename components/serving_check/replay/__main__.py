@@ -7,8 +7,8 @@ A program, never imported by the executor; the folder is its own import path:
 It reads `DIR/assets.extra/tf_serving_warmup_requests`, a TFRecord of serialised
 `tensorflow.serving.PredictionLog`, each with a `predict_log` whose request names its
 signature in `model_spec.signature_name` (empty: `serving_default`) and holds one string
-tensor `[batch]` in `inputs`: key `text` (raw text) for `predict_text`, key `examples`
-(serialised tf.Example) for `serving_default` and `transform_features`.
+tensor `[batch]` in `inputs`, under the name that the signature gives it: raw texts for
+`predict_text`, serialised tf.Examples for `serving_default` and `transform_features`.
 
 The report is rewritten after every check, so that a killed process leaves what it knew
 and, under `running`, the name of the check that it was in. Exit status 0 means that the

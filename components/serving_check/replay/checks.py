@@ -16,11 +16,7 @@ from answers import ModelFault
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
-SIGNATURES = {
-    "serving_default": "examples",
-    "predict_text": "text",
-    "transform_features": "examples",
-}
+SIGNATURES = ("serving_default", "predict_text", "transform_features")
 BATCH_TOLERANCE = 1e-4
 LONG_TEXT_WORDS = 100_000
 MANY = 32
@@ -81,12 +77,11 @@ class Replay:
                 f"signatures missing: {', '.join(missing)}; "
                 f"there are: {', '.join(sorted(found)) or 'none'}"
             )
-        for name, key in SIGNATURES.items():
+        for name in SIGNATURES:
             inputs = found[name].structured_input_signature[1]
-            if list(inputs) != [key] or inputs[key].dtype != tf.string:
+            if [spec.dtype for spec in inputs.values()] != [tf.string]:
                 raise ModelFault(
-                    f"signature `{name}` must take one string tensor `{key}`; "
-                    f"it takes: {inputs}"
+                    f"`{name}` must take one string tensor; it takes: {inputs}"
                 )
 
     def warm_up(self) -> None:
@@ -114,7 +109,7 @@ class Replay:
         dataset = tf.data.TFRecordDataset(self.examples)
         examples = list(dataset.as_numpy_iterator())
         for signature in ("serving_default", "transform_features"):
-            self.ask(signature, rows=len(examples), examples=examples)
+            self.ask_strings(signature, examples)
         self.facts["examples"] = len(examples)
 
     def edge_texts(self) -> None:
@@ -145,20 +140,28 @@ class Replay:
         seconds = []
         for _ in range(LATENCY_REQUESTS):
             start = time.perf_counter()
-            self.ask("predict_text", rows=1, text=[_SENTENCE.encode()])
+            self.ask_strings("predict_text", [_SENTENCE.encode()])
             seconds.append(time.perf_counter() - start)
         self.facts["median_latency_seconds"] = statistics.median(seconds)
 
     def both(self, texts: list[bytes]) -> dict[str, np.ndarray]:
         """Asks `predict_text` and `serving_default`, which must agree."""
-        named = self.ask("predict_text", rows=len(texts), text=texts)
+        named = self.ask_strings("predict_text", texts)
         examples = [_example(self.text_feature, text) for text in texts]
-        plain = self.ask("serving_default", rows=len(texts), examples=examples)
+        plain = self.ask_strings("serving_default", examples)
         plain = {"probabilities": plain["probabilities"]}
         answers.compare(
             named, plain, BATCH_TOLERANCE, "predict_text and serving_default"
         )
         return named
+
+    def ask_strings(self, signature: str, values: list[bytes]) -> dict[str, Any]:
+        """Calls a signature with its only input, whatever name that has."""
+        key = "unknown"
+        if signature in self.loaded.signatures:
+            inputs = self.loaded.signatures[signature].structured_input_signature[1]
+            key = next(iter(inputs), key)
+        return self.ask(signature, rows=len(values), **{key: values})
 
     def ask(self, signature: str, *, rows: int, **inputs: Any) -> dict[str, Any]:
         """Calls a signature and checks whatever can be said about any answer."""

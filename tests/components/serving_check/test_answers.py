@@ -29,7 +29,8 @@ def test_good_probabilities_pass():
         (_answer([0.5, 0.5]), r"is float32 \(2,\)"),
         (_answer([[0.5, 0.5]], np.float64), "is float64"),
         (_answer([[np.nan, 1.0]]), "not finite"),
-        (_answer([[-0.5, 1.5]]), "from -0.5 to 1.5"),
+        (_answer([[-0.2, 0.6, 0.6]]), "from -0.2"),
+        (_answer([[0.0, 1.5]]), "to 1.5"),
         (_answer([[0.5, 0.51]]), "0.01 away from the sum 1"),
     ],
 )
