@@ -1,0 +1,1 @@
+"""Reads labelled texts of many formats into tf.Examples in three splits."""

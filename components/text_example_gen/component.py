@@ -1,0 +1,119 @@
+"""TextExampleGen: declares what is read, how it is split, and when it is refused."""
+
+from collections.abc import Sequence
+
+from tfx.components.example_gen import component
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import example_gen_pb2, range_config_pb2
+
+from components.text_example_gen import driver, executor
+from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.patterns import locate
+from components.text_example_gen.settings import Settings
+
+SPLITS = ("train", "eval", "test")
+_BUCKETS = 10_000  # the unit of fractions
+
+
+class TextExampleGen(component.FileBasedExampleGen):
+    """Reads labelled texts into tf.Examples: `text` and `label`, both bytes, one value.
+
+    Reads CSV, TSV, JSON Lines, Parquet and a folder per class with text files, plain
+    or compressed. The splits train, eval and test go by a hash of the text that sees
+    neither case nor white space, so that equal texts share a split. Spans, versions,
+    fingerprints and caching are those of TFX's file based ExampleGens.
+
+    Its output `examples` also holds `rejected/rejected-*.jsonl`, the rows that could
+    not be used (`records.Reject`), and `counts.json`, what became of all rows
+    (`counts.Counts`). Where the run is refused, both lie in the folder
+    `refused/<execution>` beside `examples`.
+
+    Args:
+        input_base: A file, a glob or a folder; with `pattern`, the folder of it. May
+            have `{SPAN}`, `{VERSION}`, `{YYYY}`, `{MM}`, `{DD}` as TFX reads them.
+        pattern: Files relative to `input_base`; None: `input_base` says it all.
+        format: `auto`, `csv`, `tsv`, `jsonl`, `parquet` or `folder`.
+        text_column: Column with the text.
+        label_column: Column with the label: strings or integers, two or more classes.
+        columns: Names of the columns of CSV and TSV files that have no header.
+        header: Whether CSV and TSV files have a header; None: unless `columns` is set.
+        eval_fraction: Share of the texts in split eval; no unit.
+        test_fraction: Share of the texts in split test; no unit.
+        max_rejected_fraction: Share of unusable rows above which the run stops; no
+            unit.
+        range_config: Which span to take; None: the newest.
+
+    Raises:
+        ValueError: A value is out of its range. Bad data stops the run with
+            `errors.DataError` when the component runs.
+    """
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+    DRIVER_CLASS = driver.Driver
+
+    def __init__(
+        self,
+        input_base: str,
+        *,
+        pattern: str | None = None,
+        format: str = "auto",
+        text_column: str = "text",
+        label_column: str = "label",
+        columns: Sequence[str] | None = None,
+        header: bool | None = None,
+        eval_fraction: float = 0.1,
+        test_fraction: float = 0.1,
+        max_rejected_fraction: float = 0.01,
+        range_config: range_config_pb2.RangeConfig | None = None,
+    ) -> None:
+        settings = Settings(
+            options=ReadOptions(
+                format=format,
+                text_column=text_column,
+                label_column=label_column,
+                columns=columns,  # type: ignore[arg-type]
+                header=header,
+            ),
+            max_rejected_fraction=max_rejected_fraction,
+        )
+        if pattern is None:
+            input_base, pattern = locate(input_base, format)
+        split = example_gen_pb2.Input.Split(name="all", pattern=pattern)
+        super().__init__(
+            input_base=input_base,
+            input_config=example_gen_pb2.Input(splits=[split]),
+            output_config=_output_config(eval_fraction, test_fraction),
+            custom_config=settings.to_proto(),
+            range_config=range_config,
+        )
+
+
+def _output_config(
+    eval_fraction: float, test_fraction: float
+) -> example_gen_pb2.Output:
+    """The splits by their share of the hashes, in parts of `_BUCKETS`."""
+    for name, fraction in (
+        ("eval_fraction", eval_fraction),
+        ("test_fraction", test_fraction),
+    ):
+        if not 1 / _BUCKETS <= fraction < 1:
+            raise ValueError(
+                f"`{name}` must lie between {1 / _BUCKETS} and 1. "
+                f"Received: {fraction!r}"
+            )
+    evaluated = round(eval_fraction * _BUCKETS)
+    tested = round(test_fraction * _BUCKETS)
+    if evaluated + tested >= _BUCKETS:
+        raise ValueError(
+            "`eval_fraction` and `test_fraction` must leave rows to train on. "
+            f"Received: {eval_fraction!r} and {test_fraction!r}"
+        )
+    buckets = (_BUCKETS - evaluated - tested, evaluated, tested)
+    return example_gen_pb2.Output(
+        split_config=example_gen_pb2.SplitConfig(
+            splits=[
+                example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=number)
+                for name, number in zip(SPLITS, buckets, strict=True)
+            ]
+        )
+    )

@@ -1,0 +1,152 @@
+"""Executor of TextExampleGen: files in, one Beam graph, examples and counts out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import posixpath
+from typing import Any
+
+import tensorflow as tf
+from tfx import types
+from tfx.components.example_gen import write_split
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+from tfx.types import standard_component_specs as specs
+from tfx.utils import proto_utils
+
+from components.text_example_gen.check import DataPreview, check_data
+from components.text_example_gen.counts import Counts
+from components.text_example_gen.errors import DataError
+from components.text_example_gen.ingestion import (
+    REJECTED_FOLDER,
+    TALLIES_FILE,
+    IngestPlan,
+    IngestTexts,
+)
+from components.text_example_gen.settings import Settings
+from components.text_example_gen.verdicts import check_counts
+
+_logger = logging.getLogger(__name__)
+
+COUNTS_FILE = "counts.json"
+REFUSED_FOLDER = "refused"
+# Bytes of input per output file, times what compression makes of them at most.
+_SHARD_BYTES = 64 * 2**20
+_COMPRESSION = 5
+_COMPRESSED = (".gz", ".bz2", ".xz", ".parquet", ".pq")
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Reads, splits and writes the examples; refuses data that cannot be trained on."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Runs the ingestion.
+
+        Args:
+            input_dict: Empty.
+            output_dict: `examples`: one Examples artifact; span and fingerprint are
+                already on it.
+            exec_properties: `input_base`, `input_config` (one pattern, the span filled
+                in), `output_config` (the splits), `custom_config` (`Settings`).
+
+        Raises:
+            DataError: The data cannot be trained on; rejected rows and counts are
+                kept beside the output.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(output_dict[specs.EXAMPLES_KEY])
+        settings = Settings.from_exec_properties(exec_properties)
+        plan, preview = _make_plan(exec_properties, settings, examples.uri)
+        with self._make_beam_pipeline() as pipeline:
+            _ = pipeline | "IngestTexts" >> IngestTexts(plan)
+        counts = _write_counts(plan, preview.files)
+        refused = _refused_folder(examples.uri)
+        try:
+            check_counts(
+                counts,
+                max_rejected_fraction=settings.max_rejected_fraction,
+                rejected=posixpath.join(refused, REJECTED_FOLDER),
+            )
+        except DataError:
+            _keep_what_was_refused(examples.uri, refused)
+            raise
+        examples.split_names = artifact_utils.encode_split_names(list(plan.split_names))
+        examples_utils.set_payload_format(
+            examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE
+        )
+        examples_utils.set_file_format(
+            examples,
+            write_split.to_file_format_str(
+                example_gen_pb2.FileFormat.FORMAT_TFRECORDS_GZIP
+            ),
+        )
+        _logger.info(
+            "Used %d of %d rows of %d files; rejected %d",
+            counts.rows_used,
+            counts.rows_in,
+            counts.files,
+            counts.rows_rejected,
+        )
+
+
+def _make_plan(
+    exec_properties: dict[str, Any], settings: Settings, output: str
+) -> tuple[IngestPlan, DataPreview]:
+    """What to do, after a first look at the data."""
+    input_config = example_gen_pb2.Input()
+    proto_utils.json_to_proto(exec_properties[specs.INPUT_CONFIG_KEY], input_config)
+    output_config = example_gen_pb2.Output()
+    proto_utils.json_to_proto(exec_properties[specs.OUTPUT_CONFIG_KEY], output_config)
+    pattern = posixpath.join(
+        exec_properties[specs.INPUT_BASE_KEY], input_config.splits[0].pattern
+    )
+    preview = check_data(pattern, options=settings.options)
+    splits = output_config.split_config.splits
+    size_bytes = preview.size_bytes
+    if pattern.endswith(_COMPRESSED):
+        size_bytes *= _COMPRESSION
+    plan = IngestPlan(
+        pattern=preview.pattern,
+        options=settings.options,
+        split_names=tuple(split.name for split in splits),
+        hash_buckets=tuple(split.hash_buckets for split in splits),
+        shards=max(1, math.ceil(size_bytes / _SHARD_BYTES)),
+        output=output,
+    )
+    return plan, preview
+
+
+def _write_counts(plan: IngestPlan, files: int) -> Counts:
+    """Turns the tallies that the workers left into `counts.json`."""
+    path = posixpath.join(plan.output, TALLIES_FILE)
+    with tf.io.gfile.GFile(path) as file:
+        tallies = json.load(file)
+    counts = Counts.from_tallies(tallies, split_names=plan.split_names, files=files)
+    with tf.io.gfile.GFile(posixpath.join(plan.output, COUNTS_FILE), "w") as file:
+        file.write(json.dumps(counts.to_dict(), ensure_ascii=False, indent=1) + "\n")
+    tf.io.gfile.remove(path)
+    return counts
+
+
+def _refused_folder(uri: str) -> str:
+    """Beside the folder of the output: TFX removes the output of what fails."""
+    output, execution = posixpath.split(uri.rstrip("/"))
+    return posixpath.join(posixpath.dirname(output), REFUSED_FOLDER, execution)
+
+
+def _keep_what_was_refused(uri: str, refused: str) -> None:
+    if tf.io.gfile.exists(refused):
+        tf.io.gfile.rmtree(refused)
+    tf.io.gfile.makedirs(refused)
+    for name in (REJECTED_FOLDER, COUNTS_FILE):
+        if tf.io.gfile.exists(posixpath.join(uri, name)):
+            tf.io.gfile.rename(posixpath.join(uri, name), posixpath.join(refused, name))

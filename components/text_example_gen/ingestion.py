@@ -1,0 +1,180 @@
+"""IngestTexts: the whole way from files to split examples, rejects and tallies."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+
+from components.text_example_gen import counts, tallying, writing
+from components.text_example_gen.labelling import REJECTS, KeepKnownLabels, LabelRows
+from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading import ReadRecords
+
+# The features of an example; both bytes, one value.
+TEXT = "text"
+LABEL = "label"
+
+# Where things lie in the output folder.
+REJECTED_FOLDER = "rejected"
+TALLIES_FILE = "tallies-00000-of-00001.json"
+_EXAMPLES_PREFIX = "Split-{}/data_tfrecord"
+_REJECTS_PREFIX = f"{REJECTED_FOLDER}/rejected"
+_TALLIES_PREFIX = "tallies"
+
+_TRAIN = 0  # index of the split whose labels count
+_SHARD_BYTES = slice(8, 12)  # of a digest; the first eight decide the split
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IngestPlan:
+    """What `IngestTexts` reads and writes.
+
+    Args:
+        pattern: The files.
+        options: How to read them.
+        split_names: The first is the training split.
+        hash_buckets: Share of each split.
+        shards: Files per split, and of rejects.
+        output: Folder that gets `Split-<name>/`, `rejected/` and the tallies.
+    """
+
+    pattern: str
+    options: ReadOptions
+    split_names: tuple[str, ...]
+    hash_buckets: tuple[int, ...]
+    shards: int
+    output: str
+
+
+class IngestTexts(beam.PTransform):
+    """Reads, labels, splits and writes: every row ends in a split or among the rejects.
+
+    Gives nothing but files. The tallies, of which `Counts` is made, are one JSON list
+    of `[key, number]` in `TALLIES_FILE`. The examples of a file are sorted by the
+    hash of their text: the same input gives the same files, and classes are mixed.
+    """
+
+    def __init__(self, plan: IngestPlan) -> None:
+        super().__init__()
+        self._plan = plan
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
+        """Adds the whole way to a pipeline."""
+        plan = self._plan
+        records, unread = pbegin | ReadRecords([plan.pattern], options=plan.options)
+        label_rows = beam.ParDo(LabelRows(plan.options, plan.hash_buckets))
+        rows, unlabelled = records | "Label" >> label_rows.with_outputs(
+            REJECTS, main="rows"
+        )
+        used, outside = self._keep_known_labels(rows)
+        rejects = (unread, unlabelled, outside) | "Rejects" >> beam.Flatten()
+        tallies = (
+            records | "TallyRecords" >> beam.Map(tallying.tally_read),
+            unread | "TallyUnread" >> beam.Map(tallying.tally_read),
+            rows | "TallyLabelled" >> beam.Map(tallying.tally_labelled),
+            used | "TallyUsed" >> beam.FlatMap(tallying.tally_used, plan.split_names),
+            rejects | "TallyRejected" >> beam.FlatMap(tallying.tally_rejected),
+            used | "TallyDuplicates" >> tallying.TallyDuplicates(),
+            self._write_examples(used),
+            self._write_rejects(rejects),
+        )
+        return (
+            tallies
+            | "Tallies" >> beam.Flatten()
+            | "SumTallies" >> beam.CombinePerKey(sum)
+            | "GatherTallies" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
+            | "TalliesPayload" >> beam.Map(_tallies_payload, plan.output)
+            | "WriteTallies" >> writing.WriteSorted(writing.open_lines, suffix=".json")
+        )
+
+    def _keep_known_labels(
+        self, rows: beam.PCollection
+    ) -> tuple[beam.PCollection, beam.PCollection]:
+        training_labels = (
+            rows
+            | "TrainingRows" >> beam.Filter(_is_training)
+            | "TrainingLabels" >> beam.Map(_label_of)
+            | "DistinctLabels" >> beam.Distinct()
+            | "SetOfLabels" >> beam.CombineGlobally(_to_set)
+        )
+        known = beam.ParDo(KeepKnownLabels(), beam.pvalue.AsSingleton(training_labels))
+        used, outside = rows | "KnownLabels" >> known.with_outputs(REJECTS, main="used")
+        return used, outside
+
+    def _write_examples(self, used: beam.PCollection) -> beam.PCollection:
+        plan = self._plan
+        prefixes = [
+            f"{plan.output}/{_EXAMPLES_PREFIX.format(name)}"
+            for name in plan.split_names
+        ]
+        return (
+            used
+            | "ExamplePayloads" >> beam.Map(_example_payload, prefixes, plan.shards)
+            | "WriteExamples"
+            >> writing.WriteSorted(
+                writing.open_tfrecord, shards=plan.shards, suffix=".gz"
+            )
+            | "TallyWritten" >> beam.Map(_tally_written, counts.WRITTEN)
+        )
+
+    def _write_rejects(self, rejects: beam.PCollection) -> beam.PCollection:
+        plan = self._plan
+        prefix = f"{plan.output}/{_REJECTS_PREFIX}"
+        return (
+            rejects
+            | "RejectPayloads" >> beam.Map(_reject_payload, prefix, plan.shards)
+            | "WriteRejects"
+            >> writing.WriteSorted(
+                writing.open_lines, shards=plan.shards, suffix=".jsonl"
+            )
+            | "TallyAside" >> beam.Map(_tally_written, counts.REJECTS_WRITTEN)
+        )
+
+
+def _is_training(row: dict[str, Any]) -> bool:
+    return row["split"] == _TRAIN
+
+
+def _label_of(row: dict[str, Any]) -> str:
+    return row["label"]
+
+
+def _to_set(parts: Iterable[Any]) -> frozenset[str]:
+    """Of labels, or of sets of labels, as a Beam combiner gets either."""
+    labels: set[str] = set()
+    for part in parts:
+        labels.update([part] if isinstance(part, str) else part)
+    return frozenset(labels)
+
+
+def _example_payload(row: dict[str, Any], prefixes: list[str], shards: int) -> Any:
+    example = tf.train.Example()
+    for name, value in ((TEXT, row["text"]), (LABEL, row["label"])):
+        example.features.feature[name].bytes_list.value.append(value.encode("utf-8"))
+    shard = int.from_bytes(row["digest"][_SHARD_BYTES], "big") % shards
+    order = (row["digest"], row["source"], row["position"])
+    payload = example.SerializeToString(deterministic=True)
+    return (prefixes[row["split"]], shard), (order, payload)
+
+
+def _reject_payload(reject: dict[str, Any], prefix: str, shards: int) -> Any:
+    order = (reject["source"], reject["position"], reject["reason"])
+    shard = zlib.crc32(f"{order[:2]}".encode()) % shards
+    payload = json.dumps(reject, ensure_ascii=False).encode("utf-8")
+    return (prefix, shard), (order, payload)
+
+
+def _tallies_payload(tallies: list[tallying.Tally], output: str) -> Any:
+    payload = json.dumps(sorted(tallies), ensure_ascii=False).encode("utf-8")
+    return (f"{output}/{_TALLIES_PREFIX}", 0), (0, payload)
+
+
+def _tally_written(file: tuple[str, int], name: str) -> tallying.Tally:
+    prefix, written = file
+    return (name, prefix), written

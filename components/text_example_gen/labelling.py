@@ -1,0 +1,109 @@
+"""LabelRows: from records to labelled rows with their split, and rejects."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, TypedDict
+
+import apache_beam as beam
+
+from components.text_example_gen import reasons
+from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.records import Record, as_dict, reject
+from components.text_example_gen.values import (
+    BadValueError,
+    clean_label,
+    clean_text,
+    digest,
+)
+
+REJECTS = "rejects"
+# The splitting bytes of a digest; the rest are left to shards and order.
+_SPLIT_BYTES = 8
+
+
+class Row(TypedDict):
+    """A usable row. `split` is its index, `digest` that of its text, 16 bytes."""
+
+    split: int
+    digest: bytes
+    text: str
+    label: str
+    source: str
+    position: int
+    replaced_utf8: bool
+
+
+class LabelRows(beam.DoFn):
+    """Gives each record its label and split; what has no text or label is rejected.
+
+    Args:
+        options: Names the columns; `label_column` must be set.
+        hash_buckets: Share of each split; equal texts always share a split.
+    """
+
+    def __init__(self, options: ReadOptions, hash_buckets: Sequence[int]) -> None:
+        super().__init__()
+        self._options = options
+        self._bounds = list(itertools.accumulate(hash_buckets))
+
+    def process(self, element: dict[str, Any]) -> Iterator[Any]:
+        record: Record = element  # type: ignore[assignment]
+        columns = record["columns"]
+        text_column, label_column = self._options.required
+        try:
+            text = clean_text(columns.get(text_column))
+            if text is None:
+                yield _rejected(record, reasons.NO_TEXT, f"`{text_column}` is empty")
+                return
+        except BadValueError as error:
+            yield _rejected(record, reasons.NOT_TEXT, f"`{text_column}`: {error}")
+            return
+        try:
+            label = clean_label(columns.get(label_column))
+            if label is None:
+                yield _rejected(record, reasons.NO_LABEL, f"`{label_column}` is empty")
+                return
+        except BadValueError as error:
+            yield _rejected(record, reasons.BAD_LABEL, f"`{label_column}`: {error}")
+            return
+        key = digest(text)
+        row = Row(
+            split=self._split_of(key),
+            digest=key,
+            text=text,
+            label=label,
+            source=record["source"],
+            position=record["position"],
+            replaced_utf8=record["replaced_utf8"],
+        )
+        yield dict(row)
+
+    def _split_of(self, key: bytes) -> int:
+        bucket = int.from_bytes(key[:_SPLIT_BYTES], "big") % self._bounds[-1]
+        return bisect.bisect(self._bounds, bucket)
+
+
+class KeepKnownLabels(beam.DoFn):
+    """Rejects rows of other splits whose label the training split lacks."""
+
+    def process(
+        self, element: dict[str, Any], training_labels: frozenset[str]
+    ) -> Iterator[Any]:
+        if element["label"] in training_labels:
+            yield element
+            return
+        outside = {
+            "source": element["source"],
+            "position": element["position"],
+            "reason": reasons.LABEL_OUTSIDE_TRAINING,
+            "detail": f"no training row has the label {element['label']!r}",
+            "text": element["text"],
+        }
+        yield beam.pvalue.TaggedOutput(REJECTS, outside)
+
+
+def _rejected(record: Record, reason: str, detail: str) -> beam.pvalue.TaggedOutput:
+    return beam.pvalue.TaggedOutput(REJECTS, as_dict(reject(record, reason, detail)))

@@ -1,0 +1,105 @@
+"""How files are to be read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "folder")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """How files are to be read; the defaults suit files that name their columns.
+
+    Args:
+        format: One of `FORMATS`; `auto` goes by the name of each file, then by what
+            is in it; `folder`: one text per file, its folder's name is the label.
+        text_column: Column with the text.
+        label_column: Column with the label; None where no label is needed.
+        columns: Names for the columns of CSV and TSV files, in order; None: the first
+            row names them.
+        header: Whether the first row of CSV and TSV files is a header; None: it is
+            if `columns` is None or the first row repeats `columns`.
+        delimiter: One character between fields; None: a tab in TSV, and in CSV the
+            first of `, ; tab |` with which the columns can be found.
+        quoted: Whether a field may stand in double quotes; None: in CSV yes, in TSV
+            if the beginning of the file is consistently quoted.
+        keep_all: Whether columns beside text and label are kept.
+
+    Raises:
+        ValueError: An option is out of its range, or two contradict each other.
+    """
+
+    format: str = "auto"
+    text_column: str = "text"
+    label_column: str | None = "label"
+    columns: tuple[str, ...] | None = None
+    header: bool | None = None
+    delimiter: str | None = None
+    quoted: bool | None = None
+    keep_all: bool = False
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise ValueError(
+                f"`format` must be one of {', '.join(FORMATS)}. "
+                f"Received: {self.format!r}"
+            )
+        if not self.text_column:
+            raise ValueError("`text_column` must not be empty. Received: ''")
+        if self.text_column == self.label_column:
+            raise ValueError(
+                "`text_column` and `label_column` must differ. "
+                f"Received: {self.text_column!r} for both"
+            )
+        if self.delimiter is not None and (
+            len(self.delimiter) != 1 or self.delimiter in '"\r\n'
+        ):
+            raise ValueError(
+                "`delimiter` must be one character, no quote and no line end. "
+                f"Received: {self.delimiter!r}"
+            )
+        self._check_columns()
+
+    def _check_columns(self) -> None:
+        if self.columns is None:
+            if self.header is False:
+                raise ValueError(
+                    "`columns` must name the columns where `header` is False. "
+                    "Received: columns=None"
+                )
+            return
+        if isinstance(self.columns, str):
+            raise ValueError(
+                "`columns` must be a sequence of names. "
+                f"Received: {self.columns!r}\nhint: columns=[{self.columns!r}]"
+            )
+        object.__setattr__(self, "columns", tuple(self.columns))
+        if len(set(self.columns)) != len(self.columns):
+            raise ValueError(
+                f"`columns` must not repeat a name. Received: {self.columns!r}"
+            )
+        missing = [name for name in self.required if name not in self.columns]
+        if missing:
+            raise ValueError(
+                f"`columns` must contain {missing[0]!r}. Received: {self.columns!r}"
+            )
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The columns without which a file cannot be used."""
+        if self.label_column is None:
+            return (self.text_column,)
+        return (self.text_column, self.label_column)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options as JSON-able values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ReadOptions:
+        """The inverse of `to_dict`, also after JSON made lists of tuples."""
+        columns = values.get("columns")
+        return cls(**{**values, "columns": None if columns is None else tuple(columns)})

@@ -1,0 +1,38 @@
+"""The codes that say why a row or a file was rejected; they stay as they are."""
+
+from __future__ import annotations
+
+# A row is at fault.
+NO_TEXT = "no_text"  # the text is missing, empty or nothing but white space
+NO_LABEL = "no_label"
+BAD_LABEL = "bad_label"  # a list, an object
+TOO_FEW_FIELDS = "too_few_fields"
+TOO_MANY_FIELDS = "too_many_fields"
+TOO_LONG = "too_long"  # more than records.MAX_RECORD_CHARS characters
+BAD_QUOTES = "bad_quotes"  # a quote that opens a field and never closes it properly
+BAD_JSON = "bad_json"  # not JSON, or not an object
+NOT_TEXT = "not_text"  # NUL characters, or a value that is no string
+LABEL_OUTSIDE_TRAINING = "label_outside_training"
+
+# A file is at fault; the reject then has position 0. NOT_TEXT can be this, too.
+MISSING_COLUMN = "missing_column"
+DAMAGED_FILE = "damaged_file"  # cut short, or its compression is broken
+UNKNOWN_FORMAT = "unknown_format"
+
+REASONS = frozenset(
+    {
+        NO_TEXT,
+        NO_LABEL,
+        BAD_LABEL,
+        TOO_FEW_FIELDS,
+        TOO_MANY_FIELDS,
+        TOO_LONG,
+        BAD_QUOTES,
+        BAD_JSON,
+        NOT_TEXT,
+        LABEL_OUTSIDE_TRAINING,
+        MISSING_COLUMN,
+        DAMAGED_FILE,
+        UNKNOWN_FORMAT,
+    }
+)

@@ -1,0 +1,80 @@
+"""Makes text and label of what a column holds, and the key that a text is split by."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import hashlib
+import math
+import re
+import unicodedata
+from typing import Any
+
+# What Transform turns into spaces: a text of nothing else has no token.
+_NO_TEXT = re.compile(r"<br\s*/?>|[\x00-\x20\x7f-\xa0]", re.IGNORECASE)
+_DIGEST_BYTES = 16
+
+
+class BadValueError(ValueError):
+    """A value that is neither text nor label."""
+
+
+def clean_text(value: Any) -> str | None:
+    """The text as it stands, or None where there is nothing to read.
+
+    HTML line breaks, white space and control characters alone are nothing to read.
+
+    Raises:
+        BadValueError: The value is a list or an object, or has a NUL.
+    """
+    text = _scalar(value)
+    if text is None or not _NO_TEXT.sub("", text).strip():
+        return None
+    if "\0" in text:
+        raise BadValueError("the text contains a NUL character")
+    return text
+
+
+def clean_label(value: Any) -> str | None:
+    """The label as one line without outer white space; None where there is none.
+
+    Numbers become decimal digits, also where a missing value elsewhere in the column
+    made floats of integers: 1, 1.0 and True give "1". Strings stay as they are.
+
+    Raises:
+        BadValueError: The value is a list or an object, or has a NUL.
+    """
+    label = _scalar(value)
+    if label is None or not label.strip():
+        return None
+    if "\0" in label:
+        raise BadValueError("the label contains a NUL character")
+    return " ".join(label.split())
+
+
+def digest(text: str) -> bytes:
+    """16 bytes, equal for texts that differ only in case, white space or Unicode form.
+
+    NFKC, case folding, runs of white space as one space; then BLAKE2b.
+    """
+    normalised = unicodedata.normalize("NFKC", text).casefold()
+    # Case folding can bring back what NFKC would compose.
+    normalised = unicodedata.normalize("NFKC", normalised)
+    data = " ".join(normalised.split()).encode("utf-8")
+    return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
+
+
+def _scalar(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, (bool, int)):
+        return str(int(value))
+    if isinstance(value, (float, decimal.Decimal)):
+        if not math.isfinite(value):
+            return None if math.isnan(value) else str(value)
+        return str(int(value)) if value == int(value) else str(value)
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    raise BadValueError(f"the value is a {type(value).__name__}")
