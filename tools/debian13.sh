@@ -4,11 +4,13 @@
 #   tools/debian13.sh build            make the tree, unless it is there and current
 #   tools/debian13.sh run COMMAND...   run COMMAND in it, on a copy of this source tree
 #
-# Needs root, debootstrap and a network for `build`. The tree lies outside the source
-# (~/.cache/elmo-tfx/trixie, or ELMO_TFX_DEBIAN13), about 4 GB, so that the next clone
-# finds it. In the tree the copy is /build/elmo-tfx and the data beside the repository
-# is /build/shared; what COMMAND writes goes away with the copy. Several may run at
-# once: every run has a mount namespace of its own, which also undoes its mounts.
+# Needs root, debootstrap and a network for `build`, which ends with status 3 where the
+# machine cannot have a tree (1: it can, but the stack does not install). The tree lies
+# outside the source (~/.cache/elmo-tfx/trixie, or ELMO_TFX_DEBIAN13), about 4 GB, so
+# that the next clone finds it. In the tree the copy is /build/elmo-tfx and the data
+# beside the repository is /build/shared; what COMMAND writes goes away with the copy.
+# Several may run at once: every run has a mount namespace of its own, which also
+# undoes its mounts.
 set -euo pipefail
 
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -16,14 +18,17 @@ TREE=${ELMO_TFX_DEBIAN13:-${XDG_CACHE_HOME:-$HOME/.cache}/elmo-tfx/trixie}
 SHARED=${ELMO_TFX_SHARED:-$SOURCE/../shared}
 PACKAGES=python3,python3-venv,python3-dev,g++,make,git,ca-certificates
 VENV=/opt/elmo-tfx/venv
+DISK_KIB=$((6 * 1024 * 1024))
 
 say() { echo "debian13: $*" >&2; }
 die() { say "$*"; exit 1; }
+cannot() { say "$*"; exit 3; }
 
 # What the tree is made from; a change in any of it makes a new tree.
 recipe() {
-  (cd "$SOURCE" && cat requirements/bootstrap.txt requirements/tfx-1.21.txt setup.py \
-    tools/debian13.sh) | sha256sum | cut -d' ' -f1
+  (cd "$SOURCE" && echo "1 $PACKAGES" && # The number: for a change in `build`.
+    cat requirements/bootstrap.txt requirements/tfx-1.21.txt) |
+    sha256sum | cut -d' ' -f1
 }
 
 current() { [ "$(cat "$TREE/opt/elmo-tfx/stamp" 2>/dev/null)" = "$(recipe)" ]; }
@@ -63,8 +68,63 @@ copy_source() {
 }
 
 check_can_run() {
-  [ "$(id -u)" = 0 ] || die "needs root to enter the tree"
-  command -v unshare >/dev/null || die "needs unshare (Debian package util-linux)"
+  [ "$(id -u)" = 0 ] || cannot "needs root to enter the tree"
+  command -v unshare >/dev/null || cannot "needs unshare (Debian package util-linux)"
+}
+
+# Makes the environment in the tree $1, or only the command anew if setup.py changed.
+make_env() {
+  local copy
+  copy=$(mktemp -d) # Expanded now, as it is gone when the trap runs.
+  # shellcheck disable=SC2064
+  trap "rm -rf '$copy'" EXIT
+  copy_source "$copy"
+  in_tree "$1" "$copy" bash -c "
+    set -e
+    UV_NO_CACHE=1 ELMO_TFX_VENV=$VENV tools/make_env.sh
+    python -c 'import tfx, keras, tensorflow_transform, tensorflow_model_analysis'
+  " >>"$TREE.log" 2>&1 || die "the installation failed, its last lines:
+$(tail -n 5 "$TREE.log")"
+}
+
+build() {
+  check_can_run
+  mkdir -p "$(dirname "$TREE")"
+  exec 9>"$TREE.lock"
+  flock 9
+  if current; then
+    make_env "$TREE"
+    say "the tree is there and current: $TREE"
+    return
+  fi
+  command -v debootstrap >/dev/null ||
+    cannot "needs debootstrap (Debian package debootstrap)"
+  local new="$TREE.new"
+  rm -rf --one-file-system "$new" "$TREE.old"
+  [ "$(df --output=avail -k "$(dirname "$TREE")" | tail -n 1)" -gt "$DISK_KIB" ] ||
+    cannot "needs 6 GB of disk at $(dirname "$TREE")"
+  say "making the tree, which takes a few minutes: $TREE"
+  debootstrap --variant=minbase --include="$PACKAGES" trixie "$new" \
+    >"$TREE.log" 2>&1 || cannot "debootstrap failed, its last lines:
+$(tail -n 5 "$TREE.log")"
+  cp -L /etc/resolv.conf "$new/etc/resolv.conf"
+  # A proxy with a certificate of its own is known to this machine's bundle only.
+  if [ -s /etc/ssl/certs/ca-certificates.crt ]; then
+    cp -L /etc/ssl/certs/ca-certificates.crt "$new/etc/ssl/certs/ca-certificates.crt"
+  fi
+  mkdir -p "$new/build/elmo-tfx" "$new/build/shared" "$new/opt/elmo-tfx"
+  make_env "$new"
+  recipe >"$new/opt/elmo-tfx/stamp"
+  [ ! -e "$TREE" ] || mv "$TREE" "$TREE.old"
+  mv "$new" "$TREE"
+  flock --unlock 9 # Others may go on while the old tree is removed.
+  say "made the tree"
+  rm -rf --one-file-system "$TREE.old"
+}
+
+run() {
+  [ "$(id -u)" = 0 ] || cannot "needs root to enter the tree"
+  command -v unshare >/dev/null || cannot "needs unshare (Debian package util-linux)"
 }
 
 build() {
@@ -77,12 +137,14 @@ build() {
     return
   fi
   command -v debootstrap >/dev/null ||
-    die "needs debootstrap (Debian package debootstrap)"
+    cannot "needs debootstrap (Debian package debootstrap)"
   local new="$TREE.new"
   rm -rf --one-file-system "$new"
+  [ "$(df --output=avail -k "$(dirname "$TREE")" | tail -n 1)" -gt "$DISK_KIB" ] ||
+    cannot "needs 6 GB of disk at $(dirname "$TREE")"
   say "making the tree, which takes a few minutes: $TREE"
   debootstrap --variant=minbase --include="$PACKAGES" trixie "$new" \
-    >"$TREE.log" 2>&1 || die "debootstrap failed, its last lines:
+    >"$TREE.log" 2>&1 || cannot "debootstrap failed, its last lines:
 $(tail -n 5 "$TREE.log")"
   cp -L /etc/resolv.conf "$new/etc/resolv.conf"
   # A proxy with a certificate of its own is known to this machine's bundle only.
@@ -97,12 +159,7 @@ $(tail -n 5 "$TREE.log")"
   copy_source "$copy"
   in_tree "$new" "$copy" bash -c "
     set -e
-    python3 -m venv $VENV
-    python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
-    uv pip install --quiet --no-cache --python $VENV/bin/python --no-deps \\
-      --require-hashes -r requirements/tfx-1.21.txt
-    uv pip install --quiet --no-cache --python $VENV/bin/python --no-deps \\
-      --no-build-isolation --config-setting editable_mode=compat -e .
+    UV_NO_CACHE=1 ELMO_TFX_VENV=$VENV tools/make_env.sh
     python -c 'import tfx, keras, tensorflow_transform, tensorflow_model_analysis'
   " >>"$TREE.log" 2>&1 || die "the installation failed, its last lines:
 $(tail -n 5 "$TREE.log")"

@@ -94,6 +94,6 @@ for version in $versions; do
     esac
   done < <(places "$version")
 done
-die "no Python ${versions// / or } found (on PATH, in pyenv, in uv): install one, e.g." \
-  "with \`pyenv install ${versions%% *}\` or \`uv python install ${versions%% *}\`" \
+die "no Python ${versions// / or } found (on PATH, in pyenv, in uv): install one," \
+  "e.g. with \`pyenv install ${versions%% *}\` or \`uv python install ${versions%% *}\`" \
   "or name it in ELMO_TFX_PYTHON$reason"

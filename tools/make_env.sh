@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes .venv from the complete list that fits this machine, unless it is current.
+# Makes .venv (or ELMO_TFX_VENV) from the complete list that fits this machine, unless
+# it is current.
 #
 # A stamp written last says what the environment was made from. Without it the
 # installation was interrupted, with another one the lists have changed: either way
@@ -7,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-VENV=.venv
+VENV=${ELMO_TFX_VENV:-.venv} # Another place is for trees where .venv is of no use.
 STAMP=$VENV/elmo-tfx-stamp
 COMMAND_STAMP=$VENV/elmo-tfx-command-stamp
 BEGUN=$VENV/elmo-tfx-begun

@@ -1,0 +1,105 @@
+"""The built wheel, in an environment made from the lists but without our sources."""
+
+from __future__ import annotations
+
+import shutil
+import site
+import subprocess
+import sys
+import venv
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+pytestmark = pytest.mark.integration
+
+_SOURCES = ("keras_elmo", "components", "pipeline", "setup.py", "pyproject.toml")
+
+
+def _run(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy, as setuptools leaves a build folder behind."""
+    folder = tmp_path_factory.mktemp("wheel")
+    copy = folder / "source"
+    copy.mkdir()
+    for name in _SOURCES:
+        source = repository / name
+        if source.is_dir():
+            shutil.copytree(
+                source, copy / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        else:
+            shutil.copy(source, copy / name)
+    pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index")
+    _run(*pip, "--no-build-isolation", "--wheel-dir", folder, copy, cwd=folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def requirements(wheel: Path) -> list[Requirement]:
+    """What the wheel says it needs, extras included."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+        metadata = Parser().parsestr(archive.read(name).decode("utf-8"))
+    return [Requirement(line) for line in metadata.get_all("Requires-Dist") or []]
+
+
+def test_the_wheel_installs_and_its_command_shows_help(wheel, tmp_path):
+    venv.create(tmp_path, with_pip=False, symlinks=True)
+    python = tmp_path / "bin" / "python"
+    (ours,) = tmp_path.glob("lib/python*/site-packages")
+    # A .pth file lends the listed packages; the .pth of our sources, which lies among
+    # them, is not followed from there.
+    (ours / "listed.pth").write_text("\n".join(site.getsitepackages()) + "\n")
+    # pip sees the borrowed packages as installed: it must leave them as they are.
+    pip = (python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps")
+    _run(*pip, "--ignore-installed", wheel, cwd=tmp_path)
+
+    ask = "import keras_elmo; print(keras_elmo.__file__)"
+    assert Path(_run(python, "-c", ask, cwd=tmp_path).strip()).is_relative_to(ours)
+    command = tmp_path / "bin" / "elmo-tfx"
+    assert "Usage: elmo-tfx" in _run(command, "--help", cwd=tmp_path)
+
+
+def test_the_wheel_holds_every_module_and_the_embedded_model(wheel, repository):
+    with zipfile.ZipFile(wheel) as archive:
+        held = set(archive.namelist())
+    for package in ("keras_elmo", "components", "pipeline"):
+        modules = (repository / package).rglob("*.py")
+        assert {str(path.relative_to(repository)) for path in modules} <= held
+    assert "keras_elmo/pretrained/options.json" in held
+    assert "keras_elmo/pretrained/weights.hdf5" in held
+
+
+@pytest.mark.parametrize("stack", ["tfx-1.16", "tfx-1.21"])
+def test_the_ranges_hold_what_the_list_pins(requirements, repository, stack):
+    pinned: dict[str, list[Version]] = {}
+    text = (repository / "requirements" / f"{stack}.txt").read_text("utf-8")
+    for line in text.splitlines():
+        name, equals, rest = line.partition("==")
+        if equals and not line.startswith((" ", "#")):
+            pinned.setdefault(name, []).append(Version(rest.split()[0]))
+    if stack == "tfx-1.21":  # dill is a need of TFX 1.16 alone, but does no harm.
+        pinned.setdefault("dill", [Version("0.4")])
+    assert requirements
+    for requirement in requirements:
+        versions = pinned[requirement.name]
+        outside = [v for v in versions if v not in requirement.specifier]
+        assert not outside, f"{requirement} leaves out {outside}"
