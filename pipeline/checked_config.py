@@ -1,21 +1,107 @@
-"""Checks everything a run depends on that lies outside the configuration itself."""
+"""Checks what a run depends on outside its configuration, before it starts."""
 
 from __future__ import annotations
 
+import difflib
+import os
 from pathlib import Path
+from typing import NamedTuple
 
+from apache_beam.options.pipeline_options import StandardOptions
+
+from components.text_example_gen.check import DataPreview, check_data
+from components.text_example_gen.errors import DataError
+from components.text_example_gen.options import ReadOptions
 from pipeline.config import Config, ConfigError
 
 
-def checked_config(config: Config) -> tuple[Config, int]:
-    """Returns the configuration with absolute paths, and the size of the data.
+class CheckedConfig(NamedTuple):
+    """A configuration that can be run.
 
-    Looks at the first rows of the data, the ELMo source and the schema, so that a
-    wrong name is refused at once and not after minutes.
+    Attributes:
+        config: With absolute paths.
+        data_bytes: Size of the input as it lies there.
+    """
 
-    Returns:
-        The configuration, and the size of the input in bytes.
+    config: Config
+    data_bytes: int
+
+
+def checked_config(config: Config) -> CheckedConfig:
+    """Looks at the data, the ELMo source, the schema and the Beam runner.
+
+    A wrong name is refused here within seconds and not after minutes of running.
 
     Raises:
         ConfigError: One of them is not there or cannot be used.
     """
+    _check_runner(config.beam.args)
+    preview = _check_data(config)
+    source = _check_elmo(config.elmo.source)
+    schema = config.data.schema_path
+    if schema is not None:
+        if not Path(schema).is_file():
+            raise ConfigError(
+                f"option data.schema_path: there is no such file. Received: {schema}"
+            )
+        schema = os.path.abspath(schema)
+    data = config.data.model_copy(
+        update={"pattern": preview.pattern, "schema_path": schema}
+    )
+    checked = config.model_copy(
+        update={
+            "data": data,
+            "elmo": config.elmo.model_copy(update={"source": source}),
+            "output": os.path.abspath(os.path.expanduser(config.output)),
+        }
+    )
+    return CheckedConfig(checked, preview.size_bytes)
+
+
+def _check_data(config: Config) -> DataPreview:
+    data = config.data
+    try:
+        options = ReadOptions(
+            format=data.format,
+            text_column=data.text_column,
+            label_column=data.label_column,
+            columns=data.columns,
+            header=data.header,
+        )
+        return check_data(data.pattern, options=options)
+    except DataError as error:
+        raise ConfigError(str(error)) from error
+    except ValueError as error:
+        raise ConfigError(f"section data: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"the data cannot be read: {error}") from error
+
+
+def _check_elmo(source: str) -> str:
+    # Keras takes seconds to import; a wrong column is reported before.
+    from keras_elmo.errors import ElmoError
+    from keras_elmo.sources import open_source
+
+    try:
+        open_source(source)
+    except (ElmoError, OSError) as error:
+        raise ConfigError(f"option elmo.source: {error}") from error
+    return os.path.abspath(source) if os.path.isdir(source) else source
+
+
+def _check_runner(args: tuple[str, ...]) -> None:
+    known = StandardOptions.KNOWN_RUNNER_NAMES
+    for arg in args:
+        name = arg.removeprefix("--runner=")
+        if name == arg or "." in name:
+            continue
+        accepted = {k.lower() for k in known} | {
+            k.lower().removesuffix("runner") for k in known
+        }
+        if name.lower() not in accepted:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" (hint: did you mean {close[0]}?)" if close else ""
+            raise ConfigError(
+                f"option beam.args: `--runner` must be one of {', '.join(known)}. "
+                f"Received: {name!r}{hint}"
+            )

@@ -57,7 +57,8 @@ class _LazyGroup(click.Group):
 
 
 def _leave(message: str, code: int) -> None:
-    click.echo(f"error: {message}", err=True)
+    text, _, hint = message.partition("\nhint: ")
+    click.echo(f"error: {text}" + (f" (hint: {hint})" if hint else ""), err=True)
     sys.exit(code)
 
 

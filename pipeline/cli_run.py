@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli_errors import Misuse
 from pipeline.config import ConfigError, load_config
 
 _EPILOG = """\b
@@ -82,20 +83,24 @@ def command(
     try:
         loaded = load_config(config, overrides, options=given)
     except ConfigError as error:
-        raise click.UsageError(_in_words_of_options(str(error)), ctx) from error
+        raise Misuse(_in_words_of_options(str(error))) from error
 
-    # TensorFlow and TFX come with these imports.
-    from pipeline import local_runner, summary
+    from pipeline import local_runner
     from pipeline.failure import RunFailed
     from pipeline.output_folder import OutputUnusable
+    from pipeline.run_log import log_the_end, run_log
 
     try:
         result = local_runner.run(loaded)
     except ConfigError as error:
-        raise click.UsageError(str(error)) from error
+        raise Misuse(str(error)) from error
     except (OutputUnusable, RunFailed) as error:
         raise click.ClickException(str(error)) from error
-    facts = summary.summarize(result)
+    with run_log(result.log):
+        from pipeline import summary  # TensorFlow Model Analysis is loud, too
+
+        facts = summary.summarize(result)
+    log_the_end(result.log)
     click.echo(summary.as_text(facts), nl=False)
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli_errors import Misuse
+
 _BATCH = 64  # texts
 _SIGNATURE = "predict_text"
 
@@ -40,9 +42,7 @@ def command(ctx: click.Context, model: Path, texts: tuple[str, ...]) -> None:
         raise click.UsageError("argument TEXTS: give a text, or - for stdin", ctx)
     folder = _newest(model)
     if folder is None:
-        raise click.UsageError(
-            f"option --model: there is no saved_model.pb. Received: {model}", ctx
-        )
+        raise Misuse(f"option --model: there is no saved_model.pb. Received: {model}")
     given = (line.rstrip("\n") for line in sys.stdin) if texts == ("-",) else texts
     for answer in _answers(folder, given):
         click.echo(json.dumps(answer, ensure_ascii=False))
@@ -67,7 +67,7 @@ def _answers(folder: Path, texts: Iterable[str]) -> Iterator[dict[str, object]]:
         reason = str(error).partition("\n")[0]
         raise click.ClickException(f"{folder} cannot be loaded: {reason}") from error
     if _SIGNATURE not in loaded.signatures:
-        raise click.UsageError(
+        raise Misuse(
             f"option --model: the model must have the signature {_SIGNATURE}. "
             f"Received: {folder} with {', '.join(loaded.signatures) or 'none'}"
         )

@@ -49,15 +49,6 @@ class DataConfig(Section):
     header: bool | None = Field(
         None, description="Whether the first row is a header; none: found out."
     )
-    delimiter: str | None = Field(
-        None,
-        min_length=1,
-        max_length=1,
-        description="Character between fields; none: found out.",
-    )
-    quoted: bool | None = Field(
-        None, description="Whether fields may be in double quotes; none: found out."
-    )
     eval_fraction: float = Field(
         0.1,
         gt=0,

@@ -17,20 +17,26 @@ if __name__ == "__main__":
     # pipeline.py in it for the package.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+import contextlib
 import logging
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, TextIO
 
-from pipeline.checked_config import checked_config
+import absl.logging
+
 from pipeline.config import Config, ConfigError, load_config
 from pipeline.failure import RunFailed, reason_of
 from pipeline.output_folder import OutputFolder
 from pipeline.progress import Progress
 from pipeline.run_log import run_log
 from pipeline.run_record import RunRecord, RunRecords
+
+if TYPE_CHECKING:
+    from pipeline.checked_config import CheckedConfig
 
 _CONFIG_VARIABLE = "ELMO_TFX_CONFIG"
 
@@ -63,18 +69,19 @@ def run(config: Config, *, clock: Callable[[], datetime] = datetime.now) -> RunR
         clock: Gives the time that names the log; for tests.
 
     Raises:
-        ConfigError: The data, the ELMo source or the schema cannot be used.
-        OutputBusy: Another run writes into the same output.
-        OutputUnusable: The output cannot be written or its disk is nearly full.
+        ConfigError: The data, the ELMo source, the schema or the output cannot be
+            used.
+        OutputUnusable: Another run writes into the output, or its disk is nearly full.
         RunFailed: A node failed.
     """
-    config, data_bytes = checked_config(config)
-    output = OutputFolder(config.output)
+    checked, said = _checked(config)
+    config, output = checked.config, OutputFolder(checked.config.output)
     with output.locked():
-        output.prepare(data_bytes)
+        output.prepare(checked.data_bytes)
         config = _with_kept_schema(config, output)
         log = output.new_log(clock())
-        with run_log(log) as talk:
+        log.write_bytes(said)
+        with run_log(log) as talk, _without_arguments():
             output.clean_after_kill()
             talk.write(f"log: {log}\n")
             _run_nodes(config, talk, log)
@@ -90,6 +97,20 @@ def run(config: Config, *, clock: Callable[[], datetime] = datetime.now) -> RunR
     return RunResult(config, output, record, log)
 
 
+def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
+    """Checks the configuration, and returns what the libraries said meanwhile.
+
+    Importing them is loud, and the log has no place before the output is locked.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder) / "said"
+        with run_log(said):
+            from pipeline.checked_config import checked_config
+
+            checked = checked_config(config)
+        return checked, said.read_bytes()
+
+
 def _with_kept_schema(config: Config, output: OutputFolder) -> Config:
     path = config.data.schema_path
     if path is None:
@@ -98,7 +119,18 @@ def _with_kept_schema(config: Config, output: OutputFolder) -> Config:
     return config.model_copy(update={"data": data})
 
 
-def _run_nodes(config: Config, talk: Any, log: Path) -> None:
+@contextlib.contextmanager
+def _without_arguments() -> Iterator[None]:
+    """Hides this program's arguments from TFX, which reads sys.argv for its flags."""
+    arguments = sys.argv
+    sys.argv = arguments[:1]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+
+
+def _run_nodes(config: Config, talk: TextIO, log: Path) -> None:
     # Heavy imports come this late so that their messages go into the log.
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
@@ -124,6 +156,7 @@ def _run_nodes(config: Config, talk: Any, log: Path) -> None:
 def _run_for_tfx_cli() -> None:
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
+    from pipeline.checked_config import checked_config
     from pipeline.pipeline import create_pipeline
 
     path = os.environ.get(_CONFIG_VARIABLE)
@@ -137,11 +170,13 @@ def _run_for_tfx_cli() -> None:
     except ConfigError as error:
         sys.exit(f"error: {error}")
     output = OutputFolder(config.output)
-    output.prepare(data_bytes)
-    # TFX's command line demands exactly one call of run() in this file.
-    definition = create_pipeline(_with_kept_schema(config, output))
-    logging.getLogger("absl").setLevel(logging.INFO)
-    LocalDagRunner().run(definition)
+    with output.locked():
+        output.prepare(data_bytes)
+        output.clean_after_kill()
+        definition = create_pipeline(_with_kept_schema(config, output))
+        absl.logging.set_verbosity(absl.logging.INFO)
+        # TFX's command line demands exactly one call of run() in this file.
+        LocalDagRunner().run(definition)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import filelock
 
+from pipeline.config import ConfigError
 from pipeline.run_record import RunRecords
 
 _LOGGER = logging.getLogger(__name__)
@@ -24,12 +25,8 @@ _LEAST_FREE_BYTES = 1 << 30
 _COPIES_OF_DATA = 4
 
 
-class OutputBusy(RuntimeError):
-    """Another run writes into the same output folder."""
-
-
 class OutputUnusable(RuntimeError):
-    """The output folder cannot be written, or its disk is nearly full."""
+    """The output folder cannot be used now: it is busy, or its disk nearly full."""
 
 
 class OutputFolder:
@@ -55,14 +52,15 @@ class OutputFolder:
             data_bytes: Size of the input.
 
         Raises:
-            OutputUnusable: A folder cannot be created, or too little is free.
+            ConfigError: A folder cannot be created.
+            OutputUnusable: Too little is free.
         """
         try:
             for folder in (self.artifacts, self.serving, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(self.path).free
         except OSError as error:
-            raise OutputUnusable(
+            raise ConfigError(
                 f"option output: cannot be written: {error.filename}: {error.strerror}"
             ) from error
         needed = _LEAST_FREE_BYTES + _COPIES_OF_DATA * data_bytes
@@ -77,20 +75,20 @@ class OutputFolder:
         """Holds the folder for one run; the system lets it go when a process dies.
 
         Raises:
-            OutputBusy: Another process holds it.
-            OutputUnusable: The folder cannot be created.
+            ConfigError: The folder cannot be created.
+            OutputUnusable: Another process holds it.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.path / ".lock")
             lock.acquire(timeout=0)
         except filelock.Timeout as error:
-            raise OutputBusy(
+            raise OutputUnusable(
                 f"another run writes into this output. Received: {self.path} "
                 "(hint: wait for it, or choose another --output)"
             ) from error
         except OSError as error:
-            raise OutputUnusable(
+            raise ConfigError(
                 f"option output: cannot be written: {error.filename}: {error.strerror}"
             ) from error
         try:

@@ -22,8 +22,10 @@ PIPELINE_NAME = "elmo_tfx"
 _PREPROCESSING = "pipeline.preprocessing"
 _TRAINER = "pipeline.trainer"
 
-# Plain DirectRunner would first try to download a runner written in Go.
-_LOCAL_BEAM = ("--runner=FnApiRunner",)
+# Plain DirectRunner would first try to download a runner written in Go. The image is
+# never used by this runner; without a word on where workers get their code from, TFX
+# would build a package of itself for every node.
+_LOCAL_BEAM = ("--runner=FnApiRunner", "--sdk_container_image=unused")
 
 
 def create_pipeline(config: Config) -> pipeline.Pipeline:
@@ -35,7 +37,18 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     output = OutputFolder(config.output)
 
     # Texts and labels of any supported format become examples in three splits.
-    example_gen = TextExampleGen.from_config(config.data)
+    data = config.data
+    example_gen = TextExampleGen(
+        data.pattern,
+        format=data.format,
+        text_column=data.text_column,
+        label_column=data.label_column,
+        columns=data.columns,
+        header=data.header,
+        eval_fraction=data.eval_fraction,
+        test_fraction=data.test_fraction,
+        max_rejected_fraction=data.max_rejected_fraction,
+    )
 
     # Counts what the examples hold: missing values, lengths, frequent labels.
     statistics_gen = tfx.components.StatisticsGen(
@@ -43,14 +56,14 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     )
 
     # What the data must look like: inferred from the training split, or curated.
-    if config.data.schema_path is None:
+    if data.schema_path is None:
         schema_gen = tfx.components.SchemaGen(
             statistics=statistics_gen.outputs["statistics"],
             infer_feature_shape=True,
             exclude_splits=[EVAL, TEST],
         )
     else:
-        schema_gen = tfx.components.ImportSchemaGen(schema_file=config.data.schema_path)
+        schema_gen = tfx.components.ImportSchemaGen(schema_file=data.schema_path)
 
     # Compares every split with the schema; it only reports.
     example_validator = tfx.components.ExampleValidator(
@@ -114,7 +127,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         example_splits=[TEST],
         model=trainer.outputs["model"],
         baseline_model=previous.outputs["model"],
-        eval_config=eval_config(config),
+        eval_config=eval_config(config.evaluation),
     )
 
     # Loads the exported model as a server would and replays its warm-up requests.
@@ -152,8 +165,14 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             str(output.metadata)
         ),
-        beam_pipeline_args=[*_LOCAL_BEAM, *config.beam.args],
+        beam_pipeline_args=_beam_args(config.beam.args),
     )
+
+
+def _beam_args(given: tuple[str, ...]) -> list[str]:
+    """Returns the options given, behind those of the local runner if none is named."""
+    is_local = not any(arg.startswith("--runner") for arg in given)
+    return [*(_LOCAL_BEAM if is_local else ()), *given]
 
 
 def _section(section: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import logging
@@ -10,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
+
+import absl.logging
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -33,6 +36,19 @@ def run_log(path: Path) -> Iterator[TextIO]:
         talk = stack.enter_context(_redirected(handler.stream.fileno()))
         stack.enter_context(_logging_to(handler))
         yield talk
+
+
+def log_the_end(path: Path) -> None:
+    """Makes stderr go into `path` once the interpreter shuts down.
+
+    TensorFlow's functions complain there that the modules they need are gone.
+    """
+
+    def redirect() -> None:
+        with path.open("ab") as log:
+            os.dup2(log.fileno(), 2)
+
+    atexit.register(redirect)
 
 
 @contextlib.contextmanager
@@ -70,15 +86,18 @@ def _is_stderr() -> bool:
 @contextlib.contextmanager
 def _logging_to(handler: logging.Handler) -> Iterator[None]:
     """Makes `handler` the only one, at level INFO for TFX and all others."""
-    root, absl = logging.getLogger(), logging.getLogger("absl")
-    before = (root.handlers[:], root.level, absl.level)
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level, absl.logging.get_verbosity())
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    absl.setLevel(logging.INFO)
+    # Not by the level of its logger: whenever TFX parses flags, which it does for
+    # every Beam node, that level is set anew from absl's own.
+    absl.logging.set_verbosity(absl.logging.INFO)
     logging.captureWarnings(True)
     try:
         yield
     finally:
         logging.captureWarnings(False)
-        root.handlers[:], root.level, absl.level = before
+        root.handlers[:], root.level = before[:2]
+        absl.logging.set_verbosity(before[2])
         handler.close()
