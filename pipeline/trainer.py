@@ -28,6 +28,7 @@ from pipeline.training_state import TrainingState, remove_abandoned
 
 _LOGGER = logging.getLogger(__name__)
 _GIB = 2**30  # bytes
+_STEPS_PER_EXECUTION = 8
 
 
 def run_fn(fn_args: Any) -> None:
@@ -182,6 +183,10 @@ def _compile(model: keras.Model, train: Mapping[str, Any]) -> None:
         keras.optimizers.Adam(train["learning_rate"]),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
+        # XLA would compile every shape of batch anew. Steps of a small head are so
+        # short that Python's share of each shows.
+        jit_compile=False,
+        steps_per_execution=_STEPS_PER_EXECUTION,
     )
 
 

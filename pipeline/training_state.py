@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import time
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,9 @@ class TrainingState:
         """Adds the entry of one more epoch; keeps the weights if it is the best yet."""
         self.history.append(entry)
         best = (
-            self.history[self.best_epoch - 1]["eval_loss"] if self.best_epoch else None
+            self.history[self.best_epoch - 1]["eval_loss"] if self.best_epoch else inf
         )
-        if best is None or entry["eval_loss"] < best:
+        if entry["eval_loss"] < best:  # never true of a NaN
             self.best_epoch = self.epochs_done
             self.best_weights = _values(model.variables)
 

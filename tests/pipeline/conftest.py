@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.keras_elmo.tiny import write_model
+from tests.pipeline.tiny_training import write_transformed
+
+
+@pytest.fixture(scope="session")
+def small_elmo(tmp_path_factory):
+    """A folder with a random biLM of a few weights."""
+    return write_model(tmp_path_factory.mktemp("small_elmo"))
+
+
+@pytest.fixture(scope="session")
+def transformed_data(tmp_path_factory):
+    """A folder with what TFX Transform makes of a few texts."""
+    return write_transformed(tmp_path_factory.mktemp("transformed_data"))

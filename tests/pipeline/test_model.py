@@ -1,0 +1,59 @@
+"""The classifier's parts: shapes, masks, texts without tokens."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.model import TokenClassifier, build_encoder, build_head
+
+OPTIONS = {"hidden_units": 4, "dropout": 0.5}
+
+
+def head(pooling="mean", **options):
+    options = {**OPTIONS, "pooling": pooling, **options}
+    return build_head(options, num_classes=3, num_layers=2, dim=5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "attention", "bilstm"])
+def test_probabilities_sum_to_one_even_without_a_token(pooling):
+    layers = np.random.default_rng(1).normal(size=(2, 2, 3, 5)).astype("float32")
+    is_token = np.array([[True, True, False], [False] * 3])
+    probabilities = head(pooling)([layers * is_token[:, None, :, None], is_token])
+    assert probabilities.shape == (2, 3)
+    np.testing.assert_allclose(np.sum(probabilities, axis=1), 1, rtol=1e-5)
+
+
+def test_no_hidden_units_means_no_hidden_layer():
+    names = [layer.name for layer in head(hidden_units=0).layers]
+    assert "hidden" not in names and "probabilities" in names
+
+
+def test_one_class_is_refused():
+    with pytest.raises(ValueError, match="at least 2. Received: 1"):
+        build_head({**OPTIONS, "pooling": "mean"}, num_classes=1, num_layers=2, dim=5)
+
+
+def test_a_frozen_encoder_has_nothing_to_train(small_elmo):
+    encoder = build_encoder({"source": str(small_elmo), "trainable": False})
+    assert not encoder.trainable_variables
+    encoder = build_encoder({"source": str(small_elmo), "trainable": True})
+    # All of it: the head has a mix of its own, so the encoder's is not one of them.
+    assert len(encoder.trainable_variables) == len(encoder.bilm.trainable_variables)
+
+
+def test_the_same_text_gets_the_same_answer_in_any_batch(small_elmo):
+    encoder = build_encoder({"source": str(small_elmo)})
+    model = TokenClassifier(
+        encoder,
+        build_head(
+            {**OPTIONS, "pooling": "attention"},
+            num_classes=2,
+            num_layers=encoder.num_layers,
+            dim=encoder.dim,
+        ),
+    )
+    together = model(np.array([["a", "b", ""], ["c", "d", "e"], ["", "", ""]]))
+    alone = model(np.array([["a", "b"]]))
+    np.testing.assert_allclose(together[:1], alone, atol=1e-6)
+    assert np.isfinite(together).all()

@@ -1,0 +1,100 @@
+"""What the Trainer reads, made small: transformed examples and their graph."""
+
+from __future__ import annotations
+
+import functools
+import types
+
+import tensorflow as tf
+import tensorflow_transform.beam as tft_beam
+from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+
+from pipeline import features
+from pipeline.preprocessing import preprocessing_fn
+
+TRANSFORM = {"max_tokens": 6, "max_tokens_quantile": 0.9, "max_tokens_limit": 100}
+TRAIN = {
+    "epochs": 3,
+    "batch_size": 8,
+    "learning_rate": 0.05,
+    "seed": 1,
+    "patience": 3,
+    "class_weights": "balanced",
+    "cache_gib": 1.0,
+}
+MODEL = {"pooling": "mean", "hidden_units": 0, "dropout": 0.1}
+
+# Told apart by one word; twice as many of the first class.
+_GOOD = ["A good film, it is.", "good", "so good that I saw it twice , and again"]
+_BAD = ["A bad film, it is.", "bad", "so bad that I left"]
+ROWS = {
+    "train": [(text, "good") for text in _GOOD * 8]
+    + [(text, "bad") for text in _BAD * 4],
+    "eval": [(text, "good") for text in _GOOD] + [(text, "bad") for text in _BAD],
+}
+CLASSES = ["good", "bad"]
+
+
+def write_transformed(folder, rows=None):
+    """Writes what TFX Transform would: the graph, the metadata, TFRecords a split."""
+    spec = {
+        features.TEXT: tf.io.FixedLenFeature([1], tf.string),
+        features.LABEL: tf.io.FixedLenFeature([1], tf.string),
+    }
+    raw = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
+    fn = functools.partial(preprocessing_fn, custom_config={"transform": TRANSFORM})
+    splits = {
+        split: [
+            {features.TEXT: [text], features.LABEL: [label]} for text, label in some
+        ]
+        for split, some in (rows or ROWS).items()
+    }
+    with tft_beam.Context(temp_dir=str(folder / "tmp")):
+        graph = (splits["train"], raw) | tft_beam.AnalyzeDataset(fn)
+        _ = graph | tft_beam.WriteTransformFn(str(folder))
+        for split, instances in splits.items():
+            made, _ = ((instances, raw), graph) | tft_beam.TransformDataset()
+            write_records(folder / split, made)
+    _ = raw | tft_beam.WriteMetadata(str(folder / "metadata"), pipeline=None)
+    return folder
+
+
+def write_records(folder, rows):
+    """Writes transformed rows as one gzip TFRecord file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(folder / "data-0.gz"), "GZIP") as writer:
+        for row in rows:
+            writer.write(example(row).SerializeToString())
+
+
+def example(row):
+    """Gives the tf.Example of a row with strings and whole numbers."""
+    made = tf.train.Example()
+    for name, value in row.items():
+        values = value if hasattr(value, "__len__") and name == "tokens" else [value]
+        feature = made.features.feature[name]
+        for item in values:
+            if isinstance(item, (bytes, str)):
+                data = item.encode() if isinstance(item, str) else item
+                feature.bytes_list.value.append(data)
+            else:
+                feature.int64_list.value.append(int(item))
+    return made
+
+
+def fn_args(data, out, *, elmo, model=MODEL, train=TRAIN, trainable=False):
+    """Gives the part of TFX's FnArgs that `run_fn` reads."""
+    (out / "run").mkdir(parents=True, exist_ok=True)
+    return types.SimpleNamespace(
+        train_files=[str(data / "train" / "*")],
+        eval_files=[str(data / "eval" / "*")],
+        transform_output=str(data),
+        serving_model_dir=str(out / "model"),
+        model_run_dir=str(out / "run"),
+        custom_config={
+            "elmo": {"source": str(elmo), "trainable": trainable},
+            "model": dict(model),
+            "train": dict(train),
+            "resume_dir": str(out / "resume"),
+        },
+    )
