@@ -141,12 +141,12 @@ class EvaluationConfig(Section):
     """What a model must reach on the test split to be pushed."""
 
     thresholds: dict[MetricName, Fraction] = Field(
-        default_factory=lambda: {"auc": 0.6},
+        {"auc": 0.6},
         validate_default=True,
         description="Least value of each metric, most for calibration_error; no unit.",
     )
     max_drop: dict[MetricName, Fraction] = Field(
-        default_factory=lambda: {"accuracy": 0.01},
+        {"accuracy": 0.01},
         validate_default=True,
         description="Most that a metric may lose against the last blessed model.",
     )
