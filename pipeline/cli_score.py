@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -59,6 +61,9 @@ def _newest(model: Path) -> Path | None:
 
 
 def _answers(folder: Path, texts: Iterable[str]) -> Iterator[dict[str, object]]:
+    # Without this it greets with ten lines about processors and GPUs.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="google")
     import tensorflow as tf
 
     try:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import os
 import shlex
+import time
 from pathlib import Path
 from typing import Any
 
+from pipeline.baseline import tfidf_baseline
+from pipeline.config import Config
 from pipeline.evaluation_record import read_evaluation
 from pipeline.local_runner import RunResult
+from pipeline.measures import MEASURES
 from pipeline.run_record import MadeArtifact, RunRecord
 from pipeline.summary_text import as_text
 
@@ -34,6 +40,7 @@ def summarize(result: RunResult) -> dict[str, Any]:
         "anomalies": _anomalies(record.output("AnomalyGate", "clearance")),
         "training": _training(record.output("Trainer", "model_run")),
         "evaluation": _evaluation(result),
+        "baseline": _baseline(record.output("TextExampleGen", "examples"), config),
         "serving_check": _serving_check(record.output("ServingCheck", "blessing")),
         "push": _push(record),
         "nodes": [
@@ -100,6 +107,25 @@ def _evaluation(result: RunResult) -> dict[str, Any] | None:
         "compared": result.record.output("PreviousModel", "model") is not None,
         "blessed": blessing.properties.get("blessed") == 1,
     }
+
+
+def _baseline(examples: MadeArtifact | None, config: Config) -> dict[str, Any] | None:
+    """Returns accuracy, AUC and macro F1 of the baseline; None without examples."""
+    if examples is None:
+        return None
+    start = time.monotonic()
+    result = tfidf_baseline(examples.uri, seed=config.train.seed)
+    measures = result.measures and dataclasses.asdict(result.measures)
+    return {
+        "metrics": {name: _finite((measures or {}).get(name)) for name in MEASURES},
+        "notes": list(result.notes),
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    """Returns None for what JSON has no word for."""
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _serving_check(blessing: MadeArtifact | None) -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ def as_text(facts: dict[str, Any]) -> str:
         ("Anomalies", _anomalies(facts["anomalies"])),
         ("Training", _training(facts["training"])),
         ("ELMo cache", _cache(facts["training"])),
-        ("Test", _test(facts["evaluation"])),
+        ("Test", [*_test(facts["evaluation"]), *_baseline(facts["baseline"])]),
         ("Verdict", _verdict(facts["evaluation"], facts["serving_check"])),
         ("Model", _model(facts["push"])),
         ("Time", _time(facts["nodes"])),
@@ -147,12 +147,20 @@ def _test(evaluation: dict[str, Any] | None) -> Iterable[str]:
     ]
     if lengths:
         yield f"accuracy by length of text: {', '.join(lengths)}"
-    comparison = evaluation.get("tfidf_accuracy")
-    if comparison is not None:
-        yield (
-            "TF-IDF + logistic regression on the same splits: accuracy "
-            f"{_value('accuracy', comparison)}"
-        )
+
+
+def _baseline(baseline: dict[str, Any] | None) -> Iterable[str]:
+    if baseline is None:
+        return
+    shown = [
+        f"{label} {_value(name, baseline['metrics'][name])}"
+        for name, label in _NAMES.items()
+        if baseline["metrics"].get(name) is not None
+    ]
+    if shown:
+        yield f"TF-IDF + logistic regression, same splits: {', '.join(shown)}"
+    for note in baseline["notes"]:
+        yield f"TF-IDF + logistic regression: {note}"
 
 
 def _value(name: str, value: float) -> str:

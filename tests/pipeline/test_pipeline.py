@@ -1,0 +1,120 @@
+"""Tests of the wiring: which nodes there are, and what waits for what."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline.config import load_config
+from pipeline.pipeline import create_pipeline
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wiring")
+    (folder / "texts.csv").write_text("text,label\ngood,1\nbad,0\n")
+    (folder / "schema.pbtxt").write_text("")
+    return folder
+
+
+def _nodes(folder, *overrides: str):
+    config = load_config(
+        None, [f"output={folder}/out", f"data.pattern={folder}/texts.csv", *overrides]
+    )
+    return {node.id: node for node in create_pipeline(config).components}
+
+
+def _upstream(node) -> set[str]:
+    """Ids of all nodes that must end before this one starts."""
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        for other in waiting.pop().upstream_nodes:
+            if other.id not in found:
+                found.add(other.id)
+                waiting.append(other)
+    return found
+
+
+def test_the_nodes_come_in_the_order_of_the_drawing(folder):
+    order = list(_nodes(folder))
+    drawn = [
+        "TextExampleGen",
+        "StatisticsGen",
+        "SchemaGen",
+        "ExampleValidator",
+        "AnomalyGate",
+        "Transform",
+        "Trainer",
+        "Evaluator",
+        "Pusher",
+    ]
+    assert [node for node in order if node in drawn] == drawn
+    assert set(order) - set(drawn) == {"PreviousModel", "ServingCheck"}
+
+
+def test_nothing_is_transformed_or_trained_before_the_gate_has_passed(folder):
+    nodes = _nodes(folder)
+    for node in ("Transform", "Trainer", "Evaluator", "Pusher"):
+        assert "AnomalyGate" in _upstream(nodes[node]), node
+
+
+def test_the_pusher_waits_for_both_blessings(folder):
+    assert {"Evaluator", "ServingCheck"} <= _upstream(_nodes(folder)["Pusher"])
+
+
+def test_a_curated_schema_takes_the_place_of_the_inferred_one(folder):
+    nodes = _nodes(folder, f"data.schema_path={folder}/schema.pbtxt")
+    assert "ImportSchemaGen" in nodes
+    assert "SchemaGen" not in nodes
+    assert "ImportSchemaGen" in _upstream(nodes["Transform"])
+
+
+def test_the_sections_of_the_configuration_reach_their_nodes(folder):
+    nodes = _nodes(
+        folder, "transform.max_tokens=7", "train.epochs=3", "elmo.trainable=true"
+    )
+    transform = json.loads(nodes["Transform"].exec_properties["custom_config"])
+    trainer = json.loads(nodes["Trainer"].exec_properties["custom_config"])
+    assert transform["transform"]["max_tokens"] == 7
+    assert trainer["train"]["epochs"] == 3
+    assert trainer["elmo"] == {"source": "default", "trainable": True}
+    assert set(trainer) >= {"model", "code", "elmo_version", "resume_dir"}
+
+
+@pytest.mark.parametrize(
+    ("given", "runner"),
+    [
+        ("[]", "--runner=FnApiRunner"),
+        ("[--save_main_session]", "--runner=FnApiRunner"),
+        ("[--runner=FlinkRunner]", "--runner=FlinkRunner"),
+    ],
+)
+def test_beam_runs_in_memory_unless_another_runner_is_named(folder, given, runner):
+    config = load_config(
+        None,
+        [
+            f"output={folder}/out",
+            f"data.pattern={folder}/texts.csv",
+            f"beam.args={given}",
+        ],
+    )
+    args = create_pipeline(config).beam_pipeline_args
+    assert [arg for arg in args if arg.startswith("--runner")] == [runner]
+
+
+def test_beam_knows_the_runner_by_this_name():
+    from apache_beam.runners.runner import create_runner
+
+    assert type(create_runner("FnApiRunner")).__name__ == "FnApiRunner"
+
+
+def test_the_local_options_keep_tfx_from_packing_itself_for_every_node(folder):
+    from tfx.utils import dependency_utils
+
+    nodes = create_pipeline(
+        load_config(None, [f"output={folder}/out", f"data.pattern={folder}/texts.csv"])
+    )
+    args = nodes.beam_pipeline_args
+    assert dependency_utils.make_beam_dependency_flags(args) == args
