@@ -16,6 +16,8 @@ _MOST_CONTROL = 0.02
 _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\v\f\r\x1a\x1b")
 # Western European text in Latin-1 has up to 10 % of bytes that are no UTF-8.
 _MOST_INVALID = 0.3
+# So many in a tiny file cost rows, not the file.
+_FEW = 8
 _KINDS = (
     (b"PK\x03\x04", "a zip archive or a spreadsheet"),
     (b"%PDF-", "a PDF document"),
@@ -44,11 +46,11 @@ def check_is_text(path: str, head: bytes) -> None:
     if not head:
         return
     control = sum(head.count(bytes([c])) for c in _CONTROL)
-    if control > max(2, _MOST_CONTROL * len(head)):
+    if control > max(_FEW, _MOST_CONTROL * len(head)):
         raise _not_text(path, "it looks like binary data")
     decoded = head.decode("utf-8", "surrogateescape")
     invalid = sum("\udc80" <= c <= "\udcff" for c in decoded)
-    if invalid > max(8, _MOST_INVALID * len(decoded)):
+    if invalid > max(_FEW, _MOST_INVALID * len(decoded)):
         raise _not_text(path, "its bytes are no UTF-8", "save it as UTF-8")
 
 

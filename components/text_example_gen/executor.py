@@ -23,6 +23,7 @@ from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.ingestion import (
     REJECTED_FOLDER,
+    STAGING_FOLDER,
     TALLIES_FILE,
     IngestPlan,
     IngestTexts,
@@ -134,6 +135,7 @@ def _write_counts(plan: IngestPlan, files: int) -> Counts:
     with tf.io.gfile.GFile(posixpath.join(plan.output, COUNTS_FILE), "w") as file:
         file.write(json.dumps(counts.to_dict(), ensure_ascii=False, indent=1) + "\n")
     tf.io.gfile.remove(path)
+    tf.io.gfile.rmtree(posixpath.join(plan.output, STAGING_FOLDER))
     return counts
 
 

@@ -22,6 +22,7 @@ LABEL = "label"
 
 # Where things lie in the output folder.
 REJECTED_FOLDER = "rejected"
+STAGING_FOLDER = "unfinished"
 TALLIES_FILE = "tallies-00000-of-00001.json"
 _EXAMPLES_PREFIX = "Split-{}/data_tfrecord"
 _REJECTS_PREFIX = f"{REJECTED_FOLDER}/rejected"
@@ -90,7 +91,8 @@ class IngestTexts(beam.PTransform):
             | "SumTallies" >> beam.CombinePerKey(sum)
             | "GatherTallies" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
             | "TalliesPayload" >> beam.Map(_tallies_payload, plan.output)
-            | "WriteTallies" >> writing.WriteSorted(writing.open_lines, suffix=".json")
+            | "WriteTallies"
+            >> self._write_sorted(writing.open_lines, suffix=".json", shards=1)
         )
 
     def _keep_known_labels(
@@ -116,10 +118,7 @@ class IngestTexts(beam.PTransform):
         return (
             used
             | "ExamplePayloads" >> beam.Map(_example_payload, prefixes, plan.shards)
-            | "WriteExamples"
-            >> writing.WriteSorted(
-                writing.open_tfrecord, shards=plan.shards, suffix=".gz"
-            )
+            | "WriteExamples" >> self._write_sorted(writing.open_tfrecord, suffix=".gz")
             | "TallyWritten" >> beam.Map(_tally_written, counts.WRITTEN)
         )
 
@@ -129,11 +128,19 @@ class IngestTexts(beam.PTransform):
         return (
             rejects
             | "RejectPayloads" >> beam.Map(_reject_payload, prefix, plan.shards)
-            | "WriteRejects"
-            >> writing.WriteSorted(
-                writing.open_lines, shards=plan.shards, suffix=".jsonl"
-            )
+            | "WriteRejects" >> self._write_sorted(writing.open_lines, suffix=".jsonl")
             | "TallyAside" >> beam.Map(_tally_written, counts.REJECTS_WRITTEN)
+        )
+
+    def _write_sorted(
+        self, opener: writing.Opener, *, suffix: str, shards: int | None = None
+    ) -> writing.WriteSorted:
+        plan = self._plan
+        return writing.WriteSorted(
+            opener,
+            staging=f"{plan.output}/{STAGING_FOLDER}",
+            suffix=suffix,
+            shards=plan.shards if shards is None else shards,
         )
 
 

@@ -16,9 +16,9 @@ from apache_beam.io.filesystems import FileSystems
 
 _BUFFER_BYTES = 2**18
 _DECOMPRESSORS: tuple[tuple[bytes, Any], ...] = (
-    (b"\x1f\x8b", gzip.GzipFile),
-    (b"BZh", bz2.BZ2File),
-    (b"\xfd7zXZ\x00", lzma.LZMAFile),
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ\x00", lzma.open),
 )
 _LONGEST_MAGIC = 6
 
@@ -48,8 +48,9 @@ def open_bytes(path: str) -> Iterator[BinaryIO]:
 
 def is_unpacked(stream: BinaryIO) -> bool:
     """Whether a stream of `open_bytes` is being decompressed; seeking is slow then."""
-    kinds = tuple(decompressor for _, decompressor in _DECOMPRESSORS)
-    return isinstance(getattr(stream, "raw", None), kinds)
+    return isinstance(
+        getattr(stream, "raw", None), (gzip.GzipFile, bz2.BZ2File, lzma.LZMAFile)
+    )
 
 
 def is_damage(error: BaseException) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Mapping
 
 from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
 
-_FRACTIONAL = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
 # More distinct labels than this are suspicious: numbers with decimals are then a
 # quantity, and labels that hardly ever repeat are names or texts.
 _MOST_ODD_LABELS = 50
@@ -77,7 +76,7 @@ def check_labels(labels: Mapping[str, int], *, complete: bool = True) -> None:
     if len(labels) <= _MOST_ODD_LABELS:
         return
     shown = ", ".join(_shorten(label) for label in sorted(labels)[:_SHOWN])
-    fractional = sum(_FRACTIONAL.fullmatch(label) is not None for label in labels)
+    fractional = sum(map(_is_fractional, labels))
     if fractional > max(_MOST_ODD_LABELS, len(labels) / 2):
         raise DataError(
             f"The labels look like a continuous number: {len(labels):,} different "
@@ -104,6 +103,14 @@ def _refuse_rejects(counts: Counts, allowed: float, rejected: str) -> None:
         f"({share:.1%}, allowed: {allowed:.1%}): {reasons}. They lie in {rejected}\n"
         "hint: mend or remove these rows, or allow more with max_rejected_fraction"
     )
+
+
+def _is_fractional(label: str) -> bool:
+    try:
+        value = float(label)
+    except ValueError:
+        return False
+    return math.isfinite(value) and not value.is_integer()
 
 
 def _shorten(label: str) -> str:

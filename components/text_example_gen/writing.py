@@ -36,18 +36,23 @@ class WriteSorted(beam.PTransform):
 
     A file is named `<prefix>-<shard>-of-<shards><suffix>`, with five digits each.
     The payloads of a file are sorted by `order`, in memory: choose enough shards. Each
-    file appears whole under its name or not at all, also if a bundle is retried.
-    Gives `(prefix, payloads written)` per file.
+    file is written in `staging` and then moved, so that it appears whole under its
+    name or not at all, also if a bundle is retried. Gives `(prefix, payloads written)`
+    per file.
 
     Args:
         opener: `open_tfrecord` or `open_lines`.
+        staging: Folder for unfinished files, on the same file system as the prefixes.
+            What a dead worker leaves there is for the caller to remove.
         suffix: End of the file names.
         shards: Files per prefix.
     """
 
-    def __init__(self, opener: Opener, *, suffix: str, shards: int = 1) -> None:
+    def __init__(
+        self, opener: Opener, *, staging: str, suffix: str, shards: int = 1
+    ) -> None:
         super().__init__()
-        self._write = _WriteFile(opener, shards, suffix)
+        self._write = _WriteFile(opener, staging, suffix, shards)
 
     def expand(self, payloads: beam.PCollection) -> beam.PCollection:
         """Adds the grouping and the writing to a pipeline."""
@@ -55,11 +60,12 @@ class WriteSorted(beam.PTransform):
 
 
 class _WriteFile(beam.DoFn):
-    def __init__(self, opener: Opener, shards: int, suffix: str) -> None:
+    def __init__(self, opener: Opener, staging: str, suffix: str, shards: int) -> None:
         super().__init__()
         self._opener = opener
-        self._shards = shards
+        self._staging = staging
         self._suffix = suffix
+        self._shards = shards
 
     def process(
         self, element: tuple[tuple[str, int], Iterable[Any]]
@@ -67,7 +73,8 @@ class _WriteFile(beam.DoFn):
         (prefix, shard), payloads = element
         path = f"{prefix}-{shard:05d}-of-{self._shards:05d}{self._suffix}"
         tf.io.gfile.makedirs(path.rpartition("/")[0])
-        unfinished = f"{path.rpartition('/')[0]}/.{uuid.uuid4().hex}"
+        tf.io.gfile.makedirs(self._staging)
+        unfinished = f"{self._staging}/{uuid.uuid4().hex}"
         written = 0
         with self._opener(unfinished) as file:
             for _, payload in sorted(payloads):

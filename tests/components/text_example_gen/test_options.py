@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from components.text_example_gen.options import ReadOptions
+
+
+def test_options_survive_json():
+    options = ReadOptions(columns=("label", "text"), header=False, keep_all=True)
+    assert ReadOptions.from_dict(json.loads(json.dumps(options.to_dict()))) == options
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"format": "xlsx"}, "`format` must be one of auto, csv"),
+        ({"text_column": "label"}, "`text_column` and `label_column` must differ"),
+        ({"text_column": ""}, "`text_column` must not be empty"),
+        ({"columns": ("text",)}, "`columns` must contain 'label'"),
+        ({"columns": "text"}, "`columns` must be a sequence"),
+        ({"columns": ("text", "label", "label")}, "must not repeat"),
+        ({"header": False}, "`columns` must name the columns"),
+        ({"delimiter": ",,"}, "`delimiter` must be one character"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        ReadOptions(**values)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import datetime
+import decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.text_example_gen.values import (
+    BadValueError,
+    clean_label,
+    clean_text,
+    digest,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        ("  spam ", "spam"),
+        ("two\nlines", "two lines"),
+        ("1.0", "1.0"),
+        (1, "1"),
+        (-3, "-3"),
+        (1.0, "1"),
+        (0.5, "0.5"),
+        (True, "1"),
+        (decimal.Decimal("2.00"), "2"),
+        (b"caf\xc3\xa9", "caf\u00e9"),
+        (datetime.date(2020, 1, 2), "2020-01-02"),
+        (None, None),
+        (float("nan"), None),
+        ("", None),
+        (" \t", None),
+    ],
+)
+def test_labels_become_one_line_and_numbers_digits(value, label):
+    assert clean_label(value) == label
+
+
+@pytest.mark.parametrize("clean", [clean_text, clean_label])
+@pytest.mark.parametrize("value", [["a"], {"a": 1}, "a\0b"])
+def test_a_value_that_is_neither_text_nor_label_is_refused(clean, value):
+    with pytest.raises(BadValueError):
+        clean(value)
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", " \n\u3000", "<br /><BR>", "\x01\x85", float("nan")]
+)
+def test_a_text_without_anything_to_read_is_none(value):
+    assert clean_text(value) is None
+
+
+@pytest.mark.parametrize("value", ["<br />a ", " .", "\u00bd", "\ufffd"])
+def test_a_text_stays_as_it_is(value):
+    assert clean_text(value) == value
+
+
+@pytest.mark.parametrize(
+    "same", ["a good  film", " A Good Film\n", "a \uff27ood film", "a good\u00a0film"]
+)
+def test_texts_that_differ_in_case_and_white_space_have_one_digest(same):
+    assert digest(same) == digest("a good film")
+    assert digest(same) != digest("a good filn")
+
+
+@given(st.text(st.characters(blacklist_categories=("Cs",))))
+def test_folding_a_text_again_changes_no_digest(text):
+    assert digest(text.casefold()) == digest(text)
