@@ -104,8 +104,6 @@ class Replay:
             raise ModelFault("assets.extra/tf_serving_warmup_requests has no request")
 
     def real_examples(self) -> None:
-        if self.examples is None:
-            return
         dataset = tf.data.TFRecordDataset(self.examples)
         examples = list(dataset.as_numpy_iterator())
         for signature in ("serving_default", "transform_features"):

@@ -84,6 +84,8 @@ def test_a_faulty_model_is_not_blessed_and_not_pushed_and_the_run_goes_on(
 
     model, blessing, report = _check(SumsToTwo(), export_model, tmp_path)
     assert report["blessed"] is False
+    names = [check["name"] for check in report["checks"]]
+    assert "real_examples" not in names, "none were given"
     assert "away from the sum 1" in report["reasons"][0]
     assert blessing.get_int_custom_property("blessed") == 0
     assert (Path(blessing.uri) / "INFRA_NOT_BLESSED").exists()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import resource
 import sys
 
 import numpy as np
@@ -34,7 +35,9 @@ def test_a_good_model_passes_every_check_and_is_measured(
 ):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "nothing"))
     folder = export_model(tiny_model(), tmp_path / "model")
+    ballast = np.ones(600_000_000, np.uint8)
     report = _replay(folder, examples=[make_example(b"so so"), make_example(b"dull")])
+    own_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     faults = _faults(report)
     assert set(faults.values()) == {None}, faults
     assert list(faults) == [
@@ -45,7 +48,7 @@ def test_a_good_model_passes_every_check_and_is_measured(
     assert facts["warm_up_requests"] == 3
     assert facts["examples"] == 2
     assert 0 < facts["median_latency_seconds"] < 5
-    assert 50e6 < facts["peak_memory_bytes"] < 20e9
+    assert 50e6 < facts["peak_memory_bytes"] < own_peak - ballast.nbytes / 2
     assert report["tensorflow"] == tf.__version__
 
 
