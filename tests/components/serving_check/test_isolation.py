@@ -131,6 +131,38 @@ def test_a_process_with_no_time_to_begin_says_nothing_about_the_model(
         _replay(str(tmp_path))
 
 
+_DIES = """
+import json, os, sys
+report = sys.argv[sys.argv.index("--report") + 1]
+with open(report, "w") as file:
+    json.dump({"running": "edge_texts", "checks": [], "facts": {}}, file)
+print("told before the end", file=sys.stderr, flush=True)
+"""
+
+
+def _program(monkeypatch, folder, end: str) -> None:
+    program = folder / "program.py"
+    program.write_text(_DIES + end, encoding="utf-8")
+    monkeypatch.setattr(isolation, "_PROGRAM", program)
+
+
+def test_a_model_that_kills_its_process_has_a_fault_in_that_check(
+    tmp_path, monkeypatch
+):
+    _program(monkeypatch, tmp_path, "os.kill(os.getpid(), 9)")
+    (check,) = _replay("model")["checks"]
+    assert check["name"] == "edge_texts"
+    assert check["fault"] == "the process was ended by signal 9 (SIGKILL)"
+
+
+def test_a_program_that_fails_by_itself_is_an_error_with_what_it_said(
+    tmp_path, monkeypatch
+):
+    _program(monkeypatch, tmp_path, "raise ZeroDivisionError")
+    with pytest.raises(ServingCheckError, match="status 1\ntold before the end"):
+        _replay("model")
+
+
 def test_what_is_blocked_cannot_be_imported_although_it_is_installed(monkeypatch):
     blocker = ImportBlocker(FORBIDDEN, HOLLOW)
     monkeypatch.setattr(sys, "meta_path", [blocker, *sys.meta_path])
