@@ -8,8 +8,13 @@ from tests.pipeline.tiny_training import write_transformed
 
 @pytest.fixture(scope="session")
 def small_elmo(tmp_path_factory):
-    """A folder with a random biLM of a few weights."""
-    return write_model(tmp_path_factory.mktemp("small_elmo"))
+    """A folder with a random biLM, just wide enough to tell a few texts apart."""
+    return write_model(
+        tmp_path_factory.mktemp("small_elmo"),
+        filters=((1, 16), (2, 16), (3, 16)),
+        cell_dim=20,
+        projection_dim=16,
+    )
 
 
 @pytest.fixture(scope="session")

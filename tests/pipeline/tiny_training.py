@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import types
 
+import apache_beam as beam
 import tensorflow as tf
 import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
@@ -49,14 +50,27 @@ def write_transformed(folder, rows=None):
         ]
         for split, some in (rows or ROWS).items()
     }
-    with tft_beam.Context(temp_dir=str(folder / "tmp")):
-        graph = (splits["train"], raw) | tft_beam.AnalyzeDataset(fn)
+    for split in splits:
+        (folder / split).mkdir(parents=True)
+    runner = beam.Pipeline(runner="FnApiRunner")
+    with runner as p, tft_beam.Context(temp_dir=str(folder / "tmp")):
+        made = {split: p | split >> beam.Create(some) for split, some in splits.items()}
+        graph = (made["train"], raw) | tft_beam.AnalyzeDataset(fn)
         _ = graph | tft_beam.WriteTransformFn(str(folder))
-        for split, instances in splits.items():
-            made, _ = ((instances, raw), graph) | tft_beam.TransformDataset()
-            write_records(folder / split, made)
-    _ = raw | tft_beam.WriteMetadata(str(folder / "metadata"), pipeline=None)
+        _ = raw | tft_beam.WriteMetadata(str(folder / "metadata"), pipeline=p)
+        for split, some in made.items():
+            rows, _ = ((some, raw), graph) | f"Apply {split}" >> (
+                tft_beam.TransformDataset()
+            )
+            records = rows | f"Serialise {split}" >> beam.Map(_serialized)
+            _ = records | f"Write {split}" >> beam.io.WriteToTFRecord(
+                str(folder / split / "data"), file_name_suffix=".gz", num_shards=1
+            )
     return folder
+
+
+def _serialized(row):
+    return example(row).SerializeToString(deterministic=True)
 
 
 def write_records(folder, rows):

@@ -1,0 +1,160 @@
+"""The Trainer's entry point, run whole on a few texts and a tiny ELMo."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline import features, trainer
+from pipeline.model import build_encoder
+from pipeline.trainer import run_fn
+from tests.keras_elmo.tiny import write_model
+from tests.pipeline.tiny_training import (
+    CLASSES,
+    TRAIN,
+    fn_args,
+    write_records,
+)
+
+
+def history_of(args):
+    with open(f"{args.model_run_dir}/history.json", encoding="utf-8") as file:
+        return json.load(file)
+
+
+@pytest.fixture
+def no_export(monkeypatch):
+    """Gives the models that would have been exported."""
+    exported = []
+    monkeypatch.setattr(
+        trainer, "export_classifier", lambda *args: exported.append(args[2])
+    )
+    return exported
+
+
+def test_the_history_tells_the_course_the_classes_and_the_cache(
+    tmp_path, transformed_data, small_elmo, no_export
+):
+    args = fn_args(transformed_data, tmp_path, elmo=small_elmo)
+    run_fn(args)
+    history = history_of(args)
+    assert [entry["epoch"] for entry in history["epochs"]] == [1, 2, 3]
+    assert set(history["epochs"][0]) == {
+        "epoch",
+        "train_loss",
+        "train_accuracy",
+        "eval_loss",
+        "eval_accuracy",
+        "seconds",
+    }
+    assert history["best_epoch"] in (1, 2, 3)
+    assert history["resumed_after"] == 0 and not history["stopped_early"]
+    assert history["class_counts"] == {"good": 24, "bad": 12}
+    assert history["class_weights"] == {"good": 0.75, "bad": 1.5}
+    cache = history["embedding_cache"]
+    assert cache["bound_bytes"] == 2**30
+    assert cache["examples"] == cache["cached_examples"] == 42
+    assert cache["first_epoch_seconds"] == history["epochs"][0]["seconds"]
+    assert not list((tmp_path / "resume").iterdir())
+
+
+def test_an_export_that_fails_does_not_cost_the_training(
+    tmp_path, transformed_data, small_elmo, monkeypatch
+):
+    def fail(*_):
+        raise OSError("No space left on device")
+
+    args = fn_args(transformed_data, tmp_path / "a", elmo=small_elmo)
+    with monkeypatch.context() as patched:
+        patched.setattr(trainer, "export_classifier", fail)
+        with pytest.raises(OSError, match="No space left"):
+            run_fn(args)
+    # TFX deletes what a failed execution wrote, and gives the next one new folders.
+    again = fn_args(transformed_data, tmp_path / "b", elmo=small_elmo)
+    again.custom_config["resume_dir"] = args.custom_config["resume_dir"]
+    monkeypatch.setattr(trainer, "export_classifier", lambda *_: None)
+    run_fn(again)
+    history = history_of(again)
+    assert history["resumed_after"] == len(history["epochs"]) == 3
+    assert history["embedding_cache"]["reused"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"learning_rate": 0.01}, {"seed": 2}, {"batch_size": 4}]
+)
+def test_another_configuration_resumes_nothing(
+    tmp_path, transformed_data, small_elmo, change
+):
+    data = trainer.read_labelled_tokens(
+        {"train": [f"{transformed_data}/train/*"]},
+        {
+            features.TOKENS: tf.io.VarLenFeature(tf.string),
+            features.LABEL_ID: tf.io.FixedLenFeature([], tf.int64),
+        },
+    )
+    encoder = build_encoder({"source": str(small_elmo)})
+    configs = [
+        fn_args(transformed_data, tmp_path, elmo=small_elmo, train=train).custom_config
+        for train in (TRAIN, {**TRAIN, **change})
+    ]
+    names = [trainer._fingerprint(data, CLASSES, encoder, each) for each in configs]
+    moved = {**configs[0], "resume_dir": "elsewhere"}
+    assert names[0] != names[1]
+    assert names[0] == trainer._fingerprint(data, CLASSES, encoder, moved)
+
+
+def test_a_trainable_elmo_is_trained_with_the_head(
+    tmp_path, transformed_data, no_export
+):
+    elmo = write_model(tmp_path / "elmo", n_layers=1)
+    args = fn_args(
+        transformed_data,
+        tmp_path,
+        elmo=elmo,
+        trainable=True,
+        train={**TRAIN, "epochs": 1},
+    )
+    run_fn(args)
+    assert history_of(args)["embedding_cache"] is None
+    before = build_encoder({"source": str(elmo)}).bilm.weights
+    after = no_export[0].encoder.bilm.weights
+    moved = [
+        bool(np.any(old.numpy() != new.numpy()))
+        for old, new in zip(before, after, strict=True)
+    ]
+    assert moved and all(moved)
+
+
+@pytest.mark.parametrize(
+    ("split", "labels", "message"),
+    [
+        ("train", [], "'train' split must hold"),
+        ("eval", [], "'eval' split must hold"),
+        ("train", [0, 0], "every class must have a training example.*none of bad"),
+        ("eval", [0, -1, -1], "2 examples with other labels in the 'eval' split"),
+    ],
+)
+def test_data_that_cannot_be_trained_on_is_refused_before_any_work(
+    tmp_path, transformed_data, monkeypatch, split, labels, message
+):
+    rows = [{features.TOKENS: ["a"], features.LABEL_ID: label} for label in labels]
+    write_records(tmp_path / "records", rows)
+    args = fn_args(transformed_data, tmp_path, elmo="unused")
+    setattr(args, f"{split}_files", [str(tmp_path / "records" / "*")])
+    with pytest.raises(ValueError, match=f"{message}(.|\n)*\nhint: "):
+        run_fn(args)
+
+
+def test_one_class_is_refused(transformed_data):
+    data = trainer.read_labelled_tokens(
+        {"train": [f"{transformed_data}/train/*"]},
+        {
+            features.TOKENS: tf.io.VarLenFeature(tf.string),
+            features.LABEL_ID: tf.io.FixedLenFeature([], tf.int64),
+        },
+    )
+    with pytest.raises(ValueError, match="at least 2 classes. Received: good"):
+        trainer._count_classes(data, ["good"])
