@@ -95,7 +95,7 @@ class ClassificationCombiner(beam.CombineFn):
             if accumulator is None:
                 accumulator = ClassificationTally(prediction.shape[-1])
             probabilities = prediction.reshape(-1, prediction.shape[-1])
-            accumulator.add(_class_ids(label, len(probabilities)), probabilities)
+            accumulator.add(np.ravel(label), probabilities)
         return accumulator
 
     def merge_accumulators(
@@ -146,12 +146,3 @@ def _key(
         # A threshold by name matches only keys that leave this open.
         example_weighted=None,
     )
-
-
-def _class_ids(label: np.ndarray, num_rows: int) -> np.ndarray:
-    """Returns int64 `(rows,)`; TFMA makes zeros of width `classes` of a label -1."""
-    label = np.asarray(label)
-    if label.size == num_rows:
-        return label.reshape(num_rows).astype(np.int64)
-    one_hot = label.reshape(num_rows, -1)
-    return np.where(one_hot.any(axis=1), one_hot.argmax(axis=1), -1)

@@ -42,7 +42,7 @@ _ROWS = [
     _row(1, [0.2, 0.7, 0.1]),
     _row(2, [0.1, 0.2, 0.7]),
     _row(2, [0.1, 0.7, 0.2]),
-    _row(-1, [0.4, 0.3, 0.3]),  # TFMA hands this on as three zeros
+    _row(-1, [0.4, 0.3, 0.3]),  # not a label of the training split
 ]
 
 
@@ -59,6 +59,13 @@ def test_beam_combines_rows_to_one_set_of_values():
 
 def _load(pickled: bytes) -> tfma.metrics.StandardMetricInputs:
     return tfma.metrics.StandardMetricInputs(pickle.loads(pickled))
+
+
+def test_tallies_of_parts_merge_and_empty_parts_do_not_matter():
+    combiner = ClassificationCombiner()
+    parts = [combiner.add_input(None, row) for row in _ROWS]
+    merged = combiner.merge_accumulators([None, *parts[:2], None, *parts[2:], None])
+    _check([combiner.extract_output(merged)])
 
 
 def test_no_rows_give_undefined_measures():
