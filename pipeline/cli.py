@@ -7,6 +7,7 @@ wait for TensorFlow. Exit codes: 0 done, 1 failed, 2 misused.
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from typing import Any
 
@@ -57,8 +58,8 @@ class _LazyGroup(click.Group):
 
 
 def _leave(message: str, code: int) -> None:
-    text, _, hint = message.partition("\nhint: ")
-    click.echo(f"error: {text}" + (f" (hint: {hint})" if hint else ""), err=True)
+    # The hint of a message has a line of its own; here all of it takes one.
+    click.echo("error: " + re.sub(r"\nhint: (.*)", r" (hint: \1)", message), err=True)
     sys.exit(code)
 
 

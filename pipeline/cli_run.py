@@ -96,11 +96,11 @@ def command(
         raise Misuse(str(error)) from error
     except (OutputUnusable, RunFailed) as error:
         raise click.ClickException(str(error)) from error
+    log_the_end(result.log)
     with run_log(result.log):
         from pipeline import summary  # TensorFlow Model Analysis is loud, too
 
         facts = summary.summarize(result)
-    log_the_end(result.log)
     click.echo(summary.as_text(facts), nl=False)
 
 

@@ -40,8 +40,9 @@ def _slice_name(key: Any) -> str:
 
 
 def _number(values: dict[str, Any], name: str) -> float | None:
-    value = values.get(name, {}).get("doubleValue")
-    return None if value is None or math.isnan(value) else float(value)
+    # In protobuf's JSON a NaN is text.
+    number = float(values.get(name, {}).get("doubleValue", "NaN"))
+    return None if math.isnan(number) else number
 
 
 def _failures(validation: Any) -> list[str]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -46,9 +47,11 @@ def test_a_second_run_into_the_same_output_is_refused(folder):
     )
     try:
         assert first.stdout.readline() == b"locked\n"
-        with pytest.raises(OutputUnusable, match="another run writes into"):
-            with folder.locked():
-                pytest.fail("the lock was given twice")
+        with (
+            pytest.raises(OutputUnusable, match="another run writes into"),
+            folder.locked(),
+        ):
+            pytest.fail("the lock was given twice")
     finally:
         first.kill()
         first.wait()
@@ -59,9 +62,11 @@ def test_a_second_run_into_the_same_output_is_refused(folder):
 def test_an_output_that_cannot_be_created_is_a_wrong_option(tmp_path):
     (tmp_path / "file").write_text("")
     folder = OutputFolder(tmp_path / "file" / "out")
-    with pytest.raises(ConfigError, match="option output: cannot be written: .*file"):
-        with folder.locked():
-            pytest.fail("it has no place")
+    with (
+        pytest.raises(ConfigError, match="option output: cannot be written: .*file"),
+        folder.locked(),
+    ):
+        pytest.fail("it has no place")
 
 
 def test_a_disk_that_is_nearly_full_is_refused_before_anything_runs(
@@ -91,7 +96,7 @@ def test_a_schema_is_kept_under_a_name_that_changes_with_its_content(folder, tmp
     schema.write_text("feature { name: 'x' }")
     second = folder.keep_schema(str(schema))
     assert first != second
-    assert open(second).read() == "feature { name: 'x' }"
+    assert Path(second).read_text() == "feature { name: 'x' }"
 
 
 def test_a_half_copied_version_is_removed_and_whole_ones_stay(folder):

@@ -1,0 +1,175 @@
+"""End-to-end tests of `elmo-tfx run`: one full run, looked at from all sides."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# The first test here waits for the full run, about a minute alone on 2 cores.
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def summary(full_run):
+    return json.loads((full_run.output / "summary.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def version(full_run) -> Path:
+    [version] = (full_run.output / "serving").iterdir()
+    return version
+
+
+def test_a_run_shows_each_node_on_stderr_and_the_summary_on_stdout(cli, full_run):
+    done = full_run.done
+    assert list(cli.nodes(done.stderr))[0] == "TextExampleGen"
+    assert list(cli.nodes(done.stderr))[-1] == "Pusher"
+    assert "Rows" in done.stdout
+    assert "Score texts" in done.stdout
+    # The log's path and the nodes, nothing that a library has to say.
+    assert len(done.stderr.splitlines()) == 1 + len(cli.nodes(done.stderr))
+
+
+def test_rows_read_are_rows_used_and_rows_rejected_with_their_reasons(
+    summary, sentences
+):
+    rows = summary["rows"]
+    assert rows["read"] == len(sentences) + 7
+    assert rows["used"] == len(sentences) + 3
+    assert rows["rejected"] == 4
+    assert sum(rows["reasons"].values()) == 4
+    assert rows["duplicates"] == 1
+
+
+def test_rejected_rows_lie_where_the_summary_says(summary):
+    folder = Path(summary["rows"]["rejected_folder"])
+    rejects = [
+        json.loads(line)
+        for path in folder.glob("rejected-*.jsonl")
+        for line in path.read_text().splitlines()
+    ]
+    assert len(rejects) == 4
+    assert {"source", "position", "reason", "text"} <= set(rejects[0])
+    assert any("too many" in reject["text"] for reject in rejects)
+
+
+def test_the_summary_names_the_training_the_test_and_the_baseline(summary):
+    assert len(summary["training"]["epochs"]) == 2
+    assert summary["training"]["embedding_cache"]["examples"] > 100
+    for part in ("evaluation", "baseline"):
+        for measure in ("accuracy", "auc", "macro_f1"):
+            assert 0 <= summary[part]["metrics"][measure] <= 1
+    assert summary["evaluation"]["blessed"]
+    assert summary["serving_check"]["blessed"]
+    assert {node["state"] for node in summary["nodes"]} == {"done"}
+
+
+def test_the_model_is_pushed_whole_and_where_the_summary_says(summary, version):
+    assert summary["push"]["pushed"]
+    assert summary["push"]["path"] == str(version)
+    assert (version / "saved_model.pb").is_file()
+    assert (version / "assets.extra" / "tf_serving_warmup_requests").is_file()
+
+
+def test_the_model_serves_raw_texts_with_nothing_of_ours_installed(version, tmp_path):
+    program = """
+import sys, tensorflow as tf
+assert not {"keras_elmo", "pipeline", "tfx", "keras"} & set(sys.modules)
+model = tf.saved_model.load(sys.argv[1])
+texts = tf.constant(["A fine film.", "", "x" * 1000])
+found = model.signatures["predict_text"](texts=texts)
+print(found["probabilities"].shape, found["label"].numpy()[0].decode())
+"""
+    done = subprocess.run(
+        [sys.executable, "-P" if sys.version_info >= (3, 11) else "-I"]
+        + ["-c", program, version],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+    )
+    shape, label = done.stdout.strip().rsplit(" ", 1)
+    assert shape == "(3, 2)"
+    assert label in ("negative", "positive")
+
+
+def test_the_printed_command_scores_texts(cli, full_run, version):
+    done = cli.run("score", "--model", version, "A fine film.", "Dreadful.")
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["text"] for answer in answers] == ["A fine film.", "Dreadful."]
+    for answer in answers:
+        assert set(answer["probabilities"]) == {"negative", "positive"}
+        assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+        best = max(answer["probabilities"], key=answer["probabilities"].get)
+        assert answer["label"] == best
+    assert done.stderr == ""
+
+
+def test_score_reads_stdin_and_takes_the_newest_version_of_a_folder(cli, full_run):
+    (full_run.output / "serving" / "99999999999").mkdir()  # still being copied
+    try:
+        serving = full_run.output / "serving"
+        done = cli.run("score", "--model", serving, "-", given="One.\nTwo.\n")
+    finally:
+        (full_run.output / "serving" / "99999999999").rmdir()
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == [
+        "One.",
+        "Two.",
+    ]
+
+
+def test_the_same_run_again_changes_nothing_and_pushes_nothing(cli, full_run, version):
+    data = full_run.output.parent / "texts.csv"
+    # A name that leads to the same file is the same data.
+    done = cli.run(
+        "run", "--data", os.path.relpath(data, cli.folder), "--output",
+        full_run.output, *cli.quick,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    states = cli.nodes(done.stderr)
+    assert states.pop("PreviousModel").endswith(" s")
+    assert set(states.values()) == {"unchanged"}
+    assert f"unchanged, at {version}" in done.stdout
+    assert list((full_run.output / "serving").iterdir()) == [version]
+    again = json.loads((full_run.output / "summary.json").read_text())
+    assert again["rows"]["read"] == again["rows"]["used"] + again["rows"]["rejected"]
+
+
+def test_data_of_one_class_fails_with_component_reason_and_log(
+    cli, sentences, write_csv, tmp_path
+):
+    rows = [(text, "positive") for text, _ in sentences]
+    path = write_csv(tmp_path / "one.csv", rows)
+    done = cli.run("run", "--data", path, "--output", tmp_path / "out", *cli.quick)
+    lines = done.stderr.splitlines()
+    error = next(line for line in lines if line.startswith("error: "))
+    log = Path(lines[-1].removeprefix("log: "))
+    assert done.returncode == 1
+    assert error.startswith("error: TextExampleGen failed: ")
+    assert "class" in error
+    assert "Traceback" not in done.stderr
+    assert "Traceback" in log.read_text()
+    assert not list((tmp_path / "out" / "serving").iterdir())
+
+
+def test_a_misspelt_column_is_named_in_one_line_with_those_there_are(
+    cli, full_run, tmp_path
+):
+    data = full_run.output.parent / "texts.csv"
+    done = cli.run(
+        "run", "--data", data, "--text-column", "txt", "--output", tmp_path / "out"
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: {data} has no column `txt`. Columns found: text, label "
+        "(hint: did you mean `text`?)\n"
+    )
+    assert not (tmp_path / "out").exists()
