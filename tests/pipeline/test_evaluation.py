@@ -46,6 +46,7 @@ def test_the_calibration_error_is_bounded_from_above():
 
 def test_without_thresholds_one_that_any_sound_model_meets_is_left():
     found = _thresholds(eval_config({"thresholds": {}, "max_drop": {"auc": 0.1}}))
+    assert found["accuracy"].value_threshold.HasField("lower_bound")
     assert found["accuracy"].value_threshold.lower_bound.value == 0
     assert not found["auc"].HasField("value_threshold")
     assert set(_thresholds(eval_config())) == {"accuracy"}
