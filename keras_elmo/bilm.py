@@ -24,6 +24,8 @@ class BiLM(keras.layers.Layer):
     Args:
         options: Sizes of the model.
         dropout: Share of each LSTM layer's input set to zero in training.
+        unroll: Whether the LSTM steps are laid out in the graph: for training on
+            short rows of a fixed length.
 
     Inputs:  `(batch, time, chars)` int character ids, whole rows of 0 after the
         last token; begin and end of the sentence are added here.
@@ -34,17 +36,20 @@ class BiLM(keras.layers.Layer):
     """
 
     def __init__(
-        self, options: BiLMOptions, *, dropout: float = 0.0, **kwargs: Any
+        self,
+        options: BiLMOptions,
+        *,
+        dropout: float = 0.0,
+        unroll: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.options = options
         policy = self.dtype_policy
         self.token_encoder = TokenEncoder(options, name="token_encoder", dtype=policy)
-        self.forward_lstm = LSTMStack(
-            options, dropout=dropout, name="forward_lstm", dtype=policy
-        )
-        self.backward_lstm = LSTMStack(
-            options, dropout=dropout, name="backward_lstm", dtype=policy
+        self.forward_lstm, self.backward_lstm = (
+            LSTMStack(options, dropout=dropout, unroll=unroll, name=name, dtype=policy)
+            for name in ("forward_lstm", "backward_lstm")
         )
         self.build()
 

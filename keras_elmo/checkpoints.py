@@ -20,27 +20,36 @@ from keras_elmo.bilm import BiLM
 from keras_elmo.errors import SourceError, WeightsError
 
 
-def named_weights(bilm: BiLM) -> Iterator[tuple[str, Any]]:
-    """Yields each variable of `bilm` under its path in the hdf5 file."""
+def _stored(bilm: BiLM) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yields each path of the hdf5 file with the variables stacked there."""
     encoder = bilm.token_encoder
-    yield "char_embed", encoder.char_embed
+    yield "char_embed", (encoder.char_embed,)
     for i, (kernel, bias) in enumerate(encoder.filters):
-        yield f"CNN/W_cnn_{i}", kernel
-        yield f"CNN/b_cnn_{i}", bias
+        yield f"CNN/W_cnn_{i}", (kernel,)
+        yield f"CNN/b_cnn_{i}", (bias,)
     names = ("W_transform", "b_transform", "W_carry", "b_carry")
     for i, highway in enumerate(encoder.highways):
         for name, variable in zip(names, highway, strict=True):
-            yield f"CNN_high_{i}/{name}", variable
+            yield f"CNN_high_{i}/{name}", (variable,)
     if encoder.projection is not None:
-        yield "CNN_proj/W_proj", encoder.projection[0]
-        yield "CNN_proj/b_proj", encoder.projection[1]
+        yield "CNN_proj/W_proj", (encoder.projection[0],)
+        yield "CNN_proj/b_proj", (encoder.projection[1],)
     for direction, stack in enumerate((bilm.forward_lstm, bilm.backward_lstm)):
         for i, layer in enumerate(stack.layers):
-            cell = f"RNN_{direction}/RNN/MultiRNNCell/Cell{i}/LSTMCell"
-            yield f"{cell}/W_0", layer.cell.kernel
-            yield f"{cell}/B", layer.cell.bias
-            if layer.cell.projection is not None:
-                yield f"{cell}/W_P_0", layer.cell.projection
+            cell = layer.cell
+            path = f"RNN_{direction}/RNN/MultiRNNCell/Cell{i}/LSTMCell"
+            yield f"{path}/W_0", (cell.input_kernel, cell.recurrent_kernel)
+            yield f"{path}/B", (cell.bias,)
+            if cell.projection is not None:
+                yield f"{path}/W_P_0", (cell.projection,)
+
+
+def tensors(bilm: BiLM) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields the weights of `bilm` as the hdf5 file has them, float32 by path."""
+    for name, variables in _stored(bilm):
+        values = [keras.ops.convert_to_numpy(variable) for variable in variables]
+        value = np.concatenate(values)
+        yield name, value[None] if _has_leading_axis(name) else value
 
 
 def load_hdf5(bilm: BiLM, path: str | Path) -> None:
@@ -73,23 +82,27 @@ def assign_weights(
         WeightsError: If a tensor is missing or has another shape.
     """
     values = []
-    for name, variable in named_weights(bilm):
+    for name, variables in _stored(bilm):
+        rows, *rest = variables[0].shape
+        expected = (len(variables) * rows, *rest)
+        if _has_leading_axis(name):
+            expected = (1, *expected)
         value = read(name)
         if value is None:
-            raise WeightsError(
-                f"{origin} lacks the tensor {name} of shape "
-                f"{_file_shape(name, variable.shape)}"
-            )
+            raise WeightsError(f"{origin} lacks the tensor {name} of shape {expected}")
         if name == "char_embed" and len(value) == characters.N_CHARACTERS + 1:
             value = value[1:]  # saved with the row of zeros for padding
-        if value.shape != _file_shape(name, variable.shape):
+        if value.shape != expected:
             raise WeightsError(
                 f"The tensor {name} of {origin} does not fit the options: expected "
-                f"shape {_file_shape(name, variable.shape)}. Received: {value.shape}"
+                f"shape {expected}. Received: {value.shape}"
             )
-        values.append((variable, value.reshape(variable.shape)))
-    for variable, value in values:
-        variable.assign(value.astype("float32"))
+        if _has_leading_axis(name):
+            value = value[0]
+        parts = np.split(value.astype("float32"), len(variables))
+        values.extend(zip(variables, parts, strict=True))
+    for variable, part in values:
+        variable.assign(part)
 
 
 def save_hdf5(bilm: BiLM, path: str | Path, *, dtype: str = "float32") -> None:
@@ -101,11 +114,11 @@ def save_hdf5(bilm: BiLM, path: str | Path, *, dtype: str = "float32") -> None:
         dtype: `float32`, or `float16` for half the size; readers convert it.
     """
     with h5py.File(path, "w") as file:
-        for name, variable in named_weights(bilm):
-            value = keras.ops.convert_to_numpy(variable).astype(dtype)
-            value = value.reshape(_file_shape(name, value.shape))
-            file.create_dataset(name, data=value, compression="gzip", shuffle=True)
+        for name, value in tensors(bilm):
+            file.create_dataset(
+                name, data=value.astype(dtype), compression="gzip", shuffle=True
+            )
 
 
-def _file_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (1, *shape) if name.startswith("CNN/W_cnn_") else tuple(shape)
+def _has_leading_axis(name: str) -> bool:
+    return name.startswith("CNN/W_cnn_")

@@ -23,8 +23,12 @@ class _Cell(keras.layers.Layer):
 
     def build(self, *_: Any) -> None:
         cell_dim, dim = self.options.cell_dim, self.options.projection_dim
-        self.kernel = self.add_weight(
-            shape=(2 * dim, 4 * cell_dim), initializer="glorot_uniform", name="kernel"
+        # One matrix in the files; cutting it in every step would cost as much.
+        self.input_kernel, self.recurrent_kernel = (
+            self.add_weight(
+                shape=(dim, 4 * cell_dim), initializer="glorot_uniform", name=name
+            )
+            for name in ("input_kernel", "recurrent_kernel")
         )
         self.bias = self.add_weight(
             shape=(4 * cell_dim,), initializer="zeros", name="bias"
@@ -38,13 +42,11 @@ class _Cell(keras.layers.Layer):
 
     def input_gates(self, x: Any) -> Any:
         """Gives `(batch, time, 4 * cell_dim)`, for all times in one product."""
-        from_input = self.kernel[: self.options.projection_dim]
-        return ops.matmul(x, from_input) + self.bias
+        return ops.matmul(x, self.input_kernel) + self.bias
 
     def call(self, gates: Any, states: Any) -> tuple[Any, list[Any]]:
         c, h = states
-        from_output = self.kernel[self.options.projection_dim :]
-        z = gates + ops.matmul(h, from_output)  # (batch, 4 * cell_dim)
+        z = gates + ops.matmul(h, self.recurrent_kernel)  # (batch, 4 * cell_dim)
         i, j, f, o = ops.split(z, 4, axis=-1)
         c = ops.sigmoid(f + FORGET_BIAS) * c + ops.sigmoid(i) * ops.tanh(j)
         c = _clip(c, self.options.cell_clip)  # the clipped value is the state
@@ -60,6 +62,7 @@ class ProjectedLSTM(keras.layers.Layer):
 
     Args:
         options: Sizes of the model.
+        unroll: Whether the steps are laid out in the graph; for short, fixed times.
 
     Inputs:  `(batch, time, projection_dim)` float; an initial state `(c, h)` of
         shapes `(batch, cell_dim)` and `(batch, projection_dim)`; `is_token`
@@ -69,7 +72,9 @@ class ProjectedLSTM(keras.layers.Layer):
         in the order input, candidate, forget, output, as in bilm-tf's files.
     """
 
-    def __init__(self, options: BiLMOptions, **kwargs: Any) -> None:
+    def __init__(
+        self, options: BiLMOptions, *, unroll: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self.cell = _Cell(options, name="cell", dtype=self.dtype_policy)
@@ -77,6 +82,7 @@ class ProjectedLSTM(keras.layers.Layer):
             self.cell,
             return_sequences=True,
             return_state=True,
+            unroll=unroll,
             name="rnn",
             dtype=self.dtype_policy,
         )
@@ -99,6 +105,7 @@ class LSTMStack(keras.layers.Layer):
     Args:
         options: Sizes of the model.
         dropout: Share of each layer's input set to zero in training.
+        unroll: Whether the steps are laid out in the graph.
 
     Inputs:  `(batch, time, projection_dim)` float; `states`, a `(c, h)` for each
         layer; a mask `(batch, time)` bool or None.
@@ -107,14 +114,21 @@ class LSTMStack(keras.layers.Layer):
     """
 
     def __init__(
-        self, options: BiLMOptions, *, dropout: float = 0.0, **kwargs: Any
+        self,
+        options: BiLMOptions,
+        *,
+        dropout: float = 0.0,
+        unroll: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self.options = options
         self.dropout = keras.layers.Dropout(dropout) if dropout else None
         self.layers = [
-            ProjectedLSTM(options, name=f"lstm_{i}", dtype=self.dtype_policy)
+            ProjectedLSTM(
+                options, unroll=unroll, name=f"lstm_{i}", dtype=self.dtype_policy
+            )
             for i in range(options.n_layers)
         ]
 

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from keras_elmo import BiLM, SourceError, WeightsError
-from keras_elmo.checkpoints import load_hdf5, named_weights, save_hdf5
+from keras_elmo.checkpoints import load_hdf5, save_hdf5, tensors
 from keras_elmo.hub_module import _variable_name
 from keras_elmo.sources import open_source
 from tests.keras_elmo.tiny import write_model
@@ -61,11 +61,9 @@ def test_a_character_table_with_a_padding_row_is_read_too(tiny_elmo, tmp_path):
 
 def hub_module(folder, source):
     """Writes a TF1 SavedModel with the variable names of google/elmo."""
-    values = {name: w.numpy() for name, w in named_weights(load(source))}
+    values = dict(tensors(load(source)))
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         for name, value in values.items():
-            if name.startswith("CNN/W_cnn_"):
-                value = value[None]
             tf.compat.v1.get_variable(f"bilm/{_variable_name(name)}", initializer=value)
         tf.compat.v1.get_variable("aggregation/weights", initializer=np.zeros(3))
         session.run(tf.compat.v1.global_variables_initializer())
