@@ -85,6 +85,11 @@ def test_plain_tsv_keeps_the_quotes_of_its_texts(tmp_path):
     ]
 
 
+def test_plain_tsv_keeps_quotes_around_a_whole_text(tmp_path):
+    data = b'label\ttext\npos\t"Good"\nneg\tbad\n'
+    assert read(tmp_path / "a.tsv", data) == [('"Good"', "pos"), ("bad", "neg")]
+
+
 def test_tsv_as_spreadsheets_write_it_is_unquoted(tmp_path):
     path = tmp_path / "a.tsv"
     rows = [("a\tb\nc", "pos"), ('he said "hi"', "neg")]
@@ -261,6 +266,14 @@ def test_a_text_of_100_000_words_passes_in_csv_and_json(tmp_path):
     ]
     line = json.dumps({"text": text, "label": "pos"}).encode()
     assert read(tmp_path / "a.jsonl", line) == [(text, "pos")]
+
+
+def test_the_sms_collection_is_read_by_given_names(shared_dir):
+    path = shared_dir / "data" / "labelled" / "sms_spam" / "SMSSpamCollection"
+    items = read(path, columns=("label", "text"))
+    labels = [label for _, label in items if label in ("ham", "spam")]
+    assert (len(items), len(labels)) == (5575, 5574)
+    assert (6, "too_few_fields") in items  # a message broken over two lines
 
 
 FIELD = st.text(
