@@ -7,23 +7,27 @@ google/elmo gives them. They map one to one to the published hdf5 layout.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from keras_elmo import checkpoints
+from keras_elmo.bilm import BiLM
 from keras_elmo.errors import SourceError
 from keras_elmo.options import BiLMOptions
-from keras_elmo.sources import Source
 
 # What the variables cannot tell; the values of every published English model.
 _CLIP = 3.0
 _MAX_CHARS = 50
 
 
-def open_module(folder: Path, description: str) -> Source:
+def open_module(folder: Path) -> tuple[BiLMOptions, Callable[[BiLM], None]]:
     """Opens a SavedModel folder that holds the variables of google/elmo.
+
+    Returns:
+        The model's options, and what fills a `BiLM` from the variables.
 
     Raises:
         SourceError: If the folder has no variables, or not those.
@@ -47,11 +51,7 @@ def open_module(folder: Path, description: str) -> Source:
         return reader.get_tensor(variable) if variable in shapes else None
 
     options = _infer_options({n[len(prefix) :]: s for n, s in shapes.items()}, folder)
-    return Source(
-        options=options,
-        load=lambda bilm: checkpoints.assign_weights(bilm, read, str(folder)),
-        description=description,
-    )
+    return options, lambda bilm: checkpoints.assign_weights(bilm, read, str(folder))
 
 
 def _variable_name(hdf5_name: str) -> str:

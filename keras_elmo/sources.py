@@ -79,7 +79,8 @@ def _only(folder: Path, pattern: str) -> Path:
 def _hub_module(folder: Path, description: str) -> Source:
     from keras_elmo import hub_module  # needs TensorFlow; files do not
 
-    return hub_module.open_module(folder, description)
+    options, load = hub_module.open_module(folder)
+    return Source(options=options, load=load, description=description)
 
 
 def _resolve(handle: str) -> Path:
