@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -38,12 +39,20 @@ class _LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
-    def main(self, *args: Any, **options: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Runs a command; an error becomes `error: ...` and the exit code."""
-        if not options.pop("standalone_mode", True):
-            return super().main(*args, standalone_mode=False, **options)
+        given = (args, prog_name, complete_var)
+        if not standalone_mode:
+            return super().main(*given, standalone_mode=False, **extra)
         try:
-            super().main(*args, standalone_mode=False, **options)
+            super().main(*given, standalone_mode=False, **extra)
         except click.UsageError as error:
             message = error.format_message()
             is_explained = "hint:" in message or "Did you mean" in message

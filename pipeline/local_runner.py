@@ -30,7 +30,7 @@ import absl.logging
 
 from pipeline.config import Config, ConfigError, load_config
 from pipeline.failure import RunFailed, reason_of
-from pipeline.output_folder import OutputFolder
+from pipeline.output_folder import OutputFolder, OutputUnusable
 from pipeline.progress import Progress
 from pipeline.run_log import run_log
 from pipeline.run_record import RunRecord, RunRecords
@@ -84,7 +84,7 @@ def run(config: Config, *, clock: Callable[[], datetime] = datetime.now) -> RunR
         with run_log(log) as talk, _without_arguments():
             output.clean_after_kill()
             talk.write(f"log: {log}\n")
-            _run_nodes(config, talk, log)
+            _run_nodes(config, output, talk, log)
             record = RunRecords(output.metadata).latest()
     if record is None:
         raise RunFailed(node="", reason="TFX recorded no run", log=str(log))
@@ -130,7 +130,7 @@ def _without_arguments() -> Iterator[None]:
         sys.argv = arguments
 
 
-def _run_nodes(config: Config, talk: TextIO, log: Path) -> None:
+def _run_nodes(config: Config, output: OutputFolder, talk: TextIO, log: Path) -> None:
     # Heavy imports come this late so that their messages go into the log.
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
@@ -138,19 +138,21 @@ def _run_nodes(config: Config, talk: TextIO, log: Path) -> None:
 
     definition = create_pipeline(config)
     progress = Progress(talk, total=len(definition.components))
-    absl = logging.getLogger("absl")
-    absl.addHandler(progress)
+    tfx_logger = logging.getLogger("absl")
+    tfx_logger.addHandler(progress)
     try:
         LocalDagRunner().run(definition)
     # Whatever a component raises, the user is told which one and why.
     except Exception as error:  # noqa: BLE001
         logging.exception("%s failed", progress.node or "the run")
-        progress.fail()
-        raise RunFailed(
-            node=progress.node, reason=reason_of(error), log=str(log)
-        ) from error
+        reason = reason_of(error)
+        if output.is_full():
+            # SQLite, among others, has its own words for it, or none.
+            reason = f"No space left on device for {output.path} ({reason})"
+        raise RunFailed(node=progress.node, reason=reason, log=str(log)) from error
     finally:
-        absl.removeHandler(progress)
+        tfx_logger.removeHandler(progress)
+        progress.fail()  # if it has not ended well
 
 
 def _run_for_tfx_cli() -> None:
@@ -167,16 +169,16 @@ def _run_for_tfx_cli() -> None:
         )
     try:
         config, data_bytes = checked_config(load_config(path))
-    except ConfigError as error:
+        output = OutputFolder(config.output)
+        with output.locked():
+            output.prepare(data_bytes)
+            output.clean_after_kill()
+            definition = create_pipeline(_with_kept_schema(config, output))
+            absl.logging.set_verbosity(absl.logging.INFO)
+            # TFX's command line demands exactly one call of run() in this file.
+            LocalDagRunner().run(definition)
+    except (ConfigError, OutputUnusable) as error:
         sys.exit(f"error: {error}")
-    output = OutputFolder(config.output)
-    with output.locked():
-        output.prepare(data_bytes)
-        output.clean_after_kill()
-        definition = create_pipeline(_with_kept_schema(config, output))
-        absl.logging.set_verbosity(absl.logging.INFO)
-        # TFX's command line demands exactly one call of run() in this file.
-        LocalDagRunner().run(definition)
 
 
 if __name__ == "__main__":

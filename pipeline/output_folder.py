@@ -20,6 +20,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _PUSHER = "tfx.components.pusher.component.Pusher"
 _LEAST_FREE_BYTES = 1 << 30
+_FULL_BYTES = 16 << 20
 # Models and statistics do not grow with the data; examples, transformed examples and
 # statistics of it do, compressed or not.
 _COPIES_OF_DATA = 4
@@ -69,6 +70,10 @@ class OutputFolder:
                 f"option output: its disk has {_gib(free)} free and a run needs "
                 f"about {_gib(needed)}. Received: {self.path}"
             )
+
+    def is_full(self) -> bool:
+        """Whether its disk has no room left that would explain a failure."""
+        return shutil.disk_usage(self.path).free < _FULL_BYTES
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

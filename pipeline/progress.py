@@ -45,7 +45,7 @@ class Progress(logging.Handler):
         if not isinstance(record.msg, str):
             return
         if record.msg == "Component %s is running.":
-            self._start(str(record.args[0]) if record.args else "")
+            self._start(record.getMessage().split()[1])
         elif record.msg == "Component %s is finished.":
             self._end("unchanged" if self._cached else "")
             self.finished = True

@@ -30,10 +30,11 @@ def run_log(path: Path) -> Iterator[TextIO]:
     Yields:
         A stream that still reaches what was stderr, for progress.
     """
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(_FORMAT))
     with contextlib.ExitStack() as stack:
-        talk = stack.enter_context(_redirected(handler.stream.fileno()))
+        log = stack.enter_context(path.open("a", encoding="utf-8"))
+        handler = logging.StreamHandler(log)
+        handler.setFormatter(logging.Formatter(_FORMAT))
+        talk = stack.enter_context(_redirected(log.fileno()))
         stack.enter_context(_logging_to(handler))
         yield talk
 
@@ -73,7 +74,8 @@ def _redirected(log: int) -> Iterator[TextIO]:
         if talk is not sys.stderr:
             talk.close()
         # Not closed: a library may have kept it as its stream for later messages.
-        inner.flush()
+        with contextlib.suppress(OSError):  # a full disk is reported by what failed
+            inner.flush()
 
 
 def _is_stderr() -> bool:
@@ -100,4 +102,5 @@ def _logging_to(handler: logging.Handler) -> Iterator[None]:
         logging.captureWarnings(False)
         root.handlers[:], root.level = before[:2]
         absl.logging.set_verbosity(before[2])
-        handler.close()
+        with contextlib.suppress(OSError):
+            handler.close()

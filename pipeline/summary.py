@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.baseline import tfidf_baseline
 from pipeline.config import Config
-from pipeline.evaluation_record import read_evaluation
+from pipeline.evaluation_report import read_evaluation
 from pipeline.local_runner import RunResult
 from pipeline.measures import MEASURES
 from pipeline.run_record import MadeArtifact, RunRecord
@@ -29,6 +29,7 @@ def summarize(result: RunResult) -> dict[str, Any]:
     artifact does not exist are None. Seconds are wall time; shares have no unit.
     """
     record, config = result.record, result.config
+    training = _training(record.output("Trainer", "model_run"))
     facts: dict[str, Any] = {
         "output": str(result.output.path),
         "log": str(result.log),
@@ -38,9 +39,9 @@ def summarize(result: RunResult) -> dict[str, Any]:
         },
         "rows": _rows(record.output("TextExampleGen", "examples")),
         "anomalies": _anomalies(record.output("AnomalyGate", "clearance")),
-        "training": _training(record.output("Trainer", "model_run")),
-        "evaluation": _evaluation(result),
-        "baseline": _baseline(record.output("TextExampleGen", "examples"), config),
+        "training": training,
+        "evaluation": _evaluation(record, training),
+        "tfidf": _tfidf(record.output("TextExampleGen", "examples"), config),
         "serving_check": _serving_check(record.output("ServingCheck", "blessing")),
         "push": _push(record),
         "nodes": [
@@ -94,23 +95,23 @@ def _training(model_run: MadeArtifact | None) -> dict[str, Any] | None:
     return _read_json(model_run, "history.json")
 
 
-def _evaluation(result: RunResult) -> dict[str, Any] | None:
-    evaluation = result.record.output("Evaluator", "evaluation")
-    blessing = result.record.output("Evaluator", "blessing")
+def _evaluation(
+    record: RunRecord, training: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    evaluation = record.output("Evaluator", "evaluation")
+    blessing = record.output("Evaluator", "blessing")
     if evaluation is None or blessing is None:
         return None
-    options = result.config.evaluation
+    # The Trainer counts its classes in the order of the probabilities.
+    names = list((training or {}).get("class_counts", ())) or None
     return {
-        **read_evaluation(evaluation.uri),
-        "thresholds": dict(options.thresholds),
-        "max_drop": dict(options.max_drop),
-        "compared": result.record.output("PreviousModel", "model") is not None,
+        **read_evaluation(evaluation.uri, class_names=names),
         "blessed": blessing.properties.get("blessed") == 1,
     }
 
 
-def _baseline(examples: MadeArtifact | None, config: Config) -> dict[str, Any] | None:
-    """Returns accuracy, AUC and macro F1 of the baseline; None without examples."""
+def _tfidf(examples: MadeArtifact | None, config: Config) -> dict[str, Any] | None:
+    """Returns what words alone reach on the same splits; None without examples."""
     if examples is None:
         return None
     start = time.monotonic()

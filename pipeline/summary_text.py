@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.features import LENGTH_BUCKETS
+from pipeline.evaluation_text import evaluation_lines
 
 _INDENT = 12  # columns
 _MOST_EPOCHS = 6  # lines of the training curve
@@ -27,7 +27,7 @@ def as_text(facts: dict[str, Any]) -> str:
         ("Anomalies", _anomalies(facts["anomalies"])),
         ("Training", _training(facts["training"])),
         ("ELMo cache", _cache(facts["training"])),
-        ("Test", [*_test(facts["evaluation"]), *_baseline(facts["baseline"])]),
+        ("Test", _test(facts["evaluation"], facts["tfidf"])),
         ("Verdict", _verdict(facts["evaluation"], facts["serving_check"])),
         ("Model", _model(facts["push"])),
         ("Time", _time(facts["nodes"])),
@@ -126,41 +126,35 @@ def _cache(training: dict[str, Any] | None) -> Iterable[str]:
     yield line
 
 
-def _test(evaluation: dict[str, Any] | None) -> Iterable[str]:
-    if evaluation is None:
-        return
-    shown = []
-    for name, label in _NAMES.items():
-        value = evaluation["metrics"].get(name)
-        if value is not None:
-            text = f"{label} {_value(name, value)}"
-            if name in evaluation["thresholds"]:
-                bound = _value(name, evaluation["thresholds"][name])
-                side = "at most" if name == "calibration_error" else "at least"
-                text += f" ({side} {bound})"
-            shown.append(text)
-    yield ", ".join(shown)
-    lengths = [
-        f"{bucket} {_value('accuracy', evaluation['by_length'][bucket]['accuracy'])}"
-        for bucket in LENGTH_BUCKETS
-        if evaluation["by_length"].get(bucket, {}).get("accuracy") is not None
-    ]
-    if lengths:
-        yield f"accuracy by length of text: {', '.join(lengths)}"
+def _test(
+    evaluation: dict[str, Any] | None, tfidf: dict[str, Any] | None
+) -> Iterable[str]:
+    if evaluation is not None:
+        yield _measures(evaluation["metrics"], _bounds(evaluation["thresholds"]))
+    if tfidf is not None:
+        shown = _measures(tfidf["metrics"], {})
+        for line in ([shown] if shown else []) + tfidf["notes"]:
+            yield f"TF-IDF + logistic regression, same splits: {line}"
+    if evaluation is not None:
+        yield from evaluation_lines(evaluation)
 
 
-def _baseline(baseline: dict[str, Any] | None) -> Iterable[str]:
-    if baseline is None:
-        return
-    shown = [
-        f"{label} {_value(name, baseline['metrics'][name])}"
+def _bounds(thresholds: list[dict[str, Any]]) -> dict[str, str]:
+    """Returns measure -> the bound on its value, as it stands behind the value."""
+    words = {"least": "at least", "most": "at most"}
+    return {
+        t["measure"]: f" ({words[t['kind']]} {_value(t['measure'], t['bound'])})"
+        for t in thresholds
+        if t["kind"] in words
+    }
+
+
+def _measures(metrics: dict[str, Any], bounds: Mapping[str, str]) -> str:
+    return ", ".join(
+        f"{label} {_value(name, metrics[name])}{bounds.get(name, '')}"
         for name, label in _NAMES.items()
-        if baseline["metrics"].get(name) is not None
-    ]
-    if shown:
-        yield f"TF-IDF + logistic regression, same splits: {', '.join(shown)}"
-    for note in baseline["notes"]:
-        yield f"TF-IDF + logistic regression: {note}"
+        if metrics.get(name) is not None
+    )
 
 
 def _value(name: str, value: float) -> str:
@@ -173,7 +167,7 @@ def _verdict(
     if evaluation is not None:
         against = (
             "compared with the last blessed model"
-            if evaluation["compared"]
+            if evaluation["baseline"] is not None
             else "no earlier model to compare with"
         )
         if evaluation["blessed"]:

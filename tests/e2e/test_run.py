@@ -61,10 +61,12 @@ def test_rejected_rows_lie_where_the_summary_says(summary):
 def test_the_summary_names_the_training_the_test_and_the_baseline(summary):
     assert len(summary["training"]["epochs"]) == 2
     assert summary["training"]["embedding_cache"]["examples"] > 100
-    for part in ("evaluation", "baseline"):
+    for part in ("evaluation", "tfidf"):
         for measure in ("accuracy", "auc", "macro_f1"):
             assert 0 <= summary[part]["metrics"][measure] <= 1
     assert summary["evaluation"]["blessed"]
+    classes = {one["name"] for one in summary["evaluation"]["classes"]}
+    assert classes == {"negative", "positive"}
     assert summary["serving_check"]["blessed"]
     assert {node["state"] for node in summary["nodes"]} == {"done"}
 

@@ -56,18 +56,28 @@ _FACTS = {
             "macro_f1": 0.9,
             "calibration_error": None,
         },
+        "baseline": None,
+        "classes": [
+            {"name": "ham", "precision": 0.9, "recall": 1, "f1": 0.95, "support": 88}
+        ],
         "by_length": {
-            "long": {"accuracy": 0.97},
-            "short": {"accuracy": 0.91},
-            "medium": {"accuracy": None},
+            "short": {"accuracy": 0.91, "auc": None, "macro_f1": 0.8, "rows": 40}
         },
+        "notes": ["2 of 100 test rows have a label that is unknown"],
         "failures": [],
-        "thresholds": {"auc": 0.6},
-        "max_drop": {"accuracy": 0.01},
-        "compared": False,
+        "thresholds": [
+            {"measure": "auc", "kind": "least", "bound": 0.6, "value": 0.9, "ok": True},
+            {
+                "measure": "accuracy",
+                "kind": "change",
+                "bound": -0.01,
+                "value": None,
+                "ok": True,
+            },
+        ],
         "blessed": True,
     },
-    "baseline": {
+    "tfidf": {
         "metrics": {
             "accuracy": 0.94,
             "auc": 0.98,
@@ -104,7 +114,9 @@ def facts():
         "went on after 2 epochs of an interrupted run",
         "900 of 900 texts, 50 MiB (bound 4 GiB); later epochs cost 5% of the first",
         "accuracy 95.0%, AUC 0.987 (at least 0.600), macro F1 0.900",
-        "accuracy by length of text: short 91.0%, long 97.0%",
+        "ham        0.900   1.000  0.950      88",
+        "short      0.910      -     0.800      40",
+        "2 of 100 test rows have a label that is unknown",
         "TF-IDF + logistic regression, same splits: accuracy 94.0%",
         "blessed by the Evaluator (no earlier model to compare with)",
         "pushed to /out/serving/17",
@@ -120,7 +132,7 @@ def test_the_summary_says(facts, line):
 def test_a_refused_model_is_shown_with_the_reason_and_is_not_pushed(facts):
     facts["evaluation"] |= {
         "blessed": False,
-        "compared": True,
+        "baseline": {"auc": 0.9},
         "failures": ["auc 0.5500 is below 0.6"],
     }
     facts["push"] = {"pushed": False, "path": None, "now": False}
@@ -145,7 +157,7 @@ def test_what_the_gate_let_pass_is_listed(facts):
 
 
 def test_sections_that_do_not_exist_are_left_out(facts):
-    for name in ("rows", "training", "evaluation", "baseline", "push", "anomalies"):
+    for name in ("rows", "training", "evaluation", "tfidf", "push", "anomalies"):
         facts[name] = None
     text = as_text(facts)
     assert "Rows" not in text
