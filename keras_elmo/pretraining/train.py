@@ -1,0 +1,202 @@
+"""The training loop: batches ahead of time, a schedule, checkpoints, perplexity."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_elmo.options import BiLMOptions
+from keras_elmo.pretraining import saved_state
+from keras_elmo.pretraining.ahead import ahead
+from keras_elmo.pretraining.batches import Batcher
+from keras_elmo.pretraining.corpus import Corpus
+from keras_elmo.pretraining.language_model import LanguageModel
+from keras_elmo.pretraining.settings import Settings
+
+_LOG = logging.getLogger(__name__)
+
+
+class Training:
+    """One run of training, new or resumed from `folder`.
+
+    Args:
+        corpus: The prepared texts.
+        options: Sizes of the biLM.
+        settings: How to train.
+        folder: Of the checkpoint; a training found there goes on.
+    """
+
+    def __init__(
+        self, corpus: Corpus, options: BiLMOptions, settings: Settings, folder: Path
+    ) -> None:
+        keras.utils.set_random_seed(settings.seed)
+        self.options = options
+        self.settings = settings
+        self.checkpoint = folder / "checkpoint.npz"
+        self.vocabulary_size = corpus.vocabulary_size(
+            min_count=settings.min_count, max_size=settings.max_vocabulary
+        )
+        shared: dict[str, Any] = {
+            "spellings": corpus.spellings(options.max_chars),
+            "vocabulary_size": self.vocabulary_size,
+            "rows": settings.rows,
+            "unroll": settings.unroll,
+            "widest_filter": max(width for width, _ in options.filters),
+        }
+        self.batches = Batcher(
+            ids=corpus.train,
+            negatives=settings.negatives,
+            seed=settings.seed,
+            **shared,
+        )
+        if self.batches.circle < settings.rows * (settings.unroll + 1):
+            raise ValueError(
+                "The texts must hold at least `rows * (unroll + 1)` tokens, "
+                f"{settings.rows * (settings.unroll + 1)}. "
+                f"Received: {self.batches.circle}\nhint: ask for fewer rows"
+            )
+        self.held_out = Batcher(ids=corpus.held_out, **shared)
+        self.model = LanguageModel(
+            options,
+            word_counts=corpus.target_counts(self.vocabulary_size),
+            rows=settings.rows,
+            dropout=settings.dropout,
+        )
+        self.model.compile(
+            optimizer=keras.optimizers.Adam(
+                settings.learning_rate, global_clipnorm=settings.clip_norm
+            ),
+            # Batches come in a few shapes; TensorFlow would compile for each.
+            jit_compile=keras.backend.backend() == "jax",
+        )
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.steps = 0
+        self.seconds = 0.0  # of training, without evaluation and saving
+        self.history: list[dict[str, float]] = []
+        if self.checkpoint.exists():
+            self._resume()
+
+    @property
+    def tokens(self) -> int:
+        """Tokens trained on so far, each seen by both directions."""
+        return self.steps * self.batches.tokens_per_batch
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is used."""
+        if self.settings.steps is not None:
+            return self.steps / self.settings.steps
+        return self.seconds / 60.0 / float(self.settings.minutes or 1.0)
+
+    def run(self) -> None:
+        """Trains until the budget is used; saves a checkpoint at the end.
+
+        Raises:
+            FloatingPointError: If the loss is no number any more.
+        """
+        settings = self.settings
+        saved = evaluated = reported = self.seconds
+        losses: list[float] = []
+        batches = ahead(self.batches, self.steps)
+        while self.progress < 1.0:
+            started = time.monotonic()
+            self.model.optimizer.learning_rate = self._learning_rate()
+            # Its value is a mean over the steps since the last reset: reset it.
+            self.model.reset_metrics()
+            losses.append(float(self.model.train_on_batch(next(batches))))
+            self.steps += 1
+            self.seconds += time.monotonic() - started
+            if not math.isfinite(losses[-1]):
+                raise FloatingPointError(
+                    f"The loss became {losses[-1]} at step {self.steps}\n"
+                    "hint: give a lower learning rate, and another output folder"
+                )
+            if len(losses) == settings.report_steps or self.progress >= 1.0:
+                self._report(losses, self.seconds - reported)
+                losses, reported = [], self.seconds
+            if self.seconds - evaluated > 60 * settings.evaluation_minutes:
+                evaluated = self.seconds
+                self.evaluate(settings.evaluation_tokens)
+            if self.seconds - saved > 60 * settings.checkpoint_minutes:
+                saved = self.seconds
+                self.save()
+        self.save()
+
+    def evaluate(self, tokens: int | None = None) -> float:
+        """Gives the perplexity of both directions on the held-out text.
+
+        Args:
+            tokens: How many, in whole batches spread over the text; None for all.
+        """
+        limit = min(tokens or self.held_out.circle, self.held_out.circle)
+        count = max(1, round(limit / self.held_out.tokens_per_batch))
+        states = self.model.state_values()
+        self.model.set_states([np.zeros_like(value) for value in states])
+        losses = [
+            self.model.predict_on_batch(self.held_out.batch(step))
+            for step in range(count)
+        ]
+        self.model.set_states(states)
+        forward, backward = (math.exp(x) for x in np.mean(losses, axis=0))
+        perplexity = math.sqrt(forward * backward)
+        self.history = [e for e in self.history if e["steps"] != self.steps]
+        self.history.append(
+            {
+                "steps": self.steps,
+                "tokens": self.tokens,
+                "seconds": round(self.seconds, 1),
+                "forward": forward,
+                "backward": backward,
+                "perplexity": perplexity,
+                "held_out_tokens": count * self.held_out.tokens_per_batch,
+            }
+        )
+        _LOG.info(
+            "step %d: held-out perplexity %.2f (forward %.2f, backward %.2f)",
+            *(self.steps, perplexity, forward, backward),
+        )
+        return perplexity
+
+    def save(self) -> None:
+        """Writes the checkpoint; a killed run leaves the old one or the new one."""
+        facts = {
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "history": self.history,
+            "vocabulary_size": self.vocabulary_size,
+            "settings": dataclasses.asdict(self.settings),
+        }
+        saved_state.save(self.checkpoint, self.model, facts)
+        _LOG.info("step %d: checkpoint saved", self.steps)
+
+    def _resume(self) -> None:
+        facts = saved_state.load(self.checkpoint, self.model)
+        self.steps, self.seconds = facts["steps"], facts["seconds"]
+        self.history = facts["history"]
+        _LOG.info("Resumed at step %d", self.steps)
+
+    def _learning_rate(self) -> float:
+        """Rises in a line to its highest, then falls to a twentieth as a cosine."""
+        settings = self.settings
+        if self.progress < settings.warmup:
+            return settings.learning_rate * (
+                0.02 + 0.98 * self.progress / settings.warmup
+            )
+        rest = (self.progress - settings.warmup) / (1.0 - settings.warmup)
+        wave = 0.5 * (1.0 + math.cos(math.pi * min(rest, 1.0)))
+        return settings.learning_rate * (0.05 + 0.95 * wave)
+
+    def _report(self, losses: list[float], seconds: float) -> None:
+        speed = len(losses) * self.batches.tokens_per_batch / max(seconds, 1e-9)
+        left = max(self.seconds * (1.0 / max(self.progress, 1e-9) - 1.0), 0.0)
+        _LOG.info(
+            "step %d: loss %.4f, %.2f M tokens, %.0f tokens/s, %.1f min left",
+            *(self.steps, np.mean(losses), self.tokens / 1e6, speed, left / 60),
+        )

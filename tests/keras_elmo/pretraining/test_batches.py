@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from keras_elmo import BiLMOptions
+from keras_elmo.pretraining.batches import (
+    Batcher,
+    log_expected_counts,
+    sample_log_uniform,
+)
+from keras_elmo.token_encoder import TokenEncoder
+from tests.keras_elmo.pretraining.texts import make_corpus
+from tests.keras_elmo.tiny import TINY
+
+
+def make_batcher(corpus, **changes):
+    options = {
+        "ids": corpus.train,
+        "spellings": corpus.spellings(50),
+        "vocabulary_size": 12,
+        "rows": 3,
+        "unroll": 7,
+        "widest_filter": 3,
+    }
+    return Batcher(**{**options, **changes})
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    return make_corpus(tmp_path, monkeypatch)
+
+
+def test_each_row_goes_on_where_its_last_batch_ended(corpus):
+    batcher = make_batcher(corpus)
+    steps = batcher.circle // batcher.unroll + 5  # more than a whole round
+    inputs = np.concatenate([batcher.words(n)[0] for n in range(steps)], axis=2)
+    circle = corpus.train[:-1]
+    for row in range(batcher.rows):
+        start = row * (len(circle) // batcher.rows)
+        ahead = np.roll(circle, -start)
+        back = np.roll(circle[::-1], start + 1)
+        back = np.where(back == 0, 1, back)  # read as </S> from behind
+        length = inputs.shape[2]
+        np.testing.assert_array_equal(inputs[0, row], np.resize(ahead, length))
+        np.testing.assert_array_equal(inputs[1, row], np.resize(back, length))
+
+
+def test_the_target_is_the_next_word_in_the_reading_direction(corpus):
+    batcher = make_batcher(corpus)
+    inputs, targets = batcher.words(4)
+    following, _ = batcher.words(5)
+    for direction, (mark, other) in enumerate(((0, 1), (1, 0))):
+        expected = np.concatenate(
+            [inputs[direction, :, 1:], following[direction, :, :1]], axis=1
+        )
+        expected = np.where(expected == mark, other, expected)
+        expected = np.where(expected >= batcher.vocabulary_size, 2, expected)
+        np.testing.assert_array_equal(targets[direction], expected)
+    assert {0, 1} == {0, 1} & set(inputs.ravel())
+    assert 2 in targets
+    assert (inputs >= batcher.vocabulary_size).any()  # read by their spelling
+
+
+def test_a_batch_depends_on_its_number_alone(corpus):
+    first = make_batcher(corpus, negatives=5).batch(3)
+    again = make_batcher(corpus, negatives=5).batch(3)
+    other = make_batcher(corpus, negatives=5).batch(4)
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, again[name])
+    assert (first["negatives"] != other["negatives"]).any()
+
+
+def test_the_spellings_of_a_batch_are_those_of_its_words(corpus):
+    batcher = make_batcher(corpus)
+    batch = batcher.batch(2)
+    width = batch["chars"].shape[1]
+    inputs, _ = batcher.words(2)
+    expected = batcher.spellings[inputs][..., :width]
+    np.testing.assert_array_equal(batch["chars"][batch["inputs"]], expected)
+
+
+@pytest.mark.parametrize("length", [19, 20, 21, 22, 48])
+def test_cutting_off_padding_changes_no_vector(corpus, length):
+    long_word = np.full(50, 261, np.int16)
+    long_word[0], long_word[1 : length + 1], long_word[length + 1] = 259, 98, 260
+    spellings = corpus.spellings(50)
+    spellings[3] = long_word
+    batcher = make_batcher(corpus, spellings=spellings)
+    batch = batcher.batch(0)
+    assert (batch["chars"].shape[1] == 25) == (length <= 20)
+    encoder = TokenEncoder(BiLMOptions(**{**TINY, "max_chars": 50}))
+    inputs, _ = batcher.words(0)
+    whole = encoder(spellings[inputs].reshape(-1, 50).astype("int32"))
+    cut = encoder(batch["chars"][batch["inputs"].ravel()])
+    np.testing.assert_allclose(np.array(cut), np.array(whole), atol=1e-6)
+
+
+def test_the_sample_is_distinct_and_as_often_as_expected():
+    size, count, draws = 50, 20, 4000
+    rng = np.random.default_rng(1)
+    found, expected = np.zeros(size), np.zeros(size)
+    for _ in range(draws):
+        ids, tries = sample_log_uniform(rng, size, count)
+        assert len(set(ids)) == count
+        assert ids.min() >= 0 and ids.max() < size
+        found[ids] += 1 / draws
+        expected += np.exp(log_expected_counts(np.arange(size), tries, size)) / draws
+    np.testing.assert_allclose(found, expected, atol=0.04)
+    assert found[0] > found[10] > found[40]
+
+
+def test_a_sample_as_large_as_the_vocabulary_is_refused():
+    with pytest.raises(ValueError, match="below the vocabulary's 9 words"):
+        sample_log_uniform(np.random.default_rng(0), 9, 9)

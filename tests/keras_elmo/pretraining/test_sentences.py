@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import gzip
+import lzma
+
+import pytest
+
+from keras_elmo.pretraining.sentences import (
+    find_texts,
+    read_paragraphs,
+    split_sentences,
+)
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "sentences"),
+    [
+        ("It rained. We left! Why? So.", ["It rained.", "We left!", "Why?", "So."]),
+        ('"Go!" She went.', ['"Go!"', "She went."]),
+        ("(It was dull.) I slept.", ["(It was dull.)", "I slept."]),
+        ("Mr. Bean met Dr. J. Who. Then 3 left.",
+         ["Mr. Bean met Dr. J. Who.", "Then 3 left."]),
+        ("A good, e.g. English, film.", ["A good, e.g. English, film."]),
+        ("One.<br /><br />Two<BR>three", ["One.", "Two", "three"]),
+        ("a dull film.The cast is bad.", ["a dull film.", "The cast is bad."]),
+        ("it cost 3.5 dollars . it broke", ["it cost 3.5 dollars . it broke"]),
+        ("Well... I do not know. 12 of us did.",
+         ["Well...", "I do not know.", "12 of us did."]),
+        (" \t\n", []),
+    ],
+)  # fmt: skip
+def test_a_paragraph_is_split_at_the_ends_of_its_sentences(paragraph, sentences):
+    assert split_sentences(paragraph) == sentences
+
+
+def test_plain_and_packed_texts_read_alike(tmp_path):
+    data = "\ufeffA café.\r\n\n  \nSecond line\n".encode() + b"broken \xff byte\n"
+    (tmp_path / "a.txt").write_bytes(data)
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(data))
+    (tmp_path / "c.txt.xz").write_bytes(lzma.compress(data))
+    texts = [
+        [line.strip() for line in read_paragraphs(path)]
+        for path in find_texts(str(tmp_path / "*.txt*"))
+    ]
+    assert texts == [["A café.", "Second line", "broken \ufffd byte"]] * 3
+
+
+def test_a_pattern_without_a_file_is_named(tmp_path):
+    (tmp_path / "a.txt").write_text("A line.\n")
+    patterns = [str(tmp_path / "*.txt"), str(tmp_path / "*.text")]
+    with pytest.raises(FileNotFoundError, match=r"Received: .*\*\.text"):
+        find_texts(patterns)
