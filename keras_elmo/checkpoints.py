@@ -81,7 +81,7 @@ def assign_weights(
     Raises:
         WeightsError: If a tensor is missing or has another shape.
     """
-    values = []
+    values: list[tuple[Any, np.ndarray]] = []
     for name, variables in _stored(bilm):
         rows, *rest = variables[0].shape
         expected = (len(variables) * rows, *rest)
