@@ -64,8 +64,10 @@ def run_fn(fn_args: Any) -> None:
     counts = _count_classes(data, classes)
     weights = _class_weights(counts, config["train"]["class_weights"])
 
-    keras.utils.set_random_seed(config["train"]["seed"])
     encoder = build_encoder(config["elmo"])
+    # After the encoder, whose making draws random numbers too: the head then starts
+    # the same whatever encoder it reads.
+    keras.utils.set_random_seed(config["train"]["seed"])
     head = build_head(
         config["model"],
         num_classes=len(classes),

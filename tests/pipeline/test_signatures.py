@@ -36,8 +36,8 @@ def model_dir(tmp_path_factory, transformed_data, small_elmo):
         transformed_data,
         out,
         elmo=small_elmo,
-        model={"pooling": "max", "hidden_units": 0, "dropout": 0.0},
-        train={**TRAIN, "epochs": 8},
+        model={"pooling": "attention", "hidden_units": 0, "dropout": 0.0},
+        train={**TRAIN, "epochs": 20, "patience": 20},
     )
     run_fn(args)
     return out / "model"
