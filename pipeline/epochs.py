@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,10 @@ from pipeline.training_state import TrainingState
 
 _LOGGER = logging.getLogger(__name__)
 _BATCHES_AHEAD = 2
+_EPOCH_LINE = (
+    "Epoch %(epoch)d: train loss %(train_loss).4f, accuracy %(train_accuracy).4f; "
+    "eval loss %(eval_loss).4f, accuracy %(eval_accuracy).4f; %(seconds).1f s"
+)
 
 
 class ModelInputs(Protocol):
@@ -58,7 +63,7 @@ def train_epochs(
     class_weights: np.ndarray,
     options: Mapping[str, Any],
     resume_dir: Path,
-    log_dir: Path,
+    log_dir: str,
     seconds_before: float = 0.0,
     after_epoch: Callable[[int], None] = lambda epoch: None,
     clock: Callable[[], float] = time.monotonic,
@@ -95,9 +100,11 @@ def train_epochs(
         data, inputs, class_weights, split_batches(by_length, batch_size=batch_size)
     )
     writers = {
-        split: tf.summary.create_file_writer(str(log_dir / split))
+        split: tf.summary.create_file_writer(os.path.join(log_dir, split))
         for split in (features.TRAIN, features.EVAL)
     }
+    for entry in state.history:  # of an interrupted run, whose logs are gone
+        _write_curves(entry, writers)
     while not state.is_over(epochs=options["epochs"], patience=options["patience"]):
         done, started = state.epochs_done, clock()
         batches = shuffled_batches(
@@ -122,7 +129,8 @@ def train_epochs(
             "eval_accuracy": float(logs["val_accuracy"][0]),
             "seconds": round(clock() - started + (0 if done else seconds_before), 3),
         }
-        _log_epoch(entry, writers)
+        _LOGGER.info(_EPOCH_LINE, entry)
+        _write_curves(entry, writers)
         state.add(entry, model)
         state.save(resume_dir, model)
         after_epoch(state.epochs_done)
@@ -160,14 +168,9 @@ def _dataset(
     return counted.prefetch(_BATCHES_AHEAD)
 
 
-def _log_epoch(
-    entry: dict[str, float], writers: Mapping[str, tf.summary.SummaryWriter]
+def _write_curves(
+    entry: Mapping[str, float], writers: Mapping[str, tf.summary.SummaryWriter]
 ) -> None:
-    _LOGGER.info(
-        "Epoch %(epoch)d: train loss %(train_loss).4f, accuracy %(train_accuracy).4f; "
-        "eval loss %(eval_loss).4f, accuracy %(eval_accuracy).4f; %(seconds).1f s",
-        entry,
-    )
     for split, writer in writers.items():
         with writer.as_default(step=int(entry["epoch"])):
             for name in ("loss", "accuracy"):

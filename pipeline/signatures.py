@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -26,7 +25,7 @@ def _on_strings(name: str) -> Callable[[Any], Any]:
 
 
 def export_classifier(
-    model_dir: Path,
+    model_dir: str,
     transform: tft.TFTransformOutput,
     model: TokenClassifier,
     classes: Sequence[str],
@@ -55,7 +54,7 @@ def export_classifier(
         SERVE_TEXTS: module.serve_texts,
         TRANSFORM_FEATURES: module.transform_features,
     }
-    tf.saved_model.save(module, str(model_dir), signatures=signatures)
+    tf.saved_model.save(module, model_dir, signatures=signatures)
     write_warmup_requests(
         model_dir, text_signature=SERVE_TEXTS, example_signature=SERVE_EXAMPLES
     )

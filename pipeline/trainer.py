@@ -7,7 +7,9 @@ import dataclasses
 import hashlib
 import json
 import logging
+import os
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,8 +39,9 @@ def run_fn(fn_args: Any) -> None:
     Reads from `fn_args` (TFX's FnArgs): `train_files`, `eval_files`,
     `transform_output`, `serving_model_dir`, `model_run_dir`, and of `custom_config`
     the sections `elmo`, `model` and `train` of the configuration and `resume_dir`: a
-    folder that outlives a failed execution. There an interrupted run is taken up
-    after its last whole epoch by the next one with equal data and configuration.
+    folder of a local file system that outlives a failed execution. There an
+    interrupted run is taken up after its last whole epoch by the next one with equal
+    data and configuration. Without it nothing is resumed.
 
     Writes the SavedModel, TensorBoard logs (`model_run_dir/train` and `/eval`) and
     `model_run_dir/history.json`:
@@ -62,6 +65,7 @@ def run_fn(fn_args: Any) -> None:
         transform.transformed_feature_spec(),
     )
     counts = _count_classes(data, classes)
+    _LOGGER.info("Training on %d texts of %d classes", counts.sum(), len(classes))
     weights = _class_weights(counts, config["train"]["class_weights"])
 
     encoder = build_encoder(config["elmo"])
@@ -74,12 +78,14 @@ def run_fn(fn_args: Any) -> None:
         num_layers=encoder.num_layers,
         dim=encoder.dim,
     )
-    run_dir = Path(fn_args.model_run_dir)
-    resume_root = Path(config.get("resume_dir") or run_dir / "resume")
-    remove_abandoned(resume_root)
-    resume_dir = resume_root / _fingerprint(data, classes, encoder, config)
     classifier = TokenClassifier(encoder, head)
     with contextlib.ExitStack() as stack:
+        resume_root = Path(
+            config.get("resume_dir")
+            or stack.enter_context(tempfile.TemporaryDirectory())
+        )
+        remove_abandoned(resume_root)
+        resume_dir = resume_root / _fingerprint(data, classes, encoder, config)
         if config["elmo"].get("trainable"):
             cache, model = None, classifier
             inputs: ModelInputs = TokenInputs(data)
@@ -95,17 +101,18 @@ def run_fn(fn_args: Any) -> None:
             class_weights=weights,
             options=config["train"],
             resume_dir=resume_dir,
-            log_dir=run_dir,
+            log_dir=fn_args.model_run_dir,
             seconds_before=cache.facts.encode_seconds if cache else 0.0,
         )
-    history = _history(state, config["train"], cache)
-    history["class_counts"] = dict(zip(classes, counts.tolist(), strict=True))
-    history["class_weights"] = dict(zip(classes, weights.tolist(), strict=True))
+        history = _history(state, config["train"], cache)
+        history["class_counts"] = dict(zip(classes, counts.tolist(), strict=True))
+        history["class_weights"] = dict(zip(classes, weights.tolist(), strict=True))
 
-    export_classifier(Path(fn_args.serving_model_dir), transform, classifier, classes)
-    text = json.dumps(history, indent=2)
-    (run_dir / "history.json").write_text(text + "\n", encoding="utf-8")
-    shutil.rmtree(resume_dir)  # not before: until here a new run would need it
+        export_classifier(fn_args.serving_model_dir, transform, classifier, classes)
+        path = os.path.join(fn_args.model_run_dir, "history.json")
+        with tf.io.gfile.GFile(path, "w") as file:
+            file.write(json.dumps(history, indent=2) + "\n")
+        shutil.rmtree(resume_dir)  # not before: until here a new run would need it
 
 
 def _count_classes(data: LabelledTokens, classes: Sequence[str]) -> np.ndarray:

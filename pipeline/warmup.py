@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
@@ -10,7 +10,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from pipeline import features
 
 # Where TF Serving looks, below the model's version.
-WARMUP_PATH = Path("assets.extra", "tf_serving_warmup_requests")
+WARMUP_PATH = os.path.join("assets.extra", "tf_serving_warmup_requests")
 
 # TF Serving takes the name from the model's folder, not from these requests.
 _MODEL_NAME = "model"
@@ -20,7 +20,7 @@ _BATCHES = ([_SHORT], [_LONG], [_SHORT, "", _LONG, "Dull!"], [_SHORT] * 16)
 
 
 def write_warmup_requests(
-    model_dir: Path, *, text_signature: str, example_signature: str
+    model_dir: str, *, text_signature: str, example_signature: str
 ) -> None:
     """Writes `PredictionLog` records into the SavedModel folder `model_dir`.
 
@@ -31,9 +31,9 @@ def write_warmup_requests(
         text_signature: Takes `texts`, raw strings `(batch,)`.
         example_signature: Takes `examples`, serialised tf.Examples `(batch,)`.
     """
-    path = model_dir / WARMUP_PATH
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tf.io.TFRecordWriter(str(path)) as writer:
+    path = os.path.join(model_dir, WARMUP_PATH)
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    with tf.io.TFRecordWriter(path) as writer:
         for batch in _BATCHES:
             texts = [text.encode() for text in batch]
             examples = [_example(text) for text in texts]

@@ -53,7 +53,7 @@ def make_model(learning_rate=0.05):
     return model
 
 
-def train(model, folder, *, weights=(1, 1), **changes):
+def train(model, folder, *, weights=(1, 1), logs="logs", **changes):
     settings = {"after_epoch": lambda epoch: None, "seconds_before": 0.0}
     settings |= {name: changes.pop(name) for name in settings if name in changes}
     return train_epochs(
@@ -63,7 +63,7 @@ def train(model, folder, *, weights=(1, 1), **changes):
         class_weights=np.array(weights, "float32"),
         options={**TRAIN, "epochs": 4, **changes},
         resume_dir=folder / "resume",
-        log_dir=folder / "logs",
+        log_dir=str(folder / logs),
         **settings,
     )
 
@@ -123,20 +123,30 @@ def test_the_first_epoch_counts_what_came_before_it(tmp_path):
     assert history[0]["seconds"] > 1000 > history[1]["seconds"]
 
 
-def test_tensorboard_finds_both_curves(tmp_path):
-    train(make_model(), tmp_path, epochs=3)
-    for split in ("train", "eval"):
-        (file,) = (tmp_path / "logs" / split).iterdir()
-        events = [
-            (value.tag, event.step)
-            for event in tf.compat.v1.train.summary_iterator(str(file))
-            for value in event.summary.value
-        ]
-        assert events == [
-            (f"epoch_{name}", step)
-            for step in (1, 2, 3)
-            for name in ("loss", "accuracy")
-        ]
+def curve_points(folder):
+    (file,) = folder.iterdir()
+    return [
+        (value.tag, event.step)
+        for event in tf.compat.v1.train.summary_iterator(str(file))
+        for value in event.summary.value
+    ]
+
+
+POINTS = [
+    (f"epoch_{name}", step) for step in (1, 2, 3, 4) for name in ("loss", "accuracy")
+]
+
+
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_tensorboard_finds_both_curves(tmp_path, split):
+    train(make_model(), tmp_path)
+    assert curve_points(tmp_path / "logs" / split) == POINTS
+
+
+def test_the_curves_of_a_resumed_training_are_whole(tmp_path):
+    train(make_model(), tmp_path, epochs=2)
+    train(make_model(), tmp_path, logs="new_logs")
+    assert curve_points(tmp_path / "new_logs" / "train") == POINTS
 
 
 def test_a_loss_that_is_never_a_number_is_refused_with_a_hint(tmp_path):
