@@ -6,13 +6,13 @@ import itertools
 import json
 import os
 import sys
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from pipeline.cli_errors import Misuse
+from pipeline.run_log import run_log
 
 _BATCH = 64  # texts
 _SIGNATURE = "predict_text"
@@ -61,16 +61,18 @@ def _newest(model: Path) -> Path | None:
 
 
 def _answers(folder: Path, texts: Iterable[str]) -> Iterator[dict[str, object]]:
-    # Without this it greets with ten lines about processors and GPUs.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    warnings.filterwarnings("ignore", category=FutureWarning, module="google")
-    import tensorflow as tf
+    # TensorFlow greets with ten lines about processors and GPUs, some of which no
+    # setting silences; what goes wrong is raised.
+    with run_log(Path(os.devnull)):
+        import tensorflow as tf
 
-    try:
-        loaded = tf.saved_model.load(str(folder))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).partition("\n")[0]
-        raise click.ClickException(f"{folder} cannot be loaded: {reason}") from error
+        try:
+            loaded = tf.saved_model.load(str(folder))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            reason = str(error).partition("\n")[0]
+            raise click.ClickException(
+                f"{folder} cannot be loaded: {reason}"
+            ) from error
     if _SIGNATURE not in loaded.signatures:
         raise Misuse(
             f"option --model: the model must have the signature {_SIGNATURE}. "

@@ -34,7 +34,8 @@ class Cli:
         # As a user's is: the tests' own settings make TensorFlow say more, or less.
         ours = ("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES")
         inherited = {k: v for k, v in os.environ.items() if k not in ours}
-        self._environment = {**inherited, "PYTHONPATH": str(repository)}
+        path = os.pathsep.join([str(repository), *_given_path()])
+        self._environment = {**inherited, "PYTHONPATH": path}
         self.folder = folder
 
     def start(self, *args: str, **options) -> subprocess.Popen:
@@ -66,6 +67,11 @@ class Cli:
         """Returns what the progress says of each node: a time, or `unchanged`."""
         found = re.findall(r"^\[\d+/\d+\] (\w+) … (.+)$", stderr, re.MULTILINE)
         return dict(found)
+
+
+def _given_path() -> list[str]:
+    given = os.environ.get("PYTHONPATH")
+    return [given] if given else []
 
 
 class Run(NamedTuple):

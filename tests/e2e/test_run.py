@@ -78,13 +78,13 @@ def test_the_model_is_pushed_whole_and_where_the_summary_says(summary, version):
     assert (version / "assets.extra" / "tf_serving_warmup_requests").is_file()
 
 
-def test_the_model_serves_raw_texts_with_nothing_of_ours_installed(version, tmp_path):
+def test_the_model_serves_raw_texts_without_loading_anything_of_ours(version, tmp_path):
     program = """
 import sys, tensorflow as tf
-assert not {"keras_elmo", "pipeline", "tfx", "keras"} & set(sys.modules)
 model = tf.saved_model.load(sys.argv[1])
 texts = tf.constant(["A fine film.", "", "x" * 1000])
 found = model.signatures["predict_text"](texts=texts)
+assert not {"keras_elmo", "pipeline", "components", "tfx"} & set(sys.modules)
 print(found["probabilities"].shape, found["label"].numpy()[0].decode())
 """
     done = subprocess.run(
