@@ -53,13 +53,13 @@ def make_model(learning_rate=0.05):
     return model
 
 
-def train(model, folder, *, weights=(1, 1), logs="logs", **changes):
+def train(model, folder, *, weights=(1, 1), logs="logs", inputs=None, **changes):
     settings = {"after_epoch": lambda epoch: None, "seconds_before": 0.0}
     settings |= {name: changes.pop(name) for name in settings if name in changes}
     return train_epochs(
         model,
         DATA,
-        Vectors(),
+        inputs or Vectors(),
         class_weights=np.array(weights, "float32"),
         options={**TRAIN, "epochs": 4, **changes},
         resume_dir=folder / "resume",
@@ -90,6 +90,26 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path):
     assert without_seconds(state) == without_seconds(expected)
     for one, other in zip(whole.variables, resumed.variables, strict=True):
         np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_each_epoch_reads_in_an_order_of_its_own(tmp_path):
+    epochs = [[]]
+
+    class Recorded(Vectors):
+        def read(self, texts):
+            if texts.max() < 30:  # of the training split
+                epochs[-1].extend(texts.tolist())
+            return super().read(texts)
+
+    train(
+        make_model(),
+        tmp_path,
+        inputs=Recorded(),
+        epochs=2,
+        after_epoch=lambda epoch: epochs.append([]),
+    )
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(30))
+    assert epochs[0] != epochs[1]
 
 
 def test_the_seed_decides_the_result(tmp_path):

@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from pipeline.trainer import run_fn
+from pipeline import trainer
+from pipeline.signatures import export_classifier
 from pipeline.warmup import WARMUP_PATH
 from tests.pipeline.tiny_training import CLASSES, TRAIN, example, fn_args
 
@@ -30,7 +31,8 @@ print(json.dumps(answer["probabilities"].numpy().tolist()))
 
 
 @pytest.fixture(scope="module")
-def model_dir(tmp_path_factory, transformed_data, small_elmo):
+def exported(tmp_path_factory, transformed_data, small_elmo):
+    """Gives the folder of the exported model, and the model that was exported."""
     out = tmp_path_factory.mktemp("exported")
     args = fn_args(
         transformed_data,
@@ -39,8 +41,21 @@ def model_dir(tmp_path_factory, transformed_data, small_elmo):
         model={"pooling": "attention", "hidden_units": 0, "dropout": 0.0},
         train={**TRAIN, "epochs": 20, "patience": 20},
     )
-    run_fn(args)
-    return out / "model"
+    models = []
+
+    def export(*export_args):
+        models.append(export_args[2])
+        export_classifier(*export_args)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(trainer, "export_classifier", export)
+        trainer.run_fn(args)
+    return out / "model", models[0]
+
+
+@pytest.fixture(scope="module")
+def model_dir(exported):
+    return exported[0]
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +78,19 @@ def test_raw_texts_get_label_probabilities_and_class_names(signatures):
     assert answer["label"].numpy().tolist() == best
     # Trained on them: the one word that tells them apart must count.
     assert best[0] != best[2]
+
+
+def test_the_exported_model_reads_the_tokens_of_training(exported, signatures):
+    # Six tokens are kept: so says the transform these examples went through.
+    tokens = np.array([["A", "good", "film", ",", "it", "is"]])
+    answer = signatures["predict_text"](tf.constant(TEXTS[:1]))["probabilities"]
+    np.testing.assert_allclose(answer, exported[1](tokens), atol=1e-6)
+
+
+def test_a_batch_of_empty_texts_gets_the_answer_of_an_empty_text(signatures):
+    together = signatures["predict_text"](tf.constant(TEXTS))["probabilities"]
+    empty = signatures["predict_text"](tf.constant(["", " "]))["probabilities"]
+    np.testing.assert_allclose(empty, [together[1]] * 2, atol=1e-6)
 
 
 def test_examples_without_a_label_get_the_same_probabilities(signatures):
