@@ -105,13 +105,13 @@ class ModelConfig(Section):
     """What lies between the embeddings and the class probabilities."""
 
     pooling: Literal["mean", "max", "attention", "bilstm"] = Field(
-        "attention", description="How token vectors become one vector per text."
+        "max", description="How token vectors become one vector per text."
     )
     hidden_units: int = Field(
-        0, ge=0, description="Width of a dense layer before the output; 0: none."
+        256, ge=0, description="Width of a dense layer before the pooling; 0: none."
     )
     dropout: float = Field(
-        0.3, ge=0, lt=1, description="Fraction of values dropped while training."
+        0.5, ge=0, lt=1, description="Fraction of values dropped while training."
     )
 
 
