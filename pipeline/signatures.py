@@ -118,7 +118,7 @@ class _Classifier(tf.Module):
     def _probabilities(self, raw: Mapping[str, Any]) -> tf.Tensor:
         tokens = self.transform_layer.call(raw)[features.TOKENS]
         tokens = tf.sparse.to_dense(tokens, default_value="")  # (batch, time)
-        # A batch of empty texts would have no time axis to pool over.
+        # A batch of empty texts would leave a BiLSTM without a single step.
         missing = tf.maximum(0, 1 - tf.shape(tokens)[1])
         tokens = tf.pad(tokens, [[0, 0], [0, missing]], constant_values="")
         tokens = tf.ensure_shape(tokens, (None, None))
