@@ -130,8 +130,11 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         eval_config=eval_config(config.evaluation),
     )
 
-    # Loads the exported model as a server would and replays its warm-up requests.
-    serving_check = ServingCheck(model=trainer.outputs["model"])
+    # Loads the exported model as a server would, replays its warm-up requests and
+    # puts real examples to it.
+    serving_check = ServingCheck(
+        model=trainer.outputs["model"], examples=example_gen.outputs["examples"]
+    )
 
     # Copies a model that passed both into the folder that servers watch.
     pusher = tfx.components.Pusher(

@@ -7,6 +7,8 @@ import json
 import math
 import os
 import shlex
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -153,7 +155,18 @@ def _score_command(push: dict[str, Any] | None) -> str | None:
     if push is None or not push["pushed"]:
         return None
     path = shlex.quote(os.path.relpath(push["path"]))
-    return f'elmo-tfx score --model {path} "Type a text here."'
+    return f'{_program()} score --model {path} "Type a text here."'
+
+
+def _program() -> str:
+    """Returns what to type for `elmo-tfx` in this folder."""
+    script = Path(sys.executable).with_name("elmo-tfx")
+    found = shutil.which("elmo-tfx")
+    if found and os.path.realpath(found) == os.path.realpath(script):
+        return "elmo-tfx"
+    if script.exists():
+        return shlex.quote(os.path.relpath(script))
+    return f"{shlex.quote(sys.executable)} -m pipeline.cli"
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -62,6 +62,18 @@ class Cli:
             raise
         return subprocess.CompletedProcess(args, process.returncode, out, err)
 
+    def run_command(self, command: list[str]) -> subprocess.CompletedProcess:
+        """Runs any command where the others are run."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+
     @staticmethod
     def nodes(stderr: str) -> dict[str, str]:
         """Returns what the progress says of each node: a time, or `unchanged`."""

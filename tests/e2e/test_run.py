@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,13 @@ def test_the_printed_command_scores_texts(cli, full_run, version):
         best = max(answer["probabilities"], key=answer["probabilities"].get)
         assert answer["label"] == best
     assert done.stderr == ""
+
+
+def test_the_summarys_own_command_scores_a_text(cli, summary):
+    command = shlex.split(summary["score_command"])
+    done = cli.run_command(command)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["text"] == "Type a text here."
 
 
 def test_score_reads_stdin_and_takes_the_newest_version_of_a_folder(cli, full_run):
