@@ -165,7 +165,7 @@ def _program() -> str:
     if found and os.path.realpath(found) == os.path.realpath(script):
         return "elmo-tfx"
     if script.exists():
-        return shlex.quote(os.path.relpath(script))
+        return shlex.quote(min(str(script), os.path.relpath(script), key=len))
     return f"{shlex.quote(sys.executable)} -m pipeline.cli"
 
 
