@@ -31,7 +31,7 @@ def run_log(path: Path) -> Iterator[TextIO]:
         A stream that still reaches what was stderr, for progress.
     """
     with contextlib.ExitStack() as stack:
-        log = stack.enter_context(path.open("a", encoding="utf-8"))
+        log = stack.enter_context(_opened(path))
         handler = logging.StreamHandler(log)
         handler.setFormatter(logging.Formatter(_FORMAT))
         talk = stack.enter_context(_redirected(log.fileno()))
@@ -50,6 +50,18 @@ def log_the_end(path: Path) -> None:
             os.dup2(log.fileno(), 2)
 
     atexit.register(redirect)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    log = path.open("a", encoding="utf-8")
+    try:
+        yield log
+    finally:
+        # What it still holds is written now. A full disk is reported by what failed
+        # on it; this error would hide that one.
+        with contextlib.suppress(OSError):
+            log.close()
 
 
 @contextlib.contextmanager

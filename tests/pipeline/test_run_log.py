@@ -39,3 +39,30 @@ def test_everything_goes_into_the_log_but_progress_and_what_follows(
     for source in ("printed", "from C++", "from TFX", "from a library", "from a child"):
         assert text.count(source) >= 1, source
     assert text.count("from TFX") == 1
+
+
+_FULL = """
+import logging, sys
+from pathlib import Path
+from pipeline.run_log import run_log
+
+logging.raiseExceptions = False
+try:
+    with run_log(Path("/dev/full")):  # every write fails: no space left on device
+        logging.getLogger().info("a line that cannot be written")
+        raise KeyError("the run's own")
+except KeyError as error:
+    print(error)
+"""
+
+
+def test_a_log_on_a_full_disk_does_not_hide_the_error_of_the_run(repository):
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=repository,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the run's own" in done.stdout
