@@ -105,10 +105,10 @@ class ModelConfig(Section):
     """What lies between the embeddings and the class probabilities."""
 
     pooling: Literal["mean", "max", "attention", "bilstm"] = Field(
-        "max", description="How token vectors become one vector per text."
+        "attention", description="How token vectors become one vector per text."
     )
     hidden_units: int = Field(
-        256, ge=0, description="Width of a dense layer before the pooling; 0: none."
+        128, ge=0, description="Width of a dense layer before the pooling; 0: none."
     )
     dropout: float = Field(
         0.5, ge=0, lt=1, description="Fraction of values dropped while training."
