@@ -72,61 +72,6 @@ check_can_run() {
   command -v unshare >/dev/null || cannot "needs unshare (Debian package util-linux)"
 }
 
-# Makes the environment in the tree $1, or only the command anew if setup.py changed.
-make_env() {
-  local copy
-  copy=$(mktemp -d) # Expanded now, as it is gone when the trap runs.
-  # shellcheck disable=SC2064
-  trap "rm -rf '$copy'" EXIT
-  copy_source "$copy"
-  in_tree "$1" "$copy" bash -c "
-    set -e
-    UV_NO_CACHE=1 ELMO_TFX_VENV=$VENV tools/make_env.sh
-    python -c 'import tfx, keras, tensorflow_transform, tensorflow_model_analysis'
-  " >>"$TREE.log" 2>&1 || die "the installation failed, its last lines:
-$(tail -n 5 "$TREE.log")"
-}
-
-build() {
-  check_can_run
-  mkdir -p "$(dirname "$TREE")"
-  exec 9>"$TREE.lock"
-  flock 9
-  if current; then
-    make_env "$TREE"
-    say "the tree is there and current: $TREE"
-    return
-  fi
-  command -v debootstrap >/dev/null ||
-    cannot "needs debootstrap (Debian package debootstrap)"
-  local new="$TREE.new"
-  rm -rf --one-file-system "$new" "$TREE.old"
-  [ "$(df --output=avail -k "$(dirname "$TREE")" | tail -n 1)" -gt "$DISK_KIB" ] ||
-    cannot "needs 6 GB of disk at $(dirname "$TREE")"
-  say "making the tree, which takes a few minutes: $TREE"
-  debootstrap --variant=minbase --include="$PACKAGES" trixie "$new" \
-    >"$TREE.log" 2>&1 || cannot "debootstrap failed, its last lines:
-$(tail -n 5 "$TREE.log")"
-  cp -L /etc/resolv.conf "$new/etc/resolv.conf"
-  # A proxy with a certificate of its own is known to this machine's bundle only.
-  if [ -s /etc/ssl/certs/ca-certificates.crt ]; then
-    cp -L /etc/ssl/certs/ca-certificates.crt "$new/etc/ssl/certs/ca-certificates.crt"
-  fi
-  mkdir -p "$new/build/elmo-tfx" "$new/build/shared" "$new/opt/elmo-tfx"
-  make_env "$new"
-  recipe >"$new/opt/elmo-tfx/stamp"
-  [ ! -e "$TREE" ] || mv "$TREE" "$TREE.old"
-  mv "$new" "$TREE"
-  flock --unlock 9 # Others may go on while the old tree is removed.
-  say "made the tree"
-  rm -rf --one-file-system "$TREE.old"
-}
-
-run() {
-  [ "$(id -u)" = 0 ] || cannot "needs root to enter the tree"
-  command -v unshare >/dev/null || cannot "needs unshare (Debian package util-linux)"
-}
-
 build() {
   check_can_run
   mkdir -p "$(dirname "$TREE")"
