@@ -1,8 +1,8 @@
 """Weights in the published hdf5 layout, read into a `BiLM` and written from it.
 
-Source: allenai/bilm-tf and allenai/allennlp, whose files these are. All matrices
-are stored (in, out), so nothing is transposed; only the convolutions carry a
-leading axis of 1, and the character table has no row for padding.
+Source: allenai/bilm-tf and allenai/allennlp, whose files these are. They store all
+matrices (in, out), where those of the LSTMs lie (out, in) here; the convolutions
+carry a leading axis of 1, and the character table has no row for padding.
 """
 
 from __future__ import annotations
@@ -20,36 +20,57 @@ from keras_elmo.bilm import BiLM
 from keras_elmo.errors import SourceError, WeightsError
 
 
-def _stored(bilm: BiLM) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Yields each path of the hdf5 file with the variables stacked there."""
+def stored(bilm: BiLM) -> Iterator[tuple[str, Any]]:
+    """Yields each path of the hdf5 file with the variable that is stored there.
+
+    The variable holds the tensor as `from_file` gives it.
+    """
     encoder = bilm.token_encoder
-    yield "char_embed", (encoder.char_embed,)
+    yield "char_embed", encoder.char_embed
     for i, (kernel, bias) in enumerate(encoder.filters):
-        yield f"CNN/W_cnn_{i}", (kernel,)
-        yield f"CNN/b_cnn_{i}", (bias,)
+        yield f"CNN/W_cnn_{i}", kernel
+        yield f"CNN/b_cnn_{i}", bias
     names = ("W_transform", "b_transform", "W_carry", "b_carry")
     for i, highway in enumerate(encoder.highways):
         for name, variable in zip(names, highway, strict=True):
-            yield f"CNN_high_{i}/{name}", (variable,)
+            yield f"CNN_high_{i}/{name}", variable
     if encoder.projection is not None:
-        yield "CNN_proj/W_proj", (encoder.projection[0],)
-        yield "CNN_proj/b_proj", (encoder.projection[1],)
+        yield "CNN_proj/W_proj", encoder.projection[0]
+        yield "CNN_proj/b_proj", encoder.projection[1]
     for direction, stack in enumerate((bilm.forward_lstm, bilm.backward_lstm)):
         for i, layer in enumerate(stack.layers):
             cell = layer.cell
             path = f"RNN_{direction}/RNN/MultiRNNCell/Cell{i}/LSTMCell"
-            yield f"{path}/W_0", (cell.input_kernel, cell.recurrent_kernel)
-            yield f"{path}/B", (cell.bias,)
+            yield f"{path}/W_0", cell.kernel
+            yield f"{path}/B", cell.bias
             if cell.projection is not None:
-                yield f"{path}/W_P_0", (cell.projection,)
+                yield f"{path}/W_P_0", cell.projection
+
+
+def to_file(name: str, value: np.ndarray) -> np.ndarray:
+    """Gives the value of the variable stored at `name` in the form of the file."""
+    if name.startswith("CNN/W_cnn_"):
+        return value[None]  # (1, width, char_dim, count)
+    return value.T if _is_lstm_matrix(name) else value
+
+
+def from_file(name: str, value: np.ndarray) -> np.ndarray:
+    """Gives the tensor `name` of the file in the form of its variable."""
+    if name.startswith("CNN/W_cnn_"):
+        return value[0]
+    if name == "char_embed" and len(value) == characters.N_CHARACTERS + 1:
+        return value[1:]  # saved with the row of zeros for padding
+    return value.T if _is_lstm_matrix(name) else value
+
+
+def _is_lstm_matrix(name: str) -> bool:
+    return name.endswith(("/W_0", "/W_P_0"))
 
 
 def tensors(bilm: BiLM) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields the weights of `bilm` as the hdf5 file has them, float32 by path."""
-    for name, variables in _stored(bilm):
-        values = [keras.ops.convert_to_numpy(variable) for variable in variables]
-        value = np.concatenate(values)
-        yield name, value[None] if _has_leading_axis(name) else value
+    """Yields the weights of `bilm` as the hdf5 file has them, by path."""
+    for name, variable in stored(bilm):
+        yield name, to_file(name, keras.ops.convert_to_numpy(variable))
 
 
 def load_hdf5(bilm: BiLM, path: str | Path) -> None:
@@ -82,27 +103,21 @@ def assign_weights(
         WeightsError: If a tensor is missing or has another shape.
     """
     values: list[tuple[Any, np.ndarray]] = []
-    for name, variables in _stored(bilm):
-        rows, *rest = variables[0].shape
-        expected = (len(variables) * rows, *rest)
-        if _has_leading_axis(name):
-            expected = (1, *expected)
+    for name, variable in stored(bilm):
+        expected = to_file(name, np.broadcast_to(0.0, variable.shape)).shape
         value = read(name)
         if value is None:
             raise WeightsError(f"{origin} lacks the tensor {name} of shape {expected}")
-        if name == "char_embed" and len(value) == characters.N_CHARACTERS + 1:
-            value = value[1:]  # saved with the row of zeros for padding
-        if value.shape != expected:
+        fits = value.ndim == len(expected)
+        wanted = from_file(name, value) if fits else value
+        if not fits or wanted.shape != tuple(variable.shape):
             raise WeightsError(
                 f"The tensor {name} of {origin} does not fit the options: expected "
                 f"shape {expected}. Received: {value.shape}"
             )
-        if _has_leading_axis(name):
-            value = value[0]
-        parts = np.split(value.astype("float32"), len(variables))
-        values.extend(zip(variables, parts, strict=True))
-    for variable, part in values:
-        variable.assign(part)
+        values.append((variable, wanted))
+    for variable, wanted in values:
+        variable.assign(wanted.astype("float32"))
 
 
 def save_hdf5(bilm: BiLM, path: str | Path, *, dtype: str = "float32") -> None:
@@ -118,7 +133,3 @@ def save_hdf5(bilm: BiLM, path: str | Path, *, dtype: str = "float32") -> None:
             file.create_dataset(
                 name, data=value.astype(dtype), compression="gzip", shuffle=True
             )
-
-
-def _has_leading_axis(name: str) -> bool:
-    return name.startswith("CNN/W_cnn_")

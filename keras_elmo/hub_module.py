@@ -1,4 +1,4 @@
-"""ELMo from a TF Hub module: its variables, read into the native model.
+"""ELMo from a SavedModel's variables, read into the native model.
 
 The module's graph is never run: only its variables are read, by the names that
 google/elmo gives them. They map one to one to the published hdf5 layout.
@@ -6,55 +6,102 @@ google/elmo gives them. They map one to one to the published hdf5 layout.
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
-from keras_elmo import checkpoints
+from keras_elmo import characters, checkpoints
 from keras_elmo.bilm import BiLM
 from keras_elmo.errors import SourceError
 from keras_elmo.options import BiLMOptions
+from keras_elmo.saved_tensors import SavedTensors
+from keras_elmo.scalar_mix import ScalarMix
 
+# The options beside an export of this package, where loaders do not look.
+OPTIONS_FILE = Path("assets.extra") / "options.json"
+BILM = "bilm/"
+MIX_WEIGHTS = "aggregation/weights"
+MIX_SCALING = "aggregation/scaling"
 # What the variables cannot tell; the values of every published English model.
 _CLIP = 3.0
 _MAX_CHARS = 50
+ASSUMED = "relu, clipping at 3, skip connections and 50 characters a token"
+
+Shape = tuple[int, ...]
 
 
-def open_module(folder: Path) -> tuple[BiLMOptions, Callable[[BiLM], None]]:
+@dataclasses.dataclass(frozen=True)
+class HubModule:
+    """A SavedModel whose variables fit the native model.
+
+    Attributes:
+        options: The model's options; the sizes are those of the variables.
+        load: Fills a `BiLM` from the variables.
+        load_mix: Fills a `ScalarMix` from them; None if there are none for it.
+        assumed: What the variables do not tell and was taken for granted.
+    """
+
+    options: BiLMOptions
+    load: Callable[[BiLM], None]
+    load_mix: Callable[[ScalarMix], None] | None
+    assumed: str | None
+
+
+def open_module(folder: Path) -> HubModule:
     """Opens a SavedModel folder that holds the variables of google/elmo.
 
-    Returns:
-        The model's options, and what fills a `BiLM` from the variables.
+    An export of this package has its options beside it. For any other, the sizes
+    are read off the variables, and relu, clipping at 3, skip connections and 50
+    characters a token are assumed, as in every published English model.
 
     Raises:
-        SourceError: If the folder has no variables, or not those.
+        SourceError: If the folder has no variables, or not those, or if their shapes
+            contradict each other.
     """
-    try:
-        reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
-    except (tf.errors.OpError, ValueError) as error:
-        raise SourceError(f"{folder} has no readable variables: {error}") from error
-    shapes = reader.get_variable_to_shape_map()
-    prefix = next(
-        (n[: -len("char_embed")] for n in shapes if n.endswith("bilm/char_embed")), None
-    )
-    if prefix is None:
-        raise SourceError(
-            f"The SavedModel {folder} lacks the variable bilm/char_embed of "
-            f"google/elmo. Received: {', '.join(sorted(shapes)[:5])}, ..."
-        )
+    tensors = SavedTensors(folder)
+    shapes = tensors.shapes()
+    prefix = _prefix(shapes, folder)
+    bilm_shapes = {
+        name.removeprefix(prefix + BILM): _with_axis(name, shape)
+        for name, shape in shapes.items()
+        if name.startswith(prefix + BILM)
+    }
+    has_options = (folder / OPTIONS_FILE).is_file()
+    if has_options:
+        options = BiLMOptions.from_file(folder / OPTIONS_FILE)
+    else:
+        options = _infer_options(bilm_shapes, folder)
+    for name, shape in _expected_shapes(options):
+        _check_shape(BILM + name, bilm_shapes.get(name), shape, folder)
 
     def read(name: str) -> np.ndarray | None:
-        variable = prefix + _variable_name(name)
-        return reader.get_tensor(variable) if variable in shapes else None
+        variable = prefix + BILM + variable_name(name)
+        if variable not in shapes:
+            return None
+        value = tensors.read(variable)
+        return value.reshape(_with_axis(variable, value.shape))
 
-    options = _infer_options({n[len(prefix) :]: s for n, s in shapes.items()}, folder)
-    return options, lambda bilm: checkpoints.assign_weights(bilm, read, str(folder))
+    def load_mix(mix: ScalarMix) -> None:
+        mix.mix_weights.assign(tensors.read(prefix + MIX_WEIGHTS))
+        mix.gamma.assign(np.reshape(tensors.read(prefix + MIX_SCALING), (1,)))
+
+    n_layers = options.n_layers + 1
+    has_mix = shapes.get(prefix + MIX_WEIGHTS) == (n_layers,) and (
+        shapes.get(prefix + MIX_SCALING) in ((), (1,))
+    )
+    return HubModule(
+        options=options,
+        load=lambda bilm: checkpoints.assign_weights(bilm, read, str(folder)),
+        load_mix=load_mix if has_mix else None,
+        assumed=None if has_options else ASSUMED,
+    )
 
 
-def _variable_name(hdf5_name: str) -> str:
+def variable_name(hdf5_name: str) -> str:
+    """Gives google/elmo's name, after `bilm/`, for a path of the hdf5 layout."""
     for stored, variable in (
         ("LSTMCell/W_0", "rnn/lstm_cell/kernel"),
         ("LSTMCell/B", "rnn/lstm_cell/bias"),
@@ -65,30 +112,87 @@ def _variable_name(hdf5_name: str) -> str:
     return hdf5_name
 
 
-def _infer_options(shapes: dict[str, list[int]], folder: Path) -> BiLMOptions:
+def _prefix(shapes: Mapping[str, Shape], folder: Path) -> str:
+    """Gives what stands before `bilm/`, such as `module/` in a larger model."""
+    table = BILM + "char_embed"
+    found = [name.removesuffix(table) for name in shapes if name.endswith(table)]
+    if not found:
+        named = ", ".join(sorted(shapes)[:5]) or "none"
+        raise SourceError(
+            f"The SavedModel {folder} lacks the variable {table} of google/elmo. "
+            f"Received: {named}{', ...' if len(shapes) > 5 else ''}"
+        )
+    return min(found, key=len)
+
+
+def _with_axis(name: str, shape: Shape) -> Shape:
+    """Adds the axis of 1 that the native layer leaves out of its convolutions."""
+    return (1, *shape) if "CNN/W_cnn_" in name and len(shape) == 3 else shape
+
+
+def _infer_options(shapes: Mapping[str, Shape], folder: Path) -> BiLMOptions:
     def count(pattern: str) -> int:
         return sum(bool(re.fullmatch(pattern, name)) for name in shapes)
 
     cell = "RNN_0/RNN/MultiRNNCell/Cell0/rnn/lstm_cell"
     try:
-        kernel, bias = shapes[f"{cell}/kernel"], shapes[f"{cell}/bias"]
-        filters = [
-            shapes[f"CNN/W_cnn_{i}"] for i in range(count(r"CNN/W_cnn_\d+"))
-        ]  # each (1, width, char_dim, count)
+        filters = [shapes[f"CNN/W_cnn_{i}"] for i in range(count(r"CNN/W_cnn_\d+"))]
         return BiLMOptions(
             char_dim=shapes["char_embed"][1],
+            # each (1, width, char_dim, count)
             filters=tuple((shape[1], shape[3]) for shape in filters),
             n_highway=count(r"CNN_high_\d+/W_carry"),
             activation="relu",
             max_chars=_MAX_CHARS,
             n_layers=count(r"RNN_0/RNN/MultiRNNCell/Cell\d+/rnn/lstm_cell/kernel"),
-            cell_dim=bias[0] // 4,
-            projection_dim=kernel[0] // 2,
+            cell_dim=shapes[f"{cell}/bias"][0] // 4,
+            projection_dim=shapes[f"{cell}/kernel"][0] // 2,
             cell_clip=_CLIP,
             proj_clip=_CLIP,
             use_skip_connections=True,
         )
     except KeyError as error:
-        raise SourceError(f"The SavedModel {folder} lacks the variable {error}") from (
+        name = f"{BILM}{error.args[0]}"
+        raise SourceError(f"The SavedModel {folder} lacks the variable {name}") from (
             error
+        )
+    except IndexError as error:
+        raise SourceError(
+            f"The variables of the SavedModel {folder} have not the ranks of "
+            "google/elmo's"
+        ) from error
+
+
+def _expected_shapes(options: BiLMOptions) -> Iterator[tuple[str, Shape]]:
+    """Yields the variables that a model of these options has, and their shapes."""
+    half, cell, width = options.projection_dim, options.cell_dim, options.n_filters
+    yield "char_embed", (characters.N_CHARACTERS, options.char_dim)
+    for i, (size, count) in enumerate(options.filters):
+        yield f"CNN/W_cnn_{i}", (1, size, options.char_dim, count)
+        yield f"CNN/b_cnn_{i}", (count,)
+    for i in range(options.n_highway):
+        for part in ("carry", "transform"):
+            yield f"CNN_high_{i}/W_{part}", (width, width)
+            yield f"CNN_high_{i}/b_{part}", (width,)
+    if width != half:
+        yield "CNN_proj/W_proj", (width, half)
+        yield "CNN_proj/b_proj", (half,)
+    for direction in range(2):
+        for layer in range(options.n_layers):
+            lstm = f"RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/rnn/lstm_cell"
+            yield f"{lstm}/kernel", (2 * half, 4 * cell)
+            yield f"{lstm}/bias", (4 * cell,)
+            if options.has_projection:
+                yield f"{lstm}/projection/kernel", (cell, half)
+
+
+def _check_shape(name: str, found: Shape | None, expected: Shape, folder: Path) -> None:
+    if found is None:
+        raise SourceError(f"The SavedModel {folder} lacks the variable {name}")
+    if name == BILM + "char_embed" and found[:1] == (characters.N_CHARACTERS + 1,):
+        found = (found[0] - 1, *found[1:])  # with the row of zeros for padding
+    if found != expected:
+        raise SourceError(
+            f"The variable {name} of the SavedModel {folder} must have the shape "
+            f"{expected} for the other variables' sizes. Received: {found}"
         )

@@ -3,65 +3,117 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from keras_elmo import checkpoints
+from keras_elmo import checkpoints, handles
 from keras_elmo.bilm import BiLM
 from keras_elmo.errors import SourceError
 from keras_elmo.options import BiLMOptions
 
+if TYPE_CHECKING:  # they need TensorFlow; files do not
+    from keras_elmo.scalar_mix import ScalarMix
+    from keras_elmo.signature_module import SignatureModule
+
 DEFAULT = "default"
 PRETRAINED = Path(__file__).parent / "pretrained"
+_LOG = logging.getLogger("keras_elmo")
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
-    """An opened source: the model's options, and what fills a `BiLM` from it."""
+class SourceInfo:
+    """What a source turned out to be; `str()` makes one sentence of it.
 
-    options: BiLMOptions
-    load: Callable[[BiLM], None]
-    description: str
+    Attributes:
+        source: As it was named.
+        form: What was found there.
+        runs: What computes the vectors: the native layer, or the module itself.
+    """
+
+    source: str
+    form: str
+    runs: str
+
+    def __str__(self) -> str:
+        return f"{self.source} is {self.form}; what runs is {self.runs}."
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source:
+    """An opened source: a model to fill natively, or a module to call.
+
+    Attributes:
+        info: What was found, and what runs.
+        options: Of the native model; None if the module itself must be called.
+        load: Fills a `BiLM` of these options; None likewise.
+        load_mix: Fills a `ScalarMix`; None if the source says nothing of the mix.
+        module: The module to call; None if the native model runs.
+    """
+
+    info: SourceInfo
+    options: BiLMOptions | None = None
+    load: Callable[[BiLM], None] | None = None
+    load_mix: Callable[[ScalarMix], None] | None = None
+    module: SignatureModule | None = None
 
 
 def open_source(source: str | Path | tuple[str, str]) -> Source:
-    """Opens an ELMo source; weights are read only when its `load` is called.
+    """Opens an ELMo source; native weights are read only when its `load` is called.
 
     Args:
-        source: `default` for the embedded model; a folder with options.json and
-            an hdf5 file; the pair of these files; a SavedModel folder with the
-            variable names of google/elmo; or a handle that tensorflow_hub
-            resolves (through its cache, TFHUB_CACHE_DIR).
+        source: `default` for the embedded model; a folder with options.json and an
+            hdf5 file; the pair of these files; the folder of a SavedModel, in
+            TF1-Hub or TF2 form, with google/elmo's variables or at least its
+            signature `tokens`; a handle that tensorflow-hub resolves (through its
+            cache, TFHUB_CACHE_DIR), such as https://tfhub.dev/google/elmo/3; or a
+            Kaggle handle, such as google/elmo/tensorFlow1/elmo.
 
     Raises:
         SourceError: If nothing of that form is there.
     """
     if isinstance(source, (tuple, list)):
-        return _files(Path(source[0]), Path(source[1]))
-    if str(source) == DEFAULT:
-        return _files(PRETRAINED / "options.json", PRETRAINED / "weights.hdf5")
-    if "://" in str(source):
-        return _hub_module(_resolve(str(source)), str(source))
-    folder = Path(source)
-    if not folder.is_dir():
-        raise SourceError(
-            "An ELMo source must be `default`, a folder with options.json and an "
-            "hdf5 file, a SavedModel folder, or a handle such as "
-            f"https://tfhub.dev/google/elmo/3. Received: {source}"
-        )
+        return _files(Path(source[0]), Path(source[1]), " and ".join(map(str, source)))
+    name = str(source)
+    if name == DEFAULT:
+        files = (PRETRAINED / "options.json", PRETRAINED / "weights.hdf5")
+        return _files(*files, name, form="the model embedded in keras_elmo")
+    if Path(source).is_dir():
+        return _folder(Path(source), name)
+    if handles.is_handle(name):
+        folder, package = handles.resolve(name)
+        return _folder(folder, name, where=f", fetched by {package} into {folder}")
+    raise SourceError(
+        "An ELMo source must be `default`, a folder with options.json and an "
+        "hdf5 file, a SavedModel folder, or a handle such as "
+        f"https://tfhub.dev/google/elmo/3. Received: {source}"
+    )
+
+
+def _folder(folder: Path, name: str, where: str = "") -> Source:
     if (folder / "saved_model.pb").exists():
-        return _hub_module(folder, str(folder))
-    return _files(_only(folder, "*options.json"), _only(folder, "*weights.hdf5"))
+        return _saved_model(folder, name, where)
+    options, weights = _only(folder, "*options.json"), _only(folder, "*weights.hdf5")
+    return _files(options, weights, name, where=where)
 
 
-def _files(options: Path, weights: Path) -> Source:
+def _files(
+    options: Path,
+    weights: Path,
+    name: str,
+    *,
+    form: str = "a pair of files in the published format",
+    where: str = "",
+) -> Source:
     for path in (options, weights):
         if not path.is_file():
             raise SourceError(f"There is no ELMo file {path}")
+    runs = f"the native layer, with weights read from {weights}"
     return Source(
+        info=SourceInfo(name, form + where, runs),
         options=BiLMOptions.from_file(options),
         load=lambda bilm: checkpoints.load_hdf5(bilm, weights),
-        description=f"{options}, {weights}",
     )
 
 
@@ -76,25 +128,38 @@ def _only(folder: Path, pattern: str) -> Path:
     return found[0]
 
 
-def _hub_module(folder: Path, description: str) -> Source:
-    from keras_elmo import hub_module  # needs TensorFlow; files do not
+def _saved_model(folder: Path, name: str, where: str) -> Source:
+    from keras_elmo import hub_module
+    from keras_elmo.signature_module import HUB_MARKER, SIGNATURE, SignatureModule
 
-    options, load = hub_module.open_module(folder)
-    return Source(options=options, load=load, description=description)
-
-
-def _resolve(handle: str) -> Path:
+    is_hub = (folder / HUB_MARKER).exists()
+    form = ("a module in TF1-Hub form" if is_hub else "a SavedModel") + where
     try:
-        import tensorflow_hub
-    except ImportError as error:
-        raise SourceError(
-            f"The handle {handle} needs the package tensorflow-hub 0.16 or newer"
-        ) from error
+        module = hub_module.open_module(folder)
+    except SourceError as error:
+        unmapped = error
+    else:
+        runs = f"the native layer, with weights read from the variables of {folder}"
+        if module.assumed:
+            runs += f" ({module.assumed} are assumed, for variables do not tell)"
+        return Source(
+            info=SourceInfo(name, form, runs),
+            options=module.options,
+            load=module.load,
+            load_mix=module.load_mix,
+        )
     try:
-        return Path(tensorflow_hub.resolve(handle))
-    except (OSError, ValueError, RuntimeError) as error:
+        callable_module = SignatureModule(folder)
+    except SourceError as error:
         raise SourceError(
-            f"The handle {handle} cannot be fetched: {error}\n"
-            "hint: download it elsewhere, unpack it, and give the folder as the "
-            "source, or place it in the cache folder that TFHUB_CACHE_DIR names"
+            f"{unmapped}. Nor can its signature be called: {error}\n"
+            "hint: a source must have the variables of google/elmo, or its signature "
+            f"`{SIGNATURE}`"
         ) from error
+    runs = (
+        f"the module's own `{SIGNATURE}` signature; it cannot be fine-tuned and its "
+        "state handling is its own"
+    )
+    info = SourceInfo(name, form, runs)
+    _LOG.warning("%s The native layer cannot take its place: %s", info, unmapped)
+    return Source(info=info, module=callable_module)

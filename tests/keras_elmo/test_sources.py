@@ -1,20 +1,17 @@
-"""Where models come from: files, folders, TF Hub modules, and what is neither."""
+"""Where models come from: files, folders, and what is neither."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 
 import h5py
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from keras_elmo import BiLM, SourceError, WeightsError
-from keras_elmo.checkpoints import load_hdf5, save_hdf5, tensors
-from keras_elmo.hub_module import _variable_name
+from keras_elmo.checkpoints import load_hdf5, save_hdf5
 from keras_elmo.sources import open_source
-from tests.keras_elmo.tiny import write_model
 
 
 def load(source):
@@ -59,45 +56,29 @@ def test_a_character_table_with_a_padding_row_is_read_too(tiny_elmo, tmp_path):
     assert_same(bilm, load(str(tiny_elmo)))
 
 
-def hub_module(folder, source):
-    """Writes a TF1 SavedModel with the variable names of google/elmo."""
-    values = dict(tensors(load(source)))
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        for name, value in values.items():
-            tf.compat.v1.get_variable(f"bilm/{_variable_name(name)}", initializer=value)
-        tf.compat.v1.get_variable("aggregation/weights", initializer=np.zeros(3))
-        session.run(tf.compat.v1.global_variables_initializer())
-        builder = tf.compat.v1.saved_model.Builder(str(folder))
-        builder.add_meta_graph_and_variables(session, [])
-        builder.save()
-    return folder
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_a_hub_modules_variables_become_the_native_model(tmp_path):
-    source = write_model(tmp_path / "elmo", max_chars=50)
-    module = hub_module(tmp_path / "module", str(source))
-    bilm = load(str(module))
-    assert bilm.options == load(str(source)).options
-    assert_same(bilm, load(str(source)))
-
-
-def test_a_handle_is_resolved_through_hubs_cache(tmp_path, monkeypatch):
-    pytest.importorskip("tensorflow_hub")
-    source = write_model(tmp_path / "elmo", max_chars=50)
-    handle = "https://tfhub.dev/google/elmo/3"
-    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
-    key = hashlib.sha1(handle.encode()).hexdigest()
-    hub_module(tmp_path / "cache" / key, str(source))
-    assert_same(load(handle), load(str(source)))
-
-
-def test_a_saved_model_that_is_no_elmo_is_refused(tmp_path):
-    module = tf.Module()
-    module.weight = tf.Variable(1.0)
-    tf.saved_model.save(module, str(tmp_path / "other"))
-    with pytest.raises(SourceError, match="lacks the variable bilm/char_embed"):
-        open_source(str(tmp_path / "other"))
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (
+            lambda folder: "default",
+            r"default is the model embedded in keras_elmo; what runs is the native "
+            r"layer, with weights read from .*weights.hdf5\.",
+        ),
+        (
+            lambda folder: folder,
+            r".* is a pair of files in the published format; what runs is the native "
+            r"layer, with weights read from .*weights.hdf5\.",
+        ),
+        (
+            lambda folder: (str(folder / "options.json"), str(folder / "weights.hdf5")),
+            r".*options.json and .*weights.hdf5 is a pair of files .*",
+        ),
+    ],
+    ids=["default", "folder", "pair"],
+)
+def test_a_source_says_in_one_sentence_what_it_is(tiny_elmo, source, sentence):
+    info = open_source(source(tiny_elmo)).info
+    assert re.fullmatch(sentence, str(info))
 
 
 def test_a_source_that_is_nothing_is_told_what_there_could_be(tmp_path):
