@@ -22,3 +22,8 @@ compile tfx-1.16 "${@}" --override overrides.txt \
   --python-version 3.10 --python-platform x86_64-manylinux_2_31
 # One list for Python 3.10 to 3.13; where their versions differ, a marker says which.
 compile tfx-1.21 "${@}" --override overrides.txt --universal --python-version 3.10
+# The peers of `make bench-elmo`, each with the Python that it was written for.
+compile peers/simple_elmo "${@}" \
+  --python-version 3.10 --python-platform x86_64-manylinux_2_31
+compile peers/allennlp "${@}" \
+  --python-version 3.9 --python-platform x86_64-manylinux_2_31

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-LISTS = ("bootstrap", "tfx-1.16", "tfx-1.21")
+LISTS = (
+    "bootstrap",
+    "tfx-1.16",
+    "tfx-1.21",
+    "peers/simple_elmo",
+    "peers/allennlp",
+)
 
 
 @pytest.fixture(scope="module", params=LISTS)

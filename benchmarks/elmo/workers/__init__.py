@@ -1,0 +1,5 @@
+"""What runs in fresh processes; each module reads a job and prints one JSON line.
+
+The peers' interpreters are older: these modules keep to Python 3.9 and NumPy, beside
+the package that they measure.
+"""
