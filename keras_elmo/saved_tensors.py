@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -16,10 +16,17 @@ from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from keras_elmo.errors import SourceError
 
-# The attribute under which an export lists its variables by google/elmo's names.
+# The attributes under which an export lists its variables by google/elmo's names:
+# those that lie as the published files have them, and those that lie transposed.
 PUBLISHED = "published"
+PUBLISHED_TRANSPOSED = "published_transposed"
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "VARIABLE_VALUE"
+
+
+class _Tensor(NamedTuple):
+    key: str  # in the checkpoint
+    is_transposed: bool = False
 
 
 class SavedTensors:
@@ -27,8 +34,7 @@ class SavedTensors:
 
     Three forms are known: a TF1 checkpoint names its variables itself; a TF2 one
     holds an object graph, which keeps each variable's full name; and an export of
-    this package lists its variables there under `published`, where a tensor may lie
-    in several variables, one above the other.
+    this package lists its variables in that graph.
 
     Args:
         folder: Of the SavedModel.
@@ -44,50 +50,45 @@ class SavedTensors:
         except (tf.errors.OpError, ValueError, RuntimeError) as error:
             raise SourceError(f"{folder} has no readable variables: {error}") from error
         self._shapes = self._reader.get_variable_to_shape_map()
-        self._keys = {name: [name] for name in self._shapes}
+        self._tensors = {name: _Tensor(name) for name in self._shapes}
         if _OBJECT_GRAPH in self._shapes:
             graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
                 self._reader.get_tensor(_OBJECT_GRAPH)
             )
-            self._keys = dict(_published(graph)) or dict(_full_names(graph))
+            self._tensors = dict(_listed(graph)) or dict(_full_names(graph))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Gives the shape of every tensor by its name."""
-        return {name: self._shape(keys) for name, keys in self._keys.items()}
+        return {
+            name: tuple(self._shapes[key])[:: -1 if is_transposed else 1]
+            for name, (key, is_transposed) in self._tensors.items()
+        }
 
     def read(self, name: str) -> np.ndarray:
         """Gives the tensor of one of the names in `shapes()`."""
-        parts = [self._reader.get_tensor(key) for key in self._keys[name]]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def _shape(self, keys: list[str]) -> tuple[int, ...]:
-        shapes = [tuple(self._shapes[key]) for key in keys]
-        if len(shapes) == 1:
-            return shapes[0]
-        return (sum(shape[0] for shape in shapes), *shapes[0][1:])
+        key, is_transposed = self._tensors[name]
+        value = self._reader.get_tensor(key)
+        return value.T if is_transposed else value
 
 
-def _published(graph: Any) -> Iterator[tuple[str, list[str]]]:
+def _listed(graph: Any) -> Iterator[tuple[str, _Tensor]]:
     """Yields what an export of this package lists; nothing for other graphs."""
-    root = {child.local_name: child.node_id for child in graph.nodes[0].children}
-    if PUBLISHED not in root:
-        return
-    for tensor in graph.nodes[root[PUBLISHED]].children:
-        parts = graph.nodes[tensor.node_id].children
-        in_order = sorted(parts, key=lambda part: int(part.local_name))
-        yield (
-            tensor.local_name,
-            [key for part in in_order for _, key in _values(graph.nodes[part.node_id])],
-        )
+    for attribute in graph.nodes[0].children:
+        if attribute.local_name not in (PUBLISHED, PUBLISHED_TRANSPOSED):
+            continue
+        is_transposed = attribute.local_name == PUBLISHED_TRANSPOSED
+        for child in graph.nodes[attribute.node_id].children:
+            for _, key in _values(graph.nodes[child.node_id]):
+                yield child.local_name, _Tensor(key, is_transposed)
 
 
-def _full_names(graph: Any) -> Iterator[tuple[str, list[str]]]:
+def _full_names(graph: Any) -> Iterator[tuple[str, _Tensor]]:
     """Yields the variables that have a full name of their own."""
     found = [value for node in graph.nodes for value in _values(node)]
     count = Counter(name for name, _ in found)
     for name, key in found:
         if count[name] == 1:  # of two with one name, nobody knows which is meant
-            yield name, [key]
+            yield name, _Tensor(key)
 
 
 def _values(node: Any) -> list[tuple[str, str]]:

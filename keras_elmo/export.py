@@ -1,0 +1,163 @@
+"""A layer written as a SavedModel that stands in for google/elmo/3."""
+
+from __future__ import annotations
+
+import functools
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_elmo import checkpoints
+from keras_elmo.hub_module import (
+    BILM,
+    MIX_SCALING,
+    MIX_WEIGHTS,
+    OPTIONS_FILE,
+    variable_name,
+)
+from keras_elmo.inputs import as_tokens, token_counts
+from keras_elmo.layer import ElmoEmbeddingLayer
+
+_N_LAYERS = 3  # the token encoder and two LSTM layers, as google/elmo has
+
+
+def export_hub_module(
+    layer: ElmoEmbeddingLayer, folder: str | Path, *, overwrite: bool = False
+) -> None:
+    """Writes `layer` as a SavedModel with the signatures of google/elmo/3.
+
+    Code made for that module runs on it: `hub.load(folder).signatures["tokens"]`,
+    `hub.KerasLayer(folder, signature="tokens", output_key="elmo")`. It needs core
+    TensorFlow ops only, and `ElmoEmbeddingLayer(folder)` reads it back. The weights
+    are written once, by google/elmo's names too. The layer's `output` and
+    `max_sequence_length` play no part: every output is there, of every token.
+
+    Signatures:
+        `default`: `strings`, string `(batch,)`: texts, split at spaces.
+        `tokens`: `tokens`, string `(batch, time)`, and `sequence_len`, int32
+            `(batch,)`: tokens of each row; what comes after is not read.
+
+    Outputs, of both: float32 `word_emb` `(batch, time, dim / 2)`, `lstm_outputs1`,
+        `lstm_outputs2` and `elmo`, the mix, `(batch, time, dim)`, zero where there
+        is no token; `default` `(batch, dim)`, the mean of `elmo` over the tokens;
+        and int32 `sequence_len` `(batch,)`.
+
+    Args:
+        layer: A layer that runs natively, with two LSTM layers.
+        folder: To write. Nothing is left there if writing fails.
+        overwrite: Whether what is in the folder may be replaced.
+
+    Raises:
+        ValueError: If the model is of another shape.
+        FileExistsError: If the folder is not empty and may not be replaced.
+    """
+    if layer.bilm is None:
+        raise ValueError(
+            "`layer` must run natively. Received: a layer that calls a module's own "
+            "signature\nhint: that module can be copied as it is"
+        )
+    if layer.num_layers != _N_LAYERS:
+        raise ValueError(
+            f"`layer` must have {_N_LAYERS - 1} LSTM layers to stand in for "
+            f"google/elmo. Received: a layer with {layer.num_layers - 1}"
+        )
+    folder = Path(folder)
+    if folder.exists() and not overwrite and _holds_something(folder):
+        raise FileExistsError(
+            f"{folder} is there and not empty\nhint: `overwrite=True` replaces it"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the folder, so that it can be moved there in one step.
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as scratch:
+        written = Path(scratch) / "new"
+        module = _HubModule(layer)
+        tf.saved_model.save(
+            module,
+            str(written),
+            signatures={"default": module.default, "tokens": module.tokens},
+        )
+        _write_options(layer, written / OPTIONS_FILE)
+        if folder.exists():
+            folder.rename(Path(scratch) / "old")
+        written.rename(folder)
+
+
+class _HubModule(tf.Module):
+    """What is saved: the signatures, and every variable they need.
+
+    The layer itself is kept out of sight: a SavedModel would take its Keras
+    variables for others than the TensorFlow ones within, and write both.
+    """
+
+    def __init__(self, layer: ElmoEmbeddingLayer) -> None:
+        super().__init__()
+        self._run = functools.partial(_outputs, layer)
+        # The attributes that `saved_tensors` looks for.
+        self.published, self.published_transposed = _published(layer)
+        self.held = [variable.value for variable in layer.variables]
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="strings")])
+    def default(self, strings: tf.Tensor) -> dict[str, tf.Tensor]:
+        tokens = as_tokens(strings, None)
+        return self._run(tokens, token_counts(tokens))
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None], tf.string, name="tokens"),
+            tf.TensorSpec([None], tf.int32, name="sequence_len"),
+        ]
+    )
+    def tokens(
+        self, tokens: tf.Tensor, sequence_len: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        real = tf.sequence_mask(sequence_len, tf.shape(tokens)[1])
+        return self._run(tf.where(real, tokens, ""), sequence_len)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="strings")])
+    def __call__(self, strings: tf.Tensor) -> tf.Tensor:
+        """Gives what hub.KerasLayer takes from google/elmo by default."""
+        return self.default(strings)["default"]
+
+
+def _outputs(
+    layer: ElmoEmbeddingLayer, tokens: tf.Tensor, lengths: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    layers = layer._activations(tokens, False)  # (batch, layers, time, dim)
+    elmo = layer.mix(layers)  # (batch, time, dim)
+    count = tf.cast(tf.maximum(lengths, 1), elmo.dtype)[:, None]
+    vectors = {
+        "word_emb": layers[:, 0, :, : layer.dim // 2],
+        "lstm_outputs1": layers[:, 1],
+        "lstm_outputs2": layers[:, 2],
+        "elmo": elmo,
+        "default": tf.reduce_sum(elmo, axis=1) / count,
+    }
+    outputs = {name: tf.cast(x, tf.float32) for name, x in vectors.items()}
+    return {**outputs, "sequence_len": tf.identity(lengths)}
+
+
+def _published(layer: ElmoEmbeddingLayer) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Gives the variables by google/elmo's names, and those that lie transposed."""
+    plain: dict[str, Any] = {}
+    transposed: dict[str, Any] = {}
+    for path, variable in checkpoints.stored(layer.bilm):
+        is_transposed = checkpoints.to_file(path, np.empty((2, 3))).shape == (3, 2)
+        names = transposed if is_transposed else plain
+        names[BILM + variable_name(path)] = variable.value
+    plain[MIX_WEIGHTS] = layer.mix.mix_weights.value
+    plain[MIX_SCALING] = layer.mix.gamma.value
+    return plain, transposed
+
+
+def _write_options(layer: ElmoEmbeddingLayer, path: Path) -> None:
+    path.parent.mkdir()
+    options = json.dumps(layer.bilm.options.to_dict(), indent=2)
+    path.write_text(options + "\n", encoding="utf-8")
+
+
+def _holds_something(folder: Path) -> bool:
+    return not folder.is_dir() or any(folder.iterdir())

@@ -1,0 +1,194 @@
+"""Layers written as modules that stand in for google/elmo/3."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_elmo import BiLM, ElmoEmbeddingLayer
+from keras_elmo.export import export_hub_module
+from keras_elmo.sources import open_source
+from tests.keras_elmo.hub_form import write_hub_module
+from tests.keras_elmo.tiny import write_model
+
+TOKENS = tf.constant(
+    [["The", "größte", "cat", "s" * 70], ["Hi", "", "", ""], ["", "", "", ""]]
+)
+LENGTHS = tf.constant([4, 1, 0])
+TEXTS = tf.constant(["The größte  cat " + "s" * 70, "Hi", ""])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    # neither the activation nor the clips that a module is else assumed to have
+    return write_model(
+        tmp_path_factory.mktemp("elmo"),
+        max_chars=50,
+        activation="tanh",
+        cell_clip=1.0,
+        proj_clip=0.5,
+        use_skip_connections=False,
+    )
+
+
+def make_layer(model, **arguments):
+    layer = ElmoEmbeddingLayer(str(model), **arguments)
+    layer.mix.mix_weights.assign([0.5, -1, 2])
+    layer.mix.gamma.assign([1.5])
+    return layer
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, model):
+    # cutting and the choice of an output are the layer's, not the module's
+    layer = make_layer(model, max_sequence_length=2, output="default")
+    target = tmp_path_factory.mktemp("export") / "elmo"
+    export_hub_module(layer, target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def loaded(folder):
+    return tf.saved_model.load(str(folder))
+
+
+def run(loaded, signature):
+    if signature == "default":
+        return loaded.signatures["default"](TEXTS)
+    return loaded.signatures["tokens"](tokens=TOKENS, sequence_len=LENGTHS)
+
+
+@pytest.mark.parametrize("signature", ["default", "tokens"])
+@pytest.mark.parametrize(
+    "output", ["word_emb", "lstm_outputs1", "lstm_outputs2", "elmo", "default"]
+)
+def test_both_signatures_give_the_layers_vectors(model, loaded, signature, output):
+    layer = make_layer(model, output=output)
+    vectors = run(loaded, signature)[output]
+    assert vectors.dtype == tf.float32
+    np.testing.assert_allclose(vectors, layer(TOKENS), atol=1e-6)
+
+
+def test_the_signatures_are_those_of_google_elmo(tmp_path, loaded, model):
+    # names, dtypes and shapes, beside a module made in google/elmo's own form
+    module = tf.saved_model.load(str(write_hub_module(tmp_path, model)), tags=[])
+
+    def described(function):
+        specs = {
+            **function.structured_input_signature[1],
+            **function.structured_outputs,
+        }
+        return {
+            name: (spec.dtype, spec.shape.as_list()) for name, spec in specs.items()
+        }
+
+    assert set(loaded.signatures) == set(module.signatures) == {"default", "tokens"}
+    for name, theirs in module.signatures.items():
+        assert described(loaded.signatures[name]) == described(theirs)
+
+
+@pytest.mark.parametrize("signature", ["default", "tokens"])
+def test_the_lengths_are_given_back(loaded, signature):
+    lengths = run(loaded, signature)["sequence_len"]
+    assert lengths.dtype == tf.int32
+    np.testing.assert_array_equal(lengths, LENGTHS)
+
+
+def test_what_follows_a_rows_tokens_is_not_read(loaded):
+    filled = tf.where(TOKENS == "", "<pad>", TOKENS)
+    vectors = loaded.signatures["tokens"](tokens=filled, sequence_len=LENGTHS)
+    for name, expected in run(loaded, "tokens").items():
+        np.testing.assert_array_equal(vectors[name], expected, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "shape", [(0, 3), (2, 0), (0, 0)], ids=["batch", "time", "both"]
+)
+def test_nothing_in_nothing_out(loaded, shape):
+    outputs = loaded.signatures["tokens"](
+        tokens=tf.zeros(shape, tf.string), sequence_len=tf.zeros(shape[:1], tf.int32)
+    )
+    assert outputs["elmo"].shape == (*shape, 10)
+    np.testing.assert_array_equal(outputs["default"], np.zeros((shape[0], 10)))
+
+
+def test_code_made_for_the_module_runs(folder, loaded):
+    hub = pytest.importorskip("tensorflow_hub")
+    expected = run(loaded, "tokens")
+    signatures = hub.load(str(folder)).signatures
+    elmo = signatures["tokens"](tokens=TOKENS, sequence_len=LENGTHS)["elmo"]
+    np.testing.assert_array_equal(elmo, expected["elmo"])
+    layer = hub.KerasLayer(str(folder), signature="tokens", output_key="elmo")
+    elmo = layer({"tokens": TOKENS, "sequence_len": LENGTHS})
+    np.testing.assert_array_equal(elmo, expected["elmo"])
+    pooled = hub.KerasLayer(str(folder))(TEXTS)
+    np.testing.assert_allclose(pooled, expected["default"], atol=1e-6)
+
+
+def test_an_export_is_a_source_like_any_other(folder, model):
+    opened = open_source(folder)
+    assert "is a SavedModel; what runs is the native layer" in str(opened.info)
+    assert "assumed" not in str(opened.info)
+    original = open_source(model)
+    assert opened.options == original.options
+    bilm, expected = BiLM(opened.options), BiLM(original.options)
+    opened.load(bilm)
+    original.load(expected)
+    for mine, theirs in zip(bilm.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_an_export_brings_its_mix_along(folder, model):
+    layer = ElmoEmbeddingLayer(str(folder))
+    open_source(folder).load_mix(layer.mix)
+    np.testing.assert_allclose(layer(TOKENS), make_layer(model)(TOKENS), atol=1e-6)
+
+
+def test_each_weight_is_written_once(folder, model):
+    layer = make_layer(model)
+    reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+    shapes = reader.get_variable_to_shape_map()
+    numbers = sum(
+        int(np.prod(shape)) for name, shape in shapes.items() if "VALUE" in name
+    )
+    assert numbers == sum(int(np.prod(weight.shape)) for weight in layer.weights)
+
+
+def test_half_precision_is_exported_as_float32(tmp_path, model):
+    layer = make_layer(model, dtype="mixed_bfloat16")
+    export_hub_module(layer, tmp_path / "elmo")
+    loaded = tf.saved_model.load(str(tmp_path / "elmo"))
+    elmo = run(loaded, "tokens")["elmo"]
+    assert elmo.dtype == tf.float32
+    np.testing.assert_array_equal(elmo, tf.cast(layer(TOKENS), tf.float32))
+
+
+def test_a_model_of_another_depth_is_refused(tmp_path):
+    layer = ElmoEmbeddingLayer(str(write_model(tmp_path / "deep", n_layers=3)))
+    with pytest.raises(ValueError, match="`layer` must have 2 LSTM .* layer with 3"):
+        export_hub_module(layer, tmp_path / "elmo")
+    assert not (tmp_path / "elmo").exists()
+
+
+def test_a_folder_in_use_is_replaced_only_if_told(tmp_path, model):
+    layer, target = make_layer(model), tmp_path / "elmo"
+    target.mkdir()
+    (target / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="`overwrite=True` replaces it"):
+        export_hub_module(layer, target)
+    assert [path.name for path in target.iterdir()] == ["notes.txt"]
+    export_hub_module(layer, target, overwrite=True)
+    assert open_source(target).options is not None
+    assert not (target / "notes.txt").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["elmo"]
+
+
+def test_a_failed_export_leaves_nothing_behind(tmp_path, model, monkeypatch):
+    def fail(*_, **__):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(tf.saved_model, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        export_hub_module(make_layer(model), tmp_path / "elmo")
+    assert not list(tmp_path.iterdir())
