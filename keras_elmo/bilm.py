@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_elmo import characters
-from keras_elmo.lstm import LSTMStack
+from keras_elmo.lstm import STATE_DTYPE, LSTMStack
 from keras_elmo.options import BiLMOptions
 from keras_elmo.token_encoder import TokenEncoder
 
@@ -115,10 +115,13 @@ class BiLM(keras.layers.Layer):
 
     def zero_states(self, batch: Any) -> tuple[list[Any], list[Any]]:
         """Gives all-zero initial states for both directions."""
-        dims = (self.options.cell_dim, self.options.projection_dim)
+        sizes = (
+            (self.options.cell_dim, STATE_DTYPE),
+            (self.options.projection_dim, self.compute_dtype),
+        )
         return tuple(  # type: ignore[return-value]
             [
-                [ops.zeros((batch, dim), self.compute_dtype) for dim in dims]
+                [ops.zeros((batch, dim), dtype) for dim, dtype in sizes]
                 for _ in range(self.options.n_layers)
             ]
             for _ in range(2)

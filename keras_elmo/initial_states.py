@@ -12,7 +12,6 @@ from keras_elmo import characters
 from keras_elmo.bilm import BiLM
 from keras_elmo.options import BiLMOptions
 
-KINDS = ("warm", "zeros")
 _READINGS = 2  # the second starts from the states the first one left
 _SENTENCES = (
     "The weather was fine and the streets were full of people .",
@@ -24,15 +23,6 @@ _SENTENCES = (
     "There was nothing left to say , so they went home .",
     "Please send us your answer by Monday , if you can .",
 )
-
-
-def check_kind(kind: str) -> None:
-    """Refuses an `initial_state` that is none of `KINDS`."""
-    if kind not in KINDS:
-        raise ValueError(
-            f"`initial_state` must be one of {', '.join(KINDS)}. "
-            f"Received: `initial_state={kind}`"
-        )
 
 
 class InitialStates(keras.layers.Layer):
@@ -49,39 +39,19 @@ class InitialStates(keras.layers.Layer):
     """
 
     def __init__(self, options: BiLMOptions, **kwargs: Any) -> None:
-        super().__init__(trainable=False, **kwargs)
-        dims = (options.cell_dim, options.projection_dim)
-        self.states = [
-            [
-                tuple(
-                    self.add_weight(
-                        shape=(dim,),
-                        initializer="zeros",
-                        trainable=False,
-                        name=f"{direction}_{layer}_{name}",
-                    )
-                    for name, dim in zip("ch", dims, strict=True)
-                )
-                for layer in range(options.n_layers)
-            ]
-            for direction in ("forward", "backward")
-        ]
+        super().__init__(trainable=False, autocast=False, **kwargs)
+        self.states = add_states(self, options)
         self.built = True
 
     def call(self, batch: Any) -> Any:
         """Gives the states for `batch` texts, in the form `BiLM` takes them."""
-        return tuple(
+        return [
             [
-                [
-                    ops.broadcast_to(
-                        ops.cast(part, self.compute_dtype), (batch, part.shape[0])
-                    )
-                    for part in state
-                ]
+                [ops.broadcast_to(part, (batch, part.shape[0])) for part in state]
                 for state in direction
             ]
             for direction in self.states
-        )
+        ]
 
     def warm_up(self, bilm: BiLM) -> None:
         """Sets the states to the mean of what the built-in sentences leave."""
@@ -93,6 +63,32 @@ class InitialStates(keras.layers.Layer):
             for state, last in zip(kept, left, strict=True):
                 for part, value in zip(state, last, strict=True):
                     part.assign(ops.mean(ops.cast(value, "float32"), axis=0))
+
+
+def add_states(
+    layer: keras.layers.Layer, options: BiLMOptions, *rows: int
+) -> list[list[tuple[Any, Any]]]:
+    """Adds weights for states to `layer`: a `(c, h)` by direction and LSTM layer.
+
+    Args:
+        layer: What holds them.
+        options: Sizes of the model.
+        rows: Axes before the last one, if any.
+    """
+    dims = {"c": options.cell_dim, "h": options.projection_dim}
+
+    def add(name: str, dim: int) -> Any:
+        return layer.add_weight(
+            shape=(*rows, dim), initializer="zeros", trainable=False, name=name
+        )
+
+    return [
+        [
+            (add(f"{direction}_{i}_c", dims["c"]), add(f"{direction}_{i}_h", dims["h"]))
+            for i in range(options.n_layers)
+        ]
+        for direction in ("forward", "backward")
+    ]
 
 
 def _encode(bilm: BiLM) -> tuple[Any, Any]:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from keras_elmo import characters, initial_states
+from keras_elmo import checks, outputs
 from keras_elmo.bilm import BiLM
 from keras_elmo.inputs import as_tensor, as_tokens, token_counts
+from keras_elmo.native import NativeElmo
 from keras_elmo.options import BiLMOptions
 from keras_elmo.scalar_mix import ScalarMix
-from keras_elmo.sources import DEFAULT, open_source
-from keras_elmo.spelling import spell
-
-OUTPUTS = (
-    "elmo",
-    "word_emb",
-    "lstm_outputs1",
-    "lstm_outputs2",
-    "layers",
-    "default",
-)
+from keras_elmo.signature_module import SignatureModule
+from keras_elmo.sources import DEFAULT, Source, SourceInfo, open_source
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
@@ -31,8 +24,9 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
 
     Args:
         source: `default` for the model that comes with the package, a folder with
-            options.json and an hdf5 file, the pair of them, a SavedModel folder
-            with google/elmo's variables, or a TF Hub handle.
+            options.json and an hdf5 file, the pair of them, a SavedModel folder in
+            TF Hub's form, or a TF Hub or Kaggle handle. `source_info` says what was
+            found there and what runs.
         max_sequence_length: Tokens per text; longer texts are cut and shorter ones
             padded at their end. None takes each batch as it comes.
         output: `elmo` for the mix of all layers; `word_emb`, `lstm_outputs1` or
@@ -41,9 +35,20 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
         trainable: Whether the biLM is fine-tuned.
         trainable_mix: Whether the mix (a softmax weight per layer, and gamma) is
             learned.
+        mixes: How many mixes are learned over one run of the biLM; with more than
+            one, `elmo` and `default` are lists of as many tensors.
+        mix_layer_norm: Whether layers are normalised before they are mixed, over
+            all tokens of a batch, as ELMo's authors do it.
+        mix_l2: Factor of the penalty on the mixes' squared weights.
+        dropout: Share of the output set to zero in training.
         initial_state: `warm` starts every text from one fixed state, the mean over
             a few English sentences; `zeros` from zeros. Either way a text's
             vectors depend on nothing but the text.
+        stateful: Whether row r of a batch starts where row r of the batch before
+            ended, as in the published code; `reset_states()` starts anew.
+        max_batch_size: Rows for which a stateful layer has room.
+        vocabulary: Words whose token vectors are computed once, here; others are
+            computed as they come. It changes the speed, no result.
 
     Inputs:  string `(batch, time)`, padded at the end with `""`; or a RaggedTensor
         or nested list of tokens; or whole texts `(batch,)` or `(batch, 1)`, which
@@ -52,7 +57,7 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
         has half that width, as TF Hub's has; `layers` is `(batch, layers, time,
         dim)`; `default` is `(batch, dim)`. Zero where there is no token.
     Mask:    Made here, `(batch, time)`, True where there is a token; none for
-        `default`.
+        `default` and `layers`.
     Errors:  `SourceError` or `WeightsError` at construction; `TypeError` for
         inputs that are no strings, `ValueError` for those of another rank.
     Source:  Peters et al. 2018, arXiv:1802.05365; outputs as of google/elmo/3.
@@ -71,68 +76,118 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
         trainable: bool = False,
         *,
         trainable_mix: bool = True,
+        mixes: int = 1,
+        mix_layer_norm: bool = False,
+        mix_l2: float = 0.0,
+        dropout: float = 0.0,
         initial_state: str = "warm",
+        stateful: bool = False,
+        max_batch_size: int = 128,
+        vocabulary: Sequence[str] | None = None,
         options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if output not in OUTPUTS:
-            raise ValueError(
-                f"`output` must be one of {', '.join(OUTPUTS)}. "
-                f"Received: `output={output}`"
-            )
-        if max_sequence_length is not None and max_sequence_length < 1:
-            raise ValueError(
-                "`max_sequence_length` must be a positive int or None. "
-                f"Received: `max_sequence_length={max_sequence_length}`"
-            )
-        initial_states.check_kind(initial_state)
+        self._given = {
+            "source": source,
+            "max_sequence_length": max_sequence_length,
+            "output": output,
+            "trainable": trainable,
+            "trainable_mix": trainable_mix,
+            "mixes": mixes,
+            "mix_layer_norm": mix_layer_norm,
+            "mix_l2": mix_l2,
+            "dropout": dropout,
+            "initial_state": initial_state,
+            "stateful": stateful,
+            "max_batch_size": max_batch_size,
+            "vocabulary": list(vocabulary) if vocabulary is not None else None,
+        }
+        checks.check_arguments(self._given)
         self.source = source
         self.max_sequence_length = max_sequence_length
         self.output_name = output
-        self.trainable_mix = trainable_mix
-        self.initial_state = initial_state
+        self.stateful = stateful
         self.supports_masking = True
         self.supports_jit = False  # strings never compile
         opened = None if options else open_source(source)
-        self.bilm = BiLM(
-            opened.options if opened else BiLMOptions.from_dict(options or {}),
-            name="bilm",
+        self.source_info = (
+            opened.info if opened else SourceInfo.of_saved_layer(str(source))
+        )
+        self.encoder = self._make_encoder(opened, options)
+        checks.check_model(self._given, self.num_layers, self.is_native)
+        self.mixes = [
+            ScalarMix(
+                layer_norm=mix_layer_norm,
+                l2=mix_l2,
+                name="mix" if number == 0 else f"mix_{number}",
+                trainable=trainable_mix,
+                dtype=self.dtype_policy,
+            )
+            for number in range(mixes)
+        ]
+        for mix in self.mixes:
+            mix.build((None, self.num_layers, None, self.dim))
+        self.dropout = keras.layers.Dropout(
+            dropout, name="dropout", dtype=self.dtype_policy
+        )
+        if opened:
+            self._load(opened)
+        if self.bilm is not None:
+            self.bilm.trainable = trainable
+
+    def _make_encoder(
+        self, opened: Source | None, options: Mapping[str, Any] | None
+    ) -> NativeElmo | SignatureModule:
+        if opened and opened.module:
+            return opened.module
+        found = opened.options if opened else BiLMOptions.from_dict(options or {})
+        rows = self._given["max_batch_size"] if self._given["stateful"] else None
+        return NativeElmo(
+            found,
+            max_batch_size=rows,
+            vocabulary=self._given["vocabulary"],
+            name="native",
             dtype=self.dtype_policy,
         )
-        self._fine_tune = trainable
-        self._check_layer_exists()
-        if opened:
-            opened.load(self.bilm)
-        self.start = initial_states.InitialStates(
-            self.bilm.options, name="start", dtype=self.dtype_policy
-        )
-        # A rebuilt layer gets its states with its weights, from the saved file.
-        if opened and initial_state == "warm":
-            self.start.warm_up(self.bilm)
-        self.mix = ScalarMix(name="mix", dtype=self.dtype_policy)
-        self.mix.build((None, self.num_layers, None, self.dim))
-        self.bilm.trainable = trainable
-        self.mix.trainable = trainable_mix
+
+    def _load(self, opened: Source) -> None:
+        # A layer rebuilt from its configuration gets all this from the saved file.
+        if opened.load_mix:
+            for mix in self.mixes:
+                opened.load_mix(mix)
+        if opened.load:
+            self.encoder.load(opened.load, self._given["initial_state"])
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the native model runs, and not a module's signature."""
+        return isinstance(self.encoder, NativeElmo)
+
+    @property
+    def bilm(self) -> BiLM | None:
+        """The native model; None where a module's signature runs."""
+        return self.encoder.bilm if self.is_native else None
+
+    @property
+    def mix(self) -> ScalarMix:
+        """The first mix, and often the only one."""
+        return self.mixes[0]
 
     @property
     def dim(self) -> int:
         """Width of an ELMo vector."""
-        return self.bilm.options.dim
+        return self.encoder.dim
 
     @property
     def num_layers(self) -> int:
         """Layers of the biLM, the token encoder counted as the first."""
-        return self.bilm.options.n_layers + 1
+        return self.encoder.num_layers
 
-    def _check_layer_exists(self) -> None:
-        if self.output_name.startswith("lstm_outputs"):
-            wanted = int(self.output_name[-1])
-            if wanted >= self.num_layers:
-                raise ValueError(
-                    f"`output={self.output_name}` needs {wanted} LSTM layers. "
-                    f"Received: a model with {self.num_layers - 1}"
-                )
+    def reset_states(self) -> None:
+        """Lets every row of a stateful layer start anew."""
+        if self.is_native:
+            self.encoder.reset_states()
 
     def build(self, *_: Any) -> None:
         self.built = True  # the weights depend on the source, not on the inputs
@@ -140,97 +195,62 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(inputs, keras.KerasTensor):
             inputs = as_tensor(inputs)
-        dtype = keras.backend.standardize_dtype(inputs.dtype)
-        if dtype != "string":
-            raise TypeError(
-                "`ElmoEmbeddingLayer` takes tokens as strings. "
-                f"Received: inputs of dtype {dtype}"
-            )
+        checks.check_dtype(keras.backend.standardize_dtype(inputs.dtype))
         return super().__call__(inputs, *args, **kwargs)
 
-    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> Any:
         # (batch, time), cut; padding to max_sequence_length comes last
         tokens = as_tokens(inputs, self.max_sequence_length)
-        layers = self._activations(tokens, training)
         lengths = token_counts(tokens)
+        layers, places = self.encoder.run(tokens, lengths)
+        layers = [tf.cast(layer, self.compute_dtype) for layer in layers]
+
+        def unpack(x: tf.Tensor) -> tf.Tensor:
+            shape = tf.shape(tokens)
+            return outputs.unpack(x, places, shape, self.max_sequence_length)
+
+        if self.output_name not in outputs.MIXED:
+            given = [unpack(outputs.select(layers, self.output_name))]
+        else:
+            given = [unpack(mix(layers)) for mix in self.mixes]
         if self.output_name == "default":
-            mixed = tf.reduce_sum(self.mix(layers), axis=1)
-            count = tf.cast(tf.maximum(lengths, 1), mixed.dtype)
-            return mixed / count[:, None]  # padding is zero and adds nothing
-        return self._pad(self._select(layers))
+            given = [outputs.mean(x, lengths) for x in given]
+        given = [self.dropout(x, training=training) for x in given]
+        return given[0] if len(given) == 1 else given
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         # A symbolic mask would need an operation of its own; when the model runs,
         # the layers after this one get the mask from the tensor itself.
-        if self.output_name == "default" or isinstance(inputs, keras.KerasTensor):
+        if self.output_name in ("default", "layers"):
+            return None
+        if isinstance(inputs, keras.KerasTensor):
             return None
         tokens = as_tokens(as_tensor(inputs), self.max_sequence_length)
         time = self.max_sequence_length or tf.shape(tokens)[1]
-        return tf.sequence_mask(token_counts(tokens), time)
+        return self._for_each_mix(tf.sequence_mask(token_counts(tokens), time))
 
-    def _activations(self, tokens: tf.Tensor, training: bool | None) -> tf.Tensor:
-        """Gives all layers `(batch, layers, time, dim)`."""
-        options = self.bilm.options
-        # Each distinct token is encoded once; the sentence marks are two more.
-        flat = tf.reshape(tokens, [-1])
-        marks = [characters.BEGIN_SENTENCE_TOKEN, characters.END_SENTENCE_TOKEN]
-        words, ids = tf.unique(tf.concat([marks, flat], axis=0))
-        widest = max(width for width, _ in options.filters)
-        table = self.bilm.token_encoder(spell(words, options.max_chars, widest))
-        lengths = token_counts(tokens)
-        ids = tf.reshape(ids[2:], tf.shape(tokens))
-        # begin, tokens, end: the end mark stands right after the last token
-        position = tf.range(tf.shape(tokens)[1] + 2)[None, :]
-        ids = tf.pad(ids, [[0, 0], [1, 1]])
-        ids = tf.where(position == lengths[:, None] + 1, 1, ids)
-        vectors = tf.gather(table, ids)  # (batch, time + 2, projection_dim)
-        states = self.start(tf.shape(tokens)[0])
-        layers, _ = self.bilm.contextualize(vectors, lengths, states, training=training)
-        return layers
-
-    def _select(self, layers: tf.Tensor) -> tf.Tensor:
-        if self.output_name == "layers":
-            return layers
-        if self.output_name == "elmo":
-            return self.mix(layers)
-        if self.output_name == "word_emb":
-            return layers[:, 0, :, : self.dim // 2]
-        return layers[:, int(self.output_name[-1])]
-
-    def _pad(self, x: tf.Tensor) -> tf.Tensor:
-        if self.max_sequence_length is None:
-            return x
-        axis = x.shape.rank - 2
-        missing = self.max_sequence_length - tf.shape(x)[axis]
-        paddings = [[0, missing if i == axis else 0] for i in range(x.shape.rank)]
-        shape = list(x.shape)
-        shape[axis] = self.max_sequence_length
-        return tf.ensure_shape(tf.pad(x, paddings), shape)
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        batch = input_shape[0]
-        is_text = len(input_shape) == 1 or input_shape[1] == 1
-        time = self.max_sequence_length or (None if is_text else input_shape[1])
-        if self.output_name == "default":
-            return (batch, self.dim)
-        if self.output_name == "layers":
-            return (batch, self.num_layers, time, self.dim)
-        dim = self.dim // 2 if self.output_name == "word_emb" else self.dim
-        return (batch, time, dim)
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return self._for_each_mix(
+            outputs.output_shape(
+                input_shape,
+                output=self.output_name,
+                max_tokens=self.max_sequence_length,
+                num_layers=self.num_layers,
+                dim=self.dim,
+            )
+        )
 
     def compute_output_spec(self, inputs: Any, *_: Any, **__: Any) -> Any:
-        shape = self.compute_output_shape(inputs.shape)
-        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+        shapes = self.compute_output_shape(inputs.shape)
+        if isinstance(shapes, list):
+            return [keras.KerasTensor(s, dtype=self.compute_dtype) for s in shapes]
+        return keras.KerasTensor(shapes, dtype=self.compute_dtype)
+
+    def _for_each_mix(self, value: Any) -> Any:
+        several = self.output_name in outputs.MIXED and len(self.mixes) > 1
+        return [value] * len(self.mixes) if several else value
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "source": self.source,
-            "max_sequence_length": self.max_sequence_length,
-            "output": self.output_name,
-            "trainable": self._fine_tune,
-            "trainable_mix": self.trainable_mix,
-            "initial_state": self.initial_state,
-            # With these the layer is rebuilt without its source at hand.
-            "options": self.bilm.options.to_dict(),
-        }
+        # With its options the layer is rebuilt without its source at hand.
+        options = self.bilm.options.to_dict() if self.bilm is not None else None
+        return {**super().get_config(), **self._given, "options": options}

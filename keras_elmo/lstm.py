@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -10,25 +10,43 @@ from keras import ops
 from keras_elmo.options import BiLMOptions
 
 FORGET_BIAS = 1.0  # added at run time, not part of the stored bias
+STATE_DTYPE = "float32"  # of the cell state: in half precision its sum would drift
 
 
-class _Cell(keras.layers.Layer):
-    """One step of `ProjectedLSTM`; its inputs are the input's half of the gates."""
+class CellWeights(NamedTuple):
+    """The weights of a cell as its steps use them, read and cast once."""
+
+    kernel: Any  # (4 * cell_dim, 2 * projection_dim)
+    bias: Any  # (4 * cell_dim, 1) float32, the forget bias included
+    projection: Any  # (projection_dim, cell_dim), or None
+
+
+class LSTMCell(keras.layers.Layer):
+    """One step of an LSTM with projection, in the order of axes that runs fastest.
+
+    Weights and cell states have the cell's units as their first axis. The product
+    then takes the large matrix as its left operand, as it lies in memory, where as
+    the right one it would be packed anew in every step; and the gates are parted
+    without a copy.
+
+    Args:
+        options: Sizes of the model.
+
+    Inputs:  `(batch, projection_dim)` float; the state `c`, `(batch, cell_dim)`
+        float32, and `h`, `(batch, projection_dim)`.
+    Outputs: the new `h`, and the new state.
+    """
 
     def __init__(self, options: BiLMOptions, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # `step` says what is cast
         self.options = options
         self.state_size = [options.cell_dim, options.projection_dim]
         self.output_size = options.projection_dim
 
     def build(self, *_: Any) -> None:
         cell_dim, dim = self.options.cell_dim, self.options.projection_dim
-        # One matrix in the files; cutting it in every step would cost as much.
-        self.input_kernel, self.recurrent_kernel = (
-            self.add_weight(
-                shape=(dim, 4 * cell_dim), initializer="glorot_uniform", name=name
-            )
-            for name in ("input_kernel", "recurrent_kernel")
+        self.kernel = self.add_weight(
+            shape=(4 * cell_dim, 2 * dim), initializer="glorot_uniform", name="kernel"
         )
         self.bias = self.add_weight(
             shape=(4 * cell_dim,), initializer="zeros", name="bias"
@@ -36,24 +54,47 @@ class _Cell(keras.layers.Layer):
         self.projection = None
         if self.options.has_projection:
             self.projection = self.add_weight(
-                shape=(cell_dim, dim), initializer="glorot_uniform", name="projection"
+                shape=(dim, cell_dim), initializer="glorot_uniform", name="projection"
             )
         self.built = True
 
-    def input_gates(self, x: Any) -> Any:
-        """Gives `(batch, time, 4 * cell_dim)`, for all times in one product."""
-        return ops.matmul(x, self.input_kernel) + self.bias
+    def read_weights(self) -> CellWeights:
+        """Reads the weights in the dtype of the products."""
+        input_gate, candidate, forget, output = ops.split(
+            ops.cast(self.bias, STATE_DTYPE)[:, None], 4
+        )
+        bias = ops.concatenate([input_gate, candidate, forget + FORGET_BIAS, output])
+        projection = self.projection
+        if projection is not None:
+            projection = ops.cast(projection, self.compute_dtype)
+        return CellWeights(ops.cast(self.kernel, self.compute_dtype), bias, projection)
 
-    def call(self, gates: Any, states: Any) -> tuple[Any, list[Any]]:
-        c, h = states
-        z = gates + ops.matmul(h, self.recurrent_kernel)  # (batch, 4 * cell_dim)
-        i, j, f, o = ops.split(z, 4, axis=-1)
-        c = ops.sigmoid(f + FORGET_BIAS) * c + ops.sigmoid(i) * ops.tanh(j)
+    def step(self, weights: CellWeights, x: Any, c: Any, h: Any) -> tuple[Any, Any]:
+        """Takes one step.
+
+        Args:
+            weights: As `read_weights` gives them.
+            x: `(rows, projection_dim)`, the input.
+            c: `(cell_dim, rows)` float32, the cell state: units first.
+            h: `(rows, projection_dim)`, the last output.
+
+        Returns:
+            The new `c` and `h`.
+        """
+        both = ops.transpose(ops.concatenate([x, h], axis=-1))
+        z = ops.cast(ops.matmul(weights.kernel, both), STATE_DTYPE) + weights.bias
+        i, j, f, o = ops.split(z, 4)  # each (cell_dim, rows)
+        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(j)
         c = _clip(c, self.options.cell_clip)  # the clipped value is the state
-        h = ops.sigmoid(o) * ops.tanh(c)
-        if self.projection is not None:
-            h = _clip(ops.matmul(h, self.projection), self.options.proj_clip)
-        return h, [c, h]
+        h = ops.cast(ops.sigmoid(o) * ops.tanh(c), self.compute_dtype)
+        if weights.projection is not None:
+            h = _clip(ops.matmul(weights.projection, h), self.options.proj_clip)
+        return c, ops.transpose(h)
+
+    def call(self, x: Any, states: Any) -> tuple[Any, list[Any]]:
+        c, h = states
+        c, h = self.step(self.read_weights(), x, ops.transpose(c), h)
+        return h, [ops.transpose(c), h]
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
@@ -65,7 +106,7 @@ class ProjectedLSTM(keras.layers.Layer):
         unroll: Whether the steps are laid out in the graph; for short, fixed times.
 
     Inputs:  `(batch, time, projection_dim)` float; an initial state `(c, h)` of
-        shapes `(batch, cell_dim)` and `(batch, projection_dim)`; `is_token`
+        shapes `(batch, cell_dim)` float32 and `(batch, projection_dim)`; `is_token`
         `(batch, time)` bool, where False freezes the state, or None.
     Outputs: `(batch, time, projection_dim)` float, and the last state `(c, h)`.
     Source:  Sak et al. 2014, arXiv:1402.1128, without peepholes; gates are stored
@@ -75,9 +116,9 @@ class ProjectedLSTM(keras.layers.Layer):
     def __init__(
         self, options: BiLMOptions, *, unroll: bool = False, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
-        self.cell = _Cell(options, name="cell", dtype=self.dtype_policy)
+        self.cell = LSTMCell(options, name="cell", dtype=self.dtype_policy)
         self.rnn = keras.layers.RNN(
             self.cell,
             return_sequences=True,
@@ -85,6 +126,7 @@ class ProjectedLSTM(keras.layers.Layer):
             unroll=unroll,
             name="rnn",
             dtype=self.dtype_policy,
+            autocast=False,
         )
 
     def build(self, *_: Any) -> None:
@@ -92,9 +134,9 @@ class ProjectedLSTM(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Any, state: Any, is_token: Any = None) -> tuple[Any, list[Any]]:
-        # The input's half of the gate product needs no loop.
-        gates = self.cell.input_gates(x)
-        output, *last = self.rnn(gates, initial_state=list(state), mask=is_token)
+        c, h = state
+        start = [ops.cast(c, STATE_DTYPE), ops.cast(h, self.compute_dtype)]
+        output, *last = self.rnn(x, initial_state=start, mask=is_token)
         return output, last
 
 
@@ -121,7 +163,7 @@ class LSTMStack(keras.layers.Layer):
         unroll: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
         self.options = options
         self.dropout = keras.layers.Dropout(dropout) if dropout else None

@@ -138,7 +138,7 @@ def classifier(source, **options):
 def test_fit_moves_what_is_trainable(tiny_elmo, options, moving):
     model = classifier(tiny_elmo, **options)
     elmo = model.layers[0]
-    parts = {"mix": elmo.mix, "bilm": elmo.bilm, "start": elmo.start}
+    parts = {"mix": elmo.mix, "bilm": elmo.bilm, "start": elmo.encoder.start}
     before = {name: part.get_weights() for name, part in parts.items()}
     model.fit(tf.constant(TOKENS), np.array([0, 1]), epochs=2, verbose=0)
     moved = {

@@ -1,0 +1,90 @@
+"""The vectors of words: each distinct one of a batch is encoded once, or never."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from keras_elmo import characters
+from keras_elmo.bilm import BiLM
+from keras_elmo.spelling import spell
+
+_MARKS = (characters.BEGIN_SENTENCE_TOKEN, characters.END_SENTENCE_TOKEN)
+_CHUNK = 1024  # words encoded at once when a vocabulary is
+
+
+def encode_words(bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
+    """Encodes `words` string `(words,)`; gives float `(words, projection_dim)`."""
+    options = bilm.options
+    widest = max(width for width, _ in options.filters)
+    return bilm.token_encoder(spell(words, options.max_chars, widest))
+
+
+def distinct_words(
+    tokens: tf.Tensor, lengths: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Finds the distinct tokens, and which of them stands where.
+
+    Args:
+        tokens: string `(batch, time)`, padded with `""`.
+        lengths: `(batch,)` int32, tokens of each row.
+
+    Returns:
+        The distinct tokens, string `(words,)`, and int32 `(batch, time + 2)`, the
+        number of the word at each position of each sentence with its marks.
+    """
+    words, ids = tf.unique(tf.concat([_MARKS, tf.reshape(tokens, [-1])], axis=0))
+    ids = tf.reshape(ids[len(_MARKS) :], tf.shape(tokens))
+    # Begin, tokens, end: word 1, the end mark, stands right after the last token.
+    ids = tf.pad(ids, [[0, 0], [1, 1]])
+    position = tf.range(tf.shape(ids)[1])[None, :]
+    return words, tf.where(position == lengths[:, None] + 1, 1, ids)
+
+
+class WordCache(keras.layers.Layer):
+    """The vectors of a vocabulary, encoded once; other words are still encoded.
+
+    Args:
+        vocabulary: Words; the sentence marks are added to them.
+        dim: Width of a vector.
+
+    Inputs:  string `(words,)`.
+    Outputs: float `(words, dim)`, the same as `encode_words` gives.
+    """
+
+    def __init__(self, vocabulary: Iterable[str], dim: int, **kwargs: Any) -> None:
+        super().__init__(trainable=False, **kwargs)
+        known = dict.fromkeys([*_MARKS, *vocabulary])
+        known.pop("", None)  # padding, no word
+        self.vocabulary = list(known)
+        self.lookup = keras.layers.StringLookup(
+            vocabulary=self.vocabulary, mask_token=None, name="lookup"
+        )
+        self.table = self.add_weight(
+            shape=(len(self.vocabulary), dim),
+            initializer="zeros",
+            trainable=False,
+            name="table",
+        )
+        self.built = True
+
+    def fill(self, bilm: BiLM) -> None:
+        """Encodes the vocabulary with `bilm`."""
+        chunks = [
+            encode_words(bilm, tf.constant(self.vocabulary[start : start + _CHUNK]))
+            for start in range(0, len(self.vocabulary), _CHUNK)
+        ]
+        self.table.assign(ops.concatenate(chunks))
+
+    def vectors(self, bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
+        """Gives the vectors of `words`; `bilm` encodes those that are not known."""
+        number = self.lookup(words) - 1  # StringLookup counts from 1; 0 is unknown
+        table = ops.cast(self.table, self.compute_dtype)
+        vectors = tf.gather(table, tf.maximum(number, 0))
+        unknown = tf.where(number < 0)  # (unknown, 1)
+        encoded = encode_words(bilm, tf.gather_nd(words, unknown))
+        return tf.tensor_scatter_nd_update(vectors, unknown, encoded)
