@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.elmo.workers import measure
+from benchmarks.elmo.workers.device import device
 from keras_elmo import ElmoEmbeddingLayer
 
 
@@ -33,14 +34,6 @@ def pad(sentences: measure.Sentences) -> list[list[str]]:
     """Gives token lists of one length, filled up with empty strings."""
     longest = max(map(len, sentences))
     return [sentence + [""] * (longest - len(sentence)) for sentence in sentences]
-
-
-def device() -> str:
-    """Names the GPU that TensorFlow uses, else CPU."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return "CPU"
-    return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
 
 
 def facts() -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 
 import tensorflow as tf
 
-from benchmarks.elmo.workers.keras_elmo import device
+from benchmarks.elmo.workers.device import device
 
 _CPU_SIZES = (1024, 2048, 4096)
 _GPU_SIZES = (4096, 8192, 16384)
