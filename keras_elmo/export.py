@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_elmo import checkpoints
+from keras_elmo import checkpoints, outputs
 from keras_elmo.hub_module import (
     BILM,
     MIX_SCALING,
@@ -21,6 +21,7 @@ from keras_elmo.hub_module import (
 )
 from keras_elmo.inputs import as_tokens, token_counts
 from keras_elmo.layer import ElmoEmbeddingLayer
+from keras_elmo.options import BiLMOptions
 
 _N_LAYERS = 3  # the token encoder and two LSTM layers, as google/elmo has
 
@@ -47,7 +48,8 @@ def export_hub_module(
         and int32 `sequence_len` `(batch,)`.
 
     Args:
-        layer: A layer that runs natively, with two LSTM layers.
+        layer: A layer that runs natively, with two LSTM layers; of several mixes the
+            first is written.
         folder: To write. Nothing is left there if writing fails.
         overwrite: Whether what is in the folder may be replaced.
 
@@ -55,7 +57,7 @@ def export_hub_module(
         ValueError: If the model is of another shape.
         FileExistsError: If the folder is not empty and may not be replaced.
     """
-    if layer.bilm is None:
+    if not layer.is_native:
         raise ValueError(
             "`layer` must run natively. Received: a layer that calls a module's own "
             "signature\nhint: that module can be copied as it is"
@@ -80,7 +82,7 @@ def export_hub_module(
             str(written),
             signatures={"default": module.default, "tokens": module.tokens},
         )
-        _write_options(layer, written / OPTIONS_FILE)
+        _write_options(layer.encoder.options, written / OPTIONS_FILE)
         if folder.exists():
             folder.rename(Path(scratch) / "old")
         written.rename(folder)
@@ -99,6 +101,8 @@ class _HubModule(tf.Module):
         # The attributes that `saved_tensors` looks for.
         self.published, self.published_transposed = _published(layer)
         self.held = [variable.value for variable in layer.variables]
+        cache = layer.encoder.cache
+        self.lookup = cache.lookup if cache is not None else None
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="strings")])
     def default(self, strings: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -126,25 +130,28 @@ class _HubModule(tf.Module):
 def _outputs(
     layer: ElmoEmbeddingLayer, tokens: tf.Tensor, lengths: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    layers = layer._activations(tokens, False)  # (batch, layers, time, dim)
-    elmo = layer.mix(layers)  # (batch, time, dim)
-    count = tf.cast(tf.maximum(lengths, 1), elmo.dtype)[:, None]
-    vectors = {
-        "word_emb": layers[:, 0, :, : layer.dim // 2],
-        "lstm_outputs1": layers[:, 1],
-        "lstm_outputs2": layers[:, 2],
-        "elmo": elmo,
-        "default": tf.reduce_sum(elmo, axis=1) / count,
+    layers, places = layer.encoder.run(tokens, lengths)  # each (tokens, dim)
+    packed = {
+        name: outputs.select(layers, name)
+        for name in ("word_emb", "lstm_outputs1", "lstm_outputs2")
     }
-    outputs = {name: tf.cast(x, tf.float32) for name, x in vectors.items()}
-    return {**outputs, "sequence_len": tf.identity(lengths)}
+    packed["elmo"] = layer.mix(layers)
+    vectors = {
+        name: tf.cast(outputs.unpack(x, places, tf.shape(tokens), None), tf.float32)
+        for name, x in packed.items()
+    }
+    return {
+        **vectors,
+        "default": outputs.mean(vectors["elmo"], lengths),
+        "sequence_len": tf.identity(lengths),
+    }
 
 
 def _published(layer: ElmoEmbeddingLayer) -> tuple[dict[str, Any], dict[str, Any]]:
     """Gives the variables by google/elmo's names, and those that lie transposed."""
     plain: dict[str, Any] = {}
     transposed: dict[str, Any] = {}
-    for path, variable in checkpoints.stored(layer.bilm):
+    for path, variable in checkpoints.stored(layer.encoder.bilm):
         is_transposed = checkpoints.to_file(path, np.empty((2, 3))).shape == (3, 2)
         names = transposed if is_transposed else plain
         names[BILM + variable_name(path)] = variable.value
@@ -153,10 +160,10 @@ def _published(layer: ElmoEmbeddingLayer) -> tuple[dict[str, Any], dict[str, Any
     return plain, transposed
 
 
-def _write_options(layer: ElmoEmbeddingLayer, path: Path) -> None:
+def _write_options(options: BiLMOptions, path: Path) -> None:
     path.parent.mkdir()
-    options = json.dumps(layer.bilm.options.to_dict(), indent=2)
-    path.write_text(options + "\n", encoding="utf-8")
+    written = json.dumps(options.to_dict(), indent=2)
+    path.write_text(written + "\n", encoding="utf-8")
 
 
 def _holds_something(folder: Path) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_elmo.errors import SourceError
+from keras_elmo.packing import token_places
 
 SIGNATURE = "tokens"
 _INPUTS = {"tokens": (tf.string, 2), "sequence_len": (tf.int32, 1)}
@@ -47,39 +48,35 @@ class SignatureModule(tf.Module):
         self.dim = _check_widths(outputs, folder)
         self.num_layers = len(_OUTPUTS)
 
-    def layers(self, tokens: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Gives all layers, zero where there is no token.
+    def run(
+        self, tokens: tf.Tensor, lengths: tf.Tensor
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Calls the module, as `NativeElmo.run` runs the native model.
 
         Args:
             tokens: string `(batch, time)`, padded with `""`.
-            lengths: `(batch,)` int, tokens of each row.
+            lengths: int32 `(batch,)`, the tokens of each row.
 
         Returns:
-            float32 `(batch, layers, time, dim)`: the token vector twice, then the
-            two LSTM layers.
+            Each layer float32 `(tokens, dim)`, without padding: the token vector
+            twice, then the two LSTM layers; and the row and time of each token,
+            int32 `(tokens, 2)`.
         """
-        shape = tf.shape(tokens)
-        lengths = tf.cast(lengths, tf.int32)
+        places = token_places(lengths)
         layers = tf.cond(
-            tf.size(tokens) > 0,  # the module was not made for an empty batch
-            lambda: self._run(tokens, lengths),
-            lambda: tf.zeros([shape[0], self.num_layers, shape[1], self.dim]),
+            tf.size(places) > 0,  # the module was not made for an empty batch
+            lambda: self._call(tokens, lengths, places),
+            lambda: [tf.zeros([0, self.dim])] * self.num_layers,
         )
-        static = (tokens.shape[0], self.num_layers, tokens.shape[1], self.dim)
-        return tf.ensure_shape(layers, static)
+        return [tf.ensure_shape(x, [None, self.dim]) for x in layers], places
 
-    def _run(self, tokens: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    def _call(
+        self, tokens: tf.Tensor, lengths: tf.Tensor, places: tf.Tensor
+    ) -> list[tf.Tensor]:
         signature = self.loaded.signatures[SIGNATURE]
-        # Nor was it for a text without tokens: that one is read as an empty word.
-        outputs = signature(tokens=tokens, sequence_len=tf.maximum(lengths, 1))
-        word_emb, *lstm_outputs = (outputs[name] for name in _OUTPUTS)
-        word_emb = tf.concat([word_emb, word_emb], axis=-1)
-        layers = tf.stack([word_emb, *lstm_outputs], axis=1)
-        # It may have stopped at the longest text.
-        missing = tf.shape(tokens)[1] - tf.shape(layers)[2]
-        layers = tf.pad(layers, [[0, 0], [0, 0], [0, missing], [0, 0]])
-        is_token = tf.sequence_mask(lengths, tf.shape(tokens)[1])
-        return tf.where(is_token[:, None, :, None], layers, 0.0)
+        outputs = signature(tokens=tokens, sequence_len=lengths)
+        word_emb, *lstm = (tf.gather_nd(outputs[name], places) for name in _OUTPUTS)
+        return [tf.concat([word_emb, word_emb], axis=-1), *lstm]
 
 
 def _check_signature(signatures: Mapping[str, Any], folder: Path) -> None:

@@ -36,6 +36,12 @@ class SourceInfo:
     form: str
     runs: str
 
+    @classmethod
+    def of_saved_layer(cls, source: str) -> SourceInfo:
+        """Tells of a layer rebuilt from its own file, where `source` is not read."""
+        form = "the source of a saved layer, which is not read again"
+        return cls(source, form, "the native layer, with the weights it was saved with")
+
     def __str__(self) -> str:
         return f"{self.source} is {self.form}; what runs is {self.runs}."
 

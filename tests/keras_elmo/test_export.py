@@ -141,7 +141,6 @@ def test_an_export_is_a_source_like_any_other(folder, model):
 
 def test_an_export_brings_its_mix_along(folder, model):
     layer = ElmoEmbeddingLayer(str(folder))
-    open_source(folder).load_mix(layer.mix)
     np.testing.assert_allclose(layer(TOKENS), make_layer(model)(TOKENS), atol=1e-6)
 
 
@@ -155,8 +154,36 @@ def test_each_weight_is_written_once(folder, model):
     assert numbers == sum(int(np.prod(weight.shape)) for weight in layer.weights)
 
 
+def test_a_vocabulary_goes_along(tmp_path, model):
+    layer = make_layer(model, vocabulary=["The", "cat"])
+    export_hub_module(layer, tmp_path / "elmo")
+    loaded = tf.saved_model.load(str(tmp_path / "elmo"))
+    np.testing.assert_allclose(run(loaded, "tokens")["elmo"], layer(TOKENS), atol=1e-6)
+
+
+def test_the_lengths_decide_what_is_a_token_as_in_the_module(tmp_path):
+    # code made for google/elmo often pads with "" and gives the full time as lengths
+    model = write_model(tmp_path / "elmo", max_chars=50)
+    module = tf.saved_model.load(
+        str(write_hub_module(tmp_path / "hub", model)), tags=[]
+    )
+    layer = ElmoEmbeddingLayer(str(model), initial_state="zeros")
+    export_hub_module(layer, tmp_path / "ours")
+    given = {"tokens": TOKENS, "sequence_len": tf.constant([4, 4, 2])}
+    theirs = module.signatures["tokens"](**given)
+    ours = tf.saved_model.load(str(tmp_path / "ours")).signatures["tokens"](**given)
+    for name in ("lstm_outputs1", "lstm_outputs2", "elmo", "default", "sequence_len"):
+        np.testing.assert_allclose(ours[name], theirs[name], atol=1e-5, err_msg=name)
+
+
+def test_a_layer_that_calls_a_module_is_refused(tmp_path, model):
+    module = write_hub_module(tmp_path / "hub", model, rename="language_model")
+    with pytest.raises(ValueError, match="`layer` must run natively"):
+        export_hub_module(ElmoEmbeddingLayer(str(module)), tmp_path / "elmo")
+
+
 def test_half_precision_is_exported_as_float32(tmp_path, model):
-    layer = make_layer(model, dtype="mixed_bfloat16")
+    layer = make_layer(model, dtype="mixed_bfloat16", initial_state="zeros")
     export_hub_module(layer, tmp_path / "elmo")
     loaded = tf.saved_model.load(str(tmp_path / "elmo"))
     elmo = run(loaded, "tokens")["elmo"]

@@ -11,7 +11,7 @@ import pytest
 
 from keras_elmo import BiLM, SourceError, WeightsError
 from keras_elmo.checkpoints import load_hdf5, save_hdf5
-from keras_elmo.sources import open_source
+from keras_elmo.sources import SourceInfo, open_source
 
 
 def load(source):
@@ -79,6 +79,13 @@ def test_a_character_table_with_a_padding_row_is_read_too(tiny_elmo, tmp_path):
 def test_a_source_says_in_one_sentence_what_it_is(tiny_elmo, source, sentence):
     info = open_source(source(tiny_elmo)).info
     assert re.fullmatch(sentence, str(info))
+
+
+def test_a_rebuilt_layers_source_is_not_said_to_be_read():
+    assert str(SourceInfo.of_saved_layer("gone")) == (
+        "gone is the source of a saved layer, which is not read again; what runs is "
+        "the native layer, with the weights it was saved with."
+    )
 
 
 def test_a_source_that_is_nothing_is_told_what_there_could_be(tmp_path):
