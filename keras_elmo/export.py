@@ -118,6 +118,7 @@ class _HubModule(tf.Module):
     def tokens(
         self, tokens: tf.Tensor, sequence_len: tf.Tensor
     ) -> dict[str, tf.Tensor]:
+        # Whatever stands for padding is then one word to encode.
         real = tf.sequence_mask(sequence_len, tf.shape(tokens)[1])
         return self._run(tf.where(real, tokens, ""), sequence_len)
 
