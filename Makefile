@@ -1,7 +1,7 @@
 # `make` shows the targets; their `##` comments are the help.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help env data run test test-integration lint format lock bench clean distclean
+.PHONY: help env data run test test-integration lint format lock bench bench-elmo clean distclean
 
 PYTHON := .venv/bin/python
 OUTPUT ?= out
@@ -44,10 +44,13 @@ lock: ## Renew requirements/*.txt from *.in (ARGS=--upgrade takes the newest)
 bench: env data ## Measure the layer, Transform and each node of the pipeline
 	$(PYTHON) -m benchmarks.speed $(ARGS)
 
+bench-elmo: env data ## Measure the layer beside simple_elmo and allennlp (about an hour)
+	$(PYTHON) -m benchmarks.elmo $(ARGS)
+
 clean: ## Remove what runs and tests left: outputs, builds, caches
 	rm -rf out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache \
 	  .hypothesis
 	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
-distclean: clean ## Remove the environment and the sample data as well
-	rm -rf .venv data
+distclean: clean ## Remove the environments and the sample data as well
+	rm -rf .venv .bench data
