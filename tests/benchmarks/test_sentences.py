@@ -7,10 +7,10 @@ from benchmarks.elmo.sentences import read_sentences
 
 
 def test_a_folder_of_reviews_gives_bad_and_good_ones_in_turn(tmp_path):
-    (tmp_path / "rt-polarity.neg").write_text("so dull .\ntoo long .\n")
+    (tmp_path / "rt-polarity.neg").write_text("too dull .\nso long .\n")
     (tmp_path / "rt-polarity.pos").write_text("so warm .\ntoo short .\n")
     _, sentences = read_sentences(tmp_path, 3)
-    assert sentences == [["so", "dull", "."], ["so", "warm", "."], ["too", "long", "."]]
+    assert sentences == [["too", "dull", "."], ["so", "warm", "."], ["so", "long", "."]]
 
 
 def test_a_text_file_gives_its_lines_without_the_empty_ones(tmp_path):
