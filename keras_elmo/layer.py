@@ -88,7 +88,7 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._given = {
+        self._given: dict[str, Any] = {
             "source": source,
             "max_sequence_length": max_sequence_length,
             "output": output,
@@ -141,10 +141,10 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
     ) -> NativeElmo | SignatureModule:
         if opened and opened.module:
             return opened.module
-        found = opened.options if opened else BiLMOptions.from_dict(options or {})
+        found = opened.options if opened else None
         rows = self._given["max_batch_size"] if self._given["stateful"] else None
         return NativeElmo(
-            found,
+            found or BiLMOptions.from_dict(options or {}),
             max_batch_size=rows,
             vocabulary=self._given["vocabulary"],
             name="native",
@@ -202,7 +202,7 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
         # (batch, time), cut; padding to max_sequence_length comes last
         tokens = as_tokens(inputs, self.max_sequence_length)
         lengths = token_counts(tokens)
-        layers, places = self.encoder.run(tokens, lengths)
+        layers, places = self.encoder.run(tokens, lengths, training)
         layers = [tf.cast(layer, self.compute_dtype) for layer in layers]
 
         def unpack(x: tf.Tensor) -> tf.Tensor:

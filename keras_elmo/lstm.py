@@ -18,7 +18,16 @@ class CellWeights(NamedTuple):
 
     kernel: Any  # (4 * cell_dim, 2 * projection_dim)
     bias: Any  # (4 * cell_dim, 1) float32, the forget bias included
-    projection: Any  # (projection_dim, cell_dim), or None
+    projection: Any = None  # (projection_dim, cell_dim)
+
+
+class Gates(NamedTuple):
+    """The values of a step's gates, each `(cell_dim, rows)` float32."""
+
+    i: Any  # input
+    j: Any  # candidate
+    f: Any  # forget
+    o: Any  # output
 
 
 class LSTMCell(keras.layers.Layer):
@@ -69,31 +78,31 @@ class LSTMCell(keras.layers.Layer):
             projection = ops.cast(projection, self.compute_dtype)
         return CellWeights(ops.cast(self.kernel, self.compute_dtype), bias, projection)
 
-    def step(self, weights: CellWeights, x: Any, c: Any, h: Any) -> tuple[Any, Any]:
-        """Takes one step.
-
-        Args:
-            weights: As `read_weights` gives them.
-            x: `(rows, projection_dim)`, the input.
-            c: `(cell_dim, rows)` float32, the cell state: units first.
-            h: `(rows, projection_dim)`, the last output.
-
-        Returns:
-            The new `c` and `h`.
-        """
+    def gates(self, weights: CellWeights, x: Any, h: Any) -> Gates:
+        """Gives the gates' values for `x` and `h`, each `(rows, projection_dim)`."""
         both = ops.transpose(ops.concatenate([x, h], axis=-1))
         z = ops.cast(ops.matmul(weights.kernel, both), STATE_DTYPE) + weights.bias
-        i, j, f, o = ops.split(z, 4)  # each (cell_dim, rows)
-        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(j)
-        c = _clip(c, self.options.cell_clip)  # the clipped value is the state
-        h = ops.cast(ops.sigmoid(o) * ops.tanh(c), self.compute_dtype)
+        i, j, f, o = ops.split(z, 4)
+        return Gates(ops.sigmoid(i), ops.tanh(j), ops.sigmoid(f), ops.sigmoid(o))
+
+    def next_state(self, gates: Gates, c: Any) -> Any:
+        """Gives the cell state `(cell_dim, rows)` after the one before, `c`."""
+        c = gates.f * c + gates.i * gates.j
+        return clip(c, self.options.cell_clip)  # the clipped value is the state
+
+    def output(self, weights: CellWeights, gates: Gates, c: Any) -> Any:
+        """Gives `h`, `(rows, projection_dim)`, for the new cell state."""
+        h = ops.cast(gates.o * ops.tanh(c), self.compute_dtype)
         if weights.projection is not None:
-            h = _clip(ops.matmul(weights.projection, h), self.options.proj_clip)
-        return c, ops.transpose(h)
+            h = clip(ops.matmul(weights.projection, h), self.options.proj_clip)
+        return ops.transpose(h)
 
     def call(self, x: Any, states: Any) -> tuple[Any, list[Any]]:
         c, h = states
-        c, h = self.step(self.read_weights(), x, ops.transpose(c), h)
+        weights = self.read_weights()
+        gates = self.gates(weights, x, h)
+        c = self.next_state(gates, ops.transpose(ops.cast(c, STATE_DTYPE)))
+        h = self.output(weights, gates, c)
         return h, [ops.transpose(c), h]
 
 
@@ -193,5 +202,6 @@ class LSTMStack(keras.layers.Layer):
         return outputs, last_states
 
 
-def _clip(x: Any, bound: float | None) -> Any:
+def clip(x: Any, bound: float | None) -> Any:
+    """Clips `x` to `bound` on both sides; to nothing if there is no bound."""
     return x if not bound else ops.clip(x, -bound, bound)

@@ -13,7 +13,8 @@ from keras_elmo.bilm import BiLM
 from keras_elmo.carried_states import CarriedStates
 from keras_elmo.initial_states import InitialStates
 from keras_elmo.options import BiLMOptions
-from keras_elmo.packing import contextual_layers, pack, token_places
+from keras_elmo.packed_bilm import packed_layers
+from keras_elmo.packing import pack, token_places
 from keras_elmo.words import WordCache, distinct_words, encode_words
 
 
@@ -46,7 +47,8 @@ class NativeElmo(keras.layers.Layer):
         dtype = self.dtype_policy
         self.bilm = BiLM(options, name="bilm", dtype=dtype)
         self.start = InitialStates(options, name="start", dtype=dtype)
-        self.carried = self.cache = None
+        self.carried: Any = None
+        self.cache: Any = None
         if max_batch_size is not None:
             self.carried = CarriedStates(options, max_batch_size, name="carried")
         if vocabulary is not None:
@@ -79,23 +81,33 @@ class NativeElmo(keras.layers.Layer):
             self.carried.reset(self.start.states)
 
     def run(
-        self, tokens: tf.Tensor, lengths: tf.Tensor
+        self, tokens: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Runs the model; see the class for what comes and goes."""
+        # What the LSTMs' gradient needs is kept only where it will be asked for.
+        learns = bool(training) and bool(self.bilm.trainable_variables)
+        if not tf.executing_eagerly():
+            return self._run(learns, tokens, lengths)
         # Outside of a graph the loop over time would run step by step in Python.
-        run = self._compiled if tf.executing_eagerly() else self._run
-        return run(tokens, lengths)
+        return self._compiled[learns](tokens, lengths)
 
     @functools.cached_property  # where neither Keras nor a SavedModel tracks it
-    def _compiled(self) -> Any:
+    def _compiled(self) -> dict[bool, Any]:
         specs = (
             tf.TensorSpec([None, None], tf.string),
             tf.TensorSpec([None], tf.int32),
         )
-        return tf.function(self._run, input_signature=specs, autograph=False)
+        return {
+            learns: tf.function(
+                functools.partial(self._run, learns),
+                input_signature=specs,
+                autograph=False,
+            )
+            for learns in (False, True)
+        }
 
     def _run(
-        self, tokens: tf.Tensor, lengths: tf.Tensor
+        self, learns: bool, tokens: tf.Tensor, lengths: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         words, ids = distinct_words(tokens, lengths)
         if self.cache is not None:
@@ -105,8 +117,9 @@ class NativeElmo(keras.layers.Layer):
         if self.carried is not None:
             return self._run_stateful(tf.gather(vectors, ids), lengths)
         packing = pack(lengths)
-        states = self.start.states
-        layers = contextual_layers(self.bilm, vectors, ids, packing, states)
+        layers = packed_layers(
+            self.bilm, vectors, ids, packing, self.start.states, learns=learns
+        )
         return layers, packing.tokens
 
     def _run_stateful(

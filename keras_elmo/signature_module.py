@@ -49,13 +49,14 @@ class SignatureModule(tf.Module):
         self.num_layers = len(_OUTPUTS)
 
     def run(
-        self, tokens: tf.Tensor, lengths: tf.Tensor
+        self, tokens: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Calls the module, as `NativeElmo.run` runs the native model.
 
         Args:
             tokens: string `(batch, time)`, padded with `""`.
             lengths: int32 `(batch,)`, the tokens of each row.
+            training: Makes no difference: the module does not learn.
 
         Returns:
             Each layer float32 `(tokens, dim)`, without padding: the token vector
