@@ -1,0 +1,240 @@
+"""What the layer learns, and what its gradients are."""
+
+from __future__ import annotations
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_elmo import ElmoEmbeddingLayer, ScalarMix
+from keras_elmo.checkpoints import save_hdf5
+from tests.keras_elmo.test_bilm import spell_batch
+
+SENTENCES = [["The", "cat", "sat", "unbelievablylong"], ["Hello", "cat"], ["."]]
+STEP = 5e-4  # of the finite differences: float32 has no room for a smaller one
+
+
+def mix_by_hand(layers, weights, gamma, mask=None):
+    """The published formula, float64: `layers` is `(batch, layers, time, dim)`."""
+    shares = np.exp(weights) / np.exp(weights).sum()
+    real = np.ones(layers[:, 0, :, :1].shape) if mask is None else mask[..., None]
+    mixed = 0.0
+    for k, share in enumerate(shares):
+        layer = layers[:, k].astype(np.float64)
+        chosen = layer[np.broadcast_to(real, layer.shape).astype(bool)]
+        spread = np.sqrt(chosen.var() + 1e-12)
+        mixed = mixed + share * (layer - chosen.mean()) / spread
+    return gamma * mixed * real
+
+
+@pytest.mark.parametrize("is_list", [False, True], ids=["stacked", "list"])
+@pytest.mark.parametrize("is_masked", [False, True], ids=["all tokens", "masked"])
+def test_layer_norm_has_one_mean_and_variance_per_layer_over_all_tokens(
+    is_list, is_masked
+):
+    rng = np.random.default_rng(0)
+    layers = rng.normal(3.0, 2.0, (2, 3, 4, 5)).astype("float32")
+    mask = np.array([[1, 1, 1, 0], [1, 0, 0, 0]], bool) if is_masked else None
+    weights, gamma = np.array([0.5, -1.0, 0.2]), np.array([1.7])
+    mix = ScalarMix(layer_norm=True)
+    mix.build(layers.shape)
+    mix.set_weights([weights, gamma])
+    given = list(layers.swapaxes(0, 1)) if is_list else layers
+    np.testing.assert_allclose(
+        mix(given, mask=mask), mix_by_hand(layers, weights, gamma, mask), atol=1e-5
+    )
+
+
+def test_the_layers_own_mix_normalises_over_the_tokens_of_the_batch(tiny_elmo):
+    normal = ElmoEmbeddingLayer(str(tiny_elmo), mix_layer_norm=True)
+    every = np.array(ElmoEmbeddingLayer(str(tiny_elmo), output="layers")(SENTENCES))
+    mask = np.array(normal.compute_mask(SENTENCES))
+    expected = mix_by_hand(every, np.zeros(3), 1.0, mask)
+    np.testing.assert_allclose(normal(SENTENCES), expected, atol=1e-5)
+
+
+def test_the_penalty_is_the_factor_times_the_squared_mix_weights(tiny_elmo):
+    layer = ElmoEmbeddingLayer(str(tiny_elmo), mixes=2, mix_l2=0.5)
+    layer.mixes[0].mix_weights.assign([1.0, 2.0, 0.0])
+    layer.mixes[1].mix_weights.assign([0.0, 0.0, 3.0])
+    layer(SENTENCES)
+    assert sum(float(loss) for loss in layer.losses) == 0.5 * (1 + 4 + 9)
+    assert not ElmoEmbeddingLayer(str(tiny_elmo)).losses
+
+
+def test_several_mixes_are_learned_over_one_run(tiny_elmo, monkeypatch):
+    layer = ElmoEmbeddingLayer(str(tiny_elmo), mixes=3)
+    for number, mix in enumerate(layer.mixes):  # each takes one layer alone
+        mix.mix_weights.assign(np.where(np.arange(3) == number, 50.0, 0.0))
+    runs = []
+    run = layer.encoder.run
+    monkeypatch.setattr(layer.encoder, "run", lambda *x: runs.append(1) or run(*x))
+    got = layer(SENTENCES)
+    every = np.array(ElmoEmbeddingLayer(str(tiny_elmo), output="layers")(SENTENCES))
+    assert len(got) == 3
+    assert len(runs) == 1
+    for number, vectors in enumerate(got):
+        np.testing.assert_allclose(vectors, every[:, number], atol=1e-5)
+    masks = layer.compute_mask(SENTENCES)
+    assert len(masks) == 3
+    for mask in (*masks, *(keras.src.backend.get_keras_mask(x) for x in got)):
+        assert np.array(mask).sum(axis=1).tolist() == [4, 2, 1]
+
+
+def test_several_mixes_are_several_tensors_of_a_model(tiny_elmo):
+    tokens = keras.Input((None,), dtype="string")
+    layer = ElmoEmbeddingLayer(str(tiny_elmo), mixes=2)
+    low, high = layer(tokens)
+    pool = keras.layers.GlobalAveragePooling1D
+    both = keras.layers.Concatenate()([pool()(low), pool()(high)])
+    model = keras.Model(tokens, keras.layers.Dense(1)(both))
+    model.compile("sgd", "mse")
+    before = [mix.get_weights() for mix in layer.mixes]
+    model.fit(tf.constant([["a", "b"], ["c", ""]]), np.array([1.0, 0.0]), verbose=0)
+    for mix, old in zip(layer.mixes, before, strict=True):
+        assert all((a != b).any() for a, b in zip(mix.get_weights(), old, strict=True))
+
+
+def test_dropout_acts_in_training_only(tiny_elmo):
+    keras.utils.set_random_seed(0)
+    plain = np.array(ElmoEmbeddingLayer(str(tiny_elmo))(SENTENCES))
+    layer = ElmoEmbeddingLayer(str(tiny_elmo), dropout=0.5)
+    np.testing.assert_allclose(layer(SENTENCES), plain, atol=1e-6)
+    np.testing.assert_allclose(layer(SENTENCES, training=False), plain, atol=1e-6)
+    got = np.array(layer(SENTENCES, training=True))
+    tokens = np.array(layer.compute_mask(SENTENCES))
+    kept = got[tokens] != 0
+    assert 0.2 < kept.mean() < 0.8
+    np.testing.assert_allclose(got[tokens][kept], 2 * plain[tokens][kept], atol=1e-5)
+
+
+class Loss:
+    """A scalar of all outputs, summed in float64 with fixed random signs."""
+
+    def __init__(self, run):
+        self.run = run
+        shape = run().shape
+        self.factors = np.random.default_rng(1).normal(size=shape)
+
+    def __call__(self):
+        return tf.reduce_sum(tf.cast(self.run(), tf.float64) * self.factors)
+
+    def gradients(self, weights):
+        with tf.GradientTape() as tape:
+            loss = self()
+        found = tape.gradient(loss, [weight.value for weight in weights])
+        return [tf.convert_to_tensor(gradient).numpy() for gradient in found]
+
+
+@pytest.fixture(scope="module")
+def trainable(tiny_elmo):
+    return ElmoEmbeddingLayer(str(tiny_elmo), trainable=True, initial_state="zeros")
+
+
+@pytest.fixture(scope="module")
+def gradients(trainable):
+    weights = trainable.trainable_weights
+    found = Loss(lambda: trainable(SENTENCES)).gradients(weights)
+    return {w.path: (w, g) for w, g in zip(weights, found, strict=True)}
+
+
+KINDS = {
+    "character embedding": "token_encoder/char_embed",
+    "convolution": "token_encoder/W_cnn_1",
+    "bias of a convolution": "token_encoder/b_cnn_1",
+    "highway": "token_encoder/W_transform_0",
+    "carry of a highway": "token_encoder/W_carry_0",
+    "bias of a highway": "token_encoder/b_carry_0",
+    "projection of tokens": "token_encoder/W_proj",
+    "kernel of an LSTM": "forward_lstm/lstm_0/cell/kernel",
+    "bias of an LSTM": "backward_lstm/lstm_1/cell/bias",
+    "projection of an LSTM": "backward_lstm/lstm_0/cell/projection",
+    "mix": "mix/mix_weights",
+    "gamma": "mix/gamma",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_gradients_equal_finite_differences(trainable, gradients, kind):
+    (weight, gradient), *more = (
+        value for path, value in gradients.items() if path.endswith(kind)
+    )
+    assert not more
+    loss = Loss(lambda: trainable(SENTENCES))
+    start = weight.numpy()
+    largest = np.argsort(-np.abs(gradient), axis=None)
+    for index in {*largest[:3], *largest[len(largest) // 4 :: len(largest) // 2 or 1]}:
+        at = np.unravel_index(index, start.shape)
+        losses = []
+        for sign in (1, -1):
+            moved = start.copy()
+            moved[at] += sign * STEP
+            weight.assign(moved)
+            losses.append(float(loss()))
+        weight.assign(start)
+        slope = (losses[0] - losses[1]) / (2 * STEP)
+        assert gradient[at] == pytest.approx(slope, rel=0.02, abs=0.005), at
+    assert np.abs(gradient).max() > 0.01
+
+
+def test_gradients_of_packed_sentences_equal_those_of_the_plain_biLM(tiny_elmo):
+    layer = ElmoEmbeddingLayer(
+        str(tiny_elmo), output="layers", trainable=True, initial_state="zeros"
+    )
+    ids = spell_batch(SENTENCES, layer.bilm.options.max_chars)
+    weights = layer.bilm.trainable_weights
+    packed = Loss(lambda: layer(SENTENCES)).gradients(weights)
+    plain = Loss(lambda: layer.bilm(ids)).gradients(weights)
+    for weight, got, expected in zip(weights, packed, plain, strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-5, err_msg=weight.path)
+        assert np.abs(expected).max() > 0, weight.path
+
+
+def read_all(path):
+    with h5py.File(path) as file:
+        found = {}
+        file.visititems(
+            lambda name, item: (
+                found.update({name: item[()]})
+                if isinstance(item, h5py.Dataset)
+                else None
+            )
+        )
+    return found
+
+
+def test_weights_go_through_the_layer_bit_for_bit(tiny_elmo, tmp_path):
+    rng = np.random.default_rng(2)
+    before = {
+        name: rng.normal(size=value.shape).astype("float32")
+        for name, value in read_all(tiny_elmo / "weights.hdf5").items()
+    }
+    with h5py.File(tmp_path / "source.hdf5", "w") as file:
+        for name, value in before.items():
+            file[name] = value
+    paths = (str(tiny_elmo / "options.json"), str(tmp_path / "source.hdf5"))
+    save_hdf5(ElmoEmbeddingLayer(paths).bilm, tmp_path / "copy.hdf5")
+    after = read_all(tmp_path / "copy.hdf5")
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        assert after[name].dtype == value.dtype
+        assert after[name].tobytes() == value.tobytes(), name
+
+
+def test_a_fine_tuned_model_starts_anew_from_its_file(tiny_elmo, tmp_path):
+    def make(source):
+        return ElmoEmbeddingLayer(source, trainable=True, initial_state="zeros")
+
+    layer = make(str(tiny_elmo))
+    model = keras.Sequential([keras.Input((None,), dtype="string"), layer])
+    model.add(keras.layers.GlobalAveragePooling1D())
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    before = np.array(layer(SENTENCES))
+    model.fit(tf.constant([["The", "cat"]]), np.ones((1, 10)), verbose=0)
+    layer.mix.set_weights([np.zeros(3), np.ones(1)])  # not part of the file
+    save_hdf5(layer.bilm, tmp_path / "weights.hdf5")
+    again = make((str(tiny_elmo / "options.json"), str(tmp_path / "weights.hdf5")))
+    np.testing.assert_array_equal(again(SENTENCES), layer(SENTENCES))
+    assert np.abs(before - np.array(layer(SENTENCES))).max() > 1e-3
