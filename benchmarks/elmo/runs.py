@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -68,7 +69,7 @@ class Bench:
         """Runs one worker on one job and gives its result.
 
         Raises:
-            WorkerError: If it fails; the message is the last line that it wrote.
+            WorkerError: If it fails; the message names its error.
         """
         path = self.folder / "job.json"
         path.write_text(json.dumps({"sentences": str(self.sentences_path), **job}))
@@ -79,8 +80,9 @@ class Bench:
             text=True,
         )
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise WorkerError(f"it ended with status {done.returncode}: {last}")
+            raise WorkerError(
+                f"it ended with status {done.returncode}: {error_line(done.stderr)}"
+            )
         return json.loads(done.stdout.splitlines()[-1])
 
     def measure_contender(
@@ -162,6 +164,13 @@ def agreement_of(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
         "max_difference": float(np.abs(ours - theirs).max()),
         "min_cosine": float((products / norms).min()),
     }
+
+
+def error_line(stderr: str) -> str:
+    """Gives the line that names the error; Keras's messages go on for many lines."""
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
+    return (named or lines or ["no message"])[-1]
 
 
 def _told(job: Mapping[str, Any], result: Mapping[str, Any]) -> str:

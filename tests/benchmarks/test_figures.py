@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.elmo import figures
-from benchmarks.elmo.runs import agreement_of
+from benchmarks.elmo.runs import agreement_of, error_line
 from tests.benchmarks.results import contender, run
 
 
@@ -58,3 +58,16 @@ def test_agreement_finds_the_worst_token():
     found = agreement_of(ours, theirs)
     assert found["max_difference"] == 1.0
     assert found["min_cosine"] == pytest.approx(0.5**0.5)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "line"),
+    [
+        ("Traceback\npkg.SomeError: no\n\nArguments:\n  x=1\n", "pkg.SomeError: no"),
+        ("first\nkilled\n", "killed"),
+        ("", "no message"),
+    ],
+    ids=["a message of many lines", "no error named", "silence"],
+)
+def test_the_line_that_names_the_error_is_told(stderr, line):
+    assert error_line(stderr) == line
