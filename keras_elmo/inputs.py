@@ -9,10 +9,13 @@ import tensorflow as tf
 
 def as_tensor(inputs: Any) -> tf.Tensor:
     """Makes a dense tensor of lists, nested lists, arrays or a RaggedTensor."""
-    if isinstance(inputs, (list, tuple)) and any(
-        isinstance(item, (list, tuple)) for item in inputs
-    ):
-        inputs = tf.ragged.constant(inputs)
+    if isinstance(inputs, (list, tuple)):
+        # Where nothing shows the dtype, TensorFlow would take float.
+        dtype = None if _has_items(inputs) else tf.string
+        if any(isinstance(item, (list, tuple)) for item in inputs):
+            inputs = tf.ragged.constant(inputs, dtype)
+        else:
+            inputs = tf.convert_to_tensor(inputs, dtype)
     if isinstance(inputs, tf.RaggedTensor):
         return inputs.to_tensor("" if inputs.dtype == tf.string else None)
     return tf.convert_to_tensor(inputs)
@@ -52,3 +55,10 @@ def token_counts(tokens: tf.Tensor) -> tf.Tensor:
     after = tf.range(1, tf.shape(tokens)[1] + 1)[None, :]
     ends = tf.where(tokens != "", after, 0)
     return tf.reduce_max(tf.pad(ends, [[0, 0], [1, 0]]), axis=1)
+
+
+def _has_items(inputs: Any) -> bool:
+    """Whether there is anything in nested lists but lists."""
+    if not isinstance(inputs, (list, tuple)):
+        return True
+    return any(_has_items(item) for item in inputs)
