@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.elmo.contenders import CONTENDERS
 from benchmarks.elmo.document import write_report
+from benchmarks.elmo.environments import KEPT
 from benchmarks.elmo.errors import BenchmarkError
 from benchmarks.elmo.figures import disagreeing
 from benchmarks.elmo.runs import Bench
@@ -31,6 +33,8 @@ from benchmarks.elmo.table import markdown
 def main() -> int:
     """Measures, prints the report; gives 1 if a contender failed or disagrees."""
     args = _parser().parse_args()
+    # Ended from outside, it ends its process and removes its files, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         results = json.loads(args.results.read_text("utf-8")) if args.results else None
         results = results or _measure(args)
@@ -51,7 +55,8 @@ def main() -> int:
 
 def _measure(args: argparse.Namespace) -> dict:
     source, sentences = read_sentences(args.sentences, args.count)
-    with tempfile.TemporaryDirectory(prefix="bench-elmo-") as folder:
+    KEPT.mkdir(exist_ok=True)  # not in /tmp, which may be small: weights are 430 MB
+    with tempfile.TemporaryDirectory(prefix="run-", dir=KEPT) as folder:
         bench = Bench(folder=Path(folder), sentences=sentences, repeats=args.repeats)
         return run_all(
             bench,

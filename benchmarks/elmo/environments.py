@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.elmo.errors import NotMeasured
 from benchmarks.elmo.progress import say
 
-_KEPT = Path(".bench")
+KEPT = Path(".bench")
 _LISTS = Path("requirements/peers")
 # setuptools and wheel come first: they build what is there as source only.
 _BUILD_TOOLS = ("setuptools", "wheel")
@@ -28,7 +28,7 @@ def interpreter(name: str, version: str) -> Path:
     Raises:
         NotMeasured: If there is no such Python, or an installation fails.
     """
-    folder, locked = _KEPT / name, _LISTS / f"{name}.txt"
+    folder, locked = KEPT / name, _LISTS / f"{name}.txt"
     python, stamp = folder / "bin" / "python", folder / "bench-stamp"
     wanted = hashlib.sha256(locked.read_bytes()).hexdigest()
     current = stamp.exists() and stamp.read_text("ascii") == wanted
@@ -81,7 +81,7 @@ def _only_build_tools(locked: Path) -> str:
     """Writes the entries of the build tools, with hashes; gives the list's path."""
     entries = locked.read_text("utf-8").replace("\\\n", " ").splitlines()
     tools = [entry for entry in entries if entry.split("==")[0] in _BUILD_TOOLS]
-    path = _KEPT / f"{locked.stem}-build-tools.txt"
+    path = KEPT / f"{locked.stem}-build-tools.txt"
     path.write_text("\n".join(tools) + "\n", "utf-8")
     return str(path)
 
