@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_elmo import outputs
@@ -28,6 +29,21 @@ def check_arguments(given: Mapping[str, Any]) -> None:
             "`vocabulary` must be None where `trainable=True`: fine-tuning would "
             "leave its vectors behind"
         )
+
+
+def words_of(vocabulary: Sequence[str] | None) -> list[str] | None:
+    """Gives a vocabulary as a list of plain strings; refuses what holds no words."""
+    if vocabulary is None:
+        return None
+    # A text is a sequence too, but of letters.
+    if isinstance(vocabulary, (str, bytes)) or not all(
+        isinstance(word, str) for word in vocabulary
+    ):
+        raise ValueError(
+            "`vocabulary` must be a sequence of words or None. "
+            f"Received: `vocabulary={reprlib.repr(vocabulary)}`"
+        )
+    return [str(word) for word in vocabulary]
 
 
 def check_model(given: Mapping[str, Any], n_layers: int, is_native: bool) -> None:

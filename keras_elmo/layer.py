@@ -101,7 +101,7 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
             "initial_state": initial_state,
             "stateful": stateful,
             "max_batch_size": max_batch_size,
-            "vocabulary": list(vocabulary) if vocabulary is not None else None,
+            "vocabulary": checks.words_of(vocabulary),
         }
         checks.check_arguments(self._given)
         self.source = source
