@@ -82,13 +82,16 @@ def add_states(
             shape=(*rows, dim), initializer="zeros", trainable=False, name=name
         )
 
-    return [
+    states = [
         [
             (add(f"{direction}_{i}_c", dims["c"]), add(f"{direction}_{i}_h", dims["h"]))
             for i in range(options.n_layers)
         ]
         for direction in ("forward", "backward")
     ]
+    # Flat too, as tf.saved_model finds no weights in lists of lists.
+    layer.parts = [part for way in states for state in way for part in state]
+    return states
 
 
 def _encode(bilm: BiLM) -> tuple[Any, Any]:

@@ -16,10 +16,11 @@ from keras_elmo.options import BiLMOptions
 from keras_elmo.scalar_mix import ScalarMix
 from keras_elmo.signature_module import SignatureModule
 from keras_elmo.sources import DEFAULT, Source, SourceInfo, open_source
+from keras_elmo.string_layer import StringLayer
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
-class ElmoEmbeddingLayer(keras.layers.Layer):
+class ElmoEmbeddingLayer(StringLayer):
     """Turns tokens into ELMo's contextual vectors.
 
     Args:
@@ -109,7 +110,6 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
         self.output_name = output
         self.stateful = stateful
         self.supports_masking = True
-        self.supports_jit = False  # strings never compile
         opened = None if options else open_source(source)
         self.source_info = (
             opened.info if opened else SourceInfo.of_saved_layer(str(source))
@@ -192,18 +192,12 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
     def build(self, *_: Any) -> None:
         self.built = True  # the weights depend on the source, not on the inputs
 
-    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if not isinstance(inputs, keras.KerasTensor):
-            inputs = as_tensor(inputs)
-        checks.check_dtype(keras.backend.standardize_dtype(inputs.dtype))
-        return super().__call__(inputs, *args, **kwargs)
-
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> Any:
         # (batch, time), cut; padding to max_sequence_length comes last
         tokens = as_tokens(inputs, self.max_sequence_length)
         lengths = token_counts(tokens)
         layers, places = self.encoder.run(tokens, lengths, training)
-        layers = [tf.cast(layer, self.compute_dtype) for layer in layers]
+        layers = [tf.cast(layer, self.dtype_policy.compute_dtype) for layer in layers]
 
         def unpack(x: tf.Tensor) -> tf.Tensor:
             shape = tf.shape(tokens)
@@ -241,10 +235,11 @@ class ElmoEmbeddingLayer(keras.layers.Layer):
         )
 
     def compute_output_spec(self, inputs: Any, *_: Any, **__: Any) -> Any:
-        shapes = self.compute_output_shape(inputs.shape)
-        if isinstance(shapes, list):
-            return [keras.KerasTensor(s, dtype=self.compute_dtype) for s in shapes]
-        return keras.KerasTensor(shapes, dtype=self.compute_dtype)
+        dtype = self.dtype_policy.compute_dtype
+        return keras.tree.map_shape_structure(
+            lambda shape: keras.KerasTensor(shape, dtype),
+            self.compute_output_shape(inputs.shape),
+        )
 
     def _for_each_mix(self, value: Any) -> Any:
         several = self.output_name in outputs.MIXED and len(self.mixes) > 1

@@ -1,0 +1,130 @@
+"""Half precision by dtype policy, and compilation by XLA."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from keras_elmo import BiLM, BiLMOptions, ElmoEmbeddingLayer
+from keras_elmo.checkpoints import load_hdf5
+from tests.keras_elmo.test_bilm import SENTENCES, spell_batch
+
+TOKENS = tf.constant([["The", "cat", "sat", "."], ["Hello", "you", "", ""]])
+LABELS = np.array([[0.0], [1.0]])
+POLICIES = {
+    "float32": ("float32", "float32", 1e-6),
+    "mixed_bfloat16": ("float32", "bfloat16", 0.06),
+    "mixed_float16": ("float32", "float16", 0.01),
+    "bfloat16": ("bfloat16", "bfloat16", 0.1),
+    "float16": ("float16", "float16", 0.01),
+}
+OUTPUTS = ("elmo", "layers", "default")
+
+
+def make(source, **options):
+    return ElmoEmbeddingLayer(str(source), **options)
+
+
+def classifier(elmo):
+    return keras.Sequential(
+        [
+            keras.Input((None,), dtype="string"),
+            elmo,
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(1, dtype="float32"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_dtype_policy_decides_on_the_output_and_the_weights(
+    tiny_elmo, policy, output
+):
+    stored, given, tolerance = POLICIES[policy]
+    layer = make(tiny_elmo, dtype=policy, output=output)
+    assert {weight.dtype for weight in layer.bilm.weights} == {stored}
+    symbolic = layer(keras.Input((None,), dtype="string"))
+    got = layer(TOKENS)
+    assert symbolic.dtype == keras.backend.standardize_dtype(got.dtype) == given
+    expected = np.array(make(tiny_elmo, output=output)(TOKENS))
+    got = tf.cast(got, "float32").numpy()
+    np.testing.assert_allclose(got, expected, atol=tolerance * np.abs(expected).max())
+    cosine = (got * expected).sum() / np.linalg.norm(got) / np.linalg.norm(expected)
+    assert cosine > 0.999
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
+@pytest.mark.parametrize("trainable", [False, True], ids=["frozen", "trainable"])
+def test_fit_learns_in_half_precision(tiny_elmo, policy, trainable):
+    keras.utils.set_random_seed(1)
+    model = classifier(make(tiny_elmo, dtype=policy, trainable=trainable))
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    losses = model.fit(TOKENS, LABELS, epochs=15, verbose=0).history["loss"]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_global_policy_reaches_the_layer_and_what_follows(tiny_elmo):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = classifier(make(tiny_elmo))
+        assert model.layers[0].dtype_policy.name == "mixed_bfloat16"
+        assert model.layers[0](TOKENS).dtype == tf.bfloat16
+        model.compile("adam", "mse")
+        model.fit(TOKENS, LABELS, verbose=0)
+        assert np.isfinite(model.predict(TOKENS, verbose=0)).all()
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_a_stateful_layer_runs_in_half_precision(tiny_elmo):
+    whole = make(tiny_elmo, stateful=True)
+    half = make(tiny_elmo, stateful=True, dtype="mixed_bfloat16")
+    for _ in range(2):
+        expected, got = np.array(whole(TOKENS)), tf.cast(half(TOKENS), "float32")
+        np.testing.assert_allclose(got, expected, atol=0.06 * np.abs(expected).max())
+
+
+def test_a_policy_is_saved_with_the_model(tiny_elmo, tmp_path):
+    model = classifier(make(tiny_elmo, dtype="mixed_bfloat16"))
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.layers[0](TOKENS).dtype == tf.bfloat16
+    np.testing.assert_allclose(again(TOKENS), model(TOKENS), atol=1e-3)
+
+
+@pytest.mark.parametrize("jit_compile", [False, "auto"], ids=str)
+def test_a_model_of_strings_compiles_without_xla(tiny_elmo, jit_compile):
+    model = classifier(make(tiny_elmo, initial_state="zeros"))
+    model.compile("sgd", "mse", jit_compile=jit_compile)
+    assert model.jit_compile is False
+    expected = np.array(model(TOKENS))
+    np.testing.assert_allclose(model.predict(TOKENS, verbose=0), expected, atol=1e-5)
+    assert np.isfinite(model.train_on_batch(TOKENS, LABELS))
+
+
+def spelled_model(source):
+    bilm = BiLM(BiLMOptions.from_file(source / "options.json"))
+    load_hdf5(bilm, source / "weights.hdf5")
+    inputs = keras.Input((4, bilm.options.max_chars), dtype="int32")
+    return keras.Model(inputs, layers.Dense(1)(bilm(inputs)))
+
+
+def test_a_bilm_compiled_by_xla_computes_and_learns_the_same(tiny_elmo):
+    ids = spell_batch(SENTENCES, 12)
+    assert ids.shape[1] == 4
+    found = {}
+    for jit_compile in (False, True):
+        keras.utils.set_random_seed(5)
+        model = spelled_model(tiny_elmo)
+        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=jit_compile)
+        first = model.predict(ids, verbose=0)
+        model.train_on_batch(ids, np.ones((3, 3, 4, 1)))
+        found[jit_compile] = first, model.predict(ids, verbose=0)
+    for compiled, plain in zip(found[True], found[False], strict=True):
+        np.testing.assert_allclose(compiled, plain, atol=1e-4)
+    assert np.abs(found[True][1] - found[True][0]).max() > 1e-3
