@@ -133,10 +133,11 @@ def trainable(tiny_elmo):
     return ElmoEmbeddingLayer(str(tiny_elmo), trainable=True, initial_state="zeros")
 
 
-@pytest.fixture(scope="module")
-def gradients(trainable):
+@pytest.fixture(scope="module", params=[False, True], ids=["calling", "training"])
+def gradients(request, trainable):
     weights = trainable.trainable_weights
-    found = Loss(lambda: trainable(SENTENCES)).gradients(weights)
+    run = Loss(lambda: trainable(SENTENCES, training=request.param))
+    found = run.gradients(weights)
     return {w.path: (w, g) for w, g in zip(weights, found, strict=True)}
 
 
@@ -179,13 +180,16 @@ def test_gradients_equal_finite_differences(trainable, gradients, kind):
     assert np.abs(gradient).max() > 0.01
 
 
-def test_gradients_of_packed_sentences_equal_those_of_the_plain_biLM(tiny_elmo):
+@pytest.mark.parametrize("training", [False, True], ids=["calling", "training"])
+def test_gradients_of_packed_sentences_equal_those_of_the_plain_biLM(
+    tiny_elmo, training
+):
     layer = ElmoEmbeddingLayer(
         str(tiny_elmo), output="layers", trainable=True, initial_state="zeros"
     )
     ids = spell_batch(SENTENCES, layer.bilm.options.max_chars)
     weights = layer.bilm.trainable_weights
-    packed = Loss(lambda: layer(SENTENCES)).gradients(weights)
+    packed = Loss(lambda: layer(SENTENCES, training=training)).gradients(weights)
     plain = Loss(lambda: layer.bilm(ids)).gradients(weights)
     for weight, got, expected in zip(weights, packed, plain, strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-5, err_msg=weight.path)
