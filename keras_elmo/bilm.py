@@ -115,13 +115,10 @@ class BiLM(keras.layers.Layer):
 
     def zero_states(self, batch: Any) -> tuple[list[Any], list[Any]]:
         """Gives all-zero initial states for both directions."""
-        sizes = (
-            (self.options.cell_dim, STATE_DTYPE),
-            (self.options.projection_dim, self.compute_dtype),
-        )
+        dims = (self.options.cell_dim, self.options.projection_dim)
         return tuple(  # type: ignore[return-value]
             [
-                [ops.zeros((batch, dim), dtype) for dim, dtype in sizes]
+                [ops.zeros((batch, dim), STATE_DTYPE) for dim in dims]
                 for _ in range(self.options.n_layers)
             ]
             for _ in range(2)

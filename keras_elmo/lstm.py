@@ -40,17 +40,11 @@ class LSTMCell(keras.layers.Layer):
 
     Args:
         options: Sizes of the model.
-
-    Inputs:  `(batch, projection_dim)` float; the state `c`, `(batch, cell_dim)`
-        float32, and `h`, `(batch, projection_dim)`.
-    Outputs: the new `h`, and the new state.
     """
 
     def __init__(self, options: BiLMOptions, **kwargs: Any) -> None:
-        super().__init__(autocast=False, **kwargs)  # `step` says what is cast
+        super().__init__(**kwargs)
         self.options = options
-        self.state_size = [options.cell_dim, options.projection_dim]
-        self.output_size = options.projection_dim
 
     def build(self, *_: Any) -> None:
         cell_dim, dim = self.options.cell_dim, self.options.projection_dim
@@ -97,12 +91,32 @@ class LSTMCell(keras.layers.Layer):
             h = clip(ops.matmul(weights.projection, h), self.options.proj_clip)
         return ops.transpose(h)
 
+
+class _Step(keras.layers.Layer):
+    """A cell as `keras.layers.RNN` takes it: batch first, every state float32.
+
+    Args:
+        cell: The cell.
+
+    Inputs:  `(batch, projection_dim)` float; the state `c`, `(batch, cell_dim)`, and
+        `h`, `(batch, projection_dim)`.
+    Outputs: the new `h`, and the new state.
+    """
+
+    def __init__(self, cell: LSTMCell, **kwargs: Any) -> None:
+        super().__init__(dtype=STATE_DTYPE, **kwargs)  # RNN makes the states so
+        self.cell = cell
+        self.state_size = [cell.options.cell_dim, cell.options.projection_dim]
+        self.output_size = cell.options.projection_dim
+        self.built = True
+
     def call(self, x: Any, states: Any) -> tuple[Any, list[Any]]:
-        c, h = states
-        weights = self.read_weights()
-        gates = self.gates(weights, x, h)
-        c = self.next_state(gates, ops.transpose(ops.cast(c, STATE_DTYPE)))
-        h = self.output(weights, gates, c)
+        cell, (c, h) = self.cell, states
+        weights = cell.read_weights()
+        x, h = (ops.cast(value, cell.compute_dtype) for value in (x, h))
+        gates = cell.gates(weights, x, h)
+        c = cell.next_state(gates, ops.transpose(c))
+        h = ops.cast(cell.output(weights, gates, c), STATE_DTYPE)
         return h, [ops.transpose(c), h]
 
 
@@ -129,13 +143,12 @@ class ProjectedLSTM(keras.layers.Layer):
         self.supports_masking = True
         self.cell = LSTMCell(options, name="cell", dtype=self.dtype_policy)
         self.rnn = keras.layers.RNN(
-            self.cell,
+            _Step(self.cell, name="step"),
             return_sequences=True,
             return_state=True,
             unroll=unroll,
             name="rnn",
-            dtype=self.dtype_policy,
-            autocast=False,
+            dtype=STATE_DTYPE,
         )
 
     def build(self, *_: Any) -> None:
@@ -143,10 +156,8 @@ class ProjectedLSTM(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Any, state: Any, is_token: Any = None) -> tuple[Any, list[Any]]:
-        c, h = state
-        start = [ops.cast(c, STATE_DTYPE), ops.cast(h, self.compute_dtype)]
-        output, *last = self.rnn(x, initial_state=start, mask=is_token)
-        return output, last
+        output, *last = self.rnn(x, initial_state=list(state), mask=is_token)
+        return ops.cast(output, self.compute_dtype), last
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
@@ -204,4 +215,16 @@ class LSTMStack(keras.layers.Layer):
 
 def clip(x: Any, bound: float | None) -> Any:
     """Clips `x` to `bound` on both sides; to nothing if there is no bound."""
-    return x if not bound else ops.clip(x, -bound, bound)
+    if not bound:
+        return x
+    if keras.backend.backend() == "tensorflow":
+        return _clip_at_once(x, bound)
+    return ops.clip(x, -bound, bound)
+
+
+def _clip_at_once(x: Any, bound: float) -> Any:
+    """Passes over `x` once, where `ops.clip` does so twice."""
+    import tensorflow as tf
+
+    low, high = (tf.constant(value, x.dtype) for value in (-bound, bound))
+    return tf.raw_ops.ClipByValue(t=x, clip_value_min=low, clip_value_max=high)

@@ -13,7 +13,7 @@ from keras_elmo.bilm import BiLM
 from keras_elmo.carried_states import CarriedStates
 from keras_elmo.initial_states import InitialStates
 from keras_elmo.options import BiLMOptions
-from keras_elmo.packed_bilm import packed_layers
+from keras_elmo.packed_bilm import layers_in_groups, packed_layers
 from keras_elmo.packing import pack, token_places
 from keras_elmo.words import WordCache, distinct_words, encode_words
 
@@ -116,10 +116,11 @@ class NativeElmo(keras.layers.Layer):
             vectors = encode_words(self.bilm, words)
         if self.carried is not None:
             return self._run_stateful(tf.gather(vectors, ids), lengths)
+        states = self.start.states
+        if not learns:
+            return layers_in_groups(self.bilm, vectors, ids, lengths, states)
         packing = pack(lengths)
-        layers = packed_layers(
-            self.bilm, vectors, ids, packing, self.start.states, learns=learns
-        )
+        layers = packed_layers(self.bilm, vectors, ids, packing, states, learns=True)
         return layers, packing.tokens
 
     def _run_stateful(

@@ -31,7 +31,7 @@ def run_packed_with_gradient(
         def gradient(d_outputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
             by_step = _Steps(cell, weights, rows, outputs, trace, d_outputs)
             d_both, d_gates, d_output, active = by_step.backward()
-            dim = cell.output_size
+            dim = cell.options.projection_dim
             both = tf.concat([x, _found(outputs, rows, state[1])], axis=-1)
             d_kernel = tf.matmul(d_gates, both, transpose_a=True)
             d_bias = tf.reduce_sum(tf.cast(d_gates, STATE_DTYPE), axis=0)[:, None]
@@ -63,8 +63,8 @@ class _Steps:
         self.trace = trace
         self.dtype = outputs.dtype
         self.steps = tf.shape(rows)[0]
-        self.h = self._array(cell.output_size).split(outputs, rows)
-        self.d_h = self._array(cell.output_size).split(d_outputs, rows)
+        self.h = self._array(cell.options.projection_dim).split(outputs, rows)
+        self.d_h = self._array(cell.options.projection_dim).split(d_outputs, rows)
 
     def _array(self, dim: int) -> tf.TensorArray:
         return step_array(self.dtype, self.steps, [None, dim])

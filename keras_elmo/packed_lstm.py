@@ -67,7 +67,7 @@ def run_packed(
         `(places, projection_dim)`, packed as `x` is; and the trace, or None.
     """
     steps = tf.shape(rows)[0]
-    shape = [None, cell.output_size]
+    shape = [None, cell.options.projection_dim]
     inputs = step_array(x.dtype, steps, shape).split(x, rows)
     outputs = step_array(x.dtype, steps, shape)
     trace = Trace.start(steps, state[0]) if keep else ()

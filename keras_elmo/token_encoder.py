@@ -82,6 +82,10 @@ class TokenEncoder(keras.layers.Layer):
         return initializers.RandomNormal(stddev=stddev)
 
     def call(self, char_ids: Any) -> Any:
+        return self.project(self.features(char_ids))
+
+    def features(self, char_ids: Any) -> Any:
+        """Gives what the convolutions find, `(tokens, n_filters)`."""
         dtype = self.compute_dtype
         no_token = ops.zeros((1, self.options.char_dim), dtype)
         table = ops.concatenate([no_token, ops.cast(self.char_embed, dtype)], axis=0)
@@ -92,15 +96,23 @@ class TokenEncoder(keras.layers.Layer):
             for kernel, bias in self.filters
         ]
         activation = getattr(ops, self.options.activation)
-        x = activation(ops.concatenate(pooled, axis=-1))  # (tokens, n_filters)
-        for w_transform, b_transform, w_carry, b_carry in self.highways:
+        return activation(ops.concatenate(pooled, axis=-1))
+
+    def project(self, features: Any) -> Any:
+        """Gives the token vectors `(tokens, projection_dim)` for `features`."""
+        x, dtype = features, self.compute_dtype
+        for weights in self.highways:
+            w_transform, b_transform, w_carry, b_carry = (
+                ops.cast(weight, dtype) for weight in weights
+            )
             # "carry" multiplies the transformed value: the name is bilm-tf's.
             carry = ops.sigmoid(ops.matmul(x, w_carry) + b_carry)
             transformed = ops.relu(ops.matmul(x, w_transform) + b_transform)
-            x = carry * transformed + (1.0 - carry) * x
+            x = x + carry * (transformed - x)
         if self.projection is not None:
-            x = ops.matmul(x, self.projection[0]) + self.projection[1]
-        return x  # (tokens, projection_dim)
+            weight, bias = (ops.cast(part, dtype) for part in self.projection)
+            x = ops.matmul(x, weight) + bias
+        return x
 
     def compute_output_shape(
         self, input_shape: tuple[int | None, ...]

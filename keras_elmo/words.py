@@ -14,14 +14,37 @@ from keras_elmo.bilm import BiLM
 from keras_elmo.spelling import spell
 
 _MARKS = (characters.BEGIN_SENTENCE_TOKEN, characters.END_SENTENCE_TOKEN)
-_CHUNK = 1024  # words encoded at once when a vocabulary is
+_CHUNK = 256  # words whose convolutions, 1 MB a filter width of 1,024, stay in cache
 
 
 def encode_words(bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
-    """Encodes `words` string `(words,)`; gives float `(words, projection_dim)`."""
-    options = bilm.options
+    """Encodes `words` string `(words,)`; gives float `(words, projection_dim)`.
+
+    Words of a like length are taken together, so that the convolutions pass over no
+    more characters than the longest among them needs.
+    """
+    encoder, options = bilm.token_encoder, bilm.options
     widest = max(width for width, _ in options.filters)
-    return bilm.token_encoder(spell(words, options.max_chars, widest))
+    order = tf.argsort(tf.strings.length(words))
+    ordered = tf.gather(words, order)
+    chunks = (tf.size(words) + _CHUNK - 1) // _CHUNK
+    features = tf.TensorArray(
+        bilm.compute_dtype,
+        chunks,
+        element_shape=[None, options.n_filters],
+        infer_shape=False,
+    )
+
+    def encode(number: Any, features: Any) -> tuple[Any, Any]:
+        some = ordered[number * _CHUNK : (number + 1) * _CHUNK]
+        spelled = spell(some, options.max_chars, widest)
+        return number + 1, features.write(number, encoder.features(spelled))
+
+    _, features = tf.while_loop(
+        lambda number, _: number < chunks, encode, (0, features)
+    )
+    vectors = encoder.project(features.concat())
+    return tf.gather(vectors, tf.math.invert_permutation(order))
 
 
 def distinct_words(
@@ -74,11 +97,7 @@ class WordCache(keras.layers.Layer):
 
     def fill(self, bilm: BiLM) -> None:
         """Encodes the vocabulary with `bilm`."""
-        chunks = [
-            encode_words(bilm, tf.constant(self.vocabulary[start : start + _CHUNK]))
-            for start in range(0, len(self.vocabulary), _CHUNK)
-        ]
-        self.table.assign(ops.concatenate(chunks))
+        self.table.assign(tf.function(encode_words)(bilm, self.vocabulary))
 
     def vectors(self, bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
         """Gives the vectors of `words`; `bilm` encodes those that are not known."""

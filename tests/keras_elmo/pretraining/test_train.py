@@ -36,11 +36,12 @@ def weights(training):
 
 
 def test_training_lowers_the_held_out_perplexity(corpus, tmp_path):
-    training = Training(corpus, OPTIONS, make_settings(rows=32, steps=150), tmp_path)
+    settings = make_settings(rows=32, steps=150, learning_rate=0.01)
+    training = Training(corpus, OPTIONS, settings, tmp_path)
     before = training.evaluate()
     assert before < training.vocabulary_size  # the words' frequencies are known
     training.run()
-    assert training.evaluate() < 0.5 * before
+    assert training.evaluate() < 0.7 * before
     assert training.tokens == 150 * 32 * 4
     assert [entry["steps"] for entry in training.history] == [0, 150]
 
