@@ -6,6 +6,8 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from keras.src.saving import serialization_lib  # nothing public tells of safe mode
+
 from keras_elmo import outputs
 
 INITIAL_STATES = ("warm", "zeros")
@@ -74,6 +76,15 @@ def check_dtype(dtype: str) -> None:
         raise TypeError(
             "`ElmoEmbeddingLayer` takes tokens as strings. "
             f"Received: inputs of dtype {dtype}"
+        )
+
+
+def check_trusted(source: str) -> None:
+    """Refuses to run a SavedModel's graph because a loaded file names it."""
+    if serialization_lib.in_safe_mode():
+        raise ValueError(
+            f"The file names the SavedModel {source}, whose graph would be run\n"
+            "hint: if you trust both, load with `safe_mode=False`"
         )
 
 

@@ -249,3 +249,9 @@ class ElmoEmbeddingLayer(StringLayer):
         # With its options the layer is rebuilt without its source at hand.
         options = self.bilm.options.to_dict() if self.bilm is not None else None
         return {**super().get_config(), **self._given, "options": options}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> ElmoEmbeddingLayer:
+        if config.get("options") is None:
+            checks.check_trusted(str(config.get("source")))
+        return cls(**config)

@@ -165,3 +165,15 @@ def test_a_file_that_is_no_saved_model_is_refused(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"no protocol buffer")
     with pytest.raises(SourceError, match="cannot be loaded"):
         SignatureModule(tmp_path)
+
+
+def test_a_loaded_file_runs_no_graph_that_its_user_did_not_name(tmp_path, folder):
+    model = keras.Sequential([keras.Input((2,), dtype="string")])
+    model.add(ElmoEmbeddingLayer(str(folder), output="default"))
+    path = tmp_path / "model.keras"
+    model.save(path)
+    with pytest.raises((TypeError, ValueError), match="load with `safe_mode=False`"):
+        keras.models.load_model(path)
+    trusted = keras.models.load_model(path, safe_mode=False)
+    words = tf.constant([["a", "b"]])
+    np.testing.assert_array_equal(trusted(words), model(words))
