@@ -27,3 +27,5 @@ compile peers/simple_elmo "${@}" \
   --python-version 3.10 --python-platform x86_64-manylinux_2_31
 compile peers/allennlp "${@}" \
   --python-version 3.9 --python-platform x86_64-manylinux_2_31
+# BiLM without TensorFlow, for its test.
+compile backends/jax "${@}" --universal --python-version 3.10

@@ -11,6 +11,7 @@ LISTS = (
     "tfx-1.21",
     "peers/simple_elmo",
     "peers/allennlp",
+    "backends/jax",
 )
 
 

@@ -1,0 +1,111 @@
+"""BiLM gives the same numbers under JAX and PyTorch, where TensorFlow is absent."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_elmo import BiLM, BiLMOptions
+from keras_elmo.checkpoints import load_hdf5
+from tests.keras_elmo.test_bilm import SENTENCES, spell_batch
+from tests.keras_elmo.tiny import write_model
+
+TOLERANCE = 1e-4
+# Where Debian has PyTorch for its own Python: PyPI's brings gigabytes for GPUs.
+DEBIAN = "/usr/lib/python3/dist-packages"
+IMPORT_TORCH = "import sys; sys.path.append(sys.argv[1]); import torch"
+SHAPES = {
+    "as published": {},
+    "no projection, tanh": {"cell_dim": 5, "activation": "tanh"},
+    "no skip, tight clipping": {"use_skip_connections": False, "cell_clip": 0.05},
+}
+
+
+@pytest.fixture(scope="module")
+def jax_python(tmp_path_factory, repository):
+    """The Python of an environment with JAX and without TensorFlow."""
+    folder = tmp_path_factory.mktemp("jax") / "venv"
+    uv = Path(sys.executable).with_name("uv")
+    if not uv.exists():
+        pytest.skip(f"no uv beside {sys.executable}, to install JAX")
+    python = folder / "bin" / "python"
+    locked = repository / "requirements" / "backends" / "jax.txt"
+    environment = dict(os.environ)
+    if "PIP_INDEX_URL" in environment:  # uv does not read pip's settings
+        environment.setdefault("UV_DEFAULT_INDEX", environment["PIP_INDEX_URL"])
+    for command in (
+        ["venv", "--quiet", "--python", sys.executable, folder],
+        ["pip", "install", "--quiet", "--python", python, "--no-deps"]
+        + ["--only-binary", ":all:", "--require-hashes", "--requirement", locked],
+    ):
+        subprocess.run([uv, *command], env=environment, check=True)
+    return python
+
+
+@pytest.fixture(scope="module")
+def torch_python():
+    """This Python, where it or Debian has PyTorch for it."""
+    tried = subprocess.run(
+        [sys.executable, "-c", IMPORT_TORCH, DEBIAN], capture_output=True, text=True
+    )
+    if tried.returncode:
+        last = tried.stderr.strip().splitlines()[-1]
+        pytest.skip(f"PyTorch cannot be imported, here or from {DEBIAN}: {last}")
+    return sys.executable
+
+
+def run_here(bilm, ids, factors):
+    """Gives what `backend_worker.py` writes, computed by TensorFlow."""
+    variables = bilm.trainable_variables
+    with tf.GradientTape() as tape:
+        layers = bilm(ids)
+        loss = tf.reduce_sum(layers * factors)
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
+    found = {
+        variable.path: tf.convert_to_tensor(gradient).numpy()
+        for variable, gradient in zip(variables, gradients, strict=True)
+    }
+    return {"layers": layers.numpy(), **found}
+
+
+def check(folder, python, backend, *packages):
+    bilm = BiLM(BiLMOptions.from_file(folder / "options.json"), name="bilm")
+    load_hdf5(bilm, folder / "weights.hdf5")
+    ids = spell_batch(SENTENCES, bilm.options.max_chars)
+    factors = np.random.default_rng(4).normal(size=bilm(ids).shape).astype("float32")
+    np.savez(folder / "given.npz", ids=ids, factors=factors)
+    files = [folder, folder / "given.npz", folder / "found.npz"]
+    subprocess.run(
+        [python, Path(__file__).with_name("backend_worker.py"), *files, *packages],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        check=True,
+    )
+    found = np.load(files[-1])
+    expected = run_here(bilm, ids, factors)
+    assert set(found.files) == set(expected)
+    for name, value in expected.items():
+        assert np.abs(value).max() > 1e-3, name
+        np.testing.assert_allclose(
+            found[name], value, atol=TOLERANCE, rtol=TOLERANCE, err_msg=name
+        )
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
+def test_jax_gives_the_numbers_and_gradients_of_tensorflow(
+    tmp_path, jax_python, changes
+):
+    check(write_model(tmp_path, **changes), jax_python, "jax")
+
+
+@pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
+def test_pytorch_gives_the_numbers_and_gradients_of_tensorflow(
+    tmp_path, torch_python, changes
+):
+    check(write_model(tmp_path, **changes), torch_python, "torch", DEBIAN)
