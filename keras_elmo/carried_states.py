@@ -53,16 +53,12 @@ class CarriedStates(keras.layers.Layer):
 
     def keep(self, last: Any) -> None:
         """Sets the states of the first rows to `last`, as `BiLM` gives it."""
-        for part, value in zip(
-            tf.nest.flatten(self.states), tf.nest.flatten(last), strict=True
-        ):
+        for part, value in zip(self.parts, tf.nest.flatten(last), strict=True):
             value = ops.cast(value, part.dtype)
             rest = ops.convert_to_tensor(part)[tf.shape(value)[0] :]
             part.assign(tf.concat([value, rest], axis=0))
 
     def reset(self, start: Any) -> None:
         """Sets every row to `start`, `(c, h)` by direction and layer, for one row."""
-        for part, value in zip(
-            tf.nest.flatten(self.states), tf.nest.flatten(start), strict=True
-        ):
+        for part, value in zip(self.parts, tf.nest.flatten(start), strict=True):
             part.assign(tf.broadcast_to(ops.cast(value, part.dtype), part.shape))

@@ -51,7 +51,7 @@ def to_file(name: str, value: np.ndarray) -> np.ndarray:
     """Gives the value of the variable stored at `name` in the form of the file."""
     if name.startswith("CNN/W_cnn_"):
         return value[None]  # (1, width, char_dim, count)
-    return value.T if _is_lstm_matrix(name) else value
+    return value.T if is_transposed(name) else value
 
 
 def from_file(name: str, value: np.ndarray) -> np.ndarray:
@@ -60,10 +60,11 @@ def from_file(name: str, value: np.ndarray) -> np.ndarray:
         return value[0]
     if name == "char_embed" and len(value) == characters.N_CHARACTERS + 1:
         return value[1:]  # saved with the row of zeros for padding
-    return value.T if _is_lstm_matrix(name) else value
+    return value.T if is_transposed(name) else value
 
 
-def _is_lstm_matrix(name: str) -> bool:
+def is_transposed(name: str) -> bool:
+    """Whether the variable of an hdf5 path lies (out, in): a matrix of an LSTM."""
     return name.endswith(("/W_0", "/W_P_0"))
 
 

@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from keras_elmo import checkpoints, outputs
@@ -153,8 +152,7 @@ def _published(layer: ElmoEmbeddingLayer) -> tuple[dict[str, Any], dict[str, Any
     plain: dict[str, Any] = {}
     transposed: dict[str, Any] = {}
     for path, variable in checkpoints.stored(layer.encoder.bilm):
-        is_transposed = checkpoints.to_file(path, np.empty((2, 3))).shape == (3, 2)
-        names = transposed if is_transposed else plain
+        names = transposed if checkpoints.is_transposed(path) else plain
         names[BILM + variable_name(path)] = variable.value
     plain[MIX_WEIGHTS] = layer.mix.mix_weights.value
     plain[MIX_SCALING] = layer.mix.gamma.value

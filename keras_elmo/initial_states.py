@@ -43,16 +43,6 @@ class InitialStates(keras.layers.Layer):
         self.states = add_states(self, options)
         self.built = True
 
-    def call(self, batch: Any) -> Any:
-        """Gives the states for `batch` texts, in the form `BiLM` takes them."""
-        return [
-            [
-                [ops.broadcast_to(part, (batch, part.shape[0])) for part in state]
-                for state in direction
-            ]
-            for direction in self.states
-        ]
-
     def warm_up(self, bilm: BiLM) -> None:
         """Sets the states to the mean of what the built-in sentences leave."""
         vectors, lengths = _encode(bilm)
