@@ -27,4 +27,4 @@ model = keras.Sequential(
 model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
 model.fit(texts, labels, epochs=20, verbose=0)
 print(model.predict(tf.constant(["warm and wonderful"]), verbose=0).shape)  # (1, 1)
-model.save("classifier.keras")  # and load it where keras_elmo is imported
+model.save("classifier.keras")  # load it after `from keras_elmo import ...`, as above

@@ -8,14 +8,13 @@ import tensorflow as tf
 
 
 def as_tensor(inputs: Any) -> tf.Tensor:
-    """Makes a dense tensor of lists, nested lists, arrays or a RaggedTensor."""
+    """Makes a dense tensor of lists, nested lists, arrays or a RaggedTensor.
+
+    Raises:
+        ValueError: For lists that mix texts, lists of tokens, and what is no string.
+    """
     if isinstance(inputs, (list, tuple)):
-        # Where nothing shows the dtype, TensorFlow would take float.
-        dtype = None if _has_items(inputs) else tf.string
-        if any(isinstance(item, (list, tuple)) for item in inputs):
-            inputs = tf.ragged.constant(inputs, dtype)
-        else:
-            inputs = tf.convert_to_tensor(inputs, dtype)
+        inputs = _of_lists(inputs)
     if isinstance(inputs, tf.RaggedTensor):
         return inputs.to_tensor("" if inputs.dtype == tf.string else None)
     return tf.convert_to_tensor(inputs)
@@ -38,11 +37,7 @@ def as_tokens(inputs: tf.Tensor, max_tokens: int | None) -> tf.Tensor:
     if inputs.shape.rank == 1:
         inputs = tf.strings.split(inputs, " ")
         inputs = tf.ragged.boolean_mask(inputs, inputs != "").to_tensor("")
-    if inputs.shape.rank != 2:
-        raise ValueError(
-            "`ElmoEmbeddingLayer` takes tokens (batch, time) or texts (batch,). "
-            f"Received: inputs of shape {inputs.shape}"
-        )
+    check_rank(inputs.shape)
     if max_tokens is None:
         return inputs
     inputs = inputs[:, :max_tokens]
@@ -55,6 +50,36 @@ def token_counts(tokens: tf.Tensor) -> tf.Tensor:
     after = tf.range(1, tf.shape(tokens)[1] + 1)[None, :]
     ends = tf.where(tokens != "", after, 0)
     return tf.reduce_max(tf.pad(ends, [[0, 0], [1, 0]]), axis=1)
+
+
+def check_rank(shape: Any) -> None:
+    """Refuses what are neither tokens nor texts.
+
+    Args:
+        shape: A tensor's shape, as far as it is known.
+
+    Raises:
+        ValueError: For any other rank than 1 and 2.
+    """
+    if len(shape) not in (1, 2):
+        raise ValueError(
+            "`ElmoEmbeddingLayer` takes tokens (batch, time) or texts (batch,). "
+            f"Received: inputs of shape {tuple(shape)}"
+        )
+
+
+def _of_lists(inputs: Any) -> tf.Tensor | tf.RaggedTensor:
+    # Where nothing shows the dtype, TensorFlow would take float.
+    dtype = None if _has_items(inputs) else tf.string
+    try:
+        if any(isinstance(item, (list, tuple)) for item in inputs):
+            return tf.ragged.constant(inputs, dtype)
+        return tf.convert_to_tensor(inputs, dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "`ElmoEmbeddingLayer` takes a list of texts or a list of lists of tokens, "
+            f"all of them strings. Received: a list of which TensorFlow says: {error}"
+        ) from error
 
 
 def _has_items(inputs: Any) -> bool:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_elmo import checks, outputs
 from keras_elmo.bilm import BiLM
-from keras_elmo.inputs import as_tensor, as_tokens, token_counts
+from keras_elmo.inputs import as_tensor, as_tokens, check_rank, token_counts
 from keras_elmo.native import NativeElmo
 from keras_elmo.options import BiLMOptions
 from keras_elmo.scalar_mix import ScalarMix
@@ -235,6 +235,7 @@ class ElmoEmbeddingLayer(StringLayer):
         )
 
     def compute_output_spec(self, inputs: Any, *_: Any, **__: Any) -> Any:
+        check_rank(inputs.shape)
         dtype = self.dtype_policy.compute_dtype
         return keras.tree.map_shape_structure(
             lambda shape: keras.KerasTensor(shape, dtype),

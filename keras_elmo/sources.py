@@ -90,10 +90,11 @@ def open_source(source: str | Path | tuple[str, str]) -> Source:
     if handles.is_handle(name):
         folder, package = handles.resolve(name)
         return _folder(folder, name, where=f", fetched by {package} into {folder}")
+    missing = "" if Path(source).exists() else ", which does not exist"
     raise SourceError(
         "An ELMo source must be `default`, a folder with options.json and an "
         "hdf5 file, a SavedModel folder, or a handle such as "
-        f"https://tfhub.dev/google/elmo/3. Received: {source}"
+        f"https://tfhub.dev/google/elmo/3. Received: {source}{missing}"
     )
 
 

@@ -9,6 +9,7 @@ from benchmarks.elmo.workers.measure import AS_IT_COMES, SORTED
 
 ORDERS = (AS_IT_COMES, SORTED)
 MEMORY_BATCH = 64  # one setting for all, so that the sizes can be compared
+TRAINING_BATCHES = 4  # of that size, gone through again and again
 
 # glibc gives large blocks back to the system at once and takes them anew, page by
 # page. Keeping them makes the peers up to twice as fast, and larger: the memory of a

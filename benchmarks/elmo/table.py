@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from benchmarks.elmo.contenders import KEEP_MEMORY, MEMORY_BATCH
+from benchmarks.elmo.contenders import KEEP_MEMORY, MEMORY_BATCH, TRAINING_BATCHES
 from benchmarks.elmo.figures import (
     Results,
     best_run,
@@ -36,7 +36,8 @@ def markdown(results: Results) -> str:
     parts = [
         table(_SPEED_COLUMNS, _speed_rows(results)),
         *(f"**Not one computation:** {name}." for name in disagreeing(results)),
-        "A fit step of a classifier beside the forward pass of the same model:",
+        "A fit step of a classifier beside the forward pass of the same model, each "
+        f"over {TRAINING_BATCHES} batches of {MEMORY_BATCH} sentences as they come:",
         table(_TRAINING_COLUMNS, _training_rows(results)),
         table(
             ("Goal", "Measured", ""),

@@ -203,13 +203,15 @@ def test_no_graph_is_traced_again_for_other_lengths(tiny_elmo):
 BAD = {
     "integers": ([[1, 2]], TypeError, "dtype int"),
     "too many axes": ([[["a"]]], ValueError, r"shape \(1, 1, 1\)"),
+    "texts among tokens": (["a b", ["c"]], ValueError, "lists of tokens, all of them"),
+    "no string": ([["a", None]], ValueError, "lists of tokens, all of them"),
 }
 
 
 @pytest.mark.parametrize(("inputs", "error", "words"), BAD.values(), ids=BAD)
 def test_wrong_inputs_are_named(layers, inputs, error, words):
     with pytest.raises(error, match=words):
-        layers(np.array(inputs))
+        layers(inputs)
 
 
 @pytest.mark.parametrize(
@@ -223,3 +225,8 @@ def test_wrong_inputs_are_named(layers, inputs, error, words):
 def test_wrong_options_are_named(tiny_elmo, options, words):
     with pytest.raises(ValueError, match=words):
         ElmoEmbeddingLayer(str(tiny_elmo), **options)
+
+
+def test_a_model_with_too_many_axes_is_refused_when_it_is_built(layers):
+    with pytest.raises(ValueError, match=r"shape \(None, None, None\)"):
+        layers(keras.Input((None, None), dtype="string"))

@@ -93,6 +93,11 @@ def test_a_source_that_is_nothing_is_told_what_there_could_be(tmp_path):
         open_source(str(tmp_path / "absent"))
 
 
+def test_a_folder_that_is_not_there_is_said_not_to_exist(tmp_path):
+    with pytest.raises(SourceError, match="nowhere, which does not exist"):
+        open_source(str(tmp_path / "nowhere"))
+
+
 def test_a_folder_without_weights_names_the_file_it_wants(tiny_elmo, tmp_path):
     (tmp_path / "options.json").write_bytes((tiny_elmo / "options.json").read_bytes())
     with pytest.raises(SourceError, match=r"exactly one \*weights.hdf5"):

@@ -16,11 +16,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.elmo.contenders import TRAINING_BATCHES
 from benchmarks.elmo.workers import measure
 from benchmarks.elmo.workers.keras_elmo import pad
 from keras_elmo import ElmoEmbeddingLayer
-
-_BATCHES = 4  # of the sentences as they come, gone through again and again
 
 
 def classifier(job: dict[str, Any]) -> keras.Model:
@@ -43,7 +42,7 @@ def main() -> None:
     """Measures both in turn and prints the best seconds of each."""
     job = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     sentences = json.loads(Path(job["sentences"]).read_text("utf-8"))
-    cut = measure.batches(sentences, job["batch"])[:_BATCHES]
+    cut = measure.batches(sentences, job["batch"])[:TRAINING_BATCHES]
     inputs = [tf.constant(pad(batch)) for batch in cut]
     labels = [np.arange(len(batch)) % 2 for batch in cut]
     model = classifier(job)
