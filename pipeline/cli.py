@@ -17,6 +17,8 @@ import click
 # Command -> module, function, first line of its help.
 _COMMANDS = {
     "run": ("pipeline.cli_run", "Train on labelled texts, to a pushed model."),
+    "predict": ("pipeline.cli_predict", "Classify any number of texts, on Beam."),
+    "embed": ("pipeline.cli_embed", "Write the ELMo vectors of texts, on Beam."),
     "score": ("pipeline.cli_score", "Classify texts with a pushed model."),
     "pretrain": ("pipeline.cli_pretrain", "Train an ELMo on texts of one's own."),
 }

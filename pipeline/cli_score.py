@@ -42,32 +42,26 @@ def command(ctx: click.Context, model: Path, texts: tuple[str, ...]) -> None:
     """
     if not texts:
         raise click.UsageError("argument TEXTS: give a text, or - for stdin", ctx)
-    folder = _newest(model)
-    if folder is None:
-        raise Misuse(f"option --model: there is no saved_model.pb. Received: {model}")
     given = (line.rstrip("\n") for line in sys.stdin) if texts == ("-",) else texts
-    for answer in _answers(folder, given):
+    for answer in _answers(model, given):
         click.echo(json.dumps(answer, ensure_ascii=False))
 
 
-def _newest(model: Path) -> Path | None:
-    """Returns the folder to load; a version without its graph is being copied."""
-    versions = [p for p in model.glob("*/saved_model.pb") if p.parent.name.isdecimal()]
-    if (model / "saved_model.pb").is_file():
-        return model
-    if not versions:
-        return None
-    return max(versions, key=lambda path: int(path.parent.name)).parent
-
-
-def _answers(folder: Path, texts: Iterable[str]) -> Iterator[dict[str, object]]:
+def _answers(model: Path, texts: Iterable[str]) -> Iterator[dict[str, object]]:
     # TensorFlow greets with ten lines about processors and GPUs, some of which no
     # setting silences; what goes wrong is raised.
     with run_log(Path(os.devnull)):
         import tensorflow as tf
 
+        from pipeline.serving_folder import newest_model
+
+        folder = newest_model(str(model))
+        if folder is None:
+            raise Misuse(
+                f"option --model: there is no saved_model.pb. Received: {model}"
+            )
         try:
-            loaded = tf.saved_model.load(str(folder))
+            loaded = tf.saved_model.load(folder)
         except (OSError, ValueError, tf.errors.OpError) as error:
             reason = str(error).partition("\n")[0]
             raise click.ClickException(

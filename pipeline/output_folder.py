@@ -18,7 +18,7 @@ from pipeline.run_record import RunRecords
 
 _LOGGER = logging.getLogger(__name__)
 
-_PUSHER = "tfx.components.pusher.component.Pusher"
+_PUSHER = "pipeline.pusher.Pusher"
 _LEAST_FREE_BYTES = 1 << 30
 _FULL_BYTES = 16 << 20
 # Models and statistics do not grow with the data; examples, transformed examples and
@@ -42,6 +42,7 @@ class OutputFolder:
         self.metadata = self.path / "metadata.sqlite"
         self.artifacts = self.path / "pipeline"
         self.serving = self.path / "serving"
+        self.manifests = self.path / "manifests"
         self.resume = self.path / "resume"
         self.logs = self.path / "logs"
         self.summary = self.path / "summary.json"
@@ -155,6 +156,7 @@ class OutputFolder:
             if not whole or unrecorded:
                 _LOGGER.warning("removing what a killed push left: %s", version)
                 shutil.rmtree(version)
+                (self.manifests / f"{version.name}.sha256").unlink(missing_ok=True)
                 removed.append(version)
         return removed
 

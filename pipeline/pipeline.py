@@ -10,6 +10,7 @@ from tfx.orchestration import metadata, pipeline
 from components.anomaly_gate.component import AnomalyGate
 from components.serving_check.component import ServingCheck
 from components.text_example_gen.component import TextExampleGen
+from pipeline.beam_args import with_local_runner
 from pipeline.code_version import code_version
 from pipeline.config import Config
 from pipeline.elmo_version import elmo_version
@@ -17,15 +18,11 @@ from pipeline.evaluation import eval_config
 from pipeline.features import EVAL, LABEL, SPLITS, TEST, TEXT, TRAIN
 from pipeline.output_folder import OutputFolder
 from pipeline.previous_model import PreviousBlessedModelStrategy
+from pipeline.pusher import Pusher
 
 PIPELINE_NAME = "elmo_tfx"
 _PREPROCESSING = "pipeline.preprocessing"
 _TRAINER = "pipeline.trainer"
-
-# Plain DirectRunner would first try to download a runner written in Go. The image is
-# never used by this runner; without a word on where workers get their code from, TFX
-# would build a package of itself for every node.
-_LOCAL_BEAM = ("--runner=FnApiRunner", "--sdk_container_image=unused")
 
 
 def create_pipeline(config: Config) -> pipeline.Pipeline:
@@ -137,7 +134,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     )
 
     # Copies a model that passed both into the folder that servers watch.
-    pusher = tfx.components.Pusher(
+    pusher = Pusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_check.outputs["blessing"],
@@ -168,14 +165,8 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             str(output.metadata)
         ),
-        beam_pipeline_args=_beam_args(config.beam.args),
+        beam_pipeline_args=with_local_runner(config.beam.args),
     )
-
-
-def _beam_args(given: tuple[str, ...]) -> list[str]:
-    """Returns the options given, behind those of the local runner if none is named."""
-    is_local = not any(arg.startswith("--runner") for arg in given)
-    return [*(_LOCAL_BEAM if is_local else ()), *given]
 
 
 def _section(section: Any) -> dict[str, Any]:

@@ -36,8 +36,9 @@ def export_classifier(
         serving_default: `examples`, serialised tf.Examples with the feature `text`
             -> `probabilities` float32 `(batch, classes)`.
         predict_text: `texts`, raw texts -> `label` string `(batch,)`,
-            `probabilities`, and `classes` string `(batch, classes)`: the names, in
-            the order of the probabilities.
+            `probabilities`; `classes` string `(batch, classes)`: the names, in the
+            order of the probabilities; `is_cut` bool `(batch,)`: whether the text had
+            more tokens than the model reads.
         transform_features: `examples` with text and label -> the transformed features
             that are dense (not the tokens), for TFMA.
 
@@ -91,17 +92,23 @@ class _Classifier(tf.Module):
         # leaves out whatever depends on it.
         spec = {features.TEXT: self._raw_spec[features.TEXT]}
         raw = tf.io.parse_example(examples, spec)
-        return {"probabilities": self._probabilities(raw)}
+        return {"probabilities": self._probabilities(self._transformed(raw))}
 
     @_on_strings("texts")
     def serve_texts(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
         raw = {features.TEXT: _as_raw(texts, self._raw_spec[features.TEXT])}
-        probabilities = self._probabilities(raw)
+        transformed = self._transformed(raw)
+        probabilities = self._probabilities(transformed)
+        tokens = transformed[features.TOKENS]
+        n_kept = tf.math.bincount(
+            tf.cast(tokens.indices[:, 0], tf.int32), minlength=tf.shape(texts)[0]
+        )
         classes = tf.constant(self._class_names)
         return {
             "label": tf.gather(classes, tf.argmax(probabilities, axis=1)),
             "probabilities": probabilities,
             "classes": tf.tile(classes[None, :], [tf.shape(texts)[0], 1]),
+            "is_cut": transformed[features.N_TOKENS] > tf.cast(n_kept, tf.int64),
         }
 
     @_on_strings("examples")
@@ -115,8 +122,11 @@ class _Classifier(tf.Module):
             if isinstance(value, tf.Tensor)
         }
 
-    def _probabilities(self, raw: Mapping[str, Any]) -> tf.Tensor:
-        tokens = self.transform_layer.call(raw)[features.TOKENS]
+    def _transformed(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        return self.transform_layer.call(raw)
+
+    def _probabilities(self, transformed: Mapping[str, Any]) -> tf.Tensor:
+        tokens = transformed[features.TOKENS]
         tokens = tf.sparse.to_dense(tokens, default_value="")  # (batch, time)
         # A batch of empty texts would leave a BiLSTM without a single step.
         missing = tf.maximum(0, 1 - tf.shape(tokens)[1])

@@ -52,7 +52,7 @@ class LabelRows(beam.DoFn):
     def process(self, element: dict[str, Any]) -> Iterator[Any]:
         record: Record = element  # type: ignore[assignment]
         columns = record["columns"]
-        text_column, label_column = self._options.required
+        text_column, label_column = self._options.required[:2]
         try:
             text = clean_text(columns.get(text_column))
             if text is None:

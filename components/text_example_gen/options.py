@@ -18,6 +18,7 @@ class ReadOptions:
             is in it; `folder`: one text per file, its folder's name is the label.
         text_column: Column with the text.
         label_column: Column with the label; None where no label is needed.
+        key_column: Column that tells rows apart; None where none is needed.
         columns: Names for the columns of CSV and TSV files, in order; None: the first
             row names them.
         header: Whether the first row of CSV and TSV files is a header; None: it is
@@ -35,6 +36,7 @@ class ReadOptions:
     format: str = "auto"
     text_column: str = "text"
     label_column: str | None = "label"
+    key_column: str | None = None
     columns: tuple[str, ...] | None = None
     header: bool | None = None
     delimiter: str | None = None
@@ -90,9 +92,8 @@ class ReadOptions:
     @property
     def required(self) -> tuple[str, ...]:
         """The columns without which a file cannot be used."""
-        if self.label_column is None:
-            return (self.text_column,)
-        return (self.text_column, self.label_column)
+        names = (self.text_column, self.label_column, self.key_column)
+        return tuple(dict.fromkeys(name for name in names if name is not None))
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON-able values."""

@@ -13,6 +13,8 @@ BAD_QUOTES = "bad_quotes"  # a quote that opens a field and never closes it prop
 BAD_JSON = "bad_json"  # not JSON, or not an object
 NOT_TEXT = "not_text"  # NUL characters, or a value that is no string
 LABEL_OUTSIDE_TRAINING = "label_outside_training"
+NO_KEY = "no_key"
+MODEL_FAILED = "model_failed"  # on this row alone
 
 # A file is at fault; the reject then has position 0. NOT_TEXT can be this, too.
 MISSING_COLUMN = "missing_column"
@@ -31,6 +33,8 @@ REASONS = frozenset(
         BAD_JSON,
         NOT_TEXT,
         LABEL_OUTSIDE_TRAINING,
+        NO_KEY,
+        MODEL_FAILED,
         MISSING_COLUMN,
         DAMAGED_FILE,
         UNKNOWN_FORMAT,

@@ -119,7 +119,7 @@ class _Records:
         return self
 
     def close_interrupted(self, node_type: str) -> float | None:
-        assert node_type == "tfx.components.pusher.component.Pusher"
+        assert node_type == "pipeline.pusher.Pusher"
         return self._began
 
     def pushed_paths(self) -> set[str]:
@@ -147,7 +147,8 @@ def test_without_an_interrupted_push_nothing_whole_is_removed(folder, monkeypatc
 
 
 def test_the_pusher_is_known_to_tfx_under_the_name_that_is_looked_for():
-    from tfx.components import Pusher
     from tfx.utils import name_utils
+
+    from pipeline.pusher import Pusher
 
     assert name_utils.get_full_name(Pusher) == output_folder._PUSHER

@@ -80,6 +80,12 @@ def test_raw_texts_get_label_probabilities_and_class_names(signatures):
     assert best[0] != best[2]
 
 
+def test_it_says_which_texts_were_cut(signatures):
+    # Six tokens are read; these have seven, none, six and fifty.
+    answer = signatures["predict_text"](tf.constant(TEXTS))
+    assert answer["is_cut"].numpy().tolist() == [True, False, False, True]
+
+
 def test_the_exported_model_reads_the_tokens_of_training(exported, signatures):
     # Six tokens are kept: so says the transform these examples went through.
     tokens = np.array([["A", "good", "film", ",", "it", "is"]])

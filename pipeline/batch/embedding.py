@@ -1,0 +1,129 @@
+"""Gives the ELMo vectors of texts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_elmo import ElmoEmbeddingLayer
+from keras_elmo.text import normalize_text, tokenize
+from pipeline.batch import values
+from pipeline.batch.hdf5_format import SENTENCE, VECTORS
+from pipeline.batch.scoring import ModelError, once_per_process
+
+LAYERS = ("mix", "mean", "0", "1", "2", "all")
+TOKENS = "tokens"
+VECTOR = "vector"
+CUT = "text_is_cut"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Embedder:
+    """An ELMo: any source that the layer takes.
+
+    Args:
+        source: Of the weights, where every worker finds it.
+        layer: `mix` as the source has it; `mean` of all layers; one of them by its
+            number; or `all`.
+        pooled: Whether a text gets one vector, the mean over its tokens.
+        dtype: Of the vectors: `float32` or `float16`.
+        max_tokens: Longer texts are cut.
+        split_only: Whether texts are tokens with spaces between them.
+        as_sentences: Whether the output wants texts as lines of tokens (HDF5).
+    """
+
+    source: str
+    layer: str = "mix"
+    pooled: bool = False
+    dtype: str = "float32"
+    max_tokens: int = 512
+    split_only: bool = False
+    as_sentences: bool = False
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Tokens and their vectors, or one vector; whether the text was cut."""
+        if self.as_sentences:
+            return {SENTENCE: values.STRING, VECTORS: values.VECTORS}
+        if self.pooled:
+            return {VECTOR: values.VECTOR, CUT: values.BOOL}
+        return {
+            TOKENS: values.STRINGS,
+            VECTORS: values.VECTORS,
+            CUT: values.BOOL,
+        }
+
+    def load(self) -> _Score:
+        """Gives the layer of this process."""
+        return _load(self)
+
+    def tally(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        """Counts tokens, and texts that were cut."""
+        if self.as_sentences or self.pooled:
+            return {"cut": sum(bool(row.get(CUT)) for row in rows)}
+        return {
+            "cut": sum(row[CUT] for row in rows),
+            "tokens": sum(len(row[TOKENS]) for row in rows),
+        }
+
+
+class _Score:
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        output = "elmo" if embedder.layer == "mix" else "layers"
+        try:
+            self._elmo = ElmoEmbeddingLayer(embedder.source, output=output)
+        except (OSError, ValueError) as error:
+            raise ModelError(str(error)) from error
+        self._run = tf.function(
+            self._embed, input_signature=[tf.TensorSpec([None], tf.string)]
+        )
+
+    def __call__(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        raw = tf.constant([text.encode("utf-8") for text in texts])
+        answer = {name: each.numpy() for name, each in self._run(raw).items()}
+        vectors = answer["vectors"].astype(self._embedder.dtype)
+        return [self._row(answer, vectors, row) for row in range(len(texts))]
+
+    def _embed(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        if self._embedder.split_only:
+            tokens = tf.strings.split(normalize_text(texts))
+        else:
+            tokens = tokenize(texts)
+        lengths = tokens.row_lengths()
+        tokens = tokens[:, : self._embedder.max_tokens].to_tensor("")
+        vectors = self._elmo(tokens)
+        layer = self._embedder.layer
+        if layer == "mean":
+            vectors = tf.reduce_mean(vectors, axis=1)
+        elif layer == "all":  # (batch, time, layers, dim)
+            vectors = tf.transpose(vectors, [0, 2, 1, 3])
+        elif layer != "mix":
+            vectors = vectors[:, int(layer)]
+        return {"tokens": tokens, "lengths": lengths, "vectors": vectors}
+
+    def _row(
+        self, answer: Mapping[str, np.ndarray], vectors: np.ndarray, row: int
+    ) -> dict[str, Any]:
+        given = self._embedder
+        length = min(int(answer["lengths"][row]), given.max_tokens)
+        of_text = vectors[row, :length]  # (time, …, dim)
+        is_cut = bool(answer["lengths"][row] > given.max_tokens)
+        if given.pooled:
+            mean = of_text.sum(axis=0, dtype="float32") / max(length, 1)
+            return {VECTOR: mean.astype(given.dtype), CUT: is_cut}
+        tokens = [token.decode() for token in answer["tokens"][row, :length]]
+        if given.as_sentences:
+            if given.layer == "all":  # (layers, time, dim), as allennlp writes it
+                of_text = of_text.swapaxes(0, 1)
+            return {SENTENCE: " ".join(tokens), VECTORS: of_text}
+        return {TOKENS: tokens, VECTORS: of_text, CUT: is_cut}
+
+
+@once_per_process
+def _load(embedder: Embedder) -> _Score:
+    return _Score(embedder)

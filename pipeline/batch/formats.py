@@ -1,0 +1,56 @@
+"""Output formats: how a part is written, and how parts become one file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.batch import hdf5_format, parquet_format, storage, text_formats
+from pipeline.batch import tfrecord_format as tfrecord
+from pipeline.batch.table import Table
+
+
+class Format(NamedTuple):
+    """One format.
+
+    Args:
+        suffix: End of its file names.
+        write: Writes a table to a local path.
+        join: Makes one local file of the columns' kinds and the paths of parts, on
+            any file system, in their order.
+    """
+
+    suffix: str
+    write: Callable[[Path, Table], None]
+    join: Callable[[Path, Mapping[str, str], Sequence[str]], None]
+
+
+_FORMATS = {
+    "jsonl": Format(".jsonl", text_formats.write_jsonl, text_formats.join_jsonl),
+    "csv": Format(".csv", text_formats.write_csv, text_formats.join_csv),
+    "parquet": Format(".parquet", parquet_format.write, parquet_format.join),
+    "tfrecord": Format(".tfrecord", tfrecord.write, tfrecord.join),
+    "hdf5": Format(".hdf5", hdf5_format.write, hdf5_format.join),
+}
+
+
+def suffix(format_name: str) -> str:
+    """The end of the names of a format's files, such as `.csv`."""
+    return _FORMATS[format_name].suffix
+
+
+def write_part(format_name: str, path: str, table: Table) -> int:
+    """Writes a part, whole or not at all; gives its size in bytes."""
+    with storage.local_writer(path) as local:
+        _FORMATS[format_name].write(local, table)
+        return os.path.getsize(local)
+
+
+def join_parts(
+    format_name: str, path: str, columns: Mapping[str, str], parts: Sequence[str]
+) -> None:
+    """Makes one file of parts, whole or not at all; of no part, an empty table."""
+    with storage.local_writer(path) as local:
+        _FORMATS[format_name].join(local, columns, parts)

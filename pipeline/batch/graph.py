@@ -1,0 +1,111 @@
+"""The Beam graph of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import apache_beam as beam
+
+from pipeline.batch import job as parts_of
+from pipeline.batch import storage
+from pipeline.batch.file_groups import FileGroup
+from pipeline.batch.job import BatchJob
+from pipeline.batch.rejects import add_reasons
+from pipeline.batch.scored_chunks import ScoreChunks
+from pipeline.batch.scoring import Scorer
+from pipeline.batch.shards import JoinPieces, plan_shards
+from pipeline.batch.splitting import SplitFiles
+from pipeline.batch.values import merge_kinds
+
+
+class ScoreFiles(beam.PTransform):
+    """Reads groups of files, scores their rows, and writes the finished files.
+
+    Gives nothing but files in the staging folder; `TALLIES` says what became of the
+    rows: `rows_in`, `rows_out`, `reasons`, `problems`, `tallies`, `files`.
+    """
+
+    def __init__(
+        self, groups: Iterable[FileGroup], job: BatchJob, scorer: Scorer
+    ) -> None:
+        super().__init__()
+        self._groups = list(groups)
+        self._job = job
+        self._scorer = scorer
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
+        """Adds the whole way to a pipeline."""
+        job, scorer = self._job, self._scorer
+        splits = (
+            pbegin
+            | "Groups" >> beam.Create(self._groups)
+            | "SpreadGroups" >> beam.Reshuffle()
+            | "Split" >> beam.ParDo(SplitFiles(job))
+        )
+        columns = beam.pvalue.AsSingleton(
+            splits
+            | "GatherColumns" >> beam.combiners.ToList()
+            | "Columns" >> beam.Map(_columns, scorer.fields)
+        )
+        parts = (
+            splits
+            | "Chunks" >> beam.FlatMap(_chunks)
+            | "SpreadChunks" >> beam.Reshuffle()
+            | "Score" >> beam.ParDo(ScoreChunks(job, scorer), columns)
+        )
+        split_list = splits | "GatherSplits" >> beam.combiners.ToList()
+        part_list = parts | "GatherParts" >> beam.combiners.ToList()
+        finished = (
+            split_list
+            | "PlanShards"
+            >> beam.FlatMap(plan_shards, beam.pvalue.AsSingleton(part_list), job)
+            | "SpreadShards" >> beam.Reshuffle()
+            | "Join" >> beam.ParDo(JoinPieces(job, scorer.fields), columns)
+            | "GatherFinished" >> beam.combiners.ToList()
+        )
+        return split_list | "WriteTallies" >> beam.Map(
+            _write_tallies,
+            beam.pvalue.AsSingleton(part_list),
+            beam.pvalue.AsSingleton(finished),
+            job.path(parts_of.TALLIES),
+        )
+
+
+class ColumnClash(ValueError):
+    """A carried column has the name of one that the model adds."""
+
+
+def _columns(splits: list[dict[str, Any]], fields: Mapping[str, str]) -> dict[str, str]:
+    ordered = sorted(splits, key=lambda split: split["number"])
+    columns = merge_kinds(*(split["columns"] for split in ordered))
+    for name in fields:
+        if name in columns:
+            raise ColumnClash(
+                f"the input has a column `{name}`, which the output needs itself\n"
+                "hint: choose the columns to carry with --keep"
+            )
+    return columns
+
+
+def _chunks(split: dict[str, Any]) -> list[dict[str, Any]]:
+    return split["chunks"]
+
+
+def _write_tallies(
+    splits: list[dict[str, Any]],
+    parts: list[dict[str, Any]],
+    finished: list[str],
+    path: str,
+) -> None:
+    storage.write_json(
+        path,
+        {
+            "rows_in": sum(split["rows_in"] for split in splits),
+            "rows_out": sum(part["rows_out"] for part in parts),
+            "reasons": add_reasons(each["reasons"] for each in (*splits, *parts)),
+            "problems": sorted(p for split in splits for p in split["problems"]),
+            "tallies": add_reasons(part["tallies"] for part in parts),
+            "files": sorted(finished),
+        },
+    )

@@ -1,0 +1,130 @@
+"""Scores texts with a pushed classifier."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.batch import values
+from pipeline.batch.model_files import check_digests, digests
+from pipeline.batch.scoring import ModelError, once_per_process
+from pipeline.serving_folder import version_of
+
+SIGNATURE = "predict_text"  # what `pipeline.signatures` exports
+LABEL = "predicted_label"
+VERSION = "model_version"
+CUT = "text_is_cut"
+_PROBABILITY = "probability_{}"
+_DIGITS = 6  # of a probability: what float32 holds
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictor:
+    """A classifier: a SavedModel with the signature `predict_text`.
+
+    Args:
+        folder: Of the SavedModel, where every worker finds it.
+        classes: Names, in the order of the probabilities.
+        files: Path and SHA-256 of its files; a worker loads no others.
+    """
+
+    folder: str
+    classes: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def look_at(cls, folder: str, expected: Mapping[str, str] | None) -> Predictor:
+        """Loads a model to see its classes.
+
+        Args:
+            folder: Of the SavedModel.
+            expected: SHA-256 of its files; None: as they are now.
+
+        Raises:
+            ModelError: It cannot be loaded, or its files are not those expected.
+        """
+        files = tuple((digests(folder) if expected is None else expected).items())
+        answer = _load(folder, files)(tf.constant(["text"]))
+        classes = tuple(name.decode() for name in answer["classes"].numpy()[0])
+        return cls(folder, classes, files)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Label, probabilities, whether the text was cut, version of the model."""
+        probabilities = {
+            _PROBABILITY.format(name): values.FLOAT for name in self.classes
+        }
+        return {
+            LABEL: values.STRING,
+            **probabilities,
+            CUT: values.BOOL,
+            VERSION: values.STRING,
+        }
+
+    def load(self) -> _Score:
+        """Gives the model of this process."""
+        return _Score(_load(self.folder, self.files), self)
+
+    def tally(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        """Counts rows by label, and those whose text was cut."""
+        counts = collections.Counter(f"label {row[LABEL]}" for row in rows)
+        counts["cut"] = sum(bool(row[CUT]) for row in rows)
+        return dict(counts)
+
+
+class _Score:
+    def __init__(self, predict: Any, predictor: Predictor) -> None:
+        self._predict = predict
+        self._names = [_PROBABILITY.format(name) for name in predictor.classes]
+        self._version = version_of(predictor.folder)
+
+    def __call__(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        answer = self._predict(tf.constant([text.encode("utf-8") for text in texts]))
+        probabilities = answer["probabilities"].numpy()
+        if not np.isfinite(probabilities).all():
+            raise tf.errors.InvalidArgumentError(
+                None, None, "the model's probabilities are not finite"
+            )
+        cut = answer["is_cut"].numpy().tolist() if "is_cut" in answer else None
+        rounded = probabilities.astype("float64").round(_DIGITS).tolist()
+        return [
+            {
+                LABEL: label.decode(),
+                **dict(zip(self._names, row, strict=True)),
+                CUT: cut[place] if cut else None,
+                VERSION: self._version,
+            }
+            for place, (label, row) in enumerate(
+                zip(answer["label"].numpy().tolist(), rounded, strict=True)
+            )
+        ]
+
+
+@once_per_process
+def _load(folder: str, files: tuple[tuple[str, str], ...]) -> Any:
+    check_digests(folder, dict(files))
+    try:
+        model = tf.saved_model.load(folder)
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ModelError(f"{folder} cannot be loaded: {reason}") from error
+    if SIGNATURE not in model.signatures:
+        raise ModelError(
+            f"the model must have the signature {SIGNATURE}. "
+            f"Received: {folder} with {', '.join(model.signatures) or 'none'}"
+        )
+    signature = model.signatures[SIGNATURE]
+    ((name, _),) = signature.structured_input_signature[1].items()
+    call = functools.partial(_call, signature, name)
+    call.model = model  # type: ignore[attr-defined]  # its weights live as long as it
+    return call
+
+
+def _call(signature: Any, name: str, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+    return signature(**{name: texts})

@@ -1,0 +1,130 @@
+"""First stage: from files to chunks of rows with a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+
+from components.text_example_gen import reasons
+from components.text_example_gen.files import read_file
+from components.text_example_gen.records import Record, as_dict, is_reject, reject
+from components.text_example_gen.values import BadValueError, clean_text
+from pipeline.batch import job as parts_of
+from pipeline.batch import storage
+from pipeline.batch.chunks import ChunkRow, write_chunk
+from pipeline.batch.file_groups import FileGroup
+from pipeline.batch.job import BatchJob
+from pipeline.batch.rejects import RejectLines
+from pipeline.batch.values import kind_of, merge_kinds, to_json
+
+NAMESPACE = "elmo_tfx"  # of Beam's metrics
+
+
+class SplitFiles(beam.DoFn):
+    """Reads a `FileGroup` and writes its rows into chunks.
+
+    Gives one record for each group: `number`, `chunks` (each with `name`, `path`,
+    `rows`), `rows_in`, `rejected` (path or None), `reasons`, `problems`, `columns`
+    (kind by name). A group that was split before is not read again.
+    """
+
+    def __init__(self, job: BatchJob) -> None:
+        super().__init__()
+        self._job = job
+        self._rows_in = Metrics.counter(NAMESPACE, "rows_in")
+
+    def process(self, element: FileGroup) -> Iterator[dict[str, Any]]:
+        name = f"{element['number']:05d}"
+        record_path = self._job.path(parts_of.SPLITS, f"{name}.json")
+        record = storage.read_json(record_path)
+        if record is None:
+            with RejectLines() as rejects:
+                record = _Splitter(self._job, name, rejects).split(element)
+            storage.write_json(record_path, record)
+        self._rows_in.inc(record["rows_in"])
+        yield record
+
+
+class _Splitter:
+    """Splits one group of files."""
+
+    def __init__(self, job: BatchJob, name: str, rejects: RejectLines) -> None:
+        self._job = job
+        self._name = name
+        self._rejects = rejects
+        self._rows: list[ChunkRow] = []
+        self._chars = 0
+        self._chunks: list[dict[str, Any]] = []
+        self._columns: dict[str, str] = {}
+
+    def split(self, group: FileGroup) -> dict[str, Any]:
+        rows_in = 0
+        for file in group["files"]:
+            items = read_file(
+                file["path"],
+                self._job.options,
+                in_class_folder=file["in_class_folder"],
+            )
+            for item in items:
+                rows_in += 1
+                if is_reject(item):
+                    self._rejects.add(item)
+                else:
+                    self._take(item)  # type: ignore[arg-type]
+        self._end_chunk()
+        aside = self._job.path(parts_of.REJECTED, f"split-{self._name}.jsonl")
+        return {
+            "number": group["number"],
+            "chunks": self._chunks,
+            "rows_in": rows_in,
+            "rejected": self._rejects.write(aside),
+            "reasons": self._rejects.reasons,
+            "problems": self._rejects.problems,
+            "columns": self._columns,
+        }
+
+    def _take(self, record: Record) -> None:
+        options = self._job.options
+        columns = record["columns"]
+        text_column, key_column = options.text_column, options.key_column
+        try:
+            text = clean_text(columns.get(text_column))
+        except BadValueError as error:
+            self._reject(record, reasons.NOT_TEXT, f"`{text_column}`: {error}")
+            return
+        if text is None:
+            self._reject(record, reasons.NO_TEXT, f"`{text_column}` is empty")
+            return
+        if key_column is not None and columns.get(key_column) in (None, ""):
+            self._reject(record, reasons.NO_KEY, f"`{key_column}` is empty")
+            return
+        if len(self._rows) == self._job.chunk_rows or (
+            self._rows and self._chars + len(text) > self._job.chunk_chars
+        ):
+            self._end_chunk()
+        self._rows.append(
+            ChunkRow(record["source"], record["position"], text, self._carried(columns))
+        )
+        self._chars += len(text)
+
+    def _carried(self, columns: dict[str, Any]) -> dict[str, Any]:
+        keep = columns if self._job.keep is None else self._job.keep
+        carried = {name: to_json(columns.get(name)) for name in keep}
+        kinds = {name: kind_of(value) for name, value in carried.items()}
+        self._columns = merge_kinds(self._columns, kinds)
+        return carried
+
+    def _end_chunk(self) -> None:
+        if not self._rows:
+            return
+        name = f"{self._name}-{len(self._chunks):05d}"
+        path = self._job.path(parts_of.CHUNKS, f"{name}.jsonl.gz")
+        write_chunk(path, self._rows)
+        self._chunks.append({"name": name, "path": path, "rows": len(self._rows)})
+        self._rows, self._chars = [], 0
+
+    def _reject(self, record: Record, reason: str, detail: str) -> None:
+        self._rejects.add(as_dict(reject(record, reason, detail)))

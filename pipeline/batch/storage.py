@@ -1,0 +1,112 @@
+"""Files on any file system Beam knows: whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import posixpath
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+_COPY_BYTES = 2**20
+
+
+def is_local(path: str) -> bool:
+    """Whether a path lies on this machine's own file system."""
+    return "://" not in path
+
+
+def join(folder: str, *names: str) -> str:
+    """The path of a name in a folder, on any file system."""
+    return posixpath.join(folder, *names)
+
+
+def open_reading(path: str) -> BinaryIO:
+    """Opens a file for its bytes as they lie there."""
+    return cast(
+        BinaryIO,
+        FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED),
+    )
+
+
+@contextlib.contextmanager
+def local_writer(path: str) -> Iterator[Path]:
+    """Gives a local path to write; `path` appears, whole, when the block ends well.
+
+    Writers of Parquet, HDF5 and TFRecord want a real file, and a worker may die.
+    """
+    if is_local(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        unfinished = Path(f"{path}.{uuid.uuid4().hex}.tmp")
+        try:
+            yield unfinished
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder) / "file"
+        yield local
+        # An object store shows an object when it is closed, and not before.
+        with (
+            local.open("rb") as source,
+            FileSystems.create(
+                path, compression_type=CompressionTypes.UNCOMPRESSED
+            ) as target,
+        ):
+            shutil.copyfileobj(source, target, _COPY_BYTES)
+
+
+@contextlib.contextmanager
+def local_reader(path: str) -> Iterator[Path]:
+    """Gives a local path with the content of `path`: itself, or a copy for a while."""
+    if is_local(path):
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder) / posixpath.basename(path)
+        with open_reading(path) as source, local.open("wb") as target:
+            shutil.copyfileobj(source, target, _COPY_BYTES)
+        yield local
+
+
+def append_to(path: str, target: BinaryIO) -> None:
+    """Copies the bytes of a file to the end of an open one."""
+    with open_reading(path) as source:
+        shutil.copyfileobj(source, target, _COPY_BYTES)
+
+
+def write_json(path: str, value: Any) -> None:
+    """Writes a value as JSON."""
+    with local_writer(path) as local:
+        local.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
+
+
+def read_json(path: str) -> Any:
+    """Reads what `write_json` wrote; None if it is not there."""
+    if not FileSystems.exists(path):
+        return None
+    with open_reading(path) as file:
+        return json.loads(file.read())
+
+
+def list_files(pattern: str) -> list[str]:
+    """The files that match a glob, sorted."""
+    [found] = FileSystems.match([pattern])
+    return sorted(file.path for file in found.metadata_list)
+
+
+def remove(folder: str) -> None:
+    """Removes a folder with all that is in it; nothing happens if it is not there."""
+    if is_local(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+    elif list_files(join(folder, "**")):
+        FileSystems.delete([folder + "/"])

@@ -1,0 +1,80 @@
+"""Values of carried columns: JSON's types, and the kind that a whole column has."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+# Kinds of columns, as output formats with types need them.
+NULL = "null"  # nothing but missing values so far
+STRING = "string"
+INT = "int"
+FLOAT = "float"
+BOOL = "bool"
+VECTOR = "vector"  # (dim,)
+VECTORS = "vectors"  # (time, dim)
+LAYERS = "layers"  # (layers, time, dim)
+STRINGS = "strings"
+
+_INT64 = 2**63
+
+
+def to_json(value: Any) -> Any:
+    """The value in JSON's types; the same as it was, wherever JSON can say it.
+
+    Dates and times become ISO 8601, bytes base64, decimals their digits, and numbers
+    that are none None.
+    """
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, Mapping):
+        return {str(key): to_json(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(each) for each in value]
+    isoformat = getattr(value, "isoformat", None)
+    return str(value) if isoformat is None else isoformat()
+
+
+def kind_of(value: Any) -> str:
+    """The kind of column in which a value of `to_json` fits."""
+    if value is None:
+        return NULL
+    if isinstance(value, bool):
+        return BOOL
+    if isinstance(value, int):
+        return INT if -_INT64 <= value < _INT64 else STRING
+    return FLOAT if isinstance(value, float) else STRING
+
+
+def common_kind(one: str, other: str) -> str:
+    """The kind of column in which values of two kinds fit."""
+    if one == other or other == NULL:
+        return one
+    if one == NULL:
+        return other
+    return FLOAT if {one, other} == {INT, FLOAT} else STRING
+
+
+def merge_kinds(*columns: Mapping[str, str]) -> dict[str, str]:
+    """Kinds by name, over several tables; names in the order in which they came."""
+    merged: dict[str, str] = {}
+    for table in columns:
+        for name, kind in table.items():
+            merged[name] = common_kind(merged.get(name, NULL), kind)
+    return merged
+
+
+def to_text(value: Any) -> str:
+    """The value as a field of CSV: strings as they are, all else as JSON writes it."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)

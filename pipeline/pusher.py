@@ -1,0 +1,51 @@
+"""TFX's Pusher, which also writes down what it has pushed."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from tfx import types
+from tfx.components.pusher import component, executor
+from tfx.dsl.components.base import executor_spec
+from tfx.types import artifact_utils
+from tfx.types import standard_component_specs as specs
+
+from pipeline.batch.model_files import write_manifest
+
+# Beside the folder of versions.
+MANIFESTS = "manifests"
+
+
+def manifest_path(version: str) -> str:
+    """Returns where the manifest of a pushed version's folder lies."""
+    serving, number = posixpath.split(version.rstrip("/"))
+    return posixpath.join(posixpath.dirname(serving), MANIFESTS, f"{number}.sha256")
+
+
+class Executor(executor.Executor):
+    """Pushes to `serving/<version>`, and writes `manifests/<version>.sha256`.
+
+    It is for `elmo-tfx predict --model-sha256`, and for `sha256sum --check` inside
+    the version's folder.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Runs TFX's executor, then takes the sums of the model that it pushed."""
+        super().Do(input_dict, output_dict, exec_properties)
+        pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
+        place = pushed.get_string_custom_property("pushed_destination")
+        if place:
+            # Of the archived copy: from now on, others may reach the pushed one.
+            write_manifest(pushed.uri, manifest_path(place))
+
+
+class Pusher(component.Pusher):
+    """TFX's component, with that executor."""
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)

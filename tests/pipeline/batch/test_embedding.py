@@ -1,0 +1,100 @@
+"""The vectors are those of the layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_elmo import ElmoEmbeddingLayer
+from keras_elmo.text import tokenize
+from pipeline.batch.embedding import Embedder
+from pipeline.batch.scoring import ModelError
+
+TEXTS = ["A good film, it is.", "bad", "so bad that I left", "\u200b"]
+
+
+@pytest.fixture(scope="module")
+def expected(small_elmo):
+    """All layers of each text `(layers, time, dim)`, from the layer itself."""
+    elmo = ElmoEmbeddingLayer(str(small_elmo), output="layers")
+    tokens = tokenize(tf.constant(TEXTS))
+    layers = elmo(tokens.to_tensor("")).numpy()
+    lengths = tokens.row_lengths().numpy()
+    return [of_text[:, :n] for of_text, n in zip(layers, lengths, strict=True)]
+
+
+def _rows(small_elmo, **given):
+    return Embedder(source=str(small_elmo), **given).load()(TEXTS)
+
+
+def _assert_vectors(rows, expected):
+    for row, vectors in zip(rows, expected, strict=True):
+        assert row["vectors"].shape == vectors.shape
+        np.testing.assert_allclose(row["vectors"], vectors, atol=1e-5)
+
+
+def test_tokens_come_with_their_vectors(small_elmo, expected):
+    rows = _rows(small_elmo)
+    assert rows[0]["tokens"] == ["A", "good", "film", ",", "it", "is", "."]
+    assert rows[3]["tokens"] == []
+    # An untrained mix is the mean of the layers.
+    _assert_vectors(rows, [layers.mean(axis=0) for layers in expected])
+    assert not any(row["text_is_cut"] for row in rows)
+
+
+@pytest.mark.parametrize("layer", ["0", "1", "2"])
+def test_one_layer(small_elmo, expected, layer):
+    rows = _rows(small_elmo, layer=layer)
+    _assert_vectors(rows, [layers[int(layer)] for layers in expected])
+
+
+def test_the_mean_of_the_layers(small_elmo, expected):
+    rows = _rows(small_elmo, layer="mean")
+    _assert_vectors(rows, [layers.mean(axis=0) for layers in expected])
+
+
+def test_all_layers_of_a_token(small_elmo, expected):
+    rows = _rows(small_elmo, layer="all")
+    _assert_vectors(rows, [layers.swapaxes(0, 1) for layers in expected])
+
+
+def test_as_sentences_all_layers_lie_as_the_published_files_have_them(
+    small_elmo, expected
+):
+    rows = _rows(small_elmo, layer="all", as_sentences=True)
+    _assert_vectors(rows, expected)
+    assert rows[0]["sentence"] == "A good film , it is ."
+
+
+def test_a_text_has_the_mean_of_its_tokens_and_zeros_if_it_has_none(
+    small_elmo, expected
+):
+    rows = _rows(small_elmo, pooled=True)
+    for row, layers in zip(rows[:3], expected, strict=False):
+        np.testing.assert_allclose(row["vector"], layers.mean(axis=(0, 1)), atol=1e-5)
+    assert not rows[3]["vector"].any()
+
+
+def test_float16(small_elmo, expected):
+    rows = _rows(small_elmo, dtype="float16", layer="1")
+    assert rows[0]["vectors"].dtype == np.float16
+    np.testing.assert_allclose(rows[0]["vectors"], expected[0][1], atol=1e-2)
+
+
+def test_long_texts_are_cut_and_say_so(small_elmo):
+    rows = _rows(small_elmo, max_tokens=5)
+    assert [row["text_is_cut"] for row in rows] == [True, False, False, False]
+    assert [len(row["tokens"]) for row in rows] == [5, 1, 5, 0]
+    assert rows[0]["vectors"].shape[0] == 5
+
+
+def test_texts_of_tokens_are_only_split(small_elmo):
+    score = Embedder(source=str(small_elmo), split_only=True).load()
+    [row] = score(["It's  well-split , I.think"])
+    assert row["tokens"] == ["It's", "well-split", ",", "I.think"]
+
+
+def test_a_source_that_is_none_is_refused(tmp_path):
+    with pytest.raises(ModelError, match=str(tmp_path)):
+        Embedder(source=str(tmp_path)).load()

@@ -1,0 +1,82 @@
+"""Scoring with a SavedModel."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+import tensorflow as tf
+
+from pipeline.batch.predicting import Predictor
+from pipeline.batch.scoring import Failure, ModelError, score_rows
+from pipeline.serving_folder import newest_model
+
+
+def test_it_knows_the_classes_and_its_columns(predictor):
+    assert predictor.classes == ("bad", "good")
+    assert list(predictor.fields) == [
+        "predicted_label",
+        "probability_bad",
+        "probability_good",
+        "text_is_cut",
+        "model_version",
+    ]
+
+
+def test_a_row_gets_label_probabilities_version_and_whether_it_was_cut(predictor):
+    score = pickle.loads(pickle.dumps(predictor)).load()
+    assert score(["a good film", "one two three four five six"]) == [
+        {
+            "predicted_label": "good",
+            "probability_bad": 0.25,
+            "probability_good": 0.75,
+            "text_is_cut": False,
+            "model_version": "3",
+        },
+        {
+            "predicted_label": "bad",
+            "probability_bad": 0.75,
+            "probability_good": 0.25,
+            "text_is_cut": True,
+            "model_version": "3",
+        },
+    ]
+
+
+def test_what_the_model_fails_on_fails_alone(predictor):
+    results = score_rows(predictor.load(), ["good"] * 5 + ["boom"] + ["bad"] * 5)
+    assert [isinstance(result, Failure) for result in results].count(True) == 1
+    assert isinstance(results[5], Failure)
+
+
+def test_the_summary_counts_labels_and_cuts(predictor):
+    rows = predictor.load()(["good", "good", "1 2 3 4 5 6"])
+    assert predictor.tally(rows) == {"label good": 2, "label bad": 1, "cut": 1}
+
+
+def test_a_worker_refuses_a_model_that_changed(predictor, toy_model, tmp_path):
+    changed = tuple((name, "0" * 64) for name, _ in predictor.files)
+    with pytest.raises(ModelError, match="has changed"):
+        Predictor(str(toy_model), predictor.classes, changed).load()
+
+
+def test_a_model_without_the_signature_is_refused(tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path / "m"))
+    with pytest.raises(ModelError, match="must have the signature predict_text"):
+        Predictor.look_at(str(tmp_path / "m"), None)
+
+
+def test_a_model_that_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(b"no graph")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        Predictor.look_at(str(tmp_path), None)
+
+
+def test_the_newest_whole_version_wins(tmp_path):
+    for version in ("9", "10", "11", "notes"):
+        (tmp_path / version).mkdir()
+        if version != "11":  # still being copied
+            (tmp_path / version / "saved_model.pb").touch()
+    assert newest_model(str(tmp_path)) == str(tmp_path / "10")
+    assert newest_model(str(tmp_path / "9/")) == str(tmp_path / "9")
+    assert newest_model(str(tmp_path / "11")) is None

@@ -1,0 +1,36 @@
+"""A SavedModel with the signature of a pushed classifier, made in a second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+
+CLASSES = ("bad", "good")
+MAX_WORDS = 5
+
+
+class _Toy(tf.Module):
+    """Says `good` where the word stands; fails on `boom`; reads five words."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+    def predict(self, texts):
+        failing = tf.strings.regex_full_match(texts, ".*boom.*")
+        with tf.control_dependencies([tf.debugging.assert_equal(failing, False)]):
+            is_good = tf.strings.regex_full_match(texts, ".*good.*")
+        good = tf.where(is_good, 0.75, 0.25)
+        classes = tf.constant(CLASSES)
+        words = tf.strings.split(texts).row_lengths()
+        return {
+            "label": tf.gather(classes, tf.cast(is_good, tf.int32)),
+            "probabilities": tf.stack([1 - good, good], axis=1),
+            "classes": tf.tile(classes[None], [tf.shape(texts)[0], 1]),
+            "is_cut": words > MAX_WORDS,
+        }
+
+
+def write_toy(folder: Path) -> Path:
+    """Writes it as a SavedModel."""
+    toy = _Toy()
+    tf.saved_model.save(toy, str(folder), signatures={"predict_text": toy.predict})
+    return folder
