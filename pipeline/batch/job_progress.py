@@ -34,14 +34,15 @@ class JobProgress:
         self._seconds = _LIVE_SECONDS if is_quick else _LINE_SECONDS
         self._end = threading.Event()
         self._began = time.monotonic()
-        self._before = 0
+        self.rows_before = 0
+        """Rows that an interrupted job had finished."""
 
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Shows it as long as the block lasts."""
-        self._before = self.rows_done()
-        if self._before:
-            self._write(f"{self._before:,} rows are done already")
+        self.rows_before = self.rows_done()
+        if self.rows_before:
+            self._write(f"{self.rows_before:,} rows are done already")
         thread = threading.Thread(target=self._show, daemon=True)
         thread.start()
         try:
@@ -64,7 +65,7 @@ class JobProgress:
             if done == last:
                 continue
             last = done
-            new = done - self._before
+            new = done - self.rows_before
             rate = new / (time.monotonic() - self._began)
             self._write(f"{done:,} rows done, {rate:,.0f} rows/s")
 

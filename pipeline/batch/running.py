@@ -102,7 +102,8 @@ def run_job(
     )
     storage.remove(job.path(parts_of.FINISHED))
     options = PipelineOptions(with_local_runner(request.beam_args))
-    with JobProgress(talk, job).shown():
+    progress = JobProgress(talk, job)
+    with progress.shown():
         pipeline = beam.Pipeline(options=options)
         _ = pipeline | "ScoreFiles" >> ScoreFiles(group_files(files), job, scorer)
         result = pipeline.run()
@@ -111,7 +112,11 @@ def run_job(
         _LOGGER.info("%s: %s", counter.key.metric.name, counter.result)
     counts = storage.read_json(job.path(parts_of.TALLIES))
     seconds = time.monotonic() - began
-    summary = _summary(counts, len(files), seconds, request, facts)
+    summary = _summary(counts, len(files), request, facts)
+    summary["seconds"] = round(seconds, 1)
+    # Of what this call has done: an interrupted job may have left little to do.
+    rate = (counts["rows_in"] - progress.rows_before) / max(seconds, 1e-9)
+    summary["rows_per_second"] = round(rate, 1)
     output.commit(job.staging, summary)
     return summary
 
@@ -125,7 +130,6 @@ def _looked_at(data: str, options: ReadOptions) -> str:
 def _summary(
     counts: Mapping[str, Any],
     files: int,
-    seconds: float,
     request: Request,
     facts: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -145,8 +149,6 @@ def _summary(
         "reasons": counts["reasons"],
         "problems": counts["problems"],
         "tallies": counts["tallies"],
-        "seconds": round(seconds, 1),
-        "rows_per_second": round(counts["rows_in"] / max(seconds, 1e-9), 1),
         "output": request.output,
         "output_files": _names(counts["files"]),
     }
