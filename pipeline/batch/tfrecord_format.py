@@ -33,7 +33,7 @@ def _fill(feature: Any, kind: str, value: Any) -> None:
     if value is None:
         return
     if kind in (values.INT, values.BOOL):
-        feature.int64_list.value.append(value)
+        feature.int64_list.value.append(int(value))  # protobuf 6 takes no bool
     elif kind == values.FLOAT:
         feature.float_list.value.append(value)
     else:
