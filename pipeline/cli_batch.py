@@ -126,20 +126,27 @@ def _run(
     from pipeline.batch.output import BatchOutput
     from pipeline.batch.running import Request, run_job
 
-    allowance = Allowance.parse(given["max_rejected"])
+    try:
+        allowance = Allowance.parse(given["max_rejected"])
+    except ValueError as error:
+        raise Misuse(f"option --max-rejected: {error}") from error
     key, keep = given["key"], _names(given["keep"])
     if key is not None and keep is not None and key not in keep:
         keep = (key, *keep)
-    request = Request(
-        inputs=given["inputs"],
-        options=ReadOptions(
+    try:
+        options = ReadOptions(
             format=given["input_format"],
             text_column=given["text_column"],
             label_column=None,
             key_column=key,
             columns=_names(given["columns"]),
             keep_all=True,
-        ),
+        )
+    except ValueError as error:
+        raise Misuse(f"input options: {error}") from error
+    request = Request(
+        inputs=given["inputs"],
+        options=options,
         keep=keep,
         output=absolute(given["output"]),
         overwrite=given["overwrite"],
