@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import click
 
-from pipeline.cli_errors import Misuse
+from pipeline.cli_errors import Misuse, refuse_stray
 from pipeline.run_log import log_the_end, run_log
 
 _OPTIONS = (
@@ -78,13 +78,7 @@ def run_batch(
         make_scorer: Looks at the model. Called where the libraries' messages go
             into the log.
     """
-    stray = [arg for arg in given["beam_args"][:1] if not arg.startswith("--")]
-    if stray:
-        raise click.UsageError(
-            f"unexpected argument. Received: {stray[0]!r} "
-            "(hint: put a glob in quotes, and -- before Beam's options)",
-            click.get_current_context(),
-        )
+    refuse_stray(click.get_current_context(), given["beam_args"])
     log = _new_log()
     with run_log(log) as talk:
         try:

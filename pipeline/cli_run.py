@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli_errors import Misuse
+from pipeline.cli_errors import Misuse, refuse_stray
 from pipeline.config import ConfigError, load_config
 
 _EPILOG = """\b
@@ -62,13 +62,7 @@ def command(
     Progress goes to stderr, the summary to stdout and to OUTPUT/summary.json, all
     that the libraries say to OUTPUT/logs/. What follows -- goes to Beam.
     """
-    stray = [arg for arg in beam_args[:1] if not arg.startswith("--")]
-    if stray:
-        raise click.UsageError(
-            f"unexpected argument. Received: {stray[0]!r} "
-            "(hint: put a glob in quotes, and -- before Beam's options)",
-            ctx,
-        )
+    refuse_stray(ctx, beam_args)
     options = {
         "data.pattern": data,
         "data.text_column": text_column,

@@ -15,7 +15,6 @@ from pipeline.batch import values
 from pipeline.batch.hdf5_format import SENTENCE, VECTORS
 from pipeline.batch.scoring import ModelError, once_per_process
 
-LAYERS = ("mix", "mean", "0", "1", "2", "all")
 TOKENS = "tokens"
 VECTOR = "vector"
 CUT = "text_is_cut"

@@ -7,8 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.batch import hdf5_format, parquet_format, storage, text_formats
-from pipeline.batch import tfrecord_format as tfrecord
+from pipeline.batch import (
+    hdf5_format,
+    parquet_format,
+    storage,
+    text_formats,
+    tfrecord_format,
+)
 from pipeline.batch.table import Table
 
 
@@ -27,11 +32,18 @@ class Format(NamedTuple):
     join: Callable[[Path, Mapping[str, str], Sequence[str]], None]
 
 
+def _concatenate(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
+    """Joins parts of a format whose files can be appended to each other."""
+    with path.open("wb") as file:
+        for part in parts:
+            storage.append_to(part, file)
+
+
 _FORMATS = {
-    "jsonl": Format(".jsonl", text_formats.write_jsonl, text_formats.join_jsonl),
+    "jsonl": Format(".jsonl", text_formats.write_jsonl, _concatenate),
     "csv": Format(".csv", text_formats.write_csv, text_formats.join_csv),
     "parquet": Format(".parquet", parquet_format.write, parquet_format.join),
-    "tfrecord": Format(".tfrecord", tfrecord.write, tfrecord.join),
+    "tfrecord": Format(".tfrecord", tfrecord_format.write, _concatenate),
     "hdf5": Format(".hdf5", hdf5_format.write, hdf5_format.join),
 }
 

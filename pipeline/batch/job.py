@@ -13,17 +13,15 @@ class BatchJob:
     """One job.
 
     Args:
-        patterns: Absolute files or globs, on any file system Beam knows.
         options: How to read them.
         keep: Columns to carry into the output; None: all.
         staging: Folder for chunks, parts and shards until the job is done.
-        format: One of `formats.FORMATS`.
+        format: Of the output; see `formats`.
         shards: Output files; None: by their size.
         chunk_rows: Rows that are scored together, at most.
         chunk_chars: Characters of them, at most, unless one text is longer.
     """
 
-    patterns: tuple[str, ...]
     options: ReadOptions
     keep: tuple[str, ...] | None
     staging: str
@@ -37,7 +35,7 @@ class BatchJob:
         return storage.join(self.staging, *names)
 
 
-# Parts of the staging folder. A name that ends in numbers of rows, such as
+# Parts of the staging folder. A name with the number of rows, such as
 # `00003-00007.8192.json`, lets progress be read off a listing.
 CHUNKS = "chunks"
 SPLITS = "splits"

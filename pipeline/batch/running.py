@@ -91,7 +91,6 @@ def run_job(
         "code": code_version(__name__),
     }
     job = BatchJob(
-        patterns=tuple(patterns),
         options=request.options,
         keep=request.keep,
         staging=output.staging(described),

@@ -20,13 +20,6 @@ def write_jsonl(path: Path, table: Table) -> None:
             file.write(json.dumps(values, ensure_ascii=False) + "\n")
 
 
-def join_jsonl(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
-    """Appends parts to each other."""
-    with path.open("wb") as file:
-        for part in parts:
-            storage.append_to(part, file)
-
-
 def write_csv(path: Path, table: Table) -> None:
     """Writes rows without a header: a part is no file of its own."""
     with path.open("w", encoding="utf-8", newline="") as file:

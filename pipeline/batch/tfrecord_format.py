@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from pipeline.batch import storage, values
+from pipeline.batch import values
 from pipeline.batch.table import Table
 
 
@@ -20,13 +19,6 @@ def write(path: Path, table: Table) -> None:
             for name, kind in table.columns.items():
                 _fill(example.features.feature[name], kind, row.get(name))
             writer.write(example.SerializeToString(deterministic=True))
-
-
-def join(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
-    """Appends parts to each other."""
-    with path.open("wb") as file:
-        for part in parts:
-            storage.append_to(part, file)
 
 
 def _fill(feature: Any, kind: str, value: Any) -> None:

@@ -15,8 +15,7 @@ INT = "int"
 FLOAT = "float"
 BOOL = "bool"
 VECTOR = "vector"  # (dim,)
-VECTORS = "vectors"  # (time, dim)
-LAYERS = "layers"  # (layers, time, dim)
+VECTORS = "vectors"  # (time, …, dim)
 STRINGS = "strings"
 
 _INT64 = 2**63

@@ -12,7 +12,6 @@ from pipeline.batch.shards import plan_shards
 
 def _job(number=None):
     return BatchJob(
-        patterns=("x",),
         options=ReadOptions(label_column=None),
         keep=None,
         staging="/staging",
