@@ -166,7 +166,7 @@ def _expected() -> tuple[type[Exception], ...]:
     """What is wrong with what the user gave."""
     from components.text_example_gen.errors import DataError
     from pipeline.batch.output import OutputExists
-    from pipeline.batch.scoring import ModelError
+    from pipeline.serving_folder import ModelError
 
     return DataError, ModelError, OutputExists, Misuse
 

@@ -54,8 +54,7 @@ def command(model: str, model_sha256: str | None, format: str, **given: Any) -> 
     def make_scorer() -> tuple[Any, dict[str, Any]]:
         from pipeline.batch.model_files import read_manifest
         from pipeline.batch.predicting import Predictor
-        from pipeline.batch.scoring import ModelError
-        from pipeline.serving_folder import newest_model, version_of
+        from pipeline.serving_folder import ModelError, newest_model, version_of
 
         folder = newest_model(absolute(model))
         if folder is None:

@@ -15,7 +15,6 @@ from pipeline.cli_errors import Misuse
 from pipeline.run_log import run_log
 
 _BATCH = 64  # texts
-_SIGNATURE = "predict_text"
 
 
 @click.command(
@@ -53,7 +52,12 @@ def _answers(model: Path, texts: Iterable[str]) -> Iterator[dict[str, object]]:
     with run_log(Path(os.devnull)):
         import tensorflow as tf
 
-        from pipeline.serving_folder import newest_model
+        from pipeline.serving_folder import (
+            ModelError,
+            UnreadableModelError,
+            load_classifier,
+            newest_model,
+        )
 
         folder = newest_model(str(model))
         if folder is None:
@@ -61,24 +65,16 @@ def _answers(model: Path, texts: Iterable[str]) -> Iterator[dict[str, object]]:
                 f"option --model: there is no saved_model.pb. Received: {model}"
             )
         try:
-            loaded = tf.saved_model.load(folder)
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            reason = str(error).partition("\n")[0]
-            raise click.ClickException(
-                f"{folder} cannot be loaded: {reason}"
-            ) from error
-    if _SIGNATURE not in loaded.signatures:
-        raise Misuse(
-            f"option --model: the model must have the signature {_SIGNATURE}. "
-            f"Received: {folder} with {', '.join(loaded.signatures) or 'none'}"
-        )
-    predict = loaded.signatures[_SIGNATURE]
-    ((name, _),) = predict.structured_input_signature[1].items()
+            predict = load_classifier(folder)
+        except UnreadableModelError as error:
+            raise click.ClickException(str(error)) from error
+        except ModelError as error:
+            raise Misuse(f"option --model: {error}") from error
     remaining = iter(texts)
     while batch := list(itertools.islice(remaining, _BATCH)):
         # Bytes that are no UTF-8 pass through as they came; the model replaces them.
         raw = [text.encode("utf-8", "surrogateescape") for text in batch]
-        result = {k: v.numpy() for k, v in predict(**{name: tf.constant(raw)}).items()}
+        result = {k: v.numpy() for k, v in predict(tf.constant(raw)).items()}
         for row, text in enumerate(batch):
             classes = [c.decode() for c in result["classes"][row]]
             probabilities = result["probabilities"][row]

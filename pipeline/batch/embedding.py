@@ -13,7 +13,8 @@ from keras_elmo import ElmoEmbeddingLayer
 from keras_elmo.text import normalize_text, tokenize
 from pipeline.batch import values
 from pipeline.batch.hdf5_format import SENTENCE, VECTORS
-from pipeline.batch.scoring import ModelError, once_per_process
+from pipeline.batch.scoring import once_per_process
+from pipeline.serving_folder import ModelError
 
 TOKENS = "tokens"
 VECTOR = "vector"

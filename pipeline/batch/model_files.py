@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from pipeline.batch.scoring import ModelError
+from pipeline.serving_folder import ModelError
 
 _BLOCK_BYTES = 2**20
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,10 +12,9 @@ import tensorflow as tf
 
 from pipeline.batch import values
 from pipeline.batch.model_files import check_digests, digests
-from pipeline.batch.scoring import ModelError, once_per_process
-from pipeline.serving_folder import version_of
+from pipeline.batch.scoring import once_per_process
+from pipeline.serving_folder import load_classifier, version_of
 
-SIGNATURE = "predict_text"  # what `pipeline.signatures` exports
 LABEL = "predicted_label"
 VERSION = "model_version"
 CUT = "text_is_cut"
@@ -109,22 +107,4 @@ class _Score:
 @once_per_process
 def _load(folder: str, files: tuple[tuple[str, str], ...]) -> Any:
     check_digests(folder, dict(files))
-    try:
-        model = tf.saved_model.load(folder)
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ModelError(f"{folder} cannot be loaded: {reason}") from error
-    if SIGNATURE not in model.signatures:
-        raise ModelError(
-            f"the model must have the signature {SIGNATURE}. "
-            f"Received: {folder} with {', '.join(model.signatures) or 'none'}"
-        )
-    signature = model.signatures[SIGNATURE]
-    ((name, _),) = signature.structured_input_signature[1].items()
-    call = functools.partial(_call, signature, name)
-    call.model = model  # type: ignore[attr-defined]  # its weights live as long as it
-    return call
-
-
-def _call(signature: Any, name: str, texts: tf.Tensor) -> dict[str, tf.Tensor]:
-    return signature(**{name: texts})
+    return load_classifier(folder)

@@ -43,10 +43,6 @@ class Score(Protocol):
         """Gives the added columns of each text; `tf.errors.OpError` if it cannot."""
 
 
-class ModelError(RuntimeError):
-    """The model cannot be used; the message says why."""
-
-
 def once_per_process(load: Callable[..., Any]) -> Callable[..., Any]:
     """Keeps what `load` gave last; threads that ask at the same time wait for it."""
     cached = functools.lru_cache(maxsize=1)(load)

@@ -12,7 +12,7 @@ from pipeline.batch.model_files import (
     read_manifest,
     write_manifest,
 )
-from pipeline.batch.scoring import ModelError
+from pipeline.serving_folder import ModelError
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from pipeline.batch.predicting import Predictor
-from pipeline.batch.scoring import Failure, ModelError, score_rows
-from pipeline.serving_folder import newest_model
+from pipeline.batch.scoring import Failure, score_rows
+from pipeline.serving_folder import ModelError, newest_model
 
 
 def test_it_knows_the_classes_and_its_columns(predictor):
