@@ -1,7 +1,7 @@
 # `make` shows the targets; their `##` comments are the help.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help env data run test test-integration lint format lock bench bench-elmo clean distclean
+.PHONY: help env data run test test-integration flink test-flink lint format lock bench bench-elmo clean distclean
 
 PYTHON := .venv/bin/python
 OUTPUT ?= out
@@ -27,7 +27,13 @@ test: env ## Run the tests that need nothing but Python
 	$(PYTHON) -m pytest -m "not integration" $(ARGS)
 
 test-integration: env ## Run the tests that need servers, Java or root, or install
-	$(PYTHON) -m pytest -m integration $(ARGS)
+	$(PYTHON) -m pytest -m integration -rs $(ARGS)
+
+flink: env ## Start a Flink cluster with Beam's job server, and print how to use it
+	@$(PYTHON) -m tools.runners start flink
+
+test-flink: env ## Run the tests that need Flink (Java 17, Maven)
+	$(PYTHON) -m pytest -m integration -k flink -rs $(ARGS)
 
 lint: env ## Check style (ruff) and types (mypy)
 	.venv/bin/ruff format --check .
@@ -53,4 +59,4 @@ clean: ## Remove what runs and tests left: outputs, builds, caches
 	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environments and the sample data as well
-	rm -rf .venv .bench data
+	rm -rf .venv .bench .runners data

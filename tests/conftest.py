@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.beam_runners import RUNNERS, StartedRunner, started
 
 # Read by TensorFlow once, when it is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -31,3 +34,10 @@ def shared_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the shared data is absent: {folder} (set ELMO_TFX_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session", params=RUNNERS)
+def beam_runner(request, tmp_path_factory) -> Iterator[StartedRunner]:
+    """A Beam runner that serves on this machine, each one in turn."""
+    with started(request.param, tmp_path_factory.mktemp(request.param)) as runner:
+        yield runner

@@ -23,7 +23,8 @@ class ScoreFiles(beam.PTransform):
     """Reads groups of files, scores their rows, and writes the finished files.
 
     Gives nothing but files in the staging folder; `TALLIES` says what became of the
-    rows: `rows_in`, `rows_out`, `reasons`, `problems`, `tallies`, `files`.
+    rows: `rows_in`, `rows_out`, `reasons`, `replaced_utf8`, `problems`, `tallies`,
+    `files`.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ def _write_tallies(
             "rows_in": sum(split["rows_in"] for split in splits),
             "rows_out": sum(part["rows_out"] for part in parts),
             "reasons": add_reasons(each["reasons"] for each in (*splits, *parts)),
+            "replaced_utf8": sum(split["replaced_utf8"] for split in splits),
             "problems": sorted(p for split in splits for p in split["problems"]),
             "tallies": add_reasons(part["tallies"] for part in parts),
             "files": sorted(finished),

@@ -146,6 +146,7 @@ def _summary(
         "rows_out": counts["rows_out"],
         "rows_rejected": rejected,
         "reasons": counts["reasons"],
+        "replaced_utf8": counts["replaced_utf8"],
         "problems": counts["problems"],
         "tallies": counts["tallies"],
         "output": request.output,

@@ -28,7 +28,8 @@ class SplitFiles(beam.DoFn):
 
     Gives one record for each group: `number`, `chunks` (each with `name`, `path`,
     `rows`), `rows_in`, `rejected` (path or None), `reasons`, `problems`, `columns`
-    (kind by name). A group that was split before is not read again.
+    (kind by name), `replaced_utf8` (rows with a text in which bytes that are no UTF-8
+    became U+FFFD). A group that was split before is not read again.
     """
 
     def __init__(self, job: BatchJob) -> None:
@@ -59,6 +60,7 @@ class _Splitter:
         self._chars = 0
         self._chunks: list[dict[str, Any]] = []
         self._columns: dict[str, str] = {}
+        self._replaced = 0
 
     def split(self, group: FileGroup) -> dict[str, Any]:
         rows_in = 0
@@ -84,6 +86,7 @@ class _Splitter:
             "reasons": self._rejects.reasons,
             "problems": self._rejects.problems,
             "columns": self._columns,
+            "replaced_utf8": self._replaced,
         }
 
     def _take(self, record: Record) -> None:
@@ -109,6 +112,7 @@ class _Splitter:
             ChunkRow(record["source"], record["position"], text, self._carried(columns))
         )
         self._chars += len(text)
+        self._replaced += record["replaced_utf8"]
 
     def _carried(self, columns: dict[str, Any]) -> dict[str, Any]:
         keep = columns if self._job.keep is None else self._job.keep

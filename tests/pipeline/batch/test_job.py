@@ -235,3 +235,12 @@ def test_the_model_is_loaded_once(data, tmp_path, predictor, monkeypatch):
     folder = shutil.copytree(predictor.folder, tmp_path / "other" / "4")
     _run(_request(data, tmp_path), Predictor.look_at(str(folder), None))
     assert len(loaded) == 1
+
+
+def test_rows_with_invalid_utf8_are_used_and_counted(tmp_path, predictor):
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"id,text\na,good \xff film\nb,good\nc,\xfe\n")
+    summary = _run(_request(path, tmp_path, keep=None), predictor)
+    assert (summary["rows_out"], summary["replaced_utf8"]) == (3, 2)
+    first = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")[0]
+    assert first["text"] == "good \ufffd film"

@@ -1,0 +1,67 @@
+"""Real Beam runners for tests: started, used, and robbed of a worker."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tools.runners import flink, flink_cluster, job_service, prism
+from tools.runners.runner import REPOSITORY, WORKER_POOL, Unavailable
+from tools.runners.services import Services
+
+RUNNERS = ("job-service", "prism", "flink")
+CACHE = REPOSITORY / ".runners" / "cache"
+_PREPARE = {
+    "job-service": job_service.prepare,
+    "prism": prism.prepare,
+    "flink": flink.prepare,
+}
+
+
+@dataclass(frozen=True)
+class StartedRunner:
+    """A runner that serves.
+
+    Args:
+        name: One of `RUNNERS`.
+        options: What sends a job to it, behind `--`.
+        services: Its processes.
+    """
+
+    name: str
+    options: tuple[str, ...]
+    services: Services
+
+    def kill_a_worker(self) -> None:
+        """Kills what does the work: of Flink a task manager, else the Python workers.
+
+        Flink's task managers ask for workers of their own; the others fail a job that
+        has lost its workers.
+        """
+        if self.name == "flink":
+            self.services.kill(flink_cluster.TASK_MANAGERS[0])
+            return
+        workers = psutil.Process(self.services.pid(WORKER_POOL)).children()
+        assert workers, "no worker was running"
+        for worker in workers:
+            worker.kill()
+
+
+@contextlib.contextmanager
+def started(name: str, folder: Path) -> Iterator[StartedRunner]:
+    """Starts a runner and ends it; skips the test where it cannot be had."""
+    try:
+        runner = _PREPARE[name](folder, cache=CACHE)
+    except Unavailable as error:
+        pytest.skip(f"{name} is not to be had here: {error}")
+    services = Services(folder)
+    services.start(runner.services)
+    try:
+        yield StartedRunner(name, tuple(runner.options), services)
+    finally:
+        services.stop()

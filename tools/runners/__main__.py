@@ -1,0 +1,74 @@
+"""Starts and ends a Beam runner on this machine."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from tools.runners import flink, job_service, prism
+from tools.runners.runner import REPOSITORY, Unavailable
+from tools.runners.services import ServiceError, Services
+
+RUNNERS = {
+    "flink": flink.prepare,
+    "prism": prism.prepare,
+    "job-service": job_service.prepare,
+}
+FOLDER = REPOSITORY / ".runners"
+CACHE = FOLDER / "cache"
+_UNAVAILABLE = 3  # exit code: neither done nor failed
+
+_name = click.argument("name", type=click.Choice(list(RUNNERS)))
+
+
+@click.group(
+    epilog="""\b
+Examples:
+  python -m tools.runners start prism
+  python -m tools.runners stop prism
+"""
+)
+def main() -> None:
+    """Start and end Apache Flink, Prism or Beam's own job service on this machine."""
+
+
+@main.command()
+@_name
+def start(name: str) -> None:
+    """Fetch what is missing, start a runner, and print the options that lead to it.
+
+    It listens on this machine and runs whatever it is sent: do not start it on one
+    that others can reach.
+    """
+    folder = FOLDER / name
+    try:
+        runner = RUNNERS[name](folder, cache=CACHE)
+        click.echo(f"{name}: {', '.join(s.name for s in runner.services)}", err=True)
+        Services(folder).start(runner.services)
+    except Unavailable as error:
+        click.echo(f"unavailable: {error}", err=True)
+        sys.exit(_UNAVAILABLE)
+    except ServiceError as error:
+        raise click.ClickException(str(error)) from error
+    shown = (
+        folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    )
+    click.echo(
+        f"logs: {shown}; end it with: python -m tools.runners stop {name}", err=True
+    )
+    click.echo(shlex.join(runner.options))
+
+
+@main.command()
+@_name
+def stop(name: str) -> None:
+    """End a runner and its workers."""
+    ended = Services(FOLDER / name).stop()
+    click.echo(f"ended: {', '.join(ended) or 'nothing ran'}", err=True)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tools.runners")
