@@ -18,16 +18,17 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.arguments import positive
+from benchmarks.document import write_report
 from benchmarks.elmo.contenders import CONTENDERS
-from benchmarks.elmo.document import write_report
 from benchmarks.elmo.environments import KEPT
-from benchmarks.elmo.errors import BenchmarkError
 from benchmarks.elmo.figures import disagreeing
 from benchmarks.elmo.runs import Bench
 from benchmarks.elmo.sentences import read_sentences
 from benchmarks.elmo.session import failures, run_all
 from benchmarks.elmo.shapes import SHAPES
 from benchmarks.elmo.table import markdown
+from benchmarks.errors import BenchmarkError
 
 
 def main() -> int:
@@ -43,7 +44,12 @@ def main() -> int:
         report = markdown(results)
         print(report, end="")
         if args.write:
-            write_report(args.write, report)
+            write_report(
+                args.write,
+                report,
+                maker="make bench-elmo",
+                title="How fast the ELMo layer is",
+            )
     except (BenchmarkError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -83,8 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         help="text file with a sentence a line, CSV file with a column text, or folder "
         "of rt-polarity files (default: those beside the project, else the sample)",
     )
-    option("--count", type=_positive, default=512, help="sentences (default: 512)")
-    option("--repeats", type=_positive, default=2, help="passes measured (default: 2)")
+    option("--count", type=positive, default=512, help="sentences (default: 512)")
+    option("--repeats", type=positive, default=2, help="passes measured (default: 2)")
     option(
         "--models",
         type=_choices(SHAPES),
@@ -129,12 +135,6 @@ def _choices(known: dict):
         return names
 
     return parse
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a positive int. Received: {text}")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.elmo.errors import NotMeasured
-from benchmarks.elmo.progress import say
+from benchmarks.errors import NotMeasured
+from benchmarks.progress import say
 
 KEPT = Path(".bench")
 _LISTS = Path("requirements/peers")

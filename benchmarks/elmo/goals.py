@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from benchmarks.elmo.figures import (
     Results,
@@ -13,6 +12,7 @@ from benchmarks.elmo.figures import (
     share_of_peak,
     step_cost,
 )
+from benchmarks.goal import Goal, at_least
 
 _SPEED = {
     ("small", "float32"): 6,
@@ -24,19 +24,10 @@ _COSINE = 0.999
 _STEP_COST = {"frozen": 1.3, "trainable": 3.5}
 
 
-@dataclass(frozen=True)
-class Goal:
-    """One goal with what came of it; `met` is None where it was not measured."""
-
-    text: str
-    value: str
-    met: bool | None
-
-
 def judge(results: Results) -> list[Goal]:
     """Gives every goal of the models that were run."""
     gflops = results["peak"]["gflops"]
-    goals = []
+    goals: list[Goal] = []
     for name, model in results["models"].items():
         goals += _contender_goals(name, model, gflops)
         goals += _training_goals(name, model)
@@ -55,12 +46,12 @@ def _contender_goals(
         if (name, dtype) in _SPEED:
             wanted = _SPEED[name, dtype]
             text = f"{where}: at least {wanted} times the faster peer"
-            yield _at_least(text, ratio(model, ours), wanted, "{:.1f} times")
+            yield at_least(text, ratio(model, ours), wanted, "{:.1f} times")
         text = f"{where}: at least {_SHARE:.0%} of the matrix-product peak"
-        yield _at_least(text, share_of_peak(ours, gflops), _SHARE, "{:.0%}")
+        yield at_least(text, share_of_peak(ours, gflops), _SHARE, "{:.0%}")
         if dtype == "bfloat16":
             text = f"{where}: cosine to float32 at least {_COSINE}, every token"
-            yield _at_least(text, ours.get("min_cosine"), _COSINE, "{:.5f}")
+            yield at_least(text, ours.get("min_cosine"), _COSINE, "{:.5f}")
             continue
         for key, what, unit in (
             ("latency_ms", "latency of one sentence below that of either peer", "ms"),
@@ -79,12 +70,6 @@ def _training_goals(name: str, model: Results) -> Iterator[Goal]:
         else:
             cost = step_cost(training)
             yield Goal(text, f"{cost:.2f}", cost <= wanted)
-
-
-def _at_least(text: str, value: float | None, wanted: float, form: str) -> Goal:
-    if value is None:
-        return Goal(text, "not measured", None)
-    return Goal(text, form.format(value), value >= wanted)
 
 
 def _below(text: str, ours: float, theirs: float | None, unit: str) -> Goal:

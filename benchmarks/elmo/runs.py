@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,11 +15,11 @@ import numpy as np
 
 from benchmarks.elmo import environments
 from benchmarks.elmo.contenders import MEMORY_BATCH, ORDERS, Contender
-from benchmarks.elmo.errors import BenchmarkError, NotMeasured
 from benchmarks.elmo.operations import multiply_adds
-from benchmarks.elmo.progress import say
 from benchmarks.elmo.shapes import SHAPES
 from benchmarks.elmo.workers.measure import AS_IT_COMES, batches, in_order
+from benchmarks.errors import BenchmarkError, NotMeasured, error_line
+from benchmarks.progress import say
 
 
 class WorkerError(NotMeasured):
@@ -164,13 +163,6 @@ def agreement_of(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
         "max_difference": float(np.abs(ours - theirs).max()),
         "min_cosine": float((products / norms).min()),
     }
-
-
-def error_line(stderr: str) -> str:
-    """Gives the line that names the error; Keras's messages go on for many lines."""
-    lines = [line for line in stderr.splitlines() if line.strip()]
-    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
-    return (named or lines or ["no message"])[-1]
 
 
 def _told(job: Mapping[str, Any], result: Mapping[str, Any]) -> str:

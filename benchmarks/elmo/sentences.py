@@ -6,7 +6,7 @@ import csv
 from itertools import chain
 from pathlib import Path
 
-from benchmarks.elmo.errors import BenchmarkError
+from benchmarks.errors import BenchmarkError
 
 # The sentence polarity texts (Pang and Lee, 2005), if they lie beside the project.
 MOVIE_REVIEWS = Path("../shared/data/labelled/mr")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import datetime
 import os
-import platform
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmarks.elmo.contenders import REFERENCE, Contender
-from benchmarks.elmo.errors import NotMeasured
 from benchmarks.elmo.figures import Results, measured
-from benchmarks.elmo.progress import say
 from benchmarks.elmo.runs import Bench, WorkerError
+from benchmarks.errors import NotMeasured
+from benchmarks.machine import cpu_name
+from benchmarks.progress import say
 
 _TRAINING = {"frozen": False, "trainable": True}
 
@@ -63,13 +62,6 @@ def failures(results: Results) -> Iterator[str]:
             for each, result in part.items():
                 if result.get("failed"):
                     yield f"{name}, {each}: {result['missing']}"
-
-
-def cpu_name() -> str:
-    """Gives the processor's name as the kernel has it."""
-    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    names = (line.split(":")[1].strip() for line in lines if "model name" in line)
-    return next(names, platform.machine())
 
 
 def _contenders(

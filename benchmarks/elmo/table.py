@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 from benchmarks.elmo.contenders import KEEP_MEMORY, MEMORY_BATCH, TRAINING_BATCHES
 from benchmarks.elmo.figures import (
@@ -14,6 +14,7 @@ from benchmarks.elmo.figures import (
     step_cost,
 )
 from benchmarks.elmo.goals import judge
+from benchmarks.markdown import table
 
 _NONE = "–"
 _SPEED_COLUMNS = (
@@ -46,15 +47,6 @@ def markdown(results: Results) -> str:
         "\n".join(f"- {line}" for line in _conditions(results)),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Gives a Markdown table; a bar inside a cell does not end it."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |"
-        for line in lines
-    )
 
 
 def _speed_rows(results: Results) -> Iterator[list[str]]:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.elmo import figures
-from benchmarks.elmo.runs import agreement_of, error_line
+from benchmarks.elmo.runs import agreement_of
+from benchmarks.errors import error_line
 from tests.benchmarks.results import contender, run
 
 

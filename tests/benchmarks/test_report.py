@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from benchmarks.elmo.document import BEGIN, END, write_report
-from benchmarks.elmo.errors import BenchmarkError
-from benchmarks.elmo.table import markdown, table
+from benchmarks.document import marks, write_report
+from benchmarks.elmo.table import markdown
+from benchmarks.errors import BenchmarkError
+from benchmarks.markdown import table
 from tests.benchmarks.results import run
 
 
@@ -39,24 +40,29 @@ def test_every_row_has_as_many_cells_as_the_head():
     )
 
 
+BEGIN, END = marks("make bench-elmo")
+PAGE = {"maker": "make bench-elmo", "title": "How fast"}
+
+
 def test_writing_twice_replaces_what_stands_between_the_marks(tmp_path):
     page = tmp_path / "speed.md"
     page.write_text(f"Before\n{BEGIN}\nold\n{END}\nAfter\n")
     for report in ("first\n", "second\n"):
-        write_report(page, report)
+        write_report(page, report, **PAGE)
     assert page.read_text() == f"Before\n{BEGIN}\nsecond\n{END}\nAfter\n"
 
 
 def test_a_page_that_is_not_there_is_begun(tmp_path):
-    write_report(tmp_path / "speed.md", "figures\n")
-    assert f"{BEGIN}\nfigures\n{END}" in (tmp_path / "speed.md").read_text()
+    write_report(tmp_path / "speed.md", "figures\n", **PAGE)
+    written = (tmp_path / "speed.md").read_text()
+    assert written == f"# How fast\n\n{BEGIN}\nfigures\n{END}\n"
 
 
 def test_a_page_without_the_marks_is_left_as_it_is(tmp_path):
     page = tmp_path / "speed.md"
     page.write_text("My own page.\n")
     with pytest.raises(BenchmarkError, match="`--write` must name a page"):
-        write_report(page, "figures\n")
+        write_report(page, "figures\n", **PAGE)
     assert page.read_text() == "My own page.\n"
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.elmo.errors import BenchmarkError
 from benchmarks.elmo.sentences import read_sentences
+from benchmarks.errors import BenchmarkError
 
 
 def test_a_folder_of_reviews_gives_bad_and_good_ones_in_turn(tmp_path):

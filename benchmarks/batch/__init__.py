@@ -1,0 +1,1 @@
+"""`elmo-tfx predict` beside a bare loop and TFX's own BulkInferrer, on one machine."""

@@ -1,0 +1,129 @@
+"""The speed of `elmo-tfx predict`, beside a bare loop and TFX's own BulkInferrer.
+
+Each is measured in processes of its own, on sample texts over and over with a number
+behind each. A whole run takes about an hour on two cores and a gigabyte in TMPDIR, and
+nothing else should run beside it.
+
+Example:
+    python -m benchmarks.batch --rows 3000 --small 1000 --large 6000 --json small.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.arguments import positive
+from benchmarks.batch.figures import Results
+from benchmarks.batch.report import failures, report
+from benchmarks.batch.rows import read_texts
+from benchmarks.batch.session import START_UP_ROWS, run_all
+from benchmarks.document import write_report
+from benchmarks.errors import BenchmarkError
+
+
+def main() -> int:
+    """Measures, prints the report; gives 1 if a contender failed or disagrees."""
+    args = _parser().parse_args()
+    # Ended from outside, it ends its process and removes its files, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        results = _kept(args.results) if args.results else _measure(args)
+        text = report(results)
+        print(text, end="")  # first: it took an hour, and a path may be wrong
+        if args.json:
+            raw = json.dumps(dataclasses.asdict(results), indent=1)
+            args.json.write_text(raw + "\n", "utf-8")
+        if args.write:
+            write_report(
+                args.write,
+                text,
+                maker="python -m benchmarks.batch",
+                title="How fast batch jobs are",
+            )
+    except (BenchmarkError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    wrong = list(failures(results))
+    for line in wrong:
+        print(f"error: {line}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _kept(path: Path) -> Results:
+    return Results.from_json(json.loads(path.read_text("utf-8")))
+
+
+def _measure(args: argparse.Namespace) -> Results:
+    texts = read_texts(args.data)
+    with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as folder:
+        return run_all(
+            Path(folder),
+            model=args.model,
+            source=args.data,
+            texts=texts,
+            sizes={"small": args.small, "rows": args.rows, "large": args.large},
+            repeats=args.repeats,
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    summary, _, rest = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.batch",
+        description=summary,
+        epilog=rest,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    option = parser.add_argument
+    option(
+        "--model",
+        type=Path,
+        default=Path("out/serving"),
+        metavar="PATH",
+        help="folder of versions or SavedModel (default: %(default)s)",
+    )
+    option(
+        "--data",
+        type=Path,
+        default=Path("data/sample/movie_reviews.csv"),
+        metavar="PATH",
+        help="CSV file with a column text (default: %(default)s)",
+    )
+    for name, default, what in (
+        ("rows", 100_000, "for predict beside the others"),
+        ("small", 10_000, "the fewest"),
+        ("large", 1_000_000, "the most"),
+    ):
+        text = f"{what} (default: {default:,})"
+        option(f"--{name}", type=_rows, default=default, metavar="ROWS", help=text)
+    option("--repeats", type=positive, default=3, help="passes; the best counts (3)")
+    option("--json", type=Path, metavar="FILE", help="write the raw results here")
+    option(
+        "--results",
+        type=Path,
+        metavar="FILE",
+        help="measure nothing: report what --json wrote",
+    )
+    option(
+        "--write", type=Path, metavar="PAGE", help="put the report into this page too"
+    )
+    return parser
+
+
+def _rows(text: str) -> int:
+    if positive(text) <= START_UP_ROWS:
+        raise argparse.ArgumentTypeError(
+            f"must be more than {START_UP_ROWS} rows, which measure the start-up. "
+            f"Received: {text}"
+        )
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What runs in fresh processes, so that nothing but one contender is measured."""
