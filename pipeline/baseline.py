@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,8 +43,7 @@ class BaselineResult:
 
 
 def tfidf_baseline(
-    examples_uri: str,
-    *,
+    *examples_uris: str,
     seed: int,
     max_rows: int = MAX_ROWS,
     max_characters: int = MAX_CHARACTERS,
@@ -56,7 +56,7 @@ def tfidf_baseline(
     at random, the same ones for the same seed.
 
     Args:
-        examples_uri: Folder of an Examples artifact with `Split-train`, `Split-test`.
+        examples_uris: Folders of Examples artifacts with `Split-train`, `Split-test`.
         seed: Of the choice of rows and of the fit; no unit.
         max_rows: Most rows of a split.
         max_characters: Most characters of a split.
@@ -68,7 +68,7 @@ def tfidf_baseline(
     splits = {}
     for split in (TRAIN, TEST):
         rows, available = _some_rows(
-            examples_uri, split, seed, max_rows, max_characters
+            examples_uris, split, seed, max_rows, max_characters
         )
         if len(rows) < available:
             notes.append(f"{len(rows):,} of the {available:,} {split} rows, at random")
@@ -104,7 +104,11 @@ def _texts(rows: list[_Row]) -> list[str]:
 
 
 def _some_rows(
-    examples_uri: str, split: str, seed: int, max_rows: int, max_characters: int
+    examples_uris: Sequence[str],
+    split: str,
+    seed: int,
+    max_rows: int,
+    max_characters: int,
 ) -> tuple[list[_Row], int]:
     """Returns at most so many rows, all equally likely, and how many there are.
 
@@ -114,7 +118,7 @@ def _some_rows(
     chance = random.Random(f"{seed} {split}")
     rows: list[_Row] = []
     available = 0
-    for row in _read(examples_uri, split):
+    for row in itertools.chain(*(_read(uri, split) for uri in examples_uris)):
         available += 1
         if len(rows) < max_rows:
             rows.append(row)

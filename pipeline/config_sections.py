@@ -5,9 +5,12 @@ Units stand in each description. A fraction has no unit and lies between 0 and 1
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from components.text_example_gen.spans import LATEST, has_spans, span_number
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 MetricName = Literal["accuracy", "auc", "macro_f1", "calibration_error"]
@@ -65,6 +68,40 @@ class DataConfig(Section):
         None,
         description="A curated schema (schema.pbtxt); none: inferred from the data.",
     )
+
+    span: Annotated[int, Field(ge=0)] | str = Field(
+        LATEST,
+        description="Which span of a pattern with `{SPAN}`, or `{YYYY}`, `{MM}` and "
+        "`{DD}`: `latest`, a number or a day such as 2026-11-26.",
+    )
+    window_spans: int = Field(
+        1,
+        ge=1,
+        description="Spans to train and test on: that one and those before it.",
+    )
+
+    @field_validator("span", mode="before")
+    @classmethod
+    def _read_days(cls, given: Any) -> Any:
+        """YAML makes a date of a day."""
+        return given.isoformat() if isinstance(given, datetime.date) else given
+
+    @field_validator("span")
+    @classmethod
+    def _name_a_span(cls, given: int | str) -> int | str:
+        if given != LATEST:
+            span_number(given)
+        return given
+
+    @model_validator(mode="after")
+    def _have_spans_where_they_are_named(self) -> DataConfig:
+        named = self.span != LATEST or self.window_spans > 1
+        if named and not has_spans(self.pattern):
+            raise ValueError(
+                "span and window_spans need a pattern with {SPAN}, or {YYYY}, {MM} and "
+                f"{{DD}}. Received: {self.pattern!r}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _leave_rows_to_train_on(self) -> DataConfig:

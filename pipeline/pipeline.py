@@ -6,10 +6,12 @@ from typing import Any
 
 from tfx import v1 as tfx
 from tfx.orchestration import metadata, pipeline
+from tfx.proto import range_config_pb2
 
 from components.anomaly_gate.component import AnomalyGate
 from components.serving_check.component import ServingCheck
 from components.text_example_gen.component import TextExampleGen
+from components.text_example_gen.spans import LATEST, span_number
 from pipeline.beam_args import with_local_runner
 from pipeline.code_version import code_version
 from pipeline.config import Config
@@ -19,6 +21,7 @@ from pipeline.features import EVAL, LABEL, SPLITS, TEST, TEXT, TRAIN
 from pipeline.output_folder import OutputFolder
 from pipeline.previous_model import PreviousBlessedModelStrategy
 from pipeline.pusher import Pusher
+from pipeline.span_window import SpanWindowStrategy
 
 PIPELINE_NAME = "elmo_tfx"
 _PREPROCESSING = "pipeline.preprocessing"
@@ -45,12 +48,27 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         eval_fraction=data.eval_fraction,
         test_fraction=data.test_fraction,
         max_rejected_fraction=data.max_rejected_fraction,
+        range_config=_only_span(data.span),
     )
+    examples = example_gen.outputs["examples"]
+
+    # Of data that arrives in spans: the newest one, and those before it that are
+    # trained and tested on as well.
+    window = None
+    if data.window_spans > 1:
+        window = tfx.dsl.Resolver(
+            strategy_class=SpanWindowStrategy,
+            config={"spans": data.window_spans},
+            examples=tfx.dsl.Channel(
+                type=tfx.types.standard_artifacts.Examples,
+                producer_component_id=example_gen.id,
+            ),
+            newest=examples,
+        ).with_id("SpanWindow")
+    windowed = examples if window is None else window.outputs["examples"]
 
     # Counts what the examples hold: missing values, lengths, frequent labels.
-    statistics_gen = tfx.components.StatisticsGen(
-        examples=example_gen.outputs["examples"]
-    )
+    statistics_gen = tfx.components.StatisticsGen(examples=examples)
 
     # What the data must look like: inferred from the training split, or curated.
     if data.schema_path is None:
@@ -72,7 +90,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     gate = AnomalyGate(
         anomalies=example_validator.outputs["anomalies"],
         statistics=statistics_gen.outputs["statistics"],
-        examples=example_gen.outputs["examples"],
+        examples=examples,
         on_schema_anomaly=config.gate.on_schema_anomaly,
         on_drift=config.gate.on_drift,
         free_text_features=[TEXT],
@@ -81,7 +99,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
 
     # Texts become tokens and labels become numbers, in a graph that is served too.
     transform = tfx.components.Transform(
-        examples=example_gen.outputs["examples"],
+        examples=windowed,
         schema=schema_gen.outputs["schema"],
         preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
         splits_config=tfx.proto.SplitsConfig(analyze=[TRAIN], transform=list(SPLITS)),
@@ -120,7 +138,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
 
     # Measures the model on the test split and blesses it if it is good enough.
     evaluator = tfx.components.Evaluator(
-        examples=example_gen.outputs["examples"],
+        examples=windowed,
         example_splits=[TEST],
         model=trainer.outputs["model"],
         baseline_model=previous.outputs["model"],
@@ -129,9 +147,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
 
     # Loads the exported model as a server would, replays its warm-up requests and
     # puts real examples to it.
-    serving_check = ServingCheck(
-        model=trainer.outputs["model"], examples=example_gen.outputs["examples"]
-    )
+    serving_check = ServingCheck(model=trainer.outputs["model"], examples=examples)
 
     # Copies a model that passed both into the folder that servers watch.
     pusher = Pusher(
@@ -150,6 +166,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         pipeline_root=str(output.artifacts),
         components=[
             example_gen,
+            *([] if window is None else [window]),
             statistics_gen,
             schema_gen,
             example_validator,
@@ -167,6 +184,17 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         ),
         beam_pipeline_args=with_local_runner(config.beam.args),
     )
+
+
+def _only_span(span: int | str) -> range_config_pb2.RangeConfig | None:
+    """What TFX wants, to read one span; None, the newest."""
+    if span == LATEST:
+        return None
+    number = span_number(span)
+    static = range_config_pb2.StaticRange(
+        start_span_number=number, end_span_number=number
+    )
+    return range_config_pb2.RangeConfig(static_range=static)
 
 
 def _section(section: Any) -> dict[str, Any]:

@@ -64,10 +64,15 @@ class RunRecord:
 
     def output(self, node: str, key: str) -> MadeArtifact | None:
         """Returns the only artifact under an output key, None where there is none."""
-        for record in self.nodes:
-            if record.node == node and record.outputs.get(key):
-                return record.outputs[key][0]
-        return None
+        found = self.all_outputs(node, key)
+        return found[0] if found else None
+
+    def all_outputs(self, node: str, key: str) -> list[MadeArtifact]:
+        """Returns all artifacts under an output key."""
+        found = (
+            record.outputs.get(key) for record in self.nodes if record.node == node
+        )
+        return next((artifacts for artifacts in found if artifacts), [])
 
 
 class RunRecords:

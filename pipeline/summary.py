@@ -10,9 +10,11 @@ import shlex
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from components.text_example_gen.spans import has_spans, span_name
 from pipeline.baseline import tfidf_baseline
 from pipeline.config import Config
 from pipeline.evaluation_report import read_evaluation
@@ -32,6 +34,11 @@ def summarize(result: RunResult) -> dict[str, Any]:
     """
     record, config = result.record, result.config
     training = _training(record.output("Trainer", "model_run"))
+    examples = record.output("TextExampleGen", "examples")
+    window = [
+        *record.all_outputs("SpanWindow", "examples"),
+        *record.all_outputs("TextExampleGen", "examples"),
+    ]
     facts: dict[str, Any] = {
         "output": str(result.output.path),
         "log": str(result.log),
@@ -39,11 +46,12 @@ def summarize(result: RunResult) -> dict[str, Any]:
             "pattern": config.data.pattern,
             "source": _source(config.data.pattern),
         },
-        "rows": _rows(record.output("TextExampleGen", "examples")),
+        "spans": _spans(config.data.pattern, examples, window),
+        "rows": _rows(examples),
         "anomalies": _anomalies(record.output("AnomalyGate", "clearance")),
         "training": training,
         "evaluation": _evaluation(record, training),
-        "tfidf": _tfidf(record.output("TextExampleGen", "examples"), config),
+        "tfidf": _tfidf(window, config),
         "serving_check": _serving_check(record.output("ServingCheck", "blessing")),
         "push": _push(record),
         "nodes": [
@@ -67,6 +75,23 @@ def _source(pattern: str) -> str | None:
     """Returns the line with which `make data` says what the sample data is."""
     path = Path(pattern).parent / "SOURCE.txt"
     return path.read_text("utf-8").strip() if path.is_file() else None
+
+
+def _spans(
+    pattern: str, newest: MadeArtifact | None, window: Sequence[MadeArtifact]
+) -> dict[str, Any] | None:
+    """Returns the span that was read, and those of the window with their rows."""
+    if newest is None or not has_spans(pattern):
+        return None
+    used = {}
+    for examples in window:
+        counts = _read_json(examples, "counts.json") or {}
+        used[_span(examples, pattern)] = counts.get("rows_used")
+    return {"newest": _span(newest, pattern), "window": dict(sorted(used.items()))}
+
+
+def _span(examples: MadeArtifact, pattern: str) -> str:
+    return span_name(int(examples.properties["span"]), pattern)
 
 
 def _rows(examples: MadeArtifact | None) -> dict[str, Any] | None:
@@ -112,12 +137,13 @@ def _evaluation(
     }
 
 
-def _tfidf(examples: MadeArtifact | None, config: Config) -> dict[str, Any] | None:
+def _tfidf(window: Sequence[MadeArtifact], config: Config) -> dict[str, Any] | None:
     """Returns what words alone reach on the same splits; None without examples."""
-    if examples is None:
+    if not window:
         return None
     start = time.monotonic()
-    result = tfidf_baseline(examples.uri, seed=config.train.seed)
+    folders = dict.fromkeys(examples.uri for examples in window)
+    result = tfidf_baseline(*folders, seed=config.train.seed)
     measures = result.measures and dataclasses.asdict(result.measures)
     return {
         "metrics": {name: _finite((measures or {}).get(name)) for name in MEASURES},

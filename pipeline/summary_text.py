@@ -22,6 +22,7 @@ def as_text(facts: dict[str, Any]) -> str:
     """Returns what `summarize` gathered, as aligned lines that end with a newline."""
     parts: list[tuple[str, Iterable[str]]] = [
         ("Data", _data(facts["data"])),
+        ("Span", _spans(facts["spans"])),
         ("Rows", _rows(facts["rows"])),
         ("Classes", _classes(facts["rows"])),
         ("Anomalies", _anomalies(facts["anomalies"])),
@@ -45,6 +46,15 @@ def _data(data: dict[str, Any]) -> Iterable[str]:
     yield data["pattern"]
     if data["source"]:
         yield data["source"]
+
+
+def _spans(spans: dict[str, Any] | None) -> Iterable[str]:
+    if spans is None:
+        return
+    yield spans["newest"]
+    if len(spans["window"]) > 1:
+        rows = [f"{name} ({used:,} rows)" for name, used in spans["window"].items()]
+        yield "trained and tested on " + ", ".join(rows)
 
 
 def _rows(rows: dict[str, Any] | None) -> Iterable[str]:

@@ -9,6 +9,7 @@ from tfx.components.example_gen import driver, input_processor
 from tfx.proto import example_gen_pb2, range_config_pb2
 
 from components.text_example_gen.errors import DataError
+from components.text_example_gen.spans import span_name
 
 
 class Driver(driver.FileBasedDriver):
@@ -36,5 +37,5 @@ class _InputProcessor(input_processor.FileBasedInputProcessor):
             span = ""
             if self._range_config and self._range_config.HasField("static_range"):
                 number = self._range_config.static_range.start_span_number
-                span = f" for span {number}"
+                span = f" for span {span_name(number, looked_for)}"
             raise DataError(f"No file matches {looked_for}{span} ({error})") from error

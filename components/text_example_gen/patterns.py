@@ -11,10 +11,10 @@ from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
 from components.text_example_gen.formats import format_by_name
+from components.text_example_gen.spans import PLACEHOLDER
 
 # `{` begins TFX's {SPAN}, {VERSION}, {YYYY}, {MM}, {DD}.
 _SPECIAL = re.compile(r"[*?\[{]")
-_PLACEHOLDER = re.compile(r"\{(SPAN|VERSION)(:[^}]*)?\}|\{(YYYY|MM|DD)\}")
 _ONE_CLASS_PER_FOLDER = "*/*"
 
 
@@ -63,7 +63,7 @@ def has_class_folders(pattern: str) -> bool:
 
 def without_placeholders(pattern: str) -> str:
     """The pattern with `*` for `{SPAN}` and its like."""
-    return _PLACEHOLDER.sub("*", pattern)
+    return PLACEHOLDER.sub("*", pattern)
 
 
 def match_files(pattern: str) -> list[FileMetadata]:

@@ -24,9 +24,9 @@ def test_each_start_up_is_measured_once_and_before_what_needs_it():
         ("elmo-tfx predict", 200),
         ("elmo-tfx predict", 400),
         ("predict, 2 threads", 100),
-        ("predict, 2 threads", 200),
+        ("predict, 2 threads", 300),
         ("predict, 2 processes", 100),
-        ("predict, 2 processes", 200),
+        ("predict, 2 processes", 300),
     ]
 
 

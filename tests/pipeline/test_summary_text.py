@@ -12,6 +12,7 @@ _FACTS = {
     "output": "/out",
     "log": "/out/logs/x.log",
     "data": {"pattern": "/data/*.csv", "source": "10,605 snippets"},
+    "spans": None,
     "rows": {
         "read": 1010,
         "used": 1000,
@@ -171,3 +172,14 @@ def test_few_epochs_are_shown_and_the_best_always(count, best):
     assert {1, best, count} <= set(shown)
     assert len(shown) <= 6
     assert shown == sorted(set(shown))
+
+
+def test_a_span_and_its_window_are_told():
+    facts = copy.deepcopy(_FACTS)
+    facts["spans"] = {"newest": "2026-11-26", "window": {"2026-11-26": 1000}}
+    assert "\nSpan        2026-11-26\nRows " in as_text(facts)
+    facts["spans"]["window"]["2026-11-25"] = 1200
+    assert (
+        "trained and tested on 2026-11-26 (1,000 rows), 2026-11-25 (1,200 rows)"
+        in as_text(facts)
+    )

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from components.text_example_gen.spans import has_spans, span_name, span_number
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("data/*.csv", False),
+        ("data/{SPAN}/*.csv", True),
+        ("data/{SPAN:4}/*.csv", True),
+        ("data/{YYYY}-{MM}-{DD}.csv", True),
+        ("data/v{VERSION}/*.csv", False),
+        ("data/{SPAN}/v{VERSION}/*.csv", True),
+    ],
+)
+def test_a_pattern_has_spans_if_it_names_numbers_or_days(pattern, expected):
+    assert has_spans(pattern) is expected
+
+
+def test_a_day_is_numbered_as_tfx_numbers_it():
+    from tfx.components.example_gen import utils
+
+    assert span_number("2026-11-26") == utils.date_to_span_number(2026, 11, 26)
+    assert span_number(7) == 7
+
+
+def test_a_span_is_called_by_what_its_pattern_has():
+    assert (
+        span_name(span_number("2026-11-26"), "d/{YYYY}/{MM}/{DD}.csv") == "2026-11-26"
+    )
+    assert span_name(12, "d/{SPAN:4}.csv") == "12"
+
+
+@pytest.mark.parametrize("given", ["yesterday", "2026-13-01", ""])
+def test_what_is_no_span_is_refused(given):
+    with pytest.raises(ValueError, match="must be `latest`, a number or a day"):
+        span_number(given)

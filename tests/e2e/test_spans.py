@@ -1,0 +1,74 @@
+"""Data that arrives in spans: each run reads one, and trains on a window of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline.run_record import RunRecords
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def spans(sentences, write_csv, tmp_path_factory):
+    """Three days of texts, and a function that runs one of them."""
+    folder = tmp_path_factory.mktemp("spans")
+    for number in range(3):
+        day = folder / "data" / f"2026-11-2{number + 4}"
+        day.mkdir(parents=True)
+        write_csv(day / "a.csv", sentences[number * 50 : number * 50 + 100])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(cli, spans):
+    def start(*more):
+        pattern = spans / "data" / "{YYYY}-{MM}-{DD}" / "*.csv"
+        output = ("--output", spans / "out", "--set=data.window_spans=2")
+        return cli.run("run", "--data", pattern, *output, *cli.quick, *more)
+
+    return start
+
+
+def _window(folder):
+    summary = json.loads((folder / "out" / "summary.json").read_text())
+    return summary["spans"]["newest"], list(summary["spans"]["window"])
+
+
+def test_each_run_trains_on_the_window_of_its_span_against_the_model_before_it(
+    cli, run, spans
+):
+    done = run("--set=data.span=2026-11-25")
+    assert done.returncode == 0, done.stderr
+    assert _window(spans) == ("2026-11-25", ["2026-11-25"])
+
+    done = run()  # the newest
+    assert done.returncode == 0, done.stderr
+    assert _window(spans) == ("2026-11-26", ["2026-11-25", "2026-11-26"])
+    assert "trained and tested on 2026-11-25 (100 rows), 2026-11-26" in done.stdout
+    record = RunRecords(spans / "out" / "metadata.sqlite").latest()
+    assert len(record.all_outputs("Transform", "transformed_examples")) == 2
+    assert record.output("PreviousModel", "model") is not None
+
+    nodes = cli.nodes(run().stderr)
+    # Resolvers look anew in every run.
+    assert {name for name, state in nodes.items() if state != "unchanged"} <= {
+        "SpanWindow",
+        "PreviousModel",
+    }
+
+
+def test_a_span_without_data_is_named_with_the_place_where_it_should_lie(run):
+    done = run("--set=data.span=2026-12-01")
+    assert done.returncode == 1
+    assert "TextExampleGen" in done.stderr
+    assert "data/{YYYY}-{MM}-{DD}/*.csv for span 2026-12-01" in done.stderr
+
+
+def test_a_span_of_a_pattern_that_has_none_is_refused(cli, spans):
+    texts = spans / "data" / "2026-11-24" / "a.csv"
+    done = cli.run("run", "--data", texts, "--output", "o", "--set=data.window_spans=2")
+    assert done.returncode == 2
+    assert "span and window_spans need a pattern with {SPAN}" in done.stderr
