@@ -19,6 +19,10 @@ _TYPES = {
     values.INT: pa.int64(),
     values.FLOAT: pa.float64(),
     values.BOOL: pa.bool_(),
+    values.DATE: pa.date32(),
+    values.TIMESTAMP: pa.timestamp("us"),
+    values.INSTANT: pa.timestamp("us", "UTC"),
+    values.BYTES: pa.binary(),
     values.STRINGS: pa.list_(pa.string()),
 }
 _COMPRESSION = "zstd"
@@ -63,6 +67,8 @@ def _array(kind: str, column: list[Any]) -> pa.Array:
         return pa.ListArray.from_arrays(offsets, _fixed(np.concatenate(column)))
     if kind in (values.STRING, values.NULL):
         column = [None if each is None else values.to_text(each) for each in column]
+    else:
+        column = [values.from_json(kind, each) for each in column]
     return pa.array(column, _TYPES[kind])
 
 

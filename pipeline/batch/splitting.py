@@ -116,10 +116,9 @@ class _Splitter:
 
     def _carried(self, columns: dict[str, Any]) -> dict[str, Any]:
         keep = columns if self._job.keep is None else self._job.keep
-        carried = {name: to_json(columns.get(name)) for name in keep}
-        kinds = {name: kind_of(value) for name, value in carried.items()}
+        kinds = {name: kind_of(columns.get(name)) for name in keep}
         self._columns = merge_kinds(self._columns, kinds)
-        return carried
+        return {name: to_json(columns.get(name)) for name in keep}
 
     def _end_chunk(self) -> None:
         if not self._rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import math
 from collections.abc import Mapping
@@ -14,11 +15,16 @@ STRING = "string"
 INT = "int"
 FLOAT = "float"
 BOOL = "bool"
+DATE = "date"
+TIMESTAMP = "timestamp"  # without a time zone
+INSTANT = "instant"  # with one: a point in time
+BYTES = "bytes"
 VECTOR = "vector"  # (dim,)
 VECTORS = "vectors"  # (time, …, dim)
 STRINGS = "strings"
 
 _INT64 = 2**63
+_KINDS = {FLOAT: float, DATE: datetime.date, BYTES: bytes}
 
 
 def to_json(value: Any) -> Any:
@@ -42,14 +48,35 @@ def to_json(value: Any) -> Any:
 
 
 def kind_of(value: Any) -> str:
-    """The kind of column in which a value of `to_json` fits."""
+    """The kind of column in which a value fits, as it was before `to_json`."""
     if value is None:
         return NULL
     if isinstance(value, bool):
         return BOOL
     if isinstance(value, int):
         return INT if -_INT64 <= value < _INT64 else STRING
-    return FLOAT if isinstance(value, float) else STRING
+    if isinstance(value, datetime.datetime):
+        # Parquet's nanoseconds come as pandas' own times; microseconds are kept.
+        if getattr(value, "nanosecond", 0):
+            return STRING
+        return TIMESTAMP if value.tzinfo is None else INSTANT
+    for kind, types in _KINDS.items():
+        if isinstance(value, types):
+            return kind
+    return STRING
+
+
+def from_json(kind: str, value: Any) -> Any:
+    """A value of `to_json` as it was before, in a column of its kind."""
+    if value is None:
+        return None
+    if kind == DATE:
+        return datetime.date.fromisoformat(value)
+    if kind in (TIMESTAMP, INSTANT):
+        return datetime.datetime.fromisoformat(value)
+    if kind == BYTES:
+        return base64.b64decode(value)
+    return value
 
 
 def common_kind(one: str, other: str) -> str:

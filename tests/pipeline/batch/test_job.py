@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import io
 import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
@@ -244,3 +247,23 @@ def test_rows_with_invalid_utf8_are_used_and_counted(tmp_path, predictor):
     assert (summary["rows_out"], summary["replaced_utf8"]) == (3, 2)
     first = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")[0]
     assert first["text"] == "good \ufffd film"
+
+
+def test_parquet_columns_keep_their_types(tmp_path, predictor):
+    zone = datetime.timezone(datetime.timedelta(hours=2))
+    columns = {
+        "text": pa.array(["good", "dull", "good"]),
+        "day": pa.array([datetime.date(2026, 11, 25), None, datetime.date(1, 1, 1)]),
+        "at": pa.array([datetime.datetime(2026, 1, 2, 3, 4, 5, 6), None, None]),
+        "seen": pa.array([datetime.datetime(2026, 1, 2, tzinfo=zone)] * 3),
+        "raw": pa.array([b"\xff", b"", None]),
+        "n": pa.array([1, None, 3]),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    options = ReadOptions(label_column=None, keep_all=True)
+    given = {"options": options, "keep": None, "format": "parquet", "chunk_rows": 2}
+    _run(_request(tmp_path / "x.parquet", tmp_path, **given), predictor)
+    table = pq.read_table(tmp_path / "out" / "part-00000-of-00001.parquet")
+    for name, column in columns.items():
+        assert table[name].to_pylist() == column.to_pylist(), name
+        assert pa.types.is_string(table[name].type) == (name == "text")

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import json
 
+import pandas as pd
 import pytest
 
 from pipeline.batch import values
@@ -45,6 +46,13 @@ def test_values_become_json(value, expected):
         (1.5, "float"),
         ("x", "string"),
         ([1], "string"),
+        (datetime.date(2026, 11, 25), "date"),
+        (datetime.datetime(2026, 11, 25, 3, 4), "timestamp"),
+        (datetime.datetime(2026, 11, 25, tzinfo=datetime.timezone.utc), "instant"),
+        (pd.Timestamp("2026-11-25T00:00:00.000001"), "timestamp"),
+        (pd.Timestamp("2026-11-25T00:00:00.000000001"), "string"),
+        (b"x", "bytes"),
+        (decimal.Decimal("1.10"), "string"),
     ],
 )
 def test_the_kind_is_the_type_of_a_column(value, kind):
@@ -62,10 +70,31 @@ def test_the_kind_is_the_type_of_a_column(value, kind):
         ("int", "bool", "string"),
         ("string", "int", "string"),
         ("null", "null", "null"),
+        ("date", "date", "date"),
+        ("date", "timestamp", "string"),
+        ("timestamp", "instant", "string"),
+        ("bytes", "null", "bytes"),
     ],
 )
 def test_two_kinds_have_a_common_one(one, other, common):
     assert values.common_kind(one, other) == common
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "a",
+        3,
+        b"\xff\x00",
+        datetime.date(2026, 11, 25),
+        datetime.datetime(2026, 11, 25, 3, 4, 5, 6),
+        datetime.datetime(2026, 11, 25, tzinfo=datetime.timezone.utc),
+    ],
+)
+def test_what_became_json_comes_back_by_its_kind(value):
+    kind = values.kind_of(value)
+    assert values.from_json(kind, values.to_json(value)) == value
 
 
 def test_columns_of_tables_are_merged_in_the_order_in_which_they_come():
