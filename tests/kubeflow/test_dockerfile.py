@@ -1,0 +1,133 @@
+"""kubeflow/Dockerfile, as far as it can be judged without Docker."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.kubeflow.dockerfile import is_ignored, last, read_stages
+
+_TARGETS = ["pipeline", "worker"]
+_PACKAGES = ["keras_elmo", "components", "pipeline"]
+_LIST = "requirements/tfx-1.21.txt"
+_PYTHON = "3.13"  # of Debian 13
+
+
+@pytest.fixture(scope="module")
+def text(repository):
+    return (repository / "kubeflow" / "Dockerfile").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def stages(text):
+    return read_stages(text)
+
+
+@pytest.fixture(scope="module")
+def ignored(repository):
+    """Tells whether a path is kept from Docker."""
+    rules = (repository / ".dockerignore").read_text("utf-8")
+    return lambda path: is_ignored(path, rules)
+
+
+@pytest.fixture(scope="module")
+def beam_version(repository):
+    """Beam's version in the list, for the Python of the image."""
+    lines = (repository / _LIST).read_text("utf-8").splitlines()
+    pins = [line.rstrip(" \\") for line in lines if line.startswith("apache-beam==")]
+    python = {"python_full_version": f"{_PYTHON}.0", "python_version": _PYTHON}
+    [pin] = [
+        pin
+        for pin in map(Requirement, pins)
+        if pin.marker is None or pin.marker.evaluate(python)
+    ]
+    return str(pin.specifier).removeprefix("==")
+
+
+def test_the_boot_program_is_of_the_beam_and_the_python_that_the_list_installs(
+    stages, beam_version
+):
+    assert stages["beam"].base == f"apache/beam_python{_PYTHON}_sdk:{beam_version}"
+    assert stages["build"].base == stages["pipeline"].base == "debian:trixie-slim"
+
+
+def test_the_worker_is_the_pipeline_with_boot_as_its_entry_point(stages):
+    assert stages["worker"].base == "pipeline"
+    assert last(stages, "pipeline", "ENTRYPOINT") == '["elmo-tfx"]'
+    assert last(stages, "worker", "ENTRYPOINT") == '["/opt/apache/beam/boot"]'
+    [copied] = stages["worker"].all("COPY")
+    assert copied == "--from=beam /opt/apache/beam /opt/apache/beam"
+    # What lies in an environment of ours, boot finds only without one of its own.
+    assert stages["worker"].all("ENV") == ["RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1"]
+
+
+@pytest.mark.parametrize("target", _TARGETS)
+def test_a_target_runs_as_a_number_that_is_not_root(stages, target):
+    user = last(stages, target, "USER")
+    assert user is not None and int(user) > 0
+
+
+@pytest.mark.parametrize("target", _TARGETS)
+def test_a_target_works_in_a_folder_that_every_user_may_write(stages, target):
+    # boot writes the job's options where it stands.
+    folder = last(stages, target, "WORKDIR")
+    made = ["install", "--directory", "--mode=1777", folder]
+    assert made in stages["pipeline"].commands()
+
+
+def test_tools_for_building_stay_behind(stages):
+    tools = {"g++", "python3-dev", "python3-venv"}
+    for stage in stages.values():
+        words = {word for command in stage.commands() for word in command}
+        assert words & tools == (tools if stage is stages["build"] else set())
+
+
+def test_all_that_is_copied_exists_and_reaches_docker(stages, repository, ignored):
+    sources = stages["build"].sources()
+    assert {*_PACKAGES, "setup.py", _LIST} <= {*sources}
+    for source in sources:
+        assert (repository / source).exists()
+        assert not ignored(source)
+    assert not ignored("keras_elmo/pretrained/weights.hdf5")
+    assert not any(stages[target].sources() for target in _TARGETS)
+
+
+def test_nothing_else_reaches_docker(stages, repository, ignored):
+    sources = stages["build"].sources()
+    for path in (*repository.iterdir(), *(repository / "requirements").iterdir()):
+        name = str(path.relative_to(repository))
+        assert ignored(name) or name in sources
+    assert ignored(".venv/bin/python")
+    assert ignored("pipeline/batch/__pycache__/graph.cpython-313.pyc")
+
+
+def test_all_that_is_fetched_from_pypi_has_a_hash(stages):
+    installs = [
+        words
+        for stage in stages.values()
+        for words in stage.commands()
+        if "pip" in words[0] and "install" in words
+    ]
+    assert len(installs) == 3
+    for words in installs:
+        assert {"--require-hashes", "--no-index"} & {*words}
+    # As tools/make_env.sh does, and for its reasons.
+    [of_list] = [words for words in installs if _LIST in words]
+    assert {"--no-deps", "--no-build-isolation"} <= {*of_list}
+
+
+def test_nothing_is_fetched_from_an_address(text, stages):
+    assert "://" not in text
+    for stage in stages.values():
+        assert not stage.all("ADD")
+        programs = {words[0] for words in stage.commands()}
+        pip = "/opt/elmo-tfx/bin/pip"
+        assert programs <= {"apt-get", "rm", "useradd", "install", "python3", pip}
+
+
+def test_the_page_names_the_beam_of_the_image(repository, beam_version):
+    page = (repository / "docs" / "runners.md").read_text("utf-8")
+    jars = re.findall(r"beam-runners-\S+-job-server-([\d.]+)\.jar", page)
+    assert jars and {*jars} == {beam_version}
