@@ -20,6 +20,7 @@ _COMMANDS = {
     "predict": ("pipeline.cli_predict", "Classify any number of texts, on Beam."),
     "embed": ("pipeline.cli_embed", "Write the ELMo vectors of texts, on Beam."),
     "score": ("pipeline.cli_score", "Classify texts with a pushed model."),
+    "rollback": ("pipeline.cli_rollback", "Serve an earlier pushed model again."),
     "pretrain": ("pipeline.cli_pretrain", "Train an ELMo on texts of one's own."),
 }
 

@@ -17,6 +17,7 @@ from pipeline.config_sections import (
     EvaluationConfig,
     GateConfig,
     ModelConfig,
+    PushConfig,
     Section,
     TrainConfig,
     TransformConfig,
@@ -31,6 +32,7 @@ __all__ = [
     "EvaluationConfig",
     "GateConfig",
     "ModelConfig",
+    "PushConfig",
     "TrainConfig",
     "TransformConfig",
     "load_config",
@@ -48,6 +50,7 @@ class Config(Section):
     model: ModelConfig = Field(default_factory=ModelConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    push: PushConfig = Field(default_factory=PushConfig)
     gate: GateConfig = Field(default_factory=GateConfig)
     beam: BeamConfig = Field(default_factory=BeamConfig)
 

@@ -189,6 +189,14 @@ class EvaluationConfig(Section):
     )
 
 
+class PushConfig(Section):
+    """What becomes of pushed models."""
+
+    keep_versions: int | None = Field(
+        None, ge=1, description="Newest versions that stay; none: all of them."
+    )
+
+
 class GateConfig(Section):
     """What happens when the data looks wrong."""
 

@@ -32,6 +32,7 @@ from pipeline.config import Config, ConfigError, load_config
 from pipeline.failure import RunFailed, reason_of
 from pipeline.output_folder import OutputFolder, OutputUnusable
 from pipeline.progress import Progress
+from pipeline.retention import remove_old_versions
 from pipeline.run_log import run_log
 from pipeline.run_record import RunRecord, RunRecords
 
@@ -86,6 +87,8 @@ def run(config: Config, *, clock: Callable[[], datetime] = datetime.now) -> RunR
             talk.write(f"log: {log}\n")
             _run_nodes(config, output, talk, log)
             record = RunRecords(output.metadata).latest()
+            if config.push.keep_versions is not None:
+                remove_old_versions(output.serving, config.push.keep_versions)
     if record is None:
         raise RunFailed(node="", reason="TFX recorded no run", log=str(log))
     unfinished = [n for n in record.nodes if n.state not in ("done", "unchanged")]

@@ -7,6 +7,8 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
     LatestBlessedModelStrategy,
 )
 
+from pipeline.pushed_models import WITHDRAWN
+
 
 class PreviousBlessedModelStrategy(resolver.ResolverStrategy):
     """Resolves the latest blessed model that is not the candidate itself.
@@ -15,6 +17,8 @@ class PreviousBlessedModelStrategy(resolver.ResolverStrategy):
     same data: the model is then measured against itself, evaluated anew and pushed
     a second time. Without the candidate the inputs are those of the first run, and
     every later node is taken from the cache.
+
+    A model that a rollback has withdrawn is passed over, too.
 
     Channels of the Resolver: `model` and `model_blessing` of any run, and
     `candidate`, the model of this run. All three are empty where no other model
@@ -25,7 +29,12 @@ class PreviousBlessedModelStrategy(resolver.ResolverStrategy):
         """Returns `model` and `model_blessing` with one artifact each, or none."""
         candidates = {artifact.id for artifact in input_dict["candidate"]}
         others = {
-            "model": [a for a in input_dict["model"] if a.id not in candidates],
+            "model": [
+                artifact
+                for artifact in input_dict["model"]
+                if artifact.id not in candidates
+                and artifact.get_int_custom_property(WITHDRAWN) != 1
+            ],
             "model_blessing": list(input_dict["model_blessing"]),
         }
         resolved = LatestBlessedModelStrategy().resolve_artifacts(store, others)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
+from absl import logging
 from tfx import types
 from tfx.components.pusher import component, executor
 from tfx.dsl.components.base import executor_spec
@@ -12,6 +13,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 
 from pipeline.batch.model_files import write_manifest
+from pipeline.pushed_models import WITHDRAWN
 
 # Beside the folder of versions.
 MANIFESTS = "manifests"
@@ -29,6 +31,14 @@ class Executor(executor.Executor):
     It is for `elmo-tfx predict --model-sha256`, and for `sha256sum --check` inside
     the version's folder.
     """
+
+    def CheckBlessing(self, input_dict: dict[str, list[types.Artifact]]) -> bool:
+        """Whether both checks have passed, and no rollback has withdrawn the model."""
+        model = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
+        if model.get_int_custom_property(WITHDRAWN) == 1:
+            logging.warning("%s was withdrawn by a rollback; not pushed", model.uri)
+            return False
+        return super().CheckBlessing(input_dict)
 
     def Do(
         self,

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.metadata_store import open_store
 
 _EXECUTION = metadata_store_pb2.Execution
 _RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
@@ -83,12 +84,7 @@ class RunRecords:
     """
 
     def __init__(self, path: Path) -> None:
-        config = metadata_store_pb2.ConnectionConfig()
-        config.sqlite.filename_uri = str(path)
-        config.sqlite.connection_mode = (
-            metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-        )
-        self._store = mlmd.MetadataStore(config)
+        self._store = open_store(path)
 
     def latest(self) -> RunRecord | None:
         """Returns the run that began last, or None."""

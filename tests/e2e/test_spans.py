@@ -60,6 +60,24 @@ def test_each_run_trains_on_the_window_of_its_span_against_the_model_before_it(
     }
 
 
+def test_the_model_of_the_span_before_can_be_served_again(cli, spans):
+    serving = spans / "out" / "serving"
+    before = sorted(each.name for each in serving.iterdir())
+    assert len(before) == 2
+    done = cli.run("rollback", "--output", spans / "out")
+    assert done.returncode == 0, done.stderr
+    assert (
+        f"with the model of version {before[0]}; withdrawn: {before[1]}" in done.stdout
+    )
+    newest = max(serving.iterdir(), key=lambda each: int(each.name))
+    assert newest.name not in before
+    scored = cli.run("score", "--model", serving, "a fine film")
+    assert scored.returncode == 0, scored.stderr
+    again = cli.run("rollback", "--output", spans / "out")
+    assert again.returncode == 2
+    assert "no earlier model is there to go back to" in again.stderr
+
+
 def test_a_span_without_data_is_named_with_the_place_where_it_should_lie(run):
     done = run("--set=data.span=2026-12-01")
     assert done.returncode == 1

@@ -1,0 +1,41 @@
+"""Removes old versions from the serving folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from pipeline.pusher import manifest_path
+from pipeline.serving_folder import GRAPH
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def remove_old_versions(serving: Path, keep: int) -> list[int]:
+    """Removes all whole versions but the newest `keep`, with their manifests.
+
+    What is no version, or still being copied, stays.
+
+    Args:
+        serving: The folder of versions.
+        keep: At least 1, so that the served one stays.
+
+    Returns:
+        The versions that were removed, oldest first.
+    """
+    whole = sorted(
+        int(graph.parent.name)
+        for graph in serving.glob(f"*/{GRAPH}")
+        if graph.parent.name.isdecimal()
+    )
+    removed = whole[: max(len(whole) - keep, 0)]
+    for version in removed:
+        folder = serving / str(version)
+        _LOGGER.info("removing the old version %s", folder)
+        # Without its graph it is no version any more, wherever this ends.
+        os.remove(folder / GRAPH)
+        shutil.rmtree(folder)
+        Path(manifest_path(str(folder))).unlink(missing_ok=True)
+    return removed
