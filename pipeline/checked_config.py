@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 from typing import NamedTuple
 
-from apache_beam.options.pipeline_options import StandardOptions
-
 from components.text_example_gen.check import DataPreview, check_data
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.options import ReadOptions
+from pipeline.beam_args import BeamArgsError, check_beam_args
 from pipeline.config import Config, ConfigError
 
 
@@ -35,7 +33,10 @@ def checked_config(config: Config) -> CheckedConfig:
     Raises:
         ConfigError: One of them is not there or cannot be used.
     """
-    _check_runner(config.beam.args)
+    try:
+        check_beam_args(config.beam.args)
+    except BeamArgsError as error:
+        raise ConfigError(f"option beam.args: {error}") from error
     preview = _check_data(config)
     source = _check_elmo(config.elmo.source)
     schema = config.data.schema_path
@@ -87,21 +88,3 @@ def _check_elmo(source: str) -> str:
     except (ElmoError, OSError) as error:
         raise ConfigError(f"option elmo.source: {error}") from error
     return os.path.abspath(source) if os.path.isdir(source) else source
-
-
-def _check_runner(args: tuple[str, ...]) -> None:
-    known = StandardOptions.KNOWN_RUNNER_NAMES
-    for arg in args:
-        name = arg.removeprefix("--runner=")
-        if name == arg or "." in name:
-            continue
-        accepted = {k.lower() for k in known} | {
-            k.lower().removesuffix("runner") for k in known
-        }
-        if name.lower() not in accepted:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f" (hint: did you mean {close[0]}?)" if close else ""
-            raise ConfigError(
-                f"option beam.args: `--runner` must be one of {', '.join(known)}. "
-                f"Received: {name!r}{hint}"
-            )

@@ -166,9 +166,10 @@ def _expected() -> tuple[type[Exception], ...]:
     """What is wrong with what the user gave."""
     from components.text_example_gen.errors import DataError
     from pipeline.batch.output import OutputExists
+    from pipeline.beam_args import BeamArgsError
     from pipeline.serving_folder import ModelError
 
-    return DataError, ModelError, OutputExists, Misuse
+    return BeamArgsError, DataError, ModelError, OutputExists, Misuse
 
 
 def _new_log() -> Path:

@@ -12,7 +12,7 @@ from components.anomaly_gate.component import AnomalyGate
 from components.serving_check.component import ServingCheck
 from components.text_example_gen.component import TextExampleGen
 from components.text_example_gen.spans import LATEST, span_number
-from pipeline.beam_args import with_local_runner
+from pipeline.beam_args import complete_beam_args
 from pipeline.code_version import code_version
 from pipeline.config import Config
 from pipeline.elmo_version import elmo_version
@@ -182,7 +182,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             str(output.metadata)
         ),
-        beam_pipeline_args=with_local_runner(config.beam.args),
+        beam_pipeline_args=complete_beam_args(config.beam.args),
     )
 
 

@@ -22,7 +22,7 @@ from pipeline.batch.job import BatchJob
 from pipeline.batch.job_progress import JobProgress
 from pipeline.batch.output import BatchOutput
 from pipeline.batch.scoring import Scorer
-from pipeline.beam_args import with_local_runner
+from pipeline.beam_args import check_beam_args, complete_beam_args
 from pipeline.code_version import code_version
 
 _LOGGER = logging.getLogger(__name__)
@@ -78,10 +78,12 @@ def run_job(
         What `summary.json` holds.
 
     Raises:
+        BeamArgsError: The runner does not exist, or its job server does not answer.
         DataError: No file matches, or the first ones cannot be used.
         RuntimeError: Rows were lost or counted twice: a fault of this program.
     """
     began = time.monotonic()
+    check_beam_args(request.beam_args)
     patterns = [_looked_at(data, request.options) for data in request.inputs]
     files = find_files(patterns)
     described = {
@@ -100,7 +102,7 @@ def run_job(
         chunk_chars=request.chunk_chars,
     )
     storage.remove(job.path(parts_of.FINISHED))
-    options = PipelineOptions(with_local_runner(request.beam_args))
+    options = PipelineOptions(complete_beam_args(request.beam_args))
     progress = JobProgress(talk, job)
     with progress.shown():
         pipeline = beam.Pipeline(options=options)

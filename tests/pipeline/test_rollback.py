@@ -12,16 +12,14 @@ from tfx.dsl.component.experimental.annotations import (
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
-from tfx.orchestration import metadata, pipeline
-from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.types import standard_artifacts
 
 from pipeline.batch.model_files import read_manifest
 from pipeline.output_folder import OutputFolder
-from pipeline.previous_model import PreviousBlessedModelStrategy
 from pipeline.pusher import Pusher, manifest_path
 from pipeline.rollback import roll_back
 from pipeline.serving_folder import ModelError, newest_model
+from tests.pipeline.run_nodes import previous_model, run_nodes
 
 
 @component
@@ -55,12 +53,7 @@ class _Output(OutputFolder):
         while newest and Path(newest).name >= str(int(time.time())):
             time.sleep(0.1)  # Pusher's versions are seconds
         make = MakeServing(seed=seed)
-        previous = tfx.dsl.Resolver(
-            strategy_class=PreviousBlessedModelStrategy,
-            model=tfx.dsl.Channel(type=standard_artifacts.Model),
-            model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
-            candidate=make.outputs["model"],
-        ).with_id("PreviousModel")
+        previous = previous_model(make.outputs["model"])
         bless = BlessAgainst(
             model=make.outputs["model"], baseline=previous.outputs["model"]
         )
@@ -71,17 +64,7 @@ class _Output(OutputFolder):
             push_destination=tfx.proto.PushDestination(filesystem=folder),
         )
         self.serving.mkdir(parents=True, exist_ok=True)
-        LocalDagRunner().run(
-            pipeline.Pipeline(
-                pipeline_name="tiny",
-                pipeline_root=str(self.artifacts),
-                components=[make, previous, bless, pusher],
-                enable_cache=True,
-                metadata_connection_config=metadata.sqlite_metadata_connection_config(
-                    str(self.metadata)
-                ),
-            )
-        )
+        run_nodes([make, previous, bless, pusher], self.path)
 
     def served(self) -> str:
         """The seed of the model that a server takes."""

@@ -12,11 +12,10 @@ from tfx.dsl.component.experimental.annotations import (
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
-from tfx.orchestration import metadata, pipeline
-from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.types import standard_artifacts
 
 from pipeline.span_window import SpanWindowStrategy
+from tests.pipeline.run_nodes import run_nodes
 
 
 @component
@@ -57,17 +56,7 @@ def run(tmp_path):
         shown = tmp_path / "shown.json"
         shown.unlink(missing_ok=True)
         show = Show(examples=window.outputs["examples"], to=str(shown))
-        LocalDagRunner().run(
-            pipeline.Pipeline(
-                pipeline_name="tiny",
-                pipeline_root=str(tmp_path / "pipeline"),
-                components=[made, window, show],
-                enable_cache=True,
-                metadata_connection_config=metadata.sqlite_metadata_connection_config(
-                    str(tmp_path / "metadata.sqlite")
-                ),
-            )
-        )
+        run_nodes([made, window, show], tmp_path)
         return set(json.loads(shown.read_text())) if shown.exists() else set()
 
     return ingest

@@ -2,18 +2,15 @@
 
 from pathlib import Path
 
-from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
-from tfx.orchestration import metadata, pipeline
-from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.types import standard_artifacts
 
-from pipeline.previous_model import PreviousBlessedModelStrategy
+from tests.pipeline.run_nodes import previous_model, run_nodes
 
 
 @component
@@ -39,25 +36,10 @@ def Bless(
 def run(output: Path, *, seed: int = 1, fail: bool = False) -> None:
     """Runs the nodes MakeModel, PreviousModel and Bless into `output`."""
     make = MakeModel(seed=seed)
-    previous = tfx.dsl.Resolver(
-        strategy_class=PreviousBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
-        candidate=make.outputs["model"],
-    ).with_id("PreviousModel")
+    previous = previous_model(make.outputs["model"])
     bless = Bless(
         model=make.outputs["model"],
         baseline=previous.outputs["model"],
         fail=int(fail),
     )
-    LocalDagRunner().run(
-        pipeline.Pipeline(
-            pipeline_name="tiny",
-            pipeline_root=str(output / "pipeline"),
-            components=[make, previous, bless],
-            enable_cache=True,
-            metadata_connection_config=metadata.sqlite_metadata_connection_config(
-                str(output / "metadata.sqlite")
-            ),
-        )
-    )
+    run_nodes([make, previous, bless], output)

@@ -21,7 +21,7 @@ from tfx.utils import proto_utils
 
 from benchmarks.batch.rows import SPLIT
 from benchmarks.batch.workers.model import model_in
-from pipeline.beam_args import with_local_runner
+from pipeline.beam_args import complete_beam_args
 from pipeline.signatures import SERVE_EXAMPLES
 
 
@@ -41,7 +41,7 @@ def main() -> None:
         # A Trainer's artifact has its model in a folder of this name.
         (Path(scratch) / "Format-Serving").symlink_to(chosen)
         context = Executor.Context(
-            beam_pipeline_args=with_local_runner(()), tmp_dir=scratch, unique_id="1"
+            beam_pipeline_args=complete_beam_args(()), tmp_dir=scratch, unique_id="1"
         )
         Executor(context).Do(
             {keys.EXAMPLES_KEY: [examples], keys.MODEL_KEY: [model]},
