@@ -42,13 +42,18 @@ def complete_beam_args(given: Sequence[str]) -> list[str]:
 def check_beam_args(given: Sequence[str]) -> None:
     """Looks whether the runner exists, and its job server answers if one is named.
 
+    Of the local runner all options are known; a job server may have more.
+
     Raises:
         BeamArgsError: It is not so.
     """
     for arg in given:
         if arg.startswith("--runner="):
             _check_runner(arg.removeprefix("--runner="))
-    endpoint = PipelineOptions(list(given)).view_as(PortableOptions).job_endpoint
+    options = PipelineOptions(list(given))
+    if not any(arg.startswith("--runner") for arg in given):
+        _check_known(options)
+    endpoint = options.view_as(PortableOptions).job_endpoint
     if endpoint and ":" in endpoint:
         _check_endpoint(endpoint)
 
@@ -63,6 +68,15 @@ def _check_runner(name: str) -> None:
     raise BeamArgsError(
         f"`--runner` must be one of {', '.join(known)}. Received: {name!r}{hint}"
     )
+
+
+def _check_known(options: PipelineOptions) -> None:
+    known = options.get_all_options()
+    for name in options.get_all_options(retain_unknown_options=True):
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" (hint: did you mean --{close[0]}?)" if close else ""
+            raise BeamArgsError(f"Beam's local runner has no option `--{name}`{hint}")
 
 
 def _check_endpoint(endpoint: str) -> None:

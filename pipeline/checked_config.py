@@ -9,6 +9,7 @@ from typing import NamedTuple
 from components.text_example_gen.check import DataPreview, check_data
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.spans import LATEST, pattern_of_span, span_number
 from pipeline.beam_args import BeamArgsError, check_beam_args
 from pipeline.config import Config, ConfigError
 
@@ -69,7 +70,11 @@ def _check_data(config: Config) -> DataPreview:
             columns=data.columns,
             header=data.header,
         )
-        return check_data(data.pattern, options=options)
+        preview = check_data(data.pattern, options=options)
+        if data.span != LATEST:
+            number = span_number(data.span)
+            check_data(pattern_of_span(preview.pattern, number), options=options)
+        return preview
     except DataError as error:
         raise ConfigError(str(error)) from error
     except ValueError as error:

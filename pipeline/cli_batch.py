@@ -134,7 +134,8 @@ def _run(
             label_column=None,
             key_column=key,
             columns=_names(given["columns"]),
-            keep_all=True,
+            keep_all=keep is None,
+            other_columns=keep or (),
         )
     except ValueError as error:
         raise Misuse(f"input options: {error}") from error

@@ -55,6 +55,7 @@ def _spans(spans: dict[str, Any] | None) -> Iterable[str]:
     if len(spans["window"]) > 1:
         rows = [f"{name} ({used:,} rows)" for name, used in spans["window"].items()]
         yield "trained and tested on " + ", ".join(rows)
+        yield "rows and classes below are those of the newest one"
 
 
 def _rows(rows: dict[str, Any] | None) -> Iterable[str]:

@@ -131,6 +131,6 @@ def _describe_absence(pattern: str) -> str:
         folder = os.path.dirname(folder)
     if not os.path.isdir(folder):
         return message
-    names = sorted(os.listdir(folder))
+    names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     shown = ", ".join(names[:_MOST_FILES]) + (", ..." if names[_MOST_FILES:] else "")
     return f"{message}\nhint: {folder} holds {shown or 'nothing'}"

@@ -28,6 +28,8 @@ class ReadOptions:
         quoted: Whether a field may stand in double quotes; None: in CSV yes, in TSV
             if the beginning of the file is consistently quoted.
         keep_all: Whether columns beside text and label are kept.
+        other_columns: Columns beside text, label and key that a file must have; they
+            are kept.
 
     Raises:
         ValueError: An option is out of its range, or two contradict each other.
@@ -42,6 +44,7 @@ class ReadOptions:
     delimiter: str | None = None
     quoted: bool | None = None
     keep_all: bool = False
+    other_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -92,7 +95,8 @@ class ReadOptions:
     @property
     def required(self) -> tuple[str, ...]:
         """The columns without which a file cannot be used."""
-        names = (self.text_column, self.label_column, self.key_column)
+        named = (self.text_column, self.label_column, self.key_column)
+        names = (*named, *self.other_columns)
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,4 +107,8 @@ class ReadOptions:
     def from_dict(cls, values: Mapping[str, Any]) -> ReadOptions:
         """The inverse of `to_dict`, also after JSON made lists of tuples."""
         columns = values.get("columns")
-        return cls(**{**values, "columns": None if columns is None else tuple(columns)})
+        tuples = {
+            "columns": None if columns is None else tuple(columns),
+            "other_columns": tuple(values.get("other_columns", ())),
+        }
+        return cls(**{**values, **tuples})

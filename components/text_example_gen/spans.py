@@ -23,6 +23,20 @@ def has_spans(pattern: str) -> bool:
     return any(name != "VERSION" for name in found)
 
 
+def pattern_of_span(pattern: str, number: int) -> str:
+    """The pattern with one span filled in, and `*` for `{VERSION}`."""
+    day = _EPOCH + datetime.timedelta(days=number)
+    known = {"YYYY": f"{day:%Y}", "MM": f"{day:%m}", "DD": f"{day:%d}"}
+
+    def fill(match: re.Match[str]) -> str:
+        name = match[1] or match[3]
+        if name == "SPAN":
+            return str(number).zfill(int((match[2] or ":0")[1:]))
+        return known.get(name, "*")
+
+    return PLACEHOLDER.sub(fill, pattern)
+
+
 def span_number(given: int | str) -> int:
     """The number of a span that is given by its number or its day, `2026-11-26`.
 

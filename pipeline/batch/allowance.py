@@ -64,10 +64,11 @@ class Allowance:
         rows, rejected = summary["rows_in"], summary["rows_rejected"]
         allowed = self.share * rows if self.rows is None else self.rows
         if rejected > allowed:
-            reasons = ", ".join(
-                f"{reason} {number:,}"
-                for reason, number in list(summary["reasons"].items())[:_SHOWN]
-            )
+            named = list(summary["reasons"].items())[:_SHOWN]
+            reasons = ", ".join(f"{reason} {number:,}" for reason, number in named)
+            others = rejected - sum(number for _, number in named)
+            if others:
+                reasons += f", others {others:,}"
             raise TooManyRejected(
                 f"{rejected:,} of {rows:,} rows were rejected ({reasons}); they lie in "
                 f"{summary['output']}/rejected, all other rows are written\n"

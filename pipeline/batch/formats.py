@@ -25,11 +25,14 @@ class Format(NamedTuple):
         write: Writes a table to a local path.
         join: Makes one local file of the columns' kinds and the paths of parts, on
             any file system, in their order.
+        write_empty: Makes one local file without a row in the form of a part, where
+            the columns' kinds alone do not tell it.
     """
 
     suffix: str
     write: Callable[[Path, Table], None]
     join: Callable[[Path, Mapping[str, str], Sequence[str]], None]
+    write_empty: Callable[[Path, str], None] | None = None
 
 
 def _concatenate(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
@@ -42,7 +45,12 @@ def _concatenate(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -
 _FORMATS = {
     "jsonl": Format(".jsonl", text_formats.write_jsonl, _concatenate),
     "csv": Format(".csv", text_formats.write_csv, text_formats.join_csv),
-    "parquet": Format(".parquet", parquet_format.write, parquet_format.join),
+    "parquet": Format(
+        ".parquet",
+        parquet_format.write,
+        parquet_format.join,
+        parquet_format.write_empty,
+    ),
     "tfrecord": Format(".tfrecord", tfrecord_format.write, _concatenate),
     "hdf5": Format(".hdf5", hdf5_format.write, hdf5_format.join),
 }
@@ -61,8 +69,25 @@ def write_part(format_name: str, path: str, table: Table) -> int:
 
 
 def join_parts(
-    format_name: str, path: str, columns: Mapping[str, str], parts: Sequence[str]
+    format_name: str,
+    path: str,
+    columns: Mapping[str, str],
+    parts: Sequence[str],
+    *,
+    like: str | None = None,
 ) -> None:
-    """Makes one file of parts, whole or not at all; of no part, an empty table."""
+    """Makes one file of parts, whole or not at all; of no part, an empty table.
+
+    Args:
+        format_name: A name of a format.
+        path: The file.
+        columns: Their kinds.
+        parts: Paths of what it is made of.
+        like: A part of another file, whose form this one takes if it has no part.
+    """
+    chosen = _FORMATS[format_name]
     with storage.local_writer(path) as local:
-        _FORMATS[format_name].join(local, columns, parts)
+        if chosen.write_empty and like is not None and not parts:
+            chosen.write_empty(local, like)
+        else:
+            chosen.join(local, columns, parts)

@@ -59,6 +59,13 @@ def join(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
                 writer.write_table(pq.read_table(local))
 
 
+def write_empty(path: Path, like: str) -> None:
+    """Writes a file without rows that has the columns of a part."""
+    with storage.local_reader(like) as local:
+        schema = pq.read_schema(local)
+    pq.write_table(schema.empty_table(), path, compression=_COMPRESSION)
+
+
 def _array(kind: str, column: list[Any]) -> pa.Array:
     if kind == values.VECTOR:
         return _fixed(np.stack(column))

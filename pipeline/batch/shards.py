@@ -30,8 +30,9 @@ def plan_shards(
         job: What is done.
 
     Yields:
-        `path` in the folder of finished files, `pieces`, and `is_table`: whether
-        they are joined as tables, or as lines (rejects).
+        `path` in the folder of finished files, `pieces`, `is_table`: whether they
+        are joined as tables, or as lines (rejects), and `like`: a piece of any file,
+        or None if there is none.
     """
     ordered = sorted(parts, key=lambda part: part["name"])
     filled = [part for part in ordered if part["part"] is not None]
@@ -41,7 +42,8 @@ def plan_shards(
     for number, places in enumerate(shards):
         name = f"part-{number:05d}-of-{len(shards):05d}{suffix}"
         pieces = [filled[place]["part"] for place in places]
-        yield _shard(job, name, pieces, is_table=True)
+        like = filled[0]["part"] if filled else None
+        yield _shard(job, name, pieces, is_table=True, like=like)
     aside = [s["rejected"] for s in sorted(splits, key=lambda s: s["number"])]
     aside += [part["rejected"] for part in ordered]
     pieces = [path for path in aside if path is not None]
@@ -63,17 +65,23 @@ class JoinPieces(beam.DoFn):
         path, pieces = element["path"], element["pieces"]
         if element["is_table"]:
             kinds = {**columns, **self._fields}
-            formats.join_parts(self._job.format, path, kinds, pieces)
+            like = element["like"]
+            formats.join_parts(self._job.format, path, kinds, pieces, like=like)
         else:
             formats.join_parts("jsonl", path, {}, pieces)
         yield path
 
 
 def _shard(
-    job: BatchJob, name: str, pieces: list[str], *, is_table: bool
+    job: BatchJob,
+    name: str,
+    pieces: list[str],
+    *,
+    is_table: bool,
+    like: str | None = None,
 ) -> dict[str, Any]:
     path = job.path(parts_of.FINISHED, name)
-    return {"path": path, "pieces": pieces, "is_table": is_table}
+    return {"path": path, "pieces": pieces, "is_table": is_table, "like": like}
 
 
 def _cut(sizes: Sequence[int], number: int) -> list[list[int]]:

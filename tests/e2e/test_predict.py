@@ -118,6 +118,14 @@ def test_too_many_rejects_fail_after_everything_is_written(
     assert len(_rows(output)) == 3000
 
 
+def test_a_column_to_keep_that_is_not_there_is_told(cli, full_run, texts, tmp_path):
+    given = ("--input", texts, "--model", full_run.output / "serving")
+    done = cli.run("predict", *given, "--output", tmp_path / "x", "--keep", "idd")
+    assert done.returncode == 2
+    assert "has no column `idd`" in done.stderr
+    assert "did you mean `id`?" in done.stderr
+
+
 def test_an_existing_output_needs_overwrite(cli, full_run, texts, scored):
     given = ("--input", texts, "--model", full_run.output / "serving")
     done = cli.run("predict", *given, "--output", scored[0])

@@ -80,9 +80,10 @@ def test_the_model_of_the_span_before_can_be_served_again(cli, spans):
 
 def test_a_span_without_data_is_named_with_the_place_where_it_should_lie(run):
     done = run("--set=data.span=2026-12-01")
-    assert done.returncode == 1
-    assert "TextExampleGen" in done.stderr
-    assert "data/{YYYY}-{MM}-{DD}/*.csv for span 2026-12-01" in done.stderr
+    assert done.returncode == 2
+    assert "No file matches" in done.stderr
+    assert "data/2026-12-01/*.csv" in done.stderr
+    assert "data holds 2026-11-24, 2026-11-25, 2026-11-26" in done.stderr
 
 
 def test_a_span_of_a_pattern_that_has_none_is_refused(cli, spans):

@@ -36,6 +36,13 @@ def test_a_job_server_that_does_not_answer_is_named_before_anything_runs():
         check_beam_args(given)
 
 
+def test_the_local_runner_has_no_option_that_it_does_not_know():
+    check_beam_args(["--direct_num_workers=2"])
+    with pytest.raises(BeamArgsError, match="`--runer`.*did you mean --runner"):
+        check_beam_args(["--runer=PortableRunner"])
+    check_beam_args(["--runner=FlinkRunner", "--checkpointing_interval=9"])
+
+
 @pytest.mark.parametrize("endpoint", ["embed", ""])
 def test_an_endpoint_that_is_no_address_is_left_to_beam(endpoint):
     check_beam_args(["--runner=PortableRunner", f"--job_endpoint={endpoint}"])

@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from components.text_example_gen.spans import has_spans, span_name, span_number
+from components.text_example_gen.spans import (
+    has_spans,
+    pattern_of_span,
+    span_name,
+    span_number,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +30,18 @@ def test_a_day_is_numbered_as_tfx_numbers_it():
 
     assert span_number("2026-11-26") == utils.date_to_span_number(2026, 11, 26)
     assert span_number(7) == 7
+
+
+@pytest.mark.parametrize(
+    ("pattern", "span", "expected"),
+    [
+        ("d/{SPAN}/*.csv", 7, "d/7/*.csv"),
+        ("d/{SPAN:3}/v{VERSION}/*.csv", 7, "d/007/v*/*.csv"),
+        ("d/{YYYY}/{MM}/{DD}.csv", "2026-01-09", "d/2026/01/09.csv"),
+    ],
+)
+def test_one_span_of_a_pattern_is_a_pattern(pattern, span, expected):
+    assert pattern_of_span(pattern, span_number(span)) == expected
 
 
 def test_a_span_is_called_by_what_its_pattern_has():

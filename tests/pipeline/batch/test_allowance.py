@@ -35,6 +35,15 @@ def test_anything_else_is_refused(text):
         Allowance.parse(text)
 
 
+def test_the_reasons_that_are_named_and_the_others_are_all_that_was_rejected():
+    reasons = {"no_text": 5, "no_key": 3, "too_long": 2, "bad_json": 1, "not_text": 1}
+    summary = {**_summary(12), "reasons": reasons}
+    with pytest.raises(
+        TooManyRejected, match="no_text 5, no_key 3, too_long 2, others 2"
+    ):
+        Allowance.parse("0").check(summary)
+
+
 def test_a_damaged_file_is_never_allowed():
     with pytest.raises(TooManyRejected, match="x.gz is damaged .and 1 more files"):
         Allowance.parse("100%").check(_summary(1, ["x.gz is damaged", "y.gz too"]))

@@ -104,6 +104,15 @@ def test_no_parts_make_an_empty_file(tmp_path, format_name):
         assert content == b""
 
 
+def test_an_empty_parquet_file_has_all_columns_of_the_others(tmp_path):
+    columns = {"tokens": "strings", "vectors": "vectors"}
+    full = _joined(tmp_path, "parquet", [_vectors("float32")], columns)
+    path = str(tmp_path / "empty.parquet")
+    join_parts("parquet", path, columns, [], like=full)
+    assert pq.read_table(path).num_rows == 0
+    assert pq.read_schema(path) == pq.read_schema(full)
+
+
 def _vectors(dtype, shape=()):
     rng = np.random.default_rng(0)
     return [

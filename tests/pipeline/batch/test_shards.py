@@ -53,6 +53,12 @@ def test_by_itself_a_file_is_about_as_large_as_the_limit(monkeypatch):
     assert len(sizes) == 4 and max(sizes) <= 30
 
 
+def test_a_file_without_parts_knows_how_the_others_look():
+    planned = list(plan_shards([], [_part("00000-00000")], _job(3)))
+    assert sorted(len(shard["pieces"]) for shard in planned) == [0, 0, 1]
+    assert {shard["like"] for shard in planned} == {"p/00000-00000"}
+
+
 def test_without_rows_there_is_one_empty_file():
     assert _pieces(plan_shards([], [], _job())) == [[]]
 
