@@ -1,7 +1,7 @@
 # `make` shows the targets; their `##` comments are the help.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help env data run test test-integration flink test-flink lint format lock bench bench-elmo clean distclean
+.PHONY: help env data run test test-integration flink test-flink lint format lock bench bench-batch bench-elmo clean distclean
 
 PYTHON := .venv/bin/python
 OUTPUT ?= out
@@ -47,8 +47,12 @@ format: env ## Rewrite the sources in the common style
 lock: ## Renew requirements/*.txt from *.in (ARGS=--upgrade takes the newest)
 	tools/lock.sh $(ARGS)
 
-bench: env data ## Measure the layer, Transform and each node of the pipeline
+bench: env data ## Measure the layer, each node, then batch jobs (after `make run`)
 	$(PYTHON) -m benchmarks.speed $(ARGS)
+	$(PYTHON) -m benchmarks.batch
+
+bench-batch: env data ## Measure batch jobs alone (about an hour, after `make run`)
+	$(PYTHON) -m benchmarks.batch $(ARGS)
 
 bench-elmo: env data ## Measure the layer beside simple_elmo and allennlp (about an hour)
 	$(PYTHON) -m benchmarks.elmo $(ARGS)

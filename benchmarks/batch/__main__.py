@@ -43,7 +43,7 @@ def main() -> int:
             write_report(
                 args.write,
                 text,
-                maker="python -m benchmarks.batch",
+                maker="make bench-batch",
                 title="How fast batch jobs are",
             )
     except (BenchmarkError, OSError) as error:
@@ -61,6 +61,10 @@ def _kept(path: Path) -> Results:
 
 def _measure(args: argparse.Namespace) -> Results:
     texts = read_texts(args.data)
+    if not any(any(args.model.glob(f"{place}saved_model.pb")) for place in ("", "*/")):
+        raise BenchmarkError(
+            f"there is no model (hint: make run). Received: {args.model}"
+        )
     with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as folder:
         return run_all(
             Path(folder),

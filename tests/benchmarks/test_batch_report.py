@@ -107,3 +107,11 @@ def test_wrong_arguments_get_one_clear_line(repository, arguments, message):
     done = _command(repository, *arguments)
     assert done.returncode in (1, 2)
     assert message in done.stderr.splitlines()[-1]
+
+
+def test_without_a_model_nothing_is_measured(repository, tmp_path):
+    data = tmp_path / "texts.csv"
+    data.write_text("text\na text\n")
+    done = _command(repository, "--data", str(data), "--model", str(tmp_path))
+    assert done.returncode == 1
+    assert "there is no model (hint: make run)" in done.stderr
