@@ -39,8 +39,8 @@ def test_all_contenders_classify_all_rows(repository, tmp_path):
         ("elmo-tfx predict", 201),
         ("TFX BulkInferrer", 201),
         ("elmo-tfx predict", 150),
-        ("predict, 2 threads", 150),
-        ("predict, 2 processes", 150),
+        ("predict, 2 threads", 201),
+        ("predict, 2 processes", 201),
     ]
     for run in results.runs:
         rows = run.whole.rows
