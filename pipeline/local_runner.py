@@ -32,7 +32,6 @@ from pipeline.config import Config, ConfigError, load_config
 from pipeline.failure import RunFailed, reason_of
 from pipeline.output_folder import OutputFolder, OutputUnusable
 from pipeline.progress import Progress
-from pipeline.retention import remove_old_versions
 from pipeline.run_log import run_log
 from pipeline.run_record import RunRecord, RunRecords
 
@@ -87,8 +86,7 @@ def run(config: Config, *, clock: Callable[[], datetime] = datetime.now) -> RunR
             talk.write(f"log: {log}\n")
             _run_nodes(config, output, talk, log)
             record = RunRecords(output.metadata).latest()
-            if config.push.keep_versions is not None:
-                remove_old_versions(output.serving, config.push.keep_versions)
+            _remove_old_versions(output, config.push.keep_versions)
     if record is None:
         raise RunFailed(node="", reason="TFX recorded no run", log=str(log))
     unfinished = [n for n in record.nodes if n.state not in ("done", "unchanged")]
@@ -156,6 +154,13 @@ def _run_nodes(config: Config, output: OutputFolder, talk: TextIO, log: Path) ->
     finally:
         tfx_logger.removeHandler(progress)
         progress.fail()  # if it has not ended well
+
+
+def _remove_old_versions(output: OutputFolder, keep: int | None) -> None:
+    from pipeline.retention import remove_old_versions
+
+    if keep is not None:
+        remove_old_versions(output.serving, keep)
 
 
 def _run_for_tfx_cli() -> None:
