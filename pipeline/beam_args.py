@@ -32,7 +32,7 @@ def complete_beam_args(given: Sequence[str]) -> list[str]:
 
     Without a runner it is the local one; on another one a job may take a month.
     """
-    if not any(arg.startswith("--runner") for arg in given):
+    if _is_local(given):
         return [*_LOCAL, *given]
     if any(arg.startswith(_STREAM) for arg in given):
         return list(given)
@@ -51,11 +51,15 @@ def check_beam_args(given: Sequence[str]) -> None:
         if arg.startswith("--runner="):
             _check_runner(arg.removeprefix("--runner="))
     options = PipelineOptions(list(given))
-    if not any(arg.startswith("--runner") for arg in given):
+    if _is_local(given):
         _check_known(options)
     endpoint = options.view_as(PortableOptions).job_endpoint
     if endpoint and ":" in endpoint:
         _check_endpoint(endpoint)
+
+
+def _is_local(given: Sequence[str]) -> bool:
+    return not any(arg.startswith("--runner") for arg in given)
 
 
 def _check_runner(name: str) -> None:

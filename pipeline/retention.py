@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from pipeline.pusher import manifest_path
-from pipeline.serving_folder import GRAPH
+from pipeline.serving_folder import GRAPH, version_of, whole_versions
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -25,17 +25,11 @@ def remove_old_versions(serving: Path, keep: int) -> list[int]:
     Returns:
         The versions that were removed, oldest first.
     """
-    whole = sorted(
-        int(graph.parent.name)
-        for graph in serving.glob(f"*/{GRAPH}")
-        if graph.parent.name.isdecimal()
-    )
-    removed = whole[: max(len(whole) - keep, 0)]
-    for version in removed:
-        folder = serving / str(version)
+    removed = whole_versions(str(serving))[:-keep]
+    for folder in map(Path, removed):
         _LOGGER.info("removing the old version %s", folder)
         # Without its graph it is no version any more, wherever this ends.
         os.remove(folder / GRAPH)
         shutil.rmtree(folder)
         Path(manifest_path(str(folder))).unlink(missing_ok=True)
-    return removed
+    return [int(version_of(folder)) for folder in removed]

@@ -31,10 +31,16 @@ def newest_model(path: str) -> str | None:
     path = path.rstrip("/")
     if tf.io.gfile.exists(posixpath.join(path, GRAPH)):
         return path
+    versions = whole_versions(path)
+    return versions[-1] if versions else None
+
+
+def whole_versions(path: str) -> list[str]:
+    """Returns the folders of a folder of versions that have their graph, by number."""
     graphs = tf.io.gfile.glob(posixpath.join(path, "*", GRAPH))
     versions = [posixpath.dirname(graph) for graph in graphs]
     numbered = [each for each in versions if version_of(each).isdecimal()]
-    return max(numbered, key=lambda each: int(version_of(each)), default=None)
+    return sorted(numbered, key=lambda each: int(version_of(each)))
 
 
 def version_of(folder: str) -> str:

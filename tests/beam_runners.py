@@ -10,17 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tools.runners import flink, flink_cluster, job_service, prism
-from tools.runners.runner import REPOSITORY, WORKER_POOL, Unavailable
+from tools.runners import flink_cluster
+from tools.runners.__main__ import CACHE, RUNNERS
+from tools.runners.runner import WORKER_POOL, Unavailable
 from tools.runners.services import Services
-
-RUNNERS = ("job-service", "prism", "flink")
-CACHE = REPOSITORY / ".runners" / "cache"
-_PREPARE = {
-    "job-service": job_service.prepare,
-    "prism": prism.prepare,
-    "flink": flink.prepare,
-}
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ class StartedRunner:
 def started(name: str, folder: Path) -> Iterator[StartedRunner]:
     """Starts a runner and ends it; skips the test where it cannot be had."""
     try:
-        runner = _PREPARE[name](folder, cache=CACHE)
+        runner = RUNNERS[name](folder, cache=CACHE)
     except Unavailable as error:
         pytest.skip(f"{name} is not to be had here: {error}")
     services = Services(folder)

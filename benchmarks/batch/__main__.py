@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.arguments import positive
+from benchmarks.arguments import add_result_options, parser_of, positive
 from benchmarks.batch.figures import Results
 from benchmarks.batch.report import failures, report
 from benchmarks.batch.rows import read_texts
@@ -77,13 +77,7 @@ def _measure(args: argparse.Namespace) -> Results:
 
 
 def _parser() -> argparse.ArgumentParser:
-    summary, _, rest = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.batch",
-        description=summary,
-        epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("python -m benchmarks.batch", __doc__)
     option = parser.add_argument
     option(
         "--model",
@@ -107,16 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         text = f"{what} (default: {default:,})"
         option(f"--{name}", type=_rows, default=default, metavar="ROWS", help=text)
     option("--repeats", type=positive, default=3, help="passes; the best counts (3)")
-    option("--json", type=Path, metavar="FILE", help="write the raw results here")
-    option(
-        "--results",
-        type=Path,
-        metavar="FILE",
-        help="measure nothing: report what --json wrote",
-    )
-    option(
-        "--write", type=Path, metavar="PAGE", help="put the report into this page too"
-    )
+    add_result_options(parser)
     return parser
 
 

@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.arguments import positive
+from benchmarks.arguments import add_result_options, parser_of, positive
 from benchmarks.document import write_report
 from benchmarks.elmo.contenders import CONTENDERS
 from benchmarks.elmo.environments import KEPT
@@ -74,13 +74,7 @@ def _measure(args: argparse.Namespace) -> dict:
 
 
 def _parser() -> argparse.ArgumentParser:
-    summary, _, rest = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.elmo",
-        description=summary,
-        epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("python -m benchmarks.elmo", __doc__)
     option = parser.add_argument
     option(
         "--sentences",
@@ -111,16 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         default=True,
         help="measure fit steps as well (default: yes)",
     )
-    option("--json", type=Path, metavar="FILE", help="write the raw results here")
-    option(
-        "--results",
-        type=Path,
-        metavar="FILE",
-        help="measure nothing: report what --json wrote",
-    )
-    option(
-        "--write", type=Path, metavar="PAGE", help="put the report into this page too"
-    )
+    add_result_options(parser)
     return parser
 
 

@@ -39,10 +39,10 @@ def plan_shards(
     sizes = [part["size_bytes"] for part in filled]
     shards = _cut(sizes, job.shards or math.ceil(sum(sizes) / _SHARD_BYTES) or 1)
     suffix = formats.suffix(job.format)
+    like = filled[0]["part"] if filled else None
     for number, places in enumerate(shards):
         name = f"part-{number:05d}-of-{len(shards):05d}{suffix}"
         pieces = [filled[place]["part"] for place in places]
-        like = filled[0]["part"] if filled else None
         yield _shard(job, name, pieces, is_table=True, like=like)
     aside = [s["rejected"] for s in sorted(splits, key=lambda s: s["number"])]
     aside += [part["rejected"] for part in ordered]

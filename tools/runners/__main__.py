@@ -13,9 +13,9 @@ from tools.runners.runner import REPOSITORY, Unavailable
 from tools.runners.services import ServiceError, Services
 
 RUNNERS = {
-    "flink": flink.prepare,
-    "prism": prism.prepare,
     "job-service": job_service.prepare,
+    "prism": prism.prepare,
+    "flink": flink.prepare,
 }
 FOLDER = REPOSITORY / ".runners"
 CACHE = FOLDER / "cache"
