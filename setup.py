@@ -22,7 +22,9 @@ _PIPELINE = [
     "tfx-bsl>=1.16,<1.22",
     "tensorflow-model-analysis>=0.47,<0.53",
     "apache-beam>=2.74,<3",
+    "apscheduler>=3.11,<4",
     "click>=8,<9",
+    "croniter>=6,<8",
     "dill>=0.3",  # TFX 1.16 imports it undeclared.
     "filelock>=3.12",
     "pandas>=1.5,<4",
@@ -37,6 +39,7 @@ _PIPELINE = [
 # extras `pipeline` and `hub` together: override the pin (uv --override), or install
 # a complete list of requirements/ with --no-deps, as `make env` does.
 _HUB = ["tensorflow-hub>=0.16.1,<0.17"]
+_KUBEFLOW = ["kfp>=2.5,<3", "kfp-kubernetes>=1,<3"]
 
 setup(
     name="elmo-tfx",
@@ -55,10 +58,13 @@ setup(
             "pipeline",
             "pipeline.*",
         ]
-    ),
+    )
+    + find_packages("kubeflow"),
+    # PyPI has a package named kubeflow, so ours has a name of its own.
+    package_dir={"elmo_kubeflow": "kubeflow/elmo_kubeflow"},
     package_data={"keras_elmo": ["pretrained/*", "pretrained/*/*"]},
     install_requires=_LAYER,
-    extras_require={"pipeline": _PIPELINE, "hub": _HUB},
+    extras_require={"pipeline": _PIPELINE, "hub": _HUB, "kubeflow": _KUBEFLOW},
     entry_points={"console_scripts": ["elmo-tfx=pipeline.cli:main"]},
     zip_safe=False,
 )

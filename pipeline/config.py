@@ -10,14 +10,18 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
+from pipeline.config_checks import (
+    DriftConfig,
+    EvaluationConfig,
+    GateConfig,
+    PushConfig,
+)
+from pipeline.config_kubeflow import KubeflowConfig
 from pipeline.config_sections import (
     BeamConfig,
     DataConfig,
     ElmoConfig,
-    EvaluationConfig,
-    GateConfig,
     ModelConfig,
-    PushConfig,
     Section,
     TrainConfig,
     TransformConfig,
@@ -28,9 +32,11 @@ __all__ = [
     "Config",
     "ConfigError",
     "DataConfig",
+    "DriftConfig",
     "ElmoConfig",
     "EvaluationConfig",
     "GateConfig",
+    "KubeflowConfig",
     "ModelConfig",
     "PushConfig",
     "TrainConfig",
@@ -52,7 +58,9 @@ class Config(Section):
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     push: PushConfig = Field(default_factory=PushConfig)
     gate: GateConfig = Field(default_factory=GateConfig)
+    drift: DriftConfig = Field(default_factory=DriftConfig)
     beam: BeamConfig = Field(default_factory=BeamConfig)
+    kubeflow: KubeflowConfig = Field(default_factory=KubeflowConfig)
 
 
 class ConfigError(ValueError):

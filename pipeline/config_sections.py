@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from components.text_example_gen.spans import LATEST, has_spans, span_number
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-MetricName = Literal["accuracy", "auc", "macro_f1", "calibration_error"]
-StopOrWarn = Literal["stop", "warn"]
 
 
 class Section(BaseModel):
@@ -78,6 +76,12 @@ class DataConfig(Section):
         1,
         ge=1,
         description="Spans to train and test on: that one and those before it.",
+    )
+    done_file: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of a file, such as `_SUCCESS`, that lies beside a span's "
+        "files once all have arrived: `latest` passes over spans without it.",
     )
 
     @field_validator("span", mode="before")
@@ -166,45 +170,18 @@ class TrainConfig(Section):
     patience: int = Field(
         3, ge=1, description="Epochs without a better eval loss before it stops."
     )
+    max_steps: int | None = Field(
+        None, ge=1, description="Most training steps; none: as many as the epochs have."
+    )
+    warm_start: bool = Field(
+        False,
+        description="Whether to start from the weights of the last blessed model.",
+    )
     class_weights: Literal["balanced", "none"] = Field(
         "balanced", description="Whether rare classes weigh more in the loss."
     )
     cache_gib: float = Field(
         4.0, ge=0, description="Bound of the embedding cache in GiB; 0: no cache."
-    )
-
-
-class EvaluationConfig(Section):
-    """What a model must reach on the test split to be pushed."""
-
-    thresholds: dict[MetricName, Fraction] = Field(
-        {"auc": 0.6},
-        validate_default=True,
-        description="Least value of each metric, most for calibration_error; no unit.",
-    )
-    max_drop: dict[MetricName, Fraction] = Field(
-        {"accuracy": 0.01},
-        validate_default=True,
-        description="Most that a metric may lose against the last blessed model.",
-    )
-
-
-class PushConfig(Section):
-    """What becomes of pushed models."""
-
-    keep_versions: int | None = Field(
-        None, ge=1, description="Newest versions that stay; none: all of them."
-    )
-
-
-class GateConfig(Section):
-    """What happens when the data looks wrong."""
-
-    on_schema_anomaly: StopOrWarn = Field(
-        "stop", description="When the data does not fit the schema."
-    )
-    on_drift: StopOrWarn = Field(
-        "warn", description="When the data has drifted since the last run."
     )
 
 

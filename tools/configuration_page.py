@@ -15,7 +15,7 @@ from pipeline.config import Config
 _INTRODUCTION = """# Configuration
 
 Every option of `elmo-tfx run`, made by `tools/configuration_page.py` from
-`pipeline/config_sections.py`. Set one with `--set section.option=value`, or in a YAML
+`pipeline/config*.py`. Set one with `--set section.option=value`, or in a YAML
 file for `--config`:
 
 ```yaml
@@ -58,6 +58,10 @@ def page() -> str:
     for name, section in sections.items():
         parts.append(f"## {name}\n\n{section['description']}\n")
         parts.append(_table(f"{name}.", section))
+        for option, field in section["properties"].items():
+            if of := _section_of_entries(field, schema):
+                parts.append(f"{of['description']}\n")
+                parts.append(_table(f"{name}.{option}.<name>.", of))
     return "\n".join(parts)
 
 
@@ -73,6 +77,14 @@ def _table(prefix: str, section: dict[str, Any]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def _section_of_entries(
+    field: dict[str, Any], schema: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Gives the section that each entry of a map is, if it is one."""
+    reference = (field.get("additionalProperties") or {}).get("$ref")
+    return schema["$defs"][reference.rsplit("/", 1)[1]] if reference else None
+
+
 def _values(field: dict[str, Any]) -> str:
     """Gives what a value may be, in words."""
     if "anyOf" in field:
@@ -82,8 +94,12 @@ def _values(field: dict[str, Any]) -> str:
     if field["type"] == "array":
         return f"list of {_values(field['items'])}"
     if field["type"] == "object":
+        if "propertyNames" not in field:
+            return "map from names to the options below"
         names = _values(field["propertyNames"])
         return f"map from {names} to {_values(field['additionalProperties'])}"
+    if "pattern" in field:
+        return f"string like `{field['pattern']}`".replace("|", r"\|")
     kind = "none" if field["type"] == "null" else field["type"]
     bounds = [
         f"{sign} {field[name]}" for name, sign in _BOUNDS.items() if name in field

@@ -27,7 +27,7 @@ cannot() { say "$*"; exit 3; }
 
 # What the tree is made from; a change in any of it makes a new tree.
 recipe() {
-  (cd "$SOURCE" && echo "1 $PACKAGES $PYTORCH" && # 1: for changes of `build`.
+  (cd "$SOURCE" && echo "2 $PACKAGES $PYTORCH" && # 2: for changes of `build`.
     cat requirements/bootstrap.txt requirements/tfx-1.21.txt) |
     sha256sum | cut -d' ' -f1
 }

@@ -67,8 +67,7 @@ make_packages() {
 }
 
 make_command() {
-  # In this mode the folder is put on the path, so that new packages are found too.
-  install --config-setting editable_mode=compat --editable .
+  install --editable .
   sha256sum <setup.py >"$COMMAND_STAMP.part"
   mv "$COMMAND_STAMP.part" "$COMMAND_STAMP"
 }
