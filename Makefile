@@ -35,10 +35,11 @@ flink: env ## Start a Flink cluster with Beam's job server, and print how to use
 test-flink: env ## Run the tests that need Flink (Java 17, Maven)
 	$(PYTHON) -m pytest -m integration -k flink -rs $(ARGS)
 
-lint: env ## Check style (ruff) and types (mypy)
+lint: env ## Check style (ruff), types (mypy) and the Dockerfile (hadolint)
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+	.venv/bin/hadolint kubeflow/Dockerfile
 
 format: env ## Rewrite the sources in the common style
 	.venv/bin/ruff format .

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from tests.kubeflow.dockerfile import is_ignored, last, read_stages
 
 _TARGETS = ["pipeline", "worker"]
-_PACKAGES = ["keras_elmo", "components", "pipeline"]
+_PACKAGES = ["keras_elmo", "components", "pipeline", "kubeflow/elmo_kubeflow"]
 _LIST = "requirements/tfx-1.21.txt"
 _PYTHON = "3.13"  # of Debian 13
 
@@ -96,11 +96,23 @@ def test_all_that_is_copied_exists_and_reaches_docker(stages, repository, ignore
 
 def test_nothing_else_reaches_docker(stages, repository, ignored):
     sources = stages["build"].sources()
-    for path in (*repository.iterdir(), *(repository / "requirements").iterdir()):
-        name = str(path.relative_to(repository))
-        assert ignored(name) or name in sources
+    for folder in (repository, repository / "requirements", repository / "kubeflow"):
+        for path in folder.iterdir():
+            name = str(path.relative_to(repository))
+            assert ignored(name) or name in sources
     assert ignored(".venv/bin/python")
     assert ignored("pipeline/batch/__pycache__/graph.cpython-313.pyc")
+
+
+def test_every_package_that_setup_py_installs_is_copied(stages, repository):
+    # setup.py installs what it finds, so that a package left out goes unnoticed there.
+    setup = (repository / "setup.py").read_text("utf-8")
+    [found] = re.findall(r"include=\[(.*?)\]", setup, re.DOTALL)
+    named = [name for name in re.findall(r'"([\w.*]+)"', found) if "." not in name]
+    [elsewhere] = re.findall(r"package_dir=\{(.*?)\}", setup)
+    folders = re.findall(r': "([\w/]+)"', elsewhere)
+    assert named and folders
+    assert {*named, *folders} <= {*stages["build"].sources()}
 
 
 def test_all_that_is_fetched_from_pypi_has_a_hash(stages):
