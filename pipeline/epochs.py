@@ -79,7 +79,8 @@ def train_epochs(
         inputs: The model's inputs for any texts.
         class_weights: float `(classes,)`, weight of an example in both losses.
         options: Of section `train` of the configuration: `epochs`, `batch_size`,
-            `seed`, `patience`.
+            `seed`, `patience`, `max_steps` (the last epoch may end before its last
+            batch).
         resume_dir: Where the state after each epoch is kept, and looked for.
         log_dir: TensorBoard logs go to `train` and `eval` below it.
         seconds_before: Added to the seconds of the first epoch.
@@ -105,7 +106,8 @@ def train_epochs(
     }
     for entry in state.history:  # of an interrupted run, whose logs are gone
         _write_curves(entry, writers)
-    while not state.is_over(epochs=options["epochs"], patience=options["patience"]):
+    bounds = {name: options[name] for name in ("epochs", "patience", "max_steps")}
+    while state.ended_by(**bounds) is None:
         done, started = state.epochs_done, clock()
         batches = shuffled_batches(
             train,
@@ -114,6 +116,8 @@ def train_epochs(
             seed=options["seed"],
             epoch=done,
         )
+        if options["max_steps"] is not None:
+            batches = batches[: options["max_steps"] - state.steps_done]
         logs = model.fit(
             _dataset(data, inputs, class_weights, batches),
             validation_data=eval_set,
@@ -123,6 +127,7 @@ def train_epochs(
         ).history
         entry = {
             "epoch": done + 1,
+            "steps": len(batches),
             "train_loss": float(logs["loss"][0]),
             "train_accuracy": float(logs["accuracy"][0]),
             "eval_loss": float(logs["val_loss"][0]),

@@ -108,6 +108,8 @@ def _training(training: dict[str, Any] | None) -> Iterable[str]:
         )
     if training["stopped_early"]:
         yield f"stopped early after {len(epochs)} epochs; epoch {best} is kept"
+    if training["ended_by"] == "max_steps":
+        yield f"stopped after {training['steps']:,} steps; epoch {best} is kept"
     if training["resumed_after"]:
         yield f"went on after {training['resumed_after']} epochs of an interrupted run"
 

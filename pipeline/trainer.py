@@ -45,9 +45,12 @@ def run_fn(fn_args: Any) -> None:
 
     Writes the SavedModel, TensorBoard logs (`model_run_dir/train` and `/eval`) and
     `model_run_dir/history.json`:
-        epochs: a list of {epoch, train_loss, train_accuracy, eval_loss,
+        epochs: a list of {epoch, steps, train_loss, train_accuracy, eval_loss,
             eval_accuracy, seconds}; the seconds of the first include the encoding.
-        best_epoch, stopped_early, resumed_after: epochs, from 1; 0: none.
+        best_epoch, resumed_after: epochs, from 1; 0: none.
+        steps: batches trained on in all epochs.
+        ended_by: the option that ended it: `epochs`, `patience` or `max_steps`.
+        stopped_early: whether that was `patience`.
         class_counts, class_weights: by class name, over the training split.
         embedding_cache: `CacheFacts`, or None where ELMo itself is trained, with
             first_epoch_seconds and later_epoch_seconds (their mean, None if none).
@@ -204,10 +207,17 @@ def _history(
 ) -> dict[str, Any]:
     seconds = [entry["seconds"] for entry in state.history]
     later = round(float(np.mean(seconds[1:])), 3) if len(seconds) > 1 else None
+    ended_by = state.ended_by(
+        epochs=train["epochs"],
+        patience=train["patience"],
+        max_steps=train["max_steps"],
+    )
     return {
         "epochs": state.history,
         "best_epoch": state.best_epoch,
-        "stopped_early": state.epochs_done < train["epochs"],
+        "steps": state.steps_done,
+        "ended_by": ended_by,
+        "stopped_early": ended_by == "patience",
         "resumed_after": state.resumed_after,
         "embedding_cache": cache
         and {

@@ -39,6 +39,11 @@ class TrainingState:
     def epochs_done(self) -> int:
         return len(self.history)
 
+    @property
+    def steps_done(self) -> int:
+        """Batches trained on in all epochs, those of interrupted executions too."""
+        return sum(int(entry["steps"]) for entry in self.history)
+
     def add(self, entry: dict[str, float], model: keras.Model) -> None:
         """Adds the entry of one more epoch; keeps the weights if it is the best yet."""
         self.history.append(entry)
@@ -49,12 +54,20 @@ class TrainingState:
             self.best_epoch = self.epochs_done
             self.best_weights = _values(model.variables)
 
-    def is_over(self, *, epochs: int, patience: int) -> bool:
-        """Says whether all epochs are done, or the last `patience` were no better."""
+    def ended_by(
+        self, *, epochs: int, patience: int, max_steps: int | None
+    ) -> str | None:
+        """Names the option that ends the training here; None: it goes on.
+
+        `max_steps` where that many steps are done, though an epoch may end there, too;
+        `epochs` where all are done; `patience` where the last ones were no better.
+        """
+        if max_steps is not None and self.steps_done >= max_steps:
+            return "max_steps"
+        if self.epochs_done >= epochs:
+            return "epochs"
         waited = self.epochs_done - self.best_epoch
-        return self.epochs_done >= epochs or (
-            self.epochs_done > 0 and waited >= patience
-        )
+        return "patience" if self.epochs_done > 0 and waited >= patience else None
 
     def save(self, folder: Path, model: keras.Model) -> None:
         """Writes state, model and optimizer into `folder`: all of it or nothing."""

@@ -130,6 +130,54 @@ def test_it_stops_early_and_keeps_the_best_weights(tmp_path):
     assert loss == pytest.approx(min(losses), rel=1e-5)
 
 
+def test_it_ends_after_the_steps_of_the_bound_with_a_shorter_epoch(tmp_path):
+    read = []
+
+    class Recorded(Vectors):
+        def read(self, texts):
+            if texts.max() < 30:  # of the training split
+                read.append(len(texts))
+            return super().read(texts)
+
+    state = train(make_model(), tmp_path, inputs=Recorded(), max_steps=10)
+    assert [entry["steps"] for entry in state.history] == [4, 4, 2]
+    assert len(read) == state.steps_done == 10
+    assert np.isfinite(state.history[-1]["eval_loss"])
+
+
+@pytest.mark.parametrize(("bound", "steps"), [(3, [3]), (8, [4, 4]), (100, [4] * 4)])
+def test_no_epoch_is_empty_and_none_too_many(tmp_path, bound, steps):
+    state = train(make_model(), tmp_path, max_steps=bound)
+    assert [entry["steps"] for entry in state.history] == steps
+
+
+def test_the_bound_counts_the_steps_of_an_interrupted_training(tmp_path):
+    whole = make_model()
+    expected = train(whole, tmp_path / "whole", max_steps=10)
+
+    def interrupt(epoch):
+        if epoch == 2:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(make_model(), tmp_path / "cut", max_steps=10, after_epoch=interrupt)
+    resumed = make_model()
+    state = train(resumed, tmp_path / "cut", max_steps=10)
+    assert state.resumed_after == 2
+    assert without_seconds(state) == without_seconds(expected)
+    for one, other in zip(whole.variables, resumed.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_the_epoch_that_the_bound_cut_can_be_the_best(tmp_path):
+    model = make_model(learning_rate=0.01)
+    state = train(model, tmp_path, max_steps=6)
+    assert state.best_epoch == 2 and state.history[1]["steps"] == 2
+    held_out = DATA.splits["eval"]
+    loss, _ = model.evaluate(VECTORS[held_out], DATA.labels[held_out], verbose=0)
+    assert loss == pytest.approx(state.history[1]["eval_loss"], rel=1e-5)
+
+
 def test_class_weights_move_both_losses_but_no_accuracy(tmp_path):
     even = train(make_model(0.0001), tmp_path / "a", epochs=1).history[0]
     weighed = train(make_model(0.0001), tmp_path / "b", weights=(9, 1), epochs=1)

@@ -39,6 +39,8 @@ _FACTS = {
             for n in range(1, 9)
         ],
         "best_epoch": 5,
+        "steps": 8 * 32,
+        "ended_by": "patience",
         "stopped_early": True,
         "resumed_after": 2,
         "embedding_cache": {
@@ -128,6 +130,14 @@ def facts():
 )
 def test_the_summary_says(facts, line):
     assert line in as_text(facts)
+
+
+def test_a_bound_on_steps_that_ended_the_training_is_told(facts):
+    facts["training"] |= {"ended_by": "max_steps", "stopped_early": False}
+    facts["training"]["steps"] = 1500
+    text = as_text(facts)
+    assert "stopped after 1,500 steps; epoch 5 is kept" in text
+    assert "stopped early" not in text
 
 
 def test_a_refused_model_is_shown_with_the_reason_and_is_not_pushed(facts):

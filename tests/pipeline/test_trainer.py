@@ -44,6 +44,7 @@ def test_the_history_tells_the_course_the_classes_and_the_cache(
     assert [entry["epoch"] for entry in history["epochs"]] == [1, 2, 3]
     assert set(history["epochs"][0]) == {
         "epoch",
+        "steps",
         "train_loss",
         "train_accuracy",
         "eval_loss",
@@ -52,6 +53,7 @@ def test_the_history_tells_the_course_the_classes_and_the_cache(
     }
     assert history["best_epoch"] in (1, 2, 3)
     assert history["resumed_after"] == 0 and not history["stopped_early"]
+    assert (history["ended_by"], history["steps"]) == ("epochs", 3 * 5)
     assert history["class_counts"] == {"good": 24, "bad": 12}
     assert history["class_weights"] == {"good": 0.75, "bad": 1.5}
     cache = history["embedding_cache"]
@@ -59,6 +61,18 @@ def test_the_history_tells_the_course_the_classes_and_the_cache(
     assert cache["examples"] == cache["cached_examples"] == 42
     assert cache["first_epoch_seconds"] == history["epochs"][0]["seconds"]
     assert not list((tmp_path / "resume").iterdir())
+
+
+def test_the_history_tells_that_the_bound_on_steps_ended_it(
+    tmp_path, transformed_data, small_elmo, no_export
+):
+    train = {**TRAIN, "max_steps": 7}
+    args = fn_args(transformed_data, tmp_path, elmo=small_elmo, train=train)
+    run_fn(args)
+    history = history_of(args)
+    assert [entry["steps"] for entry in history["epochs"]] == [5, 2]
+    assert (history["ended_by"], history["steps"]) == ("max_steps", 7)
+    assert not history["stopped_early"]
 
 
 def test_an_export_that_fails_does_not_cost_the_training(
@@ -83,7 +97,8 @@ def test_an_export_that_fails_does_not_cost_the_training(
 
 
 @pytest.mark.parametrize(
-    "change", [{"learning_rate": 0.01}, {"seed": 2}, {"batch_size": 4}]
+    "change",
+    [{"learning_rate": 0.01}, {"seed": 2}, {"batch_size": 4}, {"max_steps": 9}],
 )
 def test_another_configuration_resumes_nothing(
     tmp_path, transformed_data, small_elmo, change

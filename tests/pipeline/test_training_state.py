@@ -33,7 +33,7 @@ def state_after(losses):
     model = make_model(0)
     for number, loss in enumerate(losses, start=1):
         set_all(model, number)
-        state.add({"eval_loss": loss}, model)
+        state.add({"eval_loss": loss, "steps": 5}, model)
     return state, model
 
 
@@ -56,17 +56,27 @@ def test_without_a_state_the_model_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("losses", "over"),
+    ("losses", "ended_by"),
     [
-        ([], False),
-        ([3.0, 2.0, 2.5], False),  # one epoch waited
-        ([3.0, 2.0, 2.5, 2.0], True),  # two, and equal is not better
-        ([5.0, 4.0, 3.0, 2.0, 1.0], True),  # all epochs done
-        ([float("nan")] * 2, True),
+        ([], None),
+        ([3.0, 2.0, 2.5], None),  # one epoch waited
+        ([3.0, 2.0, 2.5, 2.0], "patience"),  # two, and equal is not better
+        ([5.0, 4.0, 3.0, 2.0, 1.0], "epochs"),
+        ([float("nan")] * 2, "patience"),
     ],
 )
-def test_training_is_over_when_eval_loss_stops_falling(losses, over):
-    assert state_after(losses)[0].is_over(epochs=5, patience=2) is over
+def test_training_is_over_when_eval_loss_stops_falling(losses, ended_by):
+    state, _ = state_after(losses)
+    assert state.ended_by(epochs=5, patience=2, max_steps=None) == ended_by
+
+
+@pytest.mark.parametrize(
+    ("losses", "ended_by"),
+    [([3.0], None), ([3.0, 2.0], "max_steps"), ([3.0, 4.0, 5.0], "max_steps")],
+)
+def test_training_is_over_when_all_steps_are_done(losses, ended_by):
+    state, _ = state_after(losses)  # 5 steps an epoch
+    assert state.ended_by(epochs=3, patience=2, max_steps=10) == ended_by
 
 
 def test_a_save_that_dies_leaves_the_last_state(tmp_path, monkeypatch):

@@ -20,6 +20,8 @@ TRAIN = {
     "learning_rate": 0.05,
     "seed": 1,
     "patience": 3,
+    "max_steps": None,
+    "warm_start": False,
     "class_weights": "balanced",
     "cache_gib": 1.0,
 }
