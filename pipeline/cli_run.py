@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
-from pipeline.cli_errors import Misuse, refuse_stray
-from pipeline.config import ConfigError, load_config
+from pipeline.cli_errors import Misuse
+from pipeline.cli_run_options import run_config, run_options
+from pipeline.config import ConfigError
 
 _EPILOG = """\b
 Examples:
@@ -25,59 +26,15 @@ holds the output; 2: an option, the data or the ELMo source is wrong.
 @click.command(
     "run", short_help="Train on labelled texts, to a pushed model.", epilog=_EPILOG
 )
-@click.option("--data", help="A file, a quoted glob, or a folder per class.")
-@click.option("--text-column", help="Column with the text; default: text.")
-@click.option("--label-column", help="Column with the label; default: label.")
-@click.option(
-    "--columns", help="Names of all columns, where no header gives them: label,text."
-)
-@click.option("--format", help="auto (default), csv, tsv, jsonl, parquet or folder.")
-@click.option("--output", help="Folder for everything the run makes.")
-@click.option("--elmo", help="default, a folder, a TF Hub or Kaggle handle.")
-@click.option("--config", type=click.Path(path_type=Path), help="A YAML file.")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="OPTION=VALUE",
-    help="Any option of the configuration, such as train.epochs=5; repeatable.",
-)
-@click.argument("beam_args", nargs=-1, type=click.UNPROCESSED)
+@run_options
 @click.pass_context
-def command(
-    ctx: click.Context,
-    data: str | None,
-    text_column: str | None,
-    label_column: str | None,
-    columns: str | None,
-    format: str | None,
-    output: str | None,
-    elmo: str | None,
-    config: Path | None,
-    overrides: tuple[str, ...],
-    beam_args: tuple[str, ...],
-) -> None:
+def command(ctx: click.Context, **options: Any) -> None:
     """Train a classifier on labelled texts, test it, and push it if it is good enough.
 
     Progress goes to stderr, the summary to stdout and to OUTPUT/summary.json, all
     that the libraries say to OUTPUT/logs/. What follows -- goes to Beam.
     """
-    refuse_stray(ctx, beam_args)
-    options = {
-        "data.pattern": data,
-        "data.text_column": text_column,
-        "data.label_column": label_column,
-        "data.columns": columns.split(",") if columns else None,
-        "data.format": format,
-        "output": output,
-        "elmo.source": elmo,
-        "beam.args": beam_args or None,
-    }
-    given = {name: value for name, value in options.items() if value is not None}
-    try:
-        loaded = load_config(config, overrides, options=given)
-    except ConfigError as error:
-        raise Misuse(_in_words_of_options(str(error))) from error
+    config = run_config(ctx, **options)
 
     from pipeline import local_runner
     from pipeline.failure import RunFailed
@@ -85,7 +42,7 @@ def command(
     from pipeline.run_log import log_the_end, run_log
 
     try:
-        result = local_runner.run(loaded)
+        result = local_runner.run(config)
     except ConfigError as error:
         raise Misuse(str(error)) from error
     except (OutputUnusable, RunFailed) as error:
@@ -96,11 +53,3 @@ def command(
 
         facts = summary.summarize(result)
     click.echo(summary.as_text(facts), nl=False)
-
-
-def _in_words_of_options(message: str) -> str:
-    """Names the command-line option where a required one is missing."""
-    for name, option in (("data.pattern", "--data"), ("output", "--output")):
-        if message == f"option {name} is required and is not set":
-            return f"option {option} is required (or {name} in a --config file)"
-    return message
