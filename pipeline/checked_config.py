@@ -6,20 +6,27 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from components.text_example_gen.check import DataPreview, check_data
+from components.text_example_gen.arrivals import newest_span
+from components.text_example_gen.check import check_data
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.options import ReadOptions
-from components.text_example_gen.spans import LATEST, pattern_of_span, span_number
+from components.text_example_gen.patterns import locate
+from components.text_example_gen.spans import (
+    LATEST,
+    has_spans,
+    pattern_of_span,
+    span_number,
+)
 from pipeline.beam_args import BeamArgsError, check_beam_args
-from pipeline.config import Config, ConfigError
+from pipeline.config import Config, ConfigError, DataConfig
 
 
 class CheckedConfig(NamedTuple):
     """A configuration that can be run.
 
     Attributes:
-        config: With absolute paths.
-        data_bytes: Size of the input as it lies there.
+        config: With absolute paths, and a span by its number.
+        data_bytes: Size of the input as it lies there; of the span, where it has any.
     """
 
     config: Config
@@ -38,7 +45,7 @@ def checked_config(config: Config) -> CheckedConfig:
         check_beam_args(config.beam.args)
     except BeamArgsError as error:
         raise ConfigError(f"option beam.args: {error}") from error
-    preview = _check_data(config)
+    data, data_bytes = _check_data(config.data)
     source = _check_elmo(config.elmo.source)
     schema = config.data.schema_path
     if schema is not None:
@@ -47,21 +54,18 @@ def checked_config(config: Config) -> CheckedConfig:
                 f"option data.schema_path: there is no such file. Received: {schema}"
             )
         schema = os.path.abspath(schema)
-    data = config.data.model_copy(
-        update={"pattern": preview.pattern, "schema_path": schema}
-    )
     checked = config.model_copy(
         update={
-            "data": data,
+            "data": data.model_copy(update={"schema_path": schema}),
             "elmo": config.elmo.model_copy(update={"source": source}),
             "output": os.path.abspath(os.path.expanduser(config.output)),
         }
     )
-    return CheckedConfig(checked, preview.size_bytes)
+    return CheckedConfig(checked, data_bytes)
 
 
-def _check_data(config: Config) -> DataPreview:
-    data = config.data
+def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
+    """Returns the section with what it names found, and the size in bytes."""
     try:
         options = ReadOptions(
             format=data.format,
@@ -70,17 +74,24 @@ def _check_data(config: Config) -> DataPreview:
             columns=data.columns,
             header=data.header,
         )
-        preview = check_data(data.pattern, options=options)
-        if data.span != LATEST:
-            number = span_number(data.span)
-            check_data(pattern_of_span(preview.pattern, number), options=options)
-        return preview
+        if not has_spans(data.pattern):
+            preview = check_data(data.pattern, options=options)
+            pattern, span = preview.pattern, data.span
+        else:
+            pattern = locate(data.pattern, data.format).pattern
+            if data.span == LATEST:
+                span = newest_span(pattern, data.done_file)
+            else:
+                span = span_number(data.span)
+            preview = check_data(pattern_of_span(pattern, span), options=options)
     except DataError as error:
         raise ConfigError(str(error)) from error
     except ValueError as error:
         raise ConfigError(f"section data: {error}") from error
     except OSError as error:
         raise ConfigError(f"the data cannot be read: {error}") from error
+    found = data.model_copy(update={"pattern": pattern, "span": span})
+    return found, preview.size_bytes
 
 
 def _check_elmo(source: str) -> str:

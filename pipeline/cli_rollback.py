@@ -43,6 +43,7 @@ def command(output: Path, to: int | None) -> None:
     """
     # The libraries are loud when they are imported.
     with run_log(Path(os.devnull)):
+        from pipeline.metadata_store import MetadataUnavailable, is_on_server
         from pipeline.output_folder import OutputFolder, OutputUnusable
         from pipeline.rollback import roll_back
         from pipeline.serving_folder import ModelError
@@ -50,10 +51,10 @@ def command(output: Path, to: int | None) -> None:
         folder = OutputFolder(output)
         try:
             with folder.locked():
-                if folder.metadata.exists():
+                if folder.metadata.exists() and not is_on_server():
                     folder.clean_after_kill()
                 done = roll_back(folder, to, clock=time.time)
-        except OutputUnusable as error:
+        except (OutputUnusable, MetadataUnavailable) as error:
             raise click.ClickException(str(error)) from error
         except ModelError as error:
             raise Misuse(str(error)) from error

@@ -38,6 +38,7 @@ def command(ctx: click.Context, **options: Any) -> None:
 
     from pipeline import local_runner
     from pipeline.failure import RunFailed
+    from pipeline.nothing_new import NothingNew
     from pipeline.output_folder import OutputUnusable
     from pipeline.run_log import log_the_end, run_log
 
@@ -47,6 +48,9 @@ def command(ctx: click.Context, **options: Any) -> None:
         raise Misuse(str(error)) from error
     except (OutputUnusable, RunFailed) as error:
         raise click.ClickException(str(error)) from error
+    if isinstance(result, NothingNew):
+        click.echo(result)
+        return
     log_the_end(result.log)
     with run_log(result.log):
         from pipeline import summary  # TensorFlow Model Analysis is loud, too

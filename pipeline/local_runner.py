@@ -21,7 +21,7 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
@@ -30,7 +30,8 @@ import absl.logging
 
 from pipeline.config import Config, ConfigError, load_config
 from pipeline.failure import RunFailed, reason_of
-from pipeline.output_folder import OutputFolder, OutputUnusable
+from pipeline.nothing_new import NothingNew
+from pipeline.output_folder import OutputFolder, OutputUnusable, with_kept_schema
 from pipeline.progress import Progress
 from pipeline.run_log import run_log
 from pipeline.run_record import RunRecord, RunRecords
@@ -38,6 +39,7 @@ from pipeline.run_record import RunRecord, RunRecords
 if TYPE_CHECKING:
     from pipeline.checked_config import CheckedConfig
 
+_LOGGER = logging.getLogger(__name__)
 _CONFIG_VARIABLE = "ELMO_TFX_CONFIG"
 
 
@@ -50,15 +52,22 @@ class RunResult:
         output: The folder it wrote into.
         record: What every node did and made.
         log: Path of its log.
+        removed: Old versions that were removed after it, oldest first.
     """
 
     config: Config
     output: OutputFolder
     record: RunRecord
     log: Path
+    removed: Sequence[int] = ()
 
 
-def run(config: Config, *, clock: Callable[[], datetime] = datetime.now) -> RunResult:
+def run(
+    config: Config,
+    *,
+    only_if_new: bool = False,
+    clock: Callable[[], datetime] = datetime.now,
+) -> RunResult | NothingNew:
     """Runs the pipeline into `config.output`, with progress on stderr.
 
     Running it again is safe: what is unchanged comes from TFX's cache, a run that
@@ -66,7 +75,9 @@ def run(config: Config, *, clock: Callable[[], datetime] = datetime.now) -> RunR
 
     Args:
         config: What to run; see `checked_config` for what is checked beforehand.
-        clock: Gives the time that names the log; for tests.
+        only_if_new: Run nothing, and return `NothingNew`, where data, options and
+            code are those of the last run that ended well.
+        clock: Gives the time that names the run and its log; for tests.
 
     Raises:
         ConfigError: The data, the ELMo source, the schema or the output cannot be
@@ -78,24 +89,27 @@ def run(config: Config, *, clock: Callable[[], datetime] = datetime.now) -> RunR
     config, output = checked.config, OutputFolder(checked.config.output)
     with output.locked():
         output.prepare(checked.data_bytes)
-        config = _with_kept_schema(config, output)
+        config = with_kept_schema(config, output)
         log = output.new_log(clock())
         log.write_bytes(said)
         with run_log(log) as talk, _without_arguments():
+            from pipeline.metadata_store import open_store
+            from pipeline.run_end import end_run
+            from pipeline.run_plan import plan_run
+
             output.clean_after_kill()
+            plan = plan_run(config)
+            if only_if_new:
+                nothing = plan.nothing_new(open_store(output.metadata))
+                if nothing is not None:
+                    _LOGGER.info("%s", nothing)
+                    return nothing
             talk.write(f"log: {log}\n")
-            _run_nodes(config, output, talk, log)
-            record = RunRecords(output.metadata).latest()
-            _remove_old_versions(output, config.push.keep_versions)
-    if record is None:
-        raise RunFailed(node="", reason="TFX recorded no run", log=str(log))
-    unfinished = [n for n in record.nodes if n.state not in ("done", "unchanged")]
-    if unfinished:
-        # TFX's launcher returns in silence when a node's inputs cannot be resolved.
-        raise RunFailed(
-            node=unfinished[0].node, reason="its inputs are missing", log=str(log)
-        )
-    return RunResult(config, output, record, log)
+            run_id = clock().isoformat()
+            _run_nodes(config, output, run_id, talk, log)
+            record = RunRecords(output.metadata).of(run_id)
+            removed = end_run(output, config, run_id, plan)
+    return RunResult(config, output, record, log, removed)
 
 
 def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
@@ -112,14 +126,6 @@ def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
         return checked, said.read_bytes()
 
 
-def _with_kept_schema(config: Config, output: OutputFolder) -> Config:
-    path = config.data.schema_path
-    if path is None:
-        return config
-    data = config.data.model_copy(update={"schema_path": output.keep_schema(path)})
-    return config.model_copy(update={"data": data})
-
-
 @contextlib.contextmanager
 def _without_arguments() -> Iterator[None]:
     """Hides this program's arguments from TFX, which reads sys.argv for its flags."""
@@ -131,18 +137,21 @@ def _without_arguments() -> Iterator[None]:
         sys.argv = arguments
 
 
-def _run_nodes(config: Config, output: OutputFolder, talk: TextIO, log: Path) -> None:
+def _run_nodes(
+    config: Config, output: OutputFolder, run_id: str, talk: TextIO, log: Path
+) -> None:
     # Heavy imports come this late so that their messages go into the log.
-    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-
+    from pipeline.node_launcher import NodeLauncher
     from pipeline.pipeline import create_pipeline
 
-    definition = create_pipeline(config)
-    progress = Progress(talk, total=len(definition.components))
-    tfx_logger = logging.getLogger("absl")
-    tfx_logger.addHandler(progress)
+    launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
+    progress = Progress(talk, total=len(launcher.upstream))
+    messages = [logging.getLogger("absl"), logging.getLogger("pipeline.node_launcher")]
+    for logger in messages:
+        logger.addHandler(progress)
     try:
-        LocalDagRunner().run(definition)
+        for node in launcher.upstream:
+            launcher.launch(node)
     # Whatever a component raises, the user is told which one and why.
     except Exception as error:  # noqa: BLE001
         logging.exception("%s failed", progress.node or "the run")
@@ -152,23 +161,23 @@ def _run_nodes(config: Config, output: OutputFolder, talk: TextIO, log: Path) ->
             reason = f"No space left on device for {output.path} ({reason})"
         raise RunFailed(node=progress.node, reason=reason, log=str(log)) from error
     finally:
-        tfx_logger.removeHandler(progress)
+        for logger in messages:
+            logger.removeHandler(progress)
         progress.fail()  # if it has not ended well
-
-
-def _remove_old_versions(output: OutputFolder, keep: int | None) -> None:
-    from pipeline.retention import remove_old_versions
-
-    if keep is not None:
-        remove_old_versions(output.serving, keep)
 
 
 def _run_for_tfx_cli() -> None:
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
     from pipeline.checked_config import checked_config
+    from pipeline.metadata_store import is_on_server
     from pipeline.pipeline import create_pipeline
 
+    if is_on_server():
+        sys.exit(
+            "error: TFX's command line would log the password of ML Metadata's server "
+            "(hint: use `elmo-tfx run`)"
+        )
     path = os.environ.get(_CONFIG_VARIABLE)
     if not path:
         sys.exit(
@@ -181,7 +190,7 @@ def _run_for_tfx_cli() -> None:
         with output.locked():
             output.prepare(data_bytes)
             output.clean_after_kill()
-            definition = create_pipeline(_with_kept_schema(config, output))
+            definition = create_pipeline(with_kept_schema(config, output))
             absl.logging.set_verbosity(absl.logging.INFO)
             # TFX's command line demands exactly one call of run() in this file.
             LocalDagRunner().run(definition)

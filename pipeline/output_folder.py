@@ -13,7 +13,7 @@ from pathlib import Path
 
 import filelock
 
-from pipeline.config import ConfigError
+from pipeline.config import Config, ConfigError
 from pipeline.run_record import RunRecords
 
 _LOGGER = logging.getLogger(__name__)
@@ -128,8 +128,10 @@ class OutputFolder:
             os.replace(partial, kept)
         return str(kept)
 
-    def clean_after_kill(self) -> list[Path]:
-        """Puts right what a killed run left; call it while holding the lock.
+    def clean_after_kill(
+        self, *, run_id: str | None = None, node: str | None = None
+    ) -> list[Path]:
+        """Puts right what a killed run left; call it while none of it is under way.
 
         Executions that still count as running are marked as failed. Of the versions
         in serving/, one without saved_model.pb was being copied and is removed. So is
@@ -137,28 +139,41 @@ class OutputFolder:
         be pushed a second time under another number. What somebody put there by hand
         stays.
 
+        Args:
+            run_id: The run that was killed; None: whichever, so hold the lock.
+            node: The node of it that was; None: any. Only the Pusher leaves versions.
+
         Returns:
             The versions that were removed.
         """
         records = RunRecords(self.metadata)
-        began = records.close_interrupted(_PUSHER)
+        began = records.close_interrupted(_PUSHER, run_id=run_id, node=node)
+        if node not in (None, "Pusher"):
+            return []
         pushed = records.pushed_paths()
         removed = []
         for version in sorted(self.serving.iterdir()):
             if not (version.is_dir() and version.name.isdecimal()):
                 continue
             whole = (version / "saved_model.pb").exists()
-            unrecorded = (
-                began is not None
-                and str(version) not in pushed
-                and int(version.name) >= int(began)
-            )
-            if not whole or unrecorded:
+            since = began is not None and int(version.name) >= int(began)
+            # Beside the killed run another one may be copying.
+            torn = not whole and (run_id is None or since)
+            if torn or (since and str(version) not in pushed):
                 _LOGGER.warning("removing what a killed push left: %s", version)
                 shutil.rmtree(version)
                 (self.manifests / f"{version.name}.sha256").unlink(missing_ok=True)
                 removed.append(version)
         return removed
+
+
+def with_kept_schema(config: Config, output: OutputFolder) -> Config:
+    """Returns the configuration with the copy of its curated schema, if it has one."""
+    path = config.data.schema_path
+    if path is None:
+        return config
+    data = config.data.model_copy(update={"schema_path": output.keep_schema(path)})
+    return config.model_copy(update={"data": data})
 
 
 def _gib(size: int) -> str:

@@ -41,10 +41,10 @@ class Push:
 
 
 class PushedModels:
-    """The pushes that are recorded in one SQLite file of ML Metadata.
+    """The pushes that are recorded in ML Metadata.
 
     Args:
-        path: The file.
+        path: Its SQLite file, where the environment names no server.
     """
 
     def __init__(self, path: Path) -> None:

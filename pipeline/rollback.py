@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.batch.model_files import check_digests, read_manifest, write_manifest
+from pipeline.metadata_store import store_exists
 from pipeline.output_folder import OutputFolder
 from pipeline.pushed_models import Push, PushedModels
 from pipeline.pusher import manifest_path
@@ -47,7 +48,7 @@ def roll_back(
     Raises:
         ModelError: There is no such version, or its files have changed.
     """
-    if not output.metadata.exists():
+    if not store_exists(output.metadata):
         raise ModelError(f"no run has written into {output.path}")
     records = PushedModels(output.metadata)
     there = [push for push in records.pushes() if Path(push.path, GRAPH).exists()]

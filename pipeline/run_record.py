@@ -12,12 +12,19 @@ from pipeline.metadata_store import open_store
 
 _EXECUTION = metadata_store_pb2.Execution
 _RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
+_RUN = "pipeline_run"  # type of context
+DONE = "done"
+UNCHANGED = "unchanged"
 _STATES = {
-    _EXECUTION.COMPLETE: "done",
-    _EXECUTION.CACHED: "unchanged",
+    _EXECUTION.COMPLETE: DONE,
+    _EXECUTION.CACHED: UNCHANGED,
     _EXECUTION.FAILED: "failed",
     _EXECUTION.CANCELED: "failed",
 }
+
+
+class NodeIncomplete(RuntimeError):
+    """A node has ended, but not well; the message says how it stands."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,19 @@ class RunRecord:
         found = self.all_outputs(node, key)
         return found[0] if found else None
 
+    def completed(self, node: str) -> NodeRecord:
+        """Returns what a node did, if it ended well: TFX may stop a node in silence.
+
+        Raises:
+            NodeIncomplete: It did not.
+        """
+        record = next((each for each in self.nodes if each.node == node), None)
+        if record is None:
+            raise NodeIncomplete("its inputs are missing")
+        if record.state not in (DONE, UNCHANGED):
+            raise NodeIncomplete(f"ML Metadata records it as {record.state}")
+        return record
+
     def all_outputs(self, node: str, key: str) -> list[MadeArtifact]:
         """Returns all artifacts under an output key."""
         found = (
@@ -77,10 +97,11 @@ class RunRecord:
 
 
 class RunRecords:
-    """The runs recorded in one SQLite file of ML Metadata.
+    """The runs recorded in ML Metadata.
 
     Args:
-        path: The file; an empty record is created where it does not exist.
+        path: Its SQLite file, where the environment names no server; an empty record
+            is created where it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -88,13 +109,15 @@ class RunRecords:
 
     def latest(self) -> RunRecord | None:
         """Returns the run that began last, or None."""
-        runs = self._contexts("pipeline_run")
+        runs = self._contexts(_RUN)
         if not runs:
             return None
-        run = max(runs, key=lambda context: context.id)
-        executions = self._store.get_executions_by_context(run.id)
-        executions.sort(key=lambda execution: execution.id)
-        return RunRecord(run.name, [self._node(execution) for execution in executions])
+        return self._record(max(runs, key=lambda context: context.id))
+
+    def of(self, run_id: str) -> RunRecord:
+        """Returns a run by its name; without nodes if none of them has begun."""
+        run = self._store.get_context_by_type_and_name(_RUN, run_id)
+        return RunRecord(run_id, []) if run is None else self._record(run)
 
     def pushed_paths(self) -> set[str]:
         """Returns the folders into which models are known to have been pushed."""
@@ -108,21 +131,27 @@ class RunRecords:
                 found.add(properties["pushed_destination"].string_value)
         return found
 
-    def close_interrupted(self, node_type: str) -> float | None:
+    def close_interrupted(
+        self, node_type: str, *, run_id: str | None = None, node: str | None = None
+    ) -> float | None:
         """Marks executions that still count as running as failed.
 
-        Only right while no run is under way.
+        Only right while none of those it looks at is under way.
 
         Args:
             node_type: Full class name of a component, as ML Metadata records it.
+            run_id: A run to look at; None: all runs.
+            node: Id of a node to look at; None: all nodes.
 
         Returns:
             When the oldest interrupted execution of that component began, in seconds
             since 1970, or None if there was none.
         """
         began = None
-        for execution in self._store.get_executions():
+        for execution in self._executions(run_id):
             if execution.last_known_state not in (_EXECUTION.RUNNING, _EXECUTION.NEW):
+                continue
+            if node is not None and node != self._node_id(execution):
                 continue
             if execution.type == node_type:
                 seconds = execution.create_time_since_epoch / 1000
@@ -135,6 +164,22 @@ class RunRecords:
         if type_name not in {t.name for t in self._store.get_context_types()}:
             return []
         return self._store.get_contexts_by_type(type_name)
+
+    def _record(self, run: metadata_store_pb2.Context) -> RunRecord:
+        """The last try of each node counts, in the order in which nodes began."""
+        nodes: dict[str, NodeRecord] = {}
+        for execution in self._executions(run.name):
+            record = self._node(execution)
+            nodes[record.node] = record
+        return RunRecord(run.name, list(nodes.values()))
+
+    def _executions(self, run_id: str | None) -> list[metadata_store_pb2.Execution]:
+        """The executions of a run, or of all, oldest first."""
+        if run_id is None:
+            return sorted(self._store.get_executions(), key=lambda each: each.id)
+        run = self._store.get_context_by_type_and_name(_RUN, run_id)
+        found = [] if run is None else self._store.get_executions_by_context(run.id)
+        return sorted(found, key=lambda each: each.id)
 
     def _node(self, execution: metadata_store_pb2.Execution) -> NodeRecord:
         return NodeRecord(
@@ -184,8 +229,8 @@ class RunRecords:
 def _state(execution: metadata_store_pb2.Execution) -> str:
     state = _STATES.get(execution.last_known_state, "running")
     # TFX records a Resolver as cached although it looks anew in every run.
-    if state == "unchanged" and execution.type == _RESOLVER:
-        return "done"
+    if state == UNCHANGED and execution.type == _RESOLVER:
+        return DONE
     return state
 
 

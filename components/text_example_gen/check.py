@@ -6,7 +6,6 @@ import collections
 import dataclasses
 import itertools
 import logging
-import os
 from collections.abc import Sequence
 
 from apache_beam.io.filesystem import FileMetadata
@@ -16,6 +15,7 @@ from components.text_example_gen.errors import DataError
 from components.text_example_gen.files import read_file
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.patterns import (
+    describe_absence,
     has_class_folders,
     locate,
     match_files,
@@ -67,7 +67,7 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
     pattern = without_placeholders(location.pattern)
     found = match_files(pattern)
     if not found:
-        raise DataError(_describe_absence(location.pattern))
+        raise DataError(describe_absence(location.pattern))
     empty = [file.path for file in found if not file.size_in_bytes]
     if empty:
         _logger.warning("%d files are empty, such as %s", len(empty), empty[0])
@@ -122,15 +122,3 @@ def _name_some(found: Sequence[FileMetadata]) -> str:
     if len(found) == 1:
         return f"{found[0].path} is"
     return f"all {len(found)} files that match, such as {found[0].path}, are"
-
-
-def _describe_absence(pattern: str) -> str:
-    message = f"No file matches {pattern}"
-    folder = os.path.dirname(without_placeholders(pattern))
-    while folder and not os.path.isdir(folder) and "://" not in folder:
-        folder = os.path.dirname(folder)
-    if not os.path.isdir(folder):
-        return message
-    names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    shown = ", ".join(names[:_MOST_FILES]) + (", ..." if names[_MOST_FILES:] else "")
-    return f"{message}\nhint: {folder} holds {shown or 'nothing'}"

@@ -16,6 +16,7 @@ from components.text_example_gen.spans import PLACEHOLDER
 # `{` begins TFX's {SPAN}, {VERSION}, {YYYY}, {MM}, {DD}.
 _SPECIAL = re.compile(r"[*?\[{]")
 _ONE_CLASS_PER_FOLDER = "*/*"
+_SHOWN_NAMES = 10
 
 
 class Location(NamedTuple):
@@ -81,6 +82,19 @@ def match_files(pattern: str) -> list[FileMetadata]:
         ),
         key=lambda found: found.path,
     )
+
+
+def describe_absence(pattern: str) -> str:
+    """Says that no file matches, and what lies in the last folder that is there."""
+    message = f"No file matches {pattern}"
+    folder = os.path.dirname(without_placeholders(pattern))
+    while folder and not os.path.isdir(folder) and "://" not in folder:
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        return message
+    names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    shown = ", ".join(names[:_SHOWN_NAMES]) + (", ..." if names[_SHOWN_NAMES:] else "")
+    return f"{message}\nhint: {folder} holds {shown or 'nothing'}"
 
 
 def _glob_of_folder(folder: str, format_name: str) -> str:

@@ -118,7 +118,7 @@ class _Records:
     def __call__(self, path) -> _Records:
         return self
 
-    def close_interrupted(self, node_type: str) -> float | None:
+    def close_interrupted(self, node_type: str, **of_what: str | None) -> float | None:
         assert node_type == "pipeline.pusher.Pusher"
         return self._began
 
@@ -144,6 +144,16 @@ def test_without_an_interrupted_push_nothing_whole_is_removed(folder, monkeypatc
     monkeypatch.setattr(output_folder, "RunRecords", _Records(None, set()))
     assert folder.clean_after_kill() == []
     assert version.exists()
+
+
+def test_a_killed_step_takes_nothing_from_a_run_beside_it(folder, monkeypatch):
+    now = time.time()
+    beside = _version(folder, int(now) - 60, whole=False)
+    own = _version(folder, int(now), whole=False)
+    monkeypatch.setattr(output_folder, "RunRecords", _Records(now - 0.5, set()))
+    assert folder.clean_after_kill(run_id="r", node="Trainer") == []
+    assert folder.clean_after_kill(run_id="r", node="Pusher") == [own]
+    assert beside.exists()
 
 
 def test_the_pusher_is_known_to_tfx_under_the_name_that_is_looked_for():

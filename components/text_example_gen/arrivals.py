@@ -1,0 +1,125 @@
+"""Which spans of a pattern have arrived, and what identifies the data of one."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+
+from apache_beam.io.filesystems import FileSystems
+
+from components.text_example_gen.errors import DataError
+from components.text_example_gen.patterns import (
+    describe_absence,
+    match_files,
+    without_placeholders,
+)
+from components.text_example_gen.spans import (
+    PLACEHOLDER,
+    pattern_of_span,
+    span_name,
+    span_number,
+)
+
+_SHOWN = 5
+_DIGITS = {"YYYY": "4", "MM": "2", "DD": "2"}
+_GLOB = {"*": "[^/]*", "?": "[^/]", "**": ".*"}
+
+
+def newest_span(pattern: str, done_file: str | None = None) -> int:
+    """Returns the number of the newest span that is there, whole.
+
+    Args:
+        pattern: An absolute glob with `{SPAN}`, or `{YYYY}`, `{MM}` and `{DD}`.
+        done_file: Name of a file, itself with such placeholders or without, that
+            lies beside a span's files once all of them have arrived; None: the
+            first file already makes a span.
+
+    Raises:
+        DataError: There is no span, or none is whole.
+    """
+    spans = arrived_spans(pattern)
+    if not spans:
+        raise DataError(describe_absence(pattern))
+    for number in sorted(spans, reverse=True):
+        if done_file is None or _is_whole(pattern, number, done_file, spans[number]):
+            return number
+    names = [span_name(number, pattern) for number in sorted(spans)[-_SHOWN:]]
+    raise DataError(
+        f"No span of {pattern} is whole: none of {len(spans)} has the file "
+        f"{done_file}, the newest being {', '.join(names)}"
+    )
+
+
+def arrived_spans(pattern: str) -> dict[int, str]:
+    """Returns number and folder of each span of which at least one file is there.
+
+    Args:
+        pattern: As for `newest_span`. What stands in a placeholder's place but is no
+            number or day is no span.
+    """
+    form = _regular_expression(pattern)
+    spans = {}
+    for file in match_files(without_placeholders(pattern)):
+        match = form.fullmatch(file.path)
+        number = None if match is None else _number(match)
+        # `{SPAN:4}` takes four digits, and a day must exist.
+        if number is not None:
+            spans[number] = posixpath.dirname(file.path)
+    return spans
+
+
+def data_fingerprint(pattern: str) -> str:
+    """Returns 16 hex digits that change with the files that a pattern matches.
+
+    They come from path, size and time of change; the files are not read.
+
+    Args:
+        pattern: An absolute glob, with its span filled in.
+    """
+    digest = hashlib.sha256()
+    for file in match_files(without_placeholders(pattern)):
+        facts = (file.path, file.size_in_bytes, file.last_updated_in_seconds)
+        digest.update(repr(facts).encode())
+    return digest.hexdigest()[:16]
+
+
+def _is_whole(pattern: str, number: int, done_file: str, folder: str) -> bool:
+    name = pattern_of_span(done_file, number)
+    return FileSystems.exists(posixpath.join(folder, name))
+
+
+def _regular_expression(pattern: str) -> re.Pattern[str]:
+    parts = []
+    end = 0
+    seen: set[str] = set()
+    for found in PLACEHOLDER.finditer(pattern):
+        parts.append(_of_glob(pattern[end : found.start()]))
+        name = found[1] or found[3]
+        width = _DIGITS.get(name) or (found[2] or ":1")[1:]
+        if name in seen:
+            parts.append(f"(?P={name})")
+        else:
+            most = "" if name == "SPAN" else width
+            parts.append(rf"(?P<{name}>\d{{{width},{most}}})")
+        seen.add(name)
+        end = found.end()
+    return re.compile("".join(parts) + _of_glob(pattern[end:]))
+
+
+def _of_glob(glob: str) -> str:
+    pieces = re.split(r"(\*\*|\*|\?|\[[^\]]*\])", glob)
+    return "".join(
+        _GLOB.get(piece) or (piece if piece.startswith("[") else re.escape(piece))
+        for piece in pieces
+    )
+
+
+def _number(match: re.Match[str]) -> int | None:
+    values = match.groupdict()
+    if "SPAN" in values:
+        return int(values["SPAN"])
+    try:
+        return span_number(f"{values['YYYY']}-{values['MM']}-{values['DD']}")
+    except ValueError:
+        return None
