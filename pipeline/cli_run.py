@@ -51,6 +51,7 @@ def command(ctx: click.Context, **options: Any) -> None:
     if isinstance(result, NothingNew):
         click.echo(result)
         return
+    assert isinstance(result, local_runner.RunResult)  # it was told to run anyway
     log_the_end(result.log)
     with run_log(result.log):
         from pipeline import summary  # TensorFlow Model Analysis is loud, too
