@@ -1,0 +1,1 @@
+"""A node that measures how far the newest span lies from those before it."""

@@ -1,0 +1,85 @@
+"""DriftCheck: declares what is compared, and from which distance on it is drift."""
+
+from tfx import types
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+
+from components.drift_check import executor
+from components.drift_check.report import DriftReport
+
+
+class DriftCheckSpec(types.ComponentSpec):
+    """Inputs, output and parameters of `DriftCheck`."""
+
+    INPUTS = {
+        executor.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
+        executor.WINDOW_KEY: ChannelParameter(type=standard_artifacts.Examples),
+    }
+    OUTPUTS = {executor.DRIFT_KEY: ChannelParameter(type=DriftReport)}
+    PARAMETERS = {
+        executor.LABEL_KEY: ExecutionParameter(type=float),
+        executor.LENGTH_KEY: ExecutionParameter(type=float),
+        executor.UNKNOWN_WORDS_KEY: ExecutionParameter(type=float),
+        executor.TEXT_FEATURE_KEY: ExecutionParameter(type=str),
+        executor.LABEL_FEATURE_KEY: ExecutionParameter(type=str),
+    }
+
+
+class DriftCheck(base_beam_component.BaseBeamComponent):
+    """Measures how far the newest span lies from the spans of a window before it.
+
+    Labels and lengths are compared over all texts. Unknown are the words that no
+    training text of the spans before has; their mean share in the held-out texts (all
+    splits but `train`) of the newest span is compared with that in the held-out texts
+    of the spans before. Each distance is from 0, the same, to 1, nothing in common.
+
+    It only reports: give its output `drift` to AnomalyGate, which stops or warns.
+
+    Args:
+        examples: Examples of the newest span; its custom property `span` is its number.
+        window: Examples of one span or more, the newest may be among them. Without
+            any other span the report says that there is nothing to compare with.
+        label: Most that the share of one label may change (L-infinity); no unit.
+        length: Most Jensen-Shannon divergence of the texts' lengths in tokens; no unit.
+        unknown_words: Most that the mean share of unknown words may change; no unit.
+        text_feature: Name of the text in the examples.
+        label_feature: Name of the label in the examples, bytes or integers.
+
+    Raises:
+        ValueError: A threshold is not a number from 0 to 1.
+    """
+
+    SPEC_CLASS = DriftCheckSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+
+    def __init__(
+        self,
+        examples: types.BaseChannel,
+        *,
+        window: types.BaseChannel,
+        label: float = 0.1,
+        length: float = 0.1,
+        unknown_words: float = 0.1,
+        text_feature: str = "text",
+        label_feature: str = "label",
+    ) -> None:
+        super().__init__(
+            DriftCheckSpec(
+                examples=examples,
+                window=window,
+                drift=types.Channel(type=DriftReport),
+                label=_threshold("label", label),
+                length=_threshold("length", length),
+                unknown_words=_threshold("unknown_words", unknown_words),
+                text_feature=text_feature,
+                label_feature=label_feature,
+            )
+        )
+
+
+def _threshold(name: str, value: float) -> float:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 <= value <= 1:
+        raise ValueError(f"`{name}` must be a number from 0 to 1. Received: {value!r}")
+    return float(value)
