@@ -1,4 +1,4 @@
-"""Reads what ExampleValidator found as plain records, one per reason."""
+"""Reads what ExampleValidator and DriftCheck found as records, one per reason."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 SCHEMA = "schema"
 DRIFT = "drift"
+WHOLE_SPAN = "(whole span)"
+"""Stands for the split of what DriftCheck found, which compares no single ones."""
 LABEL_NOT_IN_TRAIN = "LABEL_NOT_IN_TRAIN"
 """Type name of the one anomaly that is found here and not by TFDV."""
 
@@ -28,7 +30,7 @@ class Anomaly:
     """One reason why one feature of one split does not fit.
 
     Attributes:
-        split: Name of the split.
+        split: Name of the split, or "(whole span)" for what DriftCheck found.
         feature: Path of the feature, or "(whole split)".
         kind: `schema` or `drift` (drift and skew: found by comparing statistics).
         type: TFDV's name of the reason, such as ENUM_TYPE_UNEXPECTED_STRING_VALUES.
@@ -66,6 +68,16 @@ def read_anomalies(proto: anomalies_pb2.Anomalies, split: str) -> list[Anomaly]:
             )
         )
     return found
+
+
+def read_drift(proto: anomalies_pb2.Anomalies) -> list[Anomaly]:
+    """Gives every anomaly that DriftCheck found, all of them drift.
+
+    The feature of each is also the name of the threshold that it went above.
+    """
+    found = read_anomalies(proto, WHOLE_SPAN)
+    # Of unknown words TFDV has no comparator: the type does not say that it is drift.
+    return [dataclasses.replace(anomaly, kind=DRIFT) for anomaly in found]
 
 
 def is_guess_about_text(anomaly: Anomaly, free_text: Collection[str]) -> bool:

@@ -11,6 +11,7 @@ from tfx.types.artifact import Artifact
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.anomaly_gate import executor
+from components.drift_check.report import DriftReport
 
 _CHOICES = ("stop", "warn")
 
@@ -34,6 +35,7 @@ class AnomalyGateSpec(types.ComponentSpec):
         executor.EXAMPLES_KEY: ChannelParameter(
             type=standard_artifacts.Examples, optional=True
         ),
+        executor.DRIFT_KEY: ChannelParameter(type=DriftReport, optional=True),
     }
     OUTPUTS = {executor.CLEARANCE_KEY: ChannelParameter(type=Clearance)}
     PARAMETERS = {
@@ -45,7 +47,7 @@ class AnomalyGateSpec(types.ComponentSpec):
 
 
 class AnomalyGate(base_component.BaseComponent):
-    """Stops the run where ExampleValidator found anomalies, which it only reports.
+    """Stops the run on what ExampleValidator and DriftCheck found; these only report.
 
     Its output `clearance` exists only if the data may be used: make the nodes that
     use the data depend on it (`transform.add_upstream_node(gate)`).
@@ -55,10 +57,11 @@ class AnomalyGate(base_component.BaseComponent):
         statistics: Optional; puts the number of examples per split in the report.
         examples: Optional; if its folder has a `counts.json` with `labels` (rows per
             label, per split), labels that no training row has are anomalies too.
+        drift: Optional; what DriftCheck found in the newest span.
         on_schema_anomaly: `stop` or `warn`, for data that does not fit the schema.
-        on_drift: `stop` or `warn`, for drift and skew (found by comparing
-            statistics). TFX's ExampleValidator compares none, so these come only
-            from an ExampleValidator that does.
+        on_drift: `stop` or `warn`, for what was found by comparing statistics: the
+            anomalies of `drift`, and drift and skew among `anomalies`, if they come
+            from an ExampleValidator that compares; TFX's compares none.
         free_text_features: Features that hold free text. For these the domain that
             SchemaGen guesses from few texts is no reason to stop; the report lists
             such anomalies as ignored. Type, presence and shape are still checked.
@@ -78,6 +81,7 @@ class AnomalyGate(base_component.BaseComponent):
         *,
         statistics: types.BaseChannel | None = None,
         examples: types.BaseChannel | None = None,
+        drift: types.BaseChannel | None = None,
         on_schema_anomaly: str = "stop",
         on_drift: str = "stop",
         free_text_features: Sequence[str] = (),
@@ -96,6 +100,7 @@ class AnomalyGate(base_component.BaseComponent):
                 anomalies=anomalies,
                 statistics=statistics,
                 examples=examples,
+                drift=drift,
                 clearance=types.Channel(type=Clearance),
                 on_schema_anomaly=on_schema_anomaly,
                 on_drift=on_drift,

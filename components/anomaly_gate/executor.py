@@ -18,10 +18,13 @@ from tfx.utils import io_utils
 
 from components.anomaly_gate import anomalies as reading
 from components.anomaly_gate.errors import AnomaliesFoundError
+from components.anomaly_gate.wording import line_of, refusal
+from components.drift_check.report import read_report_anomalies
 
 ANOMALIES_KEY = "anomalies"
 STATISTICS_KEY = "statistics"
 EXAMPLES_KEY = "examples"
+DRIFT_KEY = "drift"
 CLEARANCE_KEY = "clearance"
 ON_SCHEMA_ANOMALY_KEY = "on_schema_anomaly"
 ON_DRIFT_KEY = "on_drift"
@@ -34,7 +37,6 @@ CLEAR = "clear"
 WARNED = "warned"
 
 _COUNTS_NAME = "counts.json"
-_SHOWN = 20
 
 
 class Executor(base_executor.BaseExecutor):
@@ -46,15 +48,17 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Judges the anomalies of every split.
+        """Judges the anomalies of every split, and the drift of the newest span.
 
         Args:
             input_dict: `anomalies`, one ExampleAnomalies; `statistics`, one
-                ExampleStatistics or none; `examples`, one Examples or none.
+                ExampleStatistics or none; `examples`, one Examples or none; `drift`,
+                one DriftReport or none.
             output_dict: `clearance`, one Clearance. Gets `clearance.json`:
                 `verdict` (clear or warned), `splits` (per split `examples`, a
                 number or null, and the lists `anomalies` and `ignored`, in the form
-                of `anomalies.Anomaly`); the verdict is a custom property as well.
+                of `anomalies.Anomaly`) and `drift` (such a list, null without a
+                DriftReport); the verdict is a custom property as well.
             exec_properties: `on_schema_anomaly` and `on_drift`, each stop or warn;
                 `free_text_features`, a JSON list; `label_feature`.
 
@@ -76,15 +80,16 @@ class Executor(base_executor.BaseExecutor):
         labels = _label_counts(input_dict.get(EXAMPLES_KEY))
         found += reading.find_new_labels(labels, exec_properties[LABEL_KEY])
         ignored = [a for a in found if reading.is_guess_about_text(a, free_text)]
-        judged = [a for a in found if a not in ignored]
+        drift = _drift(input_dict.get(DRIFT_KEY))
+        judged = [a for a in found if a not in ignored] + (drift or [])
 
         fatal = [
             a for a in judged if a.severity == "ERROR" and actions[a.kind] == "stop"
         ]
         if fatal:
-            raise AnomaliesFoundError(_refusal(fatal))
+            raise AnomaliesFoundError(refusal(fatal))
         for anomaly in judged:
-            logging.warning("AnomalyGate: %s", _line(anomaly))
+            logging.warning("AnomalyGate: %s", line_of(anomaly))
 
         verdict = WARNED if judged else CLEAR
         splits = {}
@@ -98,7 +103,8 @@ class Executor(base_executor.BaseExecutor):
                 ],
                 "ignored": [dataclasses.asdict(a) for a in ignored if a.split == split],
             }
-        report = {VERDICT_KEY: verdict, "splits": splits}
+        told = None if drift is None else [dataclasses.asdict(a) for a in drift]
+        report = {VERDICT_KEY: verdict, "splits": splits, "drift": told}
         io_utils.write_string_file(
             os.path.join(clearance.uri, REPORT_NAME), json.dumps(report, indent=2)
         )
@@ -134,29 +140,9 @@ def _label_counts(artifacts: list[types.Artifact] | None) -> dict[str, dict[str,
     return json.loads(io_utils.read_string_file(path)).get("labels", {})
 
 
-def _records(found: list[reading.Anomaly], split: str) -> list[dict[str, str]]:
-    return [dataclasses.asdict(anomaly) for anomaly in found if anomaly.split == split]
-
-
-def _line(anomaly: reading.Anomaly) -> str:
-    return (
-        f"split `{anomaly.split}`, feature `{anomaly.feature}`: {anomaly.short} "
-        f"[{anomaly.kind}, {anomaly.severity}]. {anomaly.description}".rstrip()
-    )
-
-
-def _refusal(fatal: list[reading.Anomaly]) -> str:
-    lines = [f"The data does not fit ({len(fatal)} anomalies):"]
-    lines += [f"  {_line(anomaly)}" for anomaly in fatal[:_SHOWN]]
-    if len(fatal) > _SHOWN:
-        lines.append(f"  and {len(fatal) - _SHOWN} more")
-    kinds = {anomaly.kind for anomaly in fatal}
-    ways = ["correct the data"]
-    if reading.SCHEMA in kinds:
-        ways.append("if it is right as it is, give a curated schema file")
-        ways.append(f"or let such anomalies pass with `{ON_SCHEMA_ANOMALY_KEY}: warn`")
-    if reading.DRIFT in kinds:
-        ways.append("raise the threshold of the comparator in the schema file")
-        ways.append(f"or let drift pass with `{ON_DRIFT_KEY}: warn`")
-    lines.append(f"hint: {'; '.join(ways)}")
-    return "\n".join(lines)
+def _drift(artifacts: list[types.Artifact] | None) -> list[reading.Anomaly] | None:
+    """Gives what DriftCheck found; None where there was no DriftCheck."""
+    if not artifacts:
+        return None
+    uri = artifact_utils.get_single_uri(artifacts)
+    return reading.read_drift(read_report_anomalies(uri))

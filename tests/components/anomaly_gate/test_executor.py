@@ -13,6 +13,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.anomaly_gate.component import Clearance
 from components.anomaly_gate.errors import AnomaliesFoundError
 from components.anomaly_gate.executor import Executor
+from components.drift_check.report import DriftReport, write_report
 
 _WORDS = ("good", "bad", "film", "plot", "dull", "café", "the", "a", "is", "not")
 
@@ -42,7 +43,15 @@ class Gate:
         self.clearance = Clearance()
         self.clearance.uri = str(root / "clearance")
 
-    def run(self, anomalies, file="SchemaDiff.pb", labels=None, free_text=(), **how):
+    def run(
+        self,
+        anomalies,
+        file="SchemaDiff.pb",
+        labels=None,
+        free_text=(),
+        drift=None,
+        **how,
+    ):
         artifact = standard_artifacts.ExampleAnomalies()
         artifact.uri = str(self.root / "anomalies")
         artifact.split_names = artifact_utils.encode_split_names(list(anomalies))
@@ -58,6 +67,11 @@ class Gate:
             counts = Path(examples.uri) / "counts.json"
             counts.write_text(json.dumps({"labels": labels}), encoding="utf-8")
             inputs["examples"] = [examples]
+        if drift is not None:
+            report = DriftReport()
+            report.uri = str(self.root / "drift")
+            write_report(report.uri, {}, drift)
+            inputs["drift"] = [report]
         properties = {
             "on_schema_anomaly": "stop",
             "on_drift": "stop",
@@ -101,7 +115,11 @@ def test_free_text_that_fits_is_cleared_under_either_name_of_the_file(
 ):
     report = gate.run({"train": fitting, "eval": fitting}, file=file)
     nothing = {"examples": None, "anomalies": [], "ignored": []}
-    assert report == {"verdict": "clear", "splits": {"train": nothing, "eval": nothing}}
+    assert report == {
+        "verdict": "clear",
+        "splits": {"train": nothing, "eval": nothing},
+        "drift": None,
+    }
     assert gate.clearance.get_string_custom_property("verdict") == "clear"
 
 
@@ -123,7 +141,7 @@ def test_a_schema_anomaly_stops_with_split_feature_severity_and_what_to_do(
     assert "train" not in message
     hint = message.splitlines()[-1]
     assert hint.startswith("hint: ")
-    assert "curated schema file" in hint and "`on_schema_anomaly: warn`" in hint
+    assert "curated schema file" in hint and "`gate.on_schema_anomaly: warn`" in hint
     assert "drift" not in hint
     assert not Path(gate.clearance.uri).exists(), "no clearance for such data"
 
@@ -141,12 +159,57 @@ def test_drift_stops_although_schema_anomalies_only_warn(gate, drifted):
         gate.run({"train": drifted}, on_schema_anomaly="warn")
     message = str(caught.value)
     assert "feature `label`: High Linfty distance" in message
-    assert "[drift, ERROR]" in message and "`on_drift: warn`" in message
+    assert "[drift, ERROR]" in message and "`gate.on_drift: warn`" in message
+    assert "comparator in the schema file" in message
 
 
 def test_drift_only_warns_on_request(gate, drifted):
     report = gate.run({"train": drifted}, on_drift="warn")
     assert report["splits"]["train"]["anomalies"][0]["kind"] == "drift"
+
+
+@pytest.fixture
+def unknown_words(drifted):
+    """Drift of the label, which TFDV finds, and of words, for which it has no type."""
+    report = anomalies_pb2.Anomalies.FromString(drifted.SerializeToString())
+    info = report.anomaly_info["unknown_words"]
+    info.severity = anomalies_pb2.AnomalyInfo.ERROR
+    info.reason.add(
+        type=anomalies_pb2.AnomalyInfo.CUSTOM_VALIDATION,
+        short_description="High difference",
+    )
+    return report
+
+
+def test_drift_between_spans_stops_and_names_the_options_that_it_went_above(
+    gate, fitting, unknown_words
+):
+    with pytest.raises(AnomaliesFoundError) as caught:
+        gate.run({"train": fitting}, on_schema_anomaly="warn", drift=unknown_words)
+    message = str(caught.value)
+    assert "newest span, feature `label`: High Linfty distance" in message
+    assert "newest span, feature `unknown_words`: High difference [drift" in message
+    hint = message.splitlines()[-1]
+    assert "raise `drift.label`, `drift.unknown_words`; or let drift pass with " in hint
+    assert "`gate.on_drift: warn`" in hint
+    assert "schema" not in hint and "drift.length" not in hint
+
+
+def test_drift_between_spans_only_warns_on_request_and_is_reported(
+    gate, fitting, unknown_words
+):
+    report = gate.run({"train": fitting}, on_drift="warn", drift=unknown_words)
+    assert report["verdict"] == "warned"
+    assert report["splits"]["train"]["anomalies"] == []
+    assert [(a["feature"], a["kind"]) for a in report["drift"]] == [
+        ("label", "drift"),
+        ("unknown_words", "drift"),
+    ]
+
+
+def test_spans_without_drift_are_cleared(gate, fitting):
+    report = gate.run({"train": fitting}, drift=anomalies_pb2.Anomalies())
+    assert (report["verdict"], report["drift"]) == ("clear", [])
 
 
 def test_few_distinct_texts_are_no_category_when_the_feature_is_free_text(gate):
