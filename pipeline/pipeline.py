@@ -9,6 +9,7 @@ from tfx.orchestration import metadata, pipeline
 from tfx.proto import range_config_pb2
 
 from components.anomaly_gate.component import AnomalyGate
+from components.drift_check.component import DriftCheck
 from components.serving_check.component import ServingCheck
 from components.text_example_gen.component import TextExampleGen
 from components.text_example_gen.spans import LATEST, span_number
@@ -86,11 +87,25 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         schema=schema_gen.outputs["schema"],
     )
 
-    # Stops the run on what the validator reported.
+    # Measures how far the newest span lies from those before it; it only reports.
+    drift_check = None
+    if window is not None:
+        drift_check = DriftCheck(
+            examples=examples,
+            window=windowed,
+            label=config.drift.label,
+            length=config.drift.length,
+            unknown_words=config.drift.unknown_words,
+            text_feature=TEXT,
+            label_feature=LABEL,
+        )
+
+    # Stops the run on what these two reported.
     gate = AnomalyGate(
         anomalies=example_validator.outputs["anomalies"],
         statistics=statistics_gen.outputs["statistics"],
         examples=examples,
+        drift=None if drift_check is None else drift_check.outputs["drift"],
         on_schema_anomaly=config.gate.on_schema_anomaly,
         on_drift=config.gate.on_drift,
         free_text_features=[TEXT],
@@ -170,6 +185,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             statistics_gen,
             schema_gen,
             example_validator,
+            *([] if drift_check is None else [drift_check]),
             gate,
             transform,
             trainer,

@@ -60,6 +60,26 @@ def test_nothing_is_transformed_or_trained_before_the_gate_has_passed(folder):
         assert "AnomalyGate" in _upstream(nodes[node]), node
 
 
+def test_without_a_window_of_spans_nothing_is_compared(folder):
+    assert not {"SpanWindow", "DriftCheck"} & set(_nodes(folder))
+
+
+def test_the_newest_span_is_compared_with_its_window_before_the_gate(folder):
+    spans = (f"data.pattern={folder}/{{SPAN}}/*.csv", "data.window_spans=2")
+    nodes = _nodes(folder, *spans, "drift.label=0.2", "drift.length=0.3")
+    order = list(nodes)
+    assert order.index("DriftCheck") < order.index("AnomalyGate")
+    assert {"SpanWindow", "TextExampleGen"} <= _upstream(nodes["DriftCheck"])
+    assert "DriftCheck" in _upstream(nodes["AnomalyGate"])
+    assert nodes["DriftCheck"].exec_properties == {
+        "label": 0.2,
+        "length": 0.3,
+        "unknown_words": 0.1,
+        "text_feature": "text",
+        "label_feature": "label",
+    }
+
+
 def test_the_pusher_waits_for_both_blessings(folder):
     assert {"Evaluator", "ServingCheck"} <= _upstream(_nodes(folder)["Pusher"])
 
