@@ -48,6 +48,7 @@ def summarize(result: RunResult) -> dict[str, Any]:
         },
         "spans": _spans(config.data.pattern, examples, window),
         "rows": _rows(examples),
+        "drift": _drift(config.data.pattern, record.output("DriftCheck", "drift")),
         "anomalies": _anomalies(record.output("AnomalyGate", "clearance")),
         "training": training,
         "evaluation": _evaluation(record, training),
@@ -110,11 +111,24 @@ def _rows(examples: MadeArtifact | None) -> dict[str, Any] | None:
     }
 
 
+def _drift(pattern: str, drift: MadeArtifact | None) -> dict[str, Any] | None:
+    """Returns the spans that the newest was compared with, and the distances."""
+    report = _read_json(drift, "drift.json")
+    if report is None or not report["before"]:
+        return None
+    return {
+        "before": [span_name(number, pattern) for number in report["before"]],
+        "distances": report["distances"],
+    }
+
+
 def _anomalies(clearance: MadeArtifact | None) -> dict[str, Any] | None:
     report = _read_json(clearance, "clearance.json")
     if report is None:
         return None
     found = [a for split in report["splits"].values() for a in split["anomalies"]]
+    # A clearance that was made by an earlier version says nothing about drift.
+    found += report.get("drift") or []
     return {"verdict": report["verdict"], "found": found}
 
 

@@ -25,6 +25,7 @@ def as_text(facts: dict[str, Any]) -> str:
         ("Span", _spans(facts["spans"])),
         ("Rows", _rows(facts["rows"])),
         ("Classes", _classes(facts["rows"])),
+        ("Drift", _drift(facts["drift"])),
         ("Anomalies", _anomalies(facts["anomalies"])),
         ("Training", _training(facts["training"])),
         ("ELMo cache", _cache(facts["training"])),
@@ -83,6 +84,22 @@ def _classes(rows: dict[str, Any] | None) -> Iterable[str]:
         if len(ordered) > _MOST_CLASSES:
             shown.append(f"and {len(ordered) - _MOST_CLASSES} more")
         yield f"{split:5} {total:>8,}: {', '.join(shown)}"
+
+
+def _drift(drift: dict[str, Any] | None) -> Iterable[str]:
+    if drift is None:
+        return
+    first, last = drift["before"][0], drift["before"][-1]
+    against = f"span {last}" if first == last else f"spans {first} to {last}"
+    shown = []
+    for name, distance in drift["distances"].items():
+        # Of what has no threshold the report tells more than fits into a line.
+        if distance["threshold"] is not None:
+            value = distance["value"]
+            told = "not measured" if value is None else f"{value:.2f}"
+            bound = f"at most {distance['threshold']:.2f}"
+            shown.append(f"{name.replace('_', ' ')} {told} ({bound})")
+    yield f"against {against}: {', '.join(shown)}"
 
 
 def _anomalies(anomalies: dict[str, Any] | None) -> Iterable[str]:

@@ -26,6 +26,7 @@ _FACTS = {
             "test": {"ham": 88, "spam": 12},
         },
     },
+    "drift": None,
     "anomalies": {"verdict": "clear", "found": []},
     "training": {
         "epochs": [
@@ -193,3 +194,37 @@ def test_a_span_and_its_window_are_told():
         "trained and tested on 2026-11-26 (1,000 rows), 2026-11-25 (1,200 rows)"
         in as_text(facts)
     )
+
+
+_DISTANCES = {
+    "label": {"value": 0.02, "threshold": 0.1},
+    "length": {"value": 0.3149, "threshold": 0.1},
+    "unknown_words": {"value": 0.05, "threshold": 0.25},
+    "unknown_characters": {"value": 0.01, "threshold": None},
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "against"),
+    [
+        (["2"], "span 2"),
+        (["1", "2"], "spans 1 to 2"),
+        (["2026-11-20", "2026-11-24", "2026-11-25"], "spans 2026-11-20 to 2026-11-25"),
+    ],
+)
+def test_the_distances_of_the_newest_span_are_told(facts, before, against):
+    facts["drift"] = {"before": before, "distances": _DISTANCES}
+    assert (
+        f"\nDrift       against {against}: label 0.02 (at most 0.10), "
+        "length 0.31 (at most 0.10), unknown words 0.05 (at most 0.25)\n"
+    ) in as_text(facts)
+
+
+def test_a_distance_that_could_not_be_measured_is_told_as_such(facts):
+    words = {"unknown_words": {"value": None, "threshold": 0.1}}
+    facts["drift"] = {"before": ["1"], "distances": words}
+    assert "unknown words not measured (at most 0.10)" in as_text(facts)
+
+
+def test_without_spans_to_compare_with_nothing_is_said_of_drift(facts):
+    assert "Drift" not in as_text(facts)
