@@ -1,0 +1,36 @@
+"""The commands `elmo-tfx kubeflow ...`.
+
+Their modules import neither kfp nor TFX before they need them, for a fast `--help`.
+"""
+
+from __future__ import annotations
+
+import click
+
+from elmo_kubeflow import cli_compile, cli_runs, cli_schedule, cli_submit
+from elmo_kubeflow.cli_command import SERVER_HELP
+
+
+@click.group(
+    "kubeflow",
+    no_args_is_help=False,
+    short_help="Run the pipeline on Kubeflow Pipelines or Vertex AI.",
+    epilog=f"""{SERVER_HELP}
+\b
+Examples:
+  elmo-tfx kubeflow submit --config run.yaml --host https://kfp.example.org --wait
+  elmo-tfx kubeflow schedule create nightly --cron '0 0 3 * * *' --config run.yaml
+""",
+)
+def command() -> None:
+    """Run the pipeline on Kubeflow Pipelines or Vertex AI."""
+
+
+for _command in (
+    cli_compile.command,
+    cli_submit.command,
+    cli_runs.list_command,
+    cli_runs.show_command,
+    cli_schedule.command,
+):
+    command.add_command(_command)

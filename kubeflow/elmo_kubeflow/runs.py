@@ -1,0 +1,210 @@
+"""Runs of the pipeline: which there are, how far each step is, and how one ends."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from elmo_kubeflow.errors import ApiError, KubeflowError, Unreachable
+
+ENDED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
+"""States that a run or a step does not leave."""
+
+POLL_SECONDS = 5
+PATIENCE_SECONDS = 300
+"""How long a server may be out of reach while a run is followed."""
+
+# What the server lists beside the steps: who prepares and starts them.
+_HELPERS = re.compile(r"root|executor(\(\d+\))?|.*-driver(\(\d+\))?")
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far one step of a run is.
+
+    Args:
+        name: As the pipeline names it.
+        state: As KFP names it: `PENDING`, `RUNNING`, `SUCCEEDED`, `FAILED`, ...
+        seconds: How long it ran, or has run so far; None before it starts.
+        error: What went wrong, one line, or empty.
+    """
+
+    name: str
+    state: str
+    seconds: float | None
+    error: str = ""
+
+
+def steps_of(run: Any, now: datetime.datetime) -> list[Step]:
+    """Gives the steps of a run in the order in which they were started.
+
+    Args:
+        run: What `kfp.Client.get_run` returns.
+        now: For what still runs.
+    """
+    steps = [task for task in _tasks(run) if not _is_helper(task)]
+    return [_step(task, now) for task in sorted(steps, key=_begin)]
+
+
+def follow(
+    client: Any,
+    run_id: str,
+    *,
+    report: Callable[[Step], None],
+    trouble: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Any:
+    """Waits for the end of a run; returns it as `kfp.Client.get_run` gives it.
+
+    Args:
+        client: A connected `kfp.Client`.
+        run_id: Id of the run.
+        report: Is told each step whose state is new.
+        trouble: Is told, once each time, that the server is out of reach.
+        clock: Gives seconds; for tests.
+        sleep: Waits for seconds; for tests.
+
+    Raises:
+        KubeflowError: The server refuses, or is out of reach for five minutes. The
+            run goes on.
+    """
+    told: dict[str, str] = {}
+    last_answer = clock()
+    is_lost = False
+    while True:
+        try:
+            run = client.get_run(run_id)
+        except (Unreachable, ApiError) as error:
+            if not _may_pass(error) or clock() - last_answer > PATIENCE_SECONDS:
+                raise
+            if not is_lost:
+                trouble(str(error))
+            is_lost = True
+            sleep(POLL_SECONDS)
+            continue
+        last_answer, is_lost = clock(), False
+        for step in steps_of(run, _now()):
+            if told.get(step.name) != step.state:
+                told[step.name] = step.state
+                report(step)
+        if run.state in ENDED:
+            return run
+        sleep(POLL_SECONDS)
+
+
+def what_failed(run: Any) -> str:
+    """Names the steps that failed, each with its error, in one line.
+
+    Where none has failed, what prepares a step has: its name ends in `-driver`.
+    """
+    now = _now()
+    failed = [step for step in steps_of(run, now) if step.state == "FAILED"]
+    if not failed:
+        failed = [
+            _step(task, now)
+            for task in _tasks(run)
+            if task.state == "FAILED" and str(task.display_name).endswith("-driver")
+        ]
+    named = [step.name + (f" ({step.error})" if step.error else "") for step in failed]
+    return ", ".join(named) or _error(run) or "no step says why"
+
+
+def recent(
+    client: Any, *, experiment: str, namespace: str | None, count: int
+) -> Iterator[Any]:
+    """Gives the newest runs of an experiment, newest first.
+
+    Args:
+        client: A connected `kfp.Client`.
+        experiment: Id of the experiment.
+        namespace: Where it belongs; None: what kfp's context file says.
+        count: How many at most.
+
+    Raises:
+        KubeflowError: The server refuses.
+    """
+    token = ""
+    while count > 0:
+        page = client.list_runs(
+            page_token=token,
+            page_size=min(count, 100),
+            sort_by="created_at desc",
+            experiment_id=experiment,
+            namespace=namespace,
+        )
+        runs = page.runs or []
+        yield from runs[:count]
+        count -= len(runs)
+        token = page.next_page_token or ""
+        if not token:
+            return
+
+
+def seconds_of(
+    begin: datetime.datetime | None,
+    end: datetime.datetime | None,
+    now: datetime.datetime | None = None,
+) -> float | None:
+    """How long something ran; the server's empty time, the year 1970, is none.
+
+    Args:
+        begin: When it began; None: not yet.
+        end: When it ended; None: not yet.
+        now: For what still runs; default: now.
+    """
+    if begin is None or not _is_time(begin):
+        return None
+    until = end if end is not None and _is_time(end) else now or _now()
+    return max(0.0, (until - begin).total_seconds())
+
+
+def _may_pass(error: KubeflowError) -> bool:
+    """Whether a server that is restarted answers so for a while."""
+    return not isinstance(error, ApiError) or error.status >= 500
+
+
+def _tasks(run: Any) -> list[Any]:
+    return (run.run_details.task_details if run.run_details else None) or []
+
+
+def _is_helper(task: Any) -> bool:
+    if _HELPERS.fullmatch(str(task.display_name)):
+        return True
+    # The workflow is a task as well, and its pods have its name before their own.
+    prefix = f"{task.display_name}-"
+    return any(str(c.pod_name).startswith(prefix) for c in task.child_tasks or [])
+
+
+def _begin(task: Any) -> datetime.datetime:
+    """When a task began, or was made known where it has not begun."""
+    for time_ in (task.start_time, task.create_time):
+        if _is_time(time_):
+            return time_
+    return datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
+
+
+def _step(task: Any, now: datetime.datetime) -> Step:
+    return Step(
+        str(task.display_name),
+        task.state or "PENDING",
+        seconds_of(task.start_time, task.end_time, now),
+        _error(task),
+    )
+
+
+def _error(thing: Any) -> str:
+    message = thing.error.message if thing.error else ""
+    return " ".join(str(message or "").split())
+
+
+def _is_time(time_: datetime.datetime | None) -> bool:
+    return time_ is not None and time_.year > 1970
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
