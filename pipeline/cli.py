@@ -22,6 +22,7 @@ _COMMANDS = {
     "score": ("pipeline.cli_score", "Classify texts with a pushed model."),
     "rollback": ("pipeline.cli_rollback", "Serve an earlier pushed model again."),
     "pretrain": ("pipeline.cli_pretrain", "Train an ELMo on texts of one's own."),
+    "kubeflow": ("elmo_kubeflow.cli", "Run on Kubeflow Pipelines or Vertex AI."),
 }
 
 
