@@ -18,15 +18,16 @@ class RunFailed(RuntimeError):
     Attributes:
         node: Id of the node, such as `Transform`; empty if it failed before the first.
         reason: Why; the first line says it, a line `hint: ...` may follow.
-        log: Path of the log with the whole story.
+        log: Path of the log with the whole story; None: what was just printed.
     """
 
-    def __init__(self, *, node: str, reason: str, log: str) -> None:
+    def __init__(self, *, node: str, reason: str, log: str | None = None) -> None:
         self.node = node
         self.reason = reason
         self.log = log
         where = f"{node} failed" if node else "the run failed"
-        super().__init__(f"{where}: {reason}\nlog: {log}")
+        tail = f"\nlog: {log}" if log else ""
+        super().__init__(f"{where}: {reason}{tail}")
 
 
 def reason_of(error: BaseException) -> str:

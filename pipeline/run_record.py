@@ -85,7 +85,10 @@ class RunRecord:
         if record is None:
             raise NodeIncomplete("its inputs are missing")
         if record.state not in (DONE, UNCHANGED):
-            raise NodeIncomplete(f"ML Metadata records it as {record.state}")
+            raise NodeIncomplete(
+                f"ML Metadata records it as {record.state}; where no error stands "
+                "above, its inputs are missing"
+            )
         return record
 
     def all_outputs(self, node: str, key: str) -> list[MadeArtifact]:

@@ -1,0 +1,109 @@
+"""Runs one node of a run in a process of its own, for orchestrators of any kind.
+
+    python -m pipeline.run_node --config run.yaml --node Transform --run-id nightly-7
+
+Steps of one run share the run's id, the output folder of the configuration and ML
+Metadata: the SQLite file in that folder while steps run one at a time, else the server
+that the environment names (`pipeline.metadata_store`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import absl.logging
+import click
+
+from pipeline.cli_errors import Misuse
+from pipeline.config import Config, ConfigError, load_config
+from pipeline.failure import RunFailed, reason_of
+from pipeline.metadata_store import MetadataUnavailable
+from pipeline.node_launcher import NodeLauncher
+from pipeline.output_folder import OutputFolder
+from pipeline.pipeline import create_pipeline
+from pipeline.run_record import NodeRecord
+from pipeline.time_limit import time_limit
+
+
+def run_node(config: Config, node: str, run_id: str) -> NodeRecord:
+    """Runs a node to its end, or takes its outputs from an earlier run.
+
+    Running it again is safe: what a killed try left is put right, and what an earlier
+    try has finished is taken from it.
+
+    Args:
+        config: As `pipeline.run_start.start_run` returned it: the same for all nodes.
+        node: Id of a node, such as `Transform`; those before it have ended.
+        run_id: Name of the run in ML Metadata.
+
+    Returns:
+        What the node did and made, as ML Metadata has it.
+
+    Raises:
+        ConfigError: There is no such node.
+        MetadataUnavailable: ML Metadata cannot be reached.
+        RunFailed: The node failed, or its inputs are missing.
+    """
+    output = OutputFolder(config.output)
+    output.prepare(0)
+    output.clean_after_kill(run_id=run_id, node=node)
+    launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
+    if node not in launcher.upstream:
+        raise ConfigError(
+            f"node must be one of {', '.join(launcher.upstream)}. Received: {node!r}"
+        )
+    try:
+        return launcher.launch(node)
+    # Whatever a component raises, the user is told why.
+    except Exception as error:  # noqa: BLE001
+        logging.exception("%s failed", node)
+        raise RunFailed(node=node, reason=reason_of(error)) from error
+
+
+def report_lines(record: NodeRecord) -> Iterator[str]:
+    """Says what a node did and where its outputs lie."""
+    yield f"{record.node}: {record.state} in {record.seconds:.1f} s"
+    for key, artifacts in record.outputs.items():
+        for artifact in artifacts:
+            yield f"  {key}: {artifact.uri}"
+
+
+def log_to_stderr() -> None:
+    """Makes TFX and the others say on stderr what they do, for a container's log."""
+    absl.logging.use_absl_handler()
+    absl.logging.set_verbosity(absl.logging.INFO)
+    absl.logging.set_stderrthreshold(absl.logging.INFO)
+
+
+@click.command(epilog="The same command again runs nothing twice. Exit code 1: failed.")
+@click.option("--config", type=click.Path(path_type=Path), required=True)
+@click.option("--set", "overrides", multiple=True, metavar="OPTION=VALUE")
+@click.option("--node", required=True, help="Id of the node, such as Transform.")
+@click.option("--run-id", required=True, help="Name of the run in ML Metadata.")
+@click.option("--timeout-minutes", type=click.FloatRange(min=0, min_open=True))
+def main(
+    config: Path,
+    overrides: tuple[str, ...],
+    node: str,
+    run_id: str,
+    timeout_minutes: float | None,
+) -> None:
+    """Run one node of the pipeline, after those before it have ended.
+
+    Example: python -m pipeline.run_node --config run.yaml --node Transform --run-id r7
+    """
+    log_to_stderr()
+    try:
+        with time_limit(timeout_minutes, node):
+            record = run_node(load_config(config, overrides), node, run_id)
+    except ConfigError as error:
+        raise Misuse(str(error)) from error
+    except (RunFailed, MetadataUnavailable) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("\n".join(report_lines(record)))
+
+
+if __name__ == "__main__":
+    main()
