@@ -1,0 +1,74 @@
+"""Tests of pipeline.schedule_outcome: what a run's summary comes down to."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline.schedule_outcome import Outcome, failure, one_line, outcome_of
+
+_BLESSED = {"blessed": True, "failures": []}
+
+
+def _facts(**changed):
+    push = {"pushed": True, "path": "/out/serving/17", "now": True}
+    facts = {
+        "log": "/out/logs/a.log",
+        "spans": {"newest": "2026-11-26", "window": {}},
+        "push": push,
+        "evaluation": _BLESSED,
+        "serving_check": {"blessed": True, "reasons": []},
+    }
+    return {**facts, **changed}
+
+
+def test_a_pushed_model_has_its_version_and_those_it_replaced():
+    outcome = outcome_of(_facts(), run_id="r1", removed=[15])
+    assert outcome == Outcome(
+        "pushed", "/out/logs/a.log", "r1", "2026-11-26", 17, removed_versions=(15,)
+    )
+
+
+def test_data_without_spans_names_none():
+    assert outcome_of(_facts(spans=None), run_id="r1").span is None
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "serving", "reasons"),
+    [
+        ({"blessed": False, "failures": ["auc 0.5 is below 0.6"]}, None, ["auc 0.5"]),
+        (_BLESSED, {"blessed": False, "reasons": ["too slow"]}, ["too slow"]),
+        (_BLESSED, {"blessed": True, "reasons": []}, ["withdrawn by a rollback"]),
+    ],
+    ids=["evaluator", "serving check", "rollback"],
+)
+def test_a_refused_model_has_the_reasons_of_who_refused_it(
+    evaluation, serving, reasons
+):
+    push = {"pushed": False, "path": None, "now": False}
+    outcome = outcome_of(
+        _facts(push=push, evaluation=evaluation, serving_check=serving), run_id="r1"
+    )
+    assert outcome.outcome == "refused"
+    assert len(outcome.reasons) == len(reasons)
+    assert all(map(str.__contains__, outcome.reasons, reasons))
+
+
+def test_a_model_that_was_pushed_before_is_nothing_new():
+    push = {"pushed": True, "path": "/out/serving/17", "now": False}
+    outcome = outcome_of(_facts(push=push), run_id="r1")
+    assert (outcome.outcome, outcome.version) == ("nothing new", 17)
+
+
+def test_a_failure_takes_one_line():
+    outcome = failure("no such file\nhint: look there\n  and more", component="")
+    assert outcome.reason == "no such file (hint: look there) and more"
+    assert outcome.component is None
+    assert len(one_line("x" * 10_000)) == 500
+
+
+def test_an_outcome_survives_the_way_through_json():
+    outcome = failure("why", log="x.log", component="Trainer")
+    again = Outcome.from_json({**json.loads(json.dumps(outcome.to_json())), "new": 1})
+    assert again == outcome
