@@ -20,6 +20,7 @@ _COMMANDS = {
     "predict": ("pipeline.cli_predict", "Classify any number of texts, on Beam."),
     "embed": ("pipeline.cli_embed", "Write the ELMo vectors of texts, on Beam."),
     "score": ("pipeline.cli_score", "Classify texts with a pushed model."),
+    "schedule": ("pipeline.cli_schedule", "Train again at the times of a cron."),
     "rollback": ("pipeline.cli_rollback", "Serve an earlier pushed model again."),
     "pretrain": ("pipeline.cli_pretrain", "Train an ELMo on texts of one's own."),
     "kubeflow": ("elmo_kubeflow.cli", "Run on Kubeflow Pipelines or Vertex AI."),
