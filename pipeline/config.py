@@ -16,7 +16,7 @@ from pipeline.config_checks import (
     GateConfig,
     PushConfig,
 )
-from pipeline.config_kubeflow import KubeflowConfig
+from pipeline.config_kubeflow import KubeflowConfig, VertexConfig
 from pipeline.config_sections import (
     BeamConfig,
     DataConfig,
@@ -41,6 +41,7 @@ __all__ = [
     "PushConfig",
     "TrainConfig",
     "TransformConfig",
+    "VertexConfig",
     "load_config",
     "option_names",
 ]
@@ -61,6 +62,7 @@ class Config(Section):
     drift: DriftConfig = Field(default_factory=DriftConfig)
     beam: BeamConfig = Field(default_factory=BeamConfig)
     kubeflow: KubeflowConfig = Field(default_factory=KubeflowConfig)
+    vertex: VertexConfig = Field(default_factory=VertexConfig)
 
 
 class ConfigError(ValueError):

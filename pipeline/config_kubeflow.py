@@ -74,3 +74,23 @@ class KubeflowConfig(Section):
         description="What single steps ask for, by node such as `Trainer`; "
         "`default` holds for the others.",
     )
+
+
+class VertexConfig(Section):
+    """What Vertex AI needs beside that: how its steps reach ML Metadata's MySQL."""
+
+    metadata_host: str | None = Field(
+        None, min_length=1, description="Address of the server."
+    )
+    metadata_port: int = Field(3306, ge=1, le=65535, description="Its port.")
+    metadata_database: str = Field(
+        "elmo_tfx", min_length=1, description="Name of the database."
+    )
+    metadata_user: str = Field(
+        "elmo_tfx", min_length=1, description="Who the steps are there."
+    )
+    metadata_password_file: str = Field(
+        "/gcs/secrets/elmo-tfx-metadata-password",
+        pattern="^(/|gs://)",
+        description="File with the password: a path as the steps see it, or gs://.",
+    )

@@ -18,7 +18,7 @@ from pipeline.finished_runs import FinishedRun, FinishedRuns
 from pipeline.nothing_new import NothingNew
 
 # How a run is carried out makes no other model of it.
-_WITHOUT_EFFECT = {"output", "push", "beam", "kubeflow"}
+_WITHOUT_EFFECT = {"output", "push", "beam", "kubeflow", "vertex"}
 _CODE = "pipeline.pipeline"
 
 

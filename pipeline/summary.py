@@ -20,19 +20,32 @@ from pipeline.config import Config
 from pipeline.evaluation_report import read_evaluation
 from pipeline.local_runner import RunResult
 from pipeline.measures import MEASURES
+from pipeline.output_folder import OutputFolder
 from pipeline.run_record import MadeArtifact, RunRecord
 from pipeline.summary_text import as_text
 
-__all__ = ["as_text", "summarize"]
+__all__ = ["as_text", "evaluation_of", "summarize", "summarize_run"]
 
 
 def summarize(result: RunResult) -> dict[str, Any]:
+    """Does what `summarize_run` does, of a run on this machine."""
+    return summarize_run(result.config, result.output, result.record, log=result.log)
+
+
+def summarize_run(
+    config: Config, output: OutputFolder, record: RunRecord, *, log: Path | None
+) -> dict[str, Any]:
     """Returns what came of a run, and writes it to `summary.json` in its output.
 
     Nodes that were taken from the cache count like those that ran. Sections whose
     artifact does not exist are None. Seconds are wall time; shares have no unit.
+
+    Args:
+        config: What was run.
+        output: What it wrote into.
+        record: What its nodes did.
+        log: Its log, or None where each node has one of its own.
     """
-    record, config = result.record, result.config
     training = _training(record.output("Trainer", "model_run"))
     examples = record.output("TextExampleGen", "examples")
     window = [
@@ -40,8 +53,8 @@ def summarize(result: RunResult) -> dict[str, Any]:
         *record.all_outputs("TextExampleGen", "examples"),
     ]
     facts: dict[str, Any] = {
-        "output": str(result.output.path),
-        "log": str(result.log),
+        "output": str(output.path),
+        "log": str(log) if log else None,
         "data": {
             "pattern": config.data.pattern,
             "source": _source(config.data.pattern),
@@ -51,7 +64,7 @@ def summarize(result: RunResult) -> dict[str, Any]:
         "drift": _drift(config.data.pattern, record.output("DriftCheck", "drift")),
         "anomalies": _anomalies(record.output("AnomalyGate", "clearance")),
         "training": training,
-        "evaluation": _evaluation(record, training),
+        "evaluation": evaluation_of(record),
         "tfidf": _tfidf(window, config),
         "serving_check": _serving_check(record.output("ServingCheck", "blessing")),
         "push": _push(record),
@@ -61,7 +74,7 @@ def summarize(result: RunResult) -> dict[str, Any]:
         ],
     }
     facts["score_command"] = _score_command(facts["push"])
-    _write_whole(result.output.summary, json.dumps(facts, indent=2) + "\n")
+    _write_whole(output.summary, json.dumps(facts, indent=2) + "\n")
     return facts
 
 
@@ -136,14 +149,17 @@ def _training(model_run: MadeArtifact | None) -> dict[str, Any] | None:
     return _read_json(model_run, "history.json")
 
 
-def _evaluation(
-    record: RunRecord, training: dict[str, Any] | None
-) -> dict[str, Any] | None:
+def evaluation_of(record: RunRecord) -> dict[str, Any] | None:
+    """Returns what `read_evaluation` gives of a run's Evaluator, and `blessed`.
+
+    It is None where there was no evaluation.
+    """
     evaluation = record.output("Evaluator", "evaluation")
     blessing = record.output("Evaluator", "blessing")
     if evaluation is None or blessing is None:
         return None
     # The Trainer counts its classes in the order of the probabilities.
+    training = _training(record.output("Trainer", "model_run"))
     names = list((training or {}).get("class_counts", ())) or None
     return {
         **read_evaluation(evaluation.uri, class_names=names),

@@ -33,7 +33,7 @@ def as_text(facts: dict[str, Any]) -> str:
         ("Verdict", _verdict(facts["evaluation"], facts["serving_check"])),
         ("Model", _model(facts["push"])),
         ("Time", _time(facts["nodes"])),
-        ("Log", [facts["log"]]),
+        ("Log", [facts["log"]] if facts["log"] else []),
         ("Score texts", [facts["score_command"]] if facts["score_command"] else []),
     ]
     lines = [""]

@@ -5,6 +5,7 @@ Only imported where kfp is needed, as that takes a second.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from typing import Any
@@ -82,9 +83,10 @@ class _Transport(RESTClientObject):
     """Sends requests once, with a time limit, and raises errors of this package."""
 
     def __init__(self, configuration: kfp_server_api.Configuration) -> None:
-        # No retries also means that no redirect is followed.
         configuration.retries = False
         super().__init__(configuration)
+        pool = self.pool_manager
+        pool.urlopen = functools.partial(pool.urlopen, redirect=False)
         self._address = shown_address(configuration.host)
 
     def request(self, method: str, url: str, **options: Any) -> Any:
@@ -169,11 +171,11 @@ def _message(error: kfp_server_api.ApiException) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
-        return f"no connection within {CONNECT_SECONDS} s"
+    cause = error.__cause__ or error.__context__
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return "no answer in time"
-    cause = error.__cause__ or error.__context__
+    if isinstance(cause, TimeoutError):
+        return f"no connection within {CONNECT_SECONDS} s"
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
     return str(error).rpartition(": ")[2]

@@ -1,0 +1,95 @@
+"""What KFP's interface shows of a run: figures, pages, and the model's address."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from elmo_kubeflow import step_names as names
+from elmo_kubeflow.evaluation_page import evaluation_page
+from elmo_kubeflow.statistics_page import statistics_page
+from pipeline import summary
+from pipeline.config import Config
+from pipeline.output_folder import OutputFolder
+from pipeline.run_record import NodeRecord, RunRecord, RunRecords
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of one node.
+
+    Args:
+        page: A page of HTML, or None.
+        metadata: Name of the output artifact -> names and values.
+        uris: Name of the output artifact -> address that is not KFP's own.
+    """
+
+    page: str | None = None
+    metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    uris: Mapping[str, str] = field(default_factory=dict)
+
+
+def shown_of(record: NodeRecord, config: Config, run_id: str) -> Shown | None:
+    """Returns what is shown of a node that has ended well; None for most nodes."""
+    run = RunRecords(OutputFolder(config.output).metadata).of(run_id)
+    if record.node == "StatisticsGen":
+        return Shown(statistics_page(run.all_outputs(record.node, "statistics")[0].uri))
+    if record.node == "Evaluator":
+        return _evaluation(run)
+    if record.node == "Pusher":
+        return _pushed(record, config)
+    return None
+
+
+def write_summary(
+    path: Path, config: Config, run_id: str, removed: Sequence[int]
+) -> str:
+    """Writes the summary of a run as Markdown, and returns it as text."""
+    output = OutputFolder(config.output)
+    run = RunRecords(output.metadata).of(run_id)
+    text = summary.as_text(summary.summarize_run(config, output, run, log=None))
+    if removed:
+        text += f"{'Removed':12}old versions {', '.join(map(str, removed))}\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"```\n{text}```\n", encoding="utf-8")
+    return text
+
+
+def _evaluation(run: RunRecord) -> Shown:
+    report = summary.evaluation_of(run)
+    if report is None:
+        return Shown()
+    metrics = {
+        name: round(value, 4)
+        for name, value in report["metrics"].items()
+        if value is not None
+    }
+    metrics["blessed"] = int(report["blessed"])
+    return Shown(evaluation_page(report), {names.METRICS: metrics})
+
+
+def _pushed(record: NodeRecord, config: Config) -> Shown:
+    (model,) = record.outputs["pushed_model"]
+    if model.properties.get("pushed") != 1:
+        return Shown(metadata={names.MODEL: {"pushed": "no"}})
+    path = str(model.properties["pushed_destination"])
+    version = posixpath.basename(path)
+    return Shown(
+        metadata={names.MODEL: {"pushed": "yes", "version": version, "path": path}},
+        uris={names.MODEL: address_of(path, config)},
+    )
+
+
+def address_of(path: str, config: Config) -> str:
+    """Returns the address of a folder, as KServe takes it: `pvc://claim/path`.
+
+    On Vertex AI folders below /gcs are buckets: `gs://bucket/path`.
+    """
+    cluster = config.kubeflow
+    if path.startswith("/gcs/"):
+        return "gs://" + path.removeprefix("/gcs/")
+    inside = posixpath.relpath(path, cluster.mount_path)
+    return f"pvc://{cluster.volume_claim}/{inside}"
