@@ -1,0 +1,81 @@
+"""The commands' help: quick, without kfp, and with an example."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+from elmo_kubeflow.cli import command
+
+from tests.kubeflow.kfp_command import error_of, kubeflow
+
+
+def _paths(group: click.Group) -> list[list[str]]:
+    found = []
+    for name, below in group.commands.items():
+        found.append([name])
+        if isinstance(below, click.Group):
+            found.extend([name, *rest] for rest in _paths(below))
+    return found
+
+
+@pytest.mark.parametrize("path", [[], *_paths(command)], ids=" ".join)
+def test_every_command_has_help_with_an_example(path):
+    result = kubeflow(*path, "--help")
+    assert result.exit_code == 0
+    assert "Example" in result.output
+    assert " ".join(["elmo-tfx kubeflow", *path]) in result.output
+
+
+def test_help_answers_within_a_second_without_kfp_or_tfx(repository):
+    code = (
+        "import sys; from pipeline.cli import main\n"
+        "try: main(['kubeflow', 'submit', '--help'])\n"
+        "except SystemExit: pass\n"
+        "loud = {'kfp', 'tfx', 'tensorflow', 'google.cloud.aiplatform'}\n"
+        "print(loud & set(sys.modules), file=sys.stderr)"
+    )
+    seconds = []
+    for _ in range(3):
+        begin = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=repository,
+        )
+        seconds.append(time.monotonic() - begin)
+        assert done.stderr.strip() == "set()"
+    assert min(seconds) < 1.0
+
+
+@pytest.mark.parametrize("script", ["compile", "submit", "schedule"])
+def test_the_scripts_are_the_commands(repository, script):
+    done = subprocess.run(
+        [sys.executable, f"kubeflow/{script}.py", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=repository,
+    )
+    assert done.stdout.startswith(f"Usage: elmo-tfx kubeflow {script} ")
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([], "Missing command. (hint: "),
+        (["schedule"], "Missing command. (hint: "),
+        (["submit"], "is required and is not set"),
+        (["submit", "--project", "p"], "--project means nothing without --vertex"),
+        (["submit", "--vertex", "--host", "h"], "--host means nothing with --vertex"),
+        (["submit", "--vertex", "--project", "p"], "--vertex needs --region"),
+        (["schedule", "create", "n"], "'--cron'"),
+    ],
+)
+def test_a_wrong_call_is_exit_code_2_and_one_line(args, message):
+    assert message in error_of(kubeflow(*args), code=2)
