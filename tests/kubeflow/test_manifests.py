@@ -1,0 +1,238 @@
+"""kubeflow/manifests: Kubernetes' own schemas, and what the files say of each other."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.kubeflow import manifests
+from tests.kubeflow.dockerfile import last, read_stages
+
+_VERSIONS = ["1.27", "1.32", "1.37"]
+_FOREIGN = {"InferenceService"}  # It has a schema of its own: test_manifests_kserve.py.
+
+# Each a file, what stands in it, what to put there, and what is said of that.
+_BROKEN = {
+    "claim": ("volume.yaml", "name: elmo-tfx", "name: other", "no claim elmo-tfx,"),
+    "claim of a pod": (
+        "loader.yaml",
+        "claimName: elmo-tfx",
+        "claimName: x",
+        "no claim x",
+    ),
+    "place": ("loader.yaml", "mountPath: /data", "mountPath: /d", "the data at /d"),
+    "volume": (
+        "tf-serving.yaml",
+        "- name: data\n              mountPath",
+        "- name: d\n              mountPath",
+        "no volume d",
+    ),
+    "secret": (
+        "metadata-secret.example.yaml",
+        "name: elmo-tfx-metadata",
+        "name: other",
+        "no Secret elmo-tfx-metadata",
+    ),
+    "key": ("metadata-secret.example.yaml", "  user:", "  login:", "lacks user"),
+    "key of a pod": ("metadata-mysql.yaml", "key: user}", "key: login}", "no login in"),
+    "host": (
+        "metadata-secret.example.yaml",
+        "host: elmo",
+        "host: x",
+        "no Service at x",
+    ),
+    "port of the secret": (
+        "metadata-secret.example.yaml",
+        '"3306"',
+        '"3307"',
+        "no Service at elmo-tfx-metadata:3307",
+    ),
+    "selector": (
+        "tf-serving.yaml",
+        "  selector:\n    app.kubernetes.io/name: elmo-tfx-serving",
+        "  selector:\n    app.kubernetes.io/name: elmo-tfx",
+        "Service elmo-tfx-serving: selects not one",
+    ),
+    "two pods": (
+        "loader.yaml",
+        "name: elmo-tfx-loader\n    #",
+        "name: elmo-tfx-serving\n    #",
+        "selects not one",
+    ),
+    "service of the set": (
+        "metadata-mysql.yaml",
+        "serviceName: e",
+        "serviceName: x",
+        "no Service x",
+    ),
+    "port": (
+        "metadata-mysql.yaml",
+        "containerPort: 3306",
+        "containerPort: 3307",
+        "mysql is not",
+    ),
+    "name of a port": (
+        "metadata-mysql.yaml",
+        "- port: mysql",
+        "- port: sql",
+        "no port sql",
+    ),
+    "port of a probe": (
+        "tf-serving.yaml",
+        "port: rest\n            p",
+        "port: web\n            p",
+        "no port web",
+    ),
+    "served folder": (
+        "tf-serving.yaml",
+        "elmo-tfx/serving\n",
+        "elmo/serving\n",
+        "serves /data/elmo/",
+    ),
+    "server's port": ("tf-serving.yaml", "--port=8500", "--port=9000", "not its ports"),
+    "model": (
+        "tf-serving.yaml",
+        "model_name=classifier",
+        "model_name=m",
+        "the probe asks",
+    ),
+    "uri": (
+        "inference-service.yaml",
+        "pvc://elmo-tfx/",
+        "pvc://elmo/",
+        "serves pvc://elmo/",
+    ),
+    "password": (
+        "metadata-secret.example.yaml",
+        'root-password: ""',
+        "root-password: x",
+        "has a value",
+    ),
+    "password of a pod": (
+        "metadata-mysql.yaml",
+        "name: MARIADB_ROOT_HOST",
+        "name: MARIADB_ROOT_PASSWORD",
+        "MARIADB_ROOT_PASSWORD has a value",
+    ),
+    "password of a probe": (
+        "metadata-mysql.yaml",
+        "--connect-timeout=4",
+        "--password=x",
+        "among the arguments",
+    ),
+    "root": ("tf-serving.yaml", "runAsUser: 10001", "runAsUser: 0", "is root"),
+    "rights": (
+        "tf-serving.yaml",
+        "Escalation: false",
+        "Escalation: true",
+        "may gain rights",
+    ),
+    "capabilities": (
+        "metadata-mysql.yaml",
+        "drop: [ALL]",
+        "add: [CHOWN]",
+        "keeps capabilities",
+    ),
+    "memory": (
+        "tf-serving.yaml",
+        "limits: {memory: 4Gi}",
+        "limits: {cpu: 4}",
+        "no bound of memory",
+    ),
+    "version": ("metadata-mysql.yaml", "mariadb:10.11", "mariadb", "has no version"),
+    "token": (
+        "loader.yaml",
+        "ServiceAccountToken: false",
+        "ServiceAccountToken: true",
+        "gets a token",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(repository):
+    return repository / "kubeflow" / "manifests"
+
+
+@pytest.fixture(scope="module")
+def documents(folder):
+    return manifests.read(folder)
+
+
+@pytest.fixture(scope="module")
+def stages(repository):
+    return read_stages((repository / "kubeflow" / "Dockerfile").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+def test_every_document_follows_the_schema_of_kubernetes(documents, version):
+    kinds = set()
+    for document in documents:
+        if document["kind"] not in _FOREIGN:
+            kubernetes_validate.validate(document, version, strict=True)
+            kinds.add(document["kind"])
+    assert len(kinds) == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "put"),
+    [
+        ("volume.yaml", "accessModes:", "accessMode:"),
+        ("metadata-mysql.yaml", "replicas: 1", "replicas: one"),
+        ("metadata-mysql.yaml", "failureThreshold: 6\n", "failures: 6\n"),
+        ("metadata-secret.example.yaml", '"3306"', "3306"),
+        ("tf-serving.yaml", "readOnly: true", "readonly: true"),
+    ],
+)
+def test_the_schema_refuses_what_kubernetes_would(folder, name, found, put):
+    text = (folder / name).read_text("utf-8")
+    assert found in text
+    with pytest.raises(kubernetes_validate.ValidationError):
+        for document in yaml.safe_load_all(text.replace(found, put)):
+            kubernetes_validate.validate(document, _VERSIONS[-1], strict=True)
+
+
+def test_the_files_fit_each_other_and_the_configuration(documents):
+    assert manifests.faults(documents) == []
+
+
+@pytest.mark.parametrize("fault", _BROKEN)
+def test_a_file_that_does_not_fit_is_found(folder, tmp_path, fault):
+    name, found, put, said = _BROKEN[fault]
+    copy = tmp_path / "manifests"
+    shutil.copytree(folder, copy)
+    text = (copy / name).read_text("utf-8")
+    assert found in text
+    (copy / name).write_text(text.replace(found, put))
+    assert any(said in line for line in manifests.faults(manifests.read(copy)))
+
+
+def test_pods_on_the_volume_are_the_user_of_the_image_on_its_debian(documents, stages):
+    user = last(stages, "pipeline", "USER")
+    by_name = {pod.name: pod for pod in manifests.pods(documents)}
+    serving, loader = by_name["elmo-tfx-serving"], by_name["elmo-tfx-loader"]
+    assert str(serving.spec["securityContext"]["runAsUser"]) == user
+    owner, waits = loader.containers()
+    assert owner["command"] == ["chown", f"{user}:{user}", "/data"]
+    assert str(waits["securityContext"]["runAsUser"]) == user
+    assert owner["image"] == waits["image"] == stages["pipeline"].base
+
+
+def test_models_are_served_by_the_release_that_the_image_has_a_client_of(
+    documents, repository
+):
+    text = (repository / "requirements" / "tfx-1.21.txt").read_text("utf-8")
+    [client] = re.findall(r"^tensorflow-serving-api==([\d.]+)", text, re.MULTILINE)
+    [serving] = [
+        container["image"]
+        for pod in manifests.pods(documents)
+        for container in pod.containers()
+        if container["image"].startswith("tensorflow/")
+    ]
+    assert serving == f"tensorflow/serving:{client}"
+    [service] = manifests.of_kind(documents, "InferenceService").values()
+    assert service["spec"]["predictor"]["model"]["runtimeVersion"] == client

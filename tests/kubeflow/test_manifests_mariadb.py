@@ -1,0 +1,127 @@
+"""The database of metadata-mysql.yaml, with this machine's MariaDB for the image's.
+
+It is started with the arguments of the manifest, and its database and user are made as
+the image makes them. Then the probes are run, and ML Metadata's client logs in.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline import metadata_store
+from tests.kubeflow import manifests
+from tools.runners.services import Service, Services, accepts, free_port
+
+pytestmark = pytest.mark.integration
+
+_PASSWORD = "a word/with+signs="
+_PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+
+
+@pytest.fixture(scope="module")
+def documents(repository):
+    return manifests.read(repository / "kubeflow" / "manifests")
+
+
+@pytest.fixture(scope="module")
+def container(documents):
+    [pod] = [pod for pod in manifests.pods(documents) if "metadata" in pod.name]
+    [container] = pod.containers()
+    return container
+
+
+@pytest.fixture(scope="module")
+def secret(documents):
+    [secret] = manifests.of_kind(documents, "Secret").values()
+    return {**secret["stringData"], "password": _PASSWORD}
+
+
+@pytest.fixture(scope="module")
+def port(container, secret, tmp_path_factory):
+    """Where a server answers that was set up as the image would."""
+    for program in ("mariadbd", "mariadb-install-db", "mariadb"):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program} (Debian package mariadb-server)")
+    folder = tmp_path_factory.mktemp("mariadb")
+    data, socket, port = folder / "data", folder / "socket", free_port()
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    subprocess.run(
+        ["mariadb-install-db", "--no-defaults", f"--datadir={data}", *user]
+        + ["--auth-root-authentication-method=normal", "--skip-test-db"],
+        check=True,
+        capture_output=True,
+    )
+    command = ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={socket}"]
+    command += [f"--port={port}", "--bind-address=127.0.0.1", *user]
+    services = Services(folder)
+    services.start((Service("mariadb", [*command, *container["args"]], accepts(port)),))
+    statements = f"""
+        CREATE DATABASE {secret["database"]};
+        CREATE USER {secret["user"]}@'%' IDENTIFIED BY '{_PASSWORD}';
+        GRANT ALL ON {secret["database"]}.* TO {secret["user"]}@'%';
+    """
+    client = ["mariadb", "--no-defaults", f"--socket={socket}", "--user=root"]
+    subprocess.run(client, input=statements, text=True, check=True)
+    yield port
+    services.stop()
+
+
+def _probe(container, secret, port, name: str, **changed: str) -> int:
+    """Runs a probe as the cluster would, with variables from the Secret."""
+    variables = {"PATH": os.environ["PATH"], "MYSQL_TCP_PORT": str(port)}
+    for variable in container["env"]:
+        given = variable.get("valueFrom", {}).get("secretKeyRef")
+        variables[variable["name"]] = (
+            secret[given["key"]] if given else variable["value"]
+        )
+    done = subprocess.run(
+        container[name]["exec"]["command"],
+        env={**variables, **changed},
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode
+
+
+@pytest.mark.parametrize("name", _PROBES)
+def test_a_probe_passes_on_a_server_that_lets_the_steps_in(
+    container, secret, port, name
+):
+    assert _probe(container, secret, port, name) == 0
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"MARIADB_PASSWORD": "wrong"},
+        {"MARIADB_DATABASE": "another"},
+        {"MYSQL_TCP_PORT": "1"},
+    ],
+)
+def test_a_probe_fails_where_the_steps_could_not_get_in(
+    container, secret, port, changed
+):
+    assert _probe(container, secret, port, "readinessProbe", **changed) != 0
+
+
+def test_ml_metadata_writes_there_with_what_the_secret_gives(
+    secret, port, monkeypatch, tmp_path: Path
+):
+    given = {**secret, "host": "127.0.0.1", "port": str(port)}
+    for key in manifests.SECRET_KEYS:
+        monkeypatch.setenv(metadata_store.PREFIX + key.upper(), given[key])
+    store = metadata_store.open_store(tmp_path / "not used")
+    from ml_metadata.proto import metadata_store_pb2
+
+    kind = metadata_store_pb2.ArtifactType(name="Text")
+    number = store.put_artifact_type(kind)
+    # Two names that differ in case only are two, as in SQLite.
+    assert (
+        store.put_artifact_type(metadata_store_pb2.ArtifactType(name="text")) != number
+    )
+    assert store.get_artifact_type("Text").id == number
