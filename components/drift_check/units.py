@@ -35,7 +35,7 @@ def units(tokens: tf.RaggedTensor) -> dict[str, tf.RaggedTensor]:
 
 def tokens_of(texts: Sequence[bytes]) -> tf.RaggedTensor:
     """Tokenises texts as the pipeline does; gives string `(batch, (time))`."""
-    return tokenize(tf.constant(list(texts), tf.string, shape=[len(texts)]))
+    return tokenize(tf.constant(list(texts), tf.string))
 
 
 def pack(numbers: Iterable[int] | np.ndarray) -> bytes:

@@ -1,0 +1,82 @@
+"""Two spans through the pipeline's own nodes, as far as the gate."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from components.anomaly_gate.errors import AnomaliesFoundError
+from pipeline.config import load_config
+from pipeline.node_launcher import NodeLauncher
+from pipeline.pipeline import create_pipeline
+from pipeline.run_record import RunRecords
+from pipeline.summary import _anomalies, _drift
+
+pytestmark = pytest.mark.timeout(600)
+
+_WORDS = [f"word{number}" for number in range(40)]
+
+
+def _write_span(folder, number, spam):
+    draw = random.Random(number)
+    lines = ["text,label"]
+    for row in range(100):
+        words = " ".join(draw.choices(_WORDS, k=draw.randint(4, 20)))
+        lines.append(f"{words},{'spam' if row < spam else 'ham'}")
+    path = folder / str(number) / "texts.csv"
+    path.parent.mkdir()
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def run_span(tmp_path):
+    """Runs the nodes up to the gate on the newest span, which it writes first."""
+    pattern = f"{tmp_path}/{{SPAN}}/*.csv"
+
+    def run(number, *, spam, on_drift="stop"):
+        _write_span(tmp_path, number, spam)
+        overrides = {"data.window_spans": 2, "gate.on_drift": on_drift}
+        config = load_config(
+            None,
+            [f"output={tmp_path}/out", f"data.pattern={pattern}"]
+            + [f"{name}={value}" for name, value in overrides.items()],
+        )
+        store = tmp_path / "metadata.sqlite"
+        launcher = NodeLauncher(create_pipeline(config), str(number), store)
+        for node in itertools.takewhile(
+            lambda node: node != "Transform", launcher.upstream
+        ):
+            launcher.launch(node)
+        record = RunRecords(store).of(str(number))
+        drift = _drift(pattern, record.output("DriftCheck", "drift"))
+        clearance = record.output("AnomalyGate", "clearance")
+        return drift, clearance.uri, _anomalies(clearance)
+
+    return run
+
+
+def test_a_span_with_other_labels_stops_at_the_gate_or_is_let_pass_with_a_warning(
+    run_span,
+):
+    drift, _, anomalies = run_span(1, spam=50)
+    assert (drift, anomalies["verdict"]) == (None, "clear")
+
+    with pytest.raises(AnomaliesFoundError) as caught:
+        run_span(2, spam=90)
+    message = str(caught.value)
+    assert "newest span, feature `label`: High Linfty distance" in message
+    assert (
+        "raise `drift.label`; or let drift pass with `gate.on_drift: warn`" in message
+    )
+
+    drift, clearance, anomalies = run_span(3, spam=50, on_drift="warn")
+    assert drift["before"] == ["2"]
+    assert drift["distances"]["label"]["value"] == pytest.approx(0.4)
+    assert anomalies["verdict"] == "warned"
+    (found,) = anomalies["found"]
+    assert (found["split"], found["feature"]) == ("(whole span)", "label")
+    assert json.loads(Path(clearance, "clearance.json").read_text())["drift"] == [found]
