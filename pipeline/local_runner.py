@@ -145,12 +145,12 @@ def _run_nodes(
     from pipeline.pipeline import create_pipeline
 
     launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
-    progress = Progress(talk, total=len(launcher.upstream))
+    progress = Progress(talk, total=len(launcher.nodes))
     messages = [logging.getLogger("absl"), logging.getLogger("pipeline.node_launcher")]
     for logger in messages:
         logger.addHandler(progress)
     try:
-        for node in launcher.upstream:
+        for node in launcher.nodes:
             launcher.launch(node)
     # Whatever a component raises, the user is told which one and why.
     except Exception as error:  # noqa: BLE001

@@ -16,6 +16,17 @@ from pipeline.run_record import NodeRecord, RunRecords
 _LOGGER = logging.getLogger(__name__)
 
 
+def upstream_nodes(definition: pipeline.Pipeline) -> dict[str, list[str]]:
+    """Returns node id -> ids of the nodes that must end before it.
+
+    The nodes come in an order in which they can run.
+    """
+    nodes = [
+        each.pipeline_node for each in compiler.Compiler().compile(definition).nodes
+    ]
+    return {node.node_info.id: list(node.upstream_nodes) for node in nodes}
+
+
 class NodeLauncher:
     """One run of a pipeline, whose nodes are launched one by one, in any process.
 
@@ -35,16 +46,13 @@ class NodeLauncher:
         )
         self._deployment = runner_utils.extract_local_deployment_config(self._pipeline)
         self._run_id = run_id
-        self._connection = connection_config(store)
-        self._records = RunRecords(store)
+        self._store = store
         self._nodes = {
             each.pipeline_node.node_info.id: each.pipeline_node
             for each in self._pipeline.nodes
         }
-        self.upstream = {
-            name: list(node.upstream_nodes) for name, node in self._nodes.items()
-        }
-        """Node id -> ids of the nodes that must end before it, in an order to run."""
+        self.nodes = tuple(self._nodes)
+        """The ids of the nodes, in an order in which they can run."""
 
     def launch(self, node: str) -> NodeRecord:
         """Runs a node to its end, or takes its outputs from an earlier run.
@@ -61,7 +69,7 @@ class NodeLauncher:
         """
         launching = launcher.Launcher(
             pipeline_node=self._nodes[node],
-            mlmd_connection=metadata.Metadata(self._connection),
+            mlmd_connection=metadata.Metadata(connection_config(self._store)),
             pipeline_info=self._pipeline.pipeline_info,
             pipeline_runtime_spec=self._pipeline.runtime_spec,
             executor_spec=runner_utils.extract_executor_spec(self._deployment, node),
@@ -72,6 +80,6 @@ class NodeLauncher:
         # In TFX's words, which Progress follows.
         _LOGGER.info("Component %s is running.", node)
         launching.launch()
-        record = self._records.of(self._run_id).completed(node)
+        record = RunRecords(self._store).of(self._run_id).completed(node)
         _LOGGER.info("Component %s is finished.", node)
         return record

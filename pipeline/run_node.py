@@ -50,9 +50,9 @@ def run_node(config: Config, node: str, run_id: str) -> NodeRecord:
     output.prepare(0)
     output.clean_after_kill(run_id=run_id, node=node)
     launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
-    if node not in launcher.upstream:
+    if node not in launcher.nodes:
         raise ConfigError(
-            f"node must be one of {', '.join(launcher.upstream)}. Received: {node!r}"
+            f"node must be one of {', '.join(launcher.nodes)}. Received: {node!r}"
         )
     try:
         return launcher.launch(node)

@@ -6,7 +6,7 @@ Here every step starts one node in its own container by TFX's portable launcher
 (`pipeline.run_node`), which resolves inputs in ML Metadata as a local run does.
 """
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: kfp reads types, not their names.
 
 import posixpath
 from collections.abc import Callable, Mapping
@@ -19,11 +19,9 @@ from elmo_kubeflow import step_names as names
 from elmo_kubeflow.package_steps import end_step, node_step, start_step
 from elmo_kubeflow.platforms import PLATFORMS, Platform
 from pipeline.config import Config, ConfigError
-from pipeline.node_launcher import NodeLauncher
+from pipeline.node_launcher import upstream_nodes
 from pipeline.output_folder import OutputFolder
 from pipeline.pipeline import create_pipeline
-
-_ANY_RUN = "compile"
 
 
 def compile_package(
@@ -53,7 +51,7 @@ def compile_package(
     config = chosen.checked(config)
     if config.kubeflow.image is None:
         raise ConfigError("option kubeflow.image is required and is not set")
-    upstream = _upstream(config)
+    upstream = upstream_nodes(create_pipeline(config))
     known = {"default", names.START, names.END, *upstream}
     unknown = sorted(set(config.kubeflow.steps) - known)
     if unknown:
@@ -62,13 +60,6 @@ def compile_package(
             f"{', '.join(sorted(known))}"
         )
     compiler.Compiler().compile(_pipeline(config, upstream, chosen), str(path))
-
-
-def _upstream(config: Config) -> dict[str, list[str]]:
-    """Node -> those that must end before it, in an order in which they can run."""
-    # ML Metadata is not asked: it lies where the steps run.
-    launcher = NodeLauncher(create_pipeline(config), _ANY_RUN, Path(config.output))
-    return launcher.upstream
 
 
 def _pipeline(
