@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -24,9 +22,12 @@ from pipeline import features
 from pipeline.embedding_cache import EmbeddingCache
 from pipeline.epochs import ActivationInputs, ModelInputs, TokenInputs, train_epochs
 from pipeline.model import TokenClassifier, build_encoder, build_head
+from pipeline.saved_weights import ModelFacts
 from pipeline.signatures import export_classifier
+from pipeline.starting_weights import WarmStart, save_weights, start_from
 from pipeline.training_data import LabelledTokens, read_labelled_tokens
-from pipeline.training_state import TrainingState, remove_abandoned
+from pipeline.training_history import write_history
+from pipeline.training_state import remove_abandoned
 
 _LOGGER = logging.getLogger(__name__)
 _GIB = 2**30  # bytes
@@ -37,27 +38,21 @@ def run_fn(fn_args: Any) -> None:
     """Trains the classifier, keeps its best epoch and exports it.
 
     Reads from `fn_args` (TFX's FnArgs): `train_files`, `eval_files`,
-    `transform_output`, `serving_model_dir`, `model_run_dir`, and of `custom_config`
-    the sections `elmo`, `model` and `train` of the configuration and `resume_dir`: a
-    folder of a local file system that outlives a failed execution. There an
-    interrupted run is taken up after its last whole epoch by the next one with equal
-    data and configuration. Without it nothing is resumed.
+    `transform_output`, `serving_model_dir`, `model_run_dir`, `base_model` (folder of
+    the SavedModel that a warm start goes on from; None: there is none), and of
+    `custom_config` the sections `elmo`, `model` and `train` of the configuration,
+    `elmo_version` and `resume_dir`: a folder of a local file system that outlives a
+    failed execution. There an interrupted run is taken up after its last whole epoch
+    by the next one with equal data, configuration and starting weights. Without it
+    nothing is resumed.
 
-    Writes the SavedModel, TensorBoard logs (`model_run_dir/train` and `/eval`) and
-    `model_run_dir/history.json`:
-        epochs: a list of {epoch, steps, train_loss, train_accuracy, eval_loss,
-            eval_accuracy, seconds}; the seconds of the first include the encoding.
-        best_epoch, resumed_after: epochs, from 1; 0: none.
-        steps: batches trained on in all epochs.
-        ended_by: the option that ended it: `epochs`, `patience` or `max_steps`.
-        stopped_early: whether that was `patience`.
-        class_counts, class_weights: by class name, over the training split.
-        embedding_cache: `CacheFacts`, or None where ELMo itself is trained, with
-            first_epoch_seconds and later_epoch_seconds (their mean, None if none).
+    Writes the SavedModel, the weights for later warm starts beside it, TensorBoard
+    logs (`model_run_dir/train` and `/eval`) and what `write_history` says.
 
     Raises:
         ValueError: A split is empty, a class has no training example, or an example
             has a label that the training split lacks.
+        SavedWeightsError: The weights to start from are damaged.
     """
     config = fn_args.custom_config
     transform = tft.TFTransformOutput(fn_args.transform_output)
@@ -82,13 +77,25 @@ def run_fn(fn_args: Any) -> None:
         dim=encoder.dim,
     )
     classifier = TokenClassifier(encoder, head)
+    facts = ModelFacts(
+        classes=classes,
+        pooling=config["model"]["pooling"],
+        hidden_units=config["model"]["hidden_units"],
+        elmo_version=config["elmo_version"],
+        elmo_trainable=config["elmo"].get("trainable", False),
+    )
+    warm_start = None
+    if config["train"]["warm_start"]:
+        warm_start = start_from(fn_args.base_model, classifier, facts)
     with contextlib.ExitStack() as stack:
         resume_root = Path(
             config.get("resume_dir")
             or stack.enter_context(tempfile.TemporaryDirectory())
         )
         remove_abandoned(resume_root)
-        resume_dir = resume_root / _fingerprint(data, classes, encoder, config)
+        resume_dir = resume_root / _fingerprint(
+            data, classes, encoder, config, warm_start
+        )
         if config["elmo"].get("trainable"):
             cache, model = None, classifier
             inputs: ModelInputs = TokenInputs(data)
@@ -107,14 +114,17 @@ def run_fn(fn_args: Any) -> None:
             log_dir=fn_args.model_run_dir,
             seconds_before=cache.facts.encode_seconds if cache else 0.0,
         )
-        history = _history(state, config["train"], cache)
-        history["class_counts"] = dict(zip(classes, counts.tolist(), strict=True))
-        history["class_weights"] = dict(zip(classes, weights.tolist(), strict=True))
-
         export_classifier(fn_args.serving_model_dir, transform, classifier, classes)
-        path = os.path.join(fn_args.model_run_dir, "history.json")
-        with tf.io.gfile.GFile(path, "w") as file:
-            file.write(json.dumps(history, indent=2) + "\n")
+        save_weights(fn_args.serving_model_dir, classifier, facts)
+        write_history(
+            fn_args.model_run_dir,
+            state,
+            config["train"],
+            class_counts=dict(zip(classes, counts.tolist(), strict=True)),
+            class_weights=dict(zip(classes, weights.tolist(), strict=True)),
+            cache=cache and cache.facts,
+            warm_start=warm_start,
+        )
         shutil.rmtree(resume_dir)  # not before: until here a new run would need it
 
 
@@ -157,11 +167,12 @@ def _fingerprint(
     classes: Sequence[str],
     encoder: ElmoEmbeddingLayer,
     config: Mapping[str, Any],
+    warm_start: WarmStart | None = None,
 ) -> str:
     """Gives a name for all that decides what training does."""
     digest = hashlib.sha256(data.fingerprint().encode())
     options = {name: config[name] for name in config if name != "resume_dir"}
-    facts = [list(classes), options]
+    facts = [list(classes), options, warm_start and warm_start.digest]
     digest.update(json.dumps(facts, sort_keys=True).encode())
     for weight in encoder.weights:
         digest.update(weight.numpy().tobytes())
@@ -200,29 +211,3 @@ def _compile(model: keras.Model, train: Mapping[str, Any]) -> None:
         jit_compile=False,
         steps_per_execution=_STEPS_PER_EXECUTION,
     )
-
-
-def _history(
-    state: TrainingState, train: Mapping[str, Any], cache: EmbeddingCache | None
-) -> dict[str, Any]:
-    seconds = [entry["seconds"] for entry in state.history]
-    later = round(float(np.mean(seconds[1:])), 3) if len(seconds) > 1 else None
-    ended_by = state.ended_by(
-        epochs=train["epochs"],
-        patience=train["patience"],
-        max_steps=train["max_steps"],
-    )
-    return {
-        "epochs": state.history,
-        "best_epoch": state.best_epoch,
-        "steps": state.steps_done,
-        "ended_by": ended_by,
-        "stopped_early": ended_by == "patience",
-        "resumed_after": state.resumed_after,
-        "embedding_cache": cache
-        and {
-            **dataclasses.asdict(cache.facts),
-            "first_epoch_seconds": seconds[0],
-            "later_epoch_seconds": later,
-        },
-    }

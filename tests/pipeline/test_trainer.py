@@ -121,6 +121,102 @@ def test_another_configuration_resumes_nothing(
     assert names[0] == trainer._fingerprint(data, CLASSES, encoder, moved)
 
 
+def base_of(args):
+    """What TFX gives as `base_model` of a Model artifact."""
+    return args.serving_model_dir
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+def test_a_warm_start_goes_on_where_the_base_ended(
+    tmp_path, transformed_data, small_elmo, no_export, trainable
+):
+    options = {"elmo": small_elmo, "trainable": trainable}
+    base = fn_args(transformed_data, tmp_path / "base", **options)
+    run_fn(base)
+    best = min(entry["eval_loss"] for entry in history_of(base)["epochs"])
+    # Steps so small that the first epoch leaves the weights as they were.
+    still = {**TRAIN, "learning_rate": 1e-6, "epochs": 1, "seed": 7}
+    losses = {}
+    for name, wanted in (("fresh", False), ("warm", True)):
+        args = fn_args(
+            transformed_data,
+            tmp_path / name,
+            train={**still, "warm_start": wanted},
+            base_model=base_of(base),
+            **options,
+        )
+        run_fn(args)
+        losses[name] = history_of(args)["epochs"][0]["eval_loss"]
+    assert losses["warm"] == pytest.approx(best, abs=0.01)
+    assert losses["fresh"] > best + 0.1
+    assert history_of(args)["warm_start"] == {
+        "from": str(tmp_path / "base"),
+        "reason": None,
+        "new_classes": [],
+    }
+
+
+def test_a_warm_start_without_a_base_says_that_it_starts_fresh(
+    tmp_path, transformed_data, small_elmo, no_export
+):
+    train = {**TRAIN, "epochs": 1, "warm_start": True}
+    args = fn_args(transformed_data, tmp_path, elmo=small_elmo, train=train)
+    run_fn(args)
+    assert history_of(args)["warm_start"] == {
+        "from": None,
+        "reason": "there is no blessed model of other examples",
+        "new_classes": [],
+    }
+
+
+def test_an_interrupted_training_is_only_taken_up_with_the_same_base(
+    tmp_path, transformed_data, small_elmo, no_export, monkeypatch
+):
+    bases = []
+    for seed in (1, 2):
+        train = {**TRAIN, "epochs": 1, "seed": seed}
+        base = fn_args(
+            transformed_data, tmp_path / f"base{seed}", elmo=small_elmo, train=train
+        )
+        run_fn(base)
+        bases.append(base_of(base))
+
+    def train_from(base, folder):
+        args = fn_args(
+            transformed_data,
+            tmp_path / folder,
+            elmo=small_elmo,
+            train={**TRAIN, "warm_start": True},
+            base_model=base,
+        )
+        args.custom_config["resume_dir"] = str(tmp_path / "resume")
+        run_fn(args)
+        return history_of(args)["resumed_after"]
+
+    def fail(*_):
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trainer, "export_classifier", fail)
+        with pytest.raises(OSError, match="No space left"):
+            train_from(bases[0], "failed")
+    assert train_from(bases[1], "other") == 0
+    assert train_from(None, "fresh") == 0
+    assert train_from(bases[0], "same") == 3
+
+
+def test_what_a_warm_start_needs_lies_beside_the_exported_model(
+    tmp_path, transformed_data, small_elmo
+):
+    args = fn_args(
+        transformed_data, tmp_path, elmo=small_elmo, train={**TRAIN, "epochs": 1}
+    )
+    run_fn(args)
+    beside = {path.name for path in (tmp_path / "warm_start").iterdir()}
+    assert beside == {"weights.npz", "facts.json"}
+    assert not list((tmp_path / "model").rglob("*.npz"))
+
+
 def test_a_trainable_elmo_is_trained_with_the_head(
     tmp_path, transformed_data, no_export
 ):

@@ -11,6 +11,7 @@ import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from pipeline import features
+from pipeline.elmo_version import elmo_version
 from pipeline.preprocessing import preprocessing_fn
 
 TRANSFORM = {"max_tokens": 6, "max_tokens_quantile": 0.9, "max_tokens_limit": 100}
@@ -98,7 +99,9 @@ def example(row):
     return made
 
 
-def fn_args(data, out, *, elmo, model=MODEL, train=TRAIN, trainable=False):
+def fn_args(
+    data, out, *, elmo, model=MODEL, train=TRAIN, trainable=False, base_model=None
+):
     """Gives the part of TFX's FnArgs that `run_fn` reads."""
     (out / "run").mkdir(parents=True, exist_ok=True)
     return types.SimpleNamespace(
@@ -107,8 +110,10 @@ def fn_args(data, out, *, elmo, model=MODEL, train=TRAIN, trainable=False):
         transform_output=str(data),
         serving_model_dir=str(out / "model"),
         model_run_dir=str(out / "run"),
+        base_model=base_model,
         custom_config={
             "elmo": {"source": str(elmo), "trainable": trainable},
+            "elmo_version": elmo_version(str(elmo)),
             "model": dict(model),
             "train": dict(train),
             "resume_dir": str(out / "resume"),
