@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from pipeline.config_kubeflow import KubeflowConfig
+from pipeline.metadata_store import PREFIX
 
 Document = dict[str, Any]
 
@@ -60,7 +61,7 @@ def of_kind(documents: list[Document], kind: str) -> dict[str, Document]:
 def pods(documents: list[Document]) -> list[Pod]:
     found = []
     for document in documents:
-        if document["kind"] in ("Deployment", "StatefulSet"):
+        if document["kind"] in ("Deployment", "StatefulSet", "Job"):
             template = document["spec"]["template"]
         elif document["kind"] == "Pod":
             template = document
@@ -110,6 +111,9 @@ def _secret(documents: list[Document]) -> Iterator[str]:
         for container in pod.containers():
             for variable in container.get("env", []):
                 asked = variable.get("valueFrom", {}).get("secretKeyRef")
+                key = variable["name"].removeprefix(PREFIX).lower()
+                if variable["name"].startswith(PREFIX) and asked["key"] != key:
+                    yield f"{pod.name}: {variable['name']} is {asked['key']}"
                 if asked and (asked["name"] != name or asked["key"] not in given):
                     yield f"{pod.name}: no {asked['key']} in a Secret {asked['name']}"
     services = {
@@ -170,6 +174,12 @@ def _serving(documents: list[Document]) -> Iterator[str]:
                 for word in container.get("args", [])
                 if "=" in word
             )
+            words = container.get("args", [])
+            if (
+                words[:1] == ["rollback"]
+                and f"{config.mount_path}/{OUTPUT}" not in words
+            ):
+                yield f"{pod.name}: rolls back in {words[-1]}"
             if options.get("model_base_path", folder) != folder:
                 yield f"{pod.name}: serves {options['model_base_path']}, not {folder}"
             ports = {options.get("port"), options.get("rest_api_port")} - {None}

@@ -12,7 +12,7 @@ import yaml
 from tests.kubeflow import manifests
 from tests.kubeflow.dockerfile import last, read_stages
 
-_VERSIONS = ["1.27", "1.32", "1.37"]
+_VERSIONS = ["1.27", "1.37"]
 _FOREIGN = {"InferenceService"}  # It has a schema of its own: test_manifests_kserve.py.
 
 # Each a file, what stands in it, what to put there, and what is said of that.
@@ -100,6 +100,13 @@ _BROKEN = {
         "model_name=m",
         "the probe asks",
     ),
+    "folder to roll back": (
+        "rollback.yaml",
+        "/data/elmo-tfx]",
+        "/data/out]",
+        "rolls back in /data/out",
+    ),
+    "variable": ("rollback.yaml", "key: user}", "key: host}", "USER is host"),
     "uri": (
         "inference-service.yaml",
         "pvc://elmo-tfx/",
@@ -175,7 +182,7 @@ def test_every_document_follows_the_schema_of_kubernetes(documents, version):
         if document["kind"] not in _FOREIGN:
             kubernetes_validate.validate(document, version, strict=True)
             kinds.add(document["kind"])
-    assert len(kinds) == 7
+    assert len(kinds) == 8
 
 
 @pytest.mark.parametrize(
@@ -214,8 +221,9 @@ def test_a_file_that_does_not_fit_is_found(folder, tmp_path, fault):
 def test_pods_on_the_volume_are_the_user_of_the_image_on_its_debian(documents, stages):
     user = last(stages, "pipeline", "USER")
     by_name = {pod.name: pod for pod in manifests.pods(documents)}
-    serving, loader = by_name["elmo-tfx-serving"], by_name["elmo-tfx-loader"]
-    assert str(serving.spec["securityContext"]["runAsUser"]) == user
+    loader = by_name["elmo-tfx-loader"]
+    for name in ("elmo-tfx-serving", "elmo-tfx-rollback"):
+        assert str(by_name[name].spec["securityContext"]["runAsUser"]) == user
     owner, waits = loader.containers()
     assert owner["command"] == ["chown", f"{user}:{user}", "/data"]
     assert str(waits["securityContext"]["runAsUser"]) == user

@@ -46,7 +46,9 @@ def port(container, secret, tmp_path_factory):
     """Where a server answers that was set up as the image would."""
     for program in ("mariadbd", "mariadb-install-db", "mariadb"):
         if shutil.which(program) is None:
-            pytest.skip(f"needs {program} (Debian package mariadb-server)")
+            pytest.skip(
+                f"needs {program} (Debian mariadb-server-core, mariadb-client-core)"
+            )
     folder = tmp_path_factory.mktemp("mariadb")
     data, socket, port = folder / "data", folder / "socket", free_port()
     user = ["--user=root"] if os.geteuid() == 0 else []
