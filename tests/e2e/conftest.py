@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from pipeline.sample_data import read_imdb_reviews
+from tests.texts import real_sentences, write_csv
 
 _TIMEOUT_SECONDS = 280
 
@@ -102,12 +100,7 @@ def cli(repository, tmp_path_factory) -> Cli:
 @pytest.fixture(scope="session")
 def sentences() -> list[tuple[str, str]]:
     """200 real sentences with the label of their review, from the tfx package."""
-    rows = []
-    for text, label in read_imdb_reviews():
-        text = text.replace("<br />", " ")
-        parts = [p.strip() for p in re.split(r"(?<=[.!?])\s+", text) if len(p) > 30]
-        rows += [(part, label) for part in dict.fromkeys((parts[0], parts[-1]))]
-    return rows[:200]
+    return real_sentences()
 
 
 @pytest.fixture(scope="session")
@@ -129,15 +122,6 @@ def full_run(cli, sentences, tmp_path_factory) -> Run:
     done = cli.run("run", "--data", path, "--output", output, *cli.quick)
     assert done.returncode == 0, done.stderr
     return Run(output, done)
-
-
-def write_csv(path: Path, rows: Iterable[tuple[str, str]]) -> Path:
-    """Writes rows as CSV with the columns text and label."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("text", "label"))
-        writer.writerows(rows)
-    return path
 
 
 @pytest.fixture(scope="session", name="write_csv")
