@@ -9,6 +9,7 @@ import click
 from elmo_kubeflow.cli_command import ClusterCommand, config_options, section
 from elmo_kubeflow.cli_package import compile_to
 from elmo_kubeflow.submit_package import read_package
+from pipeline.cli_errors import Misuse
 
 
 @click.command(
@@ -39,5 +40,14 @@ def command(
     Prints the file and the name of its version, which is made of its content.
     """
     path = package or Path(f"{section(config, overrides).pipeline_name}.yaml")
+    _check(path)
     compile_to(path, config, overrides, platform="vertex" if vertex else "kubeflow")
     click.echo(f"{path} {read_package(path).version}")
+
+
+def _check(path: Path) -> None:
+    """Refuses a file before the pipeline is built for it, which takes a while."""
+    if path.suffix != ".yaml":
+        raise Misuse(f"option --package must end in .yaml. Received: {path}")
+    if not path.parent.is_dir():
+        raise Misuse(f"option --package: there is no folder {path.parent}")

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 import click
 
 from elmo_kubeflow import submit
+from elmo_kubeflow.errors import require
 from elmo_kubeflow.submit import Uploaded
 from elmo_kubeflow.submit_package import Package, read_package
 from elmo_kubeflow.vertex import Place
@@ -108,8 +109,10 @@ def compile_to(
 
     Raises:
         ConfigError: The configuration cannot be used.
+        NotInstalled: There is no kfp.
     """
     loaded = load_config(config, overrides)
+    require("kfp")
     from pipeline.run_log import run_log
 
     # TensorFlow greets and warns when TFX imports it; what goes wrong is raised.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from elmo_kubeflow.client_credentials import Credentials
-from elmo_kubeflow.errors import BadCredentials, NotInstalled, Unreachable
+from elmo_kubeflow.errors import BadCredentials, Unreachable, require
 
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
 """Where kfp looks for the server's address."""
@@ -42,8 +41,7 @@ def connect(
         Unreachable: There is no address, or nothing answers there in a few seconds.
         Refused: The server wants to know who one is, or says no.
     """
-    if importlib.util.find_spec("kfp") is None:
-        raise NotInstalled("kfp")
+    require("kfp")
     host = host or environ.get(HOST_VARIABLE)
     _check_address(host, environ)
 

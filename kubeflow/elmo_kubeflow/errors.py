@@ -15,21 +15,15 @@ Every message is one line. None holds a token, a cookie or a password.
 
 from __future__ import annotations
 
+import importlib.util
+
 
 class KubeflowError(RuntimeError):
     """Something has gone wrong; the message is one line."""
 
 
 class NotInstalled(KubeflowError):
-    """A library is absent.
-
-    Args:
-        library: Its name.
-        source: What to install.
-    """
-
-    def __init__(self, library: str, source: str = "elmo-tfx[kubeflow]") -> None:
-        super().__init__(f"{library} is not installed (hint: pip install '{source}')")
+    """A library is absent."""
 
 
 class BadCredentials(KubeflowError):
@@ -67,3 +61,21 @@ class ApiError(KubeflowError):
 
 class RunEnded(KubeflowError):
     """A run has failed or was stopped; the message names the step."""
+
+
+def require(library: str, source: str = "elmo-tfx[kubeflow]") -> None:
+    """Refuses to go on without a library; imports nothing of it.
+
+    Args:
+        library: Name of a package or module.
+        source: What to install where it is absent.
+
+    Raises:
+        NotInstalled: It is absent.
+    """
+    try:
+        found = importlib.util.find_spec(library)
+    except ModuleNotFoundError:  # not even the package above it
+        found = None
+    if found is None:
+        raise NotInstalled(f"{library} is not installed (hint: pip install '{source}')")

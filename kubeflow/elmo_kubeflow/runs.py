@@ -18,8 +18,11 @@ POLL_SECONDS = 5
 PATIENCE_SECONDS = 300
 """How long a server may be out of reach while a run is followed."""
 
-# What the server lists beside the steps: who prepares and starts them.
-_HELPERS = re.compile(r"root|executor(\(\d+\))?|.*-driver(\(\d+\))?")
+# What the server lists beside the steps: who prepares and starts them, and what holds
+# the steps that are left out where nothing is new.
+_HELPERS = re.compile(
+    r"root|executor(\(\d+\))?|.*-driver(\(\d+\))?|condition-(branches-)?\d+"
+)
 
 
 @dataclass(frozen=True)

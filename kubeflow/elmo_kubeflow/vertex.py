@@ -6,7 +6,6 @@ Who one is: Application Default Credentials, as all of Google's libraries take t
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from elmo_kubeflow.errors import (
     BadCredentials,
     BadPackage,
     KubeflowError,
-    NotInstalled,
+    require,
 )
 from pipeline.cron import check_cron
 
@@ -67,7 +66,7 @@ def job(
         BadCredentials: There are no Application Default Credentials.
         BadPackage: It cannot be used, or lacks one of the parameters.
     """
-    _require_library()
+    require("google.cloud.aiplatform", "google-cloud-aiplatform")
     from google.cloud import aiplatform
 
     with _explained():
@@ -137,15 +136,6 @@ def create_schedule(
             service_account=service_account,
         )
         return str(made.resource_name)
-
-
-def _require_library() -> None:
-    try:
-        found = importlib.util.find_spec("google.cloud.aiplatform")
-    except ModuleNotFoundError:  # not even the package above it
-        found = None
-    if found is None:
-        raise NotInstalled("google-cloud-aiplatform", "google-cloud-aiplatform")
 
 
 @contextlib.contextmanager

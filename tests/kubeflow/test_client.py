@@ -207,9 +207,14 @@ def test_an_error_of_the_server_is_one_line_with_its_code(server, status, messag
     assert message in error_of(_show(server.address))
 
 
-def test_without_kfp_the_extra_is_named(monkeypatch):
+def test_without_kfp_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "kfp", None)
-    error = error_of(_show("http://localhost:1"))
-    assert error.endswith(
-        "kfp is not installed (hint: pip install 'elmo-tfx[kubeflow]')"
-    )
+    config = tmp_path / "run.yaml"
+    config.write_text("output: /data/out\ndata: {pattern: x}\n")
+    for result in (
+        _show("http://localhost:1"),
+        kubeflow("compile", "--config", config),
+    ):
+        assert error_of(result).endswith(
+            "kfp is not installed (hint: pip install 'elmo-tfx[kubeflow]')"
+        )

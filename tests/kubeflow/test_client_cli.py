@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
-import time
 
 import click
 import pytest
@@ -38,19 +38,22 @@ def test_help_answers_within_a_second_without_kfp_or_tfx(repository):
         "loud = {'kfp', 'tfx', 'tensorflow', 'google.cloud.aiplatform'}\n"
         "print(loud & set(sys.modules), file=sys.stderr)"
     )
-    seconds = []
-    for _ in range(3):
-        begin = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=repository,
-        )
-        seconds.append(time.monotonic() - begin)
-        assert done.stderr.strip() == "set()"
-    assert min(seconds) < 1.0
+    # Seconds of work: how long it takes depends on what else the machine does.
+    before = _children_seconds()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=repository,
+    )
+    assert _children_seconds() - before < 1.0
+    assert done.stderr.strip() == "set()"
+
+
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.mark.parametrize("script", ["compile", "submit", "schedule"])
@@ -75,6 +78,9 @@ def test_the_scripts_are_the_commands(repository, script):
         (["submit", "--vertex", "--host", "h"], "--host means nothing with --vertex"),
         (["submit", "--vertex", "--project", "p"], "--vertex needs --region"),
         (["schedule", "create", "n"], "'--cron'"),
+        (["compile", "--package", "p.json"], "must end in .yaml. Received: p.json"),
+        (["compile", "--package", "no/p.yaml"], "there is no folder no"),
+        (["compile", "--config", "no.yaml"], "cannot be read: no.yaml"),
     ],
 )
 def test_a_wrong_call_is_exit_code_2_and_one_line(args, message):

@@ -51,6 +51,7 @@ def test_a_run_is_shown_step_by_step(server, three):
                 task("root-driver", "SUCCEEDED", 3),
                 task("train", "FAILED", 40, error="out of memory", begin=later),
                 task("train-driver", "SUCCEEDED", 3),
+                task("condition-1", "FAILED", 110),
                 task("executor", "SUCCEEDED", 55),
                 task("executor(0)", "FAILED", 55),
                 task("ingest", "SUCCEEDED", 60, pods=(f"{workflow}-2",)),
@@ -76,4 +77,5 @@ def test_showing_can_wait_for_the_end(server, three, monkeypatch):
 
 def test_a_run_that_there_is_not_is_one_line(server):
     error = error_of(kubeflow("show", "nonsense", "--host", server.address))
+    assert "has no such thing (404)" in error
     assert "Run nonsense not found" in error
