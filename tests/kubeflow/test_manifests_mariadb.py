@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ml_metadata.proto import metadata_store_pb2
 
 from pipeline import metadata_store
 from tests.kubeflow import manifests
@@ -118,12 +119,11 @@ def test_ml_metadata_writes_there_with_what_the_secret_gives(
     for key in manifests.SECRET_KEYS:
         monkeypatch.setenv(metadata_store.PREFIX + key.upper(), given[key])
     store = metadata_store.open_store(tmp_path / "not used")
-    from ml_metadata.proto import metadata_store_pb2
-
-    kind = metadata_store_pb2.ArtifactType(name="Text")
-    number = store.put_artifact_type(kind)
+    kind = store.put_context_type(metadata_store_pb2.ContextType(name="run"))
     # Two names that differ in case only are two, as in SQLite.
-    assert (
-        store.put_artifact_type(metadata_store_pb2.ArtifactType(name="text")) != number
-    )
-    assert store.get_artifact_type("Text").id == number
+    runs = [
+        metadata_store_pb2.Context(type_id=kind, name=name) for name in ("r1", "R1")
+    ]
+    numbers = [store.put_contexts([run])[0] for run in runs]
+    found = store.get_context_by_type_and_name("run", "R1")
+    assert found.id == numbers[1] != numbers[0]
