@@ -74,7 +74,11 @@ class PushedModels:
         """
         artifacts = self._store.get_artifacts_by_id([*models, but])
         for artifact in artifacts:
-            artifact.custom_properties[WITHDRAWN].int_value = int(artifact.id != but)
+            properties = artifact.custom_properties
+            # No mark that says nothing: nodes that took the model from the cache
+            # before would run again, since TFX looks at its properties for that.
+            if artifact.id != but or WITHDRAWN in properties:
+                properties[WITHDRAWN].int_value = int(artifact.id != but)
         self._store.put_artifacts(artifacts)
 
     def record_rollback(self, model: int, path: str) -> None:
