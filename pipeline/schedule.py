@@ -112,7 +112,7 @@ class Schedule:
         with self._folder.locked(), self._handlers(), self._without_orphan():
             self._folder.write_config(config)
             self._say(
-                f'schedule "{self._cron}" ({self._zone}) into {self._folder.output}'
+                f'schedule "{self._cron}" ({self._zone}) into {self._folder.given}'
             )
             now = _now()
             record = Record(

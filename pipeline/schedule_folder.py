@@ -39,10 +39,11 @@ class ScheduleFolder:
     """The parts of `<output>/schedule/`.
 
     Args:
-        output: The output folder of the runs.
+        output: The output folder of the runs; kept as `given`, too, for messages.
     """
 
     def __init__(self, output: str | Path) -> None:
+        self.given = str(output)
         self.output = Path(output).expanduser().absolute()
         self.path = self.output / "schedule"
         self.history = self.path / "history.jsonl"

@@ -78,14 +78,18 @@ def _joint(outcome: Outcome) -> str:
 
 def _details(outcome: Outcome, numbers: Mapping[str, int]) -> str:
     """Returns what there is to say of an outcome beside its name."""
-    span = f"span {outcome.span}" if outcome.span else ""
+    removed = ", ".join(map(str, outcome.removed_versions))
+    line = _result(outcome, numbers)
+    return f"{line}; versions removed: {removed}" if removed else line
+
+
+def _result(outcome: Outcome, numbers: Mapping[str, int]) -> str:
     if outcome.outcome == "pushed":
-        parts = [span, f"model pushed as version {outcome.version}"]
-        line = ", ".join(filter(None, parts))
-        removed = ", ".join(map(str, outcome.removed_versions))
-        return f"{line}; versions removed: {removed}" if removed else line
+        span = f"span {outcome.span}, " if outcome.span else ""
+        return f"{span}model pushed as version {outcome.version}"
     if outcome.outcome == "refused":
-        return "; ".join(filter(None, [span, *outcome.reasons]))
+        span = f" (span {outcome.span})" if outcome.span else ""
+        return "; ".join(outcome.reasons) + span
     if outcome.outcome == "nothing new":
         number = numbers.get(outcome.run_id or "")
         return f"since run {number}" if number else f"({outcome.reason})"

@@ -33,8 +33,12 @@ def test_a_late_run_says_since_when_it_was_due():
         ),
         (Outcome("pushed", version=17), "model pushed as version 17"),
         (
-            Outcome("refused", reasons=["auc 0.5 is below 0.6", "too slow"]),
-            "refused: auc 0.5 is below 0.6; too slow",
+            Outcome("refused", reasons=["auc 0.5 is below 0.6", "too slow"], span="3"),
+            "refused: auc 0.5 is below 0.6; too slow (span 3)",
+        ),
+        (
+            Outcome("refused", reasons=["too slow"], removed_versions=(14,)),
+            "refused: too slow; versions removed: 14",
         ),
         (Outcome("nothing new", run_id="r1"), "nothing new since run 1"),
         (
