@@ -23,6 +23,7 @@ from pipeline.output_folder import OutputFolder
 from pipeline.previous_model import PreviousBlessedModelStrategy
 from pipeline.pusher import Pusher
 from pipeline.span_window import SpanWindowStrategy
+from pipeline.warm_start import WarmStartStrategy
 
 PIPELINE_NAME = "elmo_tfx"
 _PREPROCESSING = "pipeline.preprocessing"
@@ -125,12 +126,25 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     )
     transform.add_upstream_node(gate)
 
+    # Of a training that goes on from an earlier one: the model that it starts from.
+    warm_start = None
+    if config.train.warm_start:
+        warm_start = tfx.dsl.Resolver(
+            strategy_class=WarmStartStrategy,
+            model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+            model_blessing=tfx.dsl.Channel(
+                type=tfx.types.standard_artifacts.ModelBlessing
+            ),
+            examples=transform.outputs["transformed_examples"],
+        ).with_id("WarmStart")
+
     # Trains the classifier on ELMo embeddings and exports it with its signatures.
     trainer = tfx.components.Trainer(
         run_fn=f"{_TRAINER}.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema_gen.outputs["schema"],
+        base_model=None if warm_start is None else warm_start.outputs["model"],
         train_args=tfx.proto.TrainArgs(splits=[TRAIN]),
         eval_args=tfx.proto.EvalArgs(splits=[EVAL]),
         custom_config={
@@ -188,6 +202,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             *([] if drift_check is None else [drift_check]),
             gate,
             transform,
+            *([] if warm_start is None else [warm_start]),
             trainer,
             previous,
             evaluator,

@@ -115,6 +115,7 @@ def _training(training: dict[str, Any] | None) -> Iterable[str]:
     if training is None:
         return
     epochs, best = training["epochs"], training["best_epoch"]
+    yield from _warm_start(training["warm_start"])
     yield "epoch  train loss  eval loss  eval accuracy  seconds"
     for number in _shown(len(epochs), best):
         epoch = epochs[number - 1]
@@ -129,6 +130,18 @@ def _training(training: dict[str, Any] | None) -> Iterable[str]:
         yield f"stopped after {training['steps']:,} steps; epoch {best} is kept"
     if training["resumed_after"]:
         yield f"went on after {training['resumed_after']} epochs of an interrupted run"
+
+
+def _warm_start(warm_start: dict[str, Any] | None) -> Iterable[str]:
+    if warm_start is None:
+        return
+    if warm_start["from"] is None:
+        yield f"started fresh: {warm_start['reason']}"
+        return
+    line = f"started from the weights of {warm_start['from']}"
+    if warm_start["new_classes"]:
+        line += f"; new classes: {', '.join(warm_start['new_classes'])}"
+    yield line
 
 
 def _shown(count: int, best: int) -> list[int]:

@@ -103,6 +103,15 @@ def test_the_sections_of_the_configuration_reach_their_nodes(folder):
     assert set(trainer) >= {"model", "code", "elmo_version", "resume_dir"}
 
 
+def test_the_trainer_gets_a_model_to_start_from_only_where_it_is_wanted(folder):
+    assert "WarmStart" not in _nodes(folder)
+    nodes = _nodes(folder, "train.warm_start=true")
+    base = nodes["Trainer"].inputs["base_model"]
+    assert base.producer_component_id == "WarmStart"
+    assert "Transform" in _upstream(nodes["WarmStart"])
+    assert "WarmStart" in _upstream(nodes["Trainer"])
+
+
 @pytest.mark.parametrize(
     ("given", "runner"),
     [

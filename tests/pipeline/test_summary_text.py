@@ -43,6 +43,7 @@ _FACTS = {
         "steps": 8 * 32,
         "ended_by": "patience",
         "stopped_early": True,
+        "warm_start": None,
         "resumed_after": 2,
         "embedding_cache": {
             "bytes": 50 << 20,
@@ -139,6 +140,21 @@ def test_a_bound_on_steps_that_ended_the_training_is_told(facts):
     text = as_text(facts)
     assert "stopped after 1,500 steps; epoch 5 is kept" in text
     assert "stopped early" not in text
+
+
+@pytest.mark.parametrize(
+    ("warm_start", "line"),
+    [
+        (("/out/7", None, []), "started from the weights of /out/7\n"),
+        (("/out/7", None, ["a", "b"]), "weights of /out/7; new classes: a, b\n"),
+        ((None, "no model", []), "started fresh: no model\n"),
+    ],
+)
+def test_what_a_training_started_from_is_told_where_it_matters(facts, warm_start, line):
+    assert "started" not in as_text(facts)
+    keys = ("from", "reason", "new_classes")
+    facts["training"]["warm_start"] = dict(zip(keys, warm_start, strict=True))
+    assert line in as_text(facts)
 
 
 def test_a_refused_model_is_shown_with_the_reason_and_is_not_pushed(facts):
