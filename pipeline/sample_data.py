@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -25,8 +25,13 @@ _REQUIREMENT = (
     "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9\n"
 )
 _INNER_ARCHIVE = "hutto_ICWSM_2014.tar.gz"
-_SNIPPETS = "movieReviewSnippets_GroundTruth.txt"
-_SNIPPET_ROWS = 10_605
+MOVIES, AMAZON, TWEETS, EDITORIALS = "movies", "amazon", "tweets", "editorials"
+_SNIPPETS = {
+    MOVIES: ("movieReviewSnippets_GroundTruth.txt", 10_605),
+    AMAZON: ("amazonReviewSnippets_GroundTruth.txt", 3_708),
+    TWEETS: ("tweets_GroundTruth.txt", 4_200),
+    EDITORIALS: ("nytEditorialSnippets_GroundTruth.txt", 5_190),
+}
 _DOWNLOAD_TIMEOUT_SECS = 300
 _IMDB_PATH = Path("examples", "imdb", "data", "imdb_small_with_labels.txt")
 
@@ -79,21 +84,26 @@ def download(folder: Path) -> Path:
     return archives[0]
 
 
-def read_movie_snippets(archive: Path) -> list[_Row]:
+def read_snippets(archive: Path, kind: str = MOVIES) -> list[_Row]:
     """Returns text and label of the rated snippets in the source distribution.
 
     A line is `id, mean rating (-4 to 4), text`, split by tabs; the label is
     `negative` where the rating is at most 0, else `positive`.
 
+    Args:
+        archive: What `download` gave.
+        kind: What is written about: one of MOVIES, AMAZON, TWEETS and EDITORIALS.
+
     Raises:
         SampleDataError: The archive lacks the file, or it is not as it is known.
     """
+    name, known_rows = _SNIPPETS[kind]
     try:
         with (
             tarfile.open(archive) as outer,
             _member(outer, _INNER_ARCHIVE) as inner,
             tarfile.open(fileobj=inner) as archived,
-            _member(archived, _SNIPPETS) as file,
+            _member(archived, name) as file,
         ):
             text = file.read().decode("utf-8")
         lines = text.removesuffix("\r\n").split("\r\n")
@@ -101,9 +111,9 @@ def read_movie_snippets(archive: Path) -> list[_Row]:
         rows = [(words, _label(rating)) for _, rating, words in fields]
     except (tarfile.TarError, ValueError) as error:
         raise SampleDataError(f"cannot read {archive}: {error}") from error
-    if len(rows) != _SNIPPET_ROWS:
+    if len(rows) != known_rows:
         raise SampleDataError(
-            f"{_SNIPPETS} must have {_SNIPPET_ROWS} rows. Received: {len(rows)}"
+            f"{name} must have {known_rows} rows. Received: {len(rows)}"
         )
     return rows
 
@@ -162,7 +172,7 @@ def make_sample_data(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            rows = read_movie_snippets(fetch(Path(scratch)))
+            rows = read_snippets(fetch(Path(scratch)))
         path, stale = movies, imdb
         line = (
             f"{len(rows):,} movie-review snippets rated by people, from the source "
@@ -178,8 +188,8 @@ def make_sample_data(
     # In this order a kill in between leaves nothing that a next call takes for whole.
     source.unlink(missing_ok=True)
     stale.unlink(missing_ok=True)
-    _write_whole(path, _as_csv(rows))
-    _write_whole(source, line + "\n")
+    write_whole(path, as_csv(rows))
+    write_whole(source, line + "\n")
     return line
 
 
@@ -200,7 +210,8 @@ def _base(name: str) -> str:
     return name.rsplit("/", 1)[-1]
 
 
-def _as_csv(rows: list[_Row]) -> str:
+def as_csv(rows: Sequence[_Row]) -> str:
+    """Returns rows as CSV with the columns text and label."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("text", "label"))
@@ -208,7 +219,7 @@ def _as_csv(rows: list[_Row]) -> str:
     return text.getvalue()
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Writes the file so that it is there completely or not at all."""
     part = path.with_name(f".{path.name}.part")
     with part.open("w", encoding="utf-8", newline="") as file:

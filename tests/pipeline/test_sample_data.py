@@ -14,12 +14,13 @@ from pipeline import sample_data
 from pipeline.sample_data import (
     IMDB_FILE,
     MOVIE_FILE,
+    MOVIES,
     SOURCE_FILE,
     DownloadError,
     SampleDataError,
     make_sample_data,
     read_imdb_reviews,
-    read_movie_snippets,
+    read_snippets,
 )
 
 LINES = ["1\t2.5\tA splash, even\x85 greater", '2\t0\t"Fine" — no', "3\t-0.1\tTepid"]
@@ -57,7 +58,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture
 def three_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sample_data, "_SNIPPET_ROWS", 3)
+    name, _ = sample_data._SNIPPETS[MOVIES]
+    monkeypatch.setitem(sample_data._SNIPPETS, MOVIES, (name, 3))
 
 
 @pytest.mark.usefixtures("three_rows")
@@ -127,17 +129,17 @@ def test_an_archive_with_another_hash_is_refused_and_not_replaced(
 
 def test_an_archive_with_a_row_too_few_is_refused(tmp_path):
     with pytest.raises(SampleDataError, match="must have 10605 rows. Received: 3"):
-        read_movie_snippets(_fetch_three(tmp_path))
+        read_snippets(_fetch_three(tmp_path))
 
 
 def test_an_archive_with_a_field_too_few_is_refused(tmp_path):
     with pytest.raises(SampleDataError, match="cannot read"):
-        read_movie_snippets(_archive(tmp_path, ["1\tno rating"]))
+        read_snippets(_archive(tmp_path, ["1\tno rating"]))
 
 
 def test_an_archive_without_the_snippets_is_refused(tmp_path):
     with pytest.raises(SampleDataError, match="must hold movieReview.* once"):
-        read_movie_snippets(_archive(tmp_path, LINES, name="other.txt"))
+        read_snippets(_archive(tmp_path, LINES, name="other.txt"))
 
 
 def test_a_tfx_package_without_the_reviews_is_named(tmp_path):
