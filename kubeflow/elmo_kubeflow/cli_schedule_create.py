@@ -76,8 +76,8 @@ def create(
     """Run the pipeline at the times of --cron, under the NAME of the schedule.
 
     The same command again changes nothing; with another --cron, parameter or
-    pipeline the schedule of that name is replaced. A run that has not ended delays
-    the next one, and times missed are not made up for.
+    pipeline the schedule of that name is replaced (on Vertex AI it is refused). No
+    run starts before the last one has ended, and times missed are not made up for.
     """
     place = place_of(
         vertex=vertex,

@@ -9,11 +9,11 @@ from elmo_kubeflow.errors import BadCredentials
 
 def test_an_option_of_the_file_wins_over_its_variable(tmp_path):
     path = tmp_path / "who.yaml"
-    path.write_text("token: of-the-file\n")
-    environ = {VARIABLES["token"]: "of-the-variable", VARIABLES["cookies"]: "c=1"}
+    path.write_text("cookies: of-the-file\n")
+    environ = {VARIABLES["cookies"]: "of-the-variable", VARIABLES["token"]: "t"}
     read = read_credentials(path, environ)
-    assert read.token.get_secret_value() == "of-the-file"
-    assert read.cookies.get_secret_value() == "c=1"
+    assert read.cookies.get_secret_value() == "of-the-file"
+    assert read.token.get_secret_value() == "t"
 
 
 def test_a_token_of_the_file_stands_against_a_token_file_of_the_environment(tmp_path):
