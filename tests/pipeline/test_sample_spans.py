@@ -13,7 +13,7 @@ from pipeline import sample_data
 from pipeline.sample_data import AMAZON, MOVIES, SampleDataError
 from pipeline.sample_spans import DONE_FILE, sample_spans, write_span
 
-_ROWS = {kind: 10 for kind in sample_data._SNIPPETS} | {MOVIES: 30}
+_ROWS = dict.fromkeys(sample_data._SNIPPETS, 10) | {MOVIES: 30}
 
 
 @pytest.fixture
