@@ -33,6 +33,7 @@ _PIPELINE = [
     "pyyaml>=6,<7",
     "scikit-learn>=1.5,<2",
     "tensorboard>=2.16,<3",
+    "tzlocal>=5",
 ]
 # Every TFX release up to 1.21 pins tensorflow-hub below 0.16, yet 0.15 needs
 # `tf.compat.v1.estimator`, gone since TensorFlow 2.16. So a resolver refuses the

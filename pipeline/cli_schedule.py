@@ -72,9 +72,9 @@ def command(
 
 def _run(config: Config, cron: str, zone: tzinfo) -> None:
     from components.text_example_gen.spans import has_spans
-    from pipeline.schedule import Schedule
-    from pipeline.schedule_folder import ScheduleBusy, ScheduleFolder
-    from pipeline.schedule_history import HistoryUnreadable
+    from pipeline.scheduling.folder import ScheduleBusy, ScheduleFolder
+    from pipeline.scheduling.history import HistoryUnreadable
+    from pipeline.scheduling.schedule import Schedule
 
     schedule = Schedule(
         ScheduleFolder(config.output),
@@ -119,14 +119,14 @@ def _output(ctx: click.Context, options: dict[str, Any]) -> str:
 
 
 def _show_history(output: str, as_json: bool) -> None:
-    from pipeline import schedule_history
-    from pipeline.schedule_folder import ScheduleFolder
-    from pipeline.schedule_text import table
+    from pipeline.scheduling import history as past_runs
+    from pipeline.scheduling.folder import ScheduleFolder
+    from pipeline.scheduling.text import table
 
     folder = ScheduleFolder(output)
     try:
-        past = schedule_history.read(folder.history)
-    except (schedule_history.HistoryUnreadable, OSError) as error:
+        past = past_runs.read(folder.history)
+    except (past_runs.HistoryUnreadable, OSError) as error:
         raise click.ClickException(str(error)) from error
     if as_json:
         for each in past:

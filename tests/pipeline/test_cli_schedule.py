@@ -11,11 +11,11 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from click.testing import CliRunner
 
-from pipeline import schedule_history
 from pipeline.cli_schedule import command
-from pipeline.schedule_folder import ScheduleFolder
-from pipeline.schedule_history import PastRun
-from pipeline.schedule_outcome import Outcome
+from pipeline.scheduling import history as past_runs
+from pipeline.scheduling.folder import ScheduleFolder
+from pipeline.scheduling.history import PastRun
+from pipeline.scheduling.outcome import Outcome
 
 _NEVER = "0 0 29 2 *"  # not while a test runs
 
@@ -63,7 +63,7 @@ def past(folder) -> PastRun:
     start = datetime(2026, 11, 26, 3, tzinfo=timezone.utc)
     outcome = Outcome("pushed", "x.log", run_id="r", version=17)
     past = PastRun(1, start, start, start + timedelta(minutes=2), 0, outcome)
-    schedule_history.append(folder.history, past)
+    past_runs.append(folder.history, past)
     return past
 
 

@@ -1,4 +1,4 @@
-"""Tests of pipeline.scheduled_run: what its process leaves for the schedule."""
+"""Tests of scheduled_run: what its process leaves for the schedule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_run_that_cannot_begin_leaves_its_reason(repository, tmp_path):
     given, outcome = tmp_path / "config.json", tmp_path / "outcome.json"
     given.write_text(config.model_dump_json())
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline.scheduled_run", given, outcome],
+        [sys.executable, "-m", "pipeline.scheduling.scheduled_run", given, outcome],
         cwd=repository,
         check=False,
         timeout=120,

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 from types import FrameType
 
-from pipeline import schedule_text
 from pipeline.cron import check_cron, next_time
-from pipeline.schedule_child import Child, ending, last_line
-from pipeline.schedule_folder import ScheduleFolder
-from pipeline.schedule_history import PastRun
-from pipeline.schedule_outcome import Outcome, failure
-from pipeline.schedule_record import Record
-from pipeline.schedule_ticks import Ticks
+from pipeline.scheduling import text as story
+from pipeline.scheduling.child import Child, ending, last_line
+from pipeline.scheduling.folder import ScheduleFolder
+from pipeline.scheduling.history import PastRun
+from pipeline.scheduling.outcome import Outcome, failure
+from pipeline.scheduling.record import Record
+from pipeline.scheduling.ticks import Ticks
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _INTERRUPTED = (130, -signal.SIGINT, -signal.SIGTERM)
 _LOOK_SECS = 30
-_RUN = (sys.executable, "-m", "pipeline.scheduled_run")
+_RUN = (sys.executable, "-m", "pipeline.scheduling.scheduled_run")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Schedule:
         span: The span that runs are told to read, None where the data has none.
         fields: Of `cron`, see `check_cron`.
         command: What a run is: a command that gets the path of the configuration and
-            the path for its outcome; see `pipeline.scheduled_run`.
+            the path for its outcome; see `pipeline.scheduling.scheduled_run`.
 
     Raises:
         CronError: `cron` cannot be used.
@@ -182,7 +182,7 @@ class Schedule:
         self._waiting, now = None, _now()
         number = record.begin(now)
         local = due.astimezone(self._zone)
-        self._say(schedule_text.began(number, self._span, local, now))
+        self._say(story.began(number, self._span, local, now))
         try:
             self._folder.outcome.unlink(missing_ok=True)
             child = Child(
@@ -220,7 +220,7 @@ class Schedule:
             log = str(self._folder.log_of(number))
             outcome = dataclasses.replace(outcome, log=log)
         due, started, ended = (time.astimezone(self._zone) for time in (*times, _now()))
-        self._say(schedule_text.ended(number, outcome, record.numbers))
+        self._say(story.ended(number, outcome, record.numbers))
         try:
             record.end(PastRun(number, due, started, ended, exit_code, outcome))
         except OSError as error:
@@ -234,11 +234,11 @@ class Schedule:
 
     def _say_next(self) -> None:
         due = self._next_after(_now())
-        self._say(f"next run {schedule_text.moment(due)}")
+        self._say(f"next run {story.moment(due)}")
 
     def _say(self, text: str) -> None:
         now = _now().astimezone(self._zone)
-        self._say_line(f"{schedule_text.moment(now)}  {text}")
+        self._say_line(f"{story.moment(now)}  {text}")
 
 
 def _now() -> datetime:

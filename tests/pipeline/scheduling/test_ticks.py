@@ -1,4 +1,4 @@
-"""Tests of pipeline.schedule_ticks: on APScheduler, with its own clock."""
+"""Tests of pipeline.scheduling.ticks: on APScheduler, with its own clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from pipeline.cron import next_time
-from pipeline.schedule_ticks import Ticks, Trigger
+from pipeline.scheduling.ticks import Ticks, Trigger
 
 
 def _every_second(time: datetime) -> datetime:

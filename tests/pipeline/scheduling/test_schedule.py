@@ -1,4 +1,4 @@
-"""Tests of pipeline.schedule: real processes, due every second or never."""
+"""Tests of pipeline.scheduling.schedule: real processes, due every second or never."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import schedule_history
-from pipeline.schedule import Schedule
-from pipeline.schedule_folder import ScheduleBusy, ScheduleFolder, SeenTo
+from pipeline.scheduling import history as past_runs
+from pipeline.scheduling.folder import ScheduleBusy, ScheduleFolder, SeenTo
+from pipeline.scheduling.schedule import Schedule
 
 _EVERY_SECOND = "* * * * * *"
 _NEVER = "0 0 0 29 2 *"  # not while a test runs
@@ -69,8 +69,8 @@ def _signal(times: int) -> None:
     threading.Thread(target=send).start()
 
 
-def _history(folder: ScheduleFolder) -> list[schedule_history.PastRun]:
-    return list(schedule_history.read(folder.history))
+def _history(folder: ScheduleFolder) -> list[past_runs.PastRun]:
+    return list(past_runs.read(folder.history))
 
 
 def _seen_to(folder: ScheduleFolder, cron: str, until: datetime) -> None:
@@ -234,7 +234,7 @@ def test_a_second_signal_kills_a_run_that_does_not_end(folder):
 
 def test_a_second_schedule_for_one_output_is_refused(folder):
     program = (
-        "import sys; from pipeline.schedule_folder import ScheduleFolder\n"
+        "import sys; from pipeline.scheduling.folder import ScheduleFolder\n"
         "with ScheduleFolder(sys.argv[1]).locked():\n"
         "    print('locked', flush=True); sys.stdin.read()"
     )

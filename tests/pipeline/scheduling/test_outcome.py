@@ -1,4 +1,4 @@
-"""Tests of pipeline.schedule_outcome: what a run's summary comes down to."""
+"""Tests of pipeline.scheduling.outcome: what a run's summary comes down to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline.schedule_outcome import Outcome, failure, one_line, outcome_of
+from pipeline.scheduling.outcome import Outcome, failure, one_line, outcome_of
 
 _BLESSED = {"blessed": True, "failures": []}
 

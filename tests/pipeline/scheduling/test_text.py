@@ -1,4 +1,4 @@
-"""Tests of pipeline.schedule_text: the lines of the story and the table."""
+"""Tests of pipeline.scheduling.text: the lines of the story and the table."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from pipeline.schedule_history import PastRun
-from pipeline.schedule_outcome import Outcome
-from pipeline.schedule_text import began, ended, table
+from pipeline.scheduling.history import PastRun
+from pipeline.scheduling.outcome import Outcome
+from pipeline.scheduling.text import began, ended, table
 
 _THREE = datetime(2026, 11, 26, 3, tzinfo=timezone.utc)
 

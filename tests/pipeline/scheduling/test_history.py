@@ -1,4 +1,4 @@
-"""Tests of pipeline.schedule_history: whole lines, whatever was killed when."""
+"""Tests of pipeline.scheduling.history: whole lines, whatever was killed when."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.schedule_history import HistoryUnreadable, PastRun, append, read
-from pipeline.schedule_outcome import Outcome
+from pipeline.scheduling.history import HistoryUnreadable, PastRun, append, read
+from pipeline.scheduling.outcome import Outcome
 
 _START = datetime(2026, 11, 26, 3, tzinfo=ZoneInfo("Europe/Berlin"))
 

@@ -1,0 +1,67 @@
+"""A process of its own for one run: its memory goes back, its crash ends only it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+class Child:
+    """A command that is under way.
+
+    Args:
+        command: The program and its arguments.
+        log: File to which all goes that it says.
+        tell: Called with its exit code once it has ended, from another thread; a
+            negative one is the signal that killed it.
+
+    Raises:
+        OSError: It cannot be started, or the log cannot be written.
+    """
+
+    def __init__(
+        self, command: Sequence[str], log: Path, tell: Callable[[int], None]
+    ) -> None:
+        with log.open("ab") as said:
+            self._process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C in a terminal goes to all of a session; we pass it on.
+                start_new_session=True,
+            )
+        watch = threading.Thread(
+            target=lambda: tell(self._process.wait()), daemon=True, name="child"
+        )
+        watch.start()
+
+    def stop(self) -> None:
+        """Asks it to end."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends it and the processes that it has started."""
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def ending(exit_code: int) -> str:
+    """Returns how a process ended, in words."""
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    hint = " (hint: is the memory enough?)" if exit_code == -signal.SIGKILL else ""
+    return f"was killed by {signal.Signals(-exit_code).name}{hint}"
+
+
+def last_line(log: Path) -> str:
+    """Returns the last line of a log that is not empty; empty if there is none."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+        lines = file.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,0 +1,112 @@
+"""What came of one scheduled run, as its process writes it down for the schedule."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["pushed", "refused", "nothing new", "failed", "interrupted"]
+
+_LISTS = ("removed_versions", "reasons")
+_SHOWN_REASON = 500  # characters of a failure's reason
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run; what does not apply is None or empty.
+
+    Attributes:
+        outcome: `pushed`, `refused` (by the checks of the model), `nothing new`,
+            `failed`, or `interrupted` (by the end of the schedule).
+        log: Path of the log to look into; None: what the run's process said.
+        run_id: TFX's name of the run; where nothing was new, of the last one.
+        span: Name of the span that was read, where the data has spans.
+        version: The version that was pushed, or is still served.
+        removed_versions: Old versions that were removed, oldest first.
+        reasons: Why the model was refused, a line each.
+        component: The node that failed, where one had begun.
+        reason: Why the run failed, or why nothing was new; one line.
+    """
+
+    outcome: Kind
+    log: str | None = None
+    run_id: str | None = None
+    span: str | None = None
+    version: int | None = None
+    removed_versions: Sequence[int] = ()
+    reasons: Sequence[str] = ()
+    component: str | None = None
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the attributes as JSON has them."""
+        values = dataclasses.asdict(self)
+        return {**values, **{name: list(values[name]) for name in _LISTS}}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Outcome:
+        """Returns what `to_json` wrote; keys that are unknown are passed over."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        given = {name: values[name] for name in known & values.keys()}
+        given.update({name: tuple(given.get(name, ())) for name in _LISTS})
+        return cls(**given)
+
+
+def outcome_of(
+    facts: dict[str, Any], *, run_id: str, removed: Sequence[int] = ()
+) -> Outcome:
+    """Returns what came of a run that ended well.
+
+    Args:
+        facts: As `pipeline.summary.summarize` returns them.
+        run_id: TFX's name of the run.
+        removed: The versions that were removed after it.
+    """
+    push, spans = facts["push"], facts["spans"]
+    same = {
+        "log": facts["log"],
+        "run_id": run_id,
+        "span": spans["newest"] if spans else None,
+        "removed_versions": tuple(removed),
+    }
+    if not push["pushed"]:
+        return Outcome("refused", reasons=tuple(_reasons(facts)), **same)
+    version = int(push["path"].rstrip("/").rpartition("/")[2])
+    if push["now"]:
+        return Outcome("pushed", version=version, **same)
+    reason = "every node found its result of an earlier run"
+    return Outcome("nothing new", version=version, reason=reason, **same)
+
+
+def failure(
+    reason: str, *, log: str | None = None, component: str | None = None
+) -> Outcome:
+    """Returns the outcome of a run that failed.
+
+    Args:
+        reason: Why; several lines become one.
+        log: Path of the run's log, if it had begun one.
+        component: The node that failed, if one had begun.
+    """
+    return Outcome("failed", log, component=component or None, reason=one_line(reason))
+
+
+def one_line(message: str) -> str:
+    """Returns a message in one line, a hint of its own line in brackets."""
+    message = re.sub(r"\nhint: (.*)", r" (hint: \1)", message)
+    line = " ".join(message.split())
+    return line if len(line) <= _SHOWN_REASON else line[: _SHOWN_REASON - 1] + "…"
+
+
+def _reasons(facts: dict[str, Any]) -> list[str]:
+    evaluation, serving = facts["evaluation"], facts["serving_check"]
+    reasons = []
+    if evaluation is not None and not evaluation["blessed"]:
+        reasons += evaluation["failures"]
+    if serving is not None and not serving["blessed"]:
+        reasons += serving["reasons"] or ()
+    # The Pusher has no other cause than the two checks and this one.
+    return reasons or ["the model was withdrawn by a rollback"]
