@@ -44,7 +44,7 @@ def run_options(function: _Function) -> _Function:
             help="Stop training after so many steps; 0: no bound.",
         ),
         click.option("--data", help="Data to read, as the steps see it: a glob."),
-        click.option("--span", help="Newest span to read: its number or day, or latest."),
+        click.option("--span", help="Newest span to read: number, day or latest."),
     ):
         function = option(function)
     return function

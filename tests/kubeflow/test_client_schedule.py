@@ -82,6 +82,18 @@ def test_what_has_changed_is_replaced_the_new_one_first(
     ]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"max_concurrency": "5"}, {"no_catchup": False}],
+    ids=lambda o: next(iter(o)),
+)
+def test_a_schedule_that_was_made_otherwise_is_replaced(create, server, other):
+    create()
+    (made,) = server.state.recurring.values()
+    made.update(other)
+    assert create().stdout == "schedule nightly: replaced\n"
+
+
 def test_a_paused_schedule_that_is_replaced_stays_paused(create, schedule, server):
     create()
     schedule("pause", "nightly")
