@@ -128,10 +128,8 @@ class OutputFolder:
             os.replace(partial, kept)
         return str(kept)
 
-    def clean_after_kill(
-        self, *, run_id: str | None = None, node: str | None = None
-    ) -> list[Path]:
-        """Puts right what a killed run left; call it while none of it is under way.
+    def clean_after_kill(self) -> list[Path]:
+        """Puts right what a killed run left; call it while holding the lock.
 
         Executions that still count as running are marked as failed. Of the versions
         in serving/, one without saved_model.pb was being copied and is removed. So is
@@ -139,32 +137,68 @@ class OutputFolder:
         be pushed a second time under another number. What somebody put there by hand
         stays.
 
-        Args:
-            run_id: The run that was killed; None: whichever, so hold the lock.
-            node: The node of it that was; None: any. Only the Pusher leaves versions.
-
         Returns:
             The versions that were removed.
         """
         records = RunRecords(self.metadata)
-        began = records.close_interrupted(_PUSHER, run_id=run_id, node=node)
-        if node not in (None, "Pusher"):
+        began = records.close_interrupted(_PUSHER)
+        return [*self._remove_torn(), *self._remove_unrecorded(records, began)]
+
+    def clean_after_killed_node(self, run_id: str, node: str) -> None:
+        """Puts right what an earlier try of a node of a run left, if there was one.
+
+        Call it before the node is launched again, while none of its tries is under
+        way; other nodes and runs may be. The try's outputs are removed, as TFX takes
+        up its execution and would write between them. So are the versions that it
+        pushed, or had begun to push.
+        """
+        records = RunRecords(self.metadata)
+        left = records.unfinished(run_id, node)
+        if left is None:
+            return
+        _LOGGER.warning("removing what an earlier try of %s left", node)
+        folder = self.artifacts / node
+        for pattern in (f"*/{left.id}", f".system/*/{left.id}"):
+            for outputs in folder.glob(pattern):
+                shutil.rmtree(outputs)
+        if node == "Pusher":
+            self._remove_torn(left.began)
+            self._remove_unrecorded(records, left.began)
+
+    def _remove_torn(self, since: float = 0) -> list[Path]:
+        """Removes versions without their graph, numbered `since` or later."""
+        return [
+            self._remove(version)
+            for version in self._versions(since)
+            if not (version / "saved_model.pb").exists()
+        ]
+
+    def _remove_unrecorded(
+        self, records: RunRecords, since: float | None
+    ) -> list[Path]:
+        """Removes versions that ML Metadata does not know; None: nothing."""
+        if since is None:
             return []
         pushed = records.pushed_paths()
-        removed = []
-        for version in sorted(self.serving.iterdir()):
-            if not (version.is_dir() and version.name.isdecimal()):
-                continue
-            whole = (version / "saved_model.pb").exists()
-            since = began is not None and int(version.name) >= int(began)
-            # Beside the killed run another one may be copying.
-            torn = not whole and (run_id is None or since)
-            if torn or (since and str(version) not in pushed):
-                _LOGGER.warning("removing what a killed push left: %s", version)
-                shutil.rmtree(version)
-                (self.manifests / f"{version.name}.sha256").unlink(missing_ok=True)
-                removed.append(version)
-        return removed
+        return [
+            self._remove(version)
+            for version in self._versions(since)
+            if str(version) not in pushed
+        ]
+
+    def _versions(self, since: float) -> list[Path]:
+        """The versions from a time on: their numbers are seconds since 1970."""
+        return [
+            each
+            for each in sorted(self.serving.iterdir())
+            if each.is_dir() and each.name.isdecimal() and int(each.name) >= int(since)
+        ]
+
+    def _remove(self, version: Path) -> Path:
+        _LOGGER.warning("removing what a killed push left: %s", version)
+        shutil.rmtree(version)
+        (self.manifests / f"{version.name}.sha256").unlink(missing_ok=True)
+        return version
 
 
 def with_kept_schema(config: Config, output: OutputFolder) -> Config:

@@ -48,7 +48,7 @@ def run_node(config: Config, node: str, run_id: str) -> NodeRecord:
     """
     output = OutputFolder(config.output)
     output.prepare(0)
-    output.clean_after_kill(run_id=run_id, node=node)
+    output.clean_after_killed_node(run_id, node)
     launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
     if node not in launcher.nodes:
         raise ConfigError(

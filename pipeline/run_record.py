@@ -13,6 +13,7 @@ from pipeline.metadata_store import open_store
 _EXECUTION = metadata_store_pb2.Execution
 _RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
 _RUN = "pipeline_run"  # type of context
+_STATES_ENDED_WELL = (_EXECUTION.COMPLETE, _EXECUTION.CACHED)
 DONE = "done"
 UNCHANGED = "unchanged"
 _STATES = {
@@ -38,6 +39,19 @@ class MadeArtifact:
 
     uri: str
     properties: dict[str, int | float | str]
+
+
+@dataclass(frozen=True)
+class UnfinishedExecution:
+    """A try of a node that failed or was killed.
+
+    Attributes:
+        id: Its number, after which TFX names the folders of its outputs.
+        began: In seconds since 1970.
+    """
+
+    id: int
+    began: float
 
 
 @dataclass(frozen=True)
@@ -134,27 +148,21 @@ class RunRecords:
                 found.add(properties["pushed_destination"].string_value)
         return found
 
-    def close_interrupted(
-        self, node_type: str, *, run_id: str | None = None, node: str | None = None
-    ) -> float | None:
+    def close_interrupted(self, node_type: str) -> float | None:
         """Marks executions that still count as running as failed.
 
-        Only right while none of those it looks at is under way.
+        Only right while no run is under way.
 
         Args:
             node_type: Full class name of a component, as ML Metadata records it.
-            run_id: A run to look at; None: all runs.
-            node: Id of a node to look at; None: all nodes.
 
         Returns:
             When the oldest interrupted execution of that component began, in seconds
             since 1970, or None if there was none.
         """
         began = None
-        for execution in self._executions(run_id):
+        for execution in self._store.get_executions():
             if execution.last_known_state not in (_EXECUTION.RUNNING, _EXECUTION.NEW):
-                continue
-            if node is not None and node != self._node_id(execution):
                 continue
             if execution.type == node_type:
                 seconds = execution.create_time_since_epoch / 1000
@@ -163,23 +171,28 @@ class RunRecords:
             self._store.put_executions([execution])
         return began
 
+    def unfinished(self, run_id: str, node: str) -> UnfinishedExecution | None:
+        """Returns what an earlier try of a node has left; None: none did not end well.
+
+        TFX takes such an execution up again, with its number and so with its folders.
+        """
+        for execution in self._executions(run_id):
+            is_over = execution.last_known_state in _STATES_ENDED_WELL
+            if not is_over and self._node_id(execution) == node:
+                began = execution.create_time_since_epoch / 1000
+                return UnfinishedExecution(execution.id, began)
+        return None
+
     def _contexts(self, type_name: str) -> list[metadata_store_pb2.Context]:
         if type_name not in {t.name for t in self._store.get_context_types()}:
             return []
         return self._store.get_contexts_by_type(type_name)
 
     def _record(self, run: metadata_store_pb2.Context) -> RunRecord:
-        """The last try of each node counts, in the order in which nodes began."""
-        nodes: dict[str, NodeRecord] = {}
-        for execution in self._executions(run.name):
-            record = self._node(execution)
-            nodes[record.node] = record
-        return RunRecord(run.name, list(nodes.values()))
+        return RunRecord(run.name, [self._node(e) for e in self._executions(run.name)])
 
-    def _executions(self, run_id: str | None) -> list[metadata_store_pb2.Execution]:
-        """The executions of a run, or of all, oldest first."""
-        if run_id is None:
-            return sorted(self._store.get_executions(), key=lambda each: each.id)
+    def _executions(self, run_id: str) -> list[metadata_store_pb2.Execution]:
+        """The executions of a run, oldest first."""
         run = self._store.get_context_by_type_and_name(_RUN, run_id)
         found = [] if run is None else self._store.get_executions_by_context(run.id)
         return sorted(found, key=lambda each: each.id)

@@ -15,6 +15,7 @@ import pytest
 from pipeline import output_folder
 from pipeline.config import ConfigError
 from pipeline.output_folder import OutputFolder, OutputUnusable
+from pipeline.run_record import UnfinishedExecution
 
 _Usage = collections.namedtuple("_Usage", "total used free")
 
@@ -118,9 +119,12 @@ class _Records:
     def __call__(self, path) -> _Records:
         return self
 
-    def close_interrupted(self, node_type: str, **of_what: str | None) -> float | None:
+    def close_interrupted(self, node_type: str) -> float | None:
         assert node_type == "pipeline.pusher.Pusher"
         return self._began
+
+    def unfinished(self, run_id: str, node: str) -> UnfinishedExecution:
+        return UnfinishedExecution(1, self._began)
 
     def pushed_paths(self) -> set[str]:
         return self._pushed
@@ -151,8 +155,10 @@ def test_a_killed_step_takes_nothing_from_a_run_beside_it(folder, monkeypatch):
     beside = _version(folder, int(now) - 60, whole=False)
     own = _version(folder, int(now), whole=False)
     monkeypatch.setattr(output_folder, "RunRecords", _Records(now - 0.5, set()))
-    assert folder.clean_after_kill(run_id="r", node="Trainer") == []
-    assert folder.clean_after_kill(run_id="r", node="Pusher") == [own]
+    folder.clean_after_killed_node("r", "Trainer")
+    assert own.exists()
+    folder.clean_after_killed_node("r", "Pusher")
+    assert not own.exists()
     assert beside.exists()
 
 
