@@ -31,7 +31,9 @@ def started_mariadb(
     """
     for program in ("mariadbd", "mariadb-install-db", "mariadb"):
         if shutil.which(program) is None:
-            pytest.skip(f"needs {program} (Debian package mariadb-server)")
+            pytest.skip(
+                f"needs {program} (Debian mariadb-server-core, mariadb-client-core)"
+            )
     data, socket, port = folder / "data", folder / "socket", free_port()
     as_root = ["--user=root"] if os.geteuid() == 0 else []
     subprocess.run(

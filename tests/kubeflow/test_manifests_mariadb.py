@@ -7,7 +7,6 @@ the image makes them. Then the probes are run, and ML Metadata's client logs in.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from pipeline import metadata_store
 from tests.kubeflow import manifests
-from tools.runners.services import Service, Services, accepts, free_port
+from tests.kubeflow.mariadb import started_mariadb
 
 pytestmark = pytest.mark.integration
 
@@ -45,33 +44,10 @@ def secret(documents):
 @pytest.fixture(scope="module")
 def port(container, secret, tmp_path_factory):
     """Where a server answers that was set up as the image would."""
-    for program in ("mariadbd", "mariadb-install-db", "mariadb"):
-        if shutil.which(program) is None:
-            pytest.skip(
-                f"needs {program} (Debian mariadb-server-core, mariadb-client-core)"
-            )
     folder = tmp_path_factory.mktemp("mariadb")
-    data, socket, port = folder / "data", folder / "socket", free_port()
-    user = ["--user=root"] if os.geteuid() == 0 else []
-    subprocess.run(
-        ["mariadb-install-db", "--no-defaults", f"--datadir={data}", *user]
-        + ["--auth-root-authentication-method=normal", "--skip-test-db"],
-        check=True,
-        capture_output=True,
-    )
-    command = ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={socket}"]
-    command += [f"--port={port}", "--bind-address=127.0.0.1", *user]
-    services = Services(folder)
-    services.start((Service("mariadb", [*command, *container["args"]], accepts(port)),))
-    statements = f"""
-        CREATE DATABASE {secret["database"]};
-        CREATE USER {secret["user"]}@'%' IDENTIFIED BY '{_PASSWORD}';
-        GRANT ALL ON {secret["database"]}.* TO {secret["user"]}@'%';
-    """
-    client = ["mariadb", "--no-defaults", f"--socket={socket}", "--user=root"]
-    subprocess.run(client, input=statements, text=True, check=True)
-    yield port
-    services.stop()
+    given = (secret["database"], secret["user"], _PASSWORD, *container["args"])
+    with started_mariadb(folder, *given) as port:
+        yield port
 
 
 def _probe(container, secret, port, name: str, **changed: str) -> int:
