@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from elmo_kubeflow.client import HOST_VARIABLE
 from elmo_kubeflow.client_credentials import VARIABLES
 

@@ -11,8 +11,8 @@ import threading
 import time
 
 import pytest
-from elmo_kubeflow import client_transport
 
+from elmo_kubeflow import client_transport
 from tests.kubeflow.certificate import write_certificate
 from tests.kubeflow.kfp_command import error_of, kubeflow
 from tests.kubeflow.kfp_server import serving

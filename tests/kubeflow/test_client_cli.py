@@ -8,8 +8,8 @@ import sys
 
 import click
 import pytest
-from elmo_kubeflow.cli import command
 
+from elmo_kubeflow.cli import command
 from tests.kubeflow.kfp_command import error_of, kubeflow
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from elmo_kubeflow.client_credentials import VARIABLES, read_credentials
 from elmo_kubeflow.errors import BadCredentials
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from elmo_kubeflow import vertex
 
+from elmo_kubeflow import vertex
 from tests.kubeflow.kfp_command import kubeflow
 
 _CONFIG = """

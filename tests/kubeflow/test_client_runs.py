@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from elmo_kubeflow import runs
 
+from elmo_kubeflow import runs
 from tests.kubeflow.kfp_command import error_of, kubeflow
 from tests.kubeflow.kfp_runs import BEGIN, task
 

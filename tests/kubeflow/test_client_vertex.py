@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 import pytest
+
 from elmo_kubeflow import vertex
 from elmo_kubeflow.errors import BadPackage, KubeflowError, NotInstalled
-
 from pipeline.cron import CronError
 from tests.kubeflow.kfp_command import error_of, kubeflow
 

@@ -6,11 +6,11 @@ import json
 
 import pytest
 import yaml
-from elmo_kubeflow.package import compile_package
 from google.protobuf import json_format
 from kfp import components
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from elmo_kubeflow.package import compile_package
 from pipeline.config import ConfigError, load_config
 from pipeline.node_launcher import upstream_nodes
 from pipeline.pipeline import create_pipeline

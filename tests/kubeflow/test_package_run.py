@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 import pytest
-from elmo_kubeflow.package import compile_package
 
+from elmo_kubeflow.package import compile_package
 from pipeline import metadata_store
 from pipeline.config import load_config
 from pipeline.metadata_store import open_store

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+
 from elmo_kubeflow.evaluation_page import evaluation_page
 from elmo_kubeflow.executor_input import ExecutorInput
 from elmo_kubeflow.html_page import page, paragraph, table
 from elmo_kubeflow.statistics_page import statistics_page
 from elmo_kubeflow.step_options import options_of
 from elmo_kubeflow.step_outputs import address_of
-from google.protobuf import json_format
-from kfp.pipeline_spec import pipeline_spec_pb2
-
 from pipeline.config import load_config
 
 _MEASURES = {"accuracy": 0.5, "auc": None, "macro_f1": 0.25, "calibration_error": 0.1}
