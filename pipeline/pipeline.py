@@ -7,6 +7,7 @@ from typing import Any
 from tfx import v1 as tfx
 from tfx.orchestration import metadata, pipeline
 from tfx.proto import range_config_pb2
+from tfx.utils import name_utils
 
 from components.anomaly_gate.component import AnomalyGate
 from components.drift_check.component import DriftCheck
@@ -60,7 +61,10 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     if data.window_spans > 1:
         window = tfx.dsl.Resolver(
             strategy_class=SpanWindowStrategy,
-            config={"spans": data.window_spans},
+            config={
+                "spans": data.window_spans,
+                "gate": name_utils.get_full_name(AnomalyGate),
+            },
             examples=tfx.dsl.Channel(
                 type=tfx.types.standard_artifacts.Examples,
                 producer_component_id=example_gen.id,

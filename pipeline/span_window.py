@@ -21,16 +21,20 @@ class SpanWindowStrategy(resolver.ResolverStrategy):
     was ingested again, its old rows would be trained on beside the new ones. Here the
     ingestion that ended last counts, and of the newest span that of this run.
 
+    A span that the gate has refused is not trained on later either, unless the gate has
+    let it pass since. The newest one has its turn at the gate after this.
+
     Channels of the Resolver: `examples`, what TextExampleGen made in any run; and
     `newest`, what it made in this one.
 
     Args:
         spans: Width of the window, in numbers of spans: spans that never came leave
             gaps.
+        gate: Full class name of the component that examples must have passed.
     """
 
-    def __init__(self, spans: int) -> None:
-        self._spans = spans
+    def __init__(self, spans: int, gate: str) -> None:
+        self._spans, self._gate = spans, gate
 
     def resolve_artifacts(
         self, store: mlmd.MetadataStore, input_dict: dict[str, list[artifact.Artifact]]
@@ -43,11 +47,30 @@ class SpanWindowStrategy(resolver.ResolverStrategy):
             for each in input_dict[EXAMPLES]
             if last - self._spans < _span(each) < last
         ]
-        ended = _last_made(store, [each.id for each in within])
+        passed = _passed(store, self._gate, [each.id for each in within])
+        ended = _last_made(store, passed)
         by_span = {}
-        for each in sorted(within, key=lambda each: (ended.get(each.id, 0), each.id)):
+        cleared = [each for each in within if each.id in passed]
+        for each in sorted(cleared, key=lambda each: (ended.get(each.id, 0), each.id)):
             by_span[_span(each)] = each
         return {EXAMPLES: [newest, *by_span.values()], NEWEST: []}
+
+
+def _passed(store: mlmd.MetadataStore, gate: str, ids: Iterable[int]) -> set[int]:
+    """Which of these artifacts went into an execution of the gate that ended well."""
+    readers: dict[int, set[int]] = {}  # execution -> artifacts
+    for event in store.get_events_by_artifact_ids(list(ids)):
+        if event.type == metadata_store_pb2.Event.INPUT:
+            readers.setdefault(event.execution_id, set()).add(event.artifact_id)
+    found: set[int] = set()
+    for execution in store.get_executions_by_id(list(readers)):
+        ended_well = execution.last_known_state in (
+            metadata_store_pb2.Execution.COMPLETE,
+            metadata_store_pb2.Execution.CACHED,
+        )
+        if execution.type == gate and ended_well:
+            found |= readers[execution.id]
+    return found
 
 
 def _last_made(store: mlmd.MetadataStore, ids: Iterable[int]) -> dict[int, int]:

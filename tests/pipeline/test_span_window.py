@@ -13,6 +13,7 @@ from tfx.dsl.component.experimental.annotations import (
 )
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
+from tfx.utils import name_utils
 
 from pipeline.span_window import SpanWindowStrategy
 from tests.pipeline.run_nodes import run_nodes
@@ -30,6 +31,13 @@ def Ingest(
 
 
 @component
+def Gate(examples: InputArtifact[standard_artifacts.Examples], strict: Parameter[int]):
+    """Refuses what is odd."""
+    if strict and "odd" in Path(examples.uri, "content").read_text():
+        raise ValueError("odd")
+
+
+@component
 def Show(
     examples: InputArtifact[List[standard_artifacts.Examples]],  # noqa: UP006
     to: Parameter[str],
@@ -43,11 +51,11 @@ def Show(
 def run(tmp_path):
     """Ingests a span; gives the window of three spans that a later node sees."""
 
-    def ingest(span: int, content: str) -> set[str]:
+    def ingest(span: int, content: str, *, strict: bool = True) -> set[str]:
         made = Ingest(span=span, content=content)
         window = tfx.dsl.Resolver(
             strategy_class=SpanWindowStrategy,
-            config={"spans": 3},
+            config={"spans": 3, "gate": name_utils.get_full_name(Gate)},
             examples=tfx.dsl.Channel(
                 type=standard_artifacts.Examples, producer_component_id="Ingest"
             ),
@@ -56,7 +64,9 @@ def run(tmp_path):
         shown = tmp_path / "shown.json"
         shown.unlink(missing_ok=True)
         show = Show(examples=window.outputs["examples"], to=str(shown))
-        run_nodes([made, window, show], tmp_path)
+        gate = Gate(examples=made.outputs["examples"], strict=int(strict))
+        show.add_upstream_node(gate)
+        run_nodes([made, window, gate, show], tmp_path)
         return set(json.loads(shown.read_text())) if shown.exists() else set()
 
     return ingest
@@ -99,3 +109,12 @@ def test_a_window_that_was_seen_before_is_nothing_new(run):
     run(1, "one")
     assert run(2, "two") == {"two", "one"}
     assert run(2, "two") == set()  # Show was taken from the cache
+
+
+def test_a_span_that_the_gate_refused_stays_out_until_it_lets_it_pass(run):
+    run(1, "one")
+    with pytest.raises(ValueError, match="odd"):
+        run(2, "two is odd")
+    assert run(3, "three") == {"three", "one"}
+    assert run(2, "two is odd", strict=False) == {"two is odd", "one"}
+    assert run(4, "four") == {"four", "three", "two is odd"}
