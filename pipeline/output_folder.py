@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-import filelock
-
 from pipeline.config import Config, ConfigError
+from pipeline.folder_lock import locked_folder
 from pipeline.run_record import RunRecords
 
 _LOGGER = logging.getLogger(__name__)
@@ -84,23 +83,12 @@ class OutputFolder:
             ConfigError: The folder cannot be created.
             OutputUnusable: Another process holds it.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path / ".lock")
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise OutputUnusable(
-                f"another run writes into this output. Received: {self.path} "
-                "(hint: wait for it, or choose another --output)"
-            ) from error
-        except OSError as error:
-            raise ConfigError(
-                f"option output: cannot be written: {error.filename}: {error.strerror}"
-            ) from error
-        try:
+        busy = OutputUnusable(
+            f"another run writes into this output. Received: {self.path} "
+            "(hint: wait for it, or choose another --output)"
+        )
+        with locked_folder(self.path, busy):
             yield
-        finally:
-            lock.release()
 
     def new_log(self, now: datetime) -> Path:
         """Returns a log's path that no earlier run of this folder has used."""

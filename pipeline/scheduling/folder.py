@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import filelock
-
 from pipeline.config import ConfigError
+from pipeline.folder_lock import locked_folder
 from pipeline.scheduling.outcome import Outcome
 
 
@@ -60,23 +59,13 @@ class ScheduleFolder:
             ConfigError: The folder cannot be created.
             ScheduleBusy: Another schedule holds it.
         """
-        try:
-            self.logs.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path / ".lock")
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise ScheduleBusy(
-                f"another schedule runs into this output. Received: {self.output} "
-                "(hint: end it, or choose another --output)"
-            ) from error
-        except OSError as error:
-            raise ConfigError(
-                f"option output: cannot be written: {error.filename}: {error.strerror}"
-            ) from error
-        try:
+        busy = ScheduleBusy(
+            f"another schedule runs into this output. Received: {self.output} "
+            "(hint: end it, or choose another --output)"
+        )
+        with locked_folder(self.path, busy):
+            self.logs.mkdir(exist_ok=True)
             yield
-        finally:
-            lock.release()
 
     def write_config(self, config: str) -> None:
         """Keeps the configuration, as JSON, where runs read it; for the user only."""
