@@ -122,7 +122,7 @@ def run_fn(fn_args: Any) -> None:
             config["train"],
             class_counts=dict(zip(classes, counts.tolist(), strict=True)),
             class_weights=dict(zip(classes, weights.tolist(), strict=True)),
-            cache=cache and cache.facts,
+            cache=cache.facts if cache else None,
             warm_start=warm_start,
         )
         shutil.rmtree(resume_dir)  # not before: until here a new run would need it
