@@ -26,9 +26,14 @@ holds the output; 2: an option, the data or the ELMo source is wrong.
 @click.command(
     "run", short_help="Train on labelled texts, to a pushed model.", epilog=_EPILOG
 )
+@click.option(
+    "--only-if-new",
+    is_flag=True,
+    help="End at once where data, options and code are those of the last run.",
+)
 @run_options
 @click.pass_context
-def command(ctx: click.Context, **options: Any) -> None:
+def command(ctx: click.Context, only_if_new: bool, **options: Any) -> None:
     """Train a classifier on labelled texts, test it, and push it if it is good enough.
 
     Progress goes to stderr, the summary to stdout and to OUTPUT/summary.json, all
@@ -43,7 +48,7 @@ def command(ctx: click.Context, **options: Any) -> None:
     from pipeline.run_log import log_the_end, run_log
 
     try:
-        result = local_runner.run(config)
+        result = local_runner.run(config, only_if_new=only_if_new)
     except ConfigError as error:
         raise Misuse(str(error)) from error
     except (OutputUnusable, RunFailed) as error:
@@ -51,7 +56,6 @@ def command(ctx: click.Context, **options: Any) -> None:
     if isinstance(result, NothingNew):
         click.echo(result)
         return
-    assert isinstance(result, local_runner.RunResult)  # it was told to run anyway
     log_the_end(result.log)
     with run_log(result.log):
         from pipeline import summary  # TensorFlow Model Analysis is loud, too

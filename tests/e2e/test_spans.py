@@ -60,6 +60,15 @@ def test_each_run_trains_on_the_window_of_its_span_against_the_model_before_it(
     }
 
 
+def test_where_nothing_is_new_a_run_ends_at_once_if_it_may(run):
+    done = run("--only-if-new")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(
+        "nothing new in span 2026-11-26 since the run that ended 20"
+    )
+    assert "TextExampleGen" not in done.stderr
+
+
 def test_the_model_of_the_span_before_can_be_served_again(cli, spans):
     serving = spans / "out" / "serving"
     before = sorted(each.name for each in serving.iterdir())
