@@ -70,12 +70,13 @@ class Cluster:
             "data.pattern": str(self.volume / "spans" / "{SPAN}" / "*.csv"),
             "data.window_spans": 2,
             "data.done_file": "_SUCCESS",
-            "train.epochs": 4,
+            "train.epochs": 6,
+            "train.learning_rate": 0.01,
             "train.warm_start": True,
             "model.hidden_units": 32,
             "transform.max_tokens": 24,
             "evaluation.thresholds": {"auc": 0},
-            "evaluation.max_drop": {"accuracy": 0.1},
+            "evaluation.max_drop": {"auc": 0.1},
             "push.keep_versions": 2,
             "drift.unknown_words": 1.0,
             "kubeflow.image": "elmo-tfx:test",
@@ -254,7 +255,8 @@ def third(cluster, rows, second):
     """Span 3 with a model that a single step has trained, from nothing."""
     cluster.killer.step = None
     cluster.add_span(3, rows[50 : 50 + _ROWS])
-    package = cluster.package("fresh", **{"train.warm_start": False})
+    changed = {"train.warm_start": False, "train.learning_rate": 1e-6}
+    package = cluster.package("fresh", **changed)
     return cluster.run("run-4", package, training_steps=1, span="3")
 
 
