@@ -91,15 +91,27 @@ def _drift(drift: dict[str, Any] | None) -> Iterable[str]:
         return
     first, last = drift["before"][0], drift["before"][-1]
     against = f"span {last}" if first == last else f"spans {first} to {last}"
-    shown = []
-    for name, distance in drift["distances"].items():
-        # Of what has no threshold the report tells more than fits into a line.
-        if distance["threshold"] is not None:
-            value = distance["value"]
-            told = "not measured" if value is None else f"{value:.2f}"
-            bound = f"at most {distance['threshold']:.2f}"
-            shown.append(f"{name.replace('_', ' ')} {told} ({bound})")
+    # Of what has no threshold the report tells more than fits into a line.
+    shown = [
+        _distance(name, distance)
+        for name, distance in drift["distances"].items()
+        if distance["threshold"] is not None
+    ]
     yield f"against {against}: {', '.join(shown)}"
+
+
+def drift_warnings(drift: dict[str, Any] | None) -> Iterable[str]:
+    """Returns each distance that is over its threshold, such as `label 0.23 (…)`."""
+    for name, distance in (drift or {"distances": {}})["distances"].items():
+        bound, value = distance["threshold"], distance["value"]
+        if bound is not None and value is not None and value > bound:
+            yield _distance(name, distance)
+
+
+def _distance(name: str, distance: dict[str, Any]) -> str:
+    value = distance["value"]
+    told = "not measured" if value is None else f"{value:.2f}"
+    return f"{name.replace('_', ' ')} {told} (at most {distance['threshold']:.2f})"
 
 
 def _anomalies(anomalies: dict[str, Any] | None) -> Iterable[str]:

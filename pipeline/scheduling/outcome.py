@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipeline.summary_text import drift_warnings
+
 Kind = Literal["pushed", "refused", "nothing new", "failed", "interrupted"]
 
-_LISTS = ("removed_versions", "reasons")
+_LISTS = ("removed_versions", "reasons", "warnings")
 _SHOWN_REASON = 500  # characters of a failure's reason
 
 
@@ -27,6 +29,8 @@ class Outcome:
         version: The version that was pushed, or is still served.
         removed_versions: Old versions that were removed, oldest first.
         reasons: Why the model was refused, a line each.
+        warnings: Where the span has drifted and was let pass, a line each.
+        accuracy: Of the new model on the test data, from 0 to 1.
         component: The node that failed, where one had begun.
         reason: Why the run failed, or why nothing was new; one line.
     """
@@ -38,6 +42,8 @@ class Outcome:
     version: int | None = None
     removed_versions: Sequence[int] = ()
     reasons: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    accuracy: float | None = None
     component: str | None = None
     reason: str | None = None
 
@@ -71,6 +77,8 @@ def outcome_of(
         "run_id": run_id,
         "span": spans["newest"] if spans else None,
         "removed_versions": tuple(removed),
+        "warnings": tuple(drift_warnings(facts["drift"])),
+        "accuracy": facts["evaluation"] and facts["evaluation"]["metrics"]["accuracy"],
     }
     if not push["pushed"]:
         return Outcome("refused", reasons=tuple(_reasons(facts)), **same)

@@ -78,15 +78,22 @@ def _joint(outcome: Outcome) -> str:
 
 def _details(outcome: Outcome, numbers: Mapping[str, int]) -> str:
     """Returns what there is to say of an outcome beside its name."""
-    removed = ", ".join(map(str, outcome.removed_versions))
-    line = _result(outcome, numbers)
-    return f"{line}; versions removed: {removed}" if removed else line
+    parts = [_result(outcome, numbers)]
+    if outcome.warnings:
+        parts.append(f"drift: {', '.join(outcome.warnings)}")
+    if outcome.removed_versions:
+        removed = ", ".join(map(str, outcome.removed_versions))
+        parts.append(f"versions removed: {removed}")
+    return "; ".join(parts)
 
 
 def _result(outcome: Outcome, numbers: Mapping[str, int]) -> str:
     if outcome.outcome == "pushed":
         span = f"span {outcome.span}, " if outcome.span else ""
-        return f"{span}model pushed as version {outcome.version}"
+        reached = (
+            "" if outcome.accuracy is None else f", accuracy {outcome.accuracy:.3f}"
+        )
+        return f"{span}model pushed as version {outcome.version}{reached}"
     if outcome.outcome == "refused":
         span = f" (span {outcome.span})" if outcome.span else ""
         return "; ".join(outcome.reasons) + span

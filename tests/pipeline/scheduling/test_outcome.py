@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.scheduling.outcome import Outcome, failure, one_line, outcome_of
 
-_BLESSED = {"blessed": True, "failures": []}
+_BLESSED = {"blessed": True, "failures": [], "metrics": {"accuracy": 0.75}}
 
 
 def _facts(**changed):
@@ -17,6 +17,7 @@ def _facts(**changed):
         "log": "/out/logs/a.log",
         "spans": {"newest": "2026-11-26", "window": {}},
         "push": push,
+        "drift": None,
         "evaluation": _BLESSED,
         "serving_check": {"blessed": True, "reasons": []},
     }
@@ -26,8 +27,25 @@ def _facts(**changed):
 def test_a_pushed_model_has_its_version_and_those_it_replaced():
     outcome = outcome_of(_facts(), run_id="r1", removed=[15])
     assert outcome == Outcome(
-        "pushed", "/out/logs/a.log", "r1", "2026-11-26", 17, removed_versions=(15,)
+        "pushed",
+        "/out/logs/a.log",
+        "r1",
+        "2026-11-26",
+        17,
+        removed_versions=(15,),
+        accuracy=0.75,
     )
+
+
+def test_drift_that_was_let_pass_is_a_warning():
+    distances = {
+        "label": {"value": 0.23, "threshold": 0.1},
+        "length": {"value": 0.05, "threshold": 0.1},
+        "unknown_words": {"value": None, "threshold": 0.1},
+        "unknown_characters": {"value": 0.9, "threshold": None},
+    }
+    outcome = outcome_of(_facts(drift={"distances": distances}), run_id="r1")
+    assert outcome.warnings == ("label 0.23 (at most 0.10)",)
 
 
 def test_data_without_spans_names_none():
@@ -37,7 +55,11 @@ def test_data_without_spans_names_none():
 @pytest.mark.parametrize(
     ("evaluation", "serving", "reasons"),
     [
-        ({"blessed": False, "failures": ["auc 0.5 is below 0.6"]}, None, ["auc 0.5"]),
+        (
+            {**_BLESSED, "blessed": False, "failures": ["auc 0.5 is below 0.6"]},
+            None,
+            ["auc 0.5"],
+        ),
         (_BLESSED, {"blessed": False, "reasons": ["too slow"]}, ["too slow"]),
         (_BLESSED, {"blessed": True, "reasons": []}, ["withdrawn by a rollback"]),
     ],
