@@ -43,7 +43,7 @@ def command(output: Path, to: int | None) -> None:
     """
     # The libraries are loud when they are imported.
     with run_log(Path(os.devnull)):
-        from pipeline.metadata_store import MetadataUnavailable, is_on_server
+        from pipeline.metadata_store import MetadataUnavailable
         from pipeline.output_folder import OutputFolder, OutputUnusable
         from pipeline.rollback import roll_back
         from pipeline.serving_folder import ModelError
@@ -51,7 +51,7 @@ def command(output: Path, to: int | None) -> None:
         folder = OutputFolder(output)
         try:
             with folder.locked():
-                if folder.metadata.exists() and not is_on_server():
+                if folder.metadata.exists():
                     folder.clean_after_kill()
                 done = roll_back(folder, to, clock=time.time)
         except (OutputUnusable, MetadataUnavailable) as error:

@@ -9,17 +9,19 @@ from pipeline.config_sections import Section
 EVERY_STEP = "default"
 """The entry of `kubeflow.steps` for all steps that have none, or lack an option."""
 
-_QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|[EPTGMk]i?)?$"
+# As kfp takes them.
+_CORES = r"^[0-9]+(\.[0-9]+)?m?$"
+_BYTES = r"^[0-9]+([EPTGMK]i?)?$"
 
 
 class StepConfig(Section):
     """What one step asks of a cluster; what is none is taken from `default`."""
 
     cpu: str | None = Field(
-        None, pattern=_QUANTITY, description="Cores it asks for, and its limit: `2`."
+        None, pattern=_CORES, description="Cores it asks for, and its limit: `2`."
     )
     memory: str | None = Field(
-        None, pattern=_QUANTITY, description="Memory it asks for, and its limit: `8Gi`."
+        None, pattern=_BYTES, description="Memory it asks for, and its limit: `8Gi`."
     )
     retries: int | None = Field(
         None, ge=0, description="How often it is started again where it failed."

@@ -11,6 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 _TYPE = "elmo_tfx.FinishedRun"
 _FINGERPRINT = "fingerprint"
 _SPAN = "span"
+_PIPELINE = "pipeline"
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,29 @@ class FinishedRun:
 
 
 class FinishedRuns:
-    """The finished runs in a store.
+    """The finished runs of one pipeline.
 
     Args:
         store: Of ML Metadata.
+        pipeline: Its name there.
     """
 
-    def __init__(self, store: mlmd.MetadataStore) -> None:
-        self._store = store
+    def __init__(self, store: mlmd.MetadataStore, pipeline: str) -> None:
+        self._store, self._pipeline = store, pipeline
 
     def latest(self) -> FinishedRun | None:
         """Returns the run that ended last, or None."""
         types = {each.name for each in self._store.get_context_types()}
         if _TYPE not in types:
             return None
-        context = max(self._store.get_contexts_by_type(_TYPE), key=lambda each: each.id)
+        ours = [
+            each
+            for each in self._store.get_contexts_by_type(_TYPE)
+            if each.custom_properties[_PIPELINE].string_value == self._pipeline
+        ]
+        if not ours:
+            return None
+        context = max(ours, key=lambda each: each.id)
         properties = context.custom_properties
         return FinishedRun(
             run_id=context.name,
@@ -64,5 +73,6 @@ class FinishedRuns:
         )
         context.custom_properties[_FINGERPRINT].string_value = fingerprint
         context.custom_properties[_SPAN].string_value = span
+        context.custom_properties[_PIPELINE].string_value = self._pipeline
         if self._store.get_context_by_type_and_name(_TYPE, run_id) is None:
             self._store.put_contexts([context])

@@ -94,13 +94,16 @@ def run(
         log.write_bytes(said)
         with run_log(log) as talk, _without_arguments():
             from pipeline.metadata_store import open_store
+            from pipeline.pipeline_name import pipeline_name
             from pipeline.run_end import end_run
             from pipeline.run_plan import plan_run
 
             output.clean_after_kill()
             plan = plan_run(config)
             if only_if_new:
-                nothing = plan.nothing_new(open_store(output.metadata))
+                nothing = plan.nothing_new(
+                    open_store(output.metadata), pipeline_name(str(output.path))
+                )
                 if nothing is not None:
                     _LOGGER.info("%s", nothing)
                     return nothing

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline.config import Config, ConfigError
 from pipeline.folder_lock import locked_folder
+from pipeline.metadata_store import is_on_server
 from pipeline.run_record import RunRecords
 
 _LOGGER = logging.getLogger(__name__)
@@ -125,9 +126,13 @@ class OutputFolder:
         be pushed a second time under another number. What somebody put there by hand
         stays.
 
+        On a server of ML Metadata, where other runs may be under way, nothing is done.
+
         Returns:
             The versions that were removed.
         """
+        if is_on_server():
+            return []
         records = RunRecords(self.metadata)
         began = records.close_interrupted(_PUSHER)
         return [*self._remove_torn(), *self._remove_unrecorded(records, began)]
@@ -136,9 +141,10 @@ class OutputFolder:
         """Puts right what an earlier try of a node of a run left, if there was one.
 
         Call it before the node is launched again, while none of its tries is under
-        way; other nodes and runs may be. The try's outputs are removed, as TFX takes
-        up its execution and would write between them. So are the versions that it
-        pushed, or had begun to push.
+        way; other nodes may be. The try's outputs are removed, as TFX takes up its
+        execution and would write between them. So are versions in serving/ without
+        their graph or without a record, begun since the try of a Pusher began: they
+        are taken for its own, so two runs must not push into one output at once.
         """
         records = RunRecords(self.metadata)
         left = records.unfinished(run_id, node)

@@ -21,12 +21,12 @@ from pipeline.elmo_version import elmo_version
 from pipeline.evaluation import eval_config
 from pipeline.features import EVAL, LABEL, SPLITS, TEST, TEXT, TRAIN
 from pipeline.output_folder import OutputFolder
+from pipeline.pipeline_name import pipeline_name
 from pipeline.previous_model import PreviousBlessedModelStrategy
 from pipeline.pusher import Pusher
 from pipeline.span_window import SpanWindowStrategy
 from pipeline.warm_start import WarmStartStrategy
 
-PIPELINE_NAME = "elmo_tfx"
 _PREPROCESSING = "pipeline.preprocessing"
 _TRAINER = "pipeline.trainer"
 
@@ -154,6 +154,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         custom_config={
             "elmo": _section(config.elmo),
             "elmo_version": elmo_version(config.elmo.source),
+            "held_out": [data.eval_fraction, data.test_fraction],
             "model": _section(config.model),
             "train": _section(config.train),
             "code": code_version(_TRAINER),
@@ -195,7 +196,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     )
 
     return pipeline.Pipeline(
-        pipeline_name=PIPELINE_NAME,
+        pipeline_name=pipeline_name(str(output.path)),
         pipeline_root=str(output.artifacts),
         components=[
             example_gen,

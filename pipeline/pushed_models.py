@@ -14,7 +14,9 @@ from pipeline.metadata_store import open_store
 WITHDRAWN = "withdrawn"
 """Custom property of a Model that a rollback took out of service: 1."""
 
-_ROLLBACK = "pipeline.rollback"  # type of execution
+ROLLBACK = "pipeline.rollback"
+"""Type of the executions that serve an earlier model again."""
+
 _PUSHED_MODEL = "PushedModel"
 _MODEL_KEY = "model"
 _EVENT = metadata_store_pb2.Event
@@ -83,7 +85,7 @@ class PushedModels:
 
     def record_rollback(self, model: int, path: str) -> None:
         """Records that a model is served again, as the version in the folder `path`."""
-        execution_type = metadata_store_pb2.ExecutionType(name=_ROLLBACK)
+        execution_type = metadata_store_pb2.ExecutionType(name=ROLLBACK)
         execution = metadata_store_pb2.Execution(
             type_id=self._store.put_execution_type(execution_type),
             last_known_state=metadata_store_pb2.Execution.COMPLETE,

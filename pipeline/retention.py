@@ -25,7 +25,9 @@ def remove_old_versions(serving: Path, keep: int) -> list[int]:
     Returns:
         The versions that were removed, oldest first.
     """
-    removed = whole_versions(str(serving))[:-keep]
+    whole = whole_versions(str(serving))
+    removed = whole[:-keep]
+    _remove_torn(serving, whole[-keep:])
     for folder in map(Path, removed):
         _LOGGER.info("removing the old version %s", folder)
         # Without its graph it is no version any more, wherever this ends.
@@ -33,3 +35,19 @@ def remove_old_versions(serving: Path, keep: int) -> list[int]:
         shutil.rmtree(folder)
         Path(manifest_path(str(folder))).unlink(missing_ok=True)
     return [int(version_of(folder)) for folder in removed]
+
+
+def _remove_torn(serving: Path, kept: list[str]) -> None:
+    """Removes what an earlier call that died has left of a version.
+
+    It has no graph any more, and is older than those that stay; one that is being
+    copied is newer.
+    """
+    if not kept:
+        return
+    oldest = int(version_of(kept[0]))
+    for folder in serving.iterdir():
+        is_old = folder.name.isdecimal() and int(folder.name) < oldest
+        if is_old and not (folder / GRAPH).exists():
+            shutil.rmtree(folder)
+            Path(manifest_path(str(folder))).unlink(missing_ok=True)

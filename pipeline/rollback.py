@@ -51,7 +51,11 @@ def roll_back(
     if not store_exists(output.metadata):
         raise ModelError(f"no run has written into {output.path}")
     records = PushedModels(output.metadata)
-    there = [push for push in records.pushes() if Path(push.path, GRAPH).exists()]
+    there = [
+        push
+        for push in records.pushes()
+        if Path(push.path).parent == output.serving and Path(push.path, GRAPH).exists()
+    ]
     if not there:
         raise ModelError(f"no pushed version lies in {output.serving}")
     target = _target(there, to)

@@ -6,6 +6,7 @@ from pipeline.config import Config
 from pipeline.finished_runs import FinishedRuns
 from pipeline.metadata_store import open_store
 from pipeline.output_folder import OutputFolder
+from pipeline.pipeline_name import pipeline_name
 from pipeline.retention import remove_old_versions
 from pipeline.run_plan import RunPlan
 
@@ -29,5 +30,6 @@ def end_run(
     keep = config.push.keep_versions
     removed = [] if keep is None else remove_old_versions(output.serving, keep)
     store = open_store(output.metadata)
-    FinishedRuns(store).record(run_id, plan.fingerprint, plan.span)
+    name = pipeline_name(str(output.path))
+    FinishedRuns(store, name).record(run_id, plan.fingerprint, plan.span)
     return removed

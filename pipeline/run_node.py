@@ -21,7 +21,7 @@ from pipeline.config import Config, ConfigError, load_config
 from pipeline.failure import RunFailed, reason_of
 from pipeline.metadata_store import MetadataUnavailable
 from pipeline.node_launcher import NodeLauncher
-from pipeline.output_folder import OutputFolder
+from pipeline.output_folder import OutputFolder, OutputUnusable
 from pipeline.pipeline import create_pipeline
 from pipeline.run_record import NodeRecord
 from pipeline.time_limit import time_limit
@@ -100,7 +100,7 @@ def main(
             record = run_node(load_config(config, overrides), node, run_id)
     except ConfigError as error:
         raise Misuse(str(error)) from error
-    except (RunFailed, MetadataUnavailable) as error:
+    except (MetadataUnavailable, OutputUnusable, RunFailed) as error:
         raise click.ClickException(str(error)) from error
     click.echo("\n".join(report_lines(record)))
 

@@ -15,11 +15,18 @@ from pipeline.code_version import code_version
 from pipeline.config import Config
 from pipeline.elmo_version import elmo_version
 from pipeline.finished_runs import FinishedRun, FinishedRuns
+from pipeline.last_events import LastEvents
 from pipeline.nothing_new import NothingNew
 
 # How a run is carried out makes no other model of it.
 _WITHOUT_EFFECT = {"output", "push", "beam", "kubeflow", "vertex"}
-_CODE = "pipeline.pipeline"
+# Of the wiring, of what it names, and of what is run as a program.
+_CODE = (
+    "pipeline.pipeline",
+    "pipeline.preprocessing",
+    "pipeline.trainer",
+    "components.serving_check.replay.__main__",
+)
 
 
 @dataclass(frozen=True)
@@ -35,14 +42,25 @@ class RunPlan:
     fingerprint: str
     span: str
 
-    def nothing_new(self, store: mlmd.MetadataStore) -> NothingNew | None:
+    def nothing_new(
+        self, store: mlmd.MetadataStore, pipeline: str
+    ) -> NothingNew | None:
         """Compares with the last run that ended well; None: there is work to do.
 
-        Only the last one counts: when an older span was read again in between, the
-        window of a newer one has changed.
+        Only the last one counts, and only if no other run has begun since, however it
+        ended: one that has read an older span again has changed the window of a newer
+        one. Nor has there been a rollback, after which another model is the one to
+        beat.
+
+        Args:
+            store: Of ML Metadata.
+            pipeline: Name of the pipeline there.
         """
-        last = FinishedRuns(store).latest()
+        last = FinishedRuns(store, pipeline).latest()
         if last is None or last.fingerprint != self.fingerprint:
+            return None
+        events = LastEvents(store, pipeline)
+        if events.newest_run() != last.run_id or events.rolled_back_after(last.ended):
             return None
         return NothingNew(last.run_id, _minute(last), self.span or None)
 
@@ -60,13 +78,11 @@ def plan_run(config: Config) -> RunPlan:
         pattern, span = pattern_of_span(pattern, number), span_name(number, pattern)
     schema = data.schema_path and Path(data.schema_path).read_text("utf-8")
     facts = [
+        *map(code_version, _CODE),
         config.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
         data_fingerprint(pattern),
         elmo_version(config.elmo.source),
         schema,
-        code_version(_CODE),
-        code_version("pipeline.preprocessing"),
-        code_version("pipeline.trainer"),
     ]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     return RunPlan(digest.hexdigest()[:16], span)

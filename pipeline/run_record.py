@@ -189,7 +189,13 @@ class RunRecords:
         return self._store.get_contexts_by_type(type_name)
 
     def _record(self, run: metadata_store_pb2.Context) -> RunRecord:
-        return RunRecord(run.name, [self._node(e) for e in self._executions(run.name)])
+        """The last try counts: of a Resolver each try has an execution of its own."""
+        nodes: dict[str, NodeRecord] = {}
+        for execution in self._executions(run.name):
+            record = self._node(execution)
+            nodes.pop(record.node, None)
+            nodes[record.node] = record
+        return RunRecord(run.name, list(nodes.values()))
 
     def _executions(self, run_id: str) -> list[metadata_store_pb2.Execution]:
         """The executions of a run, oldest first."""

@@ -33,6 +33,8 @@ class ModelFacts(_Facts):
         pooling, hidden_units: Of section `model` of the configuration.
         elmo_version: Of the source, as `pipeline.elmo_version` gives it.
         elmo_trainable: Whether ELMo was trained, so that its weights are kept, too.
+        held_out: Fractions of the rows in the eval and the test split. With others a
+            text that one model was tested on may be one that another has learned.
     """
 
     classes: list[str]
@@ -40,6 +42,7 @@ class ModelFacts(_Facts):
     hidden_units: int
     elmo_version: str
     elmo_trainable: bool
+    held_out: list[float]
 
 
 class SavedFacts(_Facts):

@@ -57,19 +57,20 @@ class SpanWindowStrategy(resolver.ResolverStrategy):
 
 
 def _passed(store: mlmd.MetadataStore, gate: str, ids: Iterable[int]) -> set[int]:
-    """Which of these artifacts went into an execution of the gate that ended well."""
+    """Which of these artifacts the gate let pass, the last time it saw them."""
     readers: dict[int, set[int]] = {}  # execution -> artifacts
     for event in store.get_events_by_artifact_ids(list(ids)):
         if event.type == metadata_store_pb2.Event.INPUT:
             readers.setdefault(event.execution_id, set()).add(event.artifact_id)
+    states = metadata_store_pb2.Execution
     found: set[int] = set()
-    for execution in store.get_executions_by_id(list(readers)):
-        ended_well = execution.last_known_state in (
-            metadata_store_pb2.Execution.COMPLETE,
-            metadata_store_pb2.Execution.CACHED,
-        )
-        if execution.type == gate and ended_well:
-            found |= readers[execution.id]
+    executions = store.get_executions_by_id(list(readers))
+    for execution in sorted(executions, key=lambda each: each.id):
+        if execution.type == gate:
+            if execution.last_known_state in (states.COMPLETE, states.CACHED):
+                found |= readers[execution.id]
+            elif execution.last_known_state == states.FAILED:
+                found -= readers[execution.id]
     return found
 
 

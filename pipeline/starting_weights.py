@@ -126,6 +126,7 @@ def _misfit(there: ModelFacts, here: ModelFacts) -> str | None:
         ("elmo_version", "ELMo (elmo.source)"),
         ("pooling", "model.pooling"),
         ("hidden_units", "model.hidden_units"),
+        ("held_out", "data.eval_fraction or data.test_fraction"),
     ):
         old, new = getattr(there, name), getattr(here, name)
         if old != new:

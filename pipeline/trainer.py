@@ -41,8 +41,8 @@ def run_fn(fn_args: Any) -> None:
     `transform_output`, `serving_model_dir`, `model_run_dir`, `base_model` (folder of
     the SavedModel that a warm start goes on from; None: there is none), and of
     `custom_config` the sections `elmo`, `model` and `train` of the configuration,
-    `elmo_version` and `resume_dir`: a folder of a local file system that outlives a
-    failed execution. There an interrupted run is taken up after its last whole epoch
+    `elmo_version`, `held_out` (of `ModelFacts`) and `resume_dir`: a folder of a local
+    file system that outlives a failed execution. There an interrupted run is taken up after its last whole epoch
     by the next one with equal data, configuration and starting weights. Without it
     nothing is resumed.
 
@@ -83,6 +83,7 @@ def run_fn(fn_args: Any) -> None:
         hidden_units=config["model"]["hidden_units"],
         elmo_version=config["elmo_version"],
         elmo_trainable=config["elmo"].get("trainable", False),
+        held_out=config["held_out"],
     )
     warm_start = None
     if config["train"]["warm_start"]:

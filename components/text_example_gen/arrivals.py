@@ -54,18 +54,24 @@ def newest_span(pattern: str, done_file: str | None = None) -> int:
 def arrived_spans(pattern: str) -> dict[int, str]:
     """Returns number and folder of each span of which at least one file is there.
 
+    The folder is the one that the last placeholder names, or where it names files, the
+    one that they lie in.
+
     Args:
         pattern: As for `newest_span`. What stands in a placeholder's place but is no
             number or day is no span.
     """
     form = _regular_expression(pattern)
+    named = [PLACEHOLDER.search(part) is not None for part in pattern.split("/")]
+    depth = len(named) - named[::-1].index(True)
     spans = {}
     for file in match_files(without_placeholders(pattern)):
         match = form.fullmatch(file.path)
         number = None if match is None else _number(match)
         # `{SPAN:4}` takes four digits, and a day must exist.
         if number is not None:
-            spans[number] = posixpath.dirname(file.path)
+            parts = posixpath.dirname(file.path).split("/")
+            spans[number] = "/".join(parts[:depth])
     return spans
 
 

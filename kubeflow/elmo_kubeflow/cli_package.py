@@ -36,7 +36,7 @@ def run_options(function: _Function) -> _Function:
     """Adds the parameters of a run."""
     for option in (
         click.option(
-            "--force-run", is_flag=True, help="Do all steps, also those done before."
+            "--force-run", is_flag=True, help="Run also where nothing is new."
         ),
         click.option(
             "--training-steps",

@@ -69,7 +69,8 @@ class ScheduleFolder:
 
     def write_config(self, config: str) -> None:
         """Keeps the configuration, as JSON, where runs read it; for the user only."""
-        self.config.touch(mode=0o600)
+        self.config.touch()
+        self.config.chmod(0o600)
         self.config.write_text(config, encoding="utf-8")
 
     def read_outcome(self) -> Outcome | None:

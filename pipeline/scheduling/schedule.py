@@ -21,7 +21,7 @@ from pipeline.scheduling.outcome import Outcome, failure
 from pipeline.scheduling.record import Record
 from pipeline.scheduling.ticks import Ticks
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = (130, -signal.SIGINT, -signal.SIGTERM)
 _LOOK_SECS = 30
 _RUN = (sys.executable, "-m", "pipeline.scheduling.scheduled_run")
@@ -143,7 +143,7 @@ class Schedule:
 
     @contextlib.contextmanager
     def _without_orphan(self) -> Iterator[None]:
-        """Sees to it that no run outlives its schedule, whatever ends it."""
+        """Sees to it that no run outlives its schedule, unless that is killed."""
         try:
             yield
         finally:
@@ -220,11 +220,12 @@ class Schedule:
             log = str(self._folder.log_of(number))
             outcome = dataclasses.replace(outcome, log=log)
         due, started, ended = (time.astimezone(self._zone) for time in (*times, _now()))
-        self._say(story.ended(number, outcome, record.numbers))
+        told = story.ended(number, outcome, record.numbers)
         try:
             record.end(PastRun(number, due, started, ended, exit_code, outcome))
         except OSError as error:
-            self._say(f"run {number} is not recorded; a new start repeats it: {error}")
+            told += f"; not recorded, a new start repeats it: {error}"
+        self._say(told)
         if self._signal is None and self._waiting is None:
             self._say_next()
 
@@ -238,7 +239,9 @@ class Schedule:
 
     def _say(self, text: str) -> None:
         now = _now().astimezone(self._zone)
-        self._say_line(f"{story.moment(now)}  {text}")
+        # A full disk or a terminal that is gone is no reason to stop.
+        with contextlib.suppress(OSError):
+            self._say_line(f"{story.moment(now)}  {text}")
 
 
 def _now() -> datetime:

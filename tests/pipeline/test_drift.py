@@ -48,7 +48,7 @@ def run_span(tmp_path):
         store = tmp_path / "metadata.sqlite"
         launcher = NodeLauncher(create_pipeline(config), str(number), store)
         for node in itertools.takewhile(
-            lambda node: node != "Transform", launcher.upstream
+            lambda node: node != "Transform", launcher.nodes
         ):
             launcher.launch(node)
         record = RunRecords(store).of(str(number))

@@ -10,7 +10,15 @@ from pipeline.metadata_store import open_store
 
 @pytest.fixture
 def runs(tmp_path) -> FinishedRuns:
-    return FinishedRuns(open_store(tmp_path / "metadata.sqlite"))
+    return FinishedRuns(open_store(tmp_path / "metadata.sqlite"), "ours")
+
+
+def test_runs_of_another_pipeline_do_not_count(runs, tmp_path):
+    runs.record("a", "print-1", "1")
+    others = FinishedRuns(open_store(tmp_path / "metadata.sqlite"), "theirs")
+    assert others.latest() is None
+    others.record("b", "print-2", "2")
+    assert runs.latest().run_id == "a"
 
 
 def test_there_is_none_at_first(runs):

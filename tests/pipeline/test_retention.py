@@ -36,3 +36,10 @@ def test_what_is_half_copied_or_no_version_counts_for_nothing_and_stays(serving)
     (serving / "notes" / "saved_model.pb").write_text("")
     assert remove_old_versions(serving, 1) == [9, 10]
     assert _left(serving) == ["11", "12", "notes"]
+
+
+def test_what_a_call_that_died_left_of_a_version_goes_too(serving):
+    (serving / "9" / "saved_model.pb").unlink()
+    assert remove_old_versions(serving, 2) == []
+    assert _left(serving) == ["10", "11"]
+    assert _left(serving.parent / "manifests") == ["10.sha256", "11.sha256"]

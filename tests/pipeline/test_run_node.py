@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from ml_metadata.proto import metadata_store_pb2
+from tfx import v1 as tfx
+from tfx.orchestration import pipeline
+from tfx.types import standard_artifacts
 
 from pipeline import run_node as module
 from pipeline.config import ConfigError, load_config
@@ -86,6 +90,53 @@ def test_what_a_killed_try_left_is_removed_before_the_next(
     assert torn.parent.is_dir()
     assert not torn.exists()
     assert beside.exists()
+
+
+def test_a_resolver_may_fail_once(config, tmp_path, monkeypatch):
+    from pipeline.previous_model import PreviousBlessedModelStrategy
+
+    def fail(*args, **kwargs):
+        raise OSError("the server went away")
+
+    resolver = tfx.dsl.Resolver(
+        strategy_class=PreviousBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
+        candidate=tfx.dsl.Channel(type=standard_artifacts.Model),
+    ).with_id("PreviousModel")
+    monkeypatch.setattr(module, "create_pipeline", lambda config: _only(resolver))
+    with monkeypatch.context() as patch:
+        patch.setattr(PreviousBlessedModelStrategy, "resolve_artifacts", fail)
+        with pytest.raises(RunFailed, match="PreviousModel failed"):
+            run_node(config, "PreviousModel", "r1")
+    assert run_node(config, "PreviousModel", "r1").state == "done"
+
+
+def _only(node):
+    return pipeline.Pipeline("elmo_tfx", pipeline_root="unused", components=[node])
+
+
+def test_files_that_change_their_class_only_are_new(tmp_path):
+    for number in range(12):
+        name = "pos" if number % 2 else "neg"
+        path = tmp_path / "texts" / name / f"{number}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"text number {number:02d}")
+    given = {
+        "output": str(tmp_path / "out"),
+        "data.pattern": str(tmp_path / "texts" / "*" / "*.txt"),
+        "data.format": "folder",
+    }
+    config = load_config(options=given)
+    run_node(config, "TextExampleGen", "r1")
+    # Number, sizes and times stay the same.
+    (tmp_path / "texts/neg/2.txt").rename(tmp_path / "texts/pos/2.txt")
+    again = run_node(config, "TextExampleGen", "r2")
+    assert again.state == "done"
+    counts = json.loads(
+        Path(again.outputs["examples"][0].uri, "counts.json").read_text()
+    )
+    assert sum(each.get("pos", 0) for each in counts["labels"].values()) == 7
 
 
 def test_a_node_that_fails_says_why(config, monkeypatch):

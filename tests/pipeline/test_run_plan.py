@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from ml_metadata.proto import metadata_store_pb2
 
 from pipeline import run_plan
 from pipeline.checked_config import checked_config
 from pipeline.config import load_config
 from pipeline.finished_runs import FinishedRuns
 from pipeline.metadata_store import open_store
+from pipeline.pushed_models import ROLLBACK
 from pipeline.run_plan import plan_run
 
 
@@ -67,14 +71,57 @@ def test_our_own_code_counts(spans, monkeypatch):
     assert _plan() != before
 
 
-def test_only_the_last_run_makes_a_repeat_needless(spans, tmp_path):
-    store = open_store(tmp_path / "metadata.sqlite")
-    newest, older = _plan(), _plan("data.span=1")
-    assert newest.nothing_new(store) is None
-    FinishedRuns(store).record("run-2", newest.fingerprint, newest.span)
-    said = str(newest.nothing_new(store))
+@pytest.fixture
+def store(tmp_path):
+    return open_store(tmp_path / "metadata.sqlite")
+
+
+def _begin(store, run_id: str) -> None:
+    """What TFX records when the first node of a run begins."""
+    contexts = []
+    for type_name, name in (("pipeline", "ours"), ("pipeline_run", run_id)):
+        of_type = metadata_store_pb2.ContextType(name=type_name)
+        type_id = store.put_context_type(of_type)
+        contexts.append(metadata_store_pb2.Context(type_id=type_id, name=name))
+    execution_type = metadata_store_pb2.ExecutionType(name="Node")
+    execution = metadata_store_pb2.Execution(
+        type_id=store.put_execution_type(execution_type)
+    )
+    store.put_execution(execution, [], contexts, reuse_context_if_already_exist=True)
+
+
+def _end(store, run_id: str, plan) -> None:
+    FinishedRuns(store, "ours").record(run_id, plan.fingerprint, plan.span)
+
+
+def test_a_repeat_of_the_last_run_is_needless(spans, store):
+    assert _plan().nothing_new(store, "ours") is None
+    _begin(store, "run-2")
+    _end(store, "run-2", _plan())
+    said = str(_plan().nothing_new(store, "ours"))
     assert said.startswith("nothing new in span 2 since the run that ended 20")
     assert said.endswith("UTC (run-2): same data, options and code")
-    # Span 1 is read again: the window of span 2 has changed.
-    FinishedRuns(store).record("run-1", older.fingerprint, older.span)
-    assert newest.nothing_new(store) is None
+    assert _plan().nothing_new(store, "theirs") is None
+
+
+@pytest.mark.parametrize("ended_well", [True, False])
+def test_a_run_in_between_may_have_changed_the_window(spans, store, ended_well):
+    _begin(store, "run-2")
+    _end(store, "run-2", _plan())
+    _begin(store, "run-1")
+    if ended_well:
+        _end(store, "run-1", _plan("data.span=1"))
+    assert _plan().nothing_new(store, "ours") is None
+
+
+def test_a_rollback_in_between_has_changed_the_model_to_beat(spans, store):
+    _begin(store, "run-2")
+    _end(store, "run-2", _plan())
+    time.sleep(0.01)
+    kind = metadata_store_pb2.ExecutionType(name=ROLLBACK)
+    rollback = metadata_store_pb2.Execution(type_id=store.put_execution_type(kind))
+    store.put_executions([rollback])
+    assert _plan().nothing_new(store, "ours") is None
+    _begin(store, "run-3")
+    _end(store, "run-3", _plan())
+    assert _plan().nothing_new(store, "ours") is not None

@@ -24,6 +24,7 @@ MODEL = ModelFacts(
     hidden_units=0,
     elmo_version="0123456789abcdef",
     elmo_trainable=False,
+    held_out=[0.1, 0.1],
 )
 WEIGHTS = {
     "mix.0": np.array([1.5, -2, 3], "float32"),

@@ -118,3 +118,10 @@ def test_a_span_that_the_gate_refused_stays_out_until_it_lets_it_pass(run):
     assert run(3, "three") == {"three", "one"}
     assert run(2, "two is odd", strict=False) == {"two is odd", "one"}
     assert run(4, "four") == {"four", "three", "two is odd"}
+
+
+def test_the_gates_last_verdict_counts(run):
+    run(1, "one is odd", strict=False)
+    with pytest.raises(ValueError, match="odd"):
+        run(1, "one is odd")
+    assert run(2, "two") == {"two"}

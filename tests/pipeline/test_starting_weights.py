@@ -17,6 +17,7 @@ FACTS = ModelFacts(
     hidden_units=4,
     elmo_version="one",
     elmo_trainable=False,
+    held_out=[0.1, 0.1],
 )
 
 
@@ -97,6 +98,7 @@ def test_outputs_are_matched_by_the_name_of_their_class(make, saved_model):
         ({"elmo_version": "two"}, "another ELMo .*: one, not two"),
         ({"pooling": "max"}, "another model.pooling: mean, not max"),
         ({"hidden_units": 0}, "another model.hidden_units: 4, not 0"),
+        ({"held_out": [0.1, 0.2]}, "another data.eval_fraction or data.test_fraction"),
         ({"classes": ["d", "e"]}, "other classes: a, b, c"),
     ],
 )

@@ -114,6 +114,7 @@ def fn_args(
         custom_config={
             "elmo": {"source": str(elmo), "trainable": trainable},
             "elmo_version": elmo_version(str(elmo)),
+            "held_out": [0.1, 0.1],
             "model": dict(model),
             "train": dict(train),
             "resume_dir": str(out / "resume"),

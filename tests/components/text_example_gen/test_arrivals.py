@@ -61,6 +61,16 @@ def test_a_span_without_its_done_file_is_passed_over(put, tmp_path):
     assert newest_span(f"{tmp_path}/{{SPAN}}/*", "_SUCCESS") == 2
 
 
+def test_a_done_file_lies_in_the_spans_own_folder_also_above_its_files(put, tmp_path):
+    put("1/pos/a.txt", "1/neg/b.txt", "1/neg/_SUCCESS")
+    pattern = f"{tmp_path}/{{SPAN}}/*/*.txt"
+    assert arrived_spans(pattern) == {1: f"{tmp_path}/1"}
+    with pytest.raises(DataError, match="none of 1 has"):
+        newest_span(pattern, "_SUCCESS")
+    put("1/_SUCCESS")
+    assert newest_span(pattern, "_SUCCESS") == 1
+
+
 def test_a_done_file_may_be_named_by_its_span(put, tmp_path):
     put("s1.csv", "s2.csv", "s1.done")
     assert newest_span(f"{tmp_path}/s{{SPAN}}.csv", "s{SPAN}.done") == 1

@@ -279,3 +279,20 @@ def test_half_a_line_of_a_killed_schedule_does_not_stop_the_next_one(folder):
     assert [json.loads(line)["run"] for line in lines[: count + 1]] == list(
         range(1, count + 2)
     )
+
+
+def test_a_terminal_that_is_gone_stops_nothing(folder):
+    def say(line: str) -> None:
+        if "run 2: " in line:
+            _signal(1)
+        raise BrokenPipeError
+
+    Schedule(
+        folder,
+        cron=_EVERY_SECOND,
+        fields=6,
+        zone=_UTC,
+        say=say,
+        command=_command('print("hello")'),
+    ).run("{}")
+    assert len(_history(folder)) >= 2
