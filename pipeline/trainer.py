@@ -42,9 +42,9 @@ def run_fn(fn_args: Any) -> None:
     the SavedModel that a warm start goes on from; None: there is none), and of
     `custom_config` the sections `elmo`, `model` and `train` of the configuration,
     `elmo_version`, `held_out` (of `ModelFacts`) and `resume_dir`: a folder of a local
-    file system that outlives a failed execution. There an interrupted run is taken up after its last whole epoch
-    by the next one with equal data, configuration and starting weights. Without it
-    nothing is resumed.
+    file system that outlives a failed execution. There an interrupted run is taken up
+    after its last whole epoch by the next one with equal data, configuration and
+    starting weights. Without it nothing is resumed.
 
     Writes the SavedModel, the weights for later warm starts beside it, TensorBoard
     logs (`model_run_dir/train` and `/eval`) and what `write_history` says.

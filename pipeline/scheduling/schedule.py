@@ -220,12 +220,16 @@ class Schedule:
             log = str(self._folder.log_of(number))
             outcome = dataclasses.replace(outcome, log=log)
         due, started, ended = (time.astimezone(self._zone) for time in (*times, _now()))
-        told = story.ended(number, outcome, record.numbers)
+        told = [story.ended(number, outcome, record.numbers)]
+        # Before it is told: who hears of it finds it in the history.
         try:
             record.end(PastRun(number, due, started, ended, exit_code, outcome))
         except OSError as error:
-            told += f"; not recorded, a new start repeats it: {error}"
-        self._say(told)
+            told.append(
+                f"run {number} is not recorded; a new start repeats it: {error}"
+            )
+        for line in told:
+            self._say(line)
         if self._signal is None and self._waiting is None:
             self._say_next()
 
