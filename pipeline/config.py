@@ -16,7 +16,7 @@ from pipeline.config_checks import (
     GateConfig,
     PushConfig,
 )
-from pipeline.config_kubeflow import KubeflowConfig, VertexConfig
+from pipeline.config_kubeflow import KubeflowConfig, StepConfig, VertexConfig
 from pipeline.config_sections import (
     BeamConfig,
     DataConfig,
@@ -45,6 +45,9 @@ __all__ = [
     "load_config",
     "option_names",
 ]
+
+
+_STEPS = "kubeflow.steps"
 
 
 class Config(Section):
@@ -218,7 +221,7 @@ def _name_of(location: Sequence[int | str]) -> str:
     name = ""
     for part in location:
         longer = f"{name}.{part}" if name else str(part)
-        if name in known and not _is_metric_table(name):
+        if name in known and not _is_table(name):
             break  # a branch of a union or a place in a list
         if part == "[key]":
             break
@@ -226,12 +229,15 @@ def _name_of(location: Sequence[int | str]) -> str:
     return name
 
 
-def _is_metric_table(name: str) -> bool:
-    return name in ("evaluation.thresholds", "evaluation.max_drop")
+def _is_table(name: str) -> bool:
+    return name in ("evaluation.thresholds", "evaluation.max_drop", _STEPS)
 
 
 def _unknown_option(name: str) -> str:
     known = option_names()
+    if name.startswith(f"{_STEPS}."):
+        step = name.rpartition(".")[0]
+        known = [f"{step}.{option}" for option in StepConfig.model_fields]
     message = f"option {name} does not exist"
     close = difflib.get_close_matches(name, known, n=1)
     if not close:

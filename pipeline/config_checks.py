@@ -42,7 +42,8 @@ class GateConfig(Section):
         "stop", description="When the data does not fit the schema."
     )
     on_drift: StopOrWarn = Field(
-        "warn", description="When the data has drifted since the last run."
+        "warn",
+        description="When the newest span lies too far from the window before it.",
     )
 
 

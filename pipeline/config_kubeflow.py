@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config_sections import Section
 
 EVERY_STEP = "default"
 """The entry of `kubeflow.steps` for all steps that have none, or lack an option."""
 
-# As kfp takes them.
-_CORES = r"^[0-9]+(\.[0-9]+)?m?$"
-_BYTES = r"^[0-9]+([EPTGMK]i?)?$"
+
+def _matching(pattern: str, example: str) -> AfterValidator:
+    """Refuses what does not match, with an example of what does."""
+
+    def check(given: str) -> str:
+        if not re.fullmatch(pattern, given):
+            raise ValueError(f"should be like {example}")
+        return given
+
+    return AfterValidator(check)
+
+
+# As kfp takes them; none is zero, and memory has a unit.
+_Cores = Annotated[str, _matching(r"(?=.*[1-9])[0-9]+(\.[0-9]+)?m?", "2 or 500m")]
+_Memory = Annotated[str, _matching(r"[1-9][0-9]*[EPTGMK]i?", "8Gi or 512Mi")]
+_Image = Annotated[str, _matching(r"\S+", "registry.example.org/elmo-tfx:1")]
+_Name = Annotated[
+    str, _matching(r"[a-z][-a-z0-9]{0,126}[a-z0-9]", "elmo-tfx, in lower case")
+]
 
 
 class StepConfig(Section):
     """What one step asks of a cluster; what is none is taken from `default`."""
 
-    cpu: str | None = Field(
-        None, pattern=_CORES, description="Cores it asks for, and its limit: `2`."
+    cpu: _Cores | None = Field(
+        None, description="Cores it asks for, and its limit: `2`."
     )
-    memory: str | None = Field(
-        None, pattern=_BYTES, description="Memory it asks for, and its limit: `8Gi`."
+    memory: _Memory | None = Field(
+        None, description="Memory it asks for, and its limit: `8Gi`."
     )
     retries: int | None = Field(
         None, ge=0, description="How often it is started again where it failed."
@@ -39,16 +58,19 @@ class StepConfig(Section):
         None, ge=1, description="How many accelerators, if a kind is named."
     )
 
+    @model_validator(mode="after")
+    def _name_the_kind(self) -> StepConfig:
+        if self.accelerators is not None and self.accelerator is None:
+            raise ValueError("accelerators need accelerator, such as nvidia.com/gpu")
+        return self
+
 
 class KubeflowConfig(Section):
     """How the pipeline runs on a cluster."""
 
-    image: str | None = Field(
-        None, min_length=1, description="The container image of all steps."
-    )
-    pipeline_name: str = Field(
+    image: _Image | None = Field(None, description="The container image of all steps.")
+    pipeline_name: _Name = Field(
         "elmo-tfx",
-        pattern=r"^[a-z][-a-z0-9]{0,126}[a-z0-9]$",
         description="Name of the pipeline and of its experiment.",
     )
     namespace: str | None = Field(

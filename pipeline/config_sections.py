@@ -10,7 +10,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from components.text_example_gen.spans import LATEST, has_spans, span_number
+from components.text_example_gen.spans import (
+    LATEST,
+    check_placeholders,
+    has_spans,
+    span_number,
+)
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -79,7 +84,7 @@ class DataConfig(Section):
     )
     done_file: str | None = Field(
         None,
-        min_length=1,
+        pattern="^[^/]+$",
         description="Name of a file, such as `_SUCCESS`, that lies beside a span's "
         "files once all have arrived: `latest` passes over spans without it.",
     )
@@ -99,6 +104,12 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def _have_spans_where_they_are_named(self) -> DataConfig:
+        check_placeholders(self.pattern)
+        is_day = isinstance(self.span, str) and self.span != LATEST
+        if is_day and "{SPAN" in self.pattern:
+            raise ValueError(
+                f"the spans of {self.pattern!r} have numbers. Received: {self.span!r}"
+            )
         named = self.span != LATEST or self.window_spans > 1
         if named and not has_spans(self.pattern):
             raise ValueError(

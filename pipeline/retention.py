@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from pipeline.pusher import manifest_path
@@ -13,7 +14,9 @@ from pipeline.serving_folder import GRAPH, version_of, whole_versions
 _LOGGER = logging.getLogger(__name__)
 
 
-def remove_old_versions(serving: Path, keep: int) -> list[int]:
+def remove_old_versions(
+    serving: Path, keep: int, withdrawn: Collection[str] = ()
+) -> list[int]:
     """Removes all whole versions but the newest `keep`, with their manifests.
 
     What is no version, or still being copied, stays.
@@ -21,13 +24,16 @@ def remove_old_versions(serving: Path, keep: int) -> list[int]:
     Args:
         serving: The folder of versions.
         keep: At least 1, so that the served one stays.
+        withdrawn: Folders of versions that a rollback took out of service: they take
+            no place of another one, and go.
 
     Returns:
         The versions that were removed, oldest first.
     """
     whole = whole_versions(str(serving))
-    removed = whole[:-keep]
-    _remove_torn(serving, whole[-keep:])
+    kept = [each for each in whole if each not in withdrawn][-keep:]
+    removed = [each for each in whole[:-1] if each not in kept]
+    _remove_torn(serving, kept)
     for folder in map(Path, removed):
         _LOGGER.info("removing the old version %s", folder)
         # Without its graph it is no version any more, wherever this ends.

@@ -7,6 +7,7 @@ from pipeline.finished_runs import FinishedRuns
 from pipeline.metadata_store import open_store
 from pipeline.output_folder import OutputFolder
 from pipeline.pipeline_name import pipeline_name
+from pipeline.pushed_models import PushedModels
 from pipeline.retention import remove_old_versions
 from pipeline.run_plan import RunPlan
 
@@ -27,8 +28,11 @@ def end_run(
     Returns:
         The versions that were removed, oldest first.
     """
-    keep = config.push.keep_versions
-    removed = [] if keep is None else remove_old_versions(output.serving, keep)
+    keep, removed = config.push.keep_versions, []
+    if keep is not None:
+        pushes = PushedModels(output.metadata).pushes()
+        withdrawn = {push.path for push in pushes if push.withdrawn}
+        removed = remove_old_versions(output.serving, keep, withdrawn)
     store = open_store(output.metadata)
     name = pipeline_name(str(output.path))
     FinishedRuns(store, name).record(run_id, plan.fingerprint, plan.span)

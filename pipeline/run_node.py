@@ -1,5 +1,6 @@
 """Runs one node of a run in a process of its own, for orchestrators of any kind.
 
+    python -m pipeline.run_node --config run.yaml --list
     python -m pipeline.run_node --config run.yaml --node Transform --run-id nightly-7
 
 Steps of one run share the run's id, the output folder of the configuration and ML
@@ -20,9 +21,7 @@ from pipeline.cli_errors import Misuse
 from pipeline.config import Config, ConfigError, load_config
 from pipeline.failure import RunFailed, reason_of
 from pipeline.metadata_store import MetadataUnavailable
-from pipeline.node_launcher import NodeLauncher
 from pipeline.output_folder import OutputFolder, OutputUnusable
-from pipeline.pipeline import create_pipeline
 from pipeline.run_record import NodeRecord
 from pipeline.time_limit import time_limit
 
@@ -46,6 +45,9 @@ def run_node(config: Config, node: str, run_id: str) -> NodeRecord:
         MetadataUnavailable: ML Metadata cannot be reached.
         RunFailed: The node failed, or its inputs are missing.
     """
+    from pipeline.node_launcher import NodeLauncher
+    from pipeline.pipeline import create_pipeline
+
     output = OutputFolder(config.output)
     output.prepare(0)
     output.clean_after_killed_node(run_id, node)
@@ -60,6 +62,14 @@ def run_node(config: Config, node: str, run_id: str) -> NodeRecord:
     except Exception as error:  # noqa: BLE001
         logging.exception("%s failed", node)
         raise RunFailed(node=node, reason=reason_of(error)) from error
+
+
+def nodes_of(config: Config) -> list[str]:
+    """Returns the ids of the pipeline's nodes, in an order in which they can run."""
+    from pipeline.node_launcher import upstream_nodes
+    from pipeline.pipeline import create_pipeline
+
+    return list(upstream_nodes(create_pipeline(config)))
 
 
 def report_lines(record: NodeRecord) -> Iterator[str]:
@@ -80,24 +90,33 @@ def log_to_stderr() -> None:
 @click.command(epilog="The same command again runs nothing twice. Exit code 1: failed.")
 @click.option("--config", type=click.Path(path_type=Path), required=True)
 @click.option("--set", "overrides", multiple=True, metavar="OPTION=VALUE")
-@click.option("--node", required=True, help="Id of the node, such as Transform.")
-@click.option("--run-id", required=True, help="Name of the run in ML Metadata.")
+@click.option("--list", "lists", is_flag=True, help="Print the nodes, in order.")
+@click.option("--node", help="Id of the node, such as Transform.")
+@click.option("--run-id", help="Name of the run in ML Metadata.")
 @click.option("--timeout-minutes", type=click.FloatRange(min=0, min_open=True))
 def main(
     config: Path,
     overrides: tuple[str, ...],
-    node: str,
-    run_id: str,
+    lists: bool,
+    node: str | None,
+    run_id: str | None,
     timeout_minutes: float | None,
 ) -> None:
     """Run one node of the pipeline, after those before it have ended.
 
     Example: python -m pipeline.run_node --config run.yaml --node Transform --run-id r7
     """
+    if not lists and not (node and run_id):
+        raise click.UsageError("give --node and --run-id, or --list")
     log_to_stderr()
     try:
+        loaded = load_config(config, overrides)
+        if lists:
+            click.echo("\n".join(nodes_of(loaded)))
+            return
+        assert node and run_id
         with time_limit(timeout_minutes, node):
-            record = run_node(load_config(config, overrides), node, run_id)
+            record = run_node(loaded, node, run_id)
     except ConfigError as error:
         raise Misuse(str(error)) from error
     except (MetadataUnavailable, OutputUnusable, RunFailed) as error:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import ml_metadata as mlmd
 
-from components.text_example_gen.arrivals import data_fingerprint
+from components.text_example_gen.arrivals import data_fingerprint, waiting_spans
 from components.text_example_gen.spans import has_spans, pattern_of_span, span_name
 from pipeline.code_version import code_version
-from pipeline.config import Config
+from pipeline.config import Config, DataConfig
 from pipeline.elmo_version import elmo_version
 from pipeline.finished_runs import FinishedRun, FinishedRuns
 from pipeline.last_events import LastEvents
@@ -37,10 +37,12 @@ class RunPlan:
         fingerprint: Changes with the data's files, the options that matter, the ELMo
             and our own code.
         span: Name of the span that it reads; empty where the data has none.
+        waiting: Which later spans wait for which file, or empty.
     """
 
     fingerprint: str
     span: str
+    waiting: str = ""
 
     def nothing_new(
         self, store: mlmd.MetadataStore, pipeline: str
@@ -62,7 +64,7 @@ class RunPlan:
         events = LastEvents(store, pipeline)
         if events.newest_run() != last.run_id or events.rolled_back_after(last.ended):
             return None
-        return NothingNew(last.run_id, _minute(last), self.span or None)
+        return NothingNew(last.run_id, _minute(last), self.span or None, self.waiting)
 
 
 def plan_run(config: Config) -> RunPlan:
@@ -72,9 +74,10 @@ def plan_run(config: Config) -> RunPlan:
         config: As `checked_config` returns it, a span by its number.
     """
     data = config.data
-    pattern, span = data.pattern, ""
+    pattern, span, waiting = data.pattern, "", ""
     if has_spans(pattern):
         number = int(data.span)
+        waiting = _waiting(data, number)
         pattern, span = pattern_of_span(pattern, number), span_name(number, pattern)
     schema = data.schema_path and Path(data.schema_path).read_text("utf-8")
     facts = [
@@ -85,7 +88,13 @@ def plan_run(config: Config) -> RunPlan:
         schema,
     ]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    return RunPlan(digest.hexdigest()[:16], span)
+    return RunPlan(digest.hexdigest()[:16], span, waiting)
+
+
+def _waiting(data: DataConfig, number: int) -> str:
+    later = waiting_spans(data.pattern, data.done_file, number)
+    names = ", ".join(span_name(each, data.pattern) for each in later)
+    return f"waiting for {data.done_file}: span {names}" if names else ""
 
 
 def _minute(run: FinishedRun) -> str:

@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from components.text_example_gen.arrivals import arrived_spans
 from components.text_example_gen.spans import has_spans, span_name
 from pipeline.baseline import tfidf_baseline
-from pipeline.config import Config
+from pipeline.config import Config, DataConfig
 from pipeline.evaluation_report import read_evaluation
 from pipeline.local_runner import RunResult
 from pipeline.measures import MEASURES
@@ -59,7 +60,7 @@ def summarize_run(
             "pattern": config.data.pattern,
             "source": _source(config.data.pattern),
         },
-        "spans": _spans(config.data.pattern, examples, window),
+        "spans": _spans(config.data, examples, window),
         "rows": _rows(examples),
         "drift": _drift(config.data.pattern, record.output("DriftCheck", "drift")),
         "anomalies": _anomalies(record.output("AnomalyGate", "clearance")),
@@ -92,20 +93,30 @@ def _source(pattern: str) -> str | None:
 
 
 def _spans(
-    pattern: str, newest: MadeArtifact | None, window: Sequence[MadeArtifact]
+    data: DataConfig, newest: MadeArtifact | None, window: Sequence[MadeArtifact]
 ) -> dict[str, Any] | None:
-    """Returns the span that was read, and those of the window with their rows."""
-    if newest is None or not has_spans(pattern):
+    """Returns the span that was read, those of the window with their rows, and others.
+
+    `unread` are those that the window would have, if a run had read them.
+    """
+    if newest is None or not has_spans(data.pattern):
         return None
     used = {}
-    for examples in window:
+    for examples in sorted(window, key=_span):
         counts = _read_json(examples, "counts.json") or {}
-        used[_span(examples, pattern)] = counts.get("rows_used")
-    return {"newest": _span(newest, pattern), "window": dict(sorted(used.items()))}
+        used[_span(examples)] = counts.get("rows_used")
+    last = _span(newest)
+    there = range(last - data.window_spans + 1, last)
+    unread = sorted((set(arrived_spans(data.pattern)) & set(there)) - set(used))
+    return {
+        "newest": span_name(last, data.pattern),
+        "window": {span_name(n, data.pattern): rows for n, rows in used.items()},
+        "unread": [span_name(number, data.pattern) for number in unread],
+    }
 
 
-def _span(examples: MadeArtifact, pattern: str) -> str:
-    return span_name(int(examples.properties["span"]), pattern)
+def _span(examples: MadeArtifact) -> int:
+    return int(examples.properties["span"])
 
 
 def _rows(examples: MadeArtifact | None) -> dict[str, Any] | None:

@@ -57,6 +57,14 @@ def _spans(spans: dict[str, Any] | None) -> Iterable[str]:
         rows = [f"{name} ({used:,} rows)" for name, used in spans["window"].items()]
         yield "trained and tested on " + ", ".join(rows)
         yield "rows and classes below are those of the newest one"
+    if spans.get("unread"):
+        first = spans["unread"][0]
+        yield f"{unread_spans(spans)}; --set data.span={first} reads one"
+
+
+def unread_spans(spans: dict[str, Any]) -> str:
+    """Says which spans of the window no run has read, or the gate did not let pass."""
+    return f"of the window, {', '.join(spans['unread'])} were not read or did not pass"
 
 
 def _rows(rows: dict[str, Any] | None) -> Iterable[str]:

@@ -51,6 +51,23 @@ def newest_span(pattern: str, done_file: str | None = None) -> int:
     )
 
 
+def waiting_spans(pattern: str, done_file: str | None, after: int) -> list[int]:
+    """Returns spans after a number that are there, but not whole.
+
+    Args:
+        pattern: As for `newest_span`.
+        done_file: As for `newest_span`.
+        after: The number.
+    """
+    if done_file is None:
+        return []
+    return [
+        number
+        for number, folder in sorted(arrived_spans(pattern).items())
+        if number > after and not _is_whole(pattern, number, done_file, folder)
+    ]
+
+
 def arrived_spans(pattern: str) -> dict[int, str]:
     """Returns number and folder of each span of which at least one file is there.
 

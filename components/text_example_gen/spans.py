@@ -23,6 +23,21 @@ def has_spans(pattern: str) -> bool:
     return any(name != "VERSION" for name in found)
 
 
+def check_placeholders(pattern: str) -> None:
+    """Refuses a pattern that names neither numbered spans nor whole days.
+
+    Raises:
+        ValueError: It has both, or only a part of a day.
+    """
+    names = {match[1] or match[3] for match in PLACEHOLDER.finditer(pattern)}
+    day = names & {"YYYY", "MM", "DD"}
+    if day and (len(day) < 3 or "SPAN" in names):
+        raise ValueError(
+            "a pattern has {SPAN}, or all of {YYYY}, {MM} and {DD}. "
+            f"Received: {pattern!r}"
+        )
+
+
 def pattern_of_span(pattern: str, number: int) -> str:
     """The pattern with one span filled in, and `*` for `{VERSION}`."""
     day = _EPOCH + datetime.timedelta(days=number)

@@ -23,6 +23,9 @@ from pipeline.node_launcher import upstream_nodes
 from pipeline.output_folder import OutputFolder
 from pipeline.pipeline import create_pipeline
 
+# Nodes that only some configurations have.
+_OPTIONAL = ("SpanWindow", "DriftCheck", "WarmStart")
+
 
 def compile_package(
     config: Config,
@@ -52,7 +55,7 @@ def compile_package(
     if config.kubeflow.image is None:
         raise ConfigError("option kubeflow.image is required and is not set")
     upstream = upstream_nodes(create_pipeline(config))
-    known = {"default", names.START, names.END, *upstream}
+    known = {"default", names.START, names.END, *_OPTIONAL, *upstream}
     unknown = sorted(set(config.kubeflow.steps) - known)
     if unknown:
         raise ConfigError(

@@ -40,6 +40,12 @@ class Kubeflow:
                 f"option output must be a folder on the volume, below {mount}. "
                 f"Received: {config.output}"
             )
+        pattern = config.data.pattern
+        if not pattern.startswith(mount) and "://" not in pattern:
+            raise ConfigError(
+                f"option data.pattern must lie on the volume, below {mount}. "
+                f"Received: {pattern}"
+            )
         return config.model_copy(update={"output": output})
 
     def equip(self, task: Any, config: Config, step: str) -> None:
@@ -93,7 +99,10 @@ def _equip(task: Any, config: Config, step: str) -> None:
     task.set_cpu_limit(options.cpu)
     task.set_memory_limit(options.memory)
     if options.retries:
-        task.set_retry(num_retries=options.retries)
+        # What a step needs, such as the database, may be away for a moment.
+        task.set_retry(
+            num_retries=options.retries, backoff_duration="30s", backoff_factor=2
+        )
     if options.accelerator is not None:
         task.set_accelerator_type(options.accelerator)
         task.set_accelerator_limit(options.accelerators or 1)

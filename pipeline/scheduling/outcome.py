@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.summary_text import drift_warnings
+from pipeline.summary_text import drift_warnings, unread_spans
 
 Kind = Literal["pushed", "refused", "nothing new", "failed", "interrupted"]
 
@@ -29,7 +29,8 @@ class Outcome:
         version: The version that was pushed, or is still served.
         removed_versions: Old versions that were removed, oldest first.
         reasons: Why the model was refused, a line each.
-        warnings: Where the span has drifted and was let pass, a line each.
+        warnings: Where the span has drifted and was let pass, and which spans no run
+            has read, a line each.
         accuracy: Of the new model on the test data, from 0 to 1.
         component: The node that failed, where one had begun.
         reason: Why the run failed, or why nothing was new; one line.
@@ -77,7 +78,7 @@ def outcome_of(
         "run_id": run_id,
         "span": spans["newest"] if spans else None,
         "removed_versions": tuple(removed),
-        "warnings": tuple(drift_warnings(facts["drift"])),
+        "warnings": tuple(_warnings(facts)),
         "accuracy": facts["evaluation"] and facts["evaluation"]["metrics"]["accuracy"],
     }
     if not push["pushed"]:
@@ -107,6 +108,14 @@ def one_line(message: str) -> str:
     message = re.sub(r"\nhint: (.*)", r" (hint: \1)", message)
     line = " ".join(message.split())
     return line if len(line) <= _SHOWN_REASON else line[: _SHOWN_REASON - 1] + "…"
+
+
+def _warnings(facts: dict[str, Any]) -> Iterator[str]:
+    drift = ", ".join(drift_warnings(facts["drift"]))
+    if drift:
+        yield f"drift: {drift}"
+    if facts["spans"] and facts["spans"]["unread"]:
+        yield unread_spans(facts["spans"])
 
 
 def _reasons(facts: dict[str, Any]) -> list[str]:

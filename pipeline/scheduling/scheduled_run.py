@@ -37,7 +37,11 @@ def run_once(config: Config) -> Outcome:
         return failure(error.reason, log=error.log, component=error.node)
     if not isinstance(result, local_runner.RunResult):
         return Outcome(
-            "nothing new", run_id=result.run_id, span=result.span, reason=str(result)
+            "nothing new",
+            run_id=result.run_id,
+            span=result.span,
+            reason=str(result),
+            warnings=(result.waiting,) if result.waiting else (),
         )
     log_the_end(result.log)
     with run_log(result.log):

@@ -78,9 +78,7 @@ def _joint(outcome: Outcome) -> str:
 
 def _details(outcome: Outcome, numbers: Mapping[str, int]) -> str:
     """Returns what there is to say of an outcome beside its name."""
-    parts = [_result(outcome, numbers)]
-    if outcome.warnings:
-        parts.append(f"drift: {', '.join(outcome.warnings)}")
+    parts = [_result(outcome, numbers), *outcome.warnings]
     if outcome.removed_versions:
         removed = ", ".join(map(str, outcome.removed_versions))
         parts.append(f"versions removed: {removed}")

@@ -43,3 +43,9 @@ def test_what_a_call_that_died_left_of_a_version_goes_too(serving):
     assert remove_old_versions(serving, 2) == []
     assert _left(serving) == ["10", "11"]
     assert _left(serving.parent / "manifests") == ["10.sha256", "11.sha256"]
+
+
+def test_a_withdrawn_version_takes_no_place_of_another(serving):
+    withdrawn = {str(serving / "10")}
+    assert remove_old_versions(serving, 2, withdrawn) == [10]
+    assert _left(serving) == ["11", "9"]

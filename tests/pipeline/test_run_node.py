@@ -104,7 +104,9 @@ def test_a_resolver_may_fail_once(config, tmp_path, monkeypatch):
         model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
         candidate=tfx.dsl.Channel(type=standard_artifacts.Model),
     ).with_id("PreviousModel")
-    monkeypatch.setattr(module, "create_pipeline", lambda config: _only(resolver))
+    monkeypatch.setattr(
+        "pipeline.pipeline.create_pipeline", lambda config: _only(resolver)
+    )
     with monkeypatch.context() as patch:
         patch.setattr(PreviousBlessedModelStrategy, "resolve_artifacts", fail)
         with pytest.raises(RunFailed, match="PreviousModel failed"):
@@ -171,4 +173,9 @@ def test_the_command_prints_what_was_made_and_uses_exit_codes(
     assert "TextExampleGen: done in " in done.output
     assert f"  examples: {tmp_path}/out/pipeline/TextExampleGen/" in done.output
     assert command("X").exit_code == 2
+    listed = CliRunner().invoke(main, ["--config", str(path), "--list"])
+    nodes = listed.stdout.split()
+    assert nodes.index("Transform") < nodes.index("Trainer") < nodes.index("Pusher")
+    neither = CliRunner().invoke(main, ["--config", str(path)])
+    assert "give --node and --run-id, or --list" in neither.output
     assert command("Trainer").exit_code == 1

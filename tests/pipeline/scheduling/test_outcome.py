@@ -15,7 +15,7 @@ def _facts(**changed):
     push = {"pushed": True, "path": "/out/serving/17", "now": True}
     facts = {
         "log": "/out/logs/a.log",
-        "spans": {"newest": "2026-11-26", "window": {}},
+        "spans": {"newest": "2026-11-26", "window": {}, "unread": []},
         "push": push,
         "drift": None,
         "evaluation": _BLESSED,
@@ -45,7 +45,13 @@ def test_drift_that_was_let_pass_is_a_warning():
         "unknown_characters": {"value": 0.9, "threshold": None},
     }
     outcome = outcome_of(_facts(drift={"distances": distances}), run_id="r1")
-    assert outcome.warnings == ("label 0.23 (at most 0.10)",)
+    assert outcome.warnings == ("drift: label 0.23 (at most 0.10)",)
+
+
+def test_spans_that_no_run_has_read_are_a_warning():
+    spans = {"newest": "5", "window": {}, "unread": ["3", "4"]}
+    outcome = outcome_of(_facts(spans=spans), run_id="r1")
+    assert outcome.warnings == ("of the window, 3, 4 were not read or did not pass",)
 
 
 def test_data_without_spans_names_none():

@@ -33,8 +33,8 @@ def test_a_late_run_says_since_when_it_was_due():
         ),
         (Outcome("pushed", version=17), "model pushed as version 17"),
         (
-            Outcome("pushed", version=17, accuracy=0.5, warnings=("label 0.2 (…)",)),
-            "model pushed as version 17, accuracy 0.500; drift: label 0.2 (…)",
+            Outcome("pushed", version=17, accuracy=0.5, warnings=("drift: label 0.2",)),
+            "model pushed as version 17, accuracy 0.500; drift: label 0.2",
         ),
         (
             Outcome("refused", reasons=["auc 0.5 is below 0.6", "too slow"], span="3"),
