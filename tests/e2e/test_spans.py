@@ -43,6 +43,8 @@ def test_each_run_trains_on_the_window_of_its_span_against_the_model_before_it(
     done = run("--set=data.span=2026-11-25")
     assert done.returncode == 0, done.stderr
     assert _window(spans) == ("2026-11-25", ["2026-11-25"])
+    # A window that begins with what no run has read.
+    assert "of the window, 2026-11-24 were not read or did not pass" in done.stdout
 
     done = run()  # the newest
     assert done.returncode == 0, done.stderr

@@ -125,3 +125,15 @@ def test_a_rollback_in_between_has_changed_the_model_to_beat(spans, store):
     _begin(store, "run-3")
     _end(store, "run-3", _plan())
     assert _plan().nothing_new(store, "ours") is not None
+
+
+def test_a_span_that_waits_for_its_file_is_named(spans, store):
+    (spans / "1" / "_SUCCESS").touch()
+    plan = _plan("data.done_file=_SUCCESS")
+    assert (plan.span, plan.waiting) == ("1", "waiting for _SUCCESS: span 2")
+    _begin(store, "run-1")
+    _end(store, "run-1", plan)
+    said = str(plan.nothing_new(store, "ours"))
+    assert said.endswith("options and code; waiting for _SUCCESS: span 2")
+    (spans / "2" / "_SUCCESS").touch()
+    assert _plan("data.done_file=_SUCCESS").waiting == ""
