@@ -34,7 +34,8 @@ from pipeline.nothing_new import NothingNew
 from pipeline.output_folder import OutputFolder, OutputUnusable, with_kept_schema
 from pipeline.progress import Progress
 from pipeline.run_log import run_log
-from pipeline.run_record import RunRecord, RunRecords
+from pipeline.run_record import RunRecord
+from pipeline.run_records import RunRecords
 
 if TYPE_CHECKING:
     from pipeline.checked_config import CheckedConfig

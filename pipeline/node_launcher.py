@@ -11,7 +11,8 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
 from pipeline.metadata_store import connection_config
-from pipeline.run_record import NodeRecord, RunRecords
+from pipeline.run_record import NodeRecord
+from pipeline.run_records import RunRecords
 
 _LOGGER = logging.getLogger(__name__)
 

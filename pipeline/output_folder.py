@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.config import Config, ConfigError
 from pipeline.folder_lock import locked_folder
 from pipeline.metadata_store import is_on_server
-from pipeline.run_record import RunRecords
+from pipeline.run_records import RunRecords
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.evaluation_text import evaluation_lines
+from pipeline.summary_spans import drift_lines, span_lines
 
 _INDENT = 12  # columns
 _MOST_EPOCHS = 6  # lines of the training curve
@@ -22,10 +23,10 @@ def as_text(facts: dict[str, Any]) -> str:
     """Returns what `summarize` gathered, as aligned lines that end with a newline."""
     parts: list[tuple[str, Iterable[str]]] = [
         ("Data", _data(facts["data"])),
-        ("Span", _spans(facts["spans"])),
+        ("Span", span_lines(facts["spans"])),
         ("Rows", _rows(facts["rows"])),
         ("Classes", _classes(facts["rows"])),
-        ("Drift", _drift(facts["drift"])),
+        ("Drift", drift_lines(facts["drift"])),
         ("Anomalies", _anomalies(facts["anomalies"])),
         ("Training", _training(facts["training"])),
         ("ELMo cache", _cache(facts["training"])),
@@ -47,24 +48,6 @@ def _data(data: dict[str, Any]) -> Iterable[str]:
     yield data["pattern"]
     if data["source"]:
         yield data["source"]
-
-
-def _spans(spans: dict[str, Any] | None) -> Iterable[str]:
-    if spans is None:
-        return
-    yield spans["newest"]
-    if len(spans["window"]) > 1:
-        rows = [f"{name} ({used:,} rows)" for name, used in spans["window"].items()]
-        yield "trained and tested on " + ", ".join(rows)
-        yield "rows and classes below are those of the newest one"
-    if spans.get("unread"):
-        first = spans["unread"][0]
-        yield f"{unread_spans(spans)}; --set data.span={first} reads one"
-
-
-def unread_spans(spans: dict[str, Any]) -> str:
-    """Says which spans of the window no run has read, or the gate did not let pass."""
-    return f"of the window, {', '.join(spans['unread'])} were not read or did not pass"
 
 
 def _rows(rows: dict[str, Any] | None) -> Iterable[str]:
@@ -92,34 +75,6 @@ def _classes(rows: dict[str, Any] | None) -> Iterable[str]:
         if len(ordered) > _MOST_CLASSES:
             shown.append(f"and {len(ordered) - _MOST_CLASSES} more")
         yield f"{split:5} {total:>8,}: {', '.join(shown)}"
-
-
-def _drift(drift: dict[str, Any] | None) -> Iterable[str]:
-    if drift is None:
-        return
-    first, last = drift["before"][0], drift["before"][-1]
-    against = f"span {last}" if first == last else f"spans {first} to {last}"
-    # Of what has no threshold the report tells more than fits into a line.
-    shown = [
-        _distance(name, distance)
-        for name, distance in drift["distances"].items()
-        if distance["threshold"] is not None
-    ]
-    yield f"against {against}: {', '.join(shown)}"
-
-
-def drift_warnings(drift: dict[str, Any] | None) -> Iterable[str]:
-    """Returns each distance that is over its threshold, such as `label 0.23 (…)`."""
-    for name, distance in (drift or {"distances": {}})["distances"].items():
-        bound, value = distance["threshold"], distance["value"]
-        if bound is not None and value is not None and value > bound:
-            yield _distance(name, distance)
-
-
-def _distance(name: str, distance: dict[str, Any]) -> str:
-    value = distance["value"]
-    told = "not measured" if value is None else f"{value:.2f}"
-    return f"{name.replace('_', ' ')} {told} (at most {distance['threshold']:.2f})"
 
 
 def _anomalies(anomalies: dict[str, Any] | None) -> Iterable[str]:

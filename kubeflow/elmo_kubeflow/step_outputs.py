@@ -14,7 +14,8 @@ from elmo_kubeflow.statistics_page import statistics_page
 from pipeline import summary
 from pipeline.config import Config
 from pipeline.output_folder import OutputFolder
-from pipeline.run_record import NodeRecord, RunRecord, RunRecords
+from pipeline.run_record import NodeRecord, RunRecord
+from pipeline.run_records import RunRecords
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.summary_text import drift_warnings, unread_spans
+from pipeline.summary_spans import drift_warnings, unread_spans
 
 Kind = Literal["pushed", "refused", "nothing new", "failed", "interrupted"]
 

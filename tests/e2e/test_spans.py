@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline.run_record import RunRecords
+from pipeline.run_records import RunRecords
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -21,7 +21,7 @@ from elmo_kubeflow.package import compile_package
 from pipeline import metadata_store
 from pipeline.config import load_config
 from pipeline.metadata_store import open_store
-from pipeline.run_record import RunRecords
+from pipeline.run_records import RunRecords
 from tests.kubeflow.mariadb import started_mariadb
 from tests.kubeflow.package_executor import (
     FAILED,

@@ -13,7 +13,7 @@ from components.anomaly_gate.errors import AnomaliesFoundError
 from pipeline.config import load_config
 from pipeline.node_launcher import NodeLauncher
 from pipeline.pipeline import create_pipeline
-from pipeline.run_record import RunRecords
+from pipeline.run_records import RunRecords
 from pipeline.summary import _anomalies, _drift
 
 pytestmark = pytest.mark.timeout(600)

@@ -1,4 +1,4 @@
-"""Tests of run_record and previous_model on a tiny pipeline that TFX really runs."""
+"""Tests of run_records and previous_model on a tiny pipeline that TFX really runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import ml_metadata as mlmd
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.run_record import RunRecord, RunRecords
+from pipeline.run_records import RunRecord, RunRecords
 
 
 @pytest.fixture(scope="module")
