@@ -95,7 +95,6 @@ def run(
         log.write_bytes(said)
         with run_log(log) as talk, _without_arguments():
             from pipeline.metadata_store import open_store
-            from pipeline.pipeline_name import pipeline_name
             from pipeline.run_end import end_run
             from pipeline.run_plan import plan_run
 
@@ -103,7 +102,7 @@ def run(
             plan = plan_run(config)
             if only_if_new:
                 nothing = plan.nothing_new(
-                    open_store(output.metadata), pipeline_name(str(output.path))
+                    open_store(output.metadata), output.pipeline_name
                 )
                 if nothing is not None:
                     _LOGGER.info("%s", nothing)

@@ -14,6 +14,7 @@ from pathlib import Path
 from pipeline.config import Config, ConfigError
 from pipeline.folder_lock import locked_folder
 from pipeline.metadata_store import is_on_server
+from pipeline.pipeline_name import pipeline_name
 from pipeline.run_records import RunRecords
 
 _LOGGER = logging.getLogger(__name__)
@@ -46,6 +47,11 @@ class OutputFolder:
         self.resume = self.path / "resume"
         self.logs = self.path / "logs"
         self.summary = self.path / "summary.json"
+
+    @property
+    def pipeline_name(self) -> str:
+        """What ML Metadata calls the pipeline that writes here."""
+        return pipeline_name(str(self.path))
 
     def prepare(self, data_bytes: int) -> None:
         """Creates the parts, and checks that the disk has room.

@@ -21,7 +21,6 @@ from pipeline.elmo_version import elmo_version
 from pipeline.evaluation import eval_config
 from pipeline.features import EVAL, LABEL, SPLITS, TEST, TEXT, TRAIN
 from pipeline.output_folder import OutputFolder
-from pipeline.pipeline_name import pipeline_name
 from pipeline.previous_model import PreviousBlessedModelStrategy
 from pipeline.pusher import Pusher
 from pipeline.span_window import SpanWindowStrategy
@@ -196,7 +195,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     )
 
     return pipeline.Pipeline(
-        pipeline_name=pipeline_name(str(output.path)),
+        pipeline_name=output.pipeline_name,
         pipeline_root=str(output.artifacts),
         components=[
             example_gen,

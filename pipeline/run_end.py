@@ -6,7 +6,6 @@ from pipeline.config import Config
 from pipeline.finished_runs import FinishedRuns
 from pipeline.metadata_store import open_store
 from pipeline.output_folder import OutputFolder
-from pipeline.pipeline_name import pipeline_name
 from pipeline.pushed_models import PushedModels
 from pipeline.retention import remove_old_versions
 from pipeline.run_plan import RunPlan
@@ -34,6 +33,7 @@ def end_run(
         withdrawn = {push.path for push in pushes if push.withdrawn}
         removed = remove_old_versions(output.serving, keep, withdrawn)
     store = open_store(output.metadata)
-    name = pipeline_name(str(output.path))
-    FinishedRuns(store, name).record(run_id, plan.fingerprint, plan.span)
+    FinishedRuns(store, output.pipeline_name).record(
+        run_id, plan.fingerprint, plan.span
+    )
     return removed

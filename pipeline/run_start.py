@@ -9,7 +9,6 @@ from pipeline.config import Config
 from pipeline.metadata_store import open_store
 from pipeline.nothing_new import NothingNew
 from pipeline.output_folder import OutputFolder, with_kept_schema
-from pipeline.pipeline_name import pipeline_name
 from pipeline.run_plan import RunPlan, plan_run
 
 
@@ -46,7 +45,5 @@ def start_run(config: Config, *, force: bool = False) -> StartedRun:
     output.prepare(checked.data_bytes)
     config = with_kept_schema(checked.config, output)
     plan = plan_run(config)
-    nothing = plan.nothing_new(
-        open_store(output.metadata), pipeline_name(str(output.path))
-    )
+    nothing = plan.nothing_new(open_store(output.metadata), output.pipeline_name)
     return StartedRun(config, plan, None if force else nothing)

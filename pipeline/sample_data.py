@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
-import os
 import subprocess
 import sys
 import tarfile
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import IO
 
 import click
+
+from pipeline.whole_file import write_whole
 
 MOVIE_FILE = "movie_reviews.csv"
 IMDB_FILE = "imdb_reviews.csv"
@@ -217,16 +218,6 @@ def as_csv(rows: Sequence[_Row]) -> str:
     writer.writerow(("text", "label"))
     writer.writerows(rows)
     return text.getvalue()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes the file so that it is there completely or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
 
 
 @click.command()

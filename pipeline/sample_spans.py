@@ -26,8 +26,8 @@ from pipeline.sample_data import (
     as_csv,
     download,
     read_snippets,
-    write_whole,
 )
+from pipeline.whole_file import write_whole
 
 DONE_FILE = "_SUCCESS"
 _KINDS = (MOVIES, MOVIES, MOVIES, AMAZON, TWEETS, EDITORIALS)

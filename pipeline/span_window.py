@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
-from tfx.components.example_gen import utils
 from tfx.dsl.components.common import resolver
 from tfx.types import artifact
+
+from components.drift_check.spans import span_of
 
 EXAMPLES = "examples"
 NEWEST = "newest"
@@ -41,18 +42,18 @@ class SpanWindowStrategy(resolver.ResolverStrategy):
     ) -> dict[str, list[artifact.Artifact]]:
         """Returns `examples`, one artifact a span in any order; `newest` is empty."""
         (newest,) = input_dict[NEWEST]
-        last = _span(newest)
+        last = span_of(newest)
         within = [
             each
             for each in input_dict[EXAMPLES]
-            if last - self._spans < _span(each) < last
+            if last - self._spans < span_of(each) < last
         ]
         passed = _passed(store, self._gate, [each.id for each in within])
         ended = _last_made(store, passed)
         by_span = {}
         cleared = [each for each in within if each.id in passed]
         for each in sorted(cleared, key=lambda each: (ended.get(each.id, 0), each.id)):
-            by_span[_span(each)] = each
+            by_span[span_of(each)] = each
         return {EXAMPLES: [newest, *by_span.values()], NEWEST: []}
 
 
@@ -82,7 +83,3 @@ def _last_made(store: mlmd.MetadataStore, ids: Iterable[int]) -> dict[int, int]:
             before = last.get(event.artifact_id, 0)
             last[event.artifact_id] = max(before, event.milliseconds_since_epoch)
     return last
-
-
-def _span(examples: artifact.Artifact) -> int:
-    return examples.get_int_custom_property(utils.SPAN_PROPERTY_NAME)

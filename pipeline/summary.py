@@ -24,6 +24,7 @@ from pipeline.measures import MEASURES
 from pipeline.output_folder import OutputFolder
 from pipeline.run_record import MadeArtifact, RunRecord
 from pipeline.summary_text import as_text
+from pipeline.whole_file import write_whole
 
 __all__ = ["as_text", "evaluation_of", "summarize", "summarize_run"]
 
@@ -75,7 +76,7 @@ def summarize_run(
         ],
     }
     facts["score_command"] = _score_command(facts["push"])
-    _write_whole(output.summary, json.dumps(facts, indent=2) + "\n")
+    write_whole(output.summary, json.dumps(facts, indent=2) + "\n")
     return facts
 
 
@@ -234,9 +235,3 @@ def _program() -> str:
     if script.exists():
         return shlex.quote(min(str(script), os.path.relpath(script), key=len))
     return f"{shlex.quote(sys.executable)} -m pipeline.cli"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

@@ -35,11 +35,11 @@ class Shown:
 
 def shown_of(record: NodeRecord, config: Config, run_id: str) -> Shown | None:
     """Returns what is shown of a node that has ended well; None for most nodes."""
-    run = RunRecords(OutputFolder(config.output).metadata).of(run_id)
     if record.node == "StatisticsGen":
-        return Shown(statistics_page(run.all_outputs(record.node, "statistics")[0].uri))
+        (statistics,) = record.outputs["statistics"]
+        return Shown(statistics_page(statistics.uri))
     if record.node == "Evaluator":
-        return _evaluation(run)
+        return _evaluation(RunRecords(OutputFolder(config.output).metadata).of(run_id))
     if record.node == "Pusher":
         return _pushed(record, config)
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from pathlib import Path
 from pipeline.config import ConfigError
 from pipeline.folder_lock import locked_folder
 from pipeline.scheduling.outcome import Outcome
+from pipeline.whole_file import write_whole
 
 
 class ScheduleBusy(RuntimeError):
@@ -109,10 +109,3 @@ class ScheduleFolder:
             "until": seen_to.until.isoformat(),
         }
         write_whole(self._state, json.dumps(values) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file that is never seen half written."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

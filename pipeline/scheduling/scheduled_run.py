@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import Config, ConfigError
-from pipeline.scheduling.folder import write_whole
 from pipeline.scheduling.outcome import Outcome, failure, outcome_of
+from pipeline.whole_file import write_whole
 
 
 def run_once(config: Config) -> Outcome:
