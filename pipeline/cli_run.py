@@ -43,6 +43,7 @@ def command(ctx: click.Context, only_if_new: bool, **options: Any) -> None:
 
     from pipeline import local_runner
     from pipeline.failure import RunFailed
+    from pipeline.metadata_store import MetadataUnavailable
     from pipeline.nothing_new import NothingNew
     from pipeline.output_folder import OutputUnusable
     from pipeline.run_log import log_the_end, run_log
@@ -51,7 +52,7 @@ def command(ctx: click.Context, only_if_new: bool, **options: Any) -> None:
         result = local_runner.run(config, only_if_new=only_if_new)
     except ConfigError as error:
         raise Misuse(str(error)) from error
-    except (OutputUnusable, RunFailed) as error:
+    except (MetadataUnavailable, OutputUnusable, RunFailed) as error:
         raise click.ClickException(str(error)) from error
     if isinstance(result, NothingNew):
         click.echo(result)

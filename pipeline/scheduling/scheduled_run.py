@@ -26,12 +26,13 @@ def run_once(config: Config) -> Outcome:
     """
     from pipeline import local_runner
     from pipeline.failure import RunFailed
+    from pipeline.metadata_store import MetadataUnavailable
     from pipeline.output_folder import OutputUnusable
     from pipeline.run_log import log_the_end, run_log
 
     try:
         result = local_runner.run(config, only_if_new=True)
-    except (ConfigError, OutputUnusable) as error:
+    except (ConfigError, MetadataUnavailable, OutputUnusable) as error:
         return failure(str(error))
     except RunFailed as error:
         return failure(error.reason, log=error.log, component=error.node)
