@@ -89,7 +89,7 @@ class TokenEncoder(keras.layers.Layer):
         dtype = self.compute_dtype
         no_token = ops.zeros((1, self.options.char_dim), dtype)
         table = ops.concatenate([no_token, ops.cast(self.char_embed, dtype)], axis=0)
-        x = ops.take(table, char_ids, axis=0)  # (tokens, chars, char_dim)
+        x = _look_up(table, char_ids)  # (tokens, chars, char_dim)
         pooled = [
             ops.max(ops.conv(x, ops.cast(kernel, dtype), padding="valid"), axis=1)
             + ops.cast(bias, dtype)  # the same for all positions: add it after
@@ -126,3 +126,14 @@ class TokenEncoder(keras.layers.Layer):
     def from_config(cls, config: dict[str, Any]) -> TokenEncoder:
         options = BiLMOptions.from_dict(config.pop("options"))
         return cls(options, **config)
+
+
+def _look_up(table: Any, ids: Any) -> Any:
+    """Takes the rows `ids` of a small table.
+
+    As a product with JAX: its gradient of a gather adds up row by row, and nearly
+    all characters are padding, hence of the same row.
+    """
+    if keras.backend.backend() == "jax":
+        return ops.matmul(ops.one_hot(ids, table.shape[0], dtype=table.dtype), table)
+    return ops.take(table, ids, axis=0)

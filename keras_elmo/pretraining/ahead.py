@@ -1,46 +1,38 @@
-"""Batches made by a thread while the device works on earlier ones."""
+"""Batches made by threads while the device works on earlier ones."""
 
 from __future__ import annotations
 
-import queue
-import threading
+import itertools
+import os
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from keras import ops, tree
+
 from keras_elmo.pretraining.batches import Batcher
+
+_CORES_PER_WORKER = 4  # leaves the rest to the model where that is on the CPU
 
 
 def ahead(batcher: Batcher, step: int, depth: int = 8) -> Iterator[dict[str, Any]]:
     """Yields the batches from `step` on without end, `depth` of them made ahead.
 
-    An error of the batcher is raised at the batch that it concerns.
+    They lie on the device already. An error of the batcher is raised at the batch
+    that it concerns.
     """
-    ready: queue.Queue[Any] = queue.Queue(depth)
-    stop = threading.Event()
+    workers = max(1, (os.cpu_count() or 1) // _CORES_PER_WORKER)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
 
-    def work() -> None:
-        number = step
-        while not stop.is_set():
-            try:
-                item: Any = batcher.batch(number)
-            except (ValueError, IndexError, OSError) as error:
-                item = error
-            while not stop.is_set():
-                try:
-                    ready.put(item, timeout=0.5)
-                    break
-                except queue.Full:
-                    continue
-            number += 1
+    def make(number: int) -> dict[str, Any]:
+        return tree.map_structure(ops.convert_to_tensor, batcher.batch(number))
 
-    thread = threading.Thread(target=work, daemon=True, name="batches")
-    thread.start()
+    waiting = deque(pool.submit(make, step + i) for i in range(depth))
     try:
-        while True:
-            item = ready.get()
-            if isinstance(item, Exception):
-                raise item
-            yield item
+        for number in itertools.count(step + depth):
+            batch = waiting.popleft().result()
+            waiting.append(pool.submit(make, number))
+            yield batch
     finally:
-        stop.set()
-        thread.join()
+        pool.shutdown(cancel_futures=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from keras_elmo import characters
 from keras_elmo.pretraining.corpus import BOUNDARY, END_TARGET, UNKNOWN
-
-_DISTINCT_STEP = 512  # distinct tokens are padded to a multiple: few shapes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +29,12 @@ class Batcher:
         widest_filter: Of the token encoder; bounds how far spellings are cut.
         negatives: Sampled words per batch; 0 for none.
         seed: Of the sampling.
+        lower_case: int32 `(types,)`, the id of each word in lower case.
+        lowercase_share: Share of the readers that read in lower case.
+        distinct_multiple: Distinct tokens are padded to a multiple of this, so that
+            batches have few shapes.
+        is_cut: Whether the spellings are cut where all of them are short, which
+            makes a second shape.
     """
 
     ids: np.ndarray
@@ -40,6 +45,10 @@ class Batcher:
     widest_filter: int
     negatives: int = 0
     seed: int = 0
+    lower_case: np.ndarray | None = None
+    lowercase_share: float = 0.0
+    distinct_multiple: int = 512
+    is_cut: bool = True
 
     @property
     def circle(self) -> int:
@@ -60,6 +69,11 @@ class Batcher:
         walk = np.arange(self.unroll + 1)[None, :] + step * self.unroll
         ahead = self.ids[(start + walk) % self.circle]
         back = self.ids[(start - walk) % self.circle]
+        if self.lower_case is not None and self.lowercase_share:
+            turns = np.floor(np.arange(self.rows + 1) * self.lowercase_share)
+            is_lower = turns[1:] > turns[:-1]  # spread evenly over the circle
+            for ids in (ahead, back):
+                ids[is_lower] = self.lower_case[ids[is_lower]]
         inputs = np.stack([ahead[:, :-1], back[:, :-1]])
         inputs[1][inputs[1] == BOUNDARY] = END_TARGET
         targets = np.stack([ahead[:, 1:], back[:, 1:]])
@@ -70,23 +84,37 @@ class Batcher:
     def batch(self, step: int) -> dict[str, np.ndarray]:
         """Gives the arrays of batch `step` as `LanguageModel` takes them."""
         inputs, targets = self.words(step)
-        distinct, places = np.unique(inputs, return_inverse=True)
+        distinct = self._distinct(inputs)
+        places = np.empty(len(self.spellings), np.int32)
+        places[distinct] = np.arange(len(distinct), dtype=np.int32)
         arrays: dict[str, Any] = {
             "chars": self._spell(distinct),
-            "inputs": places.reshape(inputs.shape).astype(np.int32),
+            "inputs": places[inputs],
             "targets": targets,
         }
         if self.negatives:
             rng = np.random.default_rng((self.seed, step))
             ids, tries = sample_log_uniform(rng, self.vocabulary_size, self.negatives)
+            log_counts = log_expected_counts(self._vocabulary, tries, len(self._vocabulary))
             arrays["negatives"] = ids
-            arrays["negative_log_counts"] = log_expected_counts(
-                ids, tries, self.vocabulary_size
-            )
-            arrays["target_log_counts"] = log_expected_counts(
-                targets, tries, self.vocabulary_size
-            )
+            arrays["negative_log_counts"] = log_counts[ids]
+            arrays["target_log_counts"] = log_counts[targets]
         return arrays
+
+    def most_distinct(self, looks: int = 64) -> int:
+        """Gives the most distinct tokens among so many batches of the circle."""
+        around = max(1, self.circle // self.rows // self.unroll)
+        steps = range(0, around, max(1, around // looks))
+        return max(len(self._distinct(self.words(step)[0])) for step in steps)
+
+    @cached_property
+    def _vocabulary(self) -> np.ndarray:
+        return np.arange(self.vocabulary_size)
+
+    def _distinct(self, ids: np.ndarray) -> np.ndarray:
+        is_there = np.zeros(len(self.spellings), bool)  # faster than sorting
+        is_there[ids] = True
+        return np.flatnonzero(is_there)
 
     def _spell(self, distinct: np.ndarray) -> np.ndarray:
         chars = self.spellings[distinct]
@@ -94,8 +122,9 @@ class Batcher:
         longest = int((chars != characters.PAD_WORD).sum(axis=1).max())
         # No result changes if one window of padding is left for each filter.
         half = (max_chars + 1) // 2
-        width = half if longest + self.widest_filter <= half else max_chars
-        padded = -len(distinct) % _DISTINCT_STEP
+        is_short = self.is_cut and longest + self.widest_filter <= half
+        width = half if is_short else max_chars
+        padded = -len(distinct) % self.distinct_multiple
         return np.pad(
             chars[:, :width], ((0, padded), (0, 0)), constant_values=characters.PAD_WORD
         ).astype(np.int32)

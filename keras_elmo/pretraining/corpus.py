@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,29 @@ class Corpus:
         counts[UNKNOWN] += self.counts[vocabulary_size:].sum()
         return counts
 
-    def spellings(self, max_chars: int) -> np.ndarray:
-        """Spells every id: int16 `(types, max_chars)`, as the token encoder reads."""
-        rows = np.empty((len(self.words), max_chars), np.int16)
+    def lower_case(self) -> tuple[np.ndarray, list[str]]:
+        """Gives the id of each word in lower case, and the words that this adds.
+
+        Returns:
+            int32 `(types,)`; ids past the last type are those of the added words,
+            which the texts hold only with capitals.
+        """
+        numbers = {word: number for number, word in enumerate(self.words)}
+        table = [*range(FIRST_TYPE)]
+        for word in self.words[FIRST_TYPE:]:
+            table.append(numbers.setdefault(word.lower(), len(numbers)))
+        return np.array(table, np.int32), list(numbers)[len(self.words) :]
+
+    def spellings(self, max_chars: int, added: Sequence[str] = ()) -> np.ndarray:
+        """Spells every id, then the words `added`, as the token encoder reads them.
+
+        Returns:
+            int16 `(types + added, max_chars)`.
+        """
+        words = [*self.words, *added]
+        rows = np.empty((len(words), max_chars), np.int16)
         step = 1 << 16
-        for start in range(0, len(self.words), step):
-            part = self.words[start : start + step]
+        for start in range(0, len(words), step):
+            part = words[start : start + step]
             rows[start : start + step] = characters.spell_tokens(part, max_chars)
         return rows

@@ -29,6 +29,7 @@ class LanguageModel(keras.Model):
         rows: Rows of a batch.
         dropout: Share of each LSTM layer's input, and of the last output, set to
             zero in training.
+        dtype: Keras policy, float32 or mixed_bfloat16; losses are float32 always.
 
     Inputs:  the dict of arrays that `Batcher.batch` gives.
     Outputs: float32 `(2,)`, the mean loss in nats per token, forward and backward:
@@ -46,14 +47,17 @@ class LanguageModel(keras.Model):
         dropout: float = 0.1,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.options = options
         dim = options.projection_dim
         # JAX compiles a loop much sooner; the others run laid-out steps sooner.
         unroll = keras.backend.backend() != "jax"
-        self.bilm = BiLM(options, dropout=dropout, unroll=unroll, name="bilm")
+        policy = self.dtype_policy
+        self.bilm = BiLM(
+            options, dropout=dropout, unroll=unroll, name="bilm", dtype=policy
+        )
         self.stacks = (self.bilm.forward_lstm, self.bilm.backward_lstm)
-        self.dropout = keras.layers.Dropout(dropout)
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
         self.softmax_weights = self.add_weight(
             shape=(len(word_counts), dim),
             initializer=keras.initializers.RandomNormal(stddev=_SOFTMAX_STDDEV),
@@ -84,9 +88,11 @@ class LanguageModel(keras.Model):
 
     def call(self, batch: dict[str, Any], training: bool | None = None) -> Any:
         vectors = self.bilm.token_encoder(batch["chars"])  # (distinct, dim)
+        vectors = ops.cast(vectors, "float32")  # so that their gradients add up well
         losses = []
         for direction, stack in enumerate(self.stacks):
             x = ops.take(vectors, batch["inputs"][direction], axis=0)
+            x = ops.cast(x, self.compute_dtype)
             # Copies: PyTorch must not see what its gradient needs be overwritten.
             states = [[ops.copy(v) for v in s] for s in self.states[direction]]
             layers, last = stack(x, states, training=training)
@@ -115,12 +121,11 @@ class LanguageModel(keras.Model):
         targets = ops.reshape(batch["targets"][direction], (-1,))
         target_log_counts = ops.reshape(batch["target_log_counts"][direction], (-1,))
         weights = ops.take(self.softmax_weights, targets, axis=0)
-        target_logits = ops.sum(flat * weights, axis=-1)
+        target_logits = ops.sum(ops.cast(flat, "float32") * weights, axis=-1)
         target_logits += ops.take(self.softmax_bias, targets) - target_log_counts
         negatives = batch["negatives"]
-        logits = ops.matmul(
-            flat, ops.transpose(ops.take(self.softmax_weights, negatives, axis=0))
-        )
+        table = ops.take(self.softmax_weights, negatives, axis=0)
+        logits = self._logits(flat, table)
         offsets = ops.take(self.softmax_bias, negatives) - batch["negative_log_counts"]
         logits = logits + offsets  # (tokens, negatives)
         is_hit = negatives[None, :] == targets[:, None]
@@ -129,14 +134,17 @@ class LanguageModel(keras.Model):
         return ops.mean(everything - target_logits)
 
     def _full_loss(self, top: Any, targets: Any) -> Any:
-        table = ops.transpose(self.softmax_weights)
         total = 0.0
         unroll = top.shape[1]
         for i in range(unroll):  # a position at a time bounds the memory
-            logits = ops.matmul(top[:, i], table) + self.softmax_bias
+            logits = self._logits(top[:, i], self.softmax_weights) + self.softmax_bias
             hit = ops.take_along_axis(logits, targets[:, i][:, None], axis=-1)
             total += ops.mean(ops.logsumexp(logits, axis=-1) - hit[:, 0])
         return total / unroll
+
+    def _logits(self, vectors: Any, table: Any) -> Any:
+        table = ops.transpose(ops.cast(table, self.compute_dtype))
+        return ops.cast(ops.matmul(vectors, table), "float32")
 
     def state_values(self) -> list[Any]:
         """Gives the carried states as arrays."""

@@ -95,6 +95,10 @@ def _training(training: Training) -> str:
 
 
 def _device() -> str:
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.devices()[0].device_kind
     devices = {name.partition(":")[0] for name in keras.distribution.list_devices()}
     devices.discard("cpu")
     return ", ".join(sorted(devices)) or "no accelerator"

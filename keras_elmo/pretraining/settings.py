@@ -20,6 +20,8 @@ SMALL = BiLMOptions(
     use_skip_connections=True,
 )
 
+DTYPES = ("float32", "mixed_bfloat16")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -37,6 +39,8 @@ class Settings:
         learning_rate: Highest one of Adam.
         warmup: Share of the budget over which the learning rate rises.
         dropout: Share set to zero.
+        lowercase_share: Share of the rows that are read and predicted in lower case.
+        dtype: Keras policy: `float32`, or `mixed_bfloat16` for GPUs and TPUs.
         clip_norm: Bound on the norm of all gradients together.
         seed: Of weights, dropout and sampling.
         report_steps: Batches between two lines of progress.
@@ -59,6 +63,8 @@ class Settings:
     learning_rate: float = 2e-3
     warmup: float = 0.03
     dropout: float = 0.1
+    lowercase_share: float = 0.0
+    dtype: str = "float32"
     clip_norm: float = 1.0
     seed: int = 0
     report_steps: int = 100
@@ -74,8 +80,12 @@ class Settings:
             )
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name in ("dropout", "warmup"):
+            if field.name == "dtype":
+                rule, right = f"one of {', '.join(DTYPES)}", value in DTYPES
+            elif field.name in ("dropout", "warmup"):
                 rule, right = "at least 0 and below 1", 0 <= value < 1
+            elif field.name == "lowercase_share":
+                rule, right = "from 0 to 1", 0 <= value <= 1
             elif field.name in ("seed", "min_count"):
                 rule, right = "at least 0", value >= 0
             else:

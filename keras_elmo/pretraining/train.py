@@ -43,8 +43,9 @@ class Training:
         self.vocabulary_size = corpus.vocabulary_size(
             min_count=settings.min_count, max_size=settings.max_vocabulary
         )
+        lower_case, added = corpus.lower_case()
         shared: dict[str, Any] = {
-            "spellings": corpus.spellings(options.max_chars),
+            "spellings": corpus.spellings(options.max_chars, added),
             "vocabulary_size": self.vocabulary_size,
             "rows": settings.rows,
             "unroll": settings.unroll,
@@ -54,8 +55,14 @@ class Training:
             ids=corpus.train,
             negatives=settings.negatives,
             seed=settings.seed,
+            lower_case=lower_case,
+            lowercase_share=settings.lowercase_share,
             **shared,
         )
+        if keras.backend.backend() == "jax":  # where each shape is compiled for long
+            most = math.ceil(1.1 * self.batches.most_distinct())
+            shapes = {"distinct_multiple": most, "is_cut": False}
+            self.batches = dataclasses.replace(self.batches, **shapes)
         if self.batches.circle < settings.rows * (settings.unroll + 1):
             raise ValueError(
                 "The texts must hold at least `rows * (unroll + 1)` tokens, "
@@ -68,6 +75,7 @@ class Training:
             word_counts=corpus.target_counts(self.vocabulary_size),
             rows=settings.rows,
             dropout=settings.dropout,
+            dtype=settings.dtype,
         )
         self.model.compile(
             optimizer=keras.optimizers.Adam(
@@ -78,7 +86,7 @@ class Training:
         )
         self.model.optimizer.build(self.model.trainable_variables)
         self.steps = 0
-        self.seconds = 0.0  # of training, without evaluation and saving
+        self.seconds = 0.0  # of training, without compiling, evaluation and saving
         self.history: list[dict[str, float]] = []
         if self.checkpoint.exists():
             self._resume()
@@ -104,6 +112,7 @@ class Training:
         settings = self.settings
         saved = evaluated = reported = self.seconds
         losses: list[float] = []
+        is_compiled = False  # by the first batch of a start
         batches = ahead(self.batches, self.steps)
         while self.progress < 1.0:
             started = time.monotonic()
@@ -112,7 +121,9 @@ class Training:
             self.model.reset_metrics()
             losses.append(float(self.model.train_on_batch(next(batches))))
             self.steps += 1
-            self.seconds += time.monotonic() - started
+            if is_compiled:
+                self.seconds += time.monotonic() - started
+            is_compiled = True
             if not math.isfinite(losses[-1]):
                 raise FloatingPointError(
                     f"The loss became {losses[-1]} at step {self.steps}\n"
