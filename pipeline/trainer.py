@@ -104,7 +104,7 @@ def run_fn(fn_args: Any) -> None:
             cache, model = _open_cache(resume_dir, data, encoder, config["train"]), head
             stack.callback(cache.close)
             inputs = ActivationInputs(cache)
-        _compile(model, config["train"])
+        compile_model(model, config["train"])
         state = train_epochs(
             model,
             data,
@@ -202,7 +202,8 @@ def _open_cache(
     )
 
 
-def _compile(model: keras.Model, train: Mapping[str, Any]) -> None:
+def compile_model(model: keras.Model, train: Mapping[str, Any]) -> None:
+    """Compiles the head, or the joint model, as section `train` has it."""
     model.compile(
         keras.optimizers.Adam(train["learning_rate"]),
         "sparse_categorical_crossentropy",

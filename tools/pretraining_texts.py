@@ -1,7 +1,7 @@
-"""The texts that the embedded ELMo is trained on, without what quality is measured on.
+r"""The texts that the embedded ELMo is trained on, without what quality is measured on.
 
 Example:
-  python -m tools.pretraining_texts CORPORA --apart mr/rt-polarity.pos \\
+  python -m tools.pretraining_texts CORPORA --apart mr/rt-polarity.pos \
       --apart mr/rt-polarity.neg --apart data/sample/movie_reviews.csv --output texts/
 """
 
@@ -20,8 +20,10 @@ _WORD = re.compile(r"[^\W_]+")
 _TAG = re.compile(r"</?(?:Pros|Cons)>")
 
 
-@click.command(epilog=(__doc__ or "").partition("Example:")[2] and None)
-@click.argument("corpora", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.command(epilog="\b\n" + (__doc__ or "").partition("\n\n")[2])
+@click.argument(
+    "corpora", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
 @click.option(
     "--apart",
     multiple=True,

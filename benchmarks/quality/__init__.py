@@ -1,0 +1,1 @@
+"""How good classifiers on the embedded ELMo are, beside ones without it."""

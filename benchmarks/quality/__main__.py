@@ -1,0 +1,115 @@
+"""The accuracy that the embedded ELMo gives, beside classifiers without it.
+
+Frozen embeddings, ten folds: mean pooling with logistic regression, and the pipeline's
+head; beside them TF-IDF, random weights, and an embedding trained with the head. A
+whole run takes more than an hour on two cores and 3 GB in TMPDIR.
+
+Example:
+    python -m benchmarks.quality --mr rt-polaritydata --folds 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is loaded
+
+from benchmarks.arguments import add_result_options, parser_of  # noqa: E402
+from benchmarks.document import write_report  # noqa: E402
+from benchmarks.errors import BenchmarkError  # noqa: E402
+from benchmarks.quality.report import report  # noqa: E402
+from benchmarks.quality.session import Results, run_all  # noqa: E402
+from benchmarks.quality.texts import FOLDS, read_polarity, read_table  # noqa: E402
+from pipeline.config import ModelConfig, TrainConfig  # noqa: E402
+
+# The sentence polarity texts (Pang and Lee, 2005), if they lie beside the project.
+_BESIDE = Path("../shared/data/labelled/mr")
+
+
+def main() -> int:
+    """Measures and prints the report."""
+    args = _parser().parse_args()
+    # Ended from outside, it removes its files, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        if args.results:
+            results = Results(**json.loads(args.results.read_text("utf-8")))
+        else:
+            results = _measure(args)
+        text = report(results)
+        print(text, end="")  # first: it took an hour, and a path may be wrong
+        if args.json:
+            raw = json.dumps(dataclasses.asdict(results), indent=1)
+            args.json.write_text(raw + "\n", "utf-8")
+        if args.write:
+            write_report(
+                args.write,
+                text,
+                maker="make bench-quality",
+                title="How good the embedded ELMo is",
+            )
+    except (BenchmarkError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _measure(args: argparse.Namespace) -> Results:
+    sets = []
+    folder = args.mr or (_BESIDE if _BESIDE.is_dir() else None)
+    if folder:
+        sets.append(read_polarity(folder))
+    else:
+        print("MR is left out: --mr names no folder of it", file=sys.stderr)
+    sets.append(read_table(args.sample, "sample data"))
+    return run_all(
+        sets,
+        source=args.source,
+        model=ModelConfig().model_dump(),
+        train=TrainConfig().model_dump(),
+        fold_count=args.folds,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = parser_of("python -m benchmarks.quality", __doc__)
+    option = parser.add_argument
+    option(
+        "--mr",
+        type=Path,
+        metavar="FOLDER",
+        help="of rt-polarity.neg and rt-polarity.pos (default: the one beside the "
+        "project, else they are left out)",
+    )
+    option(
+        "--sample",
+        type=Path,
+        default=Path("data/sample/movie_reviews.csv"),
+        metavar="FILE",
+        help="CSV file with the columns text and label (default: %(default)s)",
+    )
+    option(
+        "--source",
+        default="default",
+        help="of the ELMo, as elmo.source (default: the embedded one)",
+    )
+    option(
+        "--folds",
+        type=int,
+        choices=range(2, FOLDS + 1),
+        default=FOLDS,
+        metavar="COUNT",
+        help=f"folds measured, from 2 to {FOLDS} (default: {FOLDS})",
+    )
+    add_result_options(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

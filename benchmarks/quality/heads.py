@@ -1,0 +1,118 @@
+"""The pipeline's own head, trained as the Trainer does, on frozen or new embeddings."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.quality.texts import Fold
+from pipeline import features
+from pipeline.embedding_cache import EmbeddingCache
+from pipeline.epochs import ActivationInputs, ModelInputs, train_epochs
+from pipeline.model import build_head
+from pipeline.trainer import compile_model
+from pipeline.training_data import LabelledTokens, split_batches
+
+_CLASSES = 2
+_UNKNOWN = 1  # id of words that the training texts lack; 0 is padding
+_TEST_BATCH = 128
+
+
+class WordInputs:
+    """Inputs of a trained embedding: `(word ids, is_token)`, both `(batch, time)`.
+
+    Args:
+        data: The texts.
+        known: bool `(words,)`, which words have a vector of their own.
+    """
+
+    signature = (
+        tf.TensorSpec((None, None), tf.int32),
+        tf.TensorSpec((None, None), tf.bool),
+    )
+
+    def __init__(self, data: LabelledTokens, known: np.ndarray) -> None:
+        self._data = data
+        self._ids = np.where(known, np.cumsum(known) + _UNKNOWN, _UNKNOWN)
+        self.size = int(self._ids.max()) + 1
+
+    def read(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gives the inputs of `texts`."""
+        lengths = self._data.lengths[texts]
+        is_token = np.arange(max(1, lengths.max(initial=0))) < lengths[:, None]
+        ids = np.zeros(is_token.shape, np.int32)
+        for row, text in enumerate(texts):
+            start, end = self._data.starts[text : text + 2]
+            ids[row, : end - start] = self._ids[self._data.word_ids[start:end]]
+        return ids, is_token
+
+
+def elmo_head_accuracy(
+    data: LabelledTokens,
+    fold: Fold,
+    cache: EmbeddingCache,
+    model: Mapping[str, Any],
+    train: Mapping[str, Any],
+) -> float:
+    """Gives the test accuracy of the head on the frozen layers in `cache`."""
+    keras.utils.set_random_seed(train["seed"])
+    head = build_head(
+        model, num_classes=_CLASSES, num_layers=cache.num_layers, dim=cache.dim
+    )
+    return _accuracy(head, data, fold, ActivationInputs(cache), train)
+
+
+def embedding_head_accuracy(
+    data: LabelledTokens,
+    fold: Fold,
+    dim: int,
+    model: Mapping[str, Any],
+    train: Mapping[str, Any],
+) -> float:
+    """Gives the test accuracy of the head on a Keras Embedding trained with it."""
+    known = np.zeros(len(data.words), bool)
+    for text in fold.train:
+        known[data.word_ids[data.starts[text] : data.starts[text + 1]]] = True
+    inputs = WordInputs(data, known)
+    keras.utils.set_random_seed(train["seed"])
+    ids = keras.Input((None,), dtype="int32")
+    is_token = keras.Input((None,), dtype="bool")
+    vectors = keras.layers.Embedding(inputs.size, dim)(ids)
+    layers = keras.ops.expand_dims(vectors, axis=1)
+    head = build_head(model, num_classes=_CLASSES, num_layers=1, dim=dim)
+    whole = keras.Model([ids, is_token], head([layers, is_token]))
+    return _accuracy(whole, data, fold, inputs, train)
+
+
+def _accuracy(
+    model: keras.Model,
+    data: LabelledTokens,
+    fold: Fold,
+    inputs: ModelInputs,
+    train: Mapping[str, Any],
+) -> float:
+    splits = {features.TRAIN: fold.train, features.EVAL: fold.evaluate}
+    compile_model(model, train)
+    with tempfile.TemporaryDirectory() as folder:
+        train_epochs(
+            model,
+            dataclasses.replace(data, splits=splits),
+            inputs,
+            class_weights=np.ones(_CLASSES, np.float32),
+            options=train,
+            resume_dir=Path(folder) / "state",
+            log_dir=folder,
+        )
+    right = 0
+    test = fold.test[np.argsort(data.lengths[fold.test], kind="stable")]
+    for texts in split_batches(test, batch_size=_TEST_BATCH):
+        chances = model.predict_on_batch(inputs.read(texts))
+        right += int((chances.argmax(axis=-1) == data.labels[texts]).sum())
+    return right / len(test)

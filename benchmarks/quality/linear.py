@@ -1,0 +1,57 @@
+"""Logistic regression, on words and word pairs or on mean embeddings."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.quality.texts import Fold, Texts
+from pipeline.embedding_cache import EmbeddingCache
+
+_TF_IDF_C = 5.0
+_MEAN_CS = (0.001, 0.003, 0.01)  # the one that is best on the eval texts counts
+_AT_ONCE = 256
+
+
+def tf_idf_accuracy(texts: Texts, fold: Fold) -> float:
+    """Gives the test accuracy of TF-IDF of words and pairs; eval texts are learnt."""
+    learnt = np.concatenate([fold.train, fold.evaluate])
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    features = vectorizer.fit_transform([texts.texts[i] for i in learnt])
+    model = LogisticRegression(C=_TF_IDF_C, max_iter=1000)
+    model.fit(features, texts.labels[learnt])
+    unseen = vectorizer.transform([texts.texts[i] for i in fold.test])
+    return float(model.score(unseen, texts.labels[fold.test]))
+
+
+def mean_accuracy(means: np.ndarray, texts: Texts, fold: Fold) -> float:
+    """Gives the test accuracy on mean embeddings, `(texts, width)`."""
+    labels = texts.labels
+    models = [
+        make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=1000)).fit(
+            means[fold.train], labels[fold.train]
+        )
+        for c in _MEAN_CS
+    ]
+    best = max(
+        models, key=lambda m: m.score(means[fold.evaluate], labels[fold.evaluate])
+    )
+    return float(best.score(means[fold.test], labels[fold.test]))
+
+
+def mean_embeddings(cache: EmbeddingCache, count: int) -> np.ndarray:
+    """Gives the mean of each layer over the tokens, side by side.
+
+    Returns:
+        float32 `(count, layers * dim)`, zeros for a text without tokens.
+    """
+    parts = []
+    for start in range(0, count, _AT_ONCE):
+        layers, is_token = cache.read(np.arange(start, min(start + _AT_ONCE, count)))
+        sums = layers.astype(np.float32).sum(axis=2)  # zero at padding
+        tokens = np.maximum(is_token.sum(axis=1), 1)[:, None, None]
+        parts.append((sums / tokens).reshape(len(sums), -1))
+    return np.concatenate(parts)

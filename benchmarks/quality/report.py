@@ -1,0 +1,76 @@
+"""The results as Markdown: a table, the goals, the conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.goal import Goal, at_least
+from benchmarks.markdown import table
+from benchmarks.quality.session import ELMO, HEAD, MEAN, TF_IDF, Results
+
+# Frozen, mean-pooled, a simple classifier: what the published ELMo reaches on MR with
+# 93.6 million weights, trained on 5.5 billion words.
+PUBLISHED = 0.809
+_MET = {True: "reached", False: "**not reached**", None: "not measured"}
+
+
+def report(results: Results) -> str:
+    """Gives the whole report."""
+    names = list(results.accuracies)
+    contenders = list(next(iter(results.accuracies.values())))
+    rows = [
+        [contender, *(_cell(results.accuracies[name][contender]) for name in names)]
+        for contender in contenders
+    ]
+    goals = "\n".join(
+        f"- {goal.text}: {_MET[goal.met]}"
+        + ("" if goal.met is None else f", {goal.value}.")
+        for goal in judge(results)
+    )
+    lines = "\n".join(f"- {line}" for line in _conditions(results))
+    parts = [table(["Accuracy, %", *names], rows, aligned=True), goals, lines]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def judge(results: Results) -> Iterator[Goal]:
+    """Yields the goals for MR, if it was measured."""
+    found = results.accuracies.get("MR")
+    if found is None:
+        return
+    best = max(float(np.mean(found[form.format(ELMO)])) for form in (HEAD, MEAN))
+    head = float(np.mean(found[HEAD.format(ELMO)]))
+    tf_idf = float(np.mean(found[TF_IDF]))
+    yield at_least(
+        f"MR, the pipeline's head at least as good as TF-IDF ({tf_idf:.1%})",
+        head,
+        tf_idf,
+        "{:.1%}",
+    )
+    yield at_least(
+        f"MR, {PUBLISHED:.1%} as the published ELMo of 5.5 billion words",
+        best,
+        PUBLISHED,
+        "{:.1%}",
+    )
+
+
+def _cell(accuracies: list[float]) -> str:
+    error = np.std(accuracies, ddof=1) / np.sqrt(len(accuracies))
+    return f"{100 * np.mean(accuracies):.1f} ± {100 * error:.1f}"
+
+
+def _conditions(results: Results) -> Iterator[str]:
+    facts = results.conditions
+    sizes = ", ".join(f"{name} {size:,}" for name, size in facts["texts"].items())
+    yield (
+        f"Mean of {facts['folds']} of 10 stratified folds, ± its standard error over "
+        f"the folds; texts: {sizes}. Of the nine folds to learn from, a tenth is kept "
+        "for early stopping or the strength of the regularisation; TF-IDF has no "
+        "such choice and learns from all nine."
+    )
+    options = ", ".join(f"{name} {value}" for name, value in facts["model"].items())
+    yield f"The head: {options}; the Trainer's other settings are their defaults."
+    listed = ", ".join(f"{name} {each}" for name, each in facts["versions"].items())
+    yield f"{facts['date']}; {facts['cpu']}, {facts['cores']} cores; {listed}."

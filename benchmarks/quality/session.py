@@ -1,0 +1,151 @@
+"""One run of the whole benchmark: every contender on every fold of every text set."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.machine import cpu_name
+from benchmarks.progress import say
+from benchmarks.quality.heads import elmo_head_accuracy, embedding_head_accuracy
+from benchmarks.quality.linear import mean_accuracy, mean_embeddings, tf_idf_accuracy
+from benchmarks.quality.texts import Fold, Texts, folds, tokens_of
+from keras_elmo import BiLM, BiLMOptions
+from keras_elmo.checkpoints import save_hdf5
+from keras_elmo.sources import open_source
+from pipeline.embedding_cache import EmbeddingCache
+from pipeline.model import build_encoder
+from pipeline.training_data import LabelledTokens
+
+TF_IDF = "TF-IDF of words and pairs, logistic regression"
+MEAN = "{}, frozen: mean of each layer, logistic regression"
+HEAD = "{}, frozen: the pipeline's head"
+EMBEDDING = "Keras Embedding, trained: the pipeline's head"
+ELMO, RANDOM = "embedded ELMo", "biLM with random weights"
+
+_CACHE_BYTES = 8 * 2**30
+Score = Callable[[Fold], float]
+
+
+@dataclasses.dataclass
+class Results:
+    """What a run found.
+
+    Attributes:
+        accuracies: Name of the texts -> name of the contender -> one of each fold.
+        conditions: Of the run.
+    """
+
+    accuracies: dict[str, dict[str, list[float]]]
+    conditions: dict[str, Any]
+
+
+def run_all(
+    sets: Sequence[Texts],
+    *,
+    source: str,
+    model: Mapping[str, Any],
+    train: Mapping[str, Any],
+    fold_count: int,
+) -> Results:
+    """Measures everything.
+
+    Args:
+        sets: Labelled texts.
+        source: Of the embedded ELMo, as in `elmo.source`.
+        model: Section `model` of the configuration.
+        train: Section `train` of the configuration.
+        fold_count: Folds measured, of ten.
+    """
+    accuracies = {
+        texts.name: _measure(texts, source, model, train, fold_count) for texts in sets
+    }
+    conditions = {
+        "date": datetime.date.today().isoformat(),
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "folds": fold_count,
+        "texts": {texts.name: len(texts.texts) for texts in sets},
+        "model": dict(model),
+        "versions": {"TensorFlow": tf.__version__, "Keras": keras.__version__},
+    }
+    return Results(accuracies, conditions)
+
+
+def _measure(
+    texts: Texts,
+    source: str,
+    model: Mapping[str, Any],
+    train: Mapping[str, Any],
+    fold_count: int,
+) -> dict[str, list[float]]:
+    splits = list(folds(texts, fold_count))
+    data = tokens_of(texts)
+    found: dict[str, list[float]] = {}
+
+    def measure(name: str, score: Score) -> None:
+        found[name] = []
+        for number, fold in enumerate(splits, 1):
+            found[name].append(score(fold))
+            mean = 100 * np.mean(found[name])
+            say(f"{texts.name}, fold {number}: {mean:.2f} % on average, {name}")
+
+    measure(TF_IDF, partial(tf_idf_accuracy, texts))
+    head = {"model": model, "train": train}
+    with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as name:
+        folder = Path(name)
+        for who, its_source in {ELMO: source, RANDOM: None}.items():
+            say(f"{texts.name}: encoding with {who}")
+            if its_source is None:
+                its_source = _random_bilm(source, folder / "weights")
+            cache = _encode(data, its_source, folder / who.replace(" ", "_"))
+            means = mean_embeddings(cache, len(texts.texts))
+            measure(MEAN.format(who), partial(mean_accuracy, means, texts))
+            measure(
+                HEAD.format(who), partial(elmo_head_accuracy, data, cache=cache, **head)
+            )
+            cache.close()
+    measure(EMBEDDING, partial(embedding_head_accuracy, data, dim=cache.dim, **head))
+    return found
+
+
+def _random_bilm(source: str, folder: Path) -> str:
+    """Writes a biLM of the shape of `source` as training begins; gives the folder."""
+    options = open_source(source).options
+    if not isinstance(options, BiLMOptions):
+        raise BenchmarkError(
+            f"`--source` must run natively, for its shape. Received: {source}"
+        )
+    folder.mkdir()
+    keras.utils.set_random_seed(0)
+    (folder / "options.json").write_text(json.dumps(options.to_dict()), "utf-8")
+    save_hdf5(BiLM(options), folder / "weights.hdf5")
+    return str(folder)
+
+
+def _encode(data: LabelledTokens, source: str, folder: Path) -> EmbeddingCache:
+    encoder = build_encoder({"source": source})
+    spec = tf.TensorSpec((None, None), tf.string)
+    encode = tf.function(
+        lambda tokens: encoder(tokens, training=False), input_signature=[spec]
+    )
+    return EmbeddingCache(
+        folder,
+        data,
+        lambda tokens: encode(tf.constant(tokens, tf.string)).numpy(),
+        num_layers=encoder.num_layers,
+        dim=encoder.dim,
+        bound_bytes=_CACHE_BYTES,
+    )
