@@ -1,7 +1,7 @@
 # `make` shows the targets; their `##` comments are the help.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help env data run test test-integration flink test-flink lint format lock bench bench-batch bench-elmo clean distclean
+.PHONY: help env data run test test-integration flink test-flink lint format lock bench bench-batch bench-elmo bench-quality clean distclean
 
 PYTHON := .venv/bin/python
 OUTPUT ?= out
@@ -57,6 +57,9 @@ bench-batch: env data ## Measure batch jobs alone (about an hour, after `make ru
 
 bench-elmo: env data ## Measure the layer beside simple_elmo and allennlp (about an hour)
 	$(PYTHON) -m benchmarks.elmo $(ARGS)
+
+bench-quality: env data ## Measure accuracy with the embedded ELMo (over an hour)
+	$(PYTHON) -m benchmarks.quality $(ARGS)
 
 clean: ## Remove what runs and tests left: outputs, builds, caches
 	rm -rf out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache \

@@ -162,8 +162,17 @@ class ModelConfig(Section):
     hidden_units: int = Field(
         128, ge=0, description="Width of a dense layer before the pooling; 0: none."
     )
+    embedding_dropout: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="Fraction of the embeddings' values dropped while training.",
+    )
     dropout: float = Field(
-        0.5, ge=0, lt=1, description="Fraction of values dropped while training."
+        0.5,
+        ge=0,
+        lt=1,
+        description="Fraction of the pooled values dropped while training.",
     )
 
 

@@ -63,12 +63,15 @@ def _cell(accuracies: list[float]) -> str:
 
 def _conditions(results: Results) -> Iterator[str]:
     facts = results.conditions
-    sizes = ", ".join(f"{name} {size:,}" for name, size in facts["texts"].items())
+    sizes = "; ".join(
+        f"{name} {size:,} texts, {len(results.accuracies[name][TF_IDF])} folds"
+        for name, size in facts["texts"].items()
+    )
     yield (
-        f"Mean of {facts['folds']} of 10 stratified folds, ± its standard error over "
-        f"the folds; texts: {sizes}. Of the nine folds to learn from, a tenth is kept "
-        "for early stopping or the strength of the regularisation; TF-IDF has no "
-        "such choice and learns from all nine."
+        "Mean over stratified folds, each a tenth of the texts, ± its standard error: "
+        f"{sizes}. Of the nine tenths to learn from, one is kept for early stopping or "
+        "the strength of the regularisation; TF-IDF has no such choice and learns "
+        "from all nine."
     )
     options = ", ".join(f"{name} {value}" for name, value in facts["model"].items())
     yield f"The head: {options}; the Trainer's other settings are their defaults."

@@ -76,7 +76,6 @@ def run_all(
         "date": datetime.date.today().isoformat(),
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
-        "folds": fold_count,
         "texts": {texts.name: len(texts.texts) for texts in sets},
         "model": dict(model),
         "versions": {"TensorFlow": tf.__version__, "Keras": keras.__version__},

@@ -165,7 +165,6 @@ def make_results(head):
         "date": "2026-01-31",
         "cpu": "A CPU",
         "cores": 2,
-        "folds": 2,
         "texts": {"MR": 10662},
         "model": {"pooling": "attention"},
         "versions": {"Keras": "3"},
@@ -182,4 +181,4 @@ def test_goals_are_judged_by_the_mean_of_the_folds(head, met):
     text = report(results)
     assert f"{100 * head:.1f} ± 1.0" in text
     assert text.count("**not reached**") == met.count(False)
-    assert "MR 10,662" in text
+    assert "MR 10,662 texts, 2 folds" in text

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.model import TokenClassifier, build_encoder, build_head
 
-OPTIONS = {"hidden_units": 4, "dropout": 0.5}
+OPTIONS = {"hidden_units": 4, "embedding_dropout": 0.5, "dropout": 0.5}
 
 
 def head(pooling="mean", **options):
@@ -32,6 +32,19 @@ def test_the_hidden_layer_reads_single_tokens():
 def test_no_hidden_units_means_no_hidden_layer():
     names = [layer.name for layer in head(hidden_units=0).layers]
     assert "hidden" not in names and "probabilities" in names
+
+
+@pytest.mark.parametrize("where", ["embedding_dropout", "dropout"])
+def test_values_are_dropped_in_training_alone(where):
+    model = head(**{"embedding_dropout": 0.0, "dropout": 0.0, where: 0.5})
+    layers = np.random.default_rng(1).normal(size=(1, 2, 3, 5)).astype("float32")
+    inputs = [layers, np.ones((1, 3), bool)]
+
+    def differ(*, training):
+        first, *others = (np.array(model(inputs, training=training)) for _ in range(4))
+        return any(np.abs(first - other).max() > 1e-6 for other in others)
+
+    assert differ(training=True) and not differ(training=False)
 
 
 def test_one_class_is_refused():

@@ -38,7 +38,12 @@ def exported(tmp_path_factory, transformed_data, small_elmo):
         transformed_data,
         out,
         elmo=small_elmo,
-        model={"pooling": "attention", "hidden_units": 0, "dropout": 0.0},
+        model={
+            "pooling": "attention",
+            "hidden_units": 0,
+            "embedding_dropout": 0.0,
+            "dropout": 0.0,
+        },
         train={**TRAIN, "epochs": 20, "patience": 20},
     )
     models = []

@@ -35,6 +35,7 @@ def make(small_elmo):
             {
                 "pooling": facts.pooling,
                 "hidden_units": facts.hidden_units,
+                "embedding_dropout": 0.0,
                 "dropout": 0.5,
             },
             num_classes=len(facts.classes),
