@@ -95,7 +95,9 @@ class Batcher:
         if self.negatives:
             rng = np.random.default_rng((self.seed, step))
             ids, tries = sample_log_uniform(rng, self.vocabulary_size, self.negatives)
-            log_counts = log_expected_counts(self._vocabulary, tries, len(self._vocabulary))
+            log_counts = log_expected_counts(
+                self._vocabulary, tries, len(self._vocabulary)
+            )
             arrays["negatives"] = ids
             arrays["negative_log_counts"] = log_counts[ids]
             arrays["target_log_counts"] = log_counts[targets]

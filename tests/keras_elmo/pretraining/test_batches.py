@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from keras_elmo import BiLMOptions
+from keras_elmo.characters import spell_tokens
 from keras_elmo.pretraining.batches import (
     Batcher,
     log_expected_counts,
     sample_log_uniform,
 )
+from keras_elmo.pretraining.corpus import SPECIAL
 from keras_elmo.token_encoder import TokenEncoder
 from tests.keras_elmo.pretraining.texts import make_corpus
 from tests.keras_elmo.tiny import TINY
@@ -78,6 +80,81 @@ def test_the_spellings_of_a_batch_are_those_of_its_words(corpus):
     inputs, _ = batcher.words(2)
     expected = batcher.spellings[inputs][..., :width]
     np.testing.assert_array_equal(batch["chars"][batch["inputs"]], expected)
+
+
+def make_lower_cased(corpus, **changes):
+    """Gives a batcher of ten rows that reads some in lower case, and its words."""
+    table, added = corpus.lower_case()
+    options = {
+        "spellings": corpus.spellings(50, added),
+        "lower_case": table,
+        "vocabulary_size": len(corpus.words),
+        "rows": 10,
+    }
+    batcher = make_batcher(corpus, **{**options, **changes})
+    return batcher, np.array([*corpus.words, *added])
+
+
+def as_text(batcher, words, steps=8):
+    """Gives the words of inputs and targets, `(2, 2, rows, time)`."""
+    return words[np.concatenate([batcher.words(n) for n in range(steps)], axis=-1)]
+
+
+@pytest.mark.parametrize("share", [0.25, 0.3, 0.5, 1.0])
+def test_a_share_of_the_rows_is_read_and_predicted_in_lower_case(corpus, share):
+    batcher, words = make_lower_cased(corpus, lowercase_share=share)
+    plain, _ = make_lower_cased(corpus, lower_case=None)
+    found, original = as_text(batcher, words), as_text(plain, words)
+    lower = np.where(np.isin(original, SPECIAL), original, np.char.lower(original))
+    lower[1][np.isin(lower[1], words[len(corpus.words) :])] = "<UNK>"
+    (rows,) = np.nonzero((found != original).any(axis=(0, 1, 3)))
+    assert len(rows) == int(10 * share)
+    gaps = np.diff(rows)  # evenly over the circle
+    assert gaps.size == 0 or gaps.max() - gaps.min() <= 1
+    expected = original.copy()
+    expected[:, :, rows] = lower[:, :, rows]
+    np.testing.assert_array_equal(found, expected)
+    assert {"<S>", "</S>", "my"} <= set(found[0, :, rows].ravel())
+    assert "<UNK>" in found[1, :, rows]
+
+
+def test_words_that_lower_case_adds_are_spelled_as_they_read(corpus):
+    batcher, words = make_lower_cased(corpus, lowercase_share=1.0)
+    batch = batcher.batch(2)
+    width = batch["chars"].shape[1]
+    read = words[batcher.words(2)[0].ravel()].tolist()
+    assert {"my", "her"} & set(read)
+    spelled = batch["chars"][batch["inputs"].ravel()]
+    np.testing.assert_array_equal(spelled, spell_tokens(read, 50)[:, :width])
+
+
+@pytest.mark.parametrize("step", [0, 3])
+def test_a_share_of_0_changes_nothing(corpus, step):
+    batcher, _ = make_lower_cased(corpus, lowercase_share=0.0, negatives=5)
+    plain = make_batcher(
+        corpus, vocabulary_size=len(corpus.words), rows=10, negatives=5
+    )
+    expected = plain.batch(step)
+    found = batcher.batch(step)
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+
+
+def test_all_batches_have_one_shape_where_each_is_compiled(corpus):
+    def shapes(batcher):
+        return {batcher.batch(step)["chars"].shape for step in range(around)}
+
+    batcher = make_batcher(corpus, distinct_multiple=1)
+    around = batcher.circle // batcher.tokens_per_batch
+    sizes = {len(np.unique(batcher.words(n)[0])) for n in range(around)}
+    most = batcher.most_distinct(looks=around)
+    assert most == max(sizes) > min(sizes)
+    assert min(sizes) <= batcher.most_distinct(looks=4) <= most
+    assert len(shapes(batcher)) == len(sizes)
+    assert shapes(make_batcher(corpus, distinct_multiple=most)) == {(most, 25)}
+    whole = make_batcher(corpus, distinct_multiple=most, is_cut=False)
+    assert shapes(whole) == {(most, 50)}
 
 
 @pytest.mark.parametrize("length", [19, 20, 21, 22, 48])

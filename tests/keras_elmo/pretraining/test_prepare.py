@@ -54,6 +54,18 @@ def test_every_word_is_spelled_even_past_the_vocabulary(tmp_path, monkeypatch):
     np.testing.assert_array_equal(corpus.spellings(12), expected)
 
 
+def test_each_word_has_the_id_of_its_lower_case_spelling(tmp_path, monkeypatch):
+    corpus = make_corpus(tmp_path, monkeypatch)
+    table, added = corpus.lower_case()
+    assert sorted(added) == ["her", "my"]  # only ever at the start of a sentence
+    everything = [*corpus.words, *added]
+    assert len(set(everything)) == len(everything)
+    assert [everything[i] for i in table[3:]] == [w.lower() for w in corpus.words[3:]]
+    np.testing.assert_array_equal(table[:3], [0, 1, 2])
+    expected = spell_tokens(everything, 12)
+    np.testing.assert_array_equal(corpus.spellings(12, added), expected)
+
+
 def test_words_past_the_bound_on_memory_are_unknown(tmp_path, monkeypatch):
     corpus = make_corpus(tmp_path, monkeypatch, max_types=5)
     assert len(corpus.words) == 3 + 5
