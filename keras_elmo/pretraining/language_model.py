@@ -61,10 +61,14 @@ class LanguageModel(keras.Model):
         self.softmax_weights = self.add_weight(
             shape=(len(word_counts), dim),
             initializer=keras.initializers.RandomNormal(stddev=_SOFTMAX_STDDEV),
+            autocast=False,
             name="softmax_weights",
         )
         self.softmax_bias = self.add_weight(
-            shape=(len(word_counts),), initializer="zeros", name="softmax_bias"
+            shape=(len(word_counts),),
+            initializer="zeros",
+            autocast=False,
+            name="softmax_bias",
         )
         shares = (word_counts + 1.0) / (word_counts + 1.0).sum()
         self.softmax_bias.assign(np.log(shares).astype("float32"))
@@ -76,6 +80,7 @@ class LanguageModel(keras.Model):
                         shape=(rows, size),
                         initializer="zeros",
                         trainable=False,
+                        autocast=False,
                         name=f"state_{direction}_{layer}_{name}",
                     )
                     for name, size in sizes.items()

@@ -21,14 +21,22 @@ OPTIONS = BiLMOptions(**TINY)
 ROWS, UNROLL = 3, 4
 
 
-def make_model(vocabulary_size, *, dropout=0.0):
+def make_model(vocabulary_size, *, dropout=0.0, dtype="float32"):
     keras.utils.set_random_seed(5)
     model = LanguageModel(
-        OPTIONS, word_counts=np.ones(vocabulary_size), rows=ROWS, dropout=dropout
+        OPTIONS,
+        word_counts=np.ones(vocabulary_size),
+        rows=ROWS,
+        dropout=dropout,
+        dtype=dtype,
     )
     for weight in model.trainable_variables:
         weight.assign(keras.random.normal(weight.shape, stddev=0.5))
     return model
+
+
+def dtype_of(value):
+    return keras.backend.standardize_dtype(value.dtype)
 
 
 def make_batch(folder, monkeypatch, *, negatives=0):
@@ -122,6 +130,53 @@ def test_states_are_carried_from_batch_to_batch(tmp_path, monkeypatch):
     assert np.abs(first - second).max() > 1e-4
     model.set_states(states)
     np.testing.assert_allclose(np.array(model(batch, training=False)), second)
+
+
+@pytest.mark.parametrize(
+    ("training", "dropout"),
+    [
+        (True, 0.0),
+        (False, 0.0),
+        pytest.param(
+            False,
+            0.1,
+            marks=pytest.mark.xfail(
+                keras.backend.backend() == "tensorflow",
+                reason="LSTMStack's dropout gives float32, its layers bfloat16",
+                strict=True,
+            ),
+        ),
+    ],
+)
+def test_bfloat16_changes_the_losses_little_and_no_variable(
+    tmp_path, monkeypatch, training, dropout
+):
+    size, batch = make_batch(tmp_path, monkeypatch, negatives=lambda size: size // 2)
+    whole = make_model(size, dropout=dropout)
+    mixed = make_model(size, dropout=dropout, dtype="mixed_bfloat16")
+    for weight, value in zip(mixed.weights, whole.weights, strict=True):
+        weight.assign(value)
+    expected = whole(batch, training=training)
+    found = mixed(batch, training=training)
+    assert {dtype_of(value) for value in (found, *mixed.weights)} == {"float32"}
+    expected, found = map(keras.ops.convert_to_numpy, (expected, found))
+    np.testing.assert_allclose(found, expected, rtol=0.02)
+    assert (found != expected).all()  # it did compute in bfloat16
+    states = zip(mixed.state_values(), whole.state_values(), strict=True)
+    for state, expected_state in states:
+        np.testing.assert_allclose(state, expected_state, atol=0.05)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_softmax_bias_is_not_rounded_to_bfloat16(tmp_path, monkeypatch, training):
+    size, batch = make_batch(tmp_path, monkeypatch, negatives=lambda size: size // 2)
+    losses = []
+    for dtype in ("float32", "mixed_bfloat16"):
+        model = make_model(size, dtype=dtype)
+        model.softmax_weights.assign(np.zeros(model.softmax_weights.shape))
+        model.softmax_bias.assign(np.linspace(-9.0, -3.0, size))
+        losses.append(keras.ops.convert_to_numpy(model(batch, training=training)))
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-6), ("float16", 1e-2)])
