@@ -23,6 +23,21 @@ from keras_elmo.pretraining.settings import Settings
 _LOG = logging.getLogger(__name__)
 
 
+class _Adam(keras.optimizers.Adam):
+    """Adam that bounds the norm of whole gradients on every backend.
+
+    TensorFlow gives the gradient of a look-up as one piece for each row looked up,
+    and Keras takes the norm of the pieces, as if no row had been looked up twice.
+    """
+
+    def apply(self, grads: list[Any], trainable_variables: Any = None) -> None:
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            grads = [tf.convert_to_tensor(grad) for grad in grads]
+        super().apply(grads, trainable_variables)
+
+
 class Training:
     """One run of training, new or resumed from `folder`.
 
@@ -61,8 +76,9 @@ class Training:
         )
         if keras.backend.backend() == "jax":  # where each shape is compiled for long
             most = math.ceil(1.1 * self.batches.most_distinct())
-            shapes = {"distinct_multiple": most, "is_cut": False}
-            self.batches = dataclasses.replace(self.batches, **shapes)
+            self.batches = dataclasses.replace(
+                self.batches, distinct_multiple=most, is_cut=False
+            )
         if self.batches.circle < settings.rows * (settings.unroll + 1):
             raise ValueError(
                 "The texts must hold at least `rows * (unroll + 1)` tokens, "
@@ -78,9 +94,7 @@ class Training:
             dtype=settings.dtype,
         )
         self.model.compile(
-            optimizer=keras.optimizers.Adam(
-                settings.learning_rate, global_clipnorm=settings.clip_norm
-            ),
+            optimizer=_Adam(settings.learning_rate, global_clipnorm=settings.clip_norm),
             # Batches come in a few shapes; TensorFlow would compile for each.
             jit_compile=keras.backend.backend() == "jax",
         )

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+import time
+
 import keras
 import numpy as np
 import pytest
@@ -83,6 +86,28 @@ def test_looking_at_the_held_out_text_leaves_no_trace(corpus, tmp_path):
         np.testing.assert_array_equal(value, expected)
 
 
+def test_a_gradient_in_pieces_is_bounded_as_a_whole(corpus, tmp_path):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("gradients come in pieces under TensorFlow alone")
+    import tensorflow as tf
+
+    training = Training(corpus, OPTIONS, make_settings(clip_norm=1.0), tmp_path)
+    optimizer, table = training.model.optimizer, training.model.softmax_weights
+    variables = training.model.trainable_variables
+    piece = np.zeros((1, table.shape[1]), np.float32)
+    piece[0, :2] = 3.0, 4.0
+    pieces = tf.IndexedSlices(np.repeat(piece, 2, axis=0), [5, 5], table.shape)
+    gradients = [
+        pieces if each is table else tf.zeros(each.shape) for each in variables
+    ]
+    optimizer.apply(gradients, variables)
+    (momentum,) = (
+        v for v in optimizer.variables if v.path.endswith("weights_momentum")
+    )
+    found = keras.ops.convert_to_numpy(momentum) / (1 - optimizer.beta_1)
+    np.testing.assert_allclose(found[5, :2], [0.6, 0.8], rtol=1e-5)
+
+
 def test_a_loss_that_is_no_number_ends_the_training(corpus, tmp_path):
     training = Training(corpus, OPTIONS, make_settings(), tmp_path)
     training.model.train_on_batch = lambda batch: float("nan")
@@ -103,6 +128,44 @@ def test_more_rows_than_the_text_can_feed_are_refused(corpus, tmp_path):
         Training(corpus, OPTIONS, make_settings(rows=1000), tmp_path)
 
 
+def test_the_time_leaves_out_the_first_batch_of_each_start(
+    corpus, tmp_path, monkeypatch
+):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def start(steps):
+        training = Training(corpus, OPTIONS, make_settings(steps=steps), tmp_path)
+        durations = itertools.chain([100.0], itertools.repeat(2.0))
+
+        def train_on_batch(batch):
+            now[0] += next(durations)
+            return 1.0
+
+        training.model.train_on_batch = train_on_batch
+        training.run()
+        return training.seconds
+
+    assert start(5) == 4 * 2.0
+    assert start(8) == 4 * 2.0 + 2 * 2.0
+
+
+def test_training_in_bfloat16_lowers_the_perplexity(corpus, tmp_path):
+    settings = make_settings(
+        rows=32,
+        learning_rate=0.01,
+        dropout=0.0,
+        lowercase_share=0.3,
+        dtype="mixed_bfloat16",
+    )
+    training = Training(corpus, OPTIONS, settings, tmp_path)
+    assert training.model.dtype_policy.name == "mixed_bfloat16"
+    assert training.batches.lowercase_share == 0.3
+    before = training.evaluate()
+    training.run()
+    assert training.evaluate() < 0.9 * before
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -110,9 +173,14 @@ def test_more_rows_than_the_text_can_feed_are_refused(corpus, tmp_path):
         ({"steps": None}, "Exactly one of `steps` and `minutes`"),
         ({"rows": 0}, "`rows` must be above 0. Received: `rows=0`"),
         ({"dropout": 1.0}, "`dropout` must be at least 0 and below 1"),
+        ({"dtype": "bfloat16"}, "`dtype` must be one of float32, mixed_bfloat16. "
+         "Received: `dtype=bfloat16`"),
+        ({"lowercase_share": 1.1}, "`lowercase_share` must be from 0 to 1. "
+         "Received: `lowercase_share=1.1`"),
+        ({"lowercase_share": -0.1}, "`lowercase_share` must be from 0 to 1"),
         ({"learning_rate": -1.0}, "`learning_rate` must be above 0"),
     ],
-)
+)  # fmt: skip
 def test_settings_out_of_range_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         make_settings(**change)
