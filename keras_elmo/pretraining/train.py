@@ -126,6 +126,7 @@ class Training:
         settings = self.settings
         saved = evaluated = reported = self.seconds
         losses: list[float] = []
+        timed = 0  # batches since the last report that `seconds` counts
         is_compiled = False  # by the first batch of a start
         batches = ahead(self.batches, self.steps)
         while self.progress < 1.0:
@@ -137,6 +138,7 @@ class Training:
             self.steps += 1
             if is_compiled:
                 self.seconds += time.monotonic() - started
+                timed += 1
             is_compiled = True
             if not math.isfinite(losses[-1]):
                 raise FloatingPointError(
@@ -144,8 +146,8 @@ class Training:
                     "hint: give a lower learning rate, and another output folder"
                 )
             if len(losses) == settings.report_steps or self.progress >= 1.0:
-                self._report(losses, self.seconds - reported)
-                losses, reported = [], self.seconds
+                self._report(losses, timed, self.seconds - reported)
+                losses, timed, reported = [], 0, self.seconds
             if self.seconds - evaluated > 60 * settings.evaluation_minutes:
                 evaluated = self.seconds
                 self.evaluate(settings.evaluation_tokens)
@@ -218,10 +220,14 @@ class Training:
         wave = 0.5 * (1.0 + math.cos(math.pi * min(rest, 1.0)))
         return settings.learning_rate * (0.05 + 0.95 * wave)
 
-    def _report(self, losses: list[float], seconds: float) -> None:
-        speed = len(losses) * self.batches.tokens_per_batch / max(seconds, 1e-9)
-        left = max(self.seconds * (1.0 / max(self.progress, 1e-9) - 1.0), 0.0)
+    def _report(self, losses: list[float], timed: int, seconds: float) -> None:
+        """Logs a line; its speed is that of the last `timed` batches."""
+        speed = ""
+        if timed:
+            rate = timed * self.batches.tokens_per_batch / max(seconds, 1e-9)
+            left = max(self.seconds * (1.0 / max(self.progress, 1e-9) - 1.0), 0.0)
+            speed = f", {rate:.0f} tokens/s, {left / 60:.1f} min left"
         _LOG.info(
-            "step %d: loss %.4f, %.2f M tokens, %.0f tokens/s, %.1f min left",
-            *(self.steps, np.mean(losses), self.tokens / 1e6, speed, left / 60),
+            "step %d: loss %.4f, %.2f M tokens%s",
+            *(self.steps, np.mean(losses), self.tokens / 1e6, speed),
         )

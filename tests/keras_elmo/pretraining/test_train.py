@@ -150,6 +150,26 @@ def test_the_time_leaves_out_the_first_batch_of_each_start(
     assert start(8) == 4 * 2.0 + 2 * 2.0
 
 
+def test_the_speed_is_that_of_the_batches_whose_time_counts(
+    corpus, tmp_path, monkeypatch, caplog
+):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    settings = make_settings(steps=5, report_steps=1)
+    training = Training(corpus, OPTIONS, settings, tmp_path)
+
+    def train_on_batch(batch):
+        now[0] += 4.0
+        return 1.0
+
+    training.model.train_on_batch = train_on_batch
+    with caplog.at_level("INFO", "keras_elmo"):
+        training.run()
+    lines = [each.message for each in caplog.records if ": loss" in each.message]
+    assert lines[0] == "step 1: loss 1.0000, 0.00 M tokens"
+    assert [line.split(", ")[2] for line in lines[1:]] == ["4 tokens/s"] * 4
+
+
 def test_training_in_bfloat16_lowers_the_perplexity(corpus, tmp_path):
     settings = make_settings(
         rows=32,
