@@ -48,6 +48,27 @@ Examples:
 )
 @click.option("--learning-rate", type=float, default=2e-3, show_default=True)
 @click.option(
+    "--dropout",
+    type=float,
+    default=0.1,
+    show_default=True,
+    help="Share of the LSTMs' inputs and outputs set to zero in training.",
+)
+@click.option(
+    "--lowercase-share",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Share of the rows that are read and predicted in lower case.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "mixed_bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Precision to train in; mixed_bfloat16 is for GPUs and TPUs.",
+)
+@click.option(
     "--negatives", type=int, default=1024, show_default=True, help="Sampled words."
 )
 @click.option(
@@ -92,6 +113,9 @@ def command(
     batch: int,
     unroll: int,
     learning_rate: float,
+    dropout: float,
+    lowercase_share: float,
+    dtype: str,
     negatives: int,
     vocabulary_size: int,
     min_count: int,
@@ -124,6 +148,9 @@ def command(
             rows=batch,
             unroll=unroll,
             learning_rate=learning_rate,
+            dropout=dropout,
+            lowercase_share=lowercase_share,
+            dtype=dtype,
             negatives=negatives,
             max_vocabulary=vocabulary_size,
             min_count=min_count,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -39,6 +40,44 @@ def test_one_command_trains_on_text_files(tmp_path, options_file):
     found = {path.name for path in (tmp_path / "out").iterdir()}
     expected = {"options.json", "weights.hdf5", "vocabulary.txt", "README.md"}
     assert found == expected | {"training"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], {"dropout": 0.1, "lowercase_share": 0.0, "dtype": "float32"}),
+        (
+            ["--dropout", 0, "--lowercase-share", 0.3, "--dtype", "mixed_bfloat16"],
+            {"dropout": 0.0, "lowercase_share": 0.3, "dtype": "mixed_bfloat16"},
+        ),
+    ],
+)
+def test_the_training_has_the_settings_asked_for(
+    tmp_path, options_file, arguments, expected
+):
+    write_text(tmp_path / "a.txt", lines=60)
+    code, output = call(
+        *("--corpus", tmp_path / "*.txt", "--output", tmp_path / "out"),
+        *("--options", options_file, *QUICK, *SMALL, *arguments),
+    )
+    assert code == 0, output
+    with np.load(tmp_path / "out/training/checkpoint.npz") as arrays:
+        settings = json.loads(arrays["facts"].tobytes())["settings"]
+    assert {name: settings[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--lowercase-share", 2], "`lowercase_share` must be from 0 to 1. Received"),
+        (["--dropout", 1], "`dropout` must be at least 0 and below 1. Received"),
+        (["--dtype", "float16"], "'float16' is not one of"),
+    ],
+)
+def test_settings_out_of_range_are_a_misuse(tmp_path, arguments, message):
+    code, output = call("--output", tmp_path, *QUICK, *arguments)
+    assert code == 2
+    assert message in output
 
 
 def test_texts_that_are_not_there_are_a_misuse(tmp_path):
