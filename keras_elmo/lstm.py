@@ -186,7 +186,8 @@ class LSTMStack(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
         self.options = options
-        self.dropout = keras.layers.Dropout(dropout) if dropout else None
+        policy = self.dtype_policy
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy) if dropout else None
         self.layers = [
             ProjectedLSTM(
                 options, unroll=unroll, name=f"lstm_{i}", dtype=self.dtype_policy

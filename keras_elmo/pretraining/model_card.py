@@ -86,6 +86,8 @@ def _training(training: Training) -> str:
             ("sampled words a batch", f"{settings.negatives:,}"),
             ("optimizer", f"Adam, learning rate {settings.learning_rate:g} at most"),
             ("dropout", f"{settings.dropout:g}"),
+            ("read in lower case", f"{settings.lowercase_share:.0%} of the rows"),
+            ("dtype", settings.dtype),
             ("time", f"{training.seconds / 60:.0f} minutes"),
             ("machine", f"{os.cpu_count()} CPU cores, {_device()}"),
             ("Keras", f"{keras.__version__} on {keras.backend.backend()}"),

@@ -74,11 +74,6 @@ class Training:
             lowercase_share=settings.lowercase_share,
             **shared,
         )
-        if keras.backend.backend() == "jax":  # where each shape is compiled for long
-            most = math.ceil(1.1 * self.batches.most_distinct())
-            self.batches = dataclasses.replace(
-                self.batches, distinct_multiple=most, is_cut=False
-            )
         if self.batches.circle < settings.rows * (settings.unroll + 1):
             raise ValueError(
                 "The texts must hold at least `rows * (unroll + 1)` tokens, "
@@ -86,6 +81,9 @@ class Training:
                 f"Received: {self.batches.circle}\nhint: ask for fewer rows"
             )
         self.held_out = Batcher(ids=corpus.held_out, **shared)
+        if keras.backend.backend() == "jax":  # where each shape is compiled for long
+            self.batches = _of_one_shape(self.batches)
+            self.held_out = _of_one_shape(self.held_out)
         self.model = LanguageModel(
             options,
             word_counts=corpus.target_counts(self.vocabulary_size),
@@ -231,3 +229,8 @@ class Training:
             "step %d: loss %.4f, %.2f M tokens%s",
             *(self.steps, np.mean(losses), self.tokens / 1e6, speed),
         )
+
+
+def _of_one_shape(batches: Batcher) -> Batcher:
+    most = math.ceil(1.1 * batches.most_distinct())
+    return dataclasses.replace(batches, distinct_multiple=most, is_cut=False)
