@@ -69,9 +69,9 @@ def _conditions(results: Results) -> Iterator[str]:
     )
     yield (
         "Mean over stratified folds, each a tenth of the texts, ± its standard error: "
-        f"{sizes}. Of the nine tenths to learn from, one is kept for early stopping or "
-        "the strength of the regularisation; TF-IDF has no such choice and learns "
-        "from all nine."
+        f"{sizes}. Of the nine tenths to learn from, a tenth is kept to stop the head's "
+        "training early; logistic regression learns from it too, on means after it has "
+        "chosen the strength of the regularisation there."
     )
     options = ", ".join(f"{name} {value}" for name, value in facts["model"].items())
     yield f"The head: {options}; the Trainer's other settings are their defaults."
