@@ -69,7 +69,7 @@ def _conditions(results: Results) -> Iterator[str]:
     )
     yield (
         "Mean over stratified folds, each a tenth of the texts, ± its standard error: "
-        f"{sizes}. Of the nine tenths to learn from, a tenth is kept to stop the head's "
+        f"{sizes}. Of the texts to learn from, a tenth is kept to stop the head's "
         "training early; logistic regression learns from it too, on means after it has "
         "chosen the strength of the regularisation there."
     )
