@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -23,40 +21,22 @@ from benchmarks.batch.figures import Results
 from benchmarks.batch.report import failures, report
 from benchmarks.batch.rows import read_texts
 from benchmarks.batch.session import START_UP_ROWS, run_all
-from benchmarks.document import write_report
+from benchmarks.command import exit_status, run_command
 from benchmarks.errors import BenchmarkError
 
 
 def main() -> int:
     """Measures, prints the report; gives 1 if a contender failed or disagrees."""
-    args = _parser().parse_args()
-    # Ended from outside, it ends its process and removes its files, as with Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        results = _kept(args.results) if args.results else _measure(args)
-        text = report(results)
-        print(text, end="")  # first: it took an hour, and a path may be wrong
-        if args.json:
-            raw = json.dumps(dataclasses.asdict(results), indent=1)
-            args.json.write_text(raw + "\n", "utf-8")
-        if args.write:
-            write_report(
-                args.write,
-                text,
-                maker="make bench-batch",
-                title="How fast batch jobs are",
-            )
-    except (BenchmarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    wrong = list(failures(results))
-    for line in wrong:
-        print(f"error: {line}", file=sys.stderr)
-    return 1 if wrong else 0
-
-
-def _kept(path: Path) -> Results:
-    return Results.from_json(json.loads(path.read_text("utf-8")))
+    results = run_command(
+        _parser().parse_args(),
+        measure=_measure,
+        from_json=Results.from_json,
+        to_json=dataclasses.asdict,
+        report=report,
+        maker="make bench-batch",
+        title="How fast batch jobs are",
+    )
+    return 1 if results is None else exit_status(list(failures(results)))
 
 
 def _measure(args: argparse.Namespace) -> Results:

@@ -12,14 +12,12 @@ Example:
 from __future__ import annotations
 
 import argparse
-import json
-import signal
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.arguments import add_result_options, parser_of, positive
-from benchmarks.document import write_report
+from benchmarks.command import exit_status, run_command
 from benchmarks.elmo.contenders import CONTENDERS
 from benchmarks.elmo.environments import KEPT
 from benchmarks.elmo.figures import disagreeing
@@ -28,35 +26,23 @@ from benchmarks.elmo.sentences import read_sentences
 from benchmarks.elmo.session import failures, run_all
 from benchmarks.elmo.shapes import SHAPES
 from benchmarks.elmo.table import markdown
-from benchmarks.errors import BenchmarkError
 
 
 def main() -> int:
     """Measures, prints the report; gives 1 if a contender failed or disagrees."""
-    args = _parser().parse_args()
-    # Ended from outside, it ends its process and removes its files, as with Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        results = json.loads(args.results.read_text("utf-8")) if args.results else None
-        results = results or _measure(args)
-        if args.json:
-            args.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-        report = markdown(results)
-        print(report, end="")
-        if args.write:
-            write_report(
-                args.write,
-                report,
-                maker="make bench-elmo",
-                title="How fast the ELMo layer is",
-            )
-    except (BenchmarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    results = run_command(
+        _parser().parse_args(),
+        measure=_measure,
+        from_json=dict,
+        to_json=dict,
+        report=markdown,
+        maker="make bench-elmo",
+        title="How fast the ELMo layer is",
+    )
+    if results is None:
         return 1
-    wrong = [*failures(results), *(f"{n} disagrees" for n in disagreeing(results))]
-    for line in wrong:
-        print(f"error: {line}", file=sys.stderr)
-    return 1 if wrong else 0
+    disagree = [f"{name} disagrees" for name in disagreeing(results)]
+    return exit_status([*failures(results), *disagree])
 
 
 def _measure(args: argparse.Namespace) -> dict:

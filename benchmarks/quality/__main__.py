@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
-import signal
 import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is loaded
 
 from benchmarks.arguments import add_result_options, parser_of  # noqa: E402
-from benchmarks.document import write_report  # noqa: E402
-from benchmarks.errors import BenchmarkError  # noqa: E402
+from benchmarks.command import run_command  # noqa: E402
 from benchmarks.quality.report import report  # noqa: E402
 from benchmarks.quality.session import Results, run_all  # noqa: E402
 from benchmarks.quality.texts import FOLDS, read_polarity, read_table  # noqa: E402
@@ -33,31 +30,17 @@ _BESIDE = Path("../shared/data/labelled/mr")
 
 
 def main() -> int:
-    """Measures and prints the report."""
-    args = _parser().parse_args()
-    # Ended from outside, it removes its files, as with Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        if args.results:
-            results = Results(**json.loads(args.results.read_text("utf-8")))
-        else:
-            results = _measure(args)
-        text = report(results)
-        print(text, end="")  # first: it took an hour, and a path may be wrong
-        if args.json:
-            raw = json.dumps(dataclasses.asdict(results), indent=1)
-            args.json.write_text(raw + "\n", "utf-8")
-        if args.write:
-            write_report(
-                args.write,
-                text,
-                maker="make bench-quality",
-                title="How good the embedded ELMo is",
-            )
-    except (BenchmarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    """Measures and prints the report; gives 1 after an error."""
+    results = run_command(
+        _parser().parse_args(),
+        measure=_measure,
+        from_json=lambda raw: Results(**raw),
+        to_json=dataclasses.asdict,
+        report=report,
+        maker="make bench-quality",
+        title="How good the embedded ELMo is",
+    )
+    return 1 if results is None else 0
 
 
 def _measure(args: argparse.Namespace) -> Results:
