@@ -9,7 +9,7 @@ sentences = [
     ["dogs", "are", "in", "the", "fog"],
 ]
 vectors = elmo(sentences)
-print(vectors.shape)  # (2, 6, 256): the shorter sentence is padded with zeros
+print(vectors.shape)  # (2, 6, 512): the shorter sentence is padded with zeros
 
 # The same word has another vector in another sentence.
 river, money = elmo([["the", "river", "bank"], ["the", "savings", "bank"]])[:, 2]

@@ -33,7 +33,7 @@ def test_a_folder_and_a_pair_of_files_are_the_same_source(tiny_elmo):
 
 def test_the_default_is_embedded_and_gives_vectors():
     bilm = load("default")
-    assert bilm.options.dim == 256
+    assert bilm.options.dim == 512
 
 
 def test_exported_weights_come_back_bit_for_bit(tiny_elmo, tmp_path):
