@@ -16,6 +16,10 @@ from pathlib import Path
 import click
 
 _RUN = 10  # words in a row that a line may not share with a text set apart
+_ARCHIVES = (
+    *("imdb_unsup.txt.xz", "eltec_eng.txt.xz", "english_novels_100.txt.xz"),
+    *("movie_reviews.zip", "pros_cons.zip", "inaugural.zip", "state_union.zip"),
+)
 _WORD = re.compile(r"[^\W_]+")
 _TAG = re.compile(r"</?(?:Pros|Cons)>")
 
@@ -36,8 +40,16 @@ _TAG = re.compile(r"</?(?:Pros|Cons)>")
 def main(corpora: Path, apart: tuple[Path, ...], output: Path) -> None:
     """Write the archives of the folder CORPORA as text files, a paragraph a line.
 
+    CORPORA holds imdb_unsup.txt.xz (the unlabelled reviews of Maas et al. 2011, one a
+    line), eltec_eng.txt.xz and english_novels_100.txt.xz (novels, a paragraph a line),
+    and of the NLTK collection movie_reviews.zip, pros_cons.zip, inaugural.zip and
+    state_union.zip.
+
     Lines that have ten words in a row in common with a text set apart are left out.
     """
+    missing = [name for name in _ARCHIVES if not (corpora / name).exists()]
+    if missing:
+        raise click.UsageError(f"{corpora} lacks {', '.join(missing)}")
     forbidden = frozenset(
         run
         for path in apart

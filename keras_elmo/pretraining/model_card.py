@@ -27,7 +27,7 @@ def write_model_card(
     """
     parts = [
         "# A biLM for ELMo embeddings",
-        "Made by `elmo-tfx pretrain`; this card was filled in by the run.",
+        "Made by `keras_elmo.pretraining.pretrain`, which filled in this card.",
         "## Use",
         "```python\nfrom keras_elmo import ElmoEmbeddingLayer\n\n"
         'elmo = ElmoEmbeddingLayer("FOLDER_OF_THIS_FILE")\n'
@@ -122,8 +122,9 @@ def _perplexity(training: Training, corpus: Corpus) -> str:
     return (
         f"On every {every}th line of the texts, which was not trained on, with the "
         "full softmax; words out of the vocabulary count as one word. `both` is the "
-        "exponential of the mean loss; `held out` is the tokens it was taken on.\n\n"
-        + _table(head, rows)
+        "exponential of the mean loss; `held out` is the tokens it was taken on. Of "
+        "fewer tokens more stand near the start of a row, without context: compare "
+        "figures of equal `held out`.\n\n" + _table(head, rows)
     )
 
 

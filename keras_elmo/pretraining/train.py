@@ -21,6 +21,11 @@ from keras_elmo.pretraining.language_model import LanguageModel
 from keras_elmo.pretraining.settings import Settings
 
 _LOG = logging.getLogger(__name__)
+# Settings that a training keeps from its first step to its last.
+_FIXED = (
+    *("rows", "unroll", "negatives", "min_count", "max_vocabulary"),
+    *("learning_rate", "dropout", "lowercase_share", "dtype", "clip_norm", "seed"),
+)
 
 
 class _Adam(keras.optimizers.Adam):
@@ -203,6 +208,15 @@ class Training:
 
     def _resume(self) -> None:
         facts = saved_state.load(self.checkpoint, self.model)
+        settings = dataclasses.asdict(self.settings)
+        for name in _FIXED:
+            begun = facts["settings"].get(name, settings[name])
+            if begun != settings[name]:
+                raise ValueError(
+                    f"`{name}` must be what the training began with, {begun}. "
+                    f"Received: `{name}={settings[name]}`\n"
+                    "hint: give another output folder to begin anew"
+                )
         self.steps, self.seconds = facts["steps"], facts["seconds"]
         self.history = facts["history"]
         _LOG.info("Resumed at step %d", self.steps)

@@ -68,6 +68,13 @@ def test_a_line_with_ten_words_of_a_measured_text_is_left_out(corpora):
     assert "2_movie_reviews.txt: 1 lines, 1 more left out" in output
 
 
+def test_missing_archives_are_named(corpora):
+    (corpora / "inaugural.zip").unlink()
+    result = CliRunner().invoke(main, [str(corpora), "--output", "unused"])
+    assert result.exit_code == 2
+    assert "lacks inaugural.zip" in result.output
+
+
 def test_nine_words_in_common_are_no_run_but_ten_are():
     words = MEASURED.split()
     shared = set(runs(MEASURED))
