@@ -101,7 +101,7 @@ def run_fn(fn_args: Any) -> None:
             cache, model = None, classifier
             inputs: ModelInputs = TokenInputs(data)
         else:
-            cache, model = _open_cache(resume_dir, data, encoder, config["train"]), head
+            cache, model = open_cache(resume_dir, data, encoder, config["train"]), head
             stack.callback(cache.close)
             inputs = ActivationInputs(cache)
         compile_model(model, config["train"])
@@ -180,12 +180,13 @@ def _fingerprint(
     return digest.hexdigest()[:16]
 
 
-def _open_cache(
+def open_cache(
     resume_dir: Path,
     data: LabelledTokens,
     encoder: ElmoEmbeddingLayer,
     train: Mapping[str, Any],
 ) -> EmbeddingCache:
+    """Opens the cache below `resume_dir`, filled with what `encoder` gives."""
     spec = tf.TensorSpec((None, None), tf.string)
 
     @tf.function(input_signature=[spec], autograph=False)

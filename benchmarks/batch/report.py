@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from benchmarks.batch.contenders import BARE_LOOP, PREDICT, TFX
 from benchmarks.batch.figures import Results, Run, core_hours_of_a_billion, disagree
 from benchmarks.batch.goals import judge
+from benchmarks.goal import goal_lines
 from benchmarks.markdown import table
 
 _NONE = "–"
@@ -19,18 +20,13 @@ _COLUMNS = (
     "Core-s per million rows",
     "Peak MiB",
 )
-_MET = {True: "reached", False: "**not reached**", None: "not measured"}
 
 
 def report(results: Results) -> str:
     """Gives the table, the goals, what a billion texts cost, and the conditions."""
     parts = [
         table(_COLUMNS, _rows(results), aligned=True),
-        "\n".join(
-            f"- {goal.text}: {_MET[goal.met]}"
-            + ("" if goal.met is None else f", {goal.value}.")
-            for goal in judge(results)
-        ),
+        goal_lines(judge(results)),
         "\n".join(f"- {line}" for line in (*_billion(results), *_conditions(results))),
     ]
     return "\n\n".join(parts) + "\n"

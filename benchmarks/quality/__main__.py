@@ -20,13 +20,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is loade
 
 from benchmarks.arguments import add_result_options, parser_of  # noqa: E402
 from benchmarks.command import run_command  # noqa: E402
+from benchmarks.elmo.sentences import MOVIE_REVIEWS, SAMPLE  # noqa: E402
 from benchmarks.quality.report import report  # noqa: E402
 from benchmarks.quality.session import Results, run_all  # noqa: E402
 from benchmarks.quality.texts import FOLDS, read_polarity, read_table  # noqa: E402
 from pipeline.config import ModelConfig, TrainConfig  # noqa: E402
-
-# The sentence polarity texts (Pang and Lee, 2005), if they lie beside the project.
-_BESIDE = Path("../shared/data/labelled/mr")
 
 
 def main() -> int:
@@ -45,7 +43,7 @@ def main() -> int:
 
 def _measure(args: argparse.Namespace) -> Results:
     sets = []
-    folder = args.mr or (_BESIDE if _BESIDE.is_dir() else None)
+    folder = args.mr or (MOVIE_REVIEWS if MOVIE_REVIEWS.is_dir() else None)
     if folder:
         sets.append(read_polarity(folder))
     else:
@@ -73,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     option(
         "--sample",
         type=Path,
-        default=Path("data/sample/movie_reviews.csv"),
+        default=SAMPLE,
         metavar="FILE",
         help="CSV file with the columns text and label (default: %(default)s)",
     )

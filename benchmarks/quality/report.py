@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.goal import Goal, at_least
+from benchmarks.goal import Goal, at_least, goal_lines
 from benchmarks.markdown import table
 from benchmarks.quality.session import ELMO, HEAD, MEAN, TF_IDF, Results
 
 # Frozen, mean-pooled, a simple classifier: what the published ELMo reaches on MR with
 # 93.6 million weights, trained on 5.5 billion words.
 PUBLISHED = 0.809
-_MET = {True: "reached", False: "**not reached**", None: "not measured"}
 
 
 def report(results: Results) -> str:
@@ -24,11 +23,7 @@ def report(results: Results) -> str:
         [contender, *(_cell(results.accuracies[name][contender]) for name in names)]
         for contender in contenders
     ]
-    goals = "\n".join(
-        f"- {goal.text}: {_MET[goal.met]}"
-        + ("" if goal.met is None else f", {goal.value}.")
-        for goal in judge(results)
-    )
+    goals = goal_lines(judge(results))
     lines = "\n".join(f"- {line}" for line in _conditions(results))
     parts = [table(["Accuracy, %", *names], rows, aligned=True), goals, lines]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -27,6 +27,7 @@ from keras_elmo.checkpoints import save_hdf5
 from keras_elmo.sources import open_source
 from pipeline.embedding_cache import EmbeddingCache
 from pipeline.model import build_encoder
+from pipeline.trainer import open_cache
 from pipeline.training_data import LabelledTokens
 
 TF_IDF = "TF-IDF of words and pairs, logistic regression"
@@ -35,7 +36,7 @@ HEAD = "{}, frozen: the pipeline's head"
 EMBEDDING = "Keras Embedding, trained: the pipeline's head"
 ELMO, RANDOM = "embedded ELMo", "biLM with random weights"
 
-_CACHE_BYTES = 8 * 2**30
+_CACHE = {"cache_gib": 8.0}
 Score = Callable[[Fold], float]
 
 
@@ -135,16 +136,4 @@ def _random_bilm(source: str, folder: Path) -> str:
 
 
 def _encode(data: LabelledTokens, source: str, folder: Path) -> EmbeddingCache:
-    encoder = build_encoder({"source": source})
-    spec = tf.TensorSpec((None, None), tf.string)
-    encode = tf.function(
-        lambda tokens: encoder(tokens, training=False), input_signature=[spec]
-    )
-    return EmbeddingCache(
-        folder,
-        data,
-        lambda tokens: encode(tf.constant(tokens, tf.string)).numpy(),
-        num_layers=encoder.num_layers,
-        dim=encoder.dim,
-        bound_bytes=_CACHE_BYTES,
-    )
+    return open_cache(folder, data, build_encoder({"source": source}), _CACHE)

@@ -63,7 +63,9 @@ class Training:
         self.vocabulary_size = corpus.vocabulary_size(
             min_count=settings.min_count, max_size=settings.max_vocabulary
         )
-        lower_case, added = corpus.lower_case()
+        lower_case, added = (
+            corpus.lower_case() if settings.lowercase_share else (None, [])
+        )
         shared: dict[str, Any] = {
             "spellings": corpus.spellings(options.max_chars, added),
             "vocabulary_size": self.vocabulary_size,
