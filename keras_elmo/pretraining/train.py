@@ -28,11 +28,13 @@ _FIXED = (
 )
 
 
-class _Adam(keras.optimizers.Adam):
+class WholeNormAdam(keras.optimizers.Adam):
     """Adam that bounds the norm of whole gradients on every backend.
 
     TensorFlow gives the gradient of a look-up as one piece for each row looked up,
     and Keras takes the norm of the pieces, as if no row had been looked up twice.
+    Its name is a public one, since Keras makes a TensorFlow scope of it, and such a
+    scope cannot begin with an underscore.
     """
 
     def apply(self, grads: list[Any], trainable_variables: Any = None) -> None:
@@ -99,7 +101,9 @@ class Training:
             dtype=settings.dtype,
         )
         self.model.compile(
-            optimizer=_Adam(settings.learning_rate, global_clipnorm=settings.clip_norm),
+            optimizer=WholeNormAdam(
+                settings.learning_rate, global_clipnorm=settings.clip_norm
+            ),
             # Batches come in a few shapes; TensorFlow would compile for each.
             jit_compile=keras.backend.backend() == "jax",
         )
