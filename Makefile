@@ -7,6 +7,8 @@ PYTHON := .venv/bin/python
 OUTPUT ?= out
 # More arguments: `make run ARGS='--set train.epochs=2'`, `make test ARGS='-k tokens'`.
 ARGS ?=
+# Tests run in two processes, each of whole files; ARGS=-n8 takes more, ARGS=-n0 none.
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
@@ -24,16 +26,16 @@ run: env data ## Train on the sample data, to a pushed model in OUTPUT (out)
 	  --label-column label --output $(OUTPUT) $(ARGS)
 
 test: env ## Run the tests that need nothing but Python
-	$(PYTHON) -m pytest -m "not integration" $(ARGS)
+	$(PYTEST) -m "not integration" $(ARGS)
 
 test-integration: env ## Run the tests that need servers, Java or root, or install
-	$(PYTHON) -m pytest -m integration -rs $(ARGS)
+	$(PYTEST) -m integration -rs $(ARGS)
 
 flink: env ## Start a Flink cluster with Beam's job server, and print how to use it
 	@$(PYTHON) -m tools.runners start flink
 
 test-flink: env ## Run the tests that need Flink (Java 17, Maven)
-	$(PYTHON) -m pytest -m integration -k flink -rs $(ARGS)
+	$(PYTEST) -m integration -k flink -rs $(ARGS)
 
 lint: env ## Check style (ruff), types (mypy) and the Dockerfile (hadolint)
 	.venv/bin/ruff format --check .
