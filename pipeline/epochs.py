@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from pipeline import features
 from pipeline.embedding_cache import EmbeddingCache
+from pipeline.model import head_inputs, head_signature
 from pipeline.training_data import LabelledTokens, shuffled_batches, split_batches
 from pipeline.training_state import TrainingState
 
@@ -36,14 +37,26 @@ class ModelInputs(Protocol):
 
 
 class ActivationInputs:
-    """Inputs of the head: cached activations as `(layers, is_token)`."""
+    """Inputs of the head, as `head_inputs` gives them, from cached activations.
 
-    def __init__(self, cache: EmbeddingCache) -> None:
-        self.signature = (
-            tf.TensorSpec((None, cache.num_layers, None, cache.dim), tf.float16),
-            tf.TensorSpec((None, None), tf.bool),
-        )
-        self.read = cache.read
+    Args:
+        cache: Of `data`.
+        data: The texts.
+        ngram_buckets: As the head was built with.
+    """
+
+    def __init__(
+        self, cache: EmbeddingCache, data: LabelledTokens, ngram_buckets: int
+    ) -> None:
+        self._cache, self._data, self._buckets = cache, data, ngram_buckets
+        shape = (None, cache.num_layers, None, cache.dim)
+        self.signature = head_signature(tf.TensorSpec(shape, tf.float16), ngram_buckets)
+
+    def read(self, texts: np.ndarray) -> tuple[Any, ...]:
+        """Gives the inputs of `texts`."""
+        layers, _ = self._cache.read(texts)
+        tokens = tf.constant(self._data.tokens(texts), tf.string)
+        return head_inputs(layers, tokens, self._buckets)
 
 
 class TokenInputs:

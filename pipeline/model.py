@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_elmo import ElmoEmbeddingLayer, ScalarMix
+from pipeline.ngrams import NgramLogits, hash_ngrams
 from pipeline.pooling import pool
+from pipeline.training_data import LabelledTokens
 
 
 def build_encoder(elmo: Mapping[str, Any]) -> ElmoEmbeddingLayer:
@@ -34,18 +37,19 @@ def build_encoder(elmo: Mapping[str, Any]) -> ElmoEmbeddingLayer:
 def build_head(
     model: Mapping[str, Any], *, num_classes: int, num_layers: int, dim: int
 ) -> keras.Model:
-    """Gives the trained part: mix, dropout, hidden layer, pooling, dropout, softmax.
+    """Gives the trained part: mix, dropout, hidden layer, pooling, dropout, logits.
+
+    With `ngram_buckets`, the logits of words and pairs of words are added to them.
 
     Args:
         model: Section `model` of the configuration: `pooling`, `hidden_units`,
-            `embedding_dropout`, `dropout`.
+            `embedding_dropout`, `dropout`, `ngram_buckets`.
         num_classes: Width of the output, at least 2.
         num_layers: ELMo layers in the input, the token layer included.
         dim: Width of one activation.
 
     Returns:
-        A model of two inputs, `layers` `(batch, layers, time, dim)` float and
-        `is_token` `(batch, time)` bool, giving float32 probabilities
+        A model of the inputs that `head_inputs` gives, giving float32 probabilities
         `(batch, classes)` that are finite for a text without tokens too.
 
     Raises:
@@ -69,10 +73,56 @@ def build_head(
         )(mixed)
     pooled = pool(model["pooling"], mixed, is_token)
     pooled = keras.layers.Dropout(model["dropout"], name="dropout")(pooled)
-    probabilities = keras.layers.Dense(
-        num_classes, activation="softmax", dtype="float32", name="probabilities"
-    )(pooled)
-    return keras.Model([layers, is_token], probabilities, name="head")
+    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(pooled)
+    inputs = [layers, is_token]
+    if model["ngram_buckets"]:
+        ngrams = keras.Input((None,), dtype="int32", name="ngrams")
+        inputs.append(ngrams)
+        of_ngrams = NgramLogits(
+            model["ngram_buckets"], num_classes, name="ngram_logits"
+        )(ngrams)
+        logits = keras.layers.Add(dtype="float32", name="sum")([logits, of_ngrams])
+    probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
+    return keras.Model(inputs, probabilities, name="head")
+
+
+def head_signature(layers: tf.TensorSpec, ngram_buckets: int) -> tuple[Any, ...]:
+    """Gives what `head_inputs` gives, as specs; `layers` as `tf.data` has them."""
+    specs: tuple[Any, ...] = (layers, tf.TensorSpec((None, None), tf.bool))
+    if ngram_buckets:
+        specs += (tf.TensorSpec((None, None), tf.int32),)
+    return specs
+
+
+def head_inputs(layers: Any, tokens: Any, ngram_buckets: int) -> tuple[Any, ...]:
+    """Gives the inputs of a head.
+
+    Args:
+        layers: float `(batch, layers, time, dim)`, zero at padding.
+        tokens: string `(batch, time)`, padded at the end with "".
+        ngram_buckets: As the head was built with.
+
+    Returns:
+        `layers`; bool `(batch, time)`, True at tokens; with `ngram_buckets` what
+        `hash_ngrams` gives, too.
+    """
+    inputs: tuple[Any, ...] = (layers, tf.not_equal(tokens, ""))
+    if ngram_buckets:
+        inputs += (hash_ngrams(tokens, ngram_buckets),)
+    return inputs
+
+
+def learn_ngrams(head: keras.Model, data: LabelledTokens, texts: np.ndarray) -> None:
+    """Has a head learn which n-grams its training texts have, if it reads any.
+
+    Args:
+        head: What `build_head` gave.
+        data: Tokenised texts.
+        texts: Places of the training texts, int64.
+    """
+    for layer in head.layers:
+        if isinstance(layer, NgramLogits):
+            layer.learn_from(data, texts)
 
 
 class TokenClassifier(keras.Model):
@@ -81,19 +131,24 @@ class TokenClassifier(keras.Model):
     Args:
         encoder: What `build_encoder` gave.
         head: What `build_head` gave.
+        ngram_buckets: As the head was built with.
 
     Inputs:  string `(batch, time)`, padded at the end with "".
     Outputs: float32 `(batch, classes)`.
     """
 
-    def __init__(self, encoder: ElmoEmbeddingLayer, head: keras.Model) -> None:
+    def __init__(
+        self, encoder: ElmoEmbeddingLayer, head: keras.Model, ngram_buckets: int
+    ) -> None:
         super().__init__(name="classifier")
         self.encoder = encoder
         self.head = head
+        self._ngram_buckets = ngram_buckets
 
     def call(self, tokens: Any, training: bool | None = None) -> Any:
         layers = self.encoder(tokens, training=training)
         # A copy carries no Keras mask: the head takes the mask as an input, and
         # some of its layers would warn that they drop theirs.
         layers = tf.identity(layers)
-        return self.head([layers, tokens != ""], training=training)
+        inputs = head_inputs(layers, tokens, self._ngram_buckets)
+        return self.head(list(inputs), training=training)

@@ -22,7 +22,7 @@ from pipeline.saved_weights import (
 )
 
 _LOGGER = logging.getLogger(__name__)
-_BY_CLASS = "probabilities."  # weights of the head whose last axis has the classes
+_BY_CLASS = ("logits.", "ngram_logits.0")  # weights whose last axis has the classes
 _BASE = "the last blessed model"
 
 
@@ -126,6 +126,7 @@ def _misfit(there: ModelFacts, here: ModelFacts) -> str | None:
         ("elmo_version", "ELMo (elmo.source)"),
         ("pooling", "model.pooling"),
         ("hidden_units", "model.hidden_units"),
+        ("ngram_buckets", "model.ngram_buckets"),
         ("held_out", "data.eval_fraction or data.test_fraction"),
     ):
         old, new = getattr(there, name), getattr(here, name)

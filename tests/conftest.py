@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,23 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _seed() -> None:
+    if keras := sys.modules.get("keras"):  # who has not imported it draws nothing
+        keras.utils.set_random_seed(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def seeded_fixtures() -> None:
+    """Lets the fixtures of a file draw the same, whatever ran before it."""
+    _seed()
+
+
+@pytest.fixture(autouse=True)
+def seeded_test() -> None:
+    """Lets a test draw the same, whatever ran before it."""
+    _seed()
 
 
 @pytest.fixture(scope="session")

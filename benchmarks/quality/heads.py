@@ -16,7 +16,7 @@ from benchmarks.quality.texts import Fold
 from pipeline import features
 from pipeline.embedding_cache import EmbeddingCache
 from pipeline.epochs import ActivationInputs, ModelInputs, train_epochs
-from pipeline.model import build_head
+from pipeline.model import build_head, head_inputs, head_signature, learn_ngrams
 from pipeline.trainer import compile_model
 from pipeline.training_data import LabelledTokens, split_batches
 
@@ -26,32 +26,32 @@ _TEST_BATCH = 128
 
 
 class WordInputs:
-    """Inputs of a trained embedding: `(word ids, is_token)`, both `(batch, time)`.
+    """Inputs of a head on a trained embedding: word ids where others have layers.
 
     Args:
         data: The texts.
         known: bool `(words,)`, which words have a vector of their own.
+        ngram_buckets: As the head was built with.
     """
 
-    signature = (
-        tf.TensorSpec((None, None), tf.int32),
-        tf.TensorSpec((None, None), tf.bool),
-    )
-
-    def __init__(self, data: LabelledTokens, known: np.ndarray) -> None:
-        self._data = data
+    def __init__(
+        self, data: LabelledTokens, known: np.ndarray, ngram_buckets: int
+    ) -> None:
+        self._data, self._buckets = data, ngram_buckets
+        self.signature = head_signature(
+            tf.TensorSpec((None, None), tf.int32), ngram_buckets
+        )
         self._ids = np.where(known, np.cumsum(known) + _UNKNOWN, _UNKNOWN)
         self.size = int(self._ids.max()) + 1
 
-    def read(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, texts: np.ndarray) -> tuple[Any, ...]:
         """Gives the inputs of `texts`."""
-        lengths = self._data.lengths[texts]
-        is_token = np.arange(max(1, lengths.max(initial=0))) < lengths[:, None]
-        ids = np.zeros(is_token.shape, np.int32)
+        tokens = self._data.tokens(texts)
+        ids = np.zeros(tokens.shape, np.int32)
         for row, text in enumerate(texts):
             start, end = self._data.starts[text : text + 2]
             ids[row, : end - start] = self._ids[self._data.word_ids[start:end]]
-        return ids, is_token
+        return head_inputs(ids, tf.constant(tokens, tf.string), self._buckets)
 
 
 def elmo_head_accuracy(
@@ -66,7 +66,9 @@ def elmo_head_accuracy(
     head = build_head(
         model, num_classes=_CLASSES, num_layers=cache.num_layers, dim=cache.dim
     )
-    return _accuracy(head, data, fold, ActivationInputs(cache), train)
+    learn_ngrams(head, data, fold.train)
+    inputs = ActivationInputs(cache, data, model["ngram_buckets"])
+    return _accuracy(head, data, fold, inputs, train)
 
 
 def embedding_head_accuracy(
@@ -80,14 +82,15 @@ def embedding_head_accuracy(
     known = np.zeros(len(data.words), bool)
     for text in fold.train:
         known[data.word_ids[data.starts[text] : data.starts[text + 1]]] = True
-    inputs = WordInputs(data, known)
+    inputs = WordInputs(data, known, model["ngram_buckets"])
     keras.utils.set_random_seed(train["seed"])
     ids = keras.Input((None,), dtype="int32")
-    is_token = keras.Input((None,), dtype="bool")
     vectors = keras.layers.Embedding(inputs.size, dim)(ids)
     layers = keras.ops.expand_dims(vectors, axis=1)
     head = build_head(model, num_classes=_CLASSES, num_layers=1, dim=dim)
-    whole = keras.Model([ids, is_token], head([layers, is_token]))
+    learn_ngrams(head, data, fold.train)
+    others = [keras.Input(each.shape[1:], dtype=each.dtype) for each in head.inputs[1:]]
+    whole = keras.Model([ids, *others], head([layers, *others]))
     return _accuracy(whole, data, fold, inputs, train)
 
 

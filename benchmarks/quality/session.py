@@ -33,6 +33,7 @@ from pipeline.training_data import LabelledTokens
 TF_IDF = "TF-IDF of words and pairs, logistic regression"
 MEAN = "{}, frozen: mean of each layer, logistic regression"
 HEAD = "{}, frozen: the pipeline's head"
+WITHOUT = ", without its n-grams"
 EMBEDDING = "Keras Embedding, trained: the pipeline's head"
 ELMO, RANDOM = "embedded ELMo", "biLM with random weights"
 
@@ -103,7 +104,7 @@ def _measure(
             say(f"{texts.name}, fold {number}: {mean:.2f} % on average, {name}")
 
     measure(TF_IDF, partial(tf_idf_accuracy, texts))
-    head = {"model": model, "train": train}
+    heads = {"": model, WITHOUT: {**model, "ngram_buckets": 0}}
     with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as name:
         folder = Path(name)
         for who, its_source in {ELMO: source, RANDOM: None}.items():
@@ -113,11 +114,17 @@ def _measure(
             cache = _encode(data, its_source, folder / who.replace(" ", "_"))
             means = mean_embeddings(cache, len(texts.texts))
             measure(MEAN.format(who), partial(mean_accuracy, means, texts))
-            measure(
-                HEAD.format(who), partial(elmo_head_accuracy, data, cache=cache, **head)
-            )
+            for suffix, head in heads.items():
+                score = partial(
+                    elmo_head_accuracy, data, cache=cache, model=head, train=train
+                )
+                measure(HEAD.format(who) + suffix, score)
             cache.close()
-    measure(EMBEDDING, partial(embedding_head_accuracy, data, dim=cache.dim, **head))
+    for suffix, head in heads.items():
+        score = partial(
+            embedding_head_accuracy, data, dim=cache.dim, model=head, train=train
+        )
+        measure(EMBEDDING + suffix, score)
     return found
 
 

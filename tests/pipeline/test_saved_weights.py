@@ -25,10 +25,11 @@ MODEL = ModelFacts(
     elmo_version="0123456789abcdef",
     elmo_trainable=False,
     held_out=[0.1, 0.1],
+    ngram_buckets=1000,
 )
 WEIGHTS = {
     "mix.0": np.array([1.5, -2, 3], "float32"),
-    "probabilities.0": np.eye(2, dtype="float16"),
+    "logits.0": np.eye(2, dtype="float16"),
 }
 
 
@@ -67,6 +68,13 @@ def test_weights_and_facts_come_back_as_they_were_written(folder):
     for name, weight in WEIGHTS.items():
         assert found[name].dtype == weight.dtype
         np.testing.assert_array_equal(found[name], weight)
+
+
+def test_facts_from_before_there_were_ngrams_are_of_a_head_without(folder):
+    facts = json.loads((folder / "facts.json").read_text())
+    del facts["model"]["ngram_buckets"]
+    (folder / "facts.json").write_text(json.dumps(facts))
+    assert read_facts(str(folder)).model.ngram_buckets == 0
 
 
 def test_a_model_without_weights_has_no_facts(tmp_path):

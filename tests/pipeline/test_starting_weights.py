@@ -18,6 +18,7 @@ FACTS = ModelFacts(
     elmo_version="one",
     elmo_trainable=False,
     held_out=[0.1, 0.1],
+    ngram_buckets=10,
 )
 
 
@@ -37,12 +38,13 @@ def make(small_elmo):
                 "hidden_units": facts.hidden_units,
                 "embedding_dropout": 0.0,
                 "dropout": 0.5,
+                "ngram_buckets": facts.ngram_buckets,
             },
             num_classes=len(facts.classes),
             num_layers=encoder.num_layers,
             dim=encoder.dim,
         )
-        return TokenClassifier(encoder, head)
+        return TokenClassifier(encoder, head, facts.ngram_buckets)
 
     return make
 
@@ -76,12 +78,13 @@ def test_every_weight_of_the_head_is_taken_over(make, saved_model, pooling):
 
 def test_outputs_are_matched_by_the_name_of_their_class(make, saved_model):
     base = make(FACTS)
-    output = base.head.get_layer("probabilities")
+    output = base.head.get_layer("logits")
     output.bias.assign([1.0, 2.0, 3.0])
+    base.head.get_layer("ngram_logits").table.assign([[1.0, 2.0, 3.0]] * 10)
     save_weights(saved_model, base, FACTS)
     facts = other(classes=["new", "c", "a", "newer"])  # b is gone
     classifier = make(facts)
-    here = classifier.head.get_layer("probabilities")
+    here = classifier.head.get_layer("logits")
     fresh = here.kernel.numpy()
     started = start_from(saved_model, classifier, facts)
     assert started.new_classes == ("new", "newer")
@@ -89,6 +92,8 @@ def test_outputs_are_matched_by_the_name_of_their_class(make, saved_model):
     there = output.kernel.numpy()
     expected = [fresh[:, 0], there[:, 2], there[:, 0], fresh[:, 3]]
     np.testing.assert_array_equal(here.kernel.numpy(), np.stack(expected, axis=1))
+    table = classifier.head.get_layer("ngram_logits").table.numpy()
+    np.testing.assert_array_equal(table, [[0.0, 3.0, 1.0, 0.0]] * 10)
     hidden = [each.head.get_layer("hidden") for each in (base, classifier)]
     np.testing.assert_array_equal(hidden[0].kernel.numpy(), hidden[1].kernel.numpy())
 
@@ -99,6 +104,7 @@ def test_outputs_are_matched_by_the_name_of_their_class(make, saved_model):
         ({"elmo_version": "two"}, "another ELMo .*: one, not two"),
         ({"pooling": "max"}, "another model.pooling: mean, not max"),
         ({"hidden_units": 0}, "another model.hidden_units: 4, not 0"),
+        ({"ngram_buckets": 0}, "another model.ngram_buckets: 10, not 0"),
         ({"held_out": [0.1, 0.2]}, "another data.eval_fraction or data.test_fraction"),
         ({"classes": ["d", "e"]}, "other classes: a, b, c"),
     ],

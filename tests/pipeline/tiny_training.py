@@ -26,7 +26,13 @@ TRAIN = {
     "class_weights": "balanced",
     "cache_gib": 1.0,
 }
-MODEL = {"pooling": "mean", "hidden_units": 0, "embedding_dropout": 0.0, "dropout": 0.1}
+MODEL = {
+    "pooling": "mean",
+    "hidden_units": 0,
+    "embedding_dropout": 0.0,
+    "dropout": 0.1,
+    "ngram_buckets": 1000,
+}
 
 # Told apart by one word; twice as many of the first class.
 _GOOD = ["A good film, it is.", "good", "so good that I saw it twice , and again"]
