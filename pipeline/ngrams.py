@@ -90,12 +90,12 @@ class NgramLogits(keras.layers.Layer):
             tokens = tf.constant(data.tokens(batch), tf.string)
             ngrams = hash_ngrams(tokens, self.buckets).numpy()
             counts += np.bincount(ngrams.ravel(), minlength=self.buckets)
-        counts[0] = 0  # padding
         known = ops.convert_to_numpy(self.known)  # of an earlier training, perhaps
         self.known.assign(np.maximum(known, counts >= _LEAST_TEXTS))
 
     def call(self, ngrams: Any) -> Any:
-        known = ops.expand_dims(ops.take(self.known, ngrams), -1)  # (batch, n, 1)
+        known = ops.take(self.known, ngrams) * ops.cast(ngrams > 0, "float32")
+        known = ops.expand_dims(known, -1)  # (batch, n, 1)
         total = ops.sum(ops.take(self.table, ngrams, axis=0) * known, axis=1)
         count = ops.maximum(ops.sum(known, axis=1), 1.0)
         return _SCALE * total / ops.sqrt(count)

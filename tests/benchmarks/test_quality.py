@@ -28,7 +28,12 @@ from pipeline.config import ModelConfig, TrainConfig
 from tests.keras_elmo.tiny import write_model
 
 GOOD, BAD = ["fine", "lovely", "moving"], ["dull", "awful", "tired"]
-MODEL = {**ModelConfig().model_dump(), "hidden_units": 32, "dropout": 0.1}
+MODEL = {
+    **ModelConfig().model_dump(),
+    "hidden_units": 32,
+    "embedding_dropout": 0.0,  # the biLM here has 10 numbers a token
+    "dropout": 0.1,
+}
 TRAIN = {**TrainConfig().model_dump(), "patience": 10, "learning_rate": 0.01}
 
 

@@ -30,8 +30,9 @@ def make_model(vocabulary_size, *, dropout=0.0, dtype="float32"):
         dropout=dropout,
         dtype=dtype,
     )
+    rng = np.random.default_rng(5)
     for weight in model.trainable_variables:
-        weight.assign(keras.random.normal(weight.shape, stddev=0.5))
+        weight.assign(rng.normal(scale=0.5, size=weight.shape))
     return model
 
 
