@@ -174,10 +174,8 @@ class ModelConfig(Section):
         lt=1,
         description="Fraction of the pooled values dropped while training.",
     )
-    ngram_buckets: int = Field(
+    ngram_buckets: Literal[0] | Annotated[int, Field(ge=2, le=2**24)] = Field(
         2**17,
-        ge=0,
-        le=2**24,
         description="Rows of the table in which words and pairs of words have a weight "
         "for each class, found by their hash; 0: the head reads ELMo alone.",
     )

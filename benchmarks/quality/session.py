@@ -115,6 +115,8 @@ def _measure(
             means = mean_embeddings(cache, len(texts.texts))
             measure(MEAN.format(who), partial(mean_accuracy, means, texts))
             for suffix, head in heads.items():
+                if who == RANDOM and not suffix:
+                    continue  # what pre-training brings shows in the vectors alone
                 score = partial(
                     elmo_head_accuracy, data, cache=cache, model=head, train=train
                 )

@@ -165,8 +165,10 @@ def make_results(head):
             session.TF_IDF,
             session.MEAN.format(session.ELMO),
             session.MEAN.format(session.RANDOM),
-            session.HEAD.format(session.RANDOM),
+            session.HEAD.format(session.ELMO) + session.WITHOUT,
+            session.HEAD.format(session.RANDOM) + session.WITHOUT,
             session.EMBEDDING,
+            session.EMBEDDING + session.WITHOUT,
         )
     }
     accuracies[session.HEAD.format(session.ELMO)] = [head - 0.01, head + 0.01]
