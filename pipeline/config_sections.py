@@ -175,7 +175,7 @@ class ModelConfig(Section):
         description="Fraction of the pooled values dropped while training.",
     )
     ngram_buckets: Literal[0] | Annotated[int, Field(ge=2, le=2**24)] = Field(
-        2**17,
+        2**18,
         description="Rows of the table in which words and pairs of words have a weight "
         "for each class, found by their hash; 0: the head reads ELMo alone.",
     )

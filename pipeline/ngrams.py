@@ -23,6 +23,9 @@ from pipeline.training_data import LabelledTokens, split_batches
 _SCALE = 3.0
 # An n-gram of one text alone would be learned as that text's own label.
 _LEAST_TEXTS = 2
+# Texts are counted by numbers out of so many, the buckets being too few to tell the
+# n-grams of one text from those of two.
+_COUNTED = 2**24
 _COUNTING_BATCH = 1024  # texts
 
 
@@ -37,18 +40,27 @@ def hash_ngrams(tokens: Any, buckets: int) -> tf.Tensor:
         buckets: The numbers are below it, at least 2; some words share one.
 
     Returns:
-        int32 `(batch, 2 * time - 1)`, each number once in a row; 0, anywhere, is
-        padding.
+        int32 `(batch, 2 * time - 1)`; 0, anywhere in a row, is padding.
     """
+    return _buckets(_numbers(tokens), buckets)
+
+
+def _numbers(tokens: Any) -> tf.Tensor:
+    """Gives int32 `(batch, 2 * time - 1)` from 1: each once in a row, padding 0."""
     words = tf.strings.lower(tokens, encoding="utf-8")
     pairs = tf.strings.join([words[:, :-1], words[:, 1:]], separator=" ")
-    ngrams = tf.concat([words, pairs], axis=1)
     there = tf.concat([tokens != "", tokens[:, 1:] != ""], axis=1)
-    hashed = tf.strings.to_hash_bucket_fast(ngrams, buckets - 1) + 1
-    hashed = tf.sort(tf.where(there, tf.cast(hashed, tf.int32), 0), axis=1)
-    first = tf.not_equal(hashed[:, 1:], hashed[:, :-1])
+    ngrams = tf.concat([words, pairs], axis=1)
+    numbers = tf.strings.to_hash_bucket_fast(ngrams, _COUNTED - 1) + 1
+    numbers = tf.sort(tf.where(there, tf.cast(numbers, tf.int32), 0), axis=1)
+    first = tf.not_equal(numbers[:, 1:], numbers[:, :-1])
     first = tf.pad(first, [[0, 0], [1, 0]], constant_values=True)
-    return tf.where(first, hashed, 0)
+    return tf.where(first, numbers, 0)
+
+
+def _buckets(numbers: Any, buckets: int) -> tf.Tensor:
+    """Gives the row in the table of each of `_numbers`; 0 for padding."""
+    return tf.where(numbers > 0, numbers % (buckets - 1) + 1, 0)
 
 
 class NgramLogits(keras.layers.Layer):
@@ -85,13 +97,14 @@ class NgramLogits(keras.layers.Layer):
             data: Tokenised texts.
             texts: Places of those to learn from, int64.
         """
-        counts = np.zeros(self.buckets, np.int64)
+        counts = np.zeros(_COUNTED, np.int32)
         for batch in split_batches(texts, batch_size=_COUNTING_BATCH):
-            tokens = tf.constant(data.tokens(batch), tf.string)
-            ngrams = hash_ngrams(tokens, self.buckets).numpy()
-            counts += np.bincount(ngrams.ravel(), minlength=self.buckets)
-        known = ops.convert_to_numpy(self.known)  # of an earlier training, perhaps
-        self.known.assign(np.maximum(known, counts >= _LEAST_TEXTS))
+            numbers = _numbers(tf.constant(data.tokens(batch), tf.string)).numpy()
+            np.add.at(counts, numbers, 1)
+        frequent = np.flatnonzero(counts >= _LEAST_TEXTS)
+        known = ops.convert_to_numpy(self.known).copy()  # of an earlier training, too
+        known[_buckets(frequent, self.buckets).numpy()] = 1
+        self.known.assign(known)
 
     def call(self, ngrams: Any) -> Any:
         known = ops.take(self.known, ngrams) * ops.cast(ngrams > 0, "float32")
