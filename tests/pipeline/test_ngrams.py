@@ -99,6 +99,14 @@ def test_what_two_of_the_training_texts_have_is_known():
     assert also == numbers("a good")[0] | numbers("good play")[0]
 
 
+def test_sharing_a_bucket_does_not_make_an_ngram_known():
+    data = labelled([f"word{number}" for number in range(60)], [0] * 60)
+    layer = NgramLogits(10, 2)
+    layer.build((None, None))
+    layer.learn_from(data, np.arange(60))
+    assert not layer.known.numpy()[1:].any()
+
+
 def test_a_linear_model_of_words_is_learned():
     labels = np.array([1, 0] * 8)
     data = labelled(["a good film", "a bad film"] * 8, labels)
