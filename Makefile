@@ -7,8 +7,6 @@ PYTHON := .venv/bin/python
 OUTPUT ?= out
 # More arguments: `make run ARGS='--set train.epochs=2'`, `make test ARGS='-k tokens'`.
 ARGS ?=
-# Tests run in two processes, each of whole files; ARGS=-n8 takes more, ARGS=-n0 none.
-PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
@@ -25,17 +23,18 @@ run: env data ## Train on the sample data, to a pushed model in OUTPUT (out)
 	.venv/bin/elmo-tfx run --data 'data/sample/*.csv' --text-column text \
 	  --label-column label --output $(OUTPUT) $(ARGS)
 
+# In two processes, each of whole files; ARGS=-n8 takes more, ARGS='-n0 --pdb' none.
 test: env ## Run the tests that need nothing but Python
-	$(PYTEST) -m "not integration" $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not integration" $(ARGS)
 
 test-integration: env ## Run the tests that need servers, Java or root, or install
-	$(PYTEST) -m integration -rs $(ARGS)
+	$(PYTHON) -m pytest -m integration -rs $(ARGS)
 
 flink: env ## Start a Flink cluster with Beam's job server, and print how to use it
 	@$(PYTHON) -m tools.runners start flink
 
 test-flink: env ## Run the tests that need Flink (Java 17, Maven)
-	$(PYTEST) -m integration -k flink -rs $(ARGS)
+	$(PYTHON) -m pytest -m integration -k flink -rs $(ARGS)
 
 lint: env ## Check style (ruff), types (mypy) and the Dockerfile (hadolint)
 	.venv/bin/ruff format --check .
@@ -60,7 +59,7 @@ bench-batch: env data ## Measure batch jobs alone (about an hour, after `make ru
 bench-elmo: env data ## Measure the layer beside simple_elmo and allennlp (about an hour)
 	$(PYTHON) -m benchmarks.elmo $(ARGS)
 
-bench-quality: env data ## Measure accuracy with the embedded ELMo (over an hour)
+bench-quality: env data ## Measure accuracy with the embedded ELMo (two hours)
 	$(PYTHON) -m benchmarks.quality $(ARGS)
 
 clean: ## Remove what runs and tests left: outputs, builds, caches

@@ -154,7 +154,7 @@ class ElmoConfig(Section):
 
 
 class ModelConfig(Section):
-    """What lies between the embeddings and the class probabilities."""
+    """What reads the embeddings, and the words, and gives the class probabilities."""
 
     pooling: Literal["mean", "max", "attention", "bilstm"] = Field(
         "attention", description="How token vectors become one vector per text."
@@ -174,10 +174,11 @@ class ModelConfig(Section):
         lt=1,
         description="Fraction of the pooled values dropped while training.",
     )
-    ngram_buckets: Literal[0] | Annotated[int, Field(ge=2, le=2**24)] = Field(
+    ngram_rows: Literal[0] | Annotated[int, Field(ge=2, le=2**24)] = Field(
         2**18,
-        description="Rows of the table in which words and pairs of words have a weight "
-        "for each class, found by their hash; 0: the head reads ELMo alone.",
+        description="Most rows of the table that gives words and pairs of words, by "
+        "their hash, a weight for each class; above 8 classes fewer, so that it has "
+        "two million weights at most. 0: the head reads ELMo alone.",
     )
 
 

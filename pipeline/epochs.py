@@ -42,21 +42,20 @@ class ActivationInputs:
     Args:
         cache: Of `data`.
         data: The texts.
-        ngram_buckets: As the head was built with.
+        head: Which reads them.
     """
 
     def __init__(
-        self, cache: EmbeddingCache, data: LabelledTokens, ngram_buckets: int
+        self, cache: EmbeddingCache, data: LabelledTokens, head: keras.Model
     ) -> None:
-        self._cache, self._data, self._buckets = cache, data, ngram_buckets
+        self._cache, self._data, self._head = cache, data, head
         shape = (None, cache.num_layers, None, cache.dim)
-        self.signature = head_signature(tf.TensorSpec(shape, tf.float16), ngram_buckets)
+        self.signature = head_signature(tf.TensorSpec(shape, tf.float16), head)
 
     def read(self, texts: np.ndarray) -> tuple[Any, ...]:
         """Gives the inputs of `texts`."""
         layers, _ = self._cache.read(texts)
-        tokens = tf.constant(self._data.tokens(texts), tf.string)
-        return head_inputs(layers, tokens, self._buckets)
+        return head_inputs(layers, self._data.tokens(texts), self._head)
 
 
 class TokenInputs:

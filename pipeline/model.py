@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_elmo import ElmoEmbeddingLayer, ScalarMix
-from pipeline.ngrams import NgramLogits, hash_ngrams
+from pipeline.ngrams import NgramLogits, ngram_ids
 from pipeline.pooling import pool
 from pipeline.training_data import LabelledTokens
 
@@ -39,11 +39,11 @@ def build_head(
 ) -> keras.Model:
     """Gives the trained part: mix, dropout, hidden layer, pooling, dropout, logits.
 
-    With `ngram_buckets`, the logits of words and pairs of words are added to them.
+    With `ngram_rows`, the logits of words and pairs of words are added to them.
 
     Args:
         model: Section `model` of the configuration: `pooling`, `hidden_units`,
-            `embedding_dropout`, `dropout`, `ngram_buckets`.
+            `embedding_dropout`, `dropout`, `ngram_rows`.
         num_classes: Width of the output, at least 2.
         num_layers: ELMo layers in the input, the token layer included.
         dim: Width of one activation.
@@ -75,54 +75,61 @@ def build_head(
     pooled = keras.layers.Dropout(model["dropout"], name="dropout")(pooled)
     logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(pooled)
     inputs = [layers, is_token]
-    if model["ngram_buckets"]:
-        ngrams = keras.Input((None,), dtype="int32", name="ngrams")
-        inputs.append(ngrams)
-        of_ngrams = NgramLogits(
-            model["ngram_buckets"], num_classes, name="ngram_logits"
-        )(ngrams)
-        logits = keras.layers.Add(dtype="float32", name="sum")([logits, of_ngrams])
+    if model["ngram_rows"]:
+        ids = keras.Input((None,), dtype="int32", name="ngram_ids")
+        inputs.append(ids)
+        ngram_logits = NgramLogits(
+            model["ngram_rows"], num_classes, name="ngram_logits"
+        )
+        logits = keras.layers.Add(dtype="float32", name="sum")(
+            [logits, ngram_logits(ids)]
+        )
     probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
     return keras.Model(inputs, probabilities, name="head")
 
 
-def head_signature(layers: tf.TensorSpec, ngram_buckets: int) -> tuple[Any, ...]:
+def reads_ngrams(head: keras.Model) -> bool:
+    """Says whether a head has n-grams for an input."""
+    return len(head.inputs) > 2
+
+
+def head_signature(layers: tf.TensorSpec, head: keras.Model) -> tuple[Any, ...]:
     """Gives what `head_inputs` gives, as specs; `layers` as `tf.data` has them."""
     specs: tuple[Any, ...] = (layers, tf.TensorSpec((None, None), tf.bool))
-    if ngram_buckets:
+    if reads_ngrams(head):
         specs += (tf.TensorSpec((None, None), tf.int32),)
     return specs
 
 
-def head_inputs(layers: Any, tokens: Any, ngram_buckets: int) -> tuple[Any, ...]:
+def head_inputs(layers: Any, tokens: Any, head: keras.Model) -> tuple[Any, ...]:
     """Gives the inputs of a head.
 
     Args:
         layers: float `(batch, layers, time, dim)`, zero at padding.
         tokens: string `(batch, time)`, padded at the end with "".
-        ngram_buckets: As the head was built with.
+        head: The head, or one of the same inputs.
 
     Returns:
-        `layers`; bool `(batch, time)`, True at tokens; with `ngram_buckets` what
-        `hash_ngrams` gives, too.
+        `layers`; bool `(batch, time)`, True at tokens; int32 `(batch, n)`, what
+        `ngram_ids` gives, if the head reads n-grams.
     """
+    tokens = tf.convert_to_tensor(tokens, tf.string)
     inputs: tuple[Any, ...] = (layers, tf.not_equal(tokens, ""))
-    if ngram_buckets:
-        inputs += (hash_ngrams(tokens, ngram_buckets),)
+    if reads_ngrams(head):
+        inputs += (ngram_ids(tokens),)
     return inputs
 
 
-def learn_ngrams(head: keras.Model, data: LabelledTokens, texts: np.ndarray) -> None:
-    """Has a head learn which n-grams its training texts have, if it reads any.
+def adapt_ngrams(head: keras.Model, data: LabelledTokens, texts: np.ndarray) -> None:
+    """Shows a head the n-grams of its training texts, if it reads any.
 
     Args:
         head: What `build_head` gave.
         data: Tokenised texts.
         texts: Places of the training texts, int64.
     """
-    for layer in head.layers:
-        if isinstance(layer, NgramLogits):
-            layer.learn_from(data, texts)
+    if reads_ngrams(head):
+        head.get_layer("ngram_logits").adapt(data, texts)
 
 
 class TokenClassifier(keras.Model):
@@ -131,24 +138,20 @@ class TokenClassifier(keras.Model):
     Args:
         encoder: What `build_encoder` gave.
         head: What `build_head` gave.
-        ngram_buckets: As the head was built with.
 
     Inputs:  string `(batch, time)`, padded at the end with "".
     Outputs: float32 `(batch, classes)`.
     """
 
-    def __init__(
-        self, encoder: ElmoEmbeddingLayer, head: keras.Model, ngram_buckets: int
-    ) -> None:
+    def __init__(self, encoder: ElmoEmbeddingLayer, head: keras.Model) -> None:
         super().__init__(name="classifier")
         self.encoder = encoder
         self.head = head
-        self._ngram_buckets = ngram_buckets
 
     def call(self, tokens: Any, training: bool | None = None) -> Any:
         layers = self.encoder(tokens, training=training)
         # A copy carries no Keras mask: the head takes the mask as an input, and
         # some of its layers would warn that they drop theirs.
         layers = tf.identity(layers)
-        inputs = head_inputs(layers, tokens, self._ngram_buckets)
+        inputs = head_inputs(layers, tokens, self.head)
         return self.head(list(inputs), training=training)

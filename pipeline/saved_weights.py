@@ -30,7 +30,7 @@ class ModelFacts(_Facts):
 
     Attributes:
         classes: In the order of the probabilities.
-        pooling, hidden_units, ngram_buckets: Of section `model` of the configuration.
+        pooling, hidden_units, ngram_rows: Of section `model` of the configuration.
         elmo_version: Of the source, as `pipeline.elmo_version` gives it.
         elmo_trainable: Whether ELMo was trained, so that its weights are kept, too.
         held_out: Fractions of the rows in the eval and the test split. With others a
@@ -43,7 +43,7 @@ class ModelFacts(_Facts):
     elmo_version: str
     elmo_trainable: bool
     held_out: list[float]
-    ngram_buckets: int = 0  # facts written before there were any do not name them
+    ngram_rows: int | None = None  # None: written before there were n-grams
 
 
 class SavedFacts(_Facts):

@@ -22,7 +22,8 @@ from pipeline.saved_weights import (
 )
 
 _LOGGER = logging.getLogger(__name__)
-_BY_CLASS = ("logits.", "ngram_logits.0")  # weights whose last axis has the classes
+# Weights whose last axis has the classes; ngram_logits.1 is a flag for each row.
+_BY_CLASS = ("logits.", "ngram_logits.0")
 _BASE = "the last blessed model"
 
 
@@ -122,11 +123,13 @@ def _weights(classifier: TokenClassifier, *, with_elmo: bool) -> dict[str, Any]:
 
 def _misfit(there: ModelFacts, here: ModelFacts) -> str | None:
     """Says why the weights of one model mean nothing in the other; None: they do."""
+    if there.ngram_rows is None:
+        return f"{_BASE} has the head of an earlier version"
     for name, option in (
         ("elmo_version", "ELMo (elmo.source)"),
         ("pooling", "model.pooling"),
         ("hidden_units", "model.hidden_units"),
-        ("ngram_buckets", "model.ngram_buckets"),
+        ("ngram_rows", "model.ngram_rows"),
         ("held_out", "data.eval_fraction or data.test_fraction"),
     ):
         old, new = getattr(there, name), getattr(here, name)

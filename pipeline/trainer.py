@@ -21,7 +21,7 @@ from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
 from pipeline.embedding_cache import EmbeddingCache
 from pipeline.epochs import ActivationInputs, ModelInputs, TokenInputs, train_epochs
-from pipeline.model import TokenClassifier, build_encoder, build_head, learn_ngrams
+from pipeline.model import TokenClassifier, adapt_ngrams, build_encoder, build_head
 from pipeline.saved_weights import ModelFacts
 from pipeline.signatures import export_classifier
 from pipeline.starting_weights import WarmStart, save_weights, start_from
@@ -76,13 +76,12 @@ def run_fn(fn_args: Any) -> None:
         num_layers=encoder.num_layers,
         dim=encoder.dim,
     )
-    ngram_buckets = config["model"]["ngram_buckets"]
-    classifier = TokenClassifier(encoder, head, ngram_buckets)
+    classifier = TokenClassifier(encoder, head)
     facts = ModelFacts(
         classes=classes,
         pooling=config["model"]["pooling"],
         hidden_units=config["model"]["hidden_units"],
-        ngram_buckets=ngram_buckets,
+        ngram_rows=config["model"]["ngram_rows"],
         elmo_version=config["elmo_version"],
         elmo_trainable=config["elmo"].get("trainable", False),
         held_out=config["held_out"],
@@ -90,7 +89,7 @@ def run_fn(fn_args: Any) -> None:
     warm_start = None
     if config["train"]["warm_start"]:
         warm_start = start_from(fn_args.base_model, classifier, facts)
-    learn_ngrams(head, data, data.splits[features.TRAIN])
+    adapt_ngrams(head, data, data.splits[features.TRAIN])
     with contextlib.ExitStack() as stack:
         resume_root = Path(
             config.get("resume_dir")
@@ -106,7 +105,7 @@ def run_fn(fn_args: Any) -> None:
         else:
             cache, model = open_cache(resume_dir, data, encoder, config["train"]), head
             stack.callback(cache.close)
-            inputs = ActivationInputs(cache, data, ngram_buckets)
+            inputs = ActivationInputs(cache, data, head)
         compile_model(model, config["train"])
         state = train_epochs(
             model,

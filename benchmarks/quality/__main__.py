@@ -1,8 +1,8 @@
 """The accuracy that the embedded ELMo gives, beside classifiers without it.
 
 Frozen embeddings, ten folds: mean pooling with logistic regression, and the pipeline's
-head; beside them TF-IDF, random weights, and an embedding trained with the head. A
-whole run takes more than an hour on two cores and 3 GB in TMPDIR.
+head, with and without its n-grams; beside them TF-IDF, random weights, and an embedding
+trained with the head. A whole run takes some two hours on two cores and 3 GB in TMPDIR.
 
 Example:
     python -m benchmarks.quality --mr rt-polaritydata --folds 2

@@ -16,7 +16,7 @@ from benchmarks.quality.texts import Fold
 from pipeline import features
 from pipeline.embedding_cache import EmbeddingCache
 from pipeline.epochs import ActivationInputs, ModelInputs, train_epochs
-from pipeline.model import build_head, head_inputs, head_signature, learn_ngrams
+from pipeline.model import adapt_ngrams, build_head, head_inputs, head_signature
 from pipeline.trainer import compile_model
 from pipeline.training_data import LabelledTokens, split_batches
 
@@ -31,16 +31,14 @@ class WordInputs:
     Args:
         data: The texts.
         known: bool `(words,)`, which words have a vector of their own.
-        ngram_buckets: As the head was built with.
+        head: Which reads what the embedding gives.
     """
 
     def __init__(
-        self, data: LabelledTokens, known: np.ndarray, ngram_buckets: int
+        self, data: LabelledTokens, known: np.ndarray, head: keras.Model
     ) -> None:
-        self._data, self._buckets = data, ngram_buckets
-        self.signature = head_signature(
-            tf.TensorSpec((None, None), tf.int32), ngram_buckets
-        )
+        self._data, self._head = data, head
+        self.signature = head_signature(tf.TensorSpec((None, None), tf.int32), head)
         self._ids = np.where(known, np.cumsum(known) + _UNKNOWN, _UNKNOWN)
         self.size = int(self._ids.max()) + 1
 
@@ -51,7 +49,7 @@ class WordInputs:
         for row, text in enumerate(texts):
             start, end = self._data.starts[text : text + 2]
             ids[row, : end - start] = self._ids[self._data.word_ids[start:end]]
-        return head_inputs(ids, tf.constant(tokens, tf.string), self._buckets)
+        return head_inputs(ids, tokens, self._head)
 
 
 def elmo_head_accuracy(
@@ -66,8 +64,8 @@ def elmo_head_accuracy(
     head = build_head(
         model, num_classes=_CLASSES, num_layers=cache.num_layers, dim=cache.dim
     )
-    learn_ngrams(head, data, fold.train)
-    inputs = ActivationInputs(cache, data, model["ngram_buckets"])
+    adapt_ngrams(head, data, fold.train)
+    inputs = ActivationInputs(cache, data, head)
     return _accuracy(head, data, fold, inputs, train)
 
 
@@ -82,13 +80,13 @@ def embedding_head_accuracy(
     known = np.zeros(len(data.words), bool)
     for text in fold.train:
         known[data.word_ids[data.starts[text] : data.starts[text + 1]]] = True
-    inputs = WordInputs(data, known, model["ngram_buckets"])
     keras.utils.set_random_seed(train["seed"])
+    head = build_head(model, num_classes=_CLASSES, num_layers=1, dim=dim)
+    adapt_ngrams(head, data, fold.train)
+    inputs = WordInputs(data, known, head)
     ids = keras.Input((None,), dtype="int32")
     vectors = keras.layers.Embedding(inputs.size, dim)(ids)
     layers = keras.ops.expand_dims(vectors, axis=1)
-    head = build_head(model, num_classes=_CLASSES, num_layers=1, dim=dim)
-    learn_ngrams(head, data, fold.train)
     others = [keras.Input(each.shape[1:], dtype=each.dtype) for each in head.inputs[1:]]
     whole = keras.Model([ids, *others], head([layers, *others]))
     return _accuracy(whole, data, fold, inputs, train)

@@ -104,7 +104,7 @@ def _measure(
             say(f"{texts.name}, fold {number}: {mean:.2f} % on average, {name}")
 
     measure(TF_IDF, partial(tf_idf_accuracy, texts))
-    heads = {"": model, WITHOUT: {**model, "ngram_buckets": 0}}
+    heads = {"": model, WITHOUT: {**model, "ngram_rows": 0}}
     with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as name:
         folder = Path(name)
         for who, its_source in {ELMO: source, RANDOM: None}.items():

@@ -25,6 +25,7 @@ from benchmarks.quality.texts import (
     tokens_of,
 )
 from pipeline.config import ModelConfig, TrainConfig
+from pipeline.model import build_head
 from tests.keras_elmo.tiny import write_model
 
 GOOD, BAD = ["fine", "lovely", "moving"], ["dull", "awful", "tired"]
@@ -125,7 +126,8 @@ def test_a_mean_is_over_the_tokens_of_a_text(cache_of):
 def test_words_that_were_not_learnt_share_one_id():
     data = tokens_of(Texts("two", ["a fine film", "a film"], np.array([0, 1])))
     known = np.isin(data.words, [b"a", b"film"])
-    inputs = WordInputs(data, known, ngram_buckets=0)
+    head = build_head({**MODEL, "ngram_rows": 0}, num_classes=2, num_layers=1, dim=8)
+    inputs = WordInputs(data, known, head)
     ids, is_token = inputs.read(np.array([1, 0]))
     assert is_token.numpy().tolist() == [[True, True, False], [True, True, True]]
     a, film = ids[0, :2]
@@ -133,12 +135,12 @@ def test_words_that_were_not_learnt_share_one_id():
     assert {a, film} == {2, 3} and inputs.size == 4
 
 
-@pytest.mark.parametrize("ngram_buckets", [0, MODEL["ngram_buckets"]])
+@pytest.mark.parametrize("ngram_rows", [0, MODEL["ngram_rows"]])
 @pytest.mark.parametrize("is_random", [False, True], ids=["labels", "shuffled labels"])
 def test_every_contender_learns_what_can_be_learnt_and_no_more(
-    cache_of, is_random, ngram_buckets
+    cache_of, is_random, ngram_rows
 ):
-    model = {**MODEL, "ngram_buckets": ngram_buckets}
+    model = {**MODEL, "ngram_rows": ngram_rows}
     texts = make_texts(400, is_random=is_random)
     data, cache = tokens_of(texts), cache_of(texts)
     fold = next(folds(texts))

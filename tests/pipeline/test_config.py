@@ -89,7 +89,7 @@ def test_a_table_is_overridden_as_a_whole_or_by_entry():
             "evaluation.thresholds.auc=1.5",
             r"option evaluation\.thresholds\.auc: .* Received: 1\.5",
         ),
-        ("model.ngram_buckets=1", r"option model\.ngram_buckets: .*Received: 1"),
+        ("model.ngram_rows=1", r"option model\.ngram_rows: .*Received: 1"),
         ("data.eval_fraction=0.95", r"must sum to less than 1"),
         ("train.epochs", r"section\.option=value\. Received: 'train\.epochs'"),
         ("train.epochs=[", r"option train\.epochs: the value is not YAML"),

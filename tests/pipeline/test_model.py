@@ -13,7 +13,7 @@ OPTIONS = {
     "hidden_units": 4,
     "embedding_dropout": 0.5,
     "dropout": 0.5,
-    "ngram_buckets": 0,
+    "ngram_rows": 0,
 }
 
 
@@ -21,15 +21,14 @@ def head(**options):
     return build_head({**OPTIONS, **options}, num_classes=3, num_layers=2, dim=5)
 
 
-@pytest.mark.parametrize("ngram_buckets", [0, 10])
+@pytest.mark.parametrize("ngram_rows", [0, 10])
 @pytest.mark.parametrize("pooling", ["mean", "max", "attention", "bilstm"])
-def test_probabilities_sum_to_one_even_without_a_token(pooling, ngram_buckets):
+def test_probabilities_sum_to_one_even_without_a_token(pooling, ngram_rows):
     layers = np.random.default_rng(1).normal(size=(2, 2, 3, 5)).astype("float32")
     tokens = np.array([["a", "b", ""], [""] * 3])
     layers *= (tokens != "")[:, None, :, None]
-    inputs = head_inputs(tf.constant(layers), tokens, ngram_buckets)
-    model = head(pooling=pooling, ngram_buckets=ngram_buckets)
-    probabilities = model(list(inputs))
+    model = head(pooling=pooling, ngram_rows=ngram_rows)
+    probabilities = model(list(head_inputs(tf.constant(layers), tokens, model)))
     assert probabilities.shape == (2, 3)
     np.testing.assert_allclose(np.sum(probabilities, axis=1), 1, rtol=1e-5)
 
@@ -47,8 +46,8 @@ def test_no_hidden_units_means_no_hidden_layer():
 def test_ngrams_add_to_the_logits_of_the_elmo_part():
     layers = np.random.default_rng(1).normal(size=(1, 2, 2, 5)).astype("float32")
     tokens = np.array([["good", "film"]])
-    inputs = list(head_inputs(tf.constant(layers), tokens, 100))
-    model = head(ngram_buckets=100)
+    model = head(ngram_rows=100)
+    inputs = list(head_inputs(tf.constant(layers), tokens, model))
     before = np.log(model(inputs))
     ngram_logits = model.get_layer("ngram_logits")
     ngram_logits.known.assign(np.ones(100))
@@ -89,12 +88,11 @@ def test_the_same_text_gets_the_same_answer_in_any_batch(small_elmo):
     model = TokenClassifier(
         encoder,
         build_head(
-            {**OPTIONS, "pooling": "attention", "ngram_buckets": 100},
+            {**OPTIONS, "pooling": "attention", "ngram_rows": 100},
             num_classes=2,
             num_layers=encoder.num_layers,
             dim=encoder.dim,
         ),
-        ngram_buckets=100,
     )
     ngram_logits = model.head.get_layer("ngram_logits")
     ngram_logits.known.assign(np.ones(100))

@@ -25,7 +25,7 @@ MODEL = ModelFacts(
     elmo_version="0123456789abcdef",
     elmo_trainable=False,
     held_out=[0.1, 0.1],
-    ngram_buckets=1000,
+    ngram_rows=1000,
 )
 WEIGHTS = {
     "mix.0": np.array([1.5, -2, 3], "float32"),
@@ -70,11 +70,11 @@ def test_weights_and_facts_come_back_as_they_were_written(folder):
         np.testing.assert_array_equal(found[name], weight)
 
 
-def test_facts_from_before_there_were_ngrams_are_of_a_head_without(folder):
+def test_facts_from_before_there_were_ngrams_are_read_and_say_so(folder):
     facts = json.loads((folder / "facts.json").read_text())
-    del facts["model"]["ngram_buckets"]
+    del facts["model"]["ngram_rows"]
     (folder / "facts.json").write_text(json.dumps(facts))
-    assert read_facts(str(folder)).model.ngram_buckets == 0
+    assert read_facts(str(folder)).model.ngram_rows is None
 
 
 def test_a_model_without_weights_has_no_facts(tmp_path):

@@ -43,7 +43,7 @@ def exported(tmp_path_factory, transformed_data, small_elmo):
             "hidden_units": 0,
             "embedding_dropout": 0.0,
             "dropout": 0.0,
-            "ngram_buckets": 1000,
+            "ngram_rows": 1000,
         },
         train={**TRAIN, "epochs": 20, "patience": 20},
     )

@@ -18,7 +18,7 @@ FACTS = ModelFacts(
     elmo_version="one",
     elmo_trainable=False,
     held_out=[0.1, 0.1],
-    ngram_buckets=10,
+    ngram_rows=10,
 )
 
 
@@ -38,13 +38,13 @@ def make(small_elmo):
                 "hidden_units": facts.hidden_units,
                 "embedding_dropout": 0.0,
                 "dropout": 0.5,
-                "ngram_buckets": facts.ngram_buckets,
+                "ngram_rows": facts.ngram_rows,
             },
             num_classes=len(facts.classes),
             num_layers=encoder.num_layers,
             dim=encoder.dim,
         )
-        return TokenClassifier(encoder, head, facts.ngram_buckets)
+        return TokenClassifier(encoder, head)
 
     return make
 
@@ -104,7 +104,7 @@ def test_outputs_are_matched_by_the_name_of_their_class(make, saved_model):
         ({"elmo_version": "two"}, "another ELMo .*: one, not two"),
         ({"pooling": "max"}, "another model.pooling: mean, not max"),
         ({"hidden_units": 0}, "another model.hidden_units: 4, not 0"),
-        ({"ngram_buckets": 0}, "another model.ngram_buckets: 10, not 0"),
+        ({"ngram_rows": 0}, "another model.ngram_rows: 10, not 0"),
         ({"held_out": [0.1, 0.2]}, "another data.eval_fraction or data.test_fraction"),
         ({"classes": ["d", "e"]}, "other classes: a, b, c"),
     ],
@@ -121,6 +121,12 @@ def test_another_elmo_head_or_task_starts_fresh_and_says_why(
     assert (started.source, started.digest) == (None, None)
     assert re.search(reason, started.reason)
     assert started.reason in caplog.text
+
+
+def test_the_head_of_an_earlier_version_starts_fresh(make, saved_model):
+    save_weights(saved_model, make(FACTS), other(ngram_rows=None))
+    started = start_from(saved_model, make(FACTS), FACTS)
+    assert "the head of an earlier version" in started.reason
 
 
 def test_weights_of_another_shape_start_fresh(make, saved_model):

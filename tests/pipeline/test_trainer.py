@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from pipeline import features, trainer
 from pipeline.model import build_encoder
+from pipeline.ngrams import ngram_ids
 from pipeline.trainer import run_fn
 from tests.keras_elmo.tiny import write_model
 from tests.pipeline.tiny_training import (
@@ -17,6 +18,7 @@ from tests.pipeline.tiny_training import (
     TRAIN,
     fn_args,
     write_records,
+    write_transformed,
 )
 
 
@@ -154,6 +156,44 @@ def test_a_warm_start_goes_on_where_the_base_ended(
         "reason": None,
         "new_classes": [],
     }
+
+
+def row_of(word, layer):
+    return int(layer._row(ngram_ids(tf.constant([[word]])))[0, 0])
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+def test_the_head_learns_what_words_say(
+    tmp_path, transformed_data, small_elmo, no_export, trainable
+):
+    run_fn(fn_args(transformed_data, tmp_path, elmo=small_elmo, trainable=trainable))
+    layer = no_export[0].head.get_layer("ngram_logits")
+    for word, place in (("good", 0), ("bad", 1)):
+        weights = layer.table.numpy()[row_of(word, layer)]
+        assert CLASSES[int(weights.argmax())] == CLASSES[place] == word
+    assert not layer.known.numpy()[row_of("dull", layer)]
+
+
+def test_after_a_warm_start_old_and_new_words_are_known(
+    tmp_path, transformed_data, small_elmo, no_export
+):
+    base = fn_args(transformed_data, tmp_path / "base", elmo=small_elmo)
+    run_fn(base)
+    some = [("a fine film", "good"), ("a dull film", "bad")]
+    data = write_transformed(tmp_path / "other", {"train": some * 2, "eval": some})
+    train = {**TRAIN, "warm_start": True}
+    run_fn(
+        fn_args(
+            data,
+            tmp_path / "warm",
+            elmo=small_elmo,
+            train=train,
+            base_model=base_of(base),
+        )
+    )
+    layer = no_export[1].head.get_layer("ngram_logits")
+    known = layer.known.numpy()
+    assert known[row_of("saw", layer)] and known[row_of("dull", layer)]
 
 
 def test_a_warm_start_without_a_base_says_that_it_starts_fresh(

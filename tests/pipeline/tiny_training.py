@@ -31,7 +31,7 @@ MODEL = {
     "hidden_units": 0,
     "embedding_dropout": 0.0,
     "dropout": 0.1,
-    "ngram_buckets": 1000,
+    "ngram_rows": 1000,
 }
 
 # Told apart by one word; twice as many of the first class.
