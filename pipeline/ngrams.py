@@ -27,7 +27,8 @@ _IDS = 2**24
 # An n-gram of one text alone would be learned as that text's own label.
 _MIN_TEXTS = 2
 _COUNTING_BATCH = 128  # texts
-# Adam moves every weight of the table in every step: 8 MiB of them cost some 5 ms.
+# Adam moves every weight of the table in every step: with many classes that would
+# take longer than all the rest.
 _MAX_WEIGHTS = 2**21
 
 

@@ -116,7 +116,7 @@ def test_what_two_of_the_training_texts_have_is_known():
     assert known_rows(layer) == rows_of(layer, "a good", "good play")
 
 
-def test_sharing_a_bucket_does_not_make_an_ngram_known():
+def test_sharing_a_row_does_not_make_an_ngram_known():
     data = labelled([f"word{number}" for number in range(60)], [0] * 60)
     layer = NgramLogits(10, 2)
     layer.build((None, None))
