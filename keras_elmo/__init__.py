@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from keras_elmo.bilm import BiLM
@@ -28,5 +27,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # The layer needs TensorFlow's string ops; BiLM alone must not import it.
     if name == "ElmoEmbeddingLayer":
-        return importlib.import_module("keras_elmo.layer").ElmoEmbeddingLayer
+        from keras_elmo.layer import ElmoEmbeddingLayer
+
+        return ElmoEmbeddingLayer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

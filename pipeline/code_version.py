@@ -1,4 +1,4 @@
-"""A fingerprint of the project's own code that a module runs."""
+"""Fingerprints of our own code, and of the weights behind an ELMo source."""
 
 from __future__ import annotations
 
@@ -8,43 +8,70 @@ import hashlib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 _PACKAGES = ("pipeline", "components", "keras_elmo")
+CODE = "code"
+"""The parameter of a node that holds the fingerprint of what it executes."""
+
+
+def mark_code(node: Any, *named: str) -> None:
+    """Makes TFX run a node again when code of ours that it executes was edited.
+
+    TFX compares a node's inputs and parameters with those of earlier executions, and
+    knows nothing of code: without this mark, the result of the old code would be taken
+    from its cache. Where none of a node's code is ours, nothing is marked.
+
+    Args:
+        node: A TFX component.
+        named: Modules whose import paths the node is given, such as that of `run_fn`.
+    """
+    classes = (node.executor_spec.executor_class, node.driver_class)
+    modules = {each.__module__ for each in classes} | set(named)
+    ours = sorted(each for each in modules if each.split(".")[0] in _PACKAGES)
+    if ours:
+        node.exec_properties[CODE] = code_version(*ours)
 
 
 @functools.cache
-def code_version(module: str) -> str:
-    """Returns 16 hex digits that change with the code of `module`.
+def code_version(*modules: str) -> str:
+    """Returns 16 hex digits that change with the code of `modules`.
 
-    A node that is given only the import path of its code looks unchanged to TFX
-    after the code was edited, and its old result would be taken from the cache. The
-    fingerprint covers the source of the module and of all project modules that it
-    imports, directly or through others; nothing is imported for it.
+    The fingerprint covers the source of the modules and of all project modules that
+    they import, directly or through others, at any place in their code. A package with
+    a `__main__` is a program that may be started by its path: all of its files count.
+    Nothing is imported.
 
     Raises:
         ModuleNotFoundError: There is no such module.
     """
     digest = hashlib.sha256()
-    for name, source in sorted(_sources(module).items()):
+    for name, source in sorted(sources(*modules).items()):
         digest.update(f"{name}\n{len(source)}\n".encode())
         digest.update(source)
     return digest.hexdigest()[:16]
 
 
-def _sources(module: str) -> dict[str, bytes]:
-    sources: dict[str, bytes] = {}
-    waiting = [module]
+def sources(*modules: str) -> dict[str, bytes]:
+    """Returns module name -> source of all project modules behind `modules`.
+
+    Raises:
+        ModuleNotFoundError: There is no such module.
+    """
+    found: dict[str, bytes] = {}
+    waiting = list(modules)
     while waiting:
         name = waiting.pop()
         path = _path_of(name)
         if path is None:
-            if name == module:
-                raise ModuleNotFoundError(f"there is no module {module}", name=module)
+            if name in modules:
+                raise ModuleNotFoundError(f"there is no module {name}", name=name)
             continue  # a name imported from a module, not a module itself
-        if name not in sources:
-            sources[name] = path.read_bytes()
-            waiting.extend(_imports(sources[name], name, path))
-    return sources
+        if name not in found:
+            found[name] = path.read_bytes()
+            waiting.extend(_imports(found[name], name, path))
+            waiting.extend(_files_of_program(name, path))
+    return found
 
 
 def _path_of(name: str) -> Path | None:
@@ -62,17 +89,32 @@ def _path_of(name: str) -> Path | None:
     return file if file.is_file() else None
 
 
+def _files_of_program(name: str, path: Path) -> Iterator[str]:
+    is_package = path.name == "__init__.py"
+    if (path.parent / "__main__.py").is_file():
+        package = name if is_package else name.rpartition(".")[0]
+        for file in path.parent.glob("*.py"):
+            yield package if file.stem == "__init__" else f"{package}.{file.stem}"
+
+
 def _imports(source: bytes, name: str, path: Path) -> Iterator[str]:
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield alias.name
+                yield from _with_parents(alias.name)
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 outer = package.rsplit(".", node.level - 1)[0]
                 base = f"{outer}.{base}" if base else outer
-            yield base
+            yield from _with_parents(base)
             for alias in node.names:
                 yield f"{base}.{alias.name}"
+
+
+def _with_parents(name: str) -> Iterator[str]:
+    """Yields a module and the packages around it, whose code its import runs first."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]

@@ -15,11 +15,12 @@ from components.serving_check.component import ServingCheck
 from components.text_example_gen.component import TextExampleGen
 from components.text_example_gen.spans import LATEST, span_number
 from pipeline.beam_args import complete_beam_args
-from pipeline.code_version import code_version
+from pipeline.code_version import CODE, code_version, mark_code
 from pipeline.config import Config
 from pipeline.elmo_version import elmo_version
 from pipeline.evaluation import eval_config
 from pipeline.features import EVAL, LABEL, SPLITS, TEST, TEXT, TRAIN
+from pipeline.metrics import ClassificationMetrics
 from pipeline.output_folder import OutputFolder
 from pipeline.previous_model import PreviousBlessedModelStrategy
 from pipeline.pusher import Pusher
@@ -52,6 +53,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         max_rejected_fraction=data.max_rejected_fraction,
         range_config=_only_span(data.span),
     )
+    mark_code(example_gen)
     examples = example_gen.outputs["examples"]
 
     # Of data that arrives in spans: the newest one, and those before it that are
@@ -103,6 +105,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             text_feature=TEXT,
             label_feature=LABEL,
         )
+        mark_code(drift_check)
 
     # Stops the run on what these two reported.
     gate = AnomalyGate(
@@ -115,6 +118,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         free_text_features=[TEXT],
         label_feature=LABEL,
     )
+    mark_code(gate)
 
     # Texts become tokens and labels become numbers, in a graph that is served too.
     transform = tfx.components.Transform(
@@ -122,11 +126,9 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         schema=schema_gen.outputs["schema"],
         preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
         splits_config=tfx.proto.SplitsConfig(analyze=[TRAIN], transform=list(SPLITS)),
-        custom_config={
-            "transform": _section(config.transform),
-            "code": code_version(_PREPROCESSING),
-        },
+        custom_config={"transform": _section(config.transform)},
     )
+    mark_code(transform, _PREPROCESSING)
     transform.add_upstream_node(gate)
 
     # Of a training that goes on from an earlier one: the model that it starts from.
@@ -156,10 +158,12 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             "held_out": [data.eval_fraction, data.test_fraction],
             "model": _section(config.model),
             "train": _section(config.train),
-            "code": code_version(_TRAINER),
+            # A killed training is taken up by the same code only.
+            CODE: code_version(_TRAINER),
             "resume_dir": str(output.resume),
         },
     )
+    mark_code(trainer, _TRAINER)
 
     # Finds the model that the new one has to stand up to.
     previous = tfx.dsl.Resolver(
@@ -177,10 +181,12 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         baseline_model=previous.outputs["model"],
         eval_config=eval_config(config.evaluation),
     )
+    mark_code(evaluator, ClassificationMetrics.__module__)
 
     # Loads the exported model as a server would, replays its warm-up requests and
     # puts real examples to it.
     serving_check = ServingCheck(model=trainer.outputs["model"], examples=examples)
+    mark_code(serving_check)
 
     # Copies a model that passed both into the folder that servers watch.
     pusher = Pusher(
@@ -193,6 +199,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             )
         ),
     )
+    mark_code(pusher)
 
     return pipeline.Pipeline(
         pipeline_name=output.pipeline_name,

@@ -20,13 +20,8 @@ from pipeline.nothing_new import NothingNew
 
 # How a run is carried out makes no other model of it.
 _WITHOUT_EFFECT = {"output", "push", "beam", "kubeflow", "vertex"}
-# Of the wiring, of what it names, and of what is run as a program.
-_CODE = (
-    "pipeline.pipeline",
-    "pipeline.preprocessing",
-    "pipeline.trainer",
-    "components.serving_check.replay.__main__",
-)
+# The wiring, with all that it imports, and what it names for TFX to import.
+_CODE = ("pipeline.pipeline", "pipeline.preprocessing", "pipeline.trainer")
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ def plan_run(config: Config) -> RunPlan:
         pattern, span = pattern_of_span(pattern, number), span_name(number, pattern)
     schema = data.schema_path and Path(data.schema_path).read_text("utf-8")
     facts = [
-        *map(code_version, _CODE),
+        code_version(*_CODE),
         config.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
         data_fingerprint(pattern),
         elmo_version(config.elmo.source),

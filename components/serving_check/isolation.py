@@ -15,9 +15,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from components.serving_check import replay as program
 from components.serving_check.errors import ServingCheckError
 
-_PROGRAM = Path(__file__).resolve().parent / "replay"
+_PROGRAM = Path(program.__path__[0])
 _SHOWN_CHARS = 2000
 _POLL_SECONDS = 0.1
 START_SECONDS = 300

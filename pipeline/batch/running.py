@@ -90,7 +90,7 @@ def run_job(
         "request": {**dataclasses.asdict(request), "beam_args": None},
         "files": files,
         "scorer": dataclasses.asdict(scorer),  # type: ignore[call-overload]
-        "code": code_version(__name__),
+        "code": code_version(__name__, type(scorer).__module__),
     }
     job = BatchJob(
         options=request.options,

@@ -67,7 +67,7 @@ def test_a_curated_schema_counts_by_its_content(spans):
 
 def test_our_own_code_counts(spans, monkeypatch):
     before = _plan()
-    monkeypatch.setattr(run_plan, "code_version", lambda module: "another")
+    monkeypatch.setattr(run_plan, "code_version", lambda *modules: "another")
     assert _plan() != before
 
 
