@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-_MOST_CLASSES = 10
+_MOST_CLASSES_IN_TABLE = 10
 _MOST_NAME = 24  # columns; a longer name is cut
 
 
@@ -14,18 +14,18 @@ def evaluation_lines(report: dict[str, Any]) -> list[str]:
 
     Of more than 10 classes the 10 with the lowest F1 are shown; "-" is undefined.
     """
-    return [*_classes(report), *_lengths(report), *report["notes"]]
+    return [*_class_table(report), *_lengths(report), *report["notes"]]
 
 
-def _classes(report: dict[str, Any]) -> Iterator[str]:
+def _class_table(report: dict[str, Any]) -> Iterator[str]:
     classes = report["classes"]
     if not classes:
         return
     shown = classes
-    if len(classes) > _MOST_CLASSES:
+    if len(classes) > _MOST_CLASSES_IN_TABLE:
         worst = sorted(classes, key=lambda one: (one["f1"] is None, one["f1"] or 0.0))
-        shown = worst[:_MOST_CLASSES]
-        yield f"the {_MOST_CLASSES} of {len(classes)} classes with the lowest F1:"
+        shown = worst[:_MOST_CLASSES_IN_TABLE]
+        yield f"the {_MOST_CLASSES_IN_TABLE} of {len(classes)} classes with the lowest F1:"
     width = max(len("class"), *(len(_cut(one["name"])) for one in shown))
     yield f"{'class':{width}}  precision  recall     F1    rows"
     for one in shown:

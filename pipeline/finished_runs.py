@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 _TYPE = "elmo_tfx.FinishedRun"
 _FINGERPRINT = "fingerprint"
 _SPAN = "span"
-_PIPELINE = "pipeline"
+_PIPELINE_PROPERTY = "pipeline"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class FinishedRuns:
         ours = [
             each
             for each in self._store.get_contexts_by_type(_TYPE)
-            if each.custom_properties[_PIPELINE].string_value == self._pipeline
+            if each.custom_properties[_PIPELINE_PROPERTY].string_value == self._pipeline
         ]
         if not ours:
             return None
@@ -73,6 +73,6 @@ class FinishedRuns:
         )
         context.custom_properties[_FINGERPRINT].string_value = fingerprint
         context.custom_properties[_SPAN].string_value = span
-        context.custom_properties[_PIPELINE].string_value = self._pipeline
+        context.custom_properties[_PIPELINE_PROPERTY].string_value = self._pipeline
         if self._store.get_context_by_type_and_name(_TYPE, run_id) is None:
             self._store.put_contexts([context])

@@ -8,8 +8,7 @@ import ml_metadata as mlmd
 
 from pipeline.pushed_models import ROLLBACK
 
-_RUN = "pipeline_run"
-_PIPELINE = "pipeline"
+_PIPELINE_CONTEXT = "pipeline"
 
 
 class LastEvents:
@@ -25,7 +24,7 @@ class LastEvents:
 
     def newest_run(self) -> str | None:
         """Returns the name of the run whose node began last, or None."""
-        pipeline = self._store.get_context_by_type_and_name(_PIPELINE, self._pipeline)
+        pipeline = self._store.get_context_by_type_and_name(_PIPELINE_CONTEXT, self._pipeline)
         if pipeline is None:
             return None
         newest_first = mlmd.ListOptions(
@@ -35,7 +34,7 @@ class LastEvents:
             pipeline.id, list_options=newest_first
         ):
             for context in self._store.get_contexts_by_execution(execution.id):
-                if context.type == _RUN:
+                if context.type == _RUN_CONTEXT:
                     return context.name
         return None
 

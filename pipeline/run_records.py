@@ -18,7 +18,7 @@ from pipeline.run_record import (
 
 _EXECUTION = metadata_store_pb2.Execution
 _RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
-_RUN = "pipeline_run"  # type of context
+_RUN_CONTEXT = "pipeline_run"  # type of context
 _STATES_ENDED_WELL = (_EXECUTION.COMPLETE, _EXECUTION.CACHED)
 _STATES = {
     _EXECUTION.COMPLETE: DONE,
@@ -41,14 +41,14 @@ class RunRecords:
 
     def latest(self) -> RunRecord | None:
         """Returns the run that began last, or None."""
-        runs = self._contexts(_RUN)
+        runs = self._contexts(_RUN_CONTEXT)
         if not runs:
             return None
         return self._record(max(runs, key=lambda context: context.id))
 
     def of(self, run_id: str) -> RunRecord:
         """Returns a run by its name; without nodes if none of them has begun."""
-        run = self._store.get_context_by_type_and_name(_RUN, run_id)
+        run = self._store.get_context_by_type_and_name(_RUN_CONTEXT, run_id)
         return RunRecord(run_id, []) if run is None else self._record(run)
 
     def pushed_paths(self) -> set[str]:
@@ -114,7 +114,7 @@ class RunRecords:
 
     def _executions(self, run_id: str) -> list[metadata_store_pb2.Execution]:
         """The executions of a run, oldest first."""
-        run = self._store.get_context_by_type_and_name(_RUN, run_id)
+        run = self._store.get_context_by_type_and_name(_RUN_CONTEXT, run_id)
         found = [] if run is None else self._store.get_executions_by_context(run.id)
         return sorted(found, key=lambda each: each.id)
 

@@ -10,7 +10,7 @@ from pipeline.summary_spans import drift_lines, span_lines
 
 _INDENT = 12  # columns
 _MOST_EPOCHS = 6  # lines of the training curve
-_MOST_CLASSES = 8  # per split
+_MOST_CLASS_COUNTS = 8  # per split
 _NAMES = {
     "accuracy": "accuracy",
     "auc": "AUC",
@@ -25,7 +25,7 @@ def as_text(facts: dict[str, Any]) -> str:
         ("Data", _data(facts["data"])),
         ("Span", span_lines(facts["spans"])),
         ("Rows", _rows(facts["rows"])),
-        ("Classes", _classes(facts["rows"])),
+        ("Classes", _class_counts(facts["rows"])),
         ("Drift", drift_lines(facts["drift"])),
         ("Anomalies", _anomalies(facts["anomalies"])),
         ("Training", _training(facts["training"])),
@@ -65,15 +65,15 @@ def _rows(rows: dict[str, Any] | None) -> Iterable[str]:
         yield f"they lie in {rows['rejected_folder']}"
 
 
-def _classes(rows: dict[str, Any] | None) -> Iterable[str]:
+def _class_counts(rows: dict[str, Any] | None) -> Iterable[str]:
     for split, labels in (rows or {"labels": {}})["labels"].items():
         total = sum(labels.values())
         ordered = sorted(labels.items(), key=lambda item: (-item[1], item[0]))
         shown = [
-            f"{name} {n:,} ({n / total:.1%})" for name, n in ordered[:_MOST_CLASSES]
+            f"{name} {n:,} ({n / total:.1%})" for name, n in ordered[:_MOST_CLASS_COUNTS]
         ]
-        if len(ordered) > _MOST_CLASSES:
-            shown.append(f"and {len(ordered) - _MOST_CLASSES} more")
+        if len(ordered) > _MOST_CLASS_COUNTS:
+            shown.append(f"and {len(ordered) - _MOST_CLASS_COUNTS} more")
         yield f"{split:5} {total:>8,}: {', '.join(shown)}"
 
 

@@ -27,8 +27,8 @@ def command() -> None:
 
 
 for _command in (
-    cli_compile.command,
-    cli_submit.command,
+    cli_compile.compile_command,
+    cli_submit.submit_command,
     cli_runs.list_command,
     cli_runs.show_command,
     cli_schedule.command,

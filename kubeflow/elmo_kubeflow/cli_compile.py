@@ -29,7 +29,7 @@ Examples:
     help="File to write; default: the pipeline's name, with .yaml.",
 )
 @click.option("--vertex", is_flag=True, help="For Vertex AI: without Kubernetes.")
-def command(
+def compile_command(
     config: Path | None,
     overrides: tuple[str, ...],
     package: Path | None,

@@ -54,7 +54,7 @@ has succeeded; 1: it has failed, or the server refuses; 2: an option is wrong.
     "--wait/--no-wait", default=False, help="Show each step until the run ends."
 )
 @vertex_options
-def command(
+def submit_command(
     config: Path | None,
     overrides: tuple[str, ...],
     package: Path | None,
