@@ -46,13 +46,13 @@ def code_version(*modules: str) -> str:
         ModuleNotFoundError: There is no such module.
     """
     digest = hashlib.sha256()
-    for name, source in sorted(sources(*modules).items()):
+    for name, source in sorted(sources_of(*modules).items()):
         digest.update(f"{name}\n{len(source)}\n".encode())
         digest.update(source)
     return digest.hexdigest()[:16]
 
 
-def sources(*modules: str) -> dict[str, bytes]:
+def sources_of(*modules: str) -> dict[str, bytes]:
     """Returns module name -> source of all project modules behind `modules`.
 
     Raises:

@@ -51,7 +51,7 @@ _FORMATS = {
         parquet_format.join,
         parquet_format.write_empty,
     ),
-    "tfrecord": Format(".tfrecord", tfrecord_format.write, _concatenate),
+    "tfrecord": Format(".tfrecord", tfrecord_format.write_tfrecord, _concatenate),
     "hdf5": Format(".hdf5", hdf5_format.write, hdf5_format.join),
 }
 

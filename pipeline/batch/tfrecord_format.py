@@ -11,7 +11,7 @@ from pipeline.batch import values
 from pipeline.batch.table import Table
 
 
-def write(path: Path, table: Table) -> None:
+def write_tfrecord(path: Path, table: Table) -> None:
     """Writes an example a row; what is missing is a feature without a value."""
     with tf.io.TFRecordWriter(str(path)) as writer:
         for row in table.rows:

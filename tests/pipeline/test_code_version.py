@@ -144,7 +144,7 @@ def test_the_fingerprint_of_a_node_covers_every_module_that_it_loads(nodes):
     for name, modules, loaded in zip(_MARKED, groups, _loaded_by(groups), strict=True):
         expected = module.code_version(*modules)
         assert nodes[name].exec_properties[module.CODE] == expected, name
-        assert loaded <= set(module.sources(*modules)), name
+        assert loaded <= set(module.sources_of(*modules)), name
 
 
 def test_no_other_node_executes_code_of_ours(nodes):
@@ -156,19 +156,19 @@ def test_no_other_node_executes_code_of_ours(nodes):
 
 
 def test_the_trainer_runs_again_when_the_layer_was_edited():
-    sources = set(module.sources("pipeline.trainer"))
+    sources = set(module.sources_of("pipeline.trainer"))
     assert {"keras_elmo.layer", "keras_elmo.native", "keras_elmo.packed_lstm"} < sources
 
 
 def test_the_serving_check_runs_again_when_the_replay_program_was_edited():
-    sources = set(module.sources("components.serving_check.executor"))
+    sources = set(module.sources_of("components.serving_check.executor"))
     replay = "components.serving_check.replay"
     assert {f"{replay}.__main__", f"{replay}.checks"} < sources
 
 
 @pytest.mark.parametrize("name", _MARKED)
 def test_no_node_runs_again_when_a_help_text_was_edited(nodes, name):
-    sources = module.sources(*_modules_of(nodes[name]))
+    sources = module.sources_of(*_modules_of(nodes[name]))
     with_help = ("pipeline.cli", "pipeline.config", "pipeline.summary")
     assert not [each for each in sources if each.startswith(with_help)]
 
@@ -179,4 +179,4 @@ def test_a_batch_job_begins_anew_when_its_scorer_was_edited():
         for scorer in (Predictor, Embedder)
     ]
     for modules, loaded in zip(groups, _loaded_by(groups), strict=True):
-        assert loaded <= set(module.sources(*modules))
+        assert loaded <= set(module.sources_of(*modules))
