@@ -17,7 +17,7 @@ env: ## Create .venv with everything needed (ELMO_TFX_PYTHON names a Python to u
 	@tools/make_env.sh
 
 data: env ## Fetch the sample data into data/sample
-	@$(PYTHON) -m pipeline.sample_data --output data/sample
+	@$(PYTHON) -m tools.sample_data --output data/sample
 
 run: env data ## Train on the sample data, to a pushed model in OUTPUT (out)
 	.venv/bin/elmo-tfx run --data 'data/sample/*.csv' --text-column text \

@@ -8,14 +8,14 @@ from typing import Any
 
 from keras.src.saving import serialization_lib  # nothing public tells of safe mode
 
-from keras_elmo import outputs
+from keras_elmo import tensors
 
 INITIAL_STATES = ("warm", "zeros")
 
 
 def check_arguments(given: Mapping[str, Any]) -> None:
     """Refuses arguments of `ElmoEmbeddingLayer` that mean nothing."""
-    _check_choice(given, "output", outputs.OUTPUTS)
+    _check_choice(given, "output", tensors.OUTPUTS)
     _check_choice(given, "initial_state", INITIAL_STATES)
     if given["max_sequence_length"] is not None:
         _check_positive(given, "max_sequence_length", "a positive int or None")

@@ -10,17 +10,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_elmo import checkpoints, outputs
-from keras_elmo.hub_module import (
+from keras_elmo import checkpoints, tensors
+from keras_elmo.layer import ElmoEmbeddingLayer
+from keras_elmo.options import BiLMOptions
+from keras_elmo.saved_model import (
     BILM,
     MIX_SCALING,
     MIX_WEIGHTS,
     OPTIONS_FILE,
     variable_name,
 )
-from keras_elmo.inputs import as_tokens, token_counts
-from keras_elmo.layer import ElmoEmbeddingLayer
-from keras_elmo.options import BiLMOptions
+from keras_elmo.tensors import as_tokens, token_counts
 
 _N_LAYERS = 3  # the token encoder and two LSTM layers, as google/elmo has
 
@@ -132,17 +132,17 @@ def _outputs(
 ) -> dict[str, tf.Tensor]:
     layers, places = layer.encoder.run(tokens, lengths)  # each (tokens, dim)
     packed = {
-        name: outputs.select(layers, name)
+        name: tensors.select(layers, name)
         for name in ("word_emb", "lstm_outputs1", "lstm_outputs2")
     }
     packed["elmo"] = layer.mix(layers)
     vectors = {
-        name: tf.cast(outputs.unpack(x, places, tf.shape(tokens), None), tf.float32)
+        name: tf.cast(tensors.unpack(x, places, tf.shape(tokens), None), tf.float32)
         for name, x in packed.items()
     }
     return {
         **vectors,
-        "default": outputs.mean(vectors["elmo"], lengths),
+        "default": tensors.mean(vectors["elmo"], lengths),
         "sequence_len": tf.identity(lengths),
     }
 

@@ -8,15 +8,44 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_elmo import checks, outputs
+from keras_elmo import checks, tensors
 from keras_elmo.bilm import BiLM
-from keras_elmo.inputs import as_tensor, as_tokens, check_rank, token_counts
-from keras_elmo.native import NativeElmo
 from keras_elmo.options import BiLMOptions
+from keras_elmo.runtime.native import NativeElmo
+from keras_elmo.runtime.signature_module import SignatureModule
 from keras_elmo.scalar_mix import ScalarMix
-from keras_elmo.signature_module import SignatureModule
 from keras_elmo.sources import DEFAULT, Source, SourceInfo, open_source
-from keras_elmo.string_layer import StringLayer
+from keras_elmo.tensors import as_tensor, as_tokens, check_rank, token_counts
+
+
+class StringLayer(keras.layers.Layer):
+    """A layer that takes strings: a tensor, a RaggedTensor, an array or lists.
+
+    `call()` gets a dense tensor. The layer has no weights of its own: those of its
+    parts have the dtypes of `dtype_policy`, as its outputs have.
+
+    Errors: `TypeError` for inputs that are no strings.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_jit = False  # strings never compile
+
+    @property
+    def compute_dtype(self) -> str:
+        """That of the inputs: a Sequential model without `Input` makes them so."""
+        return "string"
+
+    @property
+    def variable_dtype(self) -> str:
+        """The same, or Keras would take the policy for a mixed one."""
+        return "string"
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(inputs, keras.KerasTensor):
+            inputs = as_tensor(inputs)
+        checks.check_dtype(keras.backend.standardize_dtype(inputs.dtype))
+        return super().__call__(inputs, *args, **kwargs)
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
@@ -201,14 +230,14 @@ class ElmoEmbeddingLayer(StringLayer):
 
         def unpack(x: tf.Tensor) -> tf.Tensor:
             shape = tf.shape(tokens)
-            return outputs.unpack(x, places, shape, self.max_sequence_length)
+            return tensors.unpack(x, places, shape, self.max_sequence_length)
 
-        if self.output_name not in outputs.MIXED:
-            given = [unpack(outputs.select(layers, self.output_name))]
+        if self.output_name not in tensors.MIXED:
+            given = [unpack(tensors.select(layers, self.output_name))]
         else:
             given = [unpack(mix(layers)) for mix in self.mixes]
         if self.output_name == "default":
-            given = [outputs.mean(x, lengths) for x in given]
+            given = [tensors.mean(x, lengths) for x in given]
         given = [self.dropout(x, training=training) for x in given]
         return given[0] if len(given) == 1 else given
 
@@ -225,7 +254,7 @@ class ElmoEmbeddingLayer(StringLayer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self._for_each_mix(
-            outputs.output_shape(
+            tensors.output_shape(
                 input_shape,
                 output=self.output_name,
                 max_tokens=self.max_sequence_length,
@@ -243,7 +272,7 @@ class ElmoEmbeddingLayer(StringLayer):
         )
 
     def _for_each_mix(self, value: Any) -> Any:
-        several = self.output_name in outputs.MIXED and len(self.mixes) > 1
+        several = self.output_name in tensors.MIXED and len(self.mixes) > 1
         return [value] * len(self.mixes) if several else value
 
     def get_config(self) -> dict[str, Any]:

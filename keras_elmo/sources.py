@@ -14,8 +14,8 @@ from keras_elmo.errors import SourceError
 from keras_elmo.options import BiLMOptions
 
 if TYPE_CHECKING:  # they need TensorFlow; files do not
+    from keras_elmo.runtime.signature_module import SignatureModule
     from keras_elmo.scalar_mix import ScalarMix
-    from keras_elmo.signature_module import SignatureModule
 
 DEFAULT = "default"
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -136,13 +136,17 @@ def _only(folder: Path, pattern: str) -> Path:
 
 
 def _saved_model(folder: Path, name: str, where: str) -> Source:
-    from keras_elmo import hub_module
-    from keras_elmo.signature_module import HUB_MARKER, SIGNATURE, SignatureModule
+    from keras_elmo import saved_model
+    from keras_elmo.runtime.signature_module import (
+        HUB_MARKER,
+        SIGNATURE,
+        SignatureModule,
+    )
 
     is_hub = (folder / HUB_MARKER).exists()
     form = ("a module in TF1-Hub form" if is_hub else "a SavedModel") + where
     try:
-        module = hub_module.open_module(folder)
+        module = saved_model.open_module(folder)
     except SourceError as error:
         unmapped = error
     else:

@@ -14,15 +14,17 @@ from typing import Any
 
 import click
 
+from pipeline.errors import RunError, UserError
+
 # Command -> module, function, first line of its help.
 _COMMANDS = {
-    "run": ("pipeline.cli_run", "Train on labelled texts, to a pushed model."),
-    "predict": ("pipeline.cli_predict", "Classify any number of texts, on Beam."),
-    "embed": ("pipeline.cli_embed", "Write the ELMo vectors of texts, on Beam."),
-    "score": ("pipeline.cli_score", "Classify texts with a pushed model."),
-    "schedule": ("pipeline.cli_schedule", "Train again at the times of a cron."),
-    "rollback": ("pipeline.cli_rollback", "Serve an earlier pushed model again."),
-    "pretrain": ("pipeline.cli_pretrain", "Train an ELMo on texts of one's own."),
+    "run": ("pipeline.commands.run", "Train on labelled texts, to a pushed model."),
+    "predict": ("pipeline.commands.predict", "Classify any number of texts, on Beam."),
+    "embed": ("pipeline.commands.embed", "Write the ELMo vectors of texts, on Beam."),
+    "score": ("pipeline.commands.score", "Classify texts with a pushed model."),
+    "schedule": ("pipeline.commands.schedule", "Train again at the times of a cron."),
+    "rollback": ("pipeline.commands.rollback", "Serve an earlier pushed model again."),
+    "pretrain": ("pipeline.commands.pretrain", "Train an ELMo on texts of one's own."),
     "kubeflow": ("elmo_kubeflow.cli", "Run on Kubeflow Pipelines or Vertex AI."),
 }
 
@@ -66,6 +68,8 @@ class _LazyGroup(click.Group):
             _leave(message, error.exit_code)
         except click.ClickException as error:
             _leave(error.format_message(), error.exit_code)
+        except (UserError, RunError) as error:
+            _leave(str(error), error.exit_code)
         except (click.Abort, KeyboardInterrupt):
             _leave("interrupted; the same command goes on from here", 130)
         sys.exit(0)

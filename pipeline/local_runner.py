@@ -21,46 +21,24 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
 import absl.logging
 
 from pipeline.config import Config, ConfigError, load_config
-from pipeline.failure import RunFailed, reason_of
-from pipeline.nothing_new import NothingNew
+from pipeline.metadata.runs import RunRecords
 from pipeline.output_folder import OutputFolder, OutputUnusable, with_kept_schema
-from pipeline.progress import Progress
-from pipeline.run_log import run_log
-from pipeline.run_record import RunRecord
-from pipeline.run_records import RunRecords
+from pipeline.runs.node_launcher import Progress
+from pipeline.runs.outcomes import NothingNew, RunFailed, RunResult, reason_of
+from pipeline.runs.run_log import run_log
 
 if TYPE_CHECKING:
-    from pipeline.checked_config import CheckedConfig
+    from pipeline.config.checked import CheckedConfig
 
 _LOGGER = logging.getLogger(__name__)
 _CONFIG_VARIABLE = "ELMO_TFX_CONFIG"
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """A run that ended well.
-
-    Attributes:
-        config: What was run, with absolute paths.
-        output: The folder it wrote into.
-        record: What every node did and made.
-        log: Path of its log.
-        removed: Old versions that were removed after it, oldest first.
-    """
-
-    config: Config
-    output: OutputFolder
-    record: RunRecord
-    log: Path
-    removed: Sequence[int] = ()
 
 
 def run(
@@ -94,9 +72,8 @@ def run(
         log = output.new_log(clock())
         log.write_bytes(said)
         with run_log(log) as talk, _without_arguments():
-            from pipeline.metadata_store import open_store
-            from pipeline.run_end import end_run
-            from pipeline.run_plan import plan_run
+            from pipeline.metadata.store import open_store
+            from pipeline.runs.lifecycle import end_run, plan_run
 
             output.clean_after_kill()
             plan = plan_run(config)
@@ -123,7 +100,7 @@ def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         said = Path(folder) / "said"
         with run_log(said):
-            from pipeline.checked_config import checked_config
+            from pipeline.config.checked import checked_config
 
             checked = checked_config(config)
         return checked, said.read_bytes()
@@ -144,12 +121,15 @@ def _run_nodes(
     config: Config, output: OutputFolder, run_id: str, talk: TextIO, log: Path
 ) -> None:
     # Heavy imports come this late so that their messages go into the log.
-    from pipeline.node_launcher import NodeLauncher
     from pipeline.pipeline import create_pipeline
+    from pipeline.runs.node_launcher import NodeLauncher
 
     launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
     progress = Progress(talk, total=len(launcher.nodes))
-    messages = [logging.getLogger("absl"), logging.getLogger("pipeline.node_launcher")]
+    messages = [
+        logging.getLogger("absl"),
+        logging.getLogger("pipeline.runs.node_launcher"),
+    ]
     for logger in messages:
         logger.addHandler(progress)
     try:
@@ -172,8 +152,8 @@ def _run_nodes(
 def _run_for_tfx_cli() -> None:
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-    from pipeline.checked_config import checked_config
-    from pipeline.metadata_store import is_on_server
+    from pipeline.config.checked import checked_config
+    from pipeline.metadata.store import is_on_server
     from pipeline.pipeline import create_pipeline
 
     if is_on_server():

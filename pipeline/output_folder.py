@@ -12,14 +12,33 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.config import Config, ConfigError
-from pipeline.folder_lock import locked_folder
-from pipeline.metadata_store import is_on_server
-from pipeline.pipeline_name import pipeline_name
-from pipeline.run_records import RunRecords
+from pipeline.errors import RunError
+from pipeline.files import locked_folder
+from pipeline.metadata.runs import RunRecords
+from pipeline.metadata.store import is_on_server
+
+_NAME = "elmo_tfx"
+
+
+def pipeline_name(output: str) -> str:
+    """Returns the name of the pipeline that writes into a folder.
+
+    A SQLite file lies in its output and has one pipeline. On a server that serves
+    several outputs each has a name of its own, so that none takes the data or the
+    models of another one for its own.
+
+    Args:
+        output: The folder, absolute.
+    """
+    if not is_on_server():
+        return _NAME
+    return f"{_NAME}_{hashlib.sha256(output.encode()).hexdigest()[:12]}"
+
 
 _LOGGER = logging.getLogger(__name__)
 
-_PUSHER = "pipeline.pusher.Pusher"
+# As ML Metadata knows the component: its path, and the path that it had before.
+_PUSHERS = ("pipeline.serving.pusher.Pusher", "pipeline.pusher.Pusher")
 _LEAST_FREE_BYTES = 1 << 30
 _FULL_BYTES = 16 << 20
 # Models and statistics do not grow with the data; examples, transformed examples and
@@ -27,7 +46,7 @@ _FULL_BYTES = 16 << 20
 _COPIES_OF_DATA = 4
 
 
-class OutputUnusable(RuntimeError):
+class OutputUnusable(RunError):
     """The output folder cannot be used now: it is busy, or its disk nearly full."""
 
 
@@ -140,7 +159,7 @@ class OutputFolder:
         if is_on_server():
             return []
         records = RunRecords(self.metadata)
-        began = records.close_interrupted(_PUSHER)
+        began = records.close_interrupted(_PUSHERS)
         return [*self._remove_torn(), *self._remove_unrecorded(records, began)]
 
     def clean_after_killed_node(self, run_id: str, node: str) -> None:

@@ -14,21 +14,22 @@ from components.drift_check.component import DriftCheck
 from components.serving_check.component import ServingCheck
 from components.text_example_gen.component import TextExampleGen
 from components.text_example_gen.spans import LATEST, span_number
-from pipeline.beam_args import complete_beam_args
-from pipeline.code_version import CODE, code_version, mark_code
 from pipeline.config import Config
-from pipeline.elmo_version import elmo_version
-from pipeline.evaluation import eval_config
+from pipeline.config.checked import complete_beam_args
+from pipeline.evaluation.config import eval_config
+from pipeline.evaluation.metrics import ClassificationMetrics
 from pipeline.features import EVAL, LABEL, SPLITS, TEST, TEXT, TRAIN
-from pipeline.metrics import ClassificationMetrics
+from pipeline.fingerprints import CODE, code_version, elmo_version, mark_code
+from pipeline.metadata.resolvers import (
+    PreviousBlessedModelStrategy,
+    SpanWindowStrategy,
+    WarmStartStrategy,
+)
 from pipeline.output_folder import OutputFolder
-from pipeline.previous_model import PreviousBlessedModelStrategy
-from pipeline.pusher import Pusher
-from pipeline.span_window import SpanWindowStrategy
-from pipeline.warm_start import WarmStartStrategy
+from pipeline.serving.pusher import Pusher
 
 _PREPROCESSING = "pipeline.preprocessing"
-_TRAINER = "pipeline.trainer"
+_TRAINER = "pipeline.training.trainer"
 
 
 def create_pipeline(config: Config) -> pipeline.Pipeline:

@@ -5,25 +5,58 @@
 
 Steps of one run share the run's id, the output folder of the configuration and ML
 Metadata: the SQLite file in that folder while steps run one at a time, else the server
-that the environment names (`pipeline.metadata_store`).
+that the environment names (`pipeline.metadata.store`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import absl.logging
 import click
 
-from pipeline.cli_errors import Misuse
 from pipeline.config import Config, ConfigError, load_config
-from pipeline.failure import RunFailed, reason_of
-from pipeline.metadata_store import MetadataUnavailable
+from pipeline.errors import UserError
+from pipeline.metadata.runs import NodeRecord
+from pipeline.metadata.store import MetadataUnavailable
 from pipeline.output_folder import OutputFolder, OutputUnusable
-from pipeline.run_record import NodeRecord
-from pipeline.time_limit import time_limit
+from pipeline.runs.outcomes import RunFailed, reason_of
+
+TOOK_TOO_LONG = 124
+"""The exit code, which is that of the command `timeout`."""
+
+
+@contextlib.contextmanager
+def time_limit(minutes: float | None, what: str) -> Iterator[None]:
+    """Ends this process if the block takes longer, whatever it is waiting for.
+
+    Args:
+        minutes: How long it may take; None: as long as it likes.
+        what: What took too long, for the message.
+    """
+
+    def end() -> None:
+        message = f"error: {what} failed: it took longer than {minutes:g} minutes\n"
+        sys.stderr.write(message)
+        sys.stderr.flush()
+        os._exit(TOOK_TOO_LONG)  # another thread may be in C++ and hear no signal
+
+    if minutes is None:
+        yield
+        return
+    timer = threading.Timer(minutes * 60, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def run_node(config: Config, node: str, run_id: str) -> NodeRecord:
@@ -33,7 +66,7 @@ def run_node(config: Config, node: str, run_id: str) -> NodeRecord:
     try has finished is taken from it.
 
     Args:
-        config: As `pipeline.run_start.start_run` returned it: the same for all nodes.
+        config: As `pipeline.runs.lifecycle.start_run` returned it, for all nodes.
         node: Id of a node, such as `Transform`; those before it have ended.
         run_id: Name of the run in ML Metadata.
 
@@ -45,8 +78,8 @@ def run_node(config: Config, node: str, run_id: str) -> NodeRecord:
         MetadataUnavailable: ML Metadata cannot be reached.
         RunFailed: The node failed, or its inputs are missing.
     """
-    from pipeline.node_launcher import NodeLauncher
     from pipeline.pipeline import create_pipeline
+    from pipeline.runs.node_launcher import NodeLauncher
 
     output = OutputFolder(config.output)
     output.prepare(0)
@@ -66,8 +99,8 @@ def run_node(config: Config, node: str, run_id: str) -> NodeRecord:
 
 def nodes_of(config: Config) -> list[str]:
     """Returns the ids of the pipeline's nodes, in an order in which they can run."""
-    from pipeline.node_launcher import upstream_nodes
     from pipeline.pipeline import create_pipeline
+    from pipeline.runs.node_launcher import upstream_nodes
 
     return list(upstream_nodes(create_pipeline(config)))
 
@@ -118,7 +151,7 @@ def main(
         with time_limit(timeout_minutes, node):
             record = run_node(loaded, node, run_id)
     except ConfigError as error:
-        raise Misuse(str(error)) from error
+        raise UserError(str(error)) from error
     except (MetadataUnavailable, OutputUnusable, RunFailed) as error:
         raise click.ClickException(str(error)) from error
     click.echo("\n".join(report_lines(record)))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.sample_data import read_imdb_reviews
+from tools.sample_data import read_imdb_reviews
 
 
 def real_sentences() -> list[tuple[str, str]]:

@@ -14,11 +14,16 @@ import tensorflow as tf
 
 from benchmarks.quality.texts import Fold
 from pipeline import features
-from pipeline.embedding_cache import EmbeddingCache
-from pipeline.epochs import ActivationInputs, ModelInputs, train_epochs
-from pipeline.model import adapt_ngrams, build_head, head_inputs, head_signature
-from pipeline.trainer import compile_model
-from pipeline.training_data import LabelledTokens, split_batches
+from pipeline.training.data import LabelledTokens, split_batches
+from pipeline.training.embedding_cache import EmbeddingCache
+from pipeline.training.epochs import ActivationInputs, ModelInputs, train_epochs
+from pipeline.training.model import (
+    adapt_ngrams,
+    build_head,
+    head_inputs,
+    head_signature,
+)
+from pipeline.training.trainer import compile_model
 
 _CLASSES = 2
 _UNKNOWN = 1  # id of words that the training texts lack; 0 is padding

@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.quality.texts import Fold, Texts
-from pipeline.embedding_cache import EmbeddingCache
+from pipeline.training.embedding_cache import EmbeddingCache
 
 _TF_IDF_C = 5.0
 _MEAN_CS = (0.001, 0.003, 0.01)  # the one that is best on the eval texts counts

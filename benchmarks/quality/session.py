@@ -25,10 +25,10 @@ from benchmarks.quality.texts import Fold, Texts, folds, tokens_of
 from keras_elmo import BiLM, BiLMOptions
 from keras_elmo.checkpoints import save_hdf5
 from keras_elmo.sources import open_source
-from pipeline.embedding_cache import EmbeddingCache
-from pipeline.model import build_encoder
-from pipeline.trainer import open_cache
-from pipeline.training_data import LabelledTokens
+from pipeline.training.data import LabelledTokens
+from pipeline.training.embedding_cache import EmbeddingCache
+from pipeline.training.model import build_encoder
+from pipeline.training.trainer import open_cache
 
 TF_IDF = "TF-IDF of words and pairs, logistic regression"
 MEAN = "{}, frozen: mean of each layer, logistic regression"

@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from benchmarks.errors import BenchmarkError
 from keras_elmo.text import tokenize
-from pipeline.training_data import LabelledTokens
+from pipeline.training.data import LabelledTokens
 
 FOLDS = 10
 _EVAL_SHARE = 0.1  # of the training texts, for early stopping and choosing

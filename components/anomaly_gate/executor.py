@@ -17,9 +17,13 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.anomaly_gate import anomalies as reading
-from components.anomaly_gate.errors import AnomaliesFoundError
-from components.anomaly_gate.wording import line_of, refusal
+from components.anomaly_gate.anomalies import line_of, refusal
 from components.drift_check.report import read_report_anomalies
+
+
+class AnomaliesFoundError(RuntimeError):
+    """The data does not fit the schema, or drifted; the message lists where and how."""
+
 
 ANOMALIES_KEY = "anomalies"
 STATISTICS_KEY = "statistics"

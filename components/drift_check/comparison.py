@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from components.drift_check.derived import LABEL, LENGTH, UNKNOWN_PREFIX
-from components.drift_check.units import CHARACTERS, WORDS
+from components.drift_check.statistics import LABEL, LENGTH, UNKNOWN_PREFIX
+from components.drift_check.vocabulary import CHARACTERS, WORDS
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 

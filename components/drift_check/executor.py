@@ -12,7 +12,8 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
-from components.drift_check import comparison, measuring
+from components.drift_check import comparison
+from components.drift_check import statistics as measuring
 from components.drift_check.report import write_report
 from components.drift_check.spans import earlier_spans, example_files, span_of
 

@@ -16,7 +16,11 @@ from typing import Any
 import tensorflow as tf
 
 from components.serving_check import replay as program
-from components.serving_check.errors import ServingCheckError
+
+
+class ServingCheckError(RuntimeError):
+    """The check itself could not be made; it says nothing about the model."""
+
 
 _PROGRAM = Path(program.__path__[0])
 _SHOWN_CHARS = 2000

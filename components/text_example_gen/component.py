@@ -7,9 +7,9 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2, range_config_pb2
 
 from components.text_example_gen import driver, executor
+from components.text_example_gen.executor import Settings
+from components.text_example_gen.input_files import locate
 from components.text_example_gen.options import ReadOptions
-from components.text_example_gen.patterns import locate
-from components.text_example_gen.settings import Settings
 
 SPLITS = ("train", "eval", "test")
 _BUCKETS = 10_000  # the unit of fractions

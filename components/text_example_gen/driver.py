@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from tfx.components.example_gen import driver, input_processor
 from tfx.proto import example_gen_pb2, range_config_pb2
 
-from components.text_example_gen.arrivals import data_fingerprint
 from components.text_example_gen.errors import DataError
+from components.text_example_gen.input_files import data_fingerprint
 from components.text_example_gen.spans import span_name
 
 

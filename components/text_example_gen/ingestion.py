@@ -2,19 +2,158 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import uuid
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
 
-from components.text_example_gen import counts, tallying, writing
+from components.text_example_gen import counts
+from components.text_example_gen import counts as tallying
+from components.text_example_gen.input_files import has_class_folders, match_files
 from components.text_example_gen.labelling import REJECTS, KeepKnownLabels, LabelRows
 from components.text_example_gen.options import ReadOptions
-from components.text_example_gen.reading import ReadRecords
+from components.text_example_gen.reading.read_file import read_file
+from components.text_example_gen.reading.records import as_dict, is_reject
+
+_REJECTS = "rejects"
+
+
+class ReadRecords(beam.PTransform):
+    """Reads all files of some patterns: `records, rejects = p | ReadRecords(...)`.
+
+    Files are read side by side, each one as a stream. A record is a `records.Record`,
+    a reject a `records.Reject`. A file that cannot be read (on) gives one reject with
+    position 0 and does not stop the others: whoever reads decides what it costs.
+
+    Args:
+        patterns: Files or globs, on any file system Beam knows. A pattern that matches
+            nothing gives nothing: look first (`check_data`).
+        options: How to read them.
+    """
+
+    def __init__(self, patterns: Sequence[str], *, options: ReadOptions) -> None:
+        super().__init__()
+        if isinstance(patterns, str):
+            raise ValueError(
+                "`patterns` must be a sequence of patterns. "
+                f"Received: {patterns!r}\nhint: patterns=[{patterns!r}]"
+            )
+        self._patterns = list(patterns)
+        self._options = options
+
+    def expand(
+        self, pbegin: beam.pvalue.PBegin
+    ) -> tuple[beam.PCollection, beam.PCollection]:
+        """Adds the reading to a pipeline."""
+        read = (
+            pbegin
+            | "Patterns" >> beam.Create(self._patterns)
+            | "Match" >> beam.FlatMap(_match)
+            | "Spread" >> beam.Reshuffle()
+            | "Read" >> beam.ParDo(_ReadFile(self._options)).with_outputs(_REJECTS)
+        )
+        return read[None], read[_REJECTS]
+
+
+def _match(pattern: str) -> Iterator[tuple[str, bool]]:
+    in_class_folder = has_class_folders(pattern)
+    for found in match_files(pattern):
+        yield found.path, in_class_folder
+
+
+class _ReadFile(beam.DoFn):
+    def __init__(self, options: ReadOptions) -> None:
+        super().__init__()
+        self._options = options
+
+    def process(self, element: tuple[str, bool]) -> Iterator[Any]:
+        path, in_class_folder = element
+        for item in read_file(path, self._options, in_class_folder=in_class_folder):
+            if is_reject(item):
+                yield beam.pvalue.TaggedOutput(_REJECTS, as_dict(item))
+            else:
+                yield as_dict(item)
+
+
+# (path, writer options) -> an object with `write(bytes)`, as a context manager.
+Opener = Callable[[str], contextlib.AbstractContextManager]
+
+
+def open_tfrecord(path: str) -> contextlib.AbstractContextManager:
+    """A gzipped TFRecord file."""
+    return tf.io.TFRecordWriter(path, options=tf.io.TFRecordOptions("GZIP"))
+
+
+@contextlib.contextmanager
+def open_lines(path: str) -> Iterator[Any]:
+    """A text file that gets a line end after each payload."""
+
+    class _LineWriter:
+        def write(self, payload: bytes) -> None:
+            file.write(payload + b"\n")
+
+    with tf.io.gfile.GFile(path, "wb") as file:
+        yield _LineWriter()
+
+
+class WriteSorted(beam.PTransform):
+    """Writes elements `((prefix, shard), (order, payload))` to files.
+
+    A file is named `<prefix>-<shard>-of-<shards><suffix>`, with five digits each.
+    The payloads of a file are sorted by `order`, in memory: choose enough shards. Each
+    file is written in `staging` and then moved, so that it appears whole under its
+    name or not at all, also if a bundle is retried. Gives `(prefix, payloads written)`
+    per file.
+
+    Args:
+        opener: `open_tfrecord` or `open_lines`.
+        staging: Folder for unfinished files, on the same file system as the prefixes.
+            What a dead worker leaves there is for the caller to remove.
+        suffix: End of the file names.
+        shards: Files per prefix.
+    """
+
+    def __init__(
+        self, opener: Opener, *, staging: str, suffix: str, shards: int = 1
+    ) -> None:
+        super().__init__()
+        self._write = _WriteFile(opener, staging, suffix, shards)
+
+    def expand(self, payloads: beam.PCollection) -> beam.PCollection:
+        """Adds the grouping and the writing to a pipeline."""
+        return payloads | beam.GroupByKey() | "WriteFiles" >> beam.ParDo(self._write)
+
+
+class _WriteFile(beam.DoFn):
+    def __init__(self, opener: Opener, staging: str, suffix: str, shards: int) -> None:
+        super().__init__()
+        self._opener = opener
+        self._staging = staging
+        self._suffix = suffix
+        self._shards = shards
+
+    def process(
+        self, element: tuple[tuple[str, int], Iterable[Any]]
+    ) -> Iterator[tuple[str, int]]:
+        (prefix, shard), payloads = element
+        path = f"{prefix}-{shard:05d}-of-{self._shards:05d}{self._suffix}"
+        tf.io.gfile.makedirs(path.rpartition("/")[0])
+        tf.io.gfile.makedirs(self._staging)
+        unfinished = f"{self._staging}/{uuid.uuid4().hex}"
+        written = 0
+        with self._opener(unfinished) as file:
+            for _, payload in sorted(payloads):
+                file.write(payload)
+                written += 1
+        tf.io.gfile.rename(unfinished, path, overwrite=True)
+        yield prefix, written
+
 
 # The features of an example; both bytes, one value.
 TEXT = "text"
@@ -91,8 +230,7 @@ class IngestTexts(beam.PTransform):
             | "SumTallies" >> beam.CombinePerKey(sum)
             | "GatherTallies" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
             | "TalliesPayload" >> beam.Map(_tallies_payload, plan.output)
-            | "WriteTallies"
-            >> self._write_sorted(writing.open_lines, suffix=".json", shards=1)
+            | "WriteTallies" >> self._write_sorted(open_lines, suffix=".json", shards=1)
         )
 
     def _keep_known_labels(
@@ -118,7 +256,7 @@ class IngestTexts(beam.PTransform):
         return (
             used
             | "ExamplePayloads" >> beam.Map(_example_payload, prefixes, plan.shards)
-            | "WriteExamples" >> self._write_sorted(writing.open_tfrecord, suffix=".gz")
+            | "WriteExamples" >> self._write_sorted(open_tfrecord, suffix=".gz")
             | "TallyWritten" >> beam.Map(_tally_written, counts.WRITTEN)
         )
 
@@ -128,15 +266,15 @@ class IngestTexts(beam.PTransform):
         return (
             rejects
             | "RejectPayloads" >> beam.Map(_reject_payload, prefix, plan.shards)
-            | "WriteRejects" >> self._write_sorted(writing.open_lines, suffix=".jsonl")
+            | "WriteRejects" >> self._write_sorted(open_lines, suffix=".jsonl")
             | "TallyAside" >> beam.Map(_tally_written, counts.REJECTS_WRITTEN)
         )
 
     def _write_sorted(
-        self, opener: writing.Opener, *, suffix: str, shards: int | None = None
-    ) -> writing.WriteSorted:
+        self, opener: Opener, *, suffix: str, shards: int | None = None
+    ) -> WriteSorted:
         plan = self._plan
-        return writing.WriteSorted(
+        return WriteSorted(
             opener,
             staging=f"{plan.output}/{STAGING_FOLDER}",
             suffix=suffix,

@@ -9,9 +9,9 @@ from typing import Any, TypedDict
 
 import apache_beam as beam
 
-from components.text_example_gen import reasons
 from components.text_example_gen.options import ReadOptions
-from components.text_example_gen.records import Record, as_dict, reject
+from components.text_example_gen.reading import reasons
+from components.text_example_gen.reading.records import Record, as_dict, reject
 from components.text_example_gen.values import (
     BadValueError,
     clean_label,

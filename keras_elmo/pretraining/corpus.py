@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+import logging
+import os
+import shutil
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from keras_elmo import characters
+from keras_elmo.pretraining.sentences import read_paragraphs, split_sentences
 
 BOUNDARY = 0  # stands before each sentence and after the last one
 END_TARGET = 1
@@ -92,3 +99,155 @@ class Corpus:
             part = words[start : start + step]
             rows[start : start + step] = characters.spell_tokens(part, max_chars)
         return rows
+
+
+_LOG = logging.getLogger(__name__)
+_PARAGRAPHS_AT_ONCE = 1024
+_IDS_AT_ONCE = 1 << 22
+
+
+def prepare(
+    paths: Iterable[Path],
+    folder: Path,
+    *,
+    held_out_every: int = 100,
+    max_types: int = 1_000_000,
+) -> None:
+    """Splits, tokenises and counts texts, and writes them as ids.
+
+    Needs TensorFlow, whose string ops are the pipeline's tokeniser. Memory holds
+    the distinct words and a thousand lines, whatever the size of the texts.
+
+    Args:
+        paths: Text files; a line is a paragraph.
+        folder: Where to write; see `Corpus`, which reads it. It appears when it
+            is complete.
+        held_out_every: Each line with this number and its multiples is held out.
+        max_types: Distinct words kept; those first seen after that are `<UNK>`.
+
+    Raises:
+        ValueError: If there is too little text to hold some out.
+    """
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    types = _Types(max_types)
+    sources = []
+    with contextlib.ExitStack() as stack:
+        streams = {
+            name: _Stream(stack.enter_context(open(partial / f"{name}.raw", "wb")))
+            for name in ("train", "held_out")
+        }
+        for path in paths:
+            lines, before = 0, sum(stream.tokens for stream in streams.values())
+            paragraphs = read_paragraphs(path)
+            while chunk := list(islice(paragraphs, _PARAGRAPHS_AT_ONCE)):
+                first = -(lines + 1) % held_out_every  # of those held out
+                lines += len(chunk)
+                streams["held_out"].write(chunk[first::held_out_every], types)
+                del chunk[first::held_out_every]
+                streams["train"].write(chunk, types)
+            tokens = sum(stream.tokens for stream in streams.values()) - before
+            sources.append({**describe(path), "lines": lines, "tokens": tokens})
+            _LOG.info("Read %s: %d lines, %d tokens", path.name, lines, tokens)
+    _check_tokens(streams, held_out_every)
+    order = types.write(partial / "types.txt")
+    for name in streams:
+        _renumber(partial / f"{name}.raw", partial / f"{name}.bin", order)
+    facts = {
+        "sources": sources,
+        "types": len(order),
+        "tokens": {name: stream.tokens for name, stream in streams.items()},
+        "sentences": {name: stream.sentences for name, stream in streams.items()},
+        "held_out_every": held_out_every,
+    }
+    (partial / "corpus.json").write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+    os.replace(partial, folder)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Gives what tells one version of a text from another: its name and bytes."""
+    return {"name": path.name, "bytes": path.stat().st_size}
+
+
+class _Types:
+    """Numbers words as they come, and counts them."""
+
+    def __init__(self, max_types: int) -> None:
+        self.max_types = max_types
+        self.numbers: dict[bytes, int] = {}
+        self.counts = array("q", [0] * FIRST_TYPE)
+
+    def ids(self, tokens: list[bytes]) -> array[int]:
+        ids = array("i", [BOUNDARY])
+        for token in tokens:
+            number = self.numbers.get(token)
+            if number is None:
+                number = UNKNOWN
+                if len(self.numbers) < self.max_types:
+                    number = self.numbers[token] = len(self.counts)
+                    self.counts.append(0)
+            ids.append(number)
+        for number in ids:
+            self.counts[number] += 1
+        return ids
+
+    def write(self, path: Path) -> np.ndarray:
+        """Writes counts and words by falling count; gives the numbers so ordered."""
+        counts = np.frombuffer(self.counts, np.int64)
+        order = np.argsort(-counts, kind="stable")
+        order = np.concatenate([np.arange(FIRST_TYPE), order[order >= FIRST_TYPE]])
+        words = [*SPECIAL, *(word.decode("utf-8") for word in self.numbers)]
+        with open(path, "w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{counts[i]}\t{words[i]}\n" for i in order)
+        return order
+
+
+class _Stream:
+    """A file of raw ids, fed with paragraphs."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.tokens = 0
+        self.sentences = 0
+
+    def write(self, paragraphs: list[str], types: _Types) -> None:
+        sentences = [part for line in paragraphs for part in split_sentences(line)]
+        for tokens in _tokenize(sentences):
+            types.ids(tokens).tofile(self.file)
+            self.tokens += len(tokens)
+            self.sentences += 1
+
+
+def _tokenize(sentences: list[str]) -> Iterator[list[bytes]]:
+    import tensorflow as tf  # here, so that training itself runs without it
+
+    from keras_elmo.text import tokenize
+
+    ragged = tokenize(tf.constant(sentences, tf.string, shape=[len(sentences)]))
+    words = ragged.values.numpy().tolist()
+    splits = ragged.row_splits.numpy().tolist()
+    for start, end in zip(splits, splits[1:], strict=False):
+        if end > start:
+            yield words[start:end]
+
+
+def _check_tokens(streams: dict[str, _Stream], held_out_every: int) -> None:
+    empty = [name for name, stream in streams.items() if not stream.tokens]
+    if empty:
+        raise ValueError(
+            "The texts must hold words in lines between, and at, the multiples of "
+            f"`held_out_every={held_out_every}`. Received: none for "
+            f"{' and '.join(empty)}\n"
+            "hint: give more text, or hold out every 10th line"
+        )
+
+
+def _renumber(source: Path, target: Path, order: np.ndarray) -> None:
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    with open(source, "rb") as reader, open(target, "wb") as writer:
+        while len(ids := np.fromfile(reader, np.int32, _IDS_AT_ONCE)):
+            rank[ids].tofile(writer)
+        np.array([BOUNDARY], np.int32).tofile(writer)  # ends the last sentence
+    source.unlink()

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from keras_elmo.checkpoints import save_hdf5
 from keras_elmo.options import BiLMOptions
-from keras_elmo.pretraining.corpus import Corpus
+from keras_elmo.pretraining.corpus import Corpus, describe, prepare
 from keras_elmo.pretraining.model_card import write_model_card
-from keras_elmo.pretraining.prepare import describe, prepare
 from keras_elmo.pretraining.sentences import find_texts
 from keras_elmo.pretraining.settings import SMALL, Settings
 from keras_elmo.pretraining.train import Training

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,50 @@ import keras
 import numpy as np
 
 from keras_elmo.options import BiLMOptions
-from keras_elmo.pretraining import saved_state
-from keras_elmo.pretraining.ahead import ahead
-from keras_elmo.pretraining.batches import Batcher
+from keras_elmo.pretraining.batches import Batcher, ahead
 from keras_elmo.pretraining.corpus import Corpus
 from keras_elmo.pretraining.language_model import LanguageModel
 from keras_elmo.pretraining.settings import Settings
+
+
+def save(path: Path, model: keras.Model, facts: dict[str, Any]) -> None:
+    """Writes all variables of a compiled model, and `facts` as JSON, to an npz."""
+    arrays = {
+        f"v{i}": keras.ops.convert_to_numpy(variable)
+        for i, variable in enumerate(_variables(model))
+    }
+    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    partial = path.with_suffix(".partial")
+    with open(partial, "wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def load(path: Path, model: keras.Model) -> dict[str, Any]:
+    """Fills the variables of a compiled and built model; gives the facts.
+
+    Raises:
+        ValueError: If the file is of a model of another shape.
+    """
+    with np.load(path) as arrays:
+        variables = _variables(model)
+        shapes = [tuple(variable.shape) for variable in variables]
+        found = [arrays[f"v{i}"].shape for i in range(len(arrays.files) - 1)]
+        if shapes != found:
+            raise ValueError(
+                f"The checkpoint {path} is of a model of another shape\n"
+                "hint: give the options it was begun with, or another output folder"
+            )
+        for i, variable in enumerate(variables):
+            variable.assign(arrays[f"v{i}"])
+        return json.loads(arrays["facts"].tobytes())
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables]
+
 
 _LOG = logging.getLogger(__name__)
 # Settings that a training keeps from its first step to its last.
@@ -209,11 +249,11 @@ class Training:
             "vocabulary_size": self.vocabulary_size,
             "settings": dataclasses.asdict(self.settings),
         }
-        saved_state.save(self.checkpoint, self.model, facts)
+        save(self.checkpoint, self.model, facts)
         _LOG.info("step %d: checkpoint saved", self.steps)
 
     def _resume(self) -> None:
-        facts = saved_state.load(self.checkpoint, self.model)
+        facts = load(self.checkpoint, self.model)
         settings = dataclasses.asdict(self.settings)
         for name in _FIXED:
             begun = facts["settings"].get(name, settings[name])

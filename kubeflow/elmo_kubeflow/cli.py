@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import click
 
-from elmo_kubeflow import cli_compile, cli_runs, cli_schedule, cli_submit
-from elmo_kubeflow.cli_command import SERVER_HELP
+from elmo_kubeflow.commands import runs, schedule, submit
+from elmo_kubeflow.commands.options import SERVER_HELP
 
 
 @click.group(
@@ -27,10 +27,10 @@ def command() -> None:
 
 
 for _command in (
-    cli_compile.compile_command,
-    cli_submit.submit_command,
-    cli_runs.list_command,
-    cli_runs.show_command,
-    cli_schedule.command,
+    submit.compile_command,
+    submit.submit_command,
+    runs.list_command,
+    runs.show_command,
+    schedule.command,
 ):
     command.add_command(_command)

@@ -6,9 +6,33 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from elmo_kubeflow.step_options import options_of
 from pipeline.config import Config, ConfigError
-from pipeline.metadata_store import PREFIX
+from pipeline.config.kubeflow import EVERY_STEP, StepConfig
+from pipeline.metadata.store import PREFIX
+
+_OURS = StepConfig(cpu="1", memory="4Gi", retries=1)
+_OURS_BY_STEP = {"Trainer": StepConfig(cpu="2", memory="8Gi")}
+"""Beside data and weights the Trainer holds up to `train.cache_gib` of vectors."""
+
+
+def options_of(config: Config, step: str) -> StepConfig:
+    """Returns the options of a step: the first of these that has one decides.
+
+    `kubeflow.steps.<step>`, what we set for this step, `kubeflow.steps.default`, what
+    we set for all.
+    """
+    given = config.kubeflow.steps
+    chosen: dict[str, object] = {}
+    for options in (
+        _OURS,
+        given.get(EVERY_STEP),
+        _OURS_BY_STEP.get(step),
+        given.get(step),
+    ):
+        if options is not None:
+            chosen |= options.model_dump(exclude_none=True)
+    return StepConfig.model_validate(chosen)
+
 
 _KEYS = ("host", "port", "database", "user", "password")
 _BUCKETS = "/gcs/"  # where Vertex AI shows buckets as folders

@@ -8,24 +8,74 @@ python -m elmo_kubeflow.step end --executor-input '{{$}}'
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from elmo_kubeflow import step_names as names
-from elmo_kubeflow.executor_input import ExecutorInput
 from elmo_kubeflow.step_outputs import Shown, shown_of, write_summary
-from pipeline.cli_errors import Misuse
 from pipeline.config import Config, ConfigError, load_config
-from pipeline.failure import RunFailed
-from pipeline.metadata_store import MetadataUnavailable
+from pipeline.errors import UserError
+from pipeline.metadata.store import MetadataUnavailable
 from pipeline.output_folder import OutputFolder, OutputUnusable
-from pipeline.run_end import end_run
-from pipeline.run_node import log_to_stderr, report_lines, run_node
-from pipeline.run_plan import RunPlan
-from pipeline.run_start import start_run
-from pipeline.time_limit import time_limit
+from pipeline.run_node import log_to_stderr, report_lines, run_node, time_limit
+from pipeline.runs.lifecycle import RunPlan, end_run, start_run
+from pipeline.runs.outcomes import RunFailed
+
+
+class ExecutorInput:
+    """The inputs and outputs of one step.
+
+    Args:
+        text: JSON, as KFP gives it.
+
+    Raises:
+        ValueError: It is none.
+    """
+
+    def __init__(self, text: str) -> None:
+        given = json.loads(text)
+        self.parameters: Mapping[str, Any] = given.get("inputs", {}).get(
+            "parameterValues", {}
+        )
+        self._outputs = given.get("outputs", {})
+
+    def write_parameter(self, name: str, value: str) -> None:
+        """Writes the value of an output parameter."""
+        _write(Path(self._outputs["parameters"][name]["outputFile"]), value)
+
+    def describe_artifacts(
+        self, metadata: Mapping[str, Mapping[str, Any]], uris: Mapping[str, str]
+    ) -> None:
+        """Tells KFP what its interface shall show of the step's output artifacts.
+
+        Args:
+            metadata: Name of the output -> names and values.
+            uris: Name of the output -> address, where it is not the one KFP chose.
+        """
+        described = {}
+        for name in {**metadata, **uris}:
+            (artifact,) = self._outputs["artifacts"][name]["artifacts"]
+            described[name] = {
+                "artifacts": [
+                    {
+                        "name": artifact["name"],
+                        "uri": uris.get(name, artifact["uri"]),
+                        "metadata": {
+                            **artifact.get("metadata", {}),
+                            **metadata.get(name, {}),
+                        },
+                    }
+                ]
+            }
+        _write(Path(self._outputs["outputFile"]), json.dumps({"artifacts": described}))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 class _Executor(click.ParamType):
@@ -47,7 +97,7 @@ class _Step(click.Command):
             with time_limit(ctx.params.pop("timeout_minutes"), str(self.name)):
                 return super().invoke(ctx)
         except ConfigError as error:
-            raise Misuse(str(error)) from error
+            raise UserError(str(error)) from error
         except (MetadataUnavailable, OutputUnusable, RunFailed) as error:
             raise click.ClickException(str(error)) from error
 

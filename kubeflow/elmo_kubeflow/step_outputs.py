@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from elmo_kubeflow import step_names as names
-from elmo_kubeflow.evaluation_page import evaluation_page
-from elmo_kubeflow.statistics_page import statistics_page
-from pipeline import summary
+from elmo_kubeflow.pages import evaluation_page, statistics_page
 from pipeline.config import Config
+from pipeline.metadata.runs import NodeRecord, RunRecord, RunRecords
 from pipeline.output_folder import OutputFolder
-from pipeline.run_record import NodeRecord, RunRecord
-from pipeline.run_records import RunRecords
+from pipeline.runs import summary
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import tensorflow as tf
 
 from keras_elmo import ElmoEmbeddingLayer
 from keras_elmo.text import normalize_text, tokenize
-from pipeline.batch import values
-from pipeline.batch.hdf5_format import SENTENCE, VECTORS
+from pipeline.batch.formats import table
+from pipeline.batch.formats.hdf5 import SENTENCE, VECTORS
 from pipeline.batch.scoring import once_per_process
-from pipeline.serving_folder import ModelError
+from pipeline.serving.versions import ModelError
 
 TOKENS = "tokens"
 VECTOR = "vector"
@@ -48,13 +48,13 @@ class Embedder:
     def fields(self) -> dict[str, str]:
         """Tokens and their vectors, or one vector; whether the text was cut."""
         if self.as_sentences:
-            return {SENTENCE: values.STRING, VECTORS: values.VECTORS}
+            return {SENTENCE: table.STRING, VECTORS: table.VECTORS}
         if self.pooled:
-            return {VECTOR: values.VECTOR, CUT: values.BOOL}
+            return {VECTOR: table.VECTOR, CUT: table.BOOL}
         return {
-            TOKENS: values.STRINGS,
-            VECTORS: values.VECTORS,
-            CUT: values.BOOL,
+            TOKENS: table.STRINGS,
+            VECTORS: table.VECTORS,
+            CUT: table.BOOL,
         }
 
     def load(self) -> _Score:

@@ -7,16 +7,15 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline.batch import job as parts_of
+from pipeline.batch import staging as parts_of
 from pipeline.batch import storage
-from pipeline.batch.file_groups import FileGroup
-from pipeline.batch.job import BatchJob
+from pipeline.batch.formats.table import merge_kinds
 from pipeline.batch.rejects import add_reasons
-from pipeline.batch.scored_chunks import ScoreChunks
-from pipeline.batch.scoring import Scorer
+from pipeline.batch.scoring import ScoreChunks, Scorer
 from pipeline.batch.shards import JoinPieces, plan_shards
-from pipeline.batch.splitting import SplitFiles
-from pipeline.batch.values import merge_kinds
+from pipeline.batch.splitting import FileGroup, SplitFiles
+from pipeline.batch.staging import BatchJob
+from pipeline.errors import UserError
 
 
 class ScoreFiles(beam.PTransform):
@@ -73,7 +72,7 @@ class ScoreFiles(beam.PTransform):
         )
 
 
-class ColumnClash(ValueError):
+class ColumnClash(UserError):
     """A carried column has the name of one that the model adds."""
 
 

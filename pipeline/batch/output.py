@@ -13,17 +13,18 @@ import filelock
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.batch import storage
-from pipeline.batch.job import FINISHED
+from pipeline.batch.staging import FINISHED
+from pipeline.errors import RunError, UserError
 
 SUMMARY = "summary.json"
 _LOCK = ".lock"
 
 
-class OutputExists(ValueError):
+class OutputExists(UserError):
     """There is something where the output should appear."""
 
 
-class OutputBusy(RuntimeError):
+class OutputBusy(RunError):
     """Another job works on the same output."""
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.batch import values
-from pipeline.batch.model_files import check_digests, digests
+from pipeline.batch.formats import table
 from pipeline.batch.scoring import once_per_process
-from pipeline.serving_folder import load_classifier, version_of
+from pipeline.serving.manifest import check_digests, digests
+from pipeline.serving.versions import load_classifier, version_of
 
 LABEL = "predicted_label"
 VERSION = "model_version"
@@ -56,13 +56,13 @@ class Predictor:
     def fields(self) -> dict[str, str]:
         """Label, probabilities, whether the text was cut, version of the model."""
         probabilities = {
-            _PROBABILITY.format(name): values.FLOAT for name in self.classes
+            _PROBABILITY.format(name): table.FLOAT for name in self.classes
         }
         return {
-            LABEL: values.STRING,
+            LABEL: table.STRING,
             **probabilities,
-            CUT: values.BOOL,
-            VERSION: values.STRING,
+            CUT: table.BOOL,
+            VERSION: table.STRING,
         }
 
     def load(self) -> _Score:

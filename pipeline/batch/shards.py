@@ -8,9 +8,9 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline.batch import formats
-from pipeline.batch import job as parts_of
-from pipeline.batch.job import BatchJob
+from pipeline.batch import staging as parts_of
+from pipeline.batch.formats import formats
+from pipeline.batch.staging import BatchJob
 
 _SHARD_BYTES = 256 * 2**20
 _REJECTS = "rejected/rejected"

@@ -2,23 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypedDict
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
-from components.text_example_gen import reasons
-from components.text_example_gen.files import read_file
-from components.text_example_gen.records import Record, as_dict, is_reject, reject
+from components.text_example_gen.input_files import has_class_folders, match_files
+from components.text_example_gen.reading import reasons
+from components.text_example_gen.reading.read_file import read_file
+from components.text_example_gen.reading.records import (
+    Record,
+    as_dict,
+    is_reject,
+    reject,
+)
 from components.text_example_gen.values import BadValueError, clean_text
-from pipeline.batch import job as parts_of
+from pipeline.batch import staging as parts_of
 from pipeline.batch import storage
-from pipeline.batch.chunks import ChunkRow, write_chunk
-from pipeline.batch.file_groups import FileGroup
-from pipeline.batch.job import BatchJob
+from pipeline.batch.formats.table import kind_of, merge_kinds, to_json
 from pipeline.batch.rejects import RejectLines
-from pipeline.batch.values import kind_of, merge_kinds, to_json
+from pipeline.batch.staging import BatchJob
+
+_LEVEL = 1  # of gzip: a chunk is read once, and soon
+
+
+class ChunkRow(NamedTuple):
+    """One row that waits to be scored; `columns` hold JSON's types."""
+
+    source: str
+    position: int
+    text: str
+    columns: dict[str, Any]
+
+
+def write_chunk(path: str, rows: Sequence[ChunkRow]) -> None:
+    """Writes a chunk, whole or not at all."""
+    with (
+        storage.local_writer(path) as local,
+        gzip.open(local, "wt", _LEVEL, encoding="utf-8") as file,
+    ):
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def read_chunk(path: str) -> list[ChunkRow]:
+    """Reads a chunk into memory."""
+    return list(_read(path))
+
+
+def _read(path: str) -> Iterator[ChunkRow]:
+    with (
+        storage.open_reading(path) as raw,
+        gzip.open(raw, "rt", encoding="utf-8") as file,
+    ):
+        for line in file:
+            yield ChunkRow(*json.loads(line))
+
+
+_GROUP_BYTES = 32 * 2**20
+_GROUP_FILES = 1000
+
+
+class InputFile(TypedDict):
+    """A file, and what tells whether it is still the same one."""
+
+    path: str
+    size_bytes: int
+    changed: float  # seconds since 1970; 0 where the file system does not say
+    in_class_folder: bool
+
+
+class FileGroup(TypedDict):
+    """Files that one worker reads, one after another."""
+
+    number: int
+    files: list[InputFile]
+
+
+def find_files(patterns: Iterable[str]) -> list[InputFile]:
+    """The files of all patterns, each one once, in the order of the patterns."""
+    found: dict[str, InputFile] = {}
+    for pattern in patterns:
+        for file in match_files(pattern):
+            found.setdefault(
+                file.path,
+                InputFile(
+                    path=file.path,
+                    size_bytes=file.size_in_bytes,
+                    changed=file.last_updated_in_seconds or 0.0,
+                    in_class_folder=has_class_folders(pattern),
+                ),
+            )
+    return list(found.values())
+
+
+def group_files(files: Sequence[InputFile]) -> list[FileGroup]:
+    """Groups files in their order; the same files give the same groups."""
+    groups: list[FileGroup] = []
+    size = 0
+    for file in files:
+        is_full = (
+            not groups
+            or size + file["size_bytes"] > _GROUP_BYTES
+            or len(groups[-1]["files"]) == _GROUP_FILES
+        )
+        if is_full:
+            groups.append(FileGroup(number=len(groups), files=[]))
+            size = 0
+        groups[-1]["files"].append(file)
+        size += file["size_bytes"]
+    return groups
+
 
 NAMESPACE = "elmo_tfx"  # of Beam's metrics
 

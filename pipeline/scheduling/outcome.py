@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.summary_spans import drift_warnings, unread_spans
+from pipeline.runs.summary_text import drift_warnings, unread_spans
 
 Kind = Literal["pushed", "refused", "nothing new", "failed", "interrupted"]
 
@@ -68,7 +68,7 @@ def outcome_of(
     """Returns what came of a run that ended well.
 
     Args:
-        facts: As `pipeline.summary.summarize` returns them.
+        facts: As `pipeline.runs.summary.summarize` returns them.
         run_id: TFX's name of the run.
         removed: The versions that were removed after it.
     """

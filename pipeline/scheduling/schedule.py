@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 from types import FrameType
 
-from pipeline.cron import check_cron, next_time
 from pipeline.scheduling import text as story
-from pipeline.scheduling.child import Child, ending, last_line
-from pipeline.scheduling.folder import ScheduleFolder
-from pipeline.scheduling.history import PastRun
+from pipeline.scheduling.cron import check_cron, next_time
 from pipeline.scheduling.outcome import Outcome, failure
-from pipeline.scheduling.record import Record
-from pipeline.scheduling.ticks import Ticks
+from pipeline.scheduling.process import Child, ending, last_line
+from pipeline.scheduling.store import PastRun, Record, ScheduleFolder
+from pipeline.scheduling.timer import Ticks
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = (130, -signal.SIGINT, -signal.SIGTERM)

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import Config, ConfigError
+from pipeline.files import write_whole
 from pipeline.scheduling.outcome import Outcome, failure, outcome_of
-from pipeline.whole_file import write_whole
 
 
 def run_once(config: Config) -> Outcome:
@@ -25,10 +25,10 @@ def run_once(config: Config) -> Outcome:
     Progress goes to stderr, and the summary to stdout.
     """
     from pipeline import local_runner
-    from pipeline.failure import RunFailed
-    from pipeline.metadata_store import MetadataUnavailable
+    from pipeline.metadata.store import MetadataUnavailable
     from pipeline.output_folder import OutputUnusable
-    from pipeline.run_log import log_the_end, run_log
+    from pipeline.runs.outcomes import RunFailed
+    from pipeline.runs.run_log import log_the_end, run_log
 
     try:
         result = local_runner.run(config, only_if_new=True)
@@ -46,7 +46,7 @@ def run_once(config: Config) -> Outcome:
         )
     log_the_end(result.log)
     with run_log(result.log):
-        from pipeline import summary  # TensorFlow Model Analysis is loud, too
+        from pipeline.runs import summary  # TensorFlow Model Analysis is loud, too
 
         facts = summary.summarize(result)
     sys.stdout.write(summary.as_text(facts))

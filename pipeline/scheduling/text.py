@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from pipeline.scheduling.history import PastRun, numbers_of
 from pipeline.scheduling.outcome import Outcome
+from pipeline.scheduling.store import PastRun, numbers_of
 
 _HEADER = ("run", "due", "began", "took", "outcome", "details")
 _ON_TIME = timedelta(minutes=1)

@@ -5,12 +5,7 @@ import json
 
 import pytest
 
-from benchmarks.batch.figures import (
-    Cost,
-    Results,
-    core_hours_of_a_billion,
-    disagree,
-)
+from benchmarks.batch.figures import Cost, Results, core_hours_of_a_billion, disagree
 from tests.benchmarks.batch_results import line, results
 
 

@@ -25,7 +25,7 @@ from benchmarks.quality.texts import (
     tokens_of,
 )
 from pipeline.config import ModelConfig, TrainConfig
-from pipeline.model import build_head
+from pipeline.training.model import build_head
 from tests.keras_elmo.tiny import write_model
 
 GOOD, BAD = ["fine", "lovely", "moving"], ["dull", "awful", "tired"]

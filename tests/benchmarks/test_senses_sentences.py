@@ -3,13 +3,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.senses.sentences import (
-    OWN,
-    place_of,
-    read_own,
-    read_sample,
-    split,
-)
+from benchmarks.senses.sentences import OWN, place_of, read_own, read_sample, split
 
 
 def test_the_sentences_of_each_sense_and_the_others_are_read():

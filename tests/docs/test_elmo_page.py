@@ -8,7 +8,7 @@ import re
 import pytest
 
 from keras_elmo import ElmoEmbeddingLayer
-from keras_elmo.outputs import OUTPUTS
+from keras_elmo.tensors import OUTPUTS
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline.run_records import RunRecords
+from pipeline.metadata.runs import RunRecords
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.run_records import RunRecords
+from pipeline.metadata.runs import RunRecords
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from keras_elmo import ElmoEmbeddingLayer
 from keras_elmo.characters import spell_tokens
-from keras_elmo.inputs import as_tensor, as_tokens, token_counts
-from keras_elmo.spelling import spell
+from keras_elmo.runtime.words import spell
+from keras_elmo.tensors import as_tensor, as_tokens, token_counts
 from tests.keras_elmo.reference import ReferenceBiLM
 
 # Lone surrogates are no Unicode text: nothing can encode them.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from elmo_kubeflow.client import HOST_VARIABLE
-from elmo_kubeflow.client_credentials import VARIABLES
+from elmo_kubeflow.server.client import HOST_VARIABLE
+from elmo_kubeflow.server.credentials import VARIABLES
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.config_kubeflow import KubeflowConfig
-from pipeline.metadata_store import PREFIX
+from pipeline.config.kubeflow import KubeflowConfig
+from pipeline.metadata.store import PREFIX
 
 Document = dict[str, Any]
 

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from elmo_kubeflow import client_transport
+from elmo_kubeflow.server import transport
 from tests.kubeflow.certificate import write_certificate
 from tests.kubeflow.kfp_command import error_of, kubeflow
 from tests.kubeflow.kfp_server import serving
@@ -51,7 +51,7 @@ def test_where_nothing_listens_that_is_said_at_once(no_context):
 
 
 def test_a_server_that_does_not_answer_is_given_up(no_context, monkeypatch):
-    monkeypatch.setattr(client_transport, "_PING_SECONDS", 0.3)
+    monkeypatch.setattr(transport, "_PING_SECONDS", 0.3)
     with socket.create_server(("localhost", 0)) as silent:
         error = error_of(_show(f"http://localhost:{silent.getsockname()[1]}"))
     assert error.endswith("no answer in time")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from elmo_kubeflow.client_credentials import VARIABLES, read_credentials
 from elmo_kubeflow.errors import BadCredentials
+from elmo_kubeflow.server.credentials import VARIABLES, read_credentials
 
 
 def test_an_option_of_the_file_wins_over_its_variable(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from elmo_kubeflow import vertex
+from elmo_kubeflow.server import vertex
 from tests.kubeflow.kfp_command import kubeflow
 
 _CONFIG = """

@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from elmo_kubeflow import runs
+from elmo_kubeflow.server import runs
 from tests.kubeflow.kfp_command import error_of, kubeflow
 from tests.kubeflow.kfp_runs import BEGIN, task
 

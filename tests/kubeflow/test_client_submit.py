@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from elmo_kubeflow import runs
+from elmo_kubeflow.server import runs
 from tests.kubeflow.kfp_command import error_of, kubeflow
 from tests.kubeflow.kfp_package import NAME, write_package
 from tests.kubeflow.kfp_runs import task

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from elmo_kubeflow import vertex
 from elmo_kubeflow.errors import BadPackage, KubeflowError, NotInstalled
-from pipeline.cron import CronError
+from elmo_kubeflow.server import vertex
+from pipeline.scheduling.cron import CronError
 from tests.kubeflow.kfp_command import error_of, kubeflow
 
 _PLACE = ("--project", "my-project", "--region", "europe-west4")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline import metadata_store
+from pipeline.metadata import store as metadata_store
 from tests.kubeflow import manifests
 from tests.kubeflow.mariadb import started_mariadb
 

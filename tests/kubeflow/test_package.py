@@ -12,8 +12,8 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from elmo_kubeflow.package import compile_package
 from pipeline.config import ConfigError, load_config
-from pipeline.node_launcher import upstream_nodes
 from pipeline.pipeline import create_pipeline
+from pipeline.runs.node_launcher import upstream_nodes
 
 _OPTIONS = {
     "output": "/data/elmo-tfx",

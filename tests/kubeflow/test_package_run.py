@@ -18,17 +18,12 @@ from pathlib import Path
 import pytest
 
 from elmo_kubeflow.package import compile_package
-from pipeline import metadata_store
 from pipeline.config import load_config
-from pipeline.metadata_store import open_store
-from pipeline.run_records import RunRecords
+from pipeline.metadata import store as metadata_store
+from pipeline.metadata.runs import RunRecords
+from pipeline.metadata.store import open_store
 from tests.kubeflow.mariadb import started_mariadb
-from tests.kubeflow.package_executor import (
-    FAILED,
-    SKIPPED,
-    SUCCEEDED,
-    PackageExecutor,
-)
+from tests.kubeflow.package_executor import FAILED, SKIPPED, SUCCEEDED, PackageExecutor
 from tests.texts import real_sentences, write_csv
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]

@@ -8,11 +8,9 @@ import pytest
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from elmo_kubeflow.evaluation_page import evaluation_page
-from elmo_kubeflow.executor_input import ExecutorInput
-from elmo_kubeflow.html_page import page, paragraph, table
-from elmo_kubeflow.statistics_page import statistics_page
-from elmo_kubeflow.step_options import options_of
+from elmo_kubeflow.pages import evaluation_page, page, paragraph, statistics_page, table
+from elmo_kubeflow.platforms import options_of
+from elmo_kubeflow.step import ExecutorInput
 from elmo_kubeflow.step_outputs import address_of
 from pipeline.config import load_config
 

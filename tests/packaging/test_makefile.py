@@ -27,7 +27,7 @@ def test_make_run_sets_up_then_fetches_then_trains(repository):
     steps = _make(repository, "--dry-run", "run", "OUTPUT=elsewhere")
     order = [
         "make_env.sh",
-        "pipeline.sample_data",
+        "tools.sample_data",
         "elmo-tfx run --data 'data/sample/*",
     ]
     places = [steps.index(step) for step in order]

@@ -11,7 +11,7 @@ from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.types import standard_artifacts
 
-from pipeline.previous_model import PreviousBlessedModelStrategy
+from pipeline.metadata.resolvers import PreviousBlessedModelStrategy
 
 
 def run_nodes(nodes: Sequence[Any], output: Path) -> None:

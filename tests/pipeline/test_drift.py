@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from components.anomaly_gate.errors import AnomaliesFoundError
+from components.anomaly_gate.executor import AnomaliesFoundError
 from pipeline.config import load_config
-from pipeline.node_launcher import NodeLauncher
+from pipeline.metadata.runs import RunRecords
 from pipeline.pipeline import create_pipeline
-from pipeline.run_records import RunRecords
-from pipeline.summary import _anomalies, _drift
+from pipeline.runs.node_launcher import NodeLauncher
+from pipeline.runs.summary import _anomalies, _drift
 
 pytestmark = pytest.mark.timeout(600)
 

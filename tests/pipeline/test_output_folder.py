@@ -14,8 +14,8 @@ import pytest
 
 from pipeline import output_folder
 from pipeline.config import ConfigError
+from pipeline.metadata.runs import UnfinishedExecution
 from pipeline.output_folder import OutputFolder, OutputUnusable
-from pipeline.run_record import UnfinishedExecution
 
 _Usage = collections.namedtuple("_Usage", "total used free")
 
@@ -119,8 +119,8 @@ class _Records:
     def __call__(self, path) -> _Records:
         return self
 
-    def close_interrupted(self, node_type: str) -> float | None:
-        assert node_type == "pipeline.pusher.Pusher"
+    def close_interrupted(self, node_types) -> float | None:
+        assert "pipeline.pusher.Pusher" in node_types
         return self._began
 
     def unfinished(self, run_id: str, node: str) -> UnfinishedExecution:
@@ -165,6 +165,6 @@ def test_a_killed_step_takes_nothing_from_a_run_beside_it(folder, monkeypatch):
 def test_the_pusher_is_known_to_tfx_under_the_name_that_is_looked_for():
     from tfx.utils import name_utils
 
-    from pipeline.pusher import Pusher
+    from pipeline.serving.pusher import Pusher
 
-    assert name_utils.get_full_name(Pusher) == output_folder._PUSHER
+    assert name_utils.get_full_name(Pusher) == output_folder._PUSHERS[0]

@@ -14,9 +14,9 @@ from tfx.types import standard_artifacts
 
 from pipeline import run_node as module
 from pipeline.config import ConfigError, load_config
-from pipeline.failure import RunFailed
-from pipeline.metadata_store import open_store
+from pipeline.metadata.store import open_store
 from pipeline.run_node import main, run_node
+from pipeline.runs.outcomes import RunFailed
 from tests.texts import real_sentences, write_csv
 
 _STATES = metadata_store_pb2.Execution
@@ -93,7 +93,7 @@ def test_what_a_killed_try_left_is_removed_before_the_next(
 
 
 def test_a_resolver_may_fail_once(config, tmp_path, monkeypatch):
-    from pipeline.previous_model import PreviousBlessedModelStrategy
+    from pipeline.metadata.resolvers import PreviousBlessedModelStrategy
 
     def fail(*args, **kwargs):
         raise OSError("the server went away")

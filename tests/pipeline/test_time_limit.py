@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from pipeline.time_limit import TOOK_TOO_LONG
+from pipeline.run_node import TOOK_TOO_LONG
 
 _PROGRAM = """
 import hashlib
-from pipeline.time_limit import time_limit
+from pipeline.run_node import time_limit
 with time_limit({minutes}, "Trainer"):
     hashlib.pbkdf2_hmac("sha256", b"", b"", {rounds})  # in C: no signal gets through
 print("ended well")

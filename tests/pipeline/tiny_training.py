@@ -11,7 +11,7 @@ import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from pipeline import features
-from pipeline.elmo_version import elmo_version
+from pipeline.fingerprints import elmo_version
 from pipeline.preprocessing import preprocessing_fn
 
 TRANSFORM = {"max_tokens": 6, "max_tokens_quantile": 0.9, "max_tokens_limit": 100}

@@ -17,7 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 from benchmarks.batch.workers.model import model_in
-from pipeline.serving_folder import load_classifier, version_of
+from pipeline.serving.versions import load_classifier, version_of
 
 _BATCH = 512  # what predict takes as well
 _WARM_UP = (1, _BATCH)  # texts in a call

@@ -21,8 +21,8 @@ from tfx.utils import proto_utils
 
 from benchmarks.batch.rows import SPLIT
 from benchmarks.batch.workers.model import model_in
-from pipeline.beam_args import complete_beam_args
-from pipeline.signatures import SERVE_EXAMPLES
+from pipeline.config.checked import complete_beam_args
+from pipeline.training.export import SERVE_EXAMPLES
 
 
 def main() -> None:

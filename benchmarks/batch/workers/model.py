@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pipeline.serving_folder import newest_model
+from pipeline.serving.versions import newest_model
 
 
 def model_in(folder: str) -> str:

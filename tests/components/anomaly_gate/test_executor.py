@@ -11,8 +11,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.anomaly_gate.component import Clearance
-from components.anomaly_gate.errors import AnomaliesFoundError
-from components.anomaly_gate.executor import Executor
+from components.anomaly_gate.executor import AnomaliesFoundError, Executor
 from components.drift_check.report import DriftReport, write_report
 
 _WORDS = ("good", "bad", "film", "plot", "dull", "café", "the", "a", "is", "not")

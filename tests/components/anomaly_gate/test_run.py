@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfx import v1 as tfx
 
 from components.anomaly_gate.component import AnomalyGate
-from components.anomaly_gate.errors import AnomaliesFoundError
+from components.anomaly_gate.executor import AnomaliesFoundError
 
 
 def _write_split(path: Path, rows: list[tuple[str, str]]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import tensorflow_data_validation as tfdv
 
-from components.drift_check.errors import DriftCheckError
 from components.drift_check.executor import NOTHING
+from components.drift_check.statistics import DriftCheckError
 from tests.components.drift_check.conftest import Check, texts
 
 _NEW_WORDS = [f"neu{number}" for number in range(60)]

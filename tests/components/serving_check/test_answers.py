@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.serving_check.replay import answers
+from components.serving_check.replay import checks
 
 
 def _answer(rows, dtype=np.float32) -> dict[str, np.ndarray]:
@@ -19,7 +19,7 @@ def _labelled(label: bytes) -> dict[str, np.ndarray]:
 
 
 def test_good_probabilities_pass():
-    answers.check_probabilities("s", _answer([[0.25, 0.75], [1.0, 0.0]]))
+    checks.check_probabilities("s", _answer([[0.25, 0.75], [1.0, 0.0]]))
 
 
 @pytest.mark.parametrize(
@@ -35,41 +35,41 @@ def test_good_probabilities_pass():
     ],
 )
 def test_bad_probabilities_are_named(answer, told):
-    with pytest.raises(answers.ModelFault, match=f"`s`: .*{told}"):
-        answers.check_probabilities("s", answer)
+    with pytest.raises(checks.ModelFault, match=f"`s`: .*{told}"):
+        checks.check_probabilities("s", answer)
 
 
 def test_the_likeliest_label_passes():
-    answers.check_labels(_labelled(b"yes"))
+    checks.check_labels(_labelled(b"yes"))
 
 
 def test_a_label_that_is_not_the_likeliest_is_named():
-    with pytest.raises(answers.ModelFault, match="b'no' is not the likeliest"):
-        answers.check_labels(_labelled(b"no"))
+    with pytest.raises(checks.ModelFault, match="b'no' is not the likeliest"):
+        checks.check_labels(_labelled(b"no"))
 
 
 def test_either_label_of_a_tie_passes():
     tie = {**_labelled(b"no"), **_answer([[0.5, 0.5]])}
-    answers.check_labels(tie)
+    checks.check_labels(tie)
 
 
 def test_answers_without_class_names_are_refused():
-    with pytest.raises(answers.ModelFault, match=r"no \['classes', 'label'\]"):
-        answers.check_labels(_answer([[0.5, 0.5]]))
+    with pytest.raises(checks.ModelFault, match=r"no \['classes', 'label'\]"):
+        checks.check_labels(_answer([[0.5, 0.5]]))
 
 
 def test_floats_may_differ_within_the_tolerance_only():
     one, other = _answer([[0.5, 0.5]]), _answer([[0.50005, 0.49995]])
-    answers.compare(one, other, 1e-4, "two")
-    with pytest.raises(answers.ModelFault, match="two: `probabilities` differs by 5e"):
-        answers.compare(one, other, 1e-5, "two")
+    checks.compare(one, other, 1e-4, "two")
+    with pytest.raises(checks.ModelFault, match="two: `probabilities` differs by 5e"):
+        checks.compare(one, other, 1e-5, "two")
 
 
 def test_nan_equals_nothing():
-    with pytest.raises(answers.ModelFault, match="differs by nan"):
-        answers.compare(_answer([[np.nan]]), _answer([[np.nan]]), 1e-4, "two")
+    with pytest.raises(checks.ModelFault, match="differs by nan"):
+        checks.compare(_answer([[np.nan]]), _answer([[np.nan]]), 1e-4, "two")
 
 
 def test_strings_must_be_equal():
-    with pytest.raises(answers.ModelFault, match="`label` differs"):
-        answers.compare(_labelled(b"no"), _labelled(b"yes"), 1e-4, "two")
+    with pytest.raises(checks.ModelFault, match="`label` differs"):
+        checks.compare(_labelled(b"no"), _labelled(b"yes"), 1e-4, "two")

@@ -9,12 +9,8 @@ import pytest
 import tensorflow as tf
 
 from components.serving_check import isolation
-from components.serving_check.errors import ServingCheckError
-from components.serving_check.replay.__main__ import (
-    FORBIDDEN,
-    HOLLOW,
-    ImportBlocker,
-)
+from components.serving_check.isolation import ServingCheckError
+from components.serving_check.replay.__main__ import FORBIDDEN, HOLLOW, ImportBlocker
 
 
 def _replay(folder: str, examples=(), timeout_seconds: int = 120) -> dict:
@@ -166,7 +162,7 @@ def test_a_program_that_fails_by_itself_is_an_error_with_what_it_said(
 def test_what_is_blocked_cannot_be_imported_although_it_is_installed(monkeypatch):
     blocker = ImportBlocker(FORBIDDEN, HOLLOW)
     monkeypatch.setattr(sys, "meta_path", [blocker, *sys.meta_path])
-    for name in ("components.serving_check.errors", "keras.layers"):
+    for name in ("components.serving_check.isolation", "keras.layers"):
         monkeypatch.delitem(sys.modules, name, raising=False)
         with pytest.raises(ModuleNotFoundError, match=f"`{name}` is blocked"):
             importlib.import_module(name)

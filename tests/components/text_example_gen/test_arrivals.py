@@ -6,12 +6,12 @@ import os
 
 import pytest
 
-from components.text_example_gen.arrivals import (
+from components.text_example_gen.errors import DataError
+from components.text_example_gen.input_files import (
     arrived_spans,
     data_fingerprint,
     newest_span,
 )
-from components.text_example_gen.errors import DataError
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tfx.proto import range_config_pb2
 
 from components.text_example_gen.component import TextExampleGen
 from components.text_example_gen.errors import DataError
-from components.text_example_gen.settings import Settings
+from components.text_example_gen.executor import Settings
 
 
 def test_settings_reach_the_executor():

@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
+from components.text_example_gen.checks import check_counts, check_labels
 from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
-from components.text_example_gen.verdicts import check_counts, check_labels
 
 GOOD = Counts(
     rows_in=40,

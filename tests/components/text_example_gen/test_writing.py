@@ -4,7 +4,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.text_example_gen import writing
+from components.text_example_gen import ingestion
 
 
 def _write(folder, payloads, **options):
@@ -12,8 +12,8 @@ def _write(folder, payloads, **options):
         _ = (
             pipeline
             | beam.Create(payloads)
-            | writing.WriteSorted(
-                writing.open_lines,
+            | ingestion.WriteSorted(
+                ingestion.open_lines,
                 staging=f"{folder}/unfinished",
                 suffix=".txt",
                 **options,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_elmo.pretraining import ahead as ahead_module
-from keras_elmo.pretraining.ahead import ahead
+from keras_elmo.pretraining import batches as ahead_module
+from keras_elmo.pretraining.batches import ahead
 
 
 class Numbered:

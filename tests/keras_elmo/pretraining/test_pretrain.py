@@ -7,7 +7,7 @@ import pytest
 
 from keras_elmo import BiLMOptions
 from keras_elmo.pretraining import Settings, pretrain
-from keras_elmo.pretraining import prepare as prepare_module
+from keras_elmo.pretraining import corpus as prepare_module
 from tests.keras_elmo.pretraining.texts import split_at_spaces, write_text
 from tests.keras_elmo.tiny import TINY
 

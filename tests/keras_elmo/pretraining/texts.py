@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_elmo.pretraining import prepare as prepare_module
-from keras_elmo.pretraining.corpus import Corpus
-from keras_elmo.pretraining.prepare import prepare
+from keras_elmo.pretraining import corpus as prepare_module
+from keras_elmo.pretraining.corpus import Corpus, prepare
 
 SUBJECTS = ["the cat", "a dog", "my neighbour", "the old film", "her brother"]
 VERBS = ["sees", "likes", "hardly ever follows", "forgets", "admires"]

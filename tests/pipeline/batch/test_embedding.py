@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_elmo import ElmoEmbeddingLayer
 from keras_elmo.text import tokenize
 from pipeline.batch.embedding import Embedder
-from pipeline.serving_folder import ModelError
+from pipeline.serving.versions import ModelError
 
 TEXTS = ["A good film, it is.", "bad", "so bad that I left", "\u200b"]
 

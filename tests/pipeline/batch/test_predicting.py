@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pipeline.batch.predicting import Predictor
 from pipeline.batch.scoring import Failure, score_rows
-from pipeline.serving_folder import ModelError, newest_model
+from pipeline.serving.versions import ModelError, newest_model
 
 
 def test_it_knows_the_classes_and_its_columns(predictor):

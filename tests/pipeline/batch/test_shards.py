@@ -6,8 +6,8 @@ import pytest
 
 from components.text_example_gen.options import ReadOptions
 from pipeline.batch import shards
-from pipeline.batch.job import BatchJob
 from pipeline.batch.shards import plan_shards
+from pipeline.batch.staging import BatchJob
 
 
 def _job(number=None):

@@ -24,9 +24,9 @@ from apache_beam.runners.portability.portable_runner import PortableRunner
 
 from components.text_example_gen.options import ReadOptions
 from pipeline.batch.embedding import Embedder
-from pipeline.batch.file_groups import FileGroup, InputFile
 from pipeline.batch.graph import ScoreFiles
-from pipeline.batch.job import BatchJob
+from pipeline.batch.splitting import FileGroup, InputFile
+from pipeline.batch.staging import BatchJob
 from tests.pipeline.batch import beam_graph
 
 _PAGE = Path(__file__).resolve().parents[3] / "docs" / "runners.md"
@@ -36,7 +36,7 @@ _MODULES = {  # of our functions, by their labels in the graph
     "Split": "pipeline.batch.splitting",
     "Columns": "pipeline.batch.graph",
     "Chunks": "pipeline.batch.graph",
-    "Score": "pipeline.batch.scored_chunks",
+    "Score": "pipeline.batch.scoring",
     "PlanShards": "pipeline.batch.shards",
     "Join": "pipeline.batch.shards",
     "WriteTallies": "pipeline.batch.graph",

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.scheduling import history as past_runs
-from pipeline.scheduling.folder import ScheduleBusy, ScheduleFolder, SeenTo
+from pipeline.scheduling import store as past_runs
 from pipeline.scheduling.schedule import Schedule
+from pipeline.scheduling.store import ScheduleBusy, ScheduleFolder, SeenTo
 
 _EVERY_SECOND = "* * * * * *"
 _NEVER = "0 0 0 29 2 *"  # not while a test runs
@@ -234,7 +234,7 @@ def test_a_second_signal_kills_a_run_that_does_not_end(folder):
 
 def test_a_second_schedule_for_one_output_is_refused(folder):
     program = (
-        "import sys; from pipeline.scheduling.folder import ScheduleFolder\n"
+        "import sys; from pipeline.scheduling.store import ScheduleFolder\n"
         "with ScheduleFolder(sys.argv[1]).locked():\n"
         "    print('locked', flush=True); sys.stdin.read()"
     )

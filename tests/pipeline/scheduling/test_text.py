@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from pipeline.scheduling.history import PastRun
 from pipeline.scheduling.outcome import Outcome
+from pipeline.scheduling.store import PastRun
 from pipeline.scheduling.text import began, ended, table
 
 _THREE = datetime(2026, 11, 26, 3, tzinfo=timezone.utc)

@@ -1,0 +1,234 @@
+"""check_data: looks at the data before a pipeline starts, within a second or so."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+import logging
+import math
+from collections.abc import Mapping, Sequence
+
+from apache_beam.io.filesystem import FileMetadata
+
+from components.text_example_gen.counts import Counts
+from components.text_example_gen.errors import DataError
+from components.text_example_gen.input_files import (
+    describe_absence,
+    has_class_folders,
+    locate,
+    match_files,
+    without_placeholders,
+)
+from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading.documents import class_of
+from components.text_example_gen.reading.read_file import read_file
+from components.text_example_gen.reading.records import Record, is_reject
+from components.text_example_gen.values import BadValueError, clean_label
+
+# More distinct labels than this are suspicious: numbers with decimals are then a
+# quantity, and labels that hardly ever repeat are names or texts.
+_MOST_ODD_LABELS = 50
+_LEAST_ROWS_PER_LABEL = 2
+_SHOWN = 3
+
+
+def check_counts(
+    counts: Counts, *, max_rejected_fraction: float, rejected: str
+) -> None:
+    """Refuses data that cannot be trained on.
+
+    Args:
+        counts: What became of every row.
+        max_rejected_fraction: Share of rejected rows above which it refuses; no unit.
+        rejected: Where the rejected rows lie, for the message.
+
+    Raises:
+        DataError: With what is wrong, and where to look.
+    """
+    if counts.file_problems:
+        more = len(counts.file_problems) - 1
+        message, _, hint = counts.file_problems[0].partition("\n")
+        message += f" (and {more} more files are at fault)" if more else ""
+        raise DataError(f"{message}\n{hint}" if hint else message)
+    if not counts.rows_in:
+        raise DataError(
+            f"The data has no rows: {counts.files} files were read, all empty"
+        )
+    check_labels(counts.seen_labels)
+    if counts.rows_rejected > max_rejected_fraction * counts.rows_in:
+        _refuse_rejects(counts, max_rejected_fraction, rejected)
+    used: dict[str, int] = {}
+    for of_split in counts.labels.values():
+        for label, number in of_split.items():
+            used[label] = used.get(label, 0) + number
+    if len(used) < 2:
+        label, number = next(iter(used.items()))
+        raise DataError(
+            f"The data has only one class: all {number:,} rows are labelled {label!r}\n"
+            "hint: a classifier needs at least two classes"
+        )
+    for name, of_split in counts.labels.items():
+        if not of_split:
+            raise DataError(
+                f"Too few rows: none of {counts.rows_used:,} fell into split `{name}`\n"
+                "hint: give more rows, or a larger fraction to this split"
+            )
+    train = next(iter(counts.labels.values()))
+    if len(train) < 2:
+        raise DataError(
+            f"All rows of the training split are labelled {next(iter(train))!r}"
+        )
+
+
+def check_labels(labels: Mapping[str, int], *, complete: bool = True) -> None:
+    """Refuses labels that are no classes: quantities, or names that hardly repeat.
+
+    Args:
+        labels: Rows per label.
+        complete: Whether these are all rows. In a sample, classes repeat less.
+
+    Raises:
+        DataError: With examples of the labels.
+    """
+    if len(labels) <= _MOST_ODD_LABELS:
+        return
+    shown = ", ".join(_shorten(label) for label in sorted(labels)[:_SHOWN])
+    fractional = sum(map(_is_fractional, labels))
+    if fractional > max(_MOST_ODD_LABELS, len(labels) / 2):
+        raise DataError(
+            f"The labels look like a continuous number: {len(labels):,} different "
+            f"values such as {shown}\n"
+            "hint: give a column of classes, or make ranges of the numbers"
+        )
+    rows = sum(labels.values())
+    if complete and rows < _LEAST_ROWS_PER_LABEL * len(labels):
+        raise DataError(
+            f"The labels do not look like classes: {len(labels):,} different values "
+            f"in {rows:,} rows, such as {shown}\n"
+            "hint: check which column is the label column"
+        )
+
+
+def _refuse_rejects(counts: Counts, allowed: float, rejected: str) -> None:
+    reasons = ", ".join(
+        f"{reason} {number:,}"
+        for reason, number in list(counts.reasons.items())[:_SHOWN]
+    )
+    share = counts.rows_rejected / counts.rows_in
+    raise DataError(
+        f"{counts.rows_rejected:,} of {counts.rows_in:,} rows cannot be used "
+        f"({share:.1%}, allowed: {allowed:.1%}): {reasons}. They lie in {rejected}\n"
+        "hint: mend or remove these rows, or allow more with max_rejected_fraction"
+    )
+
+
+def _is_fractional(label: str) -> bool:
+    try:
+        value = float(label)
+    except ValueError:
+        return False
+    return math.isfinite(value) and not value.is_integer()
+
+
+def _shorten(label: str) -> str:
+    return repr(label if len(label) <= 40 else label[:40] + "...")
+
+
+_logger = logging.getLogger(__name__)
+
+_MOST_FILES = 10
+_MOST_ROWS = 1000  # of each file
+
+
+@dataclasses.dataclass(frozen=True)
+class DataPreview:
+    """What a first look found.
+
+    Args:
+        pattern: The files, as one absolute glob.
+        files: Number of files that match.
+        size_bytes: Their size as they lie there, compressed or not.
+        rows: Rows looked at, good or bad.
+        labels: Labels among them, most frequent first; empty if none are read.
+    """
+
+    pattern: str
+    files: int
+    size_bytes: int
+    rows: int
+    labels: tuple[str, ...]
+
+
+def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
+    """Looks at the beginning of the first files, and refuses what cannot be used.
+
+    Args:
+        data: A file, a glob (with `{SPAN}` and its like, which stand for any) or a
+            folder.
+        options: How to read it; the defaults if None.
+
+    Raises:
+        DataError: No file matches, all are empty, a file is no text or damaged, a
+            column is missing, or the labels are no classes.
+    """
+    options = options or ReadOptions()
+    location = locate(data, options.format)
+    pattern = without_placeholders(location.pattern)
+    found = match_files(pattern)
+    if not found:
+        raise DataError(describe_absence(location.pattern))
+    empty = [file.path for file in found if not file.size_in_bytes]
+    if empty:
+        _logger.warning("%d files are empty, such as %s", len(empty), empty[0])
+    rows, labels = _look(found, pattern, options)
+    if not rows and len(found) <= _MOST_FILES:
+        raise DataError(f"The data has no rows: {_name_some(found)} empty")
+    check_labels(labels, complete=False)
+    return DataPreview(
+        pattern=location.pattern,
+        files=len(found),
+        size_bytes=sum(file.size_in_bytes for file in found),
+        rows=rows,
+        labels=tuple(label for label, _ in labels.most_common()),
+    )
+
+
+def _look(
+    found: Sequence[FileMetadata], pattern: str, options: ReadOptions
+) -> tuple[int, collections.Counter[str]]:
+    in_class_folder = has_class_folders(pattern)
+    rows = 0
+    labels: collections.Counter[str] = collections.Counter()
+    for file in found[:_MOST_FILES]:
+        items = read_file(file.path, options, in_class_folder=in_class_folder)
+        for item in itertools.islice(items, _MOST_ROWS):
+            rows += 1
+            if not is_reject(item):
+                labels.update(_label_of(item, options))  # type: ignore[arg-type]
+            elif item["position"] == 0:
+                raise DataError(item["detail"])  # type: ignore[typeddict-item]
+    if options.format == "folder" and options.label_column is not None:
+        classes = {class_of(file.path) for file in found}
+        if len(classes) == 1:
+            raise DataError(
+                f"The data has only one class: all files lie in `{classes.pop()}`\n"
+                "hint: one folder per class is expected"
+            )
+    return rows, labels
+
+
+def _label_of(record: Record, options: ReadOptions) -> list[str]:
+    if options.label_column is None:
+        return []
+    try:
+        label = clean_label(record["columns"].get(options.label_column))
+    except BadValueError:
+        return []
+    return [] if label is None else [label]
+
+
+def _name_some(found: Sequence[FileMetadata]) -> str:
+    if len(found) == 1:
+        return f"{found[0].path} is"
+    return f"all {len(found)} files that match, such as {found[0].path}, are"

@@ -1,0 +1,64 @@
+"""Reads a file that is one text; its folder's name is its label."""
+
+from __future__ import annotations
+
+import posixpath
+
+from components.text_example_gen.errors import UnreadableFileError
+from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading import reasons
+from components.text_example_gen.reading.opening import (
+    DAMAGE,
+    HEAD_BYTES,
+    check_is_text,
+    is_damage,
+    open_bytes,
+)
+from components.text_example_gen.reading.records import (
+    MAX_RECORD_CHARS,
+    Record,
+    Reject,
+    replace_invalid,
+)
+
+_BYTES_PER_CHAR = 4  # at most, in UTF-8
+_SHOWN_CHARS = 1000  # of a rejected document; the file itself holds the rest
+
+
+def class_of(path: str) -> str:
+    """The name of the folder a file lies in."""
+    return posixpath.basename(posixpath.dirname(path.replace("\\", "/")))
+
+
+def read_document(path: str, options: ReadOptions) -> Record | Reject:
+    """Reads one text file whole, plain or compressed; its position is 1.
+
+    The file is one row, so whatever is wrong with it costs one row.
+    """
+    try:
+        with open_bytes(path) as stream:
+            data = stream.read(_BYTES_PER_CHAR * MAX_RECORD_CHARS + 1)
+        check_is_text(path, data[:HEAD_BYTES])
+    except UnreadableFileError as error:
+        return _reject(path, error.reason, error.detail)
+    except DAMAGE as error:
+        if not is_damage(error):
+            raise
+        return _reject(path, reasons.DAMAGED_FILE, str(error))
+    text, replaced = replace_invalid(data.decode("utf-8-sig", "surrogateescape"))
+    if len(text) > MAX_RECORD_CHARS:
+        return _reject(path, reasons.TOO_LONG, "the text is too long", text)
+    if "\0" in text:
+        return _reject(path, reasons.NOT_TEXT, "the file has NUL characters", text)
+    columns = {options.text_column: text}
+    if options.label_column is not None:
+        columns[options.label_column] = class_of(path)
+    return Record(
+        source=path, position=1, columns=columns, raw=text, replaced_utf8=replaced
+    )
+
+
+def _reject(path: str, reason: str, detail: str, text: str = "") -> Reject:
+    return Reject(
+        source=path, position=1, reason=reason, detail=detail, text=text[:_SHOWN_CHARS]
+    )

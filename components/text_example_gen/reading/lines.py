@@ -1,0 +1,79 @@
+"""A file's lines; those of the record in hand can be given back."""
+
+from __future__ import annotations
+
+import collections
+import csv
+from typing import TextIO
+
+from components.text_example_gen.reading.records import MAX_RECORD_CHARS
+
+
+class Lines:
+    """Iterates over lines as `csv.reader` wants them, and remembers what it handed out.
+
+    Call `begin` before each record. What the record took is in `taken`, and
+    `give_back` returns all but its first lines, to be read again.
+
+    Args:
+        text: Opened with `newline=""`, so that line ends inside quotes survive.
+
+    Attributes:
+        taken: Lines since `begin` as they stand in the file, each cut after
+            `MAX_RECORD_CHARS`. What is handed out has U+FFFD for NUL, at which csv in
+            Python 3.10 stops.
+        number: Number of the first line of `taken`, counted from 1.
+    """
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._pending: collections.deque[str] = collections.deque()
+        self._chars = 0
+        self.taken: list[str] = []
+        self.number = 1
+
+    def begin(self) -> None:
+        """Starts a record: forgets the lines of the one before."""
+        self.number += len(self.taken)
+        self.taken = []
+        self._chars = 0
+
+    def give_back(self, keep: int) -> None:
+        """Returns all lines of this record but the first `keep`."""
+        self._pending.extendleft(reversed(self.taken[keep:]))
+        del self.taken[keep:]
+
+    @property
+    def raw(self) -> str:
+        """The record as it stands in the file, without its last line end."""
+        return "".join(self.taken).rstrip("\r\n")
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a line is longer than `MAX_RECORD_CHARS`."""
+        return any(len(line) >= MAX_RECORD_CHARS for line in self.taken)
+
+    def __iter__(self) -> Lines:
+        return self
+
+    def __next__(self) -> str:
+        """The next line with its line end.
+
+        Raises:
+            csv.Error: The record has become too long: a quote was never closed.
+        """
+        line = self._pending.popleft() if self._pending else self._read()
+        self.taken.append(line)
+        self._chars += len(line)
+        if self._chars > MAX_RECORD_CHARS and len(self.taken) > 1:
+            raise csv.Error("the record is too long")
+        return line.replace("\0", "\ufffd")
+
+    def _read(self) -> str:
+        line = self._text.readline(MAX_RECORD_CHARS)
+        if not line:
+            raise StopIteration
+        rest = line
+        while len(rest) == MAX_RECORD_CHARS and not rest.endswith(("\n", "\r")):
+            rest = self._text.readline(MAX_RECORD_CHARS)
+        return line

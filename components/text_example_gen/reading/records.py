@@ -1,0 +1,145 @@
+"""What reading gives: records, and rejects for what could not be read.
+
+Both are plain dicts at run time, which Beam encodes fast on every runner.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, TypedDict, cast
+
+from components.text_example_gen.errors import UnreadableFileError
+from components.text_example_gen.reading import reasons
+
+_MOST_NAMES = 20
+_MOST_NAME_CHARS = 60
+
+
+def check_columns(
+    path: str, found: Sequence[str], required: Sequence[str], *, hint: str = ""
+) -> None:
+    """Refuses a file that lacks a required column, or has it twice.
+
+    Args:
+        path: The file, for the message.
+        found: Names of the columns it has.
+        required: Names of those it must have.
+        hint: Given as the hint where no found name resembles the missing one.
+
+    Raises:
+        UnreadableFileError: With reason `missing_column`; it lists the columns found.
+    """
+    for name in required:
+        count = list(found).count(name)
+        if count == 1:
+            continue
+        if count > 1:
+            what = f"{path} has {count} columns named `{name}`"
+        else:
+            what = f"{path} has no column `{name}`"
+            near = _nearest(name, [n for n in found if n not in required])
+            hint = f"did you mean `{near}`?" if near else hint
+        message = f"{what}. Columns found: {_list(found)}"
+        if hint:
+            message += f"\nhint: {hint}"
+        raise UnreadableFileError(reasons.MISSING_COLUMN, message)
+
+
+def _nearest(name: str, found: Sequence[str]) -> str | None:
+    by_folded = {other.strip().casefold(): other for other in found}
+    near = difflib.get_close_matches(name.strip().casefold(), by_folded, n=1)
+    return by_folded[near[0]] if near else None
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = [
+        name if len(name) <= _MOST_NAME_CHARS else name[:_MOST_NAME_CHARS] + "..."
+        for name in names[:_MOST_NAMES]
+    ]
+    if len(names) > _MOST_NAMES:
+        shown.append(f"and {len(names) - _MOST_NAMES} more")
+    return ", ".join(shown) or "none"
+
+
+# A record longer than this is rejected: a quote that is never closed would otherwise
+# swallow the rest of its file. 100,000 words of English are about 600,000 characters.
+MAX_RECORD_CHARS = 16 * 2**20
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Record(TypedDict):
+    """One row as it was read; `position` counts from 1 (line, row of a Parquet file).
+
+    A document of a class folder has position 1. `raw` is the row as it stands in the
+    file, or "" where it is not text (Parquet): see `raw_text`. `replaced_utf8` says
+    that bytes which are no UTF-8 became U+FFFD.
+    """
+
+    source: str
+    position: int
+    columns: dict[str, Any]
+    raw: str
+    replaced_utf8: bool
+
+
+class Reject(TypedDict):
+    """One row, or one whole file (`position` 0), that could not be used.
+
+    `reason` is one of `reasons.REASONS`, `detail` is for people, `text` is the row as
+    it stands in the file.
+    """
+
+    source: str
+    position: int
+    reason: str
+    detail: str
+    text: str
+
+
+def is_reject(item: Record | Reject) -> bool:
+    """Whether an item of `read_file` is a `Reject`."""
+    return "reason" in item
+
+
+def reject(record: Record, reason: str, detail: str) -> Reject:
+    """The record as a reject."""
+    return Reject(
+        source=record["source"],
+        position=record["position"],
+        reason=reason,
+        detail=detail,
+        text=raw_text(record),
+    )
+
+
+def raw_text(record: Record) -> str:
+    """The record as it stands in its file; as JSON where the file is not text."""
+    return record["raw"] or json.dumps(
+        record["columns"], ensure_ascii=False, default=str
+    )
+
+
+def replace_invalid(text: str) -> tuple[str, bool]:
+    """Replaces what cannot be UTF-8 by U+FFFD; says whether there was any.
+
+    Args:
+        text: Decoded with `errors="surrogateescape"`, so that each invalid byte is a
+            lone surrogate; or from JSON, which can spell lone surrogates.
+    """
+    if text.isascii() or not _SURROGATE.search(text):
+        return text, False
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        data = text.encode("utf-16", "surrogatepass")
+        return data.decode("utf-16", "replace"), True
+    return data.decode("utf-8", "replace"), True
+
+
+def as_dict(item: Record | Reject) -> dict[str, Any]:
+    """The item with the type that Beam's hints understand."""
+    return cast(dict[str, Any], item)

@@ -1,0 +1,1 @@
+"""How the layer runs a biLM fast in TensorFlow."""

@@ -1,0 +1,134 @@
+"""The native model behind the layer: tokens in, every layer of the biLM out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_elmo.bilm import BiLM
+from keras_elmo.options import BiLMOptions
+from keras_elmo.runtime.packed_bilm import layers_in_groups, packed_layers
+from keras_elmo.runtime.packed_lstm import pack, token_places
+from keras_elmo.runtime.states import CarriedStates, InitialStates
+from keras_elmo.runtime.words import WordCache, distinct_words, encode_words
+
+
+class NativeElmo(keras.layers.Layer):
+    """A `BiLM` with what it needs to read strings, without needless work.
+
+    Each distinct word is encoded once, and no step computes padding.
+
+    Args:
+        options: Sizes of the model.
+        max_batch_size: Rows whose states are carried on; None if none are.
+        vocabulary: Words to encode once for all calls; None for none.
+
+    Inputs:  tokens, string `(batch, time)`, padded with `""`; `lengths`, int32
+        `(batch,)`, the tokens of each row.
+    Outputs: each layer `(tokens, dim)`, without padding; and the row and time of
+        each token, int32 `(tokens, 2)`.
+    """
+
+    def __init__(
+        self,
+        options: BiLMOptions,
+        *,
+        max_batch_size: int | None = None,
+        vocabulary: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.options = options
+        dtype = self.dtype_policy
+        self.bilm = BiLM(options, name="bilm", dtype=dtype)
+        self.start = InitialStates(options, name="start", dtype=dtype)
+        self.carried: Any = None
+        self.cache: Any = None
+        if max_batch_size is not None:
+            self.carried = CarriedStates(options, max_batch_size, name="carried")
+        if vocabulary is not None:
+            dim = options.projection_dim
+            self.cache = WordCache(vocabulary, dim, name="cache", dtype=dtype)
+        self.built = True
+
+    @property
+    def dim(self) -> int:
+        """Width of an ELMo vector."""
+        return self.options.dim
+
+    @property
+    def num_layers(self) -> int:
+        """Layers of the biLM, the token encoder counted as the first."""
+        return self.options.n_layers + 1
+
+    def load(self, fill: Callable[[BiLM], None], initial_state: str) -> None:
+        """Fills the biLM, then all that follows from its weights."""
+        fill(self.bilm)
+        if initial_state == "warm":
+            self.start.warm_up(self.bilm)
+        if self.cache is not None:
+            self.cache.fill(self.bilm)
+        self.reset_states()
+
+    def reset_states(self) -> None:
+        """Lets every row start anew, if states are carried on."""
+        if self.carried is not None:
+            self.carried.reset(self.start.states)
+
+    def run(
+        self, tokens: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Runs the model; see the class for what comes and goes."""
+        # What the LSTMs' gradient needs is kept only where it will be asked for.
+        learns = bool(training) and bool(self.bilm.trainable_variables)
+        if not tf.executing_eagerly():
+            return self._run(learns, tokens, lengths)
+        # Outside of a graph the loop over time would run step by step in Python.
+        return self._compiled[learns](tokens, lengths)
+
+    @functools.cached_property  # where neither Keras nor a SavedModel tracks it
+    def _compiled(self) -> dict[bool, Any]:
+        specs = (
+            tf.TensorSpec([None, None], tf.string),
+            tf.TensorSpec([None], tf.int32),
+        )
+        return {
+            learns: tf.function(
+                functools.partial(self._run, learns),
+                input_signature=specs,
+                autograph=False,
+            )
+            for learns in (False, True)
+        }
+
+    def _run(
+        self, learns: bool, tokens: tf.Tensor, lengths: tf.Tensor
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        words, ids = distinct_words(tokens, lengths)
+        if self.cache is not None:
+            vectors = self.cache.vectors(self.bilm, words)
+        else:
+            vectors = encode_words(self.bilm, words)
+        if self.carried is not None:
+            return self._run_stateful(tf.gather(vectors, ids), lengths)
+        states = self.start.states
+        if not learns:
+            return layers_in_groups(self.bilm, vectors, ids, lengths, states)
+        packing = pack(lengths)
+        layers = packed_layers(self.bilm, vectors, ids, packing, states, learns=True)
+        return layers, packing.tokens
+
+    def _run_stateful(
+        self, vectors: tf.Tensor, lengths: tf.Tensor
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        states = self.carried(tf.shape(lengths)[0])
+        layers, last = self.bilm.contextualize(
+            vectors, lengths, states, keep_states=True
+        )
+        self.carried.keep(last)
+        places = token_places(lengths)
+        return [tf.gather_nd(x, places) for x in tf.unstack(layers, axis=1)], places

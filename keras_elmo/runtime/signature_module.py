@@ -1,0 +1,116 @@
+"""ELMo from a SavedModel whose variables cannot be mapped: its signature, called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from keras_elmo.errors import SourceError
+from keras_elmo.runtime.packed_lstm import token_places
+
+SIGNATURE = "tokens"
+_INPUTS = {"tokens": (tf.string, 2), "sequence_len": (tf.int32, 1)}
+_OUTPUTS = ("word_emb", "lstm_outputs1", "lstm_outputs2")
+# A module in TF1-Hub form has this file, and its graph for inference no tags.
+HUB_MARKER = "tfhub_module.pb"
+
+
+class SignatureModule(tf.Module):
+    """Calls the signature `tokens` of a SavedModel made like google/elmo/3.
+
+    It cannot be fine-tuned, and whether one call's states reach the next is the
+    module's own affair. Loading and calling run the module's graph, so name only
+    a SavedModel that you trust.
+
+    Args:
+        folder: Of the SavedModel, in TF1-Hub or TF2 form.
+
+    Errors: `SourceError` at construction, if the SavedModel cannot be loaded or has
+        no such signature.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(name="signature_module")
+        self.folder = str(folder)
+        tags: list[str] | None = [] if (folder / HUB_MARKER).exists() else None
+        try:
+            # Kept whole: whatever holds this object exports its variables with it.
+            self.loaded = tf.saved_model.load(self.folder, tags=tags)
+        except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+            raise SourceError(
+                f"The SavedModel {folder} cannot be loaded: {error}"
+            ) from error
+        _check_signature(self.loaded.signatures, folder)
+        outputs = self.loaded.signatures[SIGNATURE].structured_outputs
+        self.dim = _check_widths(outputs, folder)
+        self.num_layers = len(_OUTPUTS)
+
+    def run(
+        self, tokens: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Calls the module, as `NativeElmo.run` runs the native model.
+
+        Args:
+            tokens: string `(batch, time)`, padded with `""`.
+            lengths: int32 `(batch,)`, the tokens of each row.
+            training: Makes no difference: the module does not learn.
+
+        Returns:
+            Each layer float32 `(tokens, dim)`, without padding: the token vector
+            twice, then the two LSTM layers; and the row and time of each token,
+            int32 `(tokens, 2)`.
+        """
+        places = token_places(lengths)
+        layers = tf.cond(
+            tf.size(places) > 0,  # the module was not made for an empty batch
+            lambda: self._call(tokens, lengths, places),
+            lambda: [tf.zeros([0, self.dim])] * self.num_layers,
+        )
+        return [tf.ensure_shape(x, [None, self.dim]) for x in layers], places
+
+    def _call(
+        self, tokens: tf.Tensor, lengths: tf.Tensor, places: tf.Tensor
+    ) -> list[tf.Tensor]:
+        signature = self.loaded.signatures[SIGNATURE]
+        outputs = signature(tokens=tokens, sequence_len=lengths)
+        word_emb, *lstm = (tf.gather_nd(outputs[name], places) for name in _OUTPUTS)
+        return [tf.concat([word_emb, word_emb], axis=-1), *lstm]
+
+
+def _check_signature(signatures: Mapping[str, Any], folder: Path) -> None:
+    found = {
+        name: (_input_specs(function), sorted(function.structured_outputs))
+        for name, function in signatures.items()
+    }
+    inputs, outputs = found.get(SIGNATURE, ({}, []))
+    takes = {name: (spec.dtype, spec.shape.rank) for name, spec in inputs.items()}
+    if takes == _INPUTS and set(_OUTPUTS) <= set(outputs):
+        return
+    described = "; ".join(
+        f"{name}({', '.join(sorted(inputs))}) -> {', '.join(outputs)}"
+        for name, (inputs, outputs) in sorted(found.items())
+    )
+    raise SourceError(
+        f"The SavedModel {folder} must have a signature {SIGNATURE} that takes "
+        "`tokens`, string (batch, time), and `sequence_len`, int32 (batch,), and "
+        f"gives {', '.join(_OUTPUTS)}. Received: {described or 'no signatures'}"
+    )
+
+
+def _input_specs(function: Any) -> dict[str, tf.TensorSpec]:
+    return function.structured_input_signature[1]
+
+
+def _check_widths(outputs: Mapping[str, Any], folder: Path) -> int:
+    """Gives the width of an ELMo vector; word_emb has half of it."""
+    half, *widths = (outputs[name].shape[-1] for name in _OUTPUTS)
+    if half is None or widths != [2 * half, 2 * half]:
+        raise SourceError(
+            f"The signature {SIGNATURE} of {folder} must give word_emb of a known "
+            "width, and LSTM outputs of twice that. Received: widths "
+            f"{half} and {widths}"
+        )
+    return widths[0]

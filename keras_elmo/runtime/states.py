@@ -1,0 +1,155 @@
+"""The state from which the biLM reads every text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_elmo import characters
+from keras_elmo.bilm import BiLM
+from keras_elmo.options import BiLMOptions
+
+_READINGS = 2  # the second starts from the states the first one left
+_SENTENCES = (
+    "The weather was fine and the streets were full of people .",
+    "He said that he would come back before the end of the week .",
+    "It is one of the best films that I have seen this year .",
+    "What do you think she will do next ?",
+    "The company was founded in 1998 and has offices in London and Paris .",
+    "I did not like the book , but my sister read it twice .",
+    "There was nothing left to say , so they went home .",
+    "Please send us your answer by Monday , if you can .",
+)
+
+
+class InitialStates(keras.layers.Layer):
+    """Constant initial states, kept as weights so that they are saved.
+
+    The biLM was trained with states carried from sentence to sentence and has
+    hardly seen a zero state, so vectors from zeros differ for the first few
+    tokens. Carrying states at inference would make a text's vectors depend on the
+    texts before it. A fixed state, the mean over what a few sentences leave
+    behind, avoids both.
+
+    Args:
+        options: Sizes of the model.
+    """
+
+    def __init__(self, options: BiLMOptions, **kwargs: Any) -> None:
+        super().__init__(trainable=False, autocast=False, **kwargs)
+        self.states = add_states(self, options)
+        self.built = True
+
+    def warm_up(self, bilm: BiLM) -> None:
+        """Sets the states to the mean of what the built-in sentences leave."""
+        vectors, lengths = _encode(bilm)
+        states = bilm.zero_states(len(_SENTENCES))
+        for _ in range(_READINGS):
+            _, states = bilm.contextualize(vectors, lengths, states, keep_states=True)
+        for kept, left in zip(self.states, states, strict=True):
+            for state, last in zip(kept, left, strict=True):
+                for part, value in zip(state, last, strict=True):
+                    part.assign(ops.mean(ops.cast(value, "float32"), axis=0))
+
+
+def add_states(
+    layer: keras.layers.Layer, options: BiLMOptions, *rows: int
+) -> list[list[tuple[Any, Any]]]:
+    """Adds weights for states to `layer`: a `(c, h)` by direction and LSTM layer.
+
+    Args:
+        layer: What holds them.
+        options: Sizes of the model.
+        rows: Axes before the last one, if any.
+    """
+    dims = {"c": options.cell_dim, "h": options.projection_dim}
+
+    def add(name: str, dim: int) -> Any:
+        return layer.add_weight(
+            shape=(*rows, dim), initializer="zeros", trainable=False, name=name
+        )
+
+    states = [
+        [
+            (add(f"{direction}_{i}_c", dims["c"]), add(f"{direction}_{i}_h", dims["h"]))
+            for i in range(options.n_layers)
+        ]
+        for direction in ("forward", "backward")
+    ]
+    # Flat too, as tf.saved_model finds no weights in lists of lists.
+    layer.parts = [part for way in states for state in way for part in state]
+    return states
+
+
+def _encode(bilm: BiLM) -> tuple[Any, Any]:
+    """Gives the wrapped sentences' token vectors and their lengths."""
+    sentences = [sentence.split() for sentence in _SENTENCES]
+    longest = max(len(sentence) for sentence in sentences)
+    max_chars = bilm.options.max_chars
+    spelled = np.stack(
+        [
+            characters.spell_tokens(
+                ["<S>", *sentence, "</S>", *[""] * (longest - len(sentence))], max_chars
+            )
+            for sentence in sentences
+        ]
+    )
+    vectors = bilm.token_encoder(spelled.reshape(-1, max_chars))
+    vectors = ops.reshape(vectors, (len(sentences), longest + 2, -1))
+    return vectors, ops.convert_to_tensor([len(s) for s in sentences], "int32")
+
+
+class CarriedStates(keras.layers.Layer):
+    """The states that each row of the last batches left behind.
+
+    Row `r` of a batch starts where row `r` of the batch before ended. Rows that a
+    batch does not have keep their state.
+
+    Args:
+        options: Sizes of the model.
+        max_batch_size: Rows for which there is room; bilm-tf has 128 by default.
+
+    Source:  allenai/bilm-tf, `bilm/model.py`.
+    """
+
+    def __init__(
+        self, options: BiLMOptions, max_batch_size: int, **kwargs: Any
+    ) -> None:
+        super().__init__(trainable=False, autocast=False, **kwargs)
+        self.max_batch_size = max_batch_size
+        self.states = add_states(self, options, max_batch_size)
+        self.built = True
+
+    def call(self, batch: tf.Tensor) -> Any:
+        """Gives the states of the first `batch` rows, in the form `BiLM` takes them.
+
+        Raises:
+            tf.errors.InvalidArgumentError: If there are not so many rows.
+        """
+        room = tf.debugging.assert_less_equal(
+            batch,
+            self.max_batch_size,
+            "a stateful ElmoEmbeddingLayer has room for `max_batch_size="
+            f"{self.max_batch_size}` rows; the batch has more",
+        )
+        with tf.control_dependencies([room] if room is not None else []):
+            batch = tf.identity(batch)
+        return tf.nest.map_structure(
+            lambda part: ops.convert_to_tensor(part)[:batch], self.states
+        )
+
+    def keep(self, last: Any) -> None:
+        """Sets the states of the first rows to `last`, as `BiLM` gives it."""
+        for part, value in zip(self.parts, tf.nest.flatten(last), strict=True):
+            value = ops.cast(value, part.dtype)
+            rest = ops.convert_to_tensor(part)[tf.shape(value)[0] :]
+            part.assign(tf.concat([value, rest], axis=0))
+
+    def reset(self, start: Any) -> None:
+        """Sets every row to `start`, `(c, h)` by direction and layer, for one row."""
+        for part, value in zip(self.parts, tf.nest.flatten(start), strict=True):
+            part.assign(tf.broadcast_to(ops.cast(value, part.dtype), part.shape))

@@ -1,0 +1,144 @@
+"""The vectors of words: each distinct one of a batch is encoded once, or never."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from keras_elmo import characters
+from keras_elmo.bilm import BiLM
+
+
+def spell(tokens: tf.Tensor, max_chars: int, min_chars: int | None = None) -> tf.Tensor:
+    """Spells tokens as the biLM reads them.
+
+    Args:
+        tokens: string `(tokens,)`; an empty string is spelled as an empty word.
+        max_chars: Character positions of the model; longer words are cut.
+        min_chars: If given, the positions after the longest word are cut off, down
+            to this many past its marks. The widest filter's width keeps every
+            result as it is, and costs less.
+
+    Returns:
+        int32 `(tokens, chars)`, 1 to 261.
+    """
+    room = max_chars - 2
+    letters = tf.io.decode_raw(tokens, tf.uint8, fixed_length=room)
+    letters = tf.cast(letters, tf.int32) + characters.FIRST_BYTE
+    length = tf.minimum(tf.strings.length(tokens), room)[:, None]
+    is_mark = {
+        characters.BEGIN_SENTENCE: tokens == characters.BEGIN_SENTENCE_TOKEN,
+        characters.END_SENTENCE: tokens == characters.END_SENTENCE_TOKEN,
+    }
+    for mark, is_token in is_mark.items():
+        letters = tf.where(is_token[:, None], mark, letters)
+        length = tf.where(is_token[:, None], 1, length)
+    ids = tf.pad(letters, [[0, 0], [1, 1]])  # (tokens, max_chars)
+    position = tf.range(max_chars)[None, :]
+    ids = tf.where(position == 0, characters.BEGIN_WORD, ids)
+    ids = tf.where(position == length + 1, characters.END_WORD, ids)
+    ids = tf.where(position > length + 1, characters.PAD_WORD, ids)
+    if min_chars is None:
+        return ids
+    longest = tf.reduce_max(tf.concat([[[0]], length], axis=0))
+    return ids[:, : tf.minimum(longest + 2 + min_chars, max_chars)]
+
+
+_MARKS = (characters.BEGIN_SENTENCE_TOKEN, characters.END_SENTENCE_TOKEN)
+_CHUNK = 256  # words whose convolutions, 1 MB a filter width of 1,024, stay in cache
+
+
+def encode_words(bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
+    """Encodes `words` string `(words,)`; gives float `(words, projection_dim)`.
+
+    Words of a like length are taken together, so that the convolutions pass over no
+    more characters than the longest among them needs.
+    """
+    encoder, options = bilm.token_encoder, bilm.options
+    widest = max(width for width, _ in options.filters)
+    order = tf.argsort(tf.strings.length(words))
+    ordered = tf.gather(words, order)
+    chunks = (tf.size(words) + _CHUNK - 1) // _CHUNK
+    features = tf.TensorArray(
+        bilm.compute_dtype,
+        chunks,
+        element_shape=[None, options.n_filters],
+        infer_shape=False,
+    )
+
+    def encode(number: Any, features: Any) -> tuple[Any, Any]:
+        some = ordered[number * _CHUNK : (number + 1) * _CHUNK]
+        spelled = spell(some, options.max_chars, widest)
+        return number + 1, features.write(number, encoder.features(spelled))
+
+    _, features = tf.while_loop(
+        lambda number, _: number < chunks, encode, (0, features)
+    )
+    vectors = encoder.project(features.concat())
+    return tf.gather(vectors, tf.math.invert_permutation(order))
+
+
+def distinct_words(
+    tokens: tf.Tensor, lengths: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Finds the distinct tokens, and which of them stands where.
+
+    Args:
+        tokens: string `(batch, time)`, padded with `""`.
+        lengths: `(batch,)` int32, tokens of each row.
+
+    Returns:
+        The distinct tokens, string `(words,)`, and int32 `(batch, time + 2)`, the
+        number of the word at each position of each sentence with its marks.
+    """
+    words, ids = tf.unique(tf.concat([_MARKS, tf.reshape(tokens, [-1])], axis=0))
+    ids = tf.reshape(ids[len(_MARKS) :], tf.shape(tokens))
+    # Begin, tokens, end: word 1, the end mark, stands right after the last token.
+    ids = tf.pad(ids, [[0, 0], [1, 1]])
+    position = tf.range(tf.shape(ids)[1])[None, :]
+    return words, tf.where(position == lengths[:, None] + 1, 1, ids)
+
+
+class WordCache(keras.layers.Layer):
+    """The vectors of a vocabulary, encoded once; other words are still encoded.
+
+    Args:
+        vocabulary: Words; the sentence marks are added to them.
+        dim: Width of a vector.
+
+    Inputs:  string `(words,)`.
+    Outputs: float `(words, dim)`, the same as `encode_words` gives.
+    """
+
+    def __init__(self, vocabulary: Iterable[str], dim: int, **kwargs: Any) -> None:
+        super().__init__(trainable=False, **kwargs)
+        known = dict.fromkeys([*_MARKS, *vocabulary])
+        known.pop("", None)  # padding, no word
+        self.vocabulary = list(known)
+        self.lookup = keras.layers.StringLookup(
+            vocabulary=self.vocabulary, mask_token=None, name="lookup"
+        )
+        self.table = self.add_weight(
+            shape=(len(self.vocabulary), dim),
+            initializer="zeros",
+            trainable=False,
+            name="table",
+        )
+        self.built = True
+
+    def fill(self, bilm: BiLM) -> None:
+        """Encodes the vocabulary with `bilm`."""
+        self.table.assign(tf.function(encode_words)(bilm, self.vocabulary))
+
+    def vectors(self, bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
+        """Gives the vectors of `words`; `bilm` encodes those that are not known."""
+        number = self.lookup(words) - 1  # StringLookup counts from 1; 0 is unknown
+        table = ops.cast(self.table, self.compute_dtype)
+        vectors = tf.gather(table, tf.maximum(number, 0))
+        unknown = tf.where(number < 0)  # (unknown, 1)
+        encoded = encode_words(bilm, tf.gather_nd(words, unknown))
+        return tf.tensor_scatter_nd_update(vectors, unknown, encoded)

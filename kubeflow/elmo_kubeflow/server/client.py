@@ -1,0 +1,110 @@
+"""Connects to Kubeflow Pipelines."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from elmo_kubeflow.errors import BadCredentials, Unreachable, require
+from elmo_kubeflow.server.credentials import Credentials
+
+HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
+"""Where kfp looks for the server's address."""
+
+
+def connect(
+    host: str | None,
+    credentials: Credentials,
+    *,
+    environ: Mapping[str, str] = os.environ,
+) -> Any:
+    """Gives a `kfp.Client` whose server has answered.
+
+    `~/.config/kfp/context.json` holds for it as for kfp: a namespace, and a cookie.
+
+    Args:
+        host: Address of the server, from `http://` or `https://` on; None: what
+            `KF_PIPELINES_ENDPOINT` says, or else the cluster that this runs in or
+            kubectl talks to.
+        credentials: Who one is.
+        environ: The variables of the environment.
+
+    Raises:
+        NotInstalled: There is no kfp.
+        BadCredentials: A token of Google's Identity-Aware Proxy cannot be had.
+        Unreachable: There is no address, or nothing answers there in a few seconds.
+        Refused: The server wants to know who one is, or says no.
+    """
+    require("kfp")
+    host = host or environ.get(HOST_VARIABLE)
+    _check_address(host, environ)
+
+    from google.auth.exceptions import GoogleAuthError
+    from kfp.client import ServiceAccountTokenVolumeCredentials
+
+    from elmo_kubeflow.server.transport import PromptClient
+
+    token_file = credentials.token_file
+    # What kfp prints about kubectl's configuration is no data.
+    with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
+        # That it needs a server of version 2.
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            client = PromptClient(
+                host,
+                client_id=credentials.client_id,
+                other_client_id=credentials.other_client_id,
+                other_client_secret=_revealed(credentials.other_client_secret),
+                existing_token=_revealed(credentials.token),
+                cookies=_revealed(credentials.cookies),
+                ssl_ca_cert=_text(credentials.ssl_ca_cert),
+                credentials=ServiceAccountTokenVolumeCredentials(str(token_file))
+                if token_file
+                else None,
+            )
+        except GoogleAuthError as error:
+            raise BadCredentials(
+                f"client_id: Google gives no token: {type(error).__name__} "
+                "(hint: gcloud auth application-default login)"
+            ) from error
+    client.get_kfp_healthz()
+    return client
+
+
+def by_name(name: str) -> str:
+    """The filter of a list call for what has this display name."""
+    # 1 is EQUALS in KFP's protobuf.
+    predicate = {"operation": 1, "key": "display_name", "stringValue": name}
+    return json.dumps({"predicates": [predicate]})
+
+
+def _check_address(host: str | None, environ: Mapping[str, str]) -> None:
+    if host is not None:
+        if not host.startswith(("http://", "https://")):
+            raise Unreachable(
+                "the address of Kubeflow Pipelines must start with http:// or "
+                f"https://. Received: {host}"
+            )
+        return
+    # kfp would go on to localhost, where something else may answer.
+    kubeconfig = environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    files = [Path(part) for part in kubeconfig.split(os.pathsep)]
+    if "KUBERNETES_SERVICE_HOST" not in environ and not any(map(Path.exists, files)):
+        raise Unreachable(
+            "no address of Kubeflow Pipelines is given "
+            f"(hint: --host https://…, or {HOST_VARIABLE})"
+        )
+
+
+def _revealed(secret: Any) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

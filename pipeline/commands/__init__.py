@@ -1,0 +1,1 @@
+"""The commands of `elmo-tfx`: one module each."""

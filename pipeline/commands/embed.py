@@ -1,0 +1,107 @@
+"""The command `elmo-tfx embed`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from pipeline.commands.batch import absolute, batch_options, run_batch
+
+FORMATS = ("parquet", "hdf5")
+LAYERS = ("mix", "mean", "0", "1", "2", "all")
+
+# Vectors are a thousand times larger than the text: of 256 Ki characters of English,
+# those of the original model take 200 MiB in memory.
+_CHUNK_ROWS = 4096
+_CHUNK_CHARS = 256 * 2**10
+
+
+@click.command(
+    "embed",
+    short_help="Write the ELMo vectors of any number of texts.",
+    epilog="""\b
+Examples:
+  elmo-tfx embed --input 'new/*.csv' --output vectors/
+  elmo-tfx embed --input new.csv --pooled --dtype float16 --output vectors/
+  elmo-tfx embed --input lines.csv --elmo my_elmo/ --layer all --format hdf5 \\
+      --output vectors/
+
+The same command again goes on where it was interrupted. Exit code 0: all is written;
+1: it failed, or more rows than --max-rejected were rejected; 2: an option, the data
+or the ELMo source is wrong.
+""",
+)
+@batch_options
+@click.option("--elmo", default="default", help="default, a folder, or a handle.")
+@click.option(
+    "--layer",
+    type=click.Choice(LAYERS),
+    default="mix",
+    help="mix (default), mean of all layers, one of them, or all.",
+)
+@click.option("--pooled", is_flag=True, help="One vector a text: the tokens' mean.")
+@click.option(
+    "--dtype",
+    type=click.Choice(("float32", "float16")),
+    default="float32",
+    help="Of the vectors.",
+)
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(min=1),
+    default=512,
+    help="Longer texts are cut; default: 512.",
+)
+@click.option("--split-only", is_flag=True, help="Texts are tokens between spaces.")
+@click.option(
+    "--format",
+    type=click.Choice(FORMATS),
+    default="parquet",
+    help="parquet (default), or hdf5 as allennlp and bilm-tf write it.",
+)
+def command(
+    elmo: str,
+    layer: str,
+    pooled: bool,
+    dtype: str,
+    max_tokens: int,
+    split_only: bool,
+    format: str,
+    **given: Any,
+) -> None:
+    """Write the vectors of the texts of files, for each token or for each text.
+
+    The rows keep their order; in Parquet they keep their columns. Rows that cannot be
+    used lie in OUTPUT/rejected with their reasons. What follows -- goes to Beam.
+    """
+    if pooled and format == "hdf5":
+        raise click.UsageError(
+            "--pooled and --format hdf5 exclude each other: the published layout has "
+            "vectors of tokens",
+            click.get_current_context(),
+        )
+
+    def make_scorer() -> tuple[Any, dict[str, Any]]:
+        from pipeline.batch.embedding import Embedder
+
+        embedder = Embedder(
+            source=absolute(elmo) if os.path.isdir(elmo) else elmo,
+            layer=layer,
+            pooled=pooled,
+            dtype=dtype,
+            max_tokens=max_tokens,
+            split_only=split_only,
+            as_sentences=format == "hdf5",
+        )
+        embedder.load()  # what is wrong with the source is said now
+        return embedder, {"command": "embed", "elmo": elmo, "layer": layer}
+
+    run_batch(
+        given,
+        format=format,
+        chunk_rows=_CHUNK_ROWS,
+        chunk_chars=_CHUNK_CHARS,
+        make_scorer=make_scorer,
+    )

@@ -1,0 +1,101 @@
+"""The options of one run, which every command that starts runs shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.config import Config, ConfigError, load_config
+from pipeline.errors import UserError
+
+
+def refuse_stray(ctx: click.Context, beam_args: Sequence[str]) -> None:
+    """Refuses what is no option of Beam, such as a glob that the shell has spread."""
+    stray = [arg for arg in beam_args[:1] if not arg.startswith("--")]
+    if stray:
+        raise click.UsageError(
+            f"unexpected argument. Received: {stray[0]!r} "
+            "(hint: put a glob in quotes, and -- before Beam's options)",
+            ctx,
+        )
+
+
+_OPTIONS = (
+    click.option("--data", help="A file, a quoted glob, or a folder per class."),
+    click.option("--text-column", help="Column with the text; default: text."),
+    click.option("--label-column", help="Column with the label; default: label."),
+    click.option(
+        "--columns",
+        help="Names of all columns, where no header gives them: label,text.",
+    ),
+    click.option(
+        "--format", help="auto (default), csv, tsv, jsonl, parquet or folder."
+    ),
+    click.option("--output", help="Folder for everything the run makes."),
+    click.option("--elmo", help="default, a folder, a TF Hub or Kaggle handle."),
+    click.option("--config", type=click.Path(path_type=Path), help="A YAML file."),
+    click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="OPTION=VALUE",
+        help="Any option of the configuration, such as train.epochs=5; repeatable.",
+    ),
+    click.argument("beam_args", nargs=-1, type=click.UNPROCESSED),
+)
+
+
+def run_options(command: Callable) -> Callable:
+    """Adds the options of a run to a command, which hands them to `run_config`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def run_config(
+    ctx: click.Context,
+    *,
+    data: str | None,
+    text_column: str | None,
+    label_column: str | None,
+    columns: str | None,
+    format: str | None,
+    output: str | None,
+    elmo: str | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    beam_args: tuple[str, ...],
+) -> Config:
+    """Returns the configuration that the options of `run_options` describe.
+
+    Raises:
+        UserError: An option does not exist or has a value that it may not have.
+        click.UsageError: An argument stands where only Beam's options may.
+    """
+    refuse_stray(ctx, beam_args)
+    options: dict[str, Any] = {
+        "data.pattern": data,
+        "data.text_column": text_column,
+        "data.label_column": label_column,
+        "data.columns": columns.split(",") if columns else None,
+        "data.format": format,
+        "output": output,
+        "elmo.source": elmo,
+        "beam.args": beam_args or None,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return load_config(config, overrides, options=given)
+    except ConfigError as error:
+        raise UserError(_in_words_of_options(str(error))) from error
+
+
+def _in_words_of_options(message: str) -> str:
+    """Names the command-line option where a required one is missing."""
+    for name, option in (("data.pattern", "--data"), ("output", "--output")):
+        if message == f"option {name} is required and is not set":
+            return f"option {option} is required (or {name} in a --config file)"
+    return message

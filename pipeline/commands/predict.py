@@ -1,0 +1,75 @@
+"""The command `elmo-tfx predict`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pipeline.commands.batch import absolute, batch_options, run_batch
+
+FORMATS = ("jsonl", "csv", "parquet", "tfrecord")
+
+# A chunk is held in memory with its results.
+_CHUNK_ROWS = 8192
+_CHUNK_CHARS = 8 * 2**20
+
+
+@click.command(
+    "predict",
+    short_help="Classify any number of texts with a pushed model.",
+    epilog="""\b
+Examples:
+  elmo-tfx predict --input 'new/*.csv' --output scored/
+  elmo-tfx predict --input new.parquet --text-column review --key id \\
+      --model out/serving/1795362622 --format parquet --output scored/
+  elmo-tfx predict --input 'new/*.jsonl.gz' --output scored/ -- \\
+      --runner=FlinkRunner --flink_master=localhost:8081 --parallelism=2
+
+The same command again goes on where it was interrupted. Exit code 0: all is written;
+1: it failed, or more rows than --max-rejected were rejected; 2: an option, the data
+or the model is wrong.
+""",
+)
+@batch_options
+@click.option(
+    "--model",
+    default="out/serving",
+    help="A folder of versions (the newest whole one) or a SavedModel; "
+    "default: out/serving.",
+)
+@click.option(
+    "--model-sha256",
+    metavar="MANIFEST",
+    help="SHA-256 sums of the model's files; any other model is refused.",
+)
+@click.option("--format", type=click.Choice(FORMATS), default="jsonl", help="Of rows.")
+def command(model: str, model_sha256: str | None, format: str, **given: Any) -> None:
+    """Classify the texts of files; each row gets its label and all probabilities.
+
+    The rows keep their order and their columns. Rows that cannot be used lie in
+    OUTPUT/rejected with their reasons. What follows -- goes to Beam.
+    """
+
+    def make_scorer() -> tuple[Any, dict[str, Any]]:
+        from pipeline.batch.predicting import Predictor
+        from pipeline.serving.manifest import read_manifest
+        from pipeline.serving.versions import ModelError, newest_model, version_of
+
+        folder = newest_model(absolute(model))
+        if folder is None:
+            raise ModelError(
+                f"option --model: there is no saved_model.pb. Received: {model}"
+            )
+        expected = None if model_sha256 is None else read_manifest(model_sha256)
+        predictor = Predictor.look_at(folder, expected)
+        facts = {"command": "predict", "model": folder}
+        return predictor, {**facts, "model_version": version_of(folder)}
+
+    run_batch(
+        given,
+        format=format,
+        chunk_rows=_CHUNK_ROWS,
+        chunk_chars=_CHUNK_CHARS,
+        make_scorer=make_scorer,
+    )

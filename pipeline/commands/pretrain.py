@@ -1,0 +1,176 @@
+"""The command `elmo-tfx pretrain`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from pathlib import Path
+
+import click
+
+from pipeline.errors import UserError
+
+
+@click.command(
+    "pretrain",
+    short_help="Train an ELMo on texts of one's own.",
+    epilog="""\b
+Examples:
+  elmo-tfx pretrain --corpus 'texts/*.txt' --output my_elmo/
+  elmo-tfx pretrain --corpus 'texts/*.txt.xz' --output my_elmo/ --minutes 600 \\
+      --corpus-note "Ten years of our tickets" --licence "internal use"
+""",
+)
+@click.option(
+    "--corpus",
+    multiple=True,
+    help="Pattern of UTF-8 text files (.txt, .gz, .xz), a paragraph a line; may be "
+    "repeated. Leave it out where OUTPUT holds the prepared texts.",
+)
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the model; a training found there goes on.",
+)
+@click.option(
+    "--options",
+    "options_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An options.json with other sizes of the model.",
+)
+@click.option("--minutes", type=float, help="Time to train for.  [default: 60]")
+@click.option("--steps", type=int, help="Batches to train on, in place of a time.")
+@click.option("--batch", type=int, default=64, show_default=True, help="Rows of it.")
+@click.option(
+    "--unroll", type=int, default=20, show_default=True, help="Tokens of a row."
+)
+@click.option("--learning-rate", type=float, default=2e-3, show_default=True)
+@click.option(
+    "--dropout",
+    type=float,
+    default=0.1,
+    show_default=True,
+    help="Share of the LSTMs' inputs and outputs set to zero in training.",
+)
+@click.option(
+    "--lowercase-share",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Share of the rows that are read and predicted in lower case.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "mixed_bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Precision to train in; mixed_bfloat16 is for GPUs and TPUs.",
+)
+@click.option(
+    "--negatives", type=int, default=1024, show_default=True, help="Sampled words."
+)
+@click.option(
+    "--vocabulary-size",
+    type=int,
+    default=40_000,
+    show_default=True,
+    help="Most frequent words that are predicted; all words are read.",
+)
+@click.option(
+    "--min-count",
+    type=int,
+    default=3,
+    show_default=True,
+    help="Occurrences a predicted word has at least.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--held-out-every",
+    type=int,
+    default=100,
+    show_default=True,
+    help="Each line with this number is not trained on but measured on.",
+)
+@click.option(
+    "--corpus-note", default="", help="For the model card: what the texts are."
+)
+@click.option("--licence", default="", help="For the model card: that of the texts.")
+@click.option("--float16", is_flag=True, help="Store the weights in half the size.")
+@click.option(
+    "--prepare-only",
+    is_flag=True,
+    help="Write the word ids and stop: training may then run on another machine.",
+)
+def command(
+    *,
+    corpus: tuple[str, ...],
+    output: Path,
+    options_file: Path | None,
+    minutes: float | None,
+    steps: int | None,
+    batch: int,
+    unroll: int,
+    learning_rate: float,
+    dropout: float,
+    lowercase_share: float,
+    dtype: str,
+    negatives: int,
+    vocabulary_size: int,
+    min_count: int,
+    seed: int,
+    held_out_every: int,
+    corpus_note: str,
+    licence: str,
+    float16: bool,
+    prepare_only: bool,
+) -> None:
+    """Train a small ELMo on plain texts, to a folder usable as `elmo.source`.
+
+    A training that was stopped goes on from its last checkpoint, at most five
+    minutes back, when the same command is given again.
+    """
+    if minutes is not None and steps is not None:
+        raise UserError("options --minutes and --steps: give one of them")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="google")
+
+    from keras_elmo.options import BiLMOptions
+    from keras_elmo.pretraining import SMALL, Settings, pretrain
+
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("keras_elmo").setLevel(logging.INFO)
+    try:
+        settings = Settings(
+            steps=steps,
+            minutes=60.0 if minutes is None and steps is None else minutes,
+            rows=batch,
+            unroll=unroll,
+            learning_rate=learning_rate,
+            dropout=dropout,
+            lowercase_share=lowercase_share,
+            dtype=dtype,
+            negatives=negatives,
+            max_vocabulary=vocabulary_size,
+            min_count=min_count,
+            seed=seed,
+        )
+        perplexity = pretrain(
+            corpus or None,
+            output,
+            settings=None if prepare_only else settings,
+            options=BiLMOptions.from_file(options_file) if options_file else SMALL,
+            held_out_every=held_out_every,
+            corpus_note=corpus_note,
+            licence=licence,
+            weights_dtype="float16" if float16 else "float32",
+        )
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(str(error)) from error
+    except (FloatingPointError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    if perplexity is None:
+        click.echo(f"The texts are prepared in {output / 'training'}")
+    else:
+        click.echo(f"Held-out perplexity {perplexity:.1f}; the model is in {output}")

@@ -1,0 +1,65 @@
+"""The command `elmo-tfx rollback`."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import click
+
+from pipeline.errors import UserError
+from pipeline.runs.run_log import run_log
+
+
+@click.command(
+    "rollback",
+    short_help="Serve an earlier pushed model again.",
+    epilog="""\b
+Examples:
+  elmo-tfx rollback --output out
+  elmo-tfx rollback --output out --to 1795362622
+
+The next run compares its model with the one that is served again. Exit code 0: done;
+1: a run holds the output; 2: there is no such version, or its files have changed.
+""",
+)
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of the runs.",
+)
+@click.option(
+    "--to",
+    type=click.IntRange(min=0),
+    help="Version to serve again; default: the last one with another model.",
+)
+def command(output: Path, to: int | None) -> None:
+    """Serve an earlier pushed model again, under a new and highest version number.
+
+    The models that were pushed after it are withdrawn: no run compares with them or
+    pushes them again.
+    """
+    # The libraries are loud when they are imported.
+    with run_log(Path(os.devnull)):
+        from pipeline.metadata.store import MetadataUnavailable
+        from pipeline.output_folder import OutputFolder, OutputUnusable
+        from pipeline.serving.rollback import roll_back
+        from pipeline.serving.versions import ModelError
+
+        folder = OutputFolder(output)
+        try:
+            with folder.locked():
+                if folder.metadata.exists():
+                    folder.clean_after_kill()
+                done = roll_back(folder, to, clock=time.time)
+        except (OutputUnusable, MetadataUnavailable) as error:
+            raise click.ClickException(str(error)) from error
+        except ModelError as error:
+            raise UserError(str(error)) from error
+    withdrawn = ", ".join(map(str, done.withdrawn))
+    click.echo(
+        f"version {done.version} is served, with the model of version {done.again}; "
+        f"withdrawn: {withdrawn}"
+    )

@@ -1,0 +1,55 @@
+"""The command `elmo-tfx run`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pipeline.commands.options import run_config, run_options
+
+_EPILOG = """\b
+Examples:
+  elmo-tfx run --data 'reviews/*.csv' --text-column review \\
+      --label-column sentiment --output out/
+  elmo-tfx run --config run.yaml --set train.epochs=5 --set train.seed=2
+  elmo-tfx run --data texts.tsv --output out/ -- --direct_num_workers=2
+
+The same command again does only what is left to do. Exit code 0: the run ended,
+with a model pushed or refused as the summary says; 1: it failed, or another run
+holds the output; 2: an option, the data or the ELMo source is wrong.
+"""
+
+
+@click.command(
+    "run", short_help="Train on labelled texts, to a pushed model.", epilog=_EPILOG
+)
+@click.option(
+    "--only-if-new",
+    is_flag=True,
+    help="End at once where data, options and code are those of the last run.",
+)
+@run_options
+@click.pass_context
+def command(ctx: click.Context, only_if_new: bool, **options: Any) -> None:
+    """Train a classifier on labelled texts, test it, and push it if it is good enough.
+
+    Progress goes to stderr, the summary to stdout and to OUTPUT/summary.json, all
+    that the libraries say to OUTPUT/logs/. What follows -- goes to Beam.
+    """
+    config = run_config(ctx, **options)
+
+    from pipeline import local_runner
+    from pipeline.runs.outcomes import NothingNew
+    from pipeline.runs.run_log import log_the_end, run_log
+
+    result = local_runner.run(config, only_if_new=only_if_new)
+    if isinstance(result, NothingNew):
+        click.echo(result)
+        return
+    log_the_end(result.log)
+    with run_log(result.log):
+        from pipeline.runs import summary  # TensorFlow Model Analysis is loud, too
+
+        facts = summary.summarize(result)
+    click.echo(summary.as_text(facts), nl=False)

@@ -1,0 +1,142 @@
+"""The command `elmo-tfx schedule`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from datetime import tzinfo
+from typing import Any
+
+import click
+
+from pipeline.commands.options import run_config, run_options
+from pipeline.config import Config, ConfigError
+from pipeline.errors import UserError
+from pipeline.scheduling.cron import CronError, check_cron
+
+_EPILOG = """\b
+Examples:
+  elmo-tfx schedule --cron "0 3 * * *" --data 'reviews/{YYYY}-{MM}-{DD}/*.csv' \\
+      --output out/
+  elmo-tfx schedule --cron "*/30 * * * 1-5" --timezone Europe/Berlin \\
+      --config run.yaml
+  elmo-tfx schedule --history --output out/
+
+The five fields are minute, hour, day, month and weekday, with Sunday as 0. It stays
+in the foreground; Ctrl-C or SIGTERM ends it and the run under way, a second one
+kills that run. Exit code 130 after Ctrl-C, 0 after SIGTERM; 1: another schedule holds
+the output; 2: an option is wrong.
+"""
+
+
+@click.command(
+    "schedule", short_help="Train again at the times of a cron.", epilog=_EPILOG
+)
+@click.option("--cron", help='When to run: "0 3 * * *" is every day at 03:00.')
+@click.option(
+    "--timezone", help="Where that is the time: Europe/Berlin; default: here."
+)
+@click.option("--history", is_flag=True, help="List the runs so far, and end.")
+@click.option("--json", "as_json", is_flag=True, help="The history as JSON Lines.")
+@run_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    cron: str | None,
+    timezone: str | None,
+    history: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Start the run that `elmo-tfx run` would, at each time that comes due.
+
+    One at a time, each in a process of its own, and only if data, options or code are
+    new. What came due during a run, or while no schedule was running, is run once.
+    """
+    if history:
+        _show_history(_output(ctx, options), as_json)
+        return
+    if as_json:
+        raise click.UsageError("--json goes with --history only", ctx)
+    if cron is None:
+        raise click.UsageError(
+            'option --cron is required (hint: --cron "0 3 * * *")', ctx
+        )
+    try:
+        check_cron(cron)
+    except CronError as error:
+        raise UserError(str(error)) from error
+    _run(run_config(ctx, **options), cron, _zone(timezone))
+
+
+def _run(config: Config, cron: str, zone: tzinfo) -> None:
+    from components.text_example_gen.spans import has_spans
+    from pipeline.scheduling.schedule import Schedule
+    from pipeline.scheduling.store import (
+        HistoryUnreadable,
+        ScheduleBusy,
+        ScheduleFolder,
+    )
+
+    schedule = Schedule(
+        ScheduleFolder(config.output),
+        cron=cron,
+        zone=zone,
+        say=click.echo,
+        span=str(config.data.span) if has_spans(config.data.pattern) else None,
+    )
+    try:
+        ended_by = schedule.run(config.model_dump_json())
+    except ConfigError as error:
+        raise UserError(str(error)) from error
+    except (ScheduleBusy, HistoryUnreadable) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(
+            f"the schedule cannot be kept: {error.filename}: {error.strerror}"
+        ) from error
+    sys.exit(130 if ended_by == signal.SIGINT else 0)
+
+
+def _zone(name: str | None) -> tzinfo:
+    from zoneinfo import ZoneInfo
+
+    from tzlocal import get_localzone
+
+    if name is None:
+        return get_localzone()
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise UserError(
+            f"option --timezone: there is no such time zone. Received: {name!r} "
+            "(hint: Europe/Berlin, UTC)"
+        ) from error
+
+
+def _output(ctx: click.Context, options: dict[str, Any]) -> str:
+    if options["output"] is not None and options["config"] is None:
+        return options["output"]  # the rest of a run's options is not needed
+    return run_config(ctx, **options).output
+
+
+def _show_history(output: str, as_json: bool) -> None:
+    from pipeline.scheduling import store as past_runs
+    from pipeline.scheduling.store import ScheduleFolder
+    from pipeline.scheduling.text import table
+
+    folder = ScheduleFolder(output)
+    try:
+        past = past_runs.read(folder.history)
+    except (past_runs.HistoryUnreadable, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        for each in past:
+            click.echo(json.dumps(each.to_json()))
+    elif past:
+        click.echo(table(past), nl=False)
+    elif not folder.path.is_dir():
+        raise UserError(f"no schedule has run into this output. Received: {output}")
+    else:
+        click.echo("no run has ended so far", err=True)

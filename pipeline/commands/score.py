@@ -1,0 +1,88 @@
+"""The command `elmo-tfx score`."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from pipeline.errors import UserError
+from pipeline.runs.run_log import run_log
+
+_BATCH = 64  # texts
+
+
+@click.command(
+    "score",
+    short_help="Classify texts with a pushed model.",
+    epilog="""\b
+Examples:
+  elmo-tfx score --model out/serving "A fine film." "What a waste of time."
+  cat texts.txt | elmo-tfx score --model out/serving -
+""",
+)
+@click.option(
+    "--model",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A SavedModel folder, or a folder of versions: the newest whole one.",
+)
+@click.argument("texts", nargs=-1)
+@click.pass_context
+def command(ctx: click.Context, model: Path, texts: tuple[str, ...]) -> None:
+    """Print one line of JSON for each text: its label and all probabilities.
+
+    TEXTS are the texts themselves; `-` reads one text a line from standard input.
+    """
+    if not texts:
+        raise click.UsageError("argument TEXTS: give a text, or - for stdin", ctx)
+    given = (line.rstrip("\n") for line in sys.stdin) if texts == ("-",) else texts
+    for answer in _answers(model, given):
+        click.echo(json.dumps(answer, ensure_ascii=False))
+
+
+def _answers(model: Path, texts: Iterable[str]) -> Iterator[dict[str, object]]:
+    # TensorFlow greets with ten lines about processors and GPUs, some of which no
+    # setting silences; what goes wrong is raised.
+    with run_log(Path(os.devnull)):
+        import tensorflow as tf
+
+        from pipeline.serving.versions import (
+            ModelError,
+            UnreadableModelError,
+            load_classifier,
+            newest_model,
+        )
+
+        folder = newest_model(str(model))
+        if folder is None:
+            raise UserError(
+                f"option --model: there is no saved_model.pb. Received: {model}"
+            )
+        try:
+            predict = load_classifier(folder)
+        except UnreadableModelError as error:
+            raise click.ClickException(str(error)) from error
+        except ModelError as error:
+            raise UserError(f"option --model: {error}") from error
+    remaining = iter(texts)
+    while batch := list(itertools.islice(remaining, _BATCH)):
+        # Bytes that are no UTF-8 pass through as they came; the model replaces them.
+        raw = [text.encode("utf-8", "surrogateescape") for text in batch]
+        result = {k: v.numpy() for k, v in predict(tf.constant(raw)).items()}
+        for row, text in enumerate(batch):
+            classes = [c.decode() for c in result["classes"][row]]
+            probabilities = result["probabilities"][row]
+            yield {
+                "text": text.encode("utf-8", "replace").decode(),
+                "label": result["label"][row].decode(),
+                "probabilities": {
+                    c: round(float(p), 6)
+                    for c, p in zip(classes, probabilities, strict=True)
+                },
+            }

@@ -1,0 +1,23 @@
+"""The configuration of a run: its options, how it is loaded, and its checks.
+
+`checked` is not handed on: it imports Beam.
+"""
+
+from pipeline.config.config import Config, ConfigError, load_config, option_names
+from pipeline.config.sections import (
+    DataConfig,
+    EvaluationConfig,
+    ModelConfig,
+    TrainConfig,
+)
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "DataConfig",
+    "EvaluationConfig",
+    "ModelConfig",
+    "TrainConfig",
+    "load_config",
+    "option_names",
+]

@@ -1,0 +1,120 @@
+"""The section of the configuration for Kubeflow Pipelines and Vertex AI."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from pipeline.config.sections import Section
+
+EVERY_STEP = "default"
+"""The entry of `kubeflow.steps` for all steps that have none, or lack an option."""
+
+
+def _matching(pattern: str, example: str) -> AfterValidator:
+    """Refuses what does not match, with an example of what does."""
+
+    def check(given: str) -> str:
+        if not re.fullmatch(pattern, given):
+            raise ValueError(f"should be like {example}")
+        return given
+
+    return AfterValidator(check)
+
+
+# As kfp takes them; none is zero, and memory has a unit.
+_Cores = Annotated[str, _matching(r"(?=.*[1-9])[0-9]+(\.[0-9]+)?m?", "2 or 500m")]
+_Memory = Annotated[str, _matching(r"[1-9][0-9]*[EPTGMK]i?", "8Gi or 512Mi")]
+_Image = Annotated[str, _matching(r"\S+", "registry.example.org/elmo-tfx:1")]
+_Name = Annotated[
+    str, _matching(r"[a-z][-a-z0-9]{0,126}[a-z0-9]", "elmo-tfx, in lower case")
+]
+
+
+class StepConfig(Section):
+    """What one step asks of a cluster; what is none is taken from `default`."""
+
+    cpu: _Cores | None = Field(
+        None, description="Cores it asks for, and its limit: `2`."
+    )
+    memory: _Memory | None = Field(
+        None, description="Memory it asks for, and its limit: `8Gi`."
+    )
+    retries: int | None = Field(
+        None, ge=0, description="How often it is started again where it failed."
+    )
+    timeout_minutes: float | None = Field(
+        None, gt=0, description="How long one try may take."
+    )
+    accelerator: str | None = Field(
+        None,
+        min_length=1,
+        description="Kind of accelerator: `nvidia.com/gpu`, or on Vertex AI a name "
+        "such as `NVIDIA_TESLA_T4`.",
+    )
+    accelerators: int | None = Field(
+        None, ge=1, description="How many accelerators, if a kind is named."
+    )
+
+    @model_validator(mode="after")
+    def _name_the_kind(self) -> StepConfig:
+        if self.accelerators is not None and self.accelerator is None:
+            raise ValueError("accelerators need accelerator, such as nvidia.com/gpu")
+        return self
+
+
+class KubeflowConfig(Section):
+    """How the pipeline runs on a cluster."""
+
+    image: _Image | None = Field(None, description="The container image of all steps.")
+    pipeline_name: _Name = Field(
+        "elmo-tfx",
+        description="Name of the pipeline and of its experiment.",
+    )
+    namespace: str | None = Field(
+        None, min_length=1, description="Namespace of runs, where there are profiles."
+    )
+    service_account: str | None = Field(
+        None, min_length=1, description="Who the steps are; none: the cluster's own."
+    )
+    volume_claim: str = Field(
+        "elmo-tfx",
+        min_length=1,
+        description="Claim of the volume with data and outputs, which all steps share.",
+    )
+    mount_path: str = Field(
+        "/data", pattern="^/", description="Where the steps see that volume."
+    )
+    metadata_secret: str = Field(
+        "elmo-tfx-metadata",
+        min_length=1,
+        description="Secret with host, port, database, user and password of ML "
+        "Metadata's MySQL.",
+    )
+    steps: dict[str, StepConfig] = Field(
+        default_factory=dict,
+        description="What single steps ask for, by node such as `Trainer`; "
+        "`default` holds for the others.",
+    )
+
+
+class VertexConfig(Section):
+    """What Vertex AI needs beside that: how its steps reach ML Metadata's MySQL."""
+
+    metadata_host: str | None = Field(
+        None, min_length=1, description="Address of the server."
+    )
+    metadata_port: int = Field(3306, ge=1, le=65535, description="Its port.")
+    metadata_database: str = Field(
+        "elmo_tfx", min_length=1, description="Name of the database."
+    )
+    metadata_user: str = Field(
+        "elmo_tfx", min_length=1, description="Who the steps are there."
+    )
+    metadata_password_file: str = Field(
+        "/gcs/secrets/elmo-tfx-metadata-password",
+        pattern="^(/|gs://)",
+        description="File with the password: a path as the steps see it, or gs://.",
+    )

@@ -1,0 +1,24 @@
+"""Errors that end a command with one line for its user.
+
+    Exception
+    ├── UserError   what was given cannot be used; exit code 2
+    └── RunError    the work could not be done, or not to its end; exit code 1
+
+The class of an error lies beside the code that raises it. `elmo-tfx` prints the message
+as `error: ...`; a last line `hint: ...` says what would help. Any other exception is a
+fault of this program and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """What was given cannot be used: an option, a file, a model, a folder."""
+
+    exit_code = 2
+
+
+class RunError(Exception):
+    """What was asked for could not be done, though it could be asked for."""
+
+    exit_code = 1

@@ -1,0 +1,1 @@
+"""What a model is measured by, and what it must reach."""

@@ -1,0 +1,105 @@
+"""Opens the store of ML Metadata that runs write.
+
+That is a SQLite file in the output folder or, where several machines share a store,
+the MySQL database that the environment names:
+
+    ELMO_TFX_METADATA_HOST, ELMO_TFX_METADATA_PORT (3306), ELMO_TFX_METADATA_DATABASE,
+    ELMO_TFX_METADATA_USER, and ELMO_TFX_METADATA_PASSWORD or, as the name of a file
+    with it, ELMO_TFX_METADATA_PASSWORD_FILE.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import ml_metadata as mlmd
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.errors import RunError
+
+PREFIX = "ELMO_TFX_METADATA_"
+_PORT = "3306"
+
+
+class MetadataUnavailable(RunError):
+    """The store cannot be reached; the message says which, and never a password."""
+
+
+def is_on_server() -> bool:
+    """Whether the environment names a MySQL server."""
+    return bool(os.environ.get(PREFIX + "HOST"))
+
+
+def store_exists(path: Path) -> bool:
+    """Whether there can be records: those of a server, or a SQLite file."""
+    return is_on_server() or path.exists()
+
+
+def connection_config(path: Path) -> metadata_store_pb2.ConnectionConfig:
+    """Returns how to reach the store: the server, or else the SQLite file `path`.
+
+    Raises:
+        MetadataUnavailable: The environment names a server and lacks the rest.
+    """
+    config = metadata_store_pb2.ConnectionConfig()
+    if is_on_server():
+        config.mysql.CopyFrom(_mysql())
+    else:
+        config.sqlite.filename_uri = str(path)
+        config.sqlite.connection_mode = (
+            metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        )
+    return config
+
+
+def open_store(path: Path) -> mlmd.MetadataStore:
+    """Opens the server's store, or a SQLite file that is created where it lacks.
+
+    Raises:
+        MetadataUnavailable: The server does not answer, or refuses.
+    """
+    config = connection_config(path)
+    try:
+        return mlmd.MetadataStore(config)
+    except (mlmd.errors.StatusError, RuntimeError) as error:
+        if not is_on_server():
+            raise
+        reason = str(error).partition("\n")[0]
+        raise MetadataUnavailable(
+            f"ML Metadata's database {config.mysql.database} on "
+            f"{config.mysql.host}:{config.mysql.port} cannot be used by "
+            f"{config.mysql.user}: {reason}"
+        ) from error
+
+
+def _mysql() -> metadata_store_pb2.MySQLDatabaseConfig:
+    port = os.environ.get(PREFIX + "PORT") or _PORT
+    if not port.isdecimal():
+        raise MetadataUnavailable(f"{PREFIX}PORT must be a number. Received: {port!r}")
+    return metadata_store_pb2.MySQLDatabaseConfig(
+        host=os.environ[PREFIX + "HOST"],
+        port=int(port),
+        database=_required("DATABASE"),
+        user=_required("USER"),
+        password=_password(),
+    )
+
+
+def _required(name: str) -> str:
+    value = os.environ.get(PREFIX + name)
+    if not value:
+        raise MetadataUnavailable(f"{PREFIX}{name} must be set beside {PREFIX}HOST")
+    return value
+
+
+def _password() -> str:
+    path = os.environ.get(PREFIX + "PASSWORD_FILE")
+    if not path:
+        return _required("PASSWORD")
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except OSError as error:
+        raise MetadataUnavailable(
+            f"{PREFIX}PASSWORD_FILE cannot be read: {path}: {error.strerror}"
+        ) from error

@@ -1,0 +1,164 @@
+"""What a run is going to do, and whether there is anything new for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import ml_metadata as mlmd
+
+from components.text_example_gen.input_files import data_fingerprint, waiting_spans
+from components.text_example_gen.spans import has_spans, pattern_of_span, span_name
+from pipeline.config import Config, DataConfig
+from pipeline.config.checked import checked_config
+from pipeline.fingerprints import code_version, elmo_version
+from pipeline.metadata.pushed_models import PushedModels
+from pipeline.metadata.runs import FinishedRun, FinishedRuns, LastEvents
+from pipeline.metadata.store import open_store
+from pipeline.output_folder import OutputFolder, with_kept_schema
+from pipeline.runs.outcomes import NothingNew
+from pipeline.serving.retention import remove_old_versions
+
+# How a run is carried out makes no other model of it.
+_WITHOUT_EFFECT = {"output", "push", "beam", "kubeflow", "vertex"}
+# The wiring, with all that it imports, and what it names for TFX to import.
+_CODE = ("pipeline.pipeline", "pipeline.preprocessing", "pipeline.training.trainer")
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run depends on.
+
+    Args:
+        fingerprint: Changes with the data's files, the options that matter, the ELMo
+            and our own code.
+        span: Name of the span that it reads; empty where the data has none.
+        waiting: Which later spans wait for which file, or empty.
+    """
+
+    fingerprint: str
+    span: str
+    waiting: str = ""
+
+    def nothing_new(
+        self, store: mlmd.MetadataStore, pipeline: str
+    ) -> NothingNew | None:
+        """Compares with the last run that ended well; None: there is work to do.
+
+        Only the last one counts, and only if no other run has begun since, however it
+        ended: one that has read an older span again has changed the window of a newer
+        one. Nor has there been a rollback, after which another model is the one to
+        beat.
+
+        Args:
+            store: Of ML Metadata.
+            pipeline: Name of the pipeline there.
+        """
+        last = FinishedRuns(store, pipeline).latest()
+        if last is None or last.fingerprint != self.fingerprint:
+            return None
+        events = LastEvents(store, pipeline)
+        if events.newest_run() != last.run_id or events.rolled_back_after(last.ended):
+            return None
+        return NothingNew(last.run_id, _minute(last), self.span or None, self.waiting)
+
+
+def plan_run(config: Config) -> RunPlan:
+    """Sums up what a run depends on; no data is read.
+
+    Args:
+        config: As `checked_config` returns it, a span by its number.
+    """
+    data = config.data
+    pattern, span, waiting = data.pattern, "", ""
+    if has_spans(pattern):
+        number = int(data.span)
+        waiting = _waiting(data, number)
+        pattern, span = pattern_of_span(pattern, number), span_name(number, pattern)
+    schema = data.schema_path and Path(data.schema_path).read_text("utf-8")
+    facts = [
+        code_version(*_CODE),
+        config.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
+        data_fingerprint(pattern),
+        elmo_version(config.elmo.source),
+        schema,
+    ]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    return RunPlan(digest.hexdigest()[:16], span, waiting)
+
+
+def _waiting(data: DataConfig, number: int) -> str:
+    later = waiting_spans(data.pattern, data.done_file, number)
+    names = ", ".join(span_name(each, data.pattern) for each in later)
+    return f"waiting for {data.done_file}: span {names}" if names else ""
+
+
+def _minute(run: FinishedRun) -> str:
+    return f"{run.ended:%Y-%m-%d %H:%M} UTC"
+
+
+def end_run(
+    output: OutputFolder, config: Config, run_id: str, plan: RunPlan
+) -> list[int]:
+    """Removes old versions, and records the run as one that ended well.
+
+    Doing it again changes nothing.
+
+    Args:
+        output: What the run wrote into.
+        config: What was run.
+        run_id: Its name in ML Metadata.
+        plan: What it depended on when it began.
+
+    Returns:
+        The versions that were removed, oldest first.
+    """
+    keep, removed = config.push.keep_versions, []
+    if keep is not None:
+        pushes = PushedModels(output.metadata).pushes()
+        withdrawn = {push.path for push in pushes if push.withdrawn}
+        removed = remove_old_versions(output.serving, keep, withdrawn)
+    store = open_store(output.metadata)
+    FinishedRuns(store, output.pipeline_name).record(
+        run_id, plan.fingerprint, plan.span
+    )
+    return removed
+
+
+@dataclass(frozen=True)
+class StartedRun:
+    """A run whose nodes can be launched, in any process that reaches its output.
+
+    Args:
+        config: For all its nodes: with absolute paths, and a span by its number.
+        plan: What it depends on.
+        nothing_new: Why its nodes need not be launched, or None.
+    """
+
+    config: Config
+    plan: RunPlan
+    nothing_new: NothingNew | None
+
+
+def start_run(config: Config, *, force: bool = False) -> StartedRun:
+    """Checks and prepares a run.
+
+    Args:
+        config: What to run.
+        force: Run also where nothing is new since the last run that ended well.
+
+    Raises:
+        ConfigError: The data, the ELMo source, the schema or the output cannot be
+            used; where a span is missing, with the path it was looked for at.
+        OutputUnusable: The disk is nearly full.
+        MetadataUnavailable: ML Metadata cannot be reached.
+    """
+    checked = checked_config(config)
+    output = OutputFolder(checked.config.output)
+    output.prepare(checked.data_bytes)
+    config = with_kept_schema(checked.config, output)
+    plan = plan_run(config)
+    nothing = plan.nothing_new(open_store(output.metadata), output.pipeline_name)
+    return StartedRun(config, plan, None if force else nothing)

@@ -1,0 +1,158 @@
+"""Launches single nodes of a run, by TFX's portable launcher."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from tfx.dsl.compiler import compiler, constants
+from tfx.orchestration import metadata, pipeline
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import launcher, runtime_parameter_utils
+
+from pipeline.metadata.runs import NodeRecord, RunRecords
+from pipeline.metadata.store import connection_config
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def upstream_nodes(definition: pipeline.Pipeline) -> dict[str, list[str]]:
+    """Returns node id -> ids of the nodes that must end before it.
+
+    The nodes come in an order in which they can run.
+    """
+    nodes = [
+        each.pipeline_node for each in compiler.Compiler().compile(definition).nodes
+    ]
+    return {node.node_info.id: list(node.upstream_nodes) for node in nodes}
+
+
+class NodeLauncher:
+    """One run of a pipeline, whose nodes are launched one by one, in any process.
+
+    TFX's own local runner does the same in one loop, but logs how it reaches ML
+    Metadata, with the password.
+
+    Args:
+        definition: The pipeline.
+        run_id: Name of the run in ML Metadata; launchers of one run share it.
+        store: Path of ML Metadata's SQLite file, where the environment names no server.
+    """
+
+    def __init__(self, definition: pipeline.Pipeline, run_id: str, store: Path) -> None:
+        self._pipeline = compiler.Compiler().compile(definition)
+        runtime_parameter_utils.substitute_runtime_parameter(
+            self._pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
+        )
+        self._deployment = runner_utils.extract_local_deployment_config(self._pipeline)
+        self._run_id = run_id
+        self._store = store
+        self._nodes = {
+            each.pipeline_node.node_info.id: each.pipeline_node
+            for each in self._pipeline.nodes
+        }
+        self.nodes = tuple(self._nodes)
+        """The ids of the nodes, in an order in which they can run."""
+
+    def launch(self, node: str) -> NodeRecord:
+        """Runs a node to its end, or takes its outputs from an earlier run.
+
+        Args:
+            node: Its id; those before it have ended.
+
+        Returns:
+            What it did and made.
+
+        Raises:
+            NodeIncomplete: Its inputs are missing, or it did not end.
+            Exception: Whatever its driver or executor raises.
+        """
+        launching = launcher.Launcher(
+            pipeline_node=self._nodes[node],
+            mlmd_connection=metadata.Metadata(connection_config(self._store)),
+            pipeline_info=self._pipeline.pipeline_info,
+            pipeline_runtime_spec=self._pipeline.runtime_spec,
+            executor_spec=runner_utils.extract_executor_spec(self._deployment, node),
+            custom_driver_spec=runner_utils.extract_custom_driver_spec(
+                self._deployment, node
+            ),
+        )
+        # In TFX's words, which Progress follows.
+        _LOGGER.info("Component %s is running.", node)
+        launching.launch()
+        record = RunRecords(self._store).of(self._run_id).completed(node)
+        _LOGGER.info("Component %s is finished.", node)
+        return record
+
+
+class Progress(logging.Handler):
+    """Follows a run by the messages of TFX's local runner.
+
+    On a terminal a node has one line, begun when it starts and completed when it
+    ends; elsewhere a whole line is written when it ends.
+
+    Args:
+        stream: Where to write.
+        total: Number of nodes of the pipeline.
+        clock: Gives seconds; for tests.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        total: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(logging.INFO)
+        self._stream = stream
+        self._total = total
+        self._clock = clock
+        self._live = stream.isatty()
+        self._count = 0
+        self._started = 0.0
+        self._cached = False
+        self.node = ""
+        """Id of the node that runs, or ran last; empty before the first."""
+        self.finished = False
+        """Whether the node named by `node` has ended well."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Reads one message of TFX; all others are ignored."""
+        if not isinstance(record.msg, str):
+            return
+        if record.msg == "Component %s is running.":
+            self._start(record.getMessage().split()[1])
+        elif record.msg == "Component %s is finished.":
+            self._end("unchanged" if self._cached else "")
+            self.finished = True
+        elif record.msg == "A cached execution %d is used.":
+            self._cached = True
+
+    def fail(self) -> None:
+        """Completes the line of a node that did not end well."""
+        if self.node and not self.finished:
+            self._end("failed")
+
+    def _start(self, node: str) -> None:
+        self.node, self.finished, self._cached = node, False, False
+        self._count += 1
+        self._started = self._clock()
+        if self._live:
+            self._stream.write(self._label())
+            self._stream.flush()
+
+    def _end(self, note: str) -> None:
+        seconds = self._clock() - self._started
+        text = note if note == "unchanged" else f"{seconds:.1f} s"
+        if note == "failed":
+            text = f"failed after {text}"
+        begin = "" if self._live else self._label()
+        self._stream.write(f"{begin} {text}\n")
+        self._stream.flush()
+
+    def _label(self) -> str:
+        return f"[{self._count}/{self._total}] {self.node} …"

@@ -1,0 +1,281 @@
+"""The folder of a schedule inside an output: its lock, its state and its files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pipeline.config import ConfigError
+from pipeline.errors import RunError
+from pipeline.files import locked_folder, write_whole
+from pipeline.scheduling.outcome import Outcome
+
+
+class ScheduleBusy(RunError):
+    """Another schedule holds the output; one line."""
+
+
+@dataclass(frozen=True)
+class SeenTo:
+    """Up to when nothing is left to run.
+
+    Attributes:
+        cron: The expression that this holds for.
+        timezone: The zone in which it was read.
+        until: Each time before this has been run, or lies before the schedule's start.
+    """
+
+    cron: str
+    timezone: str
+    until: datetime
+
+
+class ScheduleFolder:
+    """The parts of `<output>/schedule/`.
+
+    Args:
+        output: The output folder of the runs; kept as `given`, too, for messages.
+    """
+
+    def __init__(self, output: str | Path) -> None:
+        self.given = str(output)
+        self.output = Path(output).expanduser().absolute()
+        self.path = self.output / "schedule"
+        self.history = self.path / "history.jsonl"
+        self.config = self.path / "config.json"
+        self.outcome = self.path / "outcome.json"
+        self.logs = self.path / "logs"
+        self._state = self.path / "state.json"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder for one schedule; it is free again when a process dies.
+
+        Raises:
+            ConfigError: The folder cannot be created.
+            ScheduleBusy: Another schedule holds it.
+        """
+        busy = ScheduleBusy(
+            f"another schedule runs into this output. Received: {self.output} "
+            "(hint: end it, or choose another --output)"
+        )
+        with locked_folder(self.path, busy):
+            self.logs.mkdir(exist_ok=True)
+            yield
+
+    def write_config(self, config: str) -> None:
+        """Keeps the configuration, as JSON, where runs read it; for the user only."""
+        self.config.touch()
+        self.config.chmod(0o600)
+        self.config.write_text(config, encoding="utf-8")
+
+    def read_outcome(self) -> Outcome | None:
+        """Returns what the last run wrote down; None if it did not come to it."""
+        if not self.outcome.exists():
+            return None
+        return Outcome.from_json(json.loads(self.outcome.read_text("utf-8")))
+
+    def log_of(self, run: int) -> Path:
+        """Returns where what the process of a run says is kept."""
+        return self.logs / f"run-{run}.log"
+
+    def seen_to(self) -> SeenTo | None:
+        """Returns up to when nothing is left to run; None before the first start.
+
+        Raises:
+            ConfigError: The file is not what was written.
+        """
+        try:
+            values = json.loads(self._state.read_text("utf-8"))
+            until = datetime.fromisoformat(values["until"])
+            return SeenTo(values["cron"], values["timezone"], until)
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"the schedule's state cannot be read: {self._state} "
+                "(hint: remove it, and the schedule begins anew)"
+            ) from error
+
+    def write_seen_to(self, seen_to: SeenTo) -> None:
+        """Writes what `seen_to` returns; whole or, where this is killed, not at all."""
+        values = {
+            "cron": seen_to.cron,
+            "timezone": seen_to.timezone,
+            "until": seen_to.until.isoformat(),
+        }
+        write_whole(self._state, json.dumps(values) + "\n")
+
+
+class HistoryUnreadable(RunError):
+    """A line of the history is not what was written; one line that says which."""
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run that has ended.
+
+    Attributes:
+        run: Its number; the first of an output is 1.
+        scheduled: When it came due; the first time, where several had passed.
+        started: When its process began.
+        ended: When it ended.
+        exit_code: Of its process; negative: the signal that killed it. None: the
+            process could not be started.
+        outcome: What came of it.
+    """
+
+    run: int
+    scheduled: datetime
+    started: datetime
+    ended: datetime
+    exit_code: int | None
+    outcome: Outcome
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.ended - self.started).total_seconds()
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the line's object; times with their offset from UTC."""
+        return {
+            "run": self.run,
+            "scheduled": self.scheduled.isoformat(timespec="seconds"),
+            "started": self.started.isoformat(timespec="milliseconds"),
+            "ended": self.ended.isoformat(timespec="milliseconds"),
+            "seconds": round(self.seconds, 1),
+            "exit_code": self.exit_code,
+            **self.outcome.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> PastRun:
+        """Returns what `to_json` wrote."""
+        return cls(
+            run=values["run"],
+            scheduled=datetime.fromisoformat(values["scheduled"]),
+            started=datetime.fromisoformat(values["started"]),
+            ended=datetime.fromisoformat(values["ended"]),
+            exit_code=values["exit_code"],
+            outcome=Outcome.from_json(values),
+        )
+
+
+def append(path: Path, past: PastRun) -> None:
+    """Puts a run at the end of a history, whole or not at all.
+
+    Only one process may append at a time. What a killed one left of a line is cut off
+    before.
+
+    Raises:
+        OSError: It cannot be written, such as on a full disk.
+    """
+    line = (json.dumps(past.to_json()) + "\n").encode()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    with os.fdopen(descriptor, "r+b", buffering=0) as file:
+        end = file.read().rfind(b"\n") + 1
+        file.truncate(end)
+        file.seek(end)
+        written = file.write(line)
+        if written != len(line):
+            file.truncate(end)
+            raise OSError(f"only {written} of {len(line)} bytes could be written")
+        os.fsync(file.fileno())
+
+
+def read(path: Path) -> Sequence[PastRun]:
+    """Returns the runs of a history, oldest first; none where there is no file.
+
+    A last line without its end is being written, or never was: it is passed over.
+
+    Raises:
+        HistoryUnreadable: Another line is not what was written.
+        OSError: The file cannot be read.
+    """
+    if not path.exists():
+        return []
+    lines = path.read_bytes().split(b"\n")[:-1]
+    return [_parsed(line, number, path) for number, line in enumerate(lines, start=1)]
+
+
+def numbers_of(history: Iterable[PastRun]) -> dict[str, int]:
+    """Returns TFX's name of a run -> its number, of those that made a model."""
+    return {
+        past.outcome.run_id: past.run
+        for past in history
+        if past.outcome.run_id and past.outcome.outcome in ("pushed", "refused")
+    }
+
+
+def _parsed(line: bytes, number: int, path: Path) -> PastRun:
+    try:
+        return PastRun.from_json(json.loads(line))
+    except (ValueError, KeyError, TypeError) as error:
+        raise HistoryUnreadable(
+            f"line {number} of the history is not what was written. "
+            f"Received: {line[:60].decode(errors='replace')!r} in {path} "
+            "(hint: remove that line)"
+        ) from error
+
+
+class Record:
+    """The history of an output's schedule, and how far it has come.
+
+    Args:
+        folder: Where both are kept.
+        cron: The expression that comes due.
+        zone: Name of the zone in which it is read.
+        now: The time of this start.
+
+    Attributes:
+        until: Each time up to this one has been run, or lies before the first start.
+
+    Raises:
+        ConfigError: The state cannot be read.
+        HistoryUnreadable: A line of the history is not what was written.
+        OSError: The state cannot be written.
+    """
+
+    def __init__(
+        self, folder: ScheduleFolder, *, cron: str, zone: str, now: datetime
+    ) -> None:
+        self._folder, self._cron, self._zone = folder, cron, zone
+        history = read(folder.history)
+        self._last_number = history[-1].run if history else 0
+        self._numbers = numbers_of(history)
+        seen_to = folder.seen_to()
+        if seen_to is None or (seen_to.cron, seen_to.timezone) != (cron, zone):
+            # Of an expression that is new, no time can have been missed.
+            seen_to = SeenTo(cron, zone, now)
+            folder.write_seen_to(seen_to)
+        self.until = seen_to.until
+
+    @property
+    def numbers(self) -> MappingProxyType[str, int]:
+        """TFX's name of a run that made a model -> its number."""
+        return MappingProxyType(self._numbers)
+
+    def begin(self, now: datetime) -> int:
+        """Returns the number of a run that begins now."""
+        self._last_number += 1
+        self.until = now
+        return self._last_number
+
+    def end(self, past: PastRun) -> None:
+        """Writes down a run that has ended; an interrupted one is still to be run.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self._numbers.update(numbers_of([past]))
+        append(self._folder.history, past)
+        if past.outcome.outcome != "interrupted":
+            self._folder.write_seen_to(SeenTo(self._cron, self._zone, past.started))

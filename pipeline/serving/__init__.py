@@ -1,0 +1,1 @@
+"""All that touches the folder of pushed models."""

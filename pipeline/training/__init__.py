@@ -1,0 +1,1 @@
+"""The Trainer: from transformed examples to an exported classifier."""

@@ -1,0 +1,195 @@
+"""The epochs of training: what each one reads, and what is kept after it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline import features
+from pipeline.training.data import LabelledTokens, shuffled_batches, split_batches
+from pipeline.training.embedding_cache import EmbeddingCache
+from pipeline.training.model import head_inputs, head_signature
+from pipeline.training.state import TrainingState
+
+_LOGGER = logging.getLogger(__name__)
+_BATCHES_AHEAD = 2
+_EPOCH_LINE = (
+    "Epoch %(epoch)d: train loss %(train_loss).4f, accuracy %(train_accuracy).4f; "
+    "eval loss %(eval_loss).4f, accuracy %(eval_accuracy).4f; %(seconds).1f s"
+)
+
+
+class ModelInputs(Protocol):
+    """Where the model's inputs for a batch of texts come from."""
+
+    signature: Any
+
+    def read(self, texts: np.ndarray) -> Any:
+        """Gives the inputs of `texts`, in the form of `signature`."""
+
+
+class ActivationInputs:
+    """Inputs of the head, as `head_inputs` gives them, from cached activations.
+
+    Args:
+        cache: Of `data`.
+        data: The texts.
+        head: Which reads them.
+    """
+
+    def __init__(
+        self, cache: EmbeddingCache, data: LabelledTokens, head: keras.Model
+    ) -> None:
+        self._cache, self._data, self._head = cache, data, head
+        shape = (None, cache.num_layers, None, cache.dim)
+        self.signature = head_signature(tf.TensorSpec(shape, tf.float16), head)
+
+    def read(self, texts: np.ndarray) -> tuple[Any, ...]:
+        """Gives the inputs of `texts`."""
+        layers, _ = self._cache.read(texts)
+        return head_inputs(layers, self._data.tokens(texts), self._head)
+
+
+class TokenInputs:
+    """Inputs of the joint model: token strings `(batch, time)`."""
+
+    signature = tf.TensorSpec((None, None), tf.string)
+
+    def __init__(self, data: LabelledTokens) -> None:
+        self.read = data.tokens
+
+
+def train_epochs(
+    model: keras.Model,
+    data: LabelledTokens,
+    inputs: ModelInputs,
+    *,
+    class_weights: np.ndarray,
+    options: Mapping[str, Any],
+    resume_dir: Path,
+    log_dir: str,
+    seconds_before: float = 0.0,
+    after_epoch: Callable[[int], None] = lambda epoch: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> TrainingState:
+    """Trains until eval loss stops falling, and leaves `model` at its best epoch.
+
+    Both losses are weighted by class, so that what stops training is what it lowers;
+    the accuracies are not.
+
+    Args:
+        model: Compiled, with the metric `accuracy`.
+        data: The texts; reads the splits `train` and `eval`.
+        inputs: The model's inputs for any texts.
+        class_weights: float `(classes,)`, weight of an example in both losses.
+        options: Of section `train` of the configuration: `epochs`, `batch_size`,
+            `seed`, `patience`, `max_steps` (the last epoch may end before its last
+            batch).
+        resume_dir: Where the state after each epoch is kept, and looked for.
+        log_dir: TensorBoard logs go to `train` and `eval` below it.
+        seconds_before: Added to the seconds of the first epoch.
+        after_epoch: Called with the number of epochs done, once they are safe.
+        clock: Seconds since any point; for tests.
+
+    Raises:
+        ValueError: The eval loss was never a finite number.
+    """
+    model.optimizer.build(model.trainable_variables)
+    state = TrainingState.load(resume_dir, model)
+    if state.epochs_done:
+        _LOGGER.info("Training resumes after epoch %d", state.epochs_done)
+    batch_size = options["batch_size"]
+    train, held_out = data.splits[features.TRAIN], data.splits[features.EVAL]
+    by_length = held_out[np.argsort(data.lengths[held_out], kind="stable")]
+    eval_set = _dataset(
+        data, inputs, class_weights, split_batches(by_length, batch_size=batch_size)
+    )
+    writers = {
+        split: tf.summary.create_file_writer(os.path.join(log_dir, split))
+        for split in (features.TRAIN, features.EVAL)
+    }
+    for entry in state.history:  # of an interrupted run, whose logs are gone
+        _write_curves(entry, writers)
+    bounds = {name: options[name] for name in ("epochs", "patience", "max_steps")}
+    while state.ended_by(**bounds) is None:
+        done, started = state.epochs_done, clock()
+        batches = shuffled_batches(
+            train,
+            data.lengths,
+            batch_size=batch_size,
+            seed=options["seed"],
+            epoch=done,
+        )
+        if options["max_steps"] is not None:
+            batches = batches[: options["max_steps"] - state.steps_done]
+        logs = model.fit(
+            _dataset(data, inputs, class_weights, batches),
+            validation_data=eval_set,
+            initial_epoch=done,
+            epochs=done + 1,
+            verbose=0,
+        ).history
+        entry = {
+            "epoch": done + 1,
+            "steps": len(batches),
+            "train_loss": float(logs["loss"][0]),
+            "train_accuracy": float(logs["accuracy"][0]),
+            "eval_loss": float(logs["val_loss"][0]),
+            "eval_accuracy": float(logs["val_accuracy"][0]),
+            "seconds": round(clock() - started + (0 if done else seconds_before), 3),
+        }
+        _LOGGER.info(_EPOCH_LINE, entry)
+        _write_curves(entry, writers)
+        state.add(entry, model)
+        state.save(resume_dir, model)
+        after_epoch(state.epochs_done)
+    if not state.best_epoch:
+        raise ValueError(
+            "the eval loss must be a finite number. Received: "
+            f"{state.history[-1]['eval_loss']}\nhint: lower train.learning_rate"
+        )
+    state.restore_best(model)
+    return state
+
+
+def _dataset(
+    data: LabelledTokens,
+    inputs: ModelInputs,
+    class_weights: np.ndarray,
+    batches: list[np.ndarray],
+) -> tf.data.Dataset:
+    """Gives `(inputs, labels, weights)` for each batch of texts."""
+
+    def rows() -> Iterator[Any]:
+        for texts in batches:
+            labels = data.labels[texts]
+            yield inputs.read(texts), labels, class_weights[labels]
+
+    dataset = tf.data.Dataset.from_generator(
+        rows,
+        output_signature=(
+            inputs.signature,
+            tf.TensorSpec((None,), tf.int32),
+            tf.TensorSpec((None,), tf.float32),
+        ),
+    )
+    counted = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
+    return counted.prefetch(_BATCHES_AHEAD)
+
+
+def _write_curves(
+    entry: Mapping[str, float], writers: Mapping[str, tf.summary.SummaryWriter]
+) -> None:
+    for split, writer in writers.items():
+        with writer.as_default(step=int(entry["epoch"])):
+            for name in ("loss", "accuracy"):
+                tf.summary.scalar(f"epoch_{name}", entry[f"{split}_{name}"])
+        writer.flush()

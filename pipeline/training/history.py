@@ -1,0 +1,85 @@
+"""The course of a training as a file that people and the summary read."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.training.embedding_cache import CacheFacts
+from pipeline.training.state import TrainingState
+from pipeline.training.warm_start import WarmStart
+
+
+def write_history(
+    folder: str,
+    state: TrainingState,
+    train: Mapping[str, Any],
+    *,
+    class_counts: Mapping[str, int],
+    class_weights: Mapping[str, float],
+    cache: CacheFacts | None,
+    warm_start: WarmStart | None,
+) -> None:
+    """Writes `history.json`.
+
+    Its keys:
+        epochs: a list of {epoch, steps, train_loss, train_accuracy, eval_loss,
+            eval_accuracy, seconds}; the seconds of the first include the encoding.
+        best_epoch, resumed_after: epochs, from 1; 0: none.
+        steps: batches trained on in all epochs.
+        ended_by: the option that ended it: `epochs`, `patience` or `max_steps`.
+        stopped_early: whether that was `patience`.
+        warm_start: {from, reason, new_classes}, see `WarmStart`; None: not wanted.
+        class_counts, class_weights: by class name, over the training split.
+        embedding_cache: `CacheFacts`, or None where ELMo itself is trained, with
+            first_epoch_seconds and later_epoch_seconds (their mean, None if none).
+
+    Args:
+        folder: On any file system TensorFlow knows.
+        state: At the end of training.
+        train: Section `train` of the configuration.
+        class_counts: Training examples by class name.
+        class_weights: Weight of an example in both losses, by class name; no unit.
+        cache: None where ELMo itself was trained.
+        warm_start: None where none was wanted.
+    """
+    ended_by = state.ended_by(
+        epochs=train["epochs"],
+        patience=train["patience"],
+        max_steps=train["max_steps"],
+    )
+    history = {
+        "epochs": state.history,
+        "best_epoch": state.best_epoch,
+        "steps": state.steps_done,
+        "ended_by": ended_by,
+        "stopped_early": ended_by == "patience",
+        "resumed_after": state.resumed_after,
+        "warm_start": warm_start
+        and {
+            "from": warm_start.source,
+            "reason": warm_start.reason,
+            "new_classes": list(warm_start.new_classes),
+        },
+        "embedding_cache": cache and _with_seconds(cache, state),
+        "class_counts": dict(class_counts),
+        "class_weights": dict(class_weights),
+    }
+    with tf.io.gfile.GFile(os.path.join(folder, "history.json"), "w") as file:
+        file.write(json.dumps(history, indent=2) + "\n")
+
+
+def _with_seconds(cache: CacheFacts, state: TrainingState) -> dict[str, Any]:
+    seconds = [entry["seconds"] for entry in state.history]
+    later = round(float(np.mean(seconds[1:])), 3) if len(seconds) > 1 else None
+    return {
+        **dataclasses.asdict(cache),
+        "first_epoch_seconds": seconds[0],
+        "later_epoch_seconds": later,
+    }

@@ -1,0 +1,127 @@
+"""The classifier's second reader: single words and pairs of them, without vectors.
+
+What a linear model of words and pairs gets right and what a network on ELMo's vectors
+gets right are not the same texts. Both are trained as one, their logits added.
+
+Source: Cheng et al. 2016, arXiv:1606.07792 (a wide linear part beside a deep one);
+    Weinberger et al. 2009, arXiv:0902.2206 (hashed features).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from pipeline.training.data import LabelledTokens, split_batches
+
+_LOGGER = logging.getLogger(__name__)
+# Adam moves each weight by about the learning rate in a step, which fits the dense
+# layers. A linear model of words needs weights of 1 to 10 and sees a word seldom.
+_SCALE = 3.0
+_IDS = 2**24
+# An n-gram of one text alone would be learned as that text's own label.
+_MIN_TEXTS = 2
+_COUNTING_BATCH = 128  # texts
+# Adam moves every weight of the table in every step: with many classes that would
+# take longer than all the rest.
+_MAX_WEIGHTS = 2**21
+
+
+@tf.function(input_signature=[tf.TensorSpec((None, None), tf.string)], autograph=False)
+def ngram_ids(tokens: Any) -> tf.Tensor:
+    """Gives the distinct words and pairs of neighbours of each text, as hashes.
+
+    Lower and upper case are one. An id depends on the n-gram alone: it is the same in
+    every process, on every machine and in every batch.
+
+    Args:
+        tokens: string `(batch, time)`, padded at the end with "".
+
+    Returns:
+        int32 `(batch, 2 * time - 1)`, from 1 and below 2**24; each once in a row; 0,
+        anywhere in a row, is padding.
+    """
+    words = tf.strings.lower(tokens, encoding="utf-8")
+    pairs = tf.strings.join([words[:, :-1], words[:, 1:]], separator=" ")
+    there = tf.concat([tokens != "", tokens[:, 1:] != ""], axis=1)
+    ngrams = tf.concat([words, pairs], axis=1)
+    ids = tf.strings.to_hash_bucket_fast(ngrams, _IDS - 1) + 1
+    ids = tf.sort(tf.where(there, tf.cast(ids, tf.int32), 0), axis=1)
+    first = tf.not_equal(ids[:, 1:], ids[:, :-1])
+    first = tf.pad(first, [[0, 0], [1, 0]], constant_values=True)
+    return tf.where(first, ids, 0)
+
+
+class NgramLogits(keras.layers.Layer):
+    """A linear model of the n-grams that a text has: their ids -> logits.
+
+    The weights of the known ones are added up and divided by the root of their number,
+    so that long texts do not speak louder. `adapt` says which are known; a fresh layer
+    knows none. N-grams share a row of weights where their ids leave the same remainder.
+
+    Args:
+        max_rows: Most rows; fewer, a smaller power of two, where all classes would
+            have more than two million weights.
+        num_classes: Width of the output.
+
+    Inputs:  int32 `(batch, n)`, what `ngram_ids` gave.
+    Outputs: float32 `(batch, classes)`; zeros for a text without a known n-gram.
+    """
+
+    def __init__(self, max_rows: int, num_classes: int, **kwargs: Any) -> None:
+        super().__init__(dtype="float32", **kwargs)
+        bound = max(2, 2 ** int(np.log2(_MAX_WEIGHTS / num_classes)))
+        self.rows, self.num_classes = min(max_rows, bound), num_classes
+
+    def build(self, ids_shape: tuple[int | None, ...]) -> None:
+        self.table = self.add_weight(
+            shape=(self.rows, self.num_classes), initializer="zeros", name="table"
+        )
+        self.known = self.add_weight(  # float, 1 for known ones: a weight like others
+            shape=(self.rows,), initializer="zeros", trainable=False, name="known"
+        )
+
+    def adapt(self, data: LabelledTokens, texts: np.ndarray) -> None:
+        """Makes the n-grams known that at least two of `texts` have.
+
+        Args:
+            data: Tokenised texts.
+            texts: Places of those to learn from, int64.
+        """
+        counts = np.zeros(_IDS, np.int32)
+        by_length = texts[np.argsort(data.lengths[texts], kind="stable")]
+        for batch in split_batches(by_length, batch_size=_COUNTING_BATCH):
+            np.add.at(counts, ngram_ids(data.tokens(batch)).numpy(), 1)
+        counts[0] = 0  # padding
+        frequent = np.flatnonzero(counts >= _MIN_TEXTS)
+        known = ops.convert_to_numpy(self.known).copy()  # of an earlier training, too
+        known[ops.convert_to_numpy(self._row(frequent))] = 1
+        self.known.assign(known)
+        _LOGGER.info(
+            "N-grams: %d of %d are in %d texts or more; %.0f %% of the rows are known",
+            len(frequent),
+            np.count_nonzero(counts),
+            _MIN_TEXTS,
+            100 * known.mean(),
+        )
+
+    def call(self, ids: Any) -> Any:
+        rows = self._row(ids)
+        known = ops.take(self.known, rows) * ops.cast(ids > 0, "float32")
+        known = ops.expand_dims(known, -1)  # (batch, n, 1)
+        total = ops.sum(ops.take(self.table, rows, axis=0) * known, axis=1)
+        count = ops.maximum(ops.sum(known, axis=1), 1.0)
+        return _SCALE * total / ops.sqrt(count)
+
+    def compute_output_shape(
+        self, ids_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        return (ids_shape[0], self.num_classes)
+
+    def _row(self, ids: Any) -> Any:
+        return ops.where(ids > 0, ids % (self.rows - 1) + 1, 0)

@@ -1,0 +1,136 @@
+"""What training must remember to go on after an interruption as if nothing happened."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import time
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+# An interrupted run that nobody took up again within this time is thrown away.
+_ABANDONED_AFTER_SECONDS = 14 * 24 * 3600
+_STATE_FILE = "state.npz"
+
+
+@dataclasses.dataclass
+class TrainingState:
+    """The course of training up to the end of an epoch.
+
+    Attributes:
+        history: One entry an epoch; see `pipeline.training.trainer` for the keys.
+        best_epoch: Number of the epoch with the least eval loss, from 1; 0: none yet.
+        resumed_after: Epochs that interrupted executions had done; 0: none.
+        best_weights: The model's variables at the end of the best epoch.
+    """
+
+    history: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    best_epoch: int = 0
+    resumed_after: int = 0
+    best_weights: list[np.ndarray] = dataclasses.field(default_factory=list)
+
+    @property
+    def epochs_done(self) -> int:
+        return len(self.history)
+
+    @property
+    def steps_done(self) -> int:
+        """Batches trained on in all epochs, those of interrupted executions too."""
+        return sum(int(entry["steps"]) for entry in self.history)
+
+    def add(self, entry: dict[str, float], model: keras.Model) -> None:
+        """Adds the entry of one more epoch; keeps the weights if it is the best yet."""
+        self.history.append(entry)
+        best = (
+            self.history[self.best_epoch - 1]["eval_loss"] if self.best_epoch else inf
+        )
+        if entry["eval_loss"] < best:  # never true of a NaN
+            self.best_epoch = self.epochs_done
+            self.best_weights = _values(model.variables)
+
+    def ended_by(
+        self, *, epochs: int, patience: int, max_steps: int | None
+    ) -> str | None:
+        """Names the option that ends the training here; None: it goes on.
+
+        `max_steps` where that many steps are done, though an epoch may end there, too;
+        `epochs` where all are done; `patience` where the last ones were no better.
+        """
+        if max_steps is not None and self.steps_done >= max_steps:
+            return "max_steps"
+        if self.epochs_done >= epochs:
+            return "epochs"
+        waited = self.epochs_done - self.best_epoch
+        return "patience" if self.epochs_done > 0 and waited >= patience else None
+
+    def save(self, folder: Path, model: keras.Model) -> None:
+        """Writes state, model and optimizer into `folder`: all of it or nothing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {"history": self.history, "best_epoch": self.best_epoch}
+        arrays = {"facts": np.array(json.dumps(facts))}
+        arrays |= _numbered("variable", _values(model.variables))
+        arrays |= _numbered("optimizer", _values(model.optimizer.variables))
+        arrays |= _numbered("best", self.best_weights)
+        partial = folder / ("partial-" + _STATE_FILE)
+        np.savez(partial, **arrays)  # type: ignore[arg-type]
+        os.replace(partial, folder / _STATE_FILE)
+
+    @classmethod
+    def load(cls, folder: Path, model: keras.Model) -> TrainingState:
+        """Gives the state in `folder` and sets model and optimizer to it.
+
+        Where `folder` holds no state, gives an empty one and leaves the model alone.
+        The optimizer must be built.
+        """
+        path = folder / _STATE_FILE
+        if not path.exists():
+            return cls()
+        with np.load(path) as arrays:
+            facts = json.loads(str(arrays["facts"]))
+            _assign(model.variables, _unnumbered("variable", arrays))
+            _assign(model.optimizer.variables, _unnumbered("optimizer", arrays))
+            best_weights = _unnumbered("best", arrays)
+        return cls(
+            history=facts["history"],
+            best_epoch=facts["best_epoch"],
+            resumed_after=len(facts["history"]),
+            best_weights=best_weights,
+        )
+
+    def restore_best(self, model: keras.Model) -> None:
+        """Sets the model's variables to those of the best epoch."""
+        _assign(model.variables, self.best_weights)
+
+
+def remove_abandoned(root: Path, *, now: float | None = None) -> None:
+    """Deletes the folders under `root` that nothing has written to for two weeks."""
+    now = time.time() if now is None else now
+    for folder in root.iterdir() if root.exists() else ():
+        newest = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+        if now - newest > _ABANDONED_AFTER_SECONDS:
+            shutil.rmtree(folder)
+
+
+def _values(variables: list[Any]) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
+
+
+def _assign(variables: list[Any], values: list[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _numbered(kind: str, values: list[np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{kind}-{place:05d}": value for place, value in enumerate(values)}
+
+
+def _unnumbered(kind: str, arrays: Any) -> list[np.ndarray]:
+    return [
+        arrays[name] for name in sorted(arrays.files) if name.startswith(kind + "-")
+    ]

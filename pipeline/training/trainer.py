@@ -1,0 +1,228 @@
+"""The Trainer's entry point: from transformed examples to an exported classifier."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from keras_elmo import ElmoEmbeddingLayer
+from pipeline import features
+from pipeline.training.data import LabelledTokens, read_labelled_tokens
+from pipeline.training.embedding_cache import EmbeddingCache
+from pipeline.training.epochs import (
+    ActivationInputs,
+    ModelInputs,
+    TokenInputs,
+    train_epochs,
+)
+from pipeline.training.export import export_classifier
+from pipeline.training.history import write_history
+from pipeline.training.model import (
+    TokenClassifier,
+    adapt_ngrams,
+    build_encoder,
+    build_head,
+)
+from pipeline.training.saved_weights import ModelFacts
+from pipeline.training.state import remove_abandoned
+from pipeline.training.warm_start import WarmStart, save_weights, start_from
+
+_LOGGER = logging.getLogger(__name__)
+_GIB = 2**30  # bytes
+_STEPS_PER_EXECUTION = 8
+
+
+def run_fn(fn_args: Any) -> None:
+    """Trains the classifier, keeps its best epoch and exports it.
+
+    Reads from `fn_args` (TFX's FnArgs): `train_files`, `eval_files`,
+    `transform_output`, `serving_model_dir`, `model_run_dir`, `base_model` (folder of
+    the SavedModel that a warm start goes on from; None: there is none), and of
+    `custom_config` the sections `elmo`, `model` and `train` of the configuration,
+    `elmo_version`, `held_out` (of `ModelFacts`) and `resume_dir`: a folder of a local
+    file system that outlives a failed execution. There an interrupted run is taken up
+    after its last whole epoch by the next one with equal data, configuration and
+    starting weights. Without it nothing is resumed.
+
+    Writes the SavedModel, the weights for later warm starts beside it, TensorBoard
+    logs (`model_run_dir/train` and `/eval`) and what `write_history` says.
+
+    Raises:
+        ValueError: A split is empty, a class has no training example, or an example
+            has a label that the training split lacks.
+        SavedWeightsError: The weights to start from are damaged.
+    """
+    config = fn_args.custom_config
+    transform = tft.TFTransformOutput(fn_args.transform_output)
+    vocabulary = transform.vocabulary_by_name(features.LABEL_VOCABULARY)
+    classes = [name.decode() for name in vocabulary]
+    data = read_labelled_tokens(
+        {features.TRAIN: fn_args.train_files, features.EVAL: fn_args.eval_files},
+        transform.transformed_feature_spec(),
+    )
+    counts = _count_classes(data, classes)
+    _LOGGER.info("Training on %d texts of %d classes", counts.sum(), len(classes))
+    weights = _class_weights(counts, config["train"]["class_weights"])
+
+    encoder = build_encoder(config["elmo"])
+    # After the encoder, whose making draws random numbers too: the head then starts
+    # the same whatever encoder it reads.
+    keras.utils.set_random_seed(config["train"]["seed"])
+    head = build_head(
+        config["model"],
+        num_classes=len(classes),
+        num_layers=encoder.num_layers,
+        dim=encoder.dim,
+    )
+    classifier = TokenClassifier(encoder, head)
+    facts = ModelFacts(
+        classes=classes,
+        pooling=config["model"]["pooling"],
+        hidden_units=config["model"]["hidden_units"],
+        ngram_rows=config["model"]["ngram_rows"],
+        elmo_version=config["elmo_version"],
+        elmo_trainable=config["elmo"].get("trainable", False),
+        held_out=config["held_out"],
+    )
+    warm_start = None
+    if config["train"]["warm_start"]:
+        warm_start = start_from(fn_args.base_model, classifier, facts)
+    adapt_ngrams(head, data, data.splits[features.TRAIN])
+    with contextlib.ExitStack() as stack:
+        resume_root = Path(
+            config.get("resume_dir")
+            or stack.enter_context(tempfile.TemporaryDirectory())
+        )
+        remove_abandoned(resume_root)
+        resume_dir = resume_root / _fingerprint(
+            data, classes, encoder, config, warm_start
+        )
+        if config["elmo"].get("trainable"):
+            cache, model = None, classifier
+            inputs: ModelInputs = TokenInputs(data)
+        else:
+            cache, model = open_cache(resume_dir, data, encoder, config["train"]), head
+            stack.callback(cache.close)
+            inputs = ActivationInputs(cache, data, head)
+        compile_model(model, config["train"])
+        state = train_epochs(
+            model,
+            data,
+            inputs,
+            class_weights=weights,
+            options=config["train"],
+            resume_dir=resume_dir,
+            log_dir=fn_args.model_run_dir,
+            seconds_before=cache.facts.encode_seconds if cache else 0.0,
+        )
+        export_classifier(fn_args.serving_model_dir, transform, classifier, classes)
+        save_weights(fn_args.serving_model_dir, classifier, facts)
+        write_history(
+            fn_args.model_run_dir,
+            state,
+            config["train"],
+            class_counts=dict(zip(classes, counts.tolist(), strict=True)),
+            class_weights=dict(zip(classes, weights.tolist(), strict=True)),
+            cache=cache.facts if cache else None,
+            warm_start=warm_start,
+        )
+        shutil.rmtree(resume_dir)  # not before: until here a new run would need it
+
+
+def _count_classes(data: LabelledTokens, classes: Sequence[str]) -> np.ndarray:
+    """Gives the training examples of each class, int64 `(classes,)`, all above 0."""
+    if len(classes) < 2:
+        raise ValueError(
+            f"labels must have at least 2 classes. Received: {', '.join(classes)}"
+        )
+    for split, texts in data.splits.items():
+        labels = data.labels[texts]
+        unknown = int(((labels < 0) | (labels >= len(classes))).sum())
+        if unknown:
+            raise ValueError(
+                "every label must occur in the training split, whose classes are "
+                f"{', '.join(classes)}. Received: {unknown} examples with other "
+                f"labels in the {split!r} split\n"
+                "hint: remove classes with so few rows, or add rows to them"
+            )
+    labels = data.labels[data.splits[features.TRAIN]]
+    counts = np.bincount(labels, minlength=len(classes))
+    missing = [name for name, n in zip(classes, counts, strict=True) if not n]
+    if missing:
+        raise ValueError(
+            "every class must have a training example. Received: none of "
+            f"{', '.join(missing)}\nhint: add rows of these classes"
+        )
+    return counts
+
+
+def _class_weights(counts: np.ndarray, kind: str) -> np.ndarray:
+    """Gives float32 `(classes,)`: all 1, or such that all classes weigh the same."""
+    if kind == "none":
+        return np.ones(len(counts), np.float32)
+    return (counts.sum() / (len(counts) * counts)).astype("float32")
+
+
+def _fingerprint(
+    data: LabelledTokens,
+    classes: Sequence[str],
+    encoder: ElmoEmbeddingLayer,
+    config: Mapping[str, Any],
+    warm_start: WarmStart | None = None,
+) -> str:
+    """Gives a name for all that decides what training does."""
+    digest = hashlib.sha256(data.fingerprint().encode())
+    options = {name: config[name] for name in config if name != "resume_dir"}
+    facts = [list(classes), options, warm_start and warm_start.digest]
+    digest.update(json.dumps(facts, sort_keys=True).encode())
+    for weight in encoder.weights:
+        digest.update(weight.numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def open_cache(
+    resume_dir: Path,
+    data: LabelledTokens,
+    encoder: ElmoEmbeddingLayer,
+    train: Mapping[str, Any],
+) -> EmbeddingCache:
+    """Opens the cache below `resume_dir`, filled with what `encoder` gives."""
+    spec = tf.TensorSpec((None, None), tf.string)
+
+    @tf.function(input_signature=[spec], autograph=False)
+    def encode(tokens: tf.Tensor) -> tf.Tensor:
+        return tf.cast(encoder(tokens, training=False), tf.float16)
+
+    return EmbeddingCache(
+        resume_dir / "cache",
+        data,
+        lambda tokens: encode(tf.constant(tokens, tf.string)).numpy(),
+        num_layers=encoder.num_layers,
+        dim=encoder.dim,
+        bound_bytes=int(train["cache_gib"] * _GIB),
+    )
+
+
+def compile_model(model: keras.Model, train: Mapping[str, Any]) -> None:
+    """Compiles the head, or the joint model, as section `train` has it."""
+    model.compile(
+        keras.optimizers.Adam(train["learning_rate"]),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        # XLA would compile every shape of batch anew. Steps of a small head are so
+        # short that Python's share of each shows.
+        jit_compile=False,
+        steps_per_execution=_STEPS_PER_EXECUTION,
+    )

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from components.text_example_gen.reading import delimited as rows_module
+from components.text_example_gen.reading import lines as lines_module
+from components.text_example_gen.reading.delimited import Dialect, read_rows
+from components.text_example_gen.reading.lines import Lines
+
+COMMA = Dialect(",", quoted=True)
+
+
+def rows_of(text: str, width: int = 2) -> list[tuple[int, list[str] | str]]:
+    lines = Lines(io.StringIO(text, newline=""))
+    rows = read_rows(lines, COMMA, width=width)
+    return [(row.position, row.reason or row.fields) for row in rows]
+
+
+def test_a_quote_never_closed_costs_its_own_line_only():
+    assert rows_of('a,"open\nb,pos\nc,neg\n') == [
+        (1, "bad_quotes"),
+        (2, ["b", "pos"]),
+        (3, ["c", "neg"]),
+    ]
+
+
+def test_a_quote_closed_by_a_later_row_costs_its_own_line_only():
+    assert rows_of('a,"open\nb,"well, closed"\nc,neg\n') == [
+        (1, "bad_quotes"),
+        (2, ["b", "well, closed"]),
+        (3, ["c", "neg"]),
+    ]
+
+
+def test_a_stray_quote_on_one_line_is_forgiven_where_the_fields_fit():
+    assert rows_of('"Great" movie,pos\nx,y\n') == [
+        (1, ["Great movie", "pos"]),
+        (2, ["x", "y"]),
+    ]
+    assert rows_of('"Great" movie,really,pos\n') == [(1, "bad_quotes")]
+
+
+def test_quotes_within_a_field_are_characters():
+    assert rows_of('5" disc,pos\n') == [(1, ['5" disc', "pos"])]
+
+
+def test_blank_lines_are_no_rows_but_count_as_lines():
+    assert rows_of("\n  \na,b\n\n,\n") == [(3, ["a", "b"]), (5, ["", ""])]
+
+
+def test_a_line_beyond_the_bound_is_rejected_and_the_next_is_read(monkeypatch):
+    monkeypatch.setattr(lines_module, "MAX_RECORD_CHARS", 20)
+    assert rows_of("a" * 70 + ",pos\nb,neg\n") == [(1, "too_long"), (2, ["b", "neg"])]
+
+
+def test_an_open_quote_swallows_no_more_than_the_bound(monkeypatch):
+    monkeypatch.setattr(lines_module, "MAX_RECORD_CHARS", 20)
+    taken = []
+    original = Lines.give_back
+
+    def give_back(self: Lines, keep: int) -> None:
+        taken.append(len(self.taken))
+        original(self, keep)
+
+    monkeypatch.setattr(Lines, "give_back", give_back)
+    text = '"open,x\n' + "b,neg\n" * 50
+    assert len(rows_of(text)) == 51
+    assert taken == [4]
+
+
+@pytest.mark.parametrize("dialect", [Dialect("\t", quoted=False), COMMA])
+def test_a_nul_costs_its_row(dialect):
+    lines = Lines(io.StringIO("a\0\nb\n"))
+    rows = rows_module.read_rows(lines, dialect, width=1)
+    assert [row.reason for row in rows] == ["not_text", ""]

@@ -1,0 +1,296 @@
+"""Every format, and what is wrong with files, without Beam."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading.read_file import read_file
+
+CSV = b'text,label\n"good, really\ngood",pos\nbad,neg\n'
+ROWS = [("good, really\ngood", "pos"), ("bad", "neg")]
+
+
+def read(path: Path, data: bytes | None = None, **options: Any) -> list[Any]:
+    """(text, label) of each record, (position, reason) of each reject."""
+    if data is not None:
+        path.write_bytes(data)
+    items: list[Any] = []
+    for item in read_file(str(path), ReadOptions(**options)):
+        if "reason" in item:
+            items.append((item["position"], item["reason"]))
+        else:
+            columns = item["columns"]
+            names = ("text", "label") if "label" in columns else columns
+            items.append(tuple(columns[name] for name in names))
+    return items
+
+
+def detail(path: Path, data: bytes, **options: Any) -> str:
+    path.write_bytes(data)
+    return list(read_file(str(path), ReadOptions(**options)))[-1]["detail"]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+def test_csv_with_quoted_newlines_is_read_packed_or_not_with_bom_or_not(
+    tmp_path, pack, bom
+):
+    assert read(tmp_path / "a.csv", pack(bom + CSV)) == ROWS
+
+
+def test_a_gz_file_that_is_not_compressed_is_read_as_it_is(tmp_path):
+    assert read(tmp_path / "a.csv.gz", CSV) == ROWS
+
+
+def test_a_compressed_file_without_gz_in_its_name_is_unpacked(tmp_path):
+    assert read(tmp_path / "a.csv", gzip.compress(CSV)) == ROWS
+
+
+def test_a_gzip_of_two_members_is_read_to_its_end(tmp_path):
+    data = gzip.compress(CSV) + gzip.compress(b"so so,neg\n")
+    assert read(tmp_path / "a.csv.gz", data) == [*ROWS, ("so so", "neg")]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_csv_lines_may_end_in_any_of_three_ways(tmp_path, end):
+    data = b"text,label" + end + b"good,pos" + end + end + b"bad,neg"
+    assert read(tmp_path / "a.csv", data) == [("good", "pos"), ("bad", "neg")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_csv_delimiters_are_found_by_the_named_columns(tmp_path, delimiter):
+    data = f"label{delimiter}text\npos{delimiter}good\n".encode()
+    assert read(tmp_path / "a.csv", data) == [("good", "pos")]
+
+
+def test_plain_tsv_keeps_the_quotes_of_its_texts(tmp_path):
+    data = b'label\ttext\npos\t"Good" he said\nneg\t"bad\npos\tgood"\n'
+    assert read(tmp_path / "a.tsv", data) == [
+        ('"Good" he said', "pos"),
+        ('"bad', "neg"),
+        ('good"', "pos"),
+    ]
+
+
+def test_plain_tsv_keeps_quotes_around_a_whole_text(tmp_path):
+    data = b'label\ttext\npos\t"Good"\nneg\tbad\n'
+    assert read(tmp_path / "a.tsv", data) == [('"Good"', "pos"), ("bad", "neg")]
+
+
+def test_tsv_as_spreadsheets_write_it_is_unquoted(tmp_path):
+    path = tmp_path / "a.tsv"
+    rows = [("a\tb\nc", "pos"), ('he said "hi"', "neg")]
+    with path.open("w", newline="") as file:
+        csv.writer(file, delimiter="\t").writerows([("text", "label"), *rows])
+    assert read(path) == rows
+
+
+def test_a_file_without_a_header_is_read_by_given_names(tmp_path):
+    data = b"ham\tOk lar\nspam\tFree entry\n"
+    rows = [("Ok lar", "ham"), ("Free entry", "spam")]
+    columns = ("label", "text")
+    assert read(tmp_path / "SMSSpamCollection", data, columns=columns) == rows
+    with_header = b"label\ttext\n" + data
+    assert read(tmp_path / "a.tsv", with_header, columns=columns) == rows
+    renamed = b"kind\tmessage\n" + data
+    assert read(tmp_path / "a.tsv", renamed, columns=columns, header=True) == rows
+
+
+def test_json_lines_keep_their_types_and_reject_line_by_line(tmp_path):
+    data = b'{"text":"a","label":1}\n\n[1]\n{"text":\n{"label":true,"text":"b","x":0}\n'
+    assert read(tmp_path / "a.jsonl", data) == [
+        ("a", 1),
+        (3, "bad_json"),
+        (4, "bad_json"),
+        ("b", True),
+    ]
+
+
+def test_json_nested_too_deeply_costs_one_row(tmp_path):
+    data = b"[" * 200_000 + b'\n{"text":"a","label":1}\n'
+    assert read(tmp_path / "a.ndjson", data) == [(1, "bad_json"), ("a", 1)]
+
+
+def test_a_lone_surrogate_in_json_is_replaced_and_counted(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text":"a\\ud800b","label":1}\n')
+    [record] = read_file(str(path), ReadOptions())
+    assert record["columns"]["text"] == "a\ufffdb"
+    assert record["replaced_utf8"]
+
+
+@pytest.mark.parametrize("pack", [False, True])
+def test_parquet_is_read_packed_or_not(tmp_path, pack):
+    path = tmp_path / "a.parquet"
+    table = pa.table({"x": [0, 0], "label": [1.0, None], "text": ["good", "bad"]})
+    pq.write_table(table, path)
+    if pack:
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    assert read(path) == [("good", 1.0), ("bad", None)]
+
+
+def test_all_columns_are_kept_on_request_in_every_format(tmp_path):
+    options = {"keep_all": True, "label_column": None}
+    pq.write_table(pa.table({"id": ["7"], "text": ["a"]}), tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet", **options) == [("7", "a")]
+    assert read(tmp_path / "a.csv", b"id,text\n7,a\n", **options) == [("7", "a")]
+    data = b'{"id":"7","text":"a"}'
+    assert read(tmp_path / "a.jsonl", data, **options) == [("7", "a")]
+
+
+def test_a_document_takes_its_label_from_its_folder(tmp_path):
+    (tmp_path / "pos").mkdir()
+    path = tmp_path / "pos" / "1.txt"
+    assert read(path, b"Good.\nVery.\n", format="folder") == [("Good.\nVery.\n", "pos")]
+    assert read(path, gzip.compress(b"Good."), format="folder") == [("Good.", "pos")]
+    assert read(path, b"", format="folder") == [("", "pos")]
+    assert read(path, b"\x89PNG\0\0", format="folder") == [(1, "not_text")]
+    broken = gzip.compress(b"Good.")[:-9]
+    assert read(path, broken, format="folder") == [(1, "damaged_file")]
+
+
+@pytest.mark.parametrize(
+    ("data", "rows"),
+    [
+        (b"label\ttext\npos\tgood\n", [("good", "pos")]),
+        (b"text;label\ngood;pos\n", [("good", "pos")]),
+        (b'{"text":"good","label":"pos"}\n', [("good", "pos")]),
+    ],
+)
+def test_content_tells_the_format_where_the_name_does_not(tmp_path, data, rows):
+    assert read(tmp_path / "reviews.txt", data) == rows
+    assert read(tmp_path / "reviews", gzip.compress(data)) == rows
+
+
+def test_a_file_of_no_known_format_is_named_with_the_way_out(tmp_path):
+    assert read(tmp_path / "a.txt", b"Just a line.\n") == [(0, "unknown_format")]
+    assert "hint: set the format" in detail(tmp_path / "a.txt", b"Just a line.\n")
+
+
+def test_invalid_utf8_is_replaced_and_the_row_is_kept(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text,label\ncaf\xe9,pos\ncaf\xc3\xa9 \xef\xbf\xbd,neg\n")
+    first, second = read_file(str(path), ReadOptions())
+    assert first["columns"]["text"] == "caf\ufffd"
+    assert first["replaced_utf8"]
+    assert second["columns"]["text"] == "caf\u00e9 \ufffd"
+    assert not second["replaced_utf8"]  # the file itself spells U+FFFD
+
+
+def test_rows_that_do_not_fit_the_header_are_rejected_with_line_and_raw_text(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'text,label\n"a\nb",pos\nlonely\nx,y,z\nc,\0\nd,neg\n')
+    items = list(read_file(str(path), ReadOptions()))
+    assert [(i["position"], i.get("reason")) for i in items] == [
+        (2, None),
+        (4, "too_few_fields"),
+        (5, "too_many_fields"),
+        (6, "not_text"),
+        (7, None),
+    ]
+    assert [i["text"] for i in items[1:4]] == ["lonely", "x,y,z", "c,\0"]
+    assert items[2]["detail"] == "3 fields where 2 are expected"
+
+
+def test_a_missing_column_names_those_there_are_and_the_nearest(tmp_path):
+    message = detail(tmp_path / "a.csv", b"text,Lable,id\na,b,c\n")
+    assert message.endswith(
+        "a.csv has no column `label`. Columns found: text, Lable, id\n"
+        "hint: did you mean `Lable`?"
+    )
+    message = detail(tmp_path / "a.tsv", b"ham\tOk lar\n")
+    assert "Columns found: ham, Ok lar" in message
+    assert "hint: if the file has no header row" in message
+    message = detail(tmp_path / "a.jsonl", b'{"review":"a","label":1}\n')
+    assert "has no column `text`. Columns found: review, label" in message
+    pq.write_table(pa.table({"txt": ["a"], "label": ["b"]}), tmp_path / "a.parquet")
+    message = detail(tmp_path / "a.parquet", (tmp_path / "a.parquet").read_bytes())
+    assert "hint: did you mean `txt`?" in message
+
+
+def test_a_repeated_column_is_refused(tmp_path):
+    assert "has 2 columns named `text`" in detail(
+        tmp_path / "a.csv", b"text,text,label\na,b,c\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"PK\x03\x04rest", "a zip archive or a spreadsheet"),
+        (bytes(range(256)) * 8, "binary data"),
+        ("text,label\na,b\n".encode("utf-16"), "it is UTF-16"),
+        ("текст,".encode("cp1251") * 50, "its bytes are no UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused_with_what_it_looks_like(
+    tmp_path, data, what
+):
+    assert read(tmp_path / "a.csv", data) == [(0, "not_text")]
+    assert what in detail(tmp_path / "a.csv", data)
+    assert what in detail(tmp_path / "a.dat", data)
+
+
+def test_a_damaged_file_is_reported_after_what_could_be_read(tmp_path):
+    rows = "".join(f"text {i * i},pos\n" for i in range(40_000)).encode()
+    packed = gzip.compress(b"text,label\n" + rows)
+    items = read(tmp_path / "a.csv.gz", packed[: len(packed) // 2])
+    assert items[-1] == (0, "damaged_file")
+    assert len(items) > 1000
+    assert read(tmp_path / "a.parquet", b"PAR1 no") == [(0, "damaged_file")]
+
+
+def test_an_empty_file_gives_nothing(tmp_path):
+    for name in ("a.csv", "a.jsonl", "a.parquet", "a.txt"):
+        assert read(tmp_path / name, b"") == []
+    assert read(tmp_path / "a.csv", b"text,label\n") == []
+
+
+def test_a_text_of_100_000_words_passes_in_csv_and_json(tmp_path):
+    text = "word " * 100_000
+    assert read(tmp_path / "a.csv", f'text,label\n"{text}",pos'.encode()) == [
+        (text, "pos")
+    ]
+    line = json.dumps({"text": text, "label": "pos"}).encode()
+    assert read(tmp_path / "a.jsonl", line) == [(text, "pos")]
+
+
+def test_the_sms_collection_is_read_by_given_names(shared_dir):
+    path = shared_dir / "data" / "labelled" / "sms_spam" / "SMSSpamCollection"
+    items = read(path, columns=("label", "text"))
+    labels = [label for _, label in items if label in ("ham", "spam")]
+    assert (len(items), len(labels)) == (5575, 5574)
+    assert (6, "too_few_fields") in items  # a message broken over two lines
+
+
+FIELD = st.text(
+    st.one_of(
+        st.characters(blacklist_categories=("Cs", "Cc")), st.sampled_from('\n\t"')
+    ),
+    max_size=9,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=8))
+def test_what_csv_and_json_writers_write_is_read_back(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("property")
+    with (folder / "a.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+        writer.writerows([("text", "label"), *rows])
+    assert read(folder / "a.csv") == rows
+    lines = [json.dumps({"text": t, "label": label}) for t, label in rows]
+    assert read(folder / "a.jsonl", "\n".join(lines).encode()) == rows

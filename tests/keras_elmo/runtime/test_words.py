@@ -1,0 +1,163 @@
+"""A vocabulary that is encoded once changes the speed, and no result."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_elmo import ElmoEmbeddingLayer
+from keras_elmo.runtime.words import distinct_words
+
+VOCABULARY = ["The", "cat", "café", "<UNK>", "The", "", "unbelievablylong", "</S>"]
+KNOWN = [["The", "cat", "cat"], ["café", "", ""], ["</S>", "unbelievablylong", ""]]
+UNKNOWN = [["dogs", "ran"], ["ran", "the"], ["", ""]]
+BATCHES = {
+    "known words": KNOWN,
+    "unknown words": UNKNOWN,
+    "both": [["The", "dogs", "and", "The", "cat"], ["dogs", "<UNK>", "", "", ""]],
+    "sentence marks": [["<S>", "The", "</S>"], ["</S>", "<S>", "new"]],
+    "an empty word": [["The", "", "cat"]],
+    "no words": [["", ""]],
+}
+
+
+def make(source, **options):
+    options = {"output": "layers", "initial_state": "zeros", **options}
+    return ElmoEmbeddingLayer(str(source), **options)
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_elmo):
+    return make(tiny_elmo)
+
+
+@pytest.fixture(scope="module")
+def cached(tiny_elmo):
+    return make(tiny_elmo, vocabulary=VOCABULARY)
+
+
+@pytest.mark.parametrize("tokens", BATCHES.values(), ids=BATCHES)
+def test_the_vocabulary_changes_no_result(plain, cached, tokens):
+    tokens = tf.constant(tokens)
+    np.testing.assert_allclose(cached(tokens), plain(tokens), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 0), (2, 0)], ids=str)
+def test_an_empty_batch_needs_no_word(cached, shape):
+    assert cached(tf.zeros(shape, tf.string)).shape == (shape[0], 3, shape[1], 10)
+
+
+def test_a_vocabulary_without_words_still_serves(plain, tiny_elmo):
+    cached = make(tiny_elmo, vocabulary=[])
+    np.testing.assert_allclose(cached(KNOWN), plain(KNOWN), atol=1e-6)
+
+
+def test_words_are_kept_once_and_padding_is_no_word(cached):
+    kept = cached.encoder.cache.vocabulary
+    assert sorted(kept) == sorted({*VOCABULARY, "<S>"} - {""})
+    assert cached.encoder.cache.table.shape == (len(kept), 5)
+
+
+def break_token_encoder(layer):
+    for weight in layer.bilm.token_encoder.weights:
+        weight.assign(np.full(weight.shape, np.nan))
+
+
+def test_known_words_skip_the_character_cnn_and_unknown_ones_do_not(tiny_elmo, plain):
+    cached = make(tiny_elmo, vocabulary=VOCABULARY)
+    break_token_encoder(cached)
+    np.testing.assert_allclose(cached(KNOWN), plain(KNOWN), atol=1e-6)
+    mixed = np.array(cached([["The", "dogs"]]))[0, 0]  # the token layer
+    assert np.isfinite(mixed[0]).all()
+    assert np.isnan(mixed[1]).all()
+
+
+def test_a_vocabulary_longer_than_one_chunk_is_encoded_whole(
+    tiny_elmo, plain, monkeypatch
+):
+    monkeypatch.setattr("keras_elmo.runtime.words._CHUNK", 3)
+    cached = make(tiny_elmo, vocabulary=VOCABULARY)
+    break_token_encoder(cached)
+    np.testing.assert_allclose(cached(KNOWN), plain(KNOWN), atol=1e-6)
+
+
+def test_the_vocabulary_serves_a_stateful_layer(tiny_elmo):
+    plain = make(tiny_elmo, stateful=True)
+    cached = make(tiny_elmo, stateful=True, vocabulary=VOCABULARY)
+    for _ in range(2):
+        np.testing.assert_allclose(cached(KNOWN), plain(KNOWN), atol=1e-6)
+
+
+def test_half_precision_gives_the_same_with_a_vocabulary(tiny_elmo):
+    plain = make(tiny_elmo, dtype="mixed_bfloat16")
+    cached = make(tiny_elmo, dtype="mixed_bfloat16", vocabulary=VOCABULARY)
+    for tokens in (KNOWN, UNKNOWN):
+        np.testing.assert_array_equal(
+            tf.cast(cached(tokens), "float32"), tf.cast(plain(tokens), "float32")
+        )
+
+
+def test_a_saved_layer_brings_its_vectors_along(tiny_elmo, tmp_path):
+    source = shutil.copytree(tiny_elmo, tmp_path / "source")
+    layer = make(source, vocabulary=VOCABULARY, output="elmo")
+    expected = [np.array(layer(tokens)) for tokens in (KNOWN, UNKNOWN)]
+    model = keras.Sequential([keras.Input((None,), dtype="string"), layer])
+    model.save(tmp_path / "model.keras")
+    shutil.rmtree(source)
+    again = keras.models.load_model(tmp_path / "model.keras").layers[0]
+    for tokens, vectors in zip((KNOWN, UNKNOWN), expected, strict=True):
+        np.testing.assert_allclose(again(tokens), vectors, atol=1e-6)
+    break_token_encoder(again)
+    np.testing.assert_allclose(again(KNOWN), expected[0], atol=1e-6)
+
+
+def test_an_exported_model_brings_its_vectors_along(tiny_elmo, tmp_path):
+    layer = make(tiny_elmo, vocabulary=VOCABULARY, output="elmo")
+    model = keras.Sequential([keras.Input((None,), dtype="string"), layer])
+    model.export(str(tmp_path / "exported"), verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "exported"))
+    for tokens in (KNOWN, UNKNOWN):
+        np.testing.assert_allclose(
+            served.serve(tf.constant(tokens)), layer(tokens), atol=1e-6
+        )
+
+
+FORMS = {
+    "tuple": tuple(VOCABULARY),
+    "array": np.array(VOCABULARY),
+    "keys": dict.fromkeys(VOCABULARY).keys(),
+}
+
+
+@pytest.mark.parametrize("vocabulary", FORMS.values(), ids=FORMS)
+def test_a_vocabulary_of_any_form_is_kept_as_plain_words(tiny_elmo, vocabulary):
+    layer = make(tiny_elmo, vocabulary=vocabulary)
+    kept = json.loads(json.dumps(layer.get_config()["vocabulary"]))
+    assert set(kept) == set(VOCABULARY)
+
+
+BAD = {
+    "one text": ({"vocabulary": "The cat"}, "sequence of words"),
+    "numbers": ({"vocabulary": [1, 2]}, "sequence of words"),
+    "fine-tuning": ({"vocabulary": ["a"], "trainable": True}, "`trainable=True`"),
+}
+
+
+@pytest.mark.parametrize(("options", "words"), BAD.values(), ids=BAD)
+def test_a_vocabulary_that_cannot_serve_is_refused(tiny_elmo, options, words):
+    with pytest.raises(ValueError, match=words):
+        make(tiny_elmo, **options)
+
+
+def test_each_distinct_word_is_found_once_and_marks_enclose_each_row():
+    tokens = tf.constant([["b", "a", "b"], ["a", "", ""]])
+    words, ids = distinct_words(tokens, tf.constant([3, 1]))
+    spelled = words.numpy().astype(str)[ids.numpy()]
+    assert len(set(words.numpy())) == len(words)
+    assert spelled[0].tolist() == ["<S>", "b", "a", "b", "</S>"]
+    assert spelled[1, :3].tolist() == ["<S>", "a", "</S>"]

@@ -1,0 +1,88 @@
+"""Tests of checked_config: what is refused before a run starts, and in which words."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pipeline.config import ConfigError, load_config
+from pipeline.config.checked import checked_config
+
+_GOOD = "text,label\nA fine film.,1\nA waste of time.,0\n"
+
+
+@pytest.fixture
+def texts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "texts.csv"
+    path.write_text(_GOOD)
+    return path
+
+
+def _check(*overrides: str):
+    return checked_config(
+        load_config(None, ["output=out", "data.pattern=texts.csv", *overrides])
+    )
+
+
+def test_a_good_configuration_comes_back_with_absolute_paths(texts, tmp_path):
+    (tmp_path / "schema.pbtxt").write_text("")
+    checked = _check("data.schema_path=schema.pbtxt")
+    assert checked.data_bytes == len(_GOOD)
+    assert checked.config.data.pattern == str(texts)
+    assert checked.config.output == str(tmp_path / "out")
+    assert checked.config.data.schema_path == str(tmp_path / "schema.pbtxt")
+    assert checked.config.elmo.source == "default"
+    assert os.listdir(tmp_path).count("out") == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no rows"),
+        (b"text,label\n", "no rows"),
+        (b"\x00\x01\x02\xff" * 500, "texts.csv"),
+        (b"review,label\ngood,1\nbad,0\n", "no column `text`.*review, label"),
+        (b"text,labels\ngood,1\nbad,0\n", "no column `label`.*labels"),
+        (
+            b"text,label\n" + b"".join(b"t%d,%d.37\n" % (i, i) for i in range(300)),
+            "number",
+        ),
+    ],
+)
+def test_data_that_cannot_be_used_is_refused_with_what_was_found(
+    texts, content, message
+):
+    texts.write_bytes(content)
+    with pytest.raises(ConfigError, match=message):
+        _check()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.pattern=nope.csv", "No file matches .*nope.csv"),
+        ("data.format=xml", "option data.format"),
+        ("data.label_column=text", "must differ"),
+        ("data.schema_path=no.pbtxt", "option data.schema_path: .*no.pbtxt"),
+        ("elmo.source=no/such/folder", "option elmo.source: .*no/such/folder"),
+        ("beam.args=[--runner=FlnkRunner]", "'FlnkRunner' .*did you mean FlinkRunner"),
+    ],
+)
+def test_an_option_that_leads_nowhere_is_refused_by_name(texts, override, message):
+    with pytest.raises(ConfigError, match=message):
+        _check(override)
+
+
+def test_a_folder_without_a_model_is_no_elmo_source(texts, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match="option elmo.source: .*options.json"):
+        _check("elmo.source=empty")
+
+
+@pytest.mark.parametrize(
+    "args", ["[--runner=DirectRunner]", "[--runner=flink]", "[--runner=a.b.Runner]"]
+)
+def test_the_runners_that_beam_knows_are_accepted(texts, args):
+    assert _check(f"beam.args={args}").config.beam.args

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pickle
+
+import apache_beam as beam
+import cloudpickle
+import numpy as np
+import pytest
+import tensorflow_model_analysis as tfma
+from apache_beam.testing.util import assert_that
+
+from pipeline.evaluation.metrics import ClassificationCombiner, ClassificationMetrics
+
+
+def _row(label, probabilities) -> tfma.metrics.StandardMetricInputs:
+    return tfma.metrics.StandardMetricInputs(
+        labels=np.array([label], np.int64),
+        predictions=np.array(probabilities, np.float32),
+        example_weights=None,
+    )
+
+
+def _named(values) -> dict:
+    return {
+        (key.name, key.sub_key.class_id if key.sub_key else None): value
+        for key, value in values.items()
+    }
+
+
+def _check(outputs) -> None:
+    (values,) = map(_named, outputs)
+    assert values["accuracy", None] == 0.6
+    assert values["example_count", None] == 5
+    assert values["unknown_labels", None] == 1
+    assert values["recall", 0] == 1
+    assert values["support", 2] == 2
+    assert values["precision", 1] == 0.5
+
+
+_ROWS = [
+    _row(0, [0.8, 0.1, 0.1]),
+    _row(1, [0.2, 0.7, 0.1]),
+    _row(2, [0.1, 0.2, 0.7]),
+    _row(2, [0.1, 0.7, 0.2]),
+    _row(-1, [0.4, 0.3, 0.3]),  # not a label of the training split
+]
+
+
+def test_beam_combines_rows_to_one_set_of_values():
+    with beam.Pipeline(runner="FnApiRunner") as pipeline:
+        values = (
+            pipeline
+            | beam.Create([pickle.dumps(dict(row)) for row in _ROWS], reshuffle=True)
+            | beam.Map(_load)
+            | beam.CombineGlobally(ClassificationCombiner())
+        )
+        assert_that(values, _check)
+
+
+def _load(pickled: bytes) -> tfma.metrics.StandardMetricInputs:
+    return tfma.metrics.StandardMetricInputs(pickle.loads(pickled))
+
+
+def test_tallies_of_parts_merge_and_empty_parts_do_not_matter():
+    combiner = ClassificationCombiner()
+    parts = [combiner.add_input(None, row) for row in _ROWS]
+    merged = combiner.merge_accumulators([None, *parts[:2], None, *parts[2:], None])
+    _check([combiner.extract_output(merged)])
+
+
+def test_no_rows_give_undefined_measures():
+    combiner = ClassificationCombiner()
+    merged = combiner.merge_accumulators(
+        [combiner.compact(combiner.create_accumulator()) for _ in range(2)]
+    )
+    values = _named(combiner.extract_output(merged))
+    assert np.isnan(values["accuracy", None])
+
+
+def test_a_batch_of_rows_counts_like_its_rows():
+    combiner = ClassificationCombiner()
+    batch = tfma.metrics.StandardMetricInputs(
+        labels=np.array([[0], [1]]),
+        predictions=np.array([[0.9, 0.1], [0.8, 0.2]], np.float32),
+        example_weights=None,
+    )
+    values = _named(combiner.extract_output(combiner.add_input(None, batch)))
+    assert (values["accuracy", None], values["example_count", None]) == (0.5, 2)
+
+
+def test_a_model_without_a_probability_per_class_is_refused():
+    with pytest.raises(ValueError, match="`num_classes` must be at least 2"):
+        ClassificationCombiner().add_input(None, _row(1, [0.7]))
+
+
+def test_the_combiner_is_pickled_by_reference():
+    pickled = cloudpickle.dumps(ClassificationCombiner(model_name="candidate"))
+    assert b"pipeline.evaluation.metrics" in pickled
+    assert len(pickled) < 500
+
+
+def test_candidate_and_baseline_get_keys_of_their_own():
+    computations = ClassificationMetrics().computations(
+        model_names=["candidate", "baseline"]
+    )
+    assert [c.keys[0].model_name for c in computations] == ["candidate", "baseline"]
+    values = computations[1].combiner.extract_output(None)
+    assert {key.model_name for key in values} == {"baseline"}

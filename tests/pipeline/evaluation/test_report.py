@@ -1,0 +1,273 @@
+"""Runs TFX's own Evaluator on small models whose answers stand in the texts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn import metrics as sklearn_metrics
+from tfx.components.evaluator.executor import Executor
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import proto_utils
+
+from pipeline.evaluation.config import eval_config
+from pipeline.evaluation.report import read_evaluation
+from pipeline.features import LABEL, LABEL_ID, LENGTH_BUCKET, TEXT
+
+_EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
+_STRING = tf.io.FixedLenFeature([], tf.string)
+
+
+class _Oracle(tf.Module):
+    """Reads its probabilities out of the text: one word for each class.
+
+    Its length bucket is `long` where the first probability is above `limit`. It gives
+    the first `known` probabilities, or all, or all of them in reverse order.
+    """
+
+    def __init__(
+        self, num_classes: int, *, known=None, reverse=False, limit=0.5
+    ) -> None:
+        super().__init__(name="oracle")
+        self._num_classes = num_classes
+        self._known = known
+        self._reverse = reverse
+        self._limit = limit
+
+    @tf.function(input_signature=_EXAMPLES)
+    def serving_default(self, examples):
+        probabilities = self._probabilities(examples)
+        if self._reverse:
+            probabilities = tf.reverse(probabilities, axis=[1])
+        return {"probabilities": probabilities[:, : self._known]}
+
+    @tf.function(input_signature=_EXAMPLES)
+    def transform_features(self, examples):
+        label = tf.io.parse_example(examples, {LABEL: _STRING})[LABEL]
+        is_long = self._probabilities(examples)[:, 0] > self._limit
+        return {
+            LABEL_ID: tf.strings.to_number(label, tf.int64),
+            LENGTH_BUCKET: tf.where(is_long, "long", "short"),
+        }
+
+    def _probabilities(self, examples):
+        text = tf.io.parse_example(examples, {TEXT: _STRING})[TEXT]
+        words = tf.strings.split(text).to_tensor("0")
+        return tf.reshape(tf.strings.to_number(words), [-1, self._num_classes])
+
+    def save(self, folder: Path) -> None:
+        signatures = {
+            "serving_default": self.serving_default,
+            "transform_features": self.transform_features,
+        }
+        tf.saved_model.save(self, str(folder), signatures=signatures)
+
+
+class _Outcome(NamedTuple):
+    report: dict[str, Any]
+    blessed: int | None  # the blessing's property that the Pusher reads
+    files: list[str]  # in the blessing's folder
+
+
+def _bytes(value: str) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
+
+
+def _artifact(kind: type, folder: Path):
+    artifact = kind()
+    artifact.uri = str(folder)
+    artifact.id = 7
+    folder.mkdir(parents=True)
+    return artifact
+
+
+def _model_artifact(model: _Oracle, folder: Path):
+    artifact = _artifact(standard_artifacts.Model, folder)
+    model.save(folder / "Format-Serving")
+    return artifact
+
+
+@pytest.fixture
+def evaluate(tmp_path: Path) -> Callable[..., _Outcome]:
+    def run(labels, probabilities, model, *, baseline=None, **options) -> _Outcome:
+        examples = _artifact(standard_artifacts.Examples, tmp_path / "examples")
+        examples.split_names = artifact_utils.encode_split_names(["train", "test"])
+        split = tmp_path / "examples" / "Split-test"
+        split.mkdir()
+        with tf.io.TFRecordWriter(str(split / "data-00000-of-00001.gz"), "GZIP") as out:
+            for label, row in zip(labels, probabilities, strict=True):
+                text = " ".join(f"{value:.9g}" for value in row)
+                feature = {TEXT: _bytes(text), LABEL: _bytes(str(label))}
+                example = tf.train.Example(features=tf.train.Features(feature=feature))
+                out.write(example.SerializeToString())
+        inputs = {
+            "examples": [examples],
+            "model": [_model_artifact(model, tmp_path / "model")],
+        }
+        if baseline is not None:
+            before = _model_artifact(baseline, tmp_path / "baseline_model")
+            inputs["baseline_model"] = [before]
+        evaluation = _artifact(
+            standard_artifacts.ModelEvaluation, tmp_path / "evaluation"
+        )
+        blessing = _artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
+        context = Executor.Context(
+            beam_pipeline_args=["--runner=FnApiRunner"],
+            tmp_dir=str(tmp_path / "tmp"),
+            unique_id="1",
+        )
+        Executor(context).Do(
+            inputs,
+            {"evaluation": [evaluation], "blessing": [blessing]},
+            {
+                "eval_config": proto_utils.proto_to_json(eval_config(options)),
+                "example_splits": json.dumps(["test"]),
+                "fairness_indicator_thresholds": "null",
+            },
+        )
+        return _Outcome(
+            read_evaluation(evaluation.uri),
+            blessing.get_int_custom_property("blessed"),
+            [path.name for path in Path(blessing.uri).iterdir()],
+        )
+
+    return run
+
+
+def _rows(num_rows: int, num_classes: int):
+    """Labels (rows,) and float32 probabilities (rows, classes) that often fit them."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, num_classes, num_rows)
+    probabilities = random.dirichlet(np.ones(num_classes), num_rows)
+    probabilities[np.arange(num_rows), labels] += 0.3
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return labels, probabilities.astype(np.float32)
+
+
+def test_a_first_model_is_measured_and_blessed_without_a_comparison(evaluate):
+    labels, probabilities = _rows(60, 2)
+    labels[7] = -1  # not among the training labels
+    # No threshold but on the drop, which TFX leaves out without a blessed model.
+    report, blessed, files = evaluate(
+        labels, probabilities, _Oracle(2), max_drop={"accuracy": 0.0}
+    )
+    predicted = probabilities.argmax(axis=1)
+    assert (blessed, files, report["ok"]) == (1, ["BLESSED"], True)
+    assert (report["rows"], report["unknown_labels"]) == (60, 1)
+    assert report["metrics"]["accuracy"] == np.mean(predicted == labels)
+    areas = [
+        sklearn_metrics.roc_auc_score(labels == i, probabilities[:, i]) for i in (0, 1)
+    ]
+    assert report["metrics"]["auc"] == pytest.approx(np.mean(areas))
+    assert report["classes"][1]["recall"] == np.mean(predicted[labels == 1] == 1)
+    assert report["classes"][1]["support"] == (labels == 1).sum()
+    is_long = probabilities[:, 0] > 0.5
+    assert list(report["by_length"]) == ["short", "long"]
+    assert report["by_length"]["long"]["rows"] == is_long.sum()
+    assert report["by_length"]["long"]["accuracy"] == pytest.approx(
+        np.mean((predicted == labels)[is_long])
+    )
+    assert report["baseline"] is None
+    assert report["failures"] == []
+    assert report["thresholds"] == []
+    assert "1 of 60 test rows have a label" in report["notes"][0]
+
+
+def test_a_first_model_that_misses_a_threshold_is_refused(evaluate):
+    report, blessed, files = evaluate(
+        *_rows(40, 6),
+        _Oracle(6),
+        thresholds={"accuracy": 0.999, "calibration_error": 0.001, "auc": 0.1},
+    )
+    assert (blessed, files, report["ok"]) == (0, ["NOT_BLESSED"], False)
+    accuracy, calibration = report["failures"]
+    assert accuracy == f"accuracy {report['metrics']['accuracy']:.6g} is below 0.999"
+    assert calibration.startswith("calibration_error 0.")
+    assert calibration.endswith("is above 0.001")
+    assert [threshold["ok"] for threshold in report["thresholds"]] == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_model_better_than_a_blessed_one_with_fewer_classes_is_blessed(evaluate):
+    labels, probabilities = _rows(40, 6)
+    report, blessed, _ = evaluate(
+        labels,
+        probabilities,
+        _Oracle(6),
+        baseline=_Oracle(6, known=3),
+        thresholds={"macro_f1": 0.3},
+        max_drop={"accuracy": 0.0},
+    )
+    assert (blessed, report["ok"], report["failures"]) == (1, True, [])
+    least, change = sorted(
+        report["thresholds"], key=lambda t: t["measure"] != "macro_f1"
+    )
+    assert least == {
+        "measure": "macro_f1",
+        "kind": "least",
+        "bound": 0.3,
+        "value": report["metrics"]["macro_f1"],
+        "ok": True,
+    }
+    predicted = probabilities[:, :3].argmax(axis=1)
+    assert report["baseline"]["accuracy"] == np.mean(predicted == labels)
+    assert (change["kind"], change["bound"], change["ok"]) == ("change", 0.0, True)
+    gain = report["metrics"]["accuracy"] - report["baseline"]["accuracy"]
+    assert change["value"] == gain > 0
+    assert len(report["classes"]) == 6
+    assert report["notes"] == []
+
+
+def test_a_model_worse_than_the_blessed_one_is_refused(evaluate):
+    labels, probabilities = _rows(60, 6)
+    report, blessed, files = evaluate(
+        labels,
+        probabilities,
+        _Oracle(6, reverse=True),
+        baseline=_Oracle(6, limit=0.1),
+        max_drop={"accuracy": 0.1},
+    )
+    assert (blessed, files) == (0, ["NOT_BLESSED"])
+    predicted = probabilities.argmax(axis=1)
+    assert report["metrics"]["accuracy"] == np.mean(5 - predicted == labels)
+    assert report["baseline"]["accuracy"] == np.mean(predicted == labels)
+    change = report["metrics"]["accuracy"] - report["baseline"]["accuracy"]
+    assert report["failures"] == [
+        f"accuracy changed by {change:+.4f} against the last blessed model; "
+        "it may be worse by 0.1"
+    ]
+    first = probabilities[:, 0]
+    moved = np.sum((first > 0.1) & (first <= 0.5))  # short for one, long for the other
+    assert report["notes"] == [
+        f"{moved} test rows stand in two of the thirds by length: their limits moved "
+        "since the last blessed model"
+    ]
+
+
+def test_predictions_that_are_no_numbers_are_refused_without_a_threshold(evaluate):
+    labels, probabilities = _rows(20, 2)
+    probabilities[3] = np.nan
+    report, blessed, _ = evaluate(labels, probabilities, _Oracle(2), thresholds={})
+    assert blessed == 0
+    assert report["metrics"] == dict.fromkeys(report["metrics"])  # all None
+    assert report["failures"] == [
+        "accuracy is undefined: the model gives probabilities that are not numbers"
+    ]
+    assert report["notes"][0].startswith("1 of 20 predictions are not numbers")
+
+
+def test_an_empty_test_split_blesses_nothing(evaluate):
+    report, blessed, _ = evaluate([], [], _Oracle(2), thresholds={"auc": 0.1})
+    assert blessed == 0
+    assert report["rows"] == 0
+    assert report["failures"] == [
+        "the test split is empty, so nothing could be measured"
+    ]

@@ -1,0 +1,73 @@
+"""Tests of metadata_store: which store is meant, and what is said of one that fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.metadata import store
+from pipeline.metadata.store import MetadataUnavailable, connection_config, open_store
+
+_GOOD = {"HOST": "127.0.0.1", "PORT": "3307", "DATABASE": "d", "USER": "u"}
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    def put(**values: str):
+        for name, value in values.items():
+            monkeypatch.setenv(store.PREFIX + name, value)
+
+    return put
+
+
+def test_without_a_server_it_is_the_sqlite_file(tmp_path):
+    path = tmp_path / "m.sqlite"
+    assert not store.store_exists(path)
+    open_store(path)
+    assert store.store_exists(path)
+    assert connection_config(path).sqlite.filename_uri == str(path)
+
+
+def test_the_environment_names_a_server(environment, tmp_path):
+    environment(**_GOOD, PASSWORD="p")
+    mysql = connection_config(tmp_path / "unused").mysql
+    assert (mysql.host, mysql.port, mysql.database) == ("127.0.0.1", 3307, "d")
+    assert (mysql.user, mysql.password) == ("u", "p")
+    assert store.store_exists(tmp_path / "unused")
+
+
+def test_a_password_may_lie_in_a_file(environment, tmp_path):
+    (tmp_path / "secret").write_text("from a file\n")
+    environment(**_GOOD, PASSWORD_FILE=str(tmp_path / "secret"))
+    assert connection_config(tmp_path / "unused").mysql.password == "from a file"
+    environment(PASSWORD_FILE=str(tmp_path / "none"))
+    with pytest.raises(
+        MetadataUnavailable, match="PASSWORD_FILE cannot be read: .*none"
+    ):
+        connection_config(tmp_path / "unused")
+
+
+@pytest.mark.parametrize("missing", ["DATABASE", "USER"])
+def test_what_is_missing_beside_the_host_is_named(environment, tmp_path, missing):
+    given = {name: value for name, value in _GOOD.items() if name != missing}
+    environment(**given, PASSWORD="p")
+    with pytest.raises(MetadataUnavailable, match=f"_{missing} must be set beside"):
+        connection_config(tmp_path / "unused")
+
+
+def test_a_port_that_is_no_number_is_refused(environment, tmp_path):
+    environment(**{**_GOOD, "PORT": "mysql"}, PASSWORD="p")
+    with pytest.raises(
+        MetadataUnavailable, match="must be a number. Received: 'mysql'"
+    ):
+        connection_config(tmp_path / "unused")
+
+
+def test_a_server_that_does_not_answer_is_named_without_the_password(
+    environment, tmp_path
+):
+    environment(**{**_GOOD, "PORT": "1"}, PASSWORD="hush-hush")
+    with pytest.raises(
+        MetadataUnavailable, match="d on 127.0.0.1:1 .* by u: "
+    ) as found:
+        open_store(tmp_path / "unused")
+    assert "hush" not in str(found.value)

@@ -1,0 +1,68 @@
+"""Tests of run_log in a process of its own, since it moves descriptors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_PROGRAM = """
+import logging, os, subprocess, sys, warnings
+from pathlib import Path
+from pipeline.runs.run_log import run_log
+
+with run_log(Path(sys.argv[1])) as talk:
+    print("printed")
+    os.write(2, b"from C++\\n")
+    logging.getLogger("absl").info("from TFX")
+    warnings.warn("from a library")
+    subprocess.run(["echo", "from a child"], check=True)
+    talk.write("progress\\n")
+print("summary")
+print("afterwards", file=sys.stderr)
+"""
+
+
+def test_everything_goes_into_the_log_but_progress_and_what_follows(
+    tmp_path, repository
+):
+    log = tmp_path / "run.log"
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, str(log)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=repository,
+    )
+    assert done.stdout == "summary\n"
+    assert done.stderr == "progress\nafterwards\n"
+    text = log.read_text()
+    for source in ("printed", "from C++", "from TFX", "from a library", "from a child"):
+        assert text.count(source) >= 1, source
+    assert text.count("from TFX") == 1
+
+
+_FULL = """
+import logging, sys
+from pathlib import Path
+from pipeline.runs.run_log import run_log
+
+logging.raiseExceptions = False
+try:
+    with run_log(Path("/dev/full")):  # every write fails: no space left on device
+        logging.getLogger().info("a line that cannot be written")
+        raise KeyError("the run's own")
+except KeyError as error:
+    print(error)
+"""
+
+
+def test_a_log_on_a_full_disk_does_not_hide_the_error_of_the_run(repository):
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=repository,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the run's own" in done.stdout

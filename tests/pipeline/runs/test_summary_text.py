@@ -1,0 +1,246 @@
+"""Tests of summary_text on facts made by hand."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from pipeline.runs.summary_text import _shown, as_text
+
+_FACTS = {
+    "output": "/out",
+    "log": "/out/logs/x.log",
+    "data": {"pattern": "/data/*.csv", "source": "10,605 snippets"},
+    "spans": None,
+    "rows": {
+        "read": 1010,
+        "used": 1000,
+        "rejected": 10,
+        "reasons": {"no_text": 3, "bad_quotes": 7},
+        "duplicates": 4,
+        "rejected_folder": "/out/pipeline/TextExampleGen/examples/1/rejected",
+        "labels": {
+            "train": {"ham": 700, "spam": 100},
+            "eval": {"ham": 90, "spam": 10},
+            "test": {"ham": 88, "spam": 12},
+        },
+    },
+    "drift": None,
+    "anomalies": {"verdict": "clear", "found": []},
+    "training": {
+        "epochs": [
+            {
+                "epoch": n,
+                "train_loss": 1 / n,
+                "eval_loss": abs(5 - n) + 0.5,
+                "eval_accuracy": 0.9,
+                "seconds": 40.0 if n == 1 else 2.0,
+            }
+            for n in range(1, 9)
+        ],
+        "best_epoch": 5,
+        "steps": 8 * 32,
+        "ended_by": "patience",
+        "stopped_early": True,
+        "warm_start": None,
+        "resumed_after": 2,
+        "embedding_cache": {
+            "bytes": 50 << 20,
+            "bound_bytes": 4 << 30,
+            "examples": 900,
+            "cached_examples": 900,
+            "first_epoch_seconds": 40.0,
+            "later_epoch_seconds": 2.0,
+        },
+    },
+    "evaluation": {
+        "metrics": {
+            "accuracy": 0.95,
+            "auc": 0.987,
+            "macro_f1": 0.9,
+            "calibration_error": None,
+        },
+        "baseline": None,
+        "classes": [
+            {"name": "ham", "precision": 0.9, "recall": 1, "f1": 0.95, "support": 88}
+        ],
+        "by_length": {
+            "short": {"accuracy": 0.91, "auc": None, "macro_f1": 0.8, "rows": 40}
+        },
+        "notes": ["2 of 100 test rows have a label that is unknown"],
+        "failures": [],
+        "thresholds": [
+            {"measure": "auc", "kind": "least", "bound": 0.6, "value": 0.9, "ok": True},
+            {
+                "measure": "accuracy",
+                "kind": "change",
+                "bound": -0.01,
+                "value": None,
+                "ok": True,
+            },
+        ],
+        "blessed": True,
+    },
+    "tfidf": {
+        "metrics": {
+            "accuracy": 0.94,
+            "auc": 0.98,
+            "macro_f1": 0.89,
+            "calibration_error": None,
+        },
+        "notes": [],
+        "seconds": 0.1,
+    },
+    "serving_check": {"blessed": True, "reasons": [], "facts": {}},
+    "push": {"pushed": True, "path": "/out/serving/17", "now": True},
+    "nodes": [
+        {"node": "TextExampleGen", "state": "unchanged", "seconds": 0.0},
+        {"node": "Trainer", "state": "done", "seconds": 61.5},
+    ],
+    "score_command": 'elmo-tfx score --model out/serving/17 "Type a text here."',
+}
+
+
+@pytest.fixture
+def facts():
+    return copy.deepcopy(_FACTS)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "1,010 read = 1,000 used + 10 rejected; 4 of the used are repeated texts",
+        "rejected: bad_quotes 7, no_text 3",
+        "they lie in /out/pipeline/TextExampleGen/examples/1/rejected",
+        "10,605 snippets",
+        "train      800: ham 700 (87.5%), spam 100 (12.5%)",
+        "stopped early after 8 epochs; epoch 5 is kept",
+        "went on after 2 epochs of an interrupted run",
+        "900 of 900 texts, 50 MiB (bound 4 GiB); later epochs cost 5% of the first",
+        "accuracy 95.0%, AUC 0.987 (at least 0.600), macro F1 0.900",
+        "ham        0.900   1.000  0.950      88",
+        "short      0.910      -     0.800      40",
+        "2 of 100 test rows have a label that is unknown",
+        "TF-IDF + logistic regression, same splits: accuracy 94.0%",
+        "blessed by the Evaluator (no earlier model to compare with)",
+        "pushed to /out/serving/17",
+        "Trainer 61.5 s",
+        "61.5 s in all nodes; 1 of 2 were unchanged",
+        'Score texts elmo-tfx score --model out/serving/17 "Type a text here."',
+    ],
+)
+def test_the_summary_says(facts, line):
+    assert line in as_text(facts)
+
+
+def test_a_bound_on_steps_that_ended_the_training_is_told(facts):
+    facts["training"] |= {"ended_by": "max_steps", "stopped_early": False}
+    facts["training"]["steps"] = 1500
+    text = as_text(facts)
+    assert "stopped after 1,500 steps; epoch 5 is kept" in text
+    assert "stopped early" not in text
+
+
+@pytest.mark.parametrize(
+    ("warm_start", "line"),
+    [
+        (("/out/7", None, []), "started from the weights of /out/7\n"),
+        (("/out/7", None, ["a", "b"]), "weights of /out/7; new classes: a, b\n"),
+        ((None, "no model", []), "started fresh: no model\n"),
+    ],
+)
+def test_what_a_training_started_from_is_told_where_it_matters(facts, warm_start, line):
+    assert "started" not in as_text(facts)
+    keys = ("from", "reason", "new_classes")
+    facts["training"]["warm_start"] = dict(zip(keys, warm_start, strict=True))
+    assert line in as_text(facts)
+
+
+def test_a_refused_model_is_shown_with_the_reason_and_is_not_pushed(facts):
+    facts["evaluation"] |= {
+        "blessed": False,
+        "baseline": {"auc": 0.9},
+        "failures": ["auc 0.5500 is below 0.6"],
+    }
+    facts["push"] = {"pushed": False, "path": None, "now": False}
+    facts["score_command"] = None
+    text = as_text(facts)
+    assert "refused by the Evaluator (compared with the last blessed model)" in text
+    assert "auc 0.5500 is below 0.6" in text
+    assert "Model       not pushed" in text
+    assert "Score texts" not in text
+
+
+def test_a_push_that_was_made_before_is_called_unchanged(facts):
+    facts["push"]["now"] = False
+    assert "unchanged, at /out/serving/17" in as_text(facts)
+
+
+def test_what_the_gate_let_pass_is_listed(facts):
+    facts["anomalies"]["found"] = [
+        {"split": "eval", "feature": "label", "short": "Unexpected value"}
+    ]
+    assert "eval, label: Unexpected value (let pass)" in as_text(facts)
+
+
+def test_sections_that_do_not_exist_are_left_out(facts):
+    for name in ("rows", "training", "evaluation", "tfidf", "push", "anomalies"):
+        facts[name] = None
+    text = as_text(facts)
+    assert "Rows" not in text
+    assert "Test" not in text
+    assert "Log" in text
+
+
+@pytest.mark.parametrize(("count", "best"), [(1, 1), (3, 2), (8, 5), (200, 180)])
+def test_few_epochs_are_shown_and_the_best_always(count, best):
+    shown = _shown(count, best)
+    assert {1, best, count} <= set(shown)
+    assert len(shown) <= 6
+    assert shown == sorted(set(shown))
+
+
+def test_a_span_and_its_window_are_told():
+    facts = copy.deepcopy(_FACTS)
+    facts["spans"] = {"newest": "2026-11-26", "window": {"2026-11-26": 1000}}
+    assert "\nSpan        2026-11-26\nRows " in as_text(facts)
+    facts["spans"]["window"]["2026-11-25"] = 1200
+    assert (
+        "trained and tested on 2026-11-26 (1,000 rows), 2026-11-25 (1,200 rows)"
+        in as_text(facts)
+    )
+
+
+_DISTANCES = {
+    "label": {"value": 0.02, "threshold": 0.1},
+    "length": {"value": 0.3149, "threshold": 0.1},
+    "unknown_words": {"value": 0.05, "threshold": 0.25},
+    "unknown_characters": {"value": 0.01, "threshold": None},
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "against"),
+    [
+        (["2"], "span 2"),
+        (["1", "2"], "spans 1 to 2"),
+        (["2026-11-20", "2026-11-24", "2026-11-25"], "spans 2026-11-20 to 2026-11-25"),
+    ],
+)
+def test_the_distances_of_the_newest_span_are_told(facts, before, against):
+    facts["drift"] = {"before": before, "distances": _DISTANCES}
+    assert (
+        f"\nDrift       against {against}: label 0.02 (at most 0.10), "
+        "length 0.31 (at most 0.10), unknown words 0.05 (at most 0.25)\n"
+    ) in as_text(facts)
+
+
+def test_a_distance_that_could_not_be_measured_is_told_as_such(facts):
+    words = {"unknown_words": {"value": None, "threshold": 0.1}}
+    facts["drift"] = {"before": ["1"], "distances": words}
+    assert "unknown words not measured (at most 0.10)" in as_text(facts)
+
+
+def test_without_spans_to_compare_with_nothing_is_said_of_drift(facts):
+    assert "Drift" not in as_text(facts)

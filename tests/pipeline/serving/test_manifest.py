@@ -1,0 +1,66 @@
+"""Which files a model consists of."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from pipeline.serving.manifest import (
+    check_digests,
+    digests,
+    read_manifest,
+    write_manifest,
+)
+from pipeline.serving.versions import ModelError
+
+
+@pytest.fixture
+def model(tmp_path):
+    folder = tmp_path / "7"
+    (folder / "variables").mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"graph")
+    (folder / "variables" / "variables.index").write_bytes(b"index")
+    return folder
+
+
+def test_a_manifest_is_what_sha256sum_reads_and_writes(model, tmp_path):
+    manifest = tmp_path / "7.sha256"
+    write_manifest(str(model), str(manifest))
+    command = ["sha256sum", "--check", "--strict", str(manifest)]
+    done = subprocess.run(command, cwd=model, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert read_manifest(str(manifest)) == digests(str(model))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["7", "7.sha256"]
+
+
+def test_an_unchanged_model_is_accepted(model):
+    check_digests(str(model), digests(str(model)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: (m / "saved_model.pb").write_bytes(b"other"), "has changed"),
+        (lambda m: (m / "saved_model.pb").unlink(), "lacks saved_model.pb"),
+        (lambda m: (m / "assets").write_bytes(b""), "has assets, which its manifest"),
+    ],
+)
+def test_a_changed_model_is_refused(model, change, message):
+    before = digests(str(model))
+    change(model)
+    with pytest.raises(ModelError, match=message):
+        check_digests(str(model), before)
+
+
+@pytest.mark.parametrize("content", [b"no list\n", b"abc  file\n"])
+def test_what_is_no_manifest_is_refused(tmp_path, content):
+    path = tmp_path / "m"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="no list of SHA-256"):
+        read_manifest(str(path))
+
+
+def test_a_missing_manifest_is_named(tmp_path):
+    with pytest.raises(ModelError, match="no-such"):
+        read_manifest(str(tmp_path / "no-such"))

@@ -1,0 +1,160 @@
+"""Rolling back what TFX's nodes have really pushed."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from tfx import v1 as tfx
+from tfx.dsl.component.experimental.annotations import (
+    InputArtifact,
+    OutputArtifact,
+    Parameter,
+)
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
+
+from pipeline.output_folder import OutputFolder
+from pipeline.serving.manifest import manifest_path, read_manifest
+from pipeline.serving.pusher import Pusher
+from pipeline.serving.rollback import roll_back
+from pipeline.serving.versions import ModelError, newest_model
+from tests.pipeline.run_nodes import previous_model, run_nodes
+
+
+@component
+def MakeServing(model: OutputArtifact[standard_artifacts.Model], seed: Parameter[int]):
+    """Writes a model whose graph is its seed."""
+    folder = Path(model.uri, "Format-Serving")
+    folder.mkdir()
+    (folder / "saved_model.pb").write_text(str(seed))
+
+
+@component
+def BlessAgainst(
+    model: InputArtifact[standard_artifacts.Model],
+    blessing: OutputArtifact[standard_artifacts.ModelBlessing],
+    baseline: InputArtifact[standard_artifacts.Model] = None,
+):
+    """Blesses any model; notes which one it was compared with."""
+    seed = None
+    if baseline is not None:
+        seed = Path(baseline.uri, "Format-Serving", "saved_model.pb").read_text()
+    Path(blessing.uri, "baseline.json").write_text(json.dumps(seed))
+    blessing.set_int_custom_property("blessed", 1)
+    blessing.set_int_custom_property("current_model_id", model.id)
+
+
+class _Output(OutputFolder):
+    """An output folder, and a pipeline that pushes into it."""
+
+    def push(self, seed: int) -> None:
+        newest = newest_model(str(self.serving))
+        while newest and Path(newest).name >= str(int(time.time())):
+            time.sleep(0.1)  # Pusher's versions are seconds
+        make = MakeServing(seed=seed)
+        previous = previous_model(make.outputs["model"])
+        bless = BlessAgainst(
+            model=make.outputs["model"], baseline=previous.outputs["model"]
+        )
+        folder = tfx.proto.PushDestination.Filesystem(base_directory=str(self.serving))
+        pusher = Pusher(
+            model=make.outputs["model"],
+            model_blessing=bless.outputs["blessing"],
+            push_destination=tfx.proto.PushDestination(filesystem=folder),
+        )
+        self.serving.mkdir(parents=True, exist_ok=True)
+        run_nodes([make, previous, bless, pusher], self.path)
+
+    def served(self) -> str:
+        """The seed of the model that a server takes."""
+        newest = newest_model(str(self.serving))
+        assert newest is not None
+        return Path(newest, "saved_model.pb").read_text()
+
+    def versions(self) -> list[int]:
+        return sorted(int(each.name) for each in self.serving.iterdir())
+
+    def last_baseline(self) -> str | None:
+        """The seed of the model that the last run was compared with."""
+        noted = self.artifacts.glob("BlessAgainst/blessing/*/baseline.json")
+        newest = max(noted, key=lambda path: int(path.parent.name))
+        return json.loads(newest.read_text())
+
+
+@pytest.fixture
+def output(tmp_path):
+    return _Output(tmp_path / "out")
+
+
+def test_the_model_before_is_served_again_and_the_next_run_is_compared_with_it(output):
+    output.push(1)
+    output.push(2)
+    before = output.versions()
+    done = roll_back(output, None, clock=time.time)
+    assert (done.again, done.withdrawn) == (before[0], (before[1],))
+    assert output.served() == "1"
+    assert output.versions() == [*before, done.version]
+    folder = str(output.serving / str(done.version))
+    assert list(read_manifest(manifest_path(folder))) == ["saved_model.pb"]
+    output.push(3)
+    assert output.last_baseline() == "1"
+    assert output.served() == "3"
+
+
+def test_a_withdrawn_model_is_not_pushed_again_by_the_same_run(output):
+    output.push(1)
+    output.push(2)
+    roll_back(output, None, clock=time.time)
+    before = output.versions()
+    output.push(2)
+    assert output.versions() == before
+    assert output.served() == "1"
+
+
+def test_any_version_can_be_named_and_a_rollback_can_be_rolled_back(output):
+    for seed in (1, 2, 3):
+        output.push(seed)
+    first, second, third = output.versions()
+    done = roll_back(output, first, clock=time.time)
+    assert done.withdrawn == (second, third)
+    assert output.served() == "1"
+    # Named, a withdrawn one is served again: somebody has thought better of it.
+    roll_back(output, third, clock=time.time)
+    assert output.served() == "3"
+    output.push(4)
+    assert output.last_baseline() == "3"
+
+
+def test_what_is_not_there_is_told_with_what_is(output):
+    with pytest.raises(ModelError, match="no run has written into"):
+        roll_back(output, None, clock=time.time)
+    assert not output.path.exists()
+    output.push(1)
+    [version] = output.versions()
+    with pytest.raises(ModelError, match=f"no earlier model .* Versions: {version}"):
+        roll_back(output, None, clock=time.time)
+    with pytest.raises(ModelError, match=f"no version 7. Versions: {version}"):
+        roll_back(output, 7, clock=time.time)
+    with pytest.raises(ModelError, match="has the model that is served now"):
+        roll_back(output, version, clock=time.time)
+
+
+def test_a_version_whose_files_have_changed_is_not_served_again(output):
+    output.push(1)
+    output.push(2)
+    first = output.versions()[0]
+    (output.serving / str(first) / "saved_model.pb").write_text("evil")
+    with pytest.raises(ModelError, match="has changed since its manifest"):
+        roll_back(output, None, clock=time.time)
+    assert output.served() == "2"
+    output.push(3)
+    assert output.last_baseline() == "2"  # nothing was withdrawn
+
+
+def test_a_push_that_was_killed_later_does_not_cost_the_version_of_a_rollback(output):
+    output.push(1)
+    output.push(2)
+    done = roll_back(output, None, clock=time.time)
+    output.clean_after_kill()
+    assert done.version in output.versions()

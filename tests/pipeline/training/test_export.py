@@ -1,0 +1,169 @@
+"""The exported model, used where nothing of ours is installed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from pipeline.training import trainer
+from pipeline.training.export import WARMUP_PATH, export_classifier
+from tests.pipeline.tiny_training import CLASSES, TRAIN, example, fn_args
+
+TEXTS = ["A good film, it is.", "", "so bad that I left <br /> early", "bad " * 50]
+
+# Run in a process of its own, in which none of these can be imported.
+_FRESH_PROCESS = """
+import json, sys
+for name in ("keras_elmo", "pipeline", "components", "tfx", "tensorflow_transform"):
+    sys.modules[name] = None
+import tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+answer = model.signatures["predict_text"](tf.constant(json.loads(sys.argv[2])))
+print(json.dumps(answer["probabilities"].numpy().tolist()))
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, transformed_data, small_elmo):
+    """Gives the folder of the exported model, and the model that was exported."""
+    out = tmp_path_factory.mktemp("exported")
+    args = fn_args(
+        transformed_data,
+        out,
+        elmo=small_elmo,
+        model={
+            "pooling": "attention",
+            "hidden_units": 0,
+            "embedding_dropout": 0.0,
+            "dropout": 0.0,
+            "ngram_rows": 1000,
+        },
+        train={**TRAIN, "epochs": 20, "patience": 20},
+    )
+    models = []
+
+    def export(*export_args):
+        models.append(export_args[2])
+        export_classifier(*export_args)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(trainer, "export_classifier", export)
+        trainer.run_fn(args)
+    return out / "model", models[0]
+
+
+@pytest.fixture(scope="module")
+def model_dir(exported):
+    return exported[0]
+
+
+@pytest.fixture(scope="module")
+def signatures(model_dir):
+    return tf.saved_model.load(str(model_dir)).signatures
+
+
+def serialized(rows):
+    return tf.constant([example(row).SerializeToString() for row in rows])
+
+
+def test_raw_texts_get_label_probabilities_and_class_names(signatures):
+    answer = signatures["predict_text"](tf.constant(TEXTS))
+    probabilities = answer["probabilities"].numpy()
+    assert probabilities.shape == (4, 2) and np.isfinite(probabilities).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    names = [name.encode() for name in CLASSES]
+    assert answer["classes"].numpy().tolist() == [names] * 4
+    best = [names[place] for place in probabilities.argmax(axis=1)]
+    assert answer["label"].numpy().tolist() == best
+    # Trained on them: the one word that tells them apart must count.
+    assert best[0] != best[2]
+
+
+def test_it_says_which_texts_were_cut(signatures):
+    # Six tokens are read; these have seven, none, six and fifty.
+    answer = signatures["predict_text"](tf.constant(TEXTS))
+    assert answer["is_cut"].numpy().tolist() == [True, False, False, True]
+
+
+def test_the_exported_model_reads_the_tokens_of_training(exported, signatures):
+    # Six tokens are kept: so says the transform these examples went through.
+    tokens = np.array([["A", "good", "film", ",", "it", "is"]])
+    answer = signatures["predict_text"](tf.constant(TEXTS[:1]))["probabilities"]
+    np.testing.assert_allclose(answer, exported[1](tokens), atol=1e-6)
+
+
+def test_a_batch_of_empty_texts_gets_the_answer_of_an_empty_text(signatures):
+    together = signatures["predict_text"](tf.constant(TEXTS))["probabilities"]
+    empty = signatures["predict_text"](tf.constant(["", " "]))["probabilities"]
+    np.testing.assert_allclose(empty, [together[1]] * 2, atol=1e-6)
+
+
+def test_examples_without_a_label_get_the_same_probabilities(signatures):
+    by_text = signatures["predict_text"](tf.constant(TEXTS))["probabilities"]
+    by_example = signatures["serving_default"](
+        serialized([{"text": text} for text in TEXTS])
+    )
+    assert list(by_example) == ["probabilities"]
+    np.testing.assert_array_equal(by_example["probabilities"], by_text)
+
+
+def test_the_answer_does_not_depend_on_the_batch(signatures):
+    together = signatures["predict_text"](tf.constant(TEXTS))["probabilities"]
+    alone = [
+        signatures["predict_text"](tf.constant([text]))["probabilities"][0]
+        for text in TEXTS
+    ]
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_an_empty_batch_gets_an_empty_answer(signatures):
+    answer = signatures["predict_text"](tf.constant([], tf.string))
+    assert answer["probabilities"].shape == (0, 2)
+    assert answer["label"].shape == (0,)
+
+
+def test_evaluation_gets_the_transformed_label_and_length(signatures):
+    labels = ["good", "new", "bad", "new"]
+    rows = [
+        {"text": text, "label": label}
+        for text, label in zip(TEXTS, labels, strict=True)
+    ]
+    answer = signatures["transform_features"](serialized(rows))
+    assert answer["label_id"].numpy().tolist() == [0, -1, 1, -1]
+    assert answer["n_tokens"].numpy().tolist() == [7, 0, 6, 50]
+    assert answer["length_bucket"].numpy().tolist()[3] == b"long"
+
+
+def test_it_runs_where_only_tensorflow_is(model_dir, signatures):
+    expected = signatures["predict_text"](tf.constant(TEXTS))["probabilities"]
+    command = [sys.executable, "-c", _FRESH_PROCESS, str(model_dir), json.dumps(TEXTS)]
+    # From the model's folder, so that our packages are not on the path either.
+    done = subprocess.run(command, capture_output=True, text=True, cwd=model_dir)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(json.loads(done.stdout), expected, atol=1e-6)
+
+
+def test_the_warm_up_requests_can_be_answered(model_dir, signatures):
+    asked = set()
+    for record in tf.data.TFRecordDataset(str(model_dir / WARMUP_PATH)):
+        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+        request = log.predict_log.request
+        inputs = {
+            name: tf.constant(tf.make_ndarray(proto))
+            for name, proto in request.inputs.items()
+        }
+        signature = request.model_spec.signature_name
+        probabilities = signatures[signature](**inputs)["probabilities"].numpy()
+        assert np.isfinite(probabilities).all()
+        asked.add((signature, len(probabilities)))
+    assert asked == {
+        (signature, size)
+        for signature in ("predict_text", "serving_default")
+        for size in (1, 4, 16)
+    }

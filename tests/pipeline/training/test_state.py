@@ -1,0 +1,105 @@
+"""What survives an interruption, and for how long."""
+
+from __future__ import annotations
+
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from pipeline.training.state import TrainingState, remove_abandoned
+
+
+def make_model(value):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(), "mse")
+    model.optimizer.build(model.trainable_variables)
+    set_all(model, value)
+    return model
+
+
+def set_all(model, value):
+    for variable in (*model.variables, *model.optimizer.variables):
+        variable.assign(np.full(variable.shape, value, variable.dtype))
+
+
+def values(model):
+    return [float(np.max(v)) for v in (*model.variables, *model.optimizer.variables)]
+
+
+def state_after(losses):
+    state = TrainingState()
+    model = make_model(0)
+    for number, loss in enumerate(losses, start=1):
+        set_all(model, number)
+        state.add({"eval_loss": loss, "steps": 5}, model)
+    return state, model
+
+
+def test_model_and_optimizer_come_back_as_they_were_saved(tmp_path):
+    state, model = state_after([3.0, 1.0, 2.0])
+    state.save(tmp_path, model)
+    other = make_model(9)
+    loaded = TrainingState.load(tmp_path, other)
+    assert values(other) == values(model)
+    assert loaded.history == state.history
+    assert loaded.resumed_after == 3
+    loaded.restore_best(other)
+    assert [float(np.max(v)) for v in other.variables] == [2.0, 2.0]
+
+
+def test_without_a_state_the_model_is_left_alone(tmp_path):
+    model = make_model(4)
+    assert TrainingState.load(tmp_path, model).epochs_done == 0
+    assert set(values(model)) == {4.0}
+
+
+@pytest.mark.parametrize(
+    ("losses", "ended_by"),
+    [
+        ([], None),
+        ([3.0, 2.0, 2.5], None),  # one epoch waited
+        ([3.0, 2.0, 2.5, 2.0], "patience"),  # two, and equal is not better
+        ([5.0, 4.0, 3.0, 2.0, 1.0], "epochs"),
+        ([float("nan")] * 2, "patience"),
+    ],
+)
+def test_training_is_over_when_eval_loss_stops_falling(losses, ended_by):
+    state, _ = state_after(losses)
+    assert state.ended_by(epochs=5, patience=2, max_steps=None) == ended_by
+
+
+@pytest.mark.parametrize(
+    ("losses", "ended_by"),
+    [([3.0], None), ([3.0, 2.0], "max_steps"), ([3.0, 4.0, 5.0], "max_steps")],
+)
+def test_training_is_over_when_all_steps_are_done(losses, ended_by):
+    state, _ = state_after(losses)  # 5 steps an epoch
+    assert state.ended_by(epochs=3, patience=2, max_steps=10) == ended_by
+
+
+def test_a_save_that_dies_leaves_the_last_state(tmp_path, monkeypatch):
+    state, model = state_after([3.0])
+    state.save(tmp_path, model)
+
+    def die(file, **_):
+        file.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", die)
+    with pytest.raises(KeyboardInterrupt):
+        state.save(tmp_path, model)
+    assert TrainingState.load(tmp_path, model).history == state.history
+
+
+def test_only_runs_that_nobody_took_up_for_long_are_deleted(tmp_path):
+    day = 24 * 3600
+    for name, age in (("old", 20 * day), ("new", day)):
+        folder = tmp_path / name / "cache"
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("")
+        for path in (folder / "file", folder, folder.parent):
+            os.utime(path, (10**9 - age, 10**9 - age))
+    remove_abandoned(tmp_path, now=10**9)
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
