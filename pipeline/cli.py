@@ -14,8 +14,6 @@ from typing import Any
 
 import click
 
-from pipeline.errors import RunError, UserError
-
 # Command -> module, function, first line of its help.
 _COMMANDS = {
     "run": ("pipeline.commands.run", "Train on labelled texts, to a pushed model."),
@@ -68,8 +66,6 @@ class _LazyGroup(click.Group):
             _leave(message, error.exit_code)
         except click.ClickException as error:
             _leave(error.format_message(), error.exit_code)
-        except (UserError, RunError) as error:
-            _leave(str(error), error.exit_code)
         except (click.Abort, KeyboardInterrupt):
             _leave("interrupted; the same command goes on from here", 130)
         sys.exit(0)

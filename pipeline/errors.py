@@ -1,24 +1,26 @@
 """Errors that end a command with one line for its user.
 
-    Exception
+    click.ClickException
     ├── UserError   what was given cannot be used; exit code 2
     └── RunError    the work could not be done, or not to its end; exit code 1
 
-The class of an error lies beside the code that raises it. `elmo-tfx` prints the message
-as `error: ...`; a last line `hint: ...` says what would help. Any other exception is a
-fault of this program and keeps its traceback.
+The class of an error lies beside the code that raises it. Every command line built with
+click prints the message alone and ends with the exit code; a last line `hint: ...` says
+what would help. Any other exception is a fault of this program and keeps its traceback.
 """
 
 from __future__ import annotations
 
+import click
 
-class UserError(Exception):
+
+class UserError(click.ClickException):
     """What was given cannot be used: an option, a file, a model, a folder."""
 
     exit_code = 2
 
 
-class RunError(Exception):
+class RunError(click.ClickException):
     """What was asked for could not be done, though it could be asked for."""
 
     exit_code = 1

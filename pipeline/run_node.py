@@ -22,10 +22,8 @@ import absl.logging
 import click
 
 from pipeline.config import Config, ConfigError, load_config
-from pipeline.errors import UserError
 from pipeline.metadata.runs import NodeRecord
-from pipeline.metadata.store import MetadataUnavailable
-from pipeline.output_folder import OutputFolder, OutputUnusable
+from pipeline.output_folder import OutputFolder
 from pipeline.runs.outcomes import RunFailed, reason_of
 
 TOOK_TOO_LONG = 124
@@ -142,18 +140,13 @@ def main(
     if not lists and not (node and run_id):
         raise click.UsageError("give --node and --run-id, or --list")
     log_to_stderr()
-    try:
-        loaded = load_config(config, overrides)
-        if lists:
-            click.echo("\n".join(nodes_of(loaded)))
-            return
-        assert node and run_id
-        with time_limit(timeout_minutes, node):
-            record = run_node(loaded, node, run_id)
-    except ConfigError as error:
-        raise UserError(str(error)) from error
-    except (MetadataUnavailable, OutputUnusable, RunFailed) as error:
-        raise click.ClickException(str(error)) from error
+    loaded = load_config(config, overrides)
+    if lists:
+        click.echo("\n".join(nodes_of(loaded)))
+        return
+    assert node and run_id
+    with time_limit(timeout_minutes, node):
+        record = run_node(loaded, node, run_id)
     click.echo("\n".join(report_lines(record)))
 
 

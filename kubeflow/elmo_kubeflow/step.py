@@ -16,13 +16,10 @@ import click
 
 from elmo_kubeflow import step_names as names
 from elmo_kubeflow.step_outputs import Shown, shown_of, write_summary
-from pipeline.config import Config, ConfigError, load_config
-from pipeline.errors import UserError
-from pipeline.metadata.store import MetadataUnavailable
-from pipeline.output_folder import OutputFolder, OutputUnusable
+from pipeline.config import Config, load_config
+from pipeline.output_folder import OutputFolder
 from pipeline.run_node import log_to_stderr, report_lines, run_node, time_limit
 from pipeline.runs.lifecycle import RunPlan, end_run, start_run
-from pipeline.runs.outcomes import RunFailed
 
 
 class ExecutorInput:
@@ -93,13 +90,8 @@ class _Step(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         log_to_stderr()
-        try:
-            with time_limit(ctx.params.pop("timeout_minutes"), str(self.name)):
-                return super().invoke(ctx)
-        except ConfigError as error:
-            raise UserError(str(error)) from error
-        except (MetadataUnavailable, OutputUnusable, RunFailed) as error:
-            raise click.ClickException(str(error)) from error
+        with time_limit(ctx.params.pop("timeout_minutes"), str(self.name)):
+            return super().invoke(ctx)
 
 
 @click.group()
