@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx.components import (
+    Evaluator,
+    ExampleValidator,
+    ImportSchemaGen,
+    SchemaGen,
+    StatisticsGen,
+    Trainer,
+    Transform,
+)
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata, pipeline
 from tfx.proto import range_config_pb2
+from tfx.proto.pusher_pb2 import PushDestination
+from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
+from tfx.proto.transform_pb2 import SplitsConfig
+from tfx.types import Channel, standard_artifacts
 from tfx.utils import name_utils
 
 from components.anomaly_gate.component import AnomalyGate
@@ -61,14 +74,14 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     # trained and tested on as well.
     window = None
     if data.window_spans > 1:
-        window = tfx.dsl.Resolver(
+        window = Resolver(
             strategy_class=SpanWindowStrategy,
             config={
                 "spans": data.window_spans,
                 "gate": name_utils.get_full_name(AnomalyGate),
             },
-            examples=tfx.dsl.Channel(
-                type=tfx.types.standard_artifacts.Examples,
+            examples=Channel(
+                type=standard_artifacts.Examples,
                 producer_component_id=example_gen.id,
             ),
             newest=examples,
@@ -76,20 +89,20 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     windowed = examples if window is None else window.outputs["examples"]
 
     # Counts what the examples hold: missing values, lengths, frequent labels.
-    statistics_gen = tfx.components.StatisticsGen(examples=examples)
+    statistics_gen = StatisticsGen(examples=examples)
 
     # What the data must look like: inferred from the training split, or curated.
     if data.schema_path is None:
-        schema_gen = tfx.components.SchemaGen(
+        schema_gen = SchemaGen(
             statistics=statistics_gen.outputs["statistics"],
             infer_feature_shape=True,
             exclude_splits=[EVAL, TEST],
         )
     else:
-        schema_gen = tfx.components.ImportSchemaGen(schema_file=data.schema_path)
+        schema_gen = ImportSchemaGen(schema_file=data.schema_path)
 
     # Compares every split with the schema; it only reports.
-    example_validator = tfx.components.ExampleValidator(
+    example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"],
         schema=schema_gen.outputs["schema"],
     )
@@ -122,11 +135,11 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     mark_code(gate)
 
     # Texts become tokens and labels become numbers, in a graph that is served too.
-    transform = tfx.components.Transform(
+    transform = Transform(
         examples=windowed,
         schema=schema_gen.outputs["schema"],
         preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
-        splits_config=tfx.proto.SplitsConfig(analyze=[TRAIN], transform=list(SPLITS)),
+        splits_config=SplitsConfig(analyze=[TRAIN], transform=list(SPLITS)),
         custom_config={"transform": _section(config.transform)},
     )
     mark_code(transform, _PREPROCESSING)
@@ -135,24 +148,22 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     # Of a training that goes on from an earlier one: the model that it starts from.
     warm_start = None
     if config.train.warm_start:
-        warm_start = tfx.dsl.Resolver(
+        warm_start = Resolver(
             strategy_class=WarmStartStrategy,
-            model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-            model_blessing=tfx.dsl.Channel(
-                type=tfx.types.standard_artifacts.ModelBlessing
-            ),
+            model=Channel(type=standard_artifacts.Model),
+            model_blessing=Channel(type=standard_artifacts.ModelBlessing),
             examples=transform.outputs["transformed_examples"],
         ).with_id("WarmStart")
 
     # Trains the classifier on ELMo embeddings and exports it with its signatures.
-    trainer = tfx.components.Trainer(
+    trainer = Trainer(
         run_fn=f"{_TRAINER}.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema_gen.outputs["schema"],
         base_model=None if warm_start is None else warm_start.outputs["model"],
-        train_args=tfx.proto.TrainArgs(splits=[TRAIN]),
-        eval_args=tfx.proto.EvalArgs(splits=[EVAL]),
+        train_args=TrainArgs(splits=[TRAIN]),
+        eval_args=EvalArgs(splits=[EVAL]),
         custom_config={
             "elmo": _section(config.elmo),
             "elmo_version": elmo_version(config.elmo.source),
@@ -167,15 +178,15 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     mark_code(trainer, _TRAINER)
 
     # Finds the model that the new one has to stand up to.
-    previous = tfx.dsl.Resolver(
+    previous = Resolver(
         strategy_class=PreviousBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         candidate=trainer.outputs["model"],
     ).with_id("PreviousModel")
 
     # Measures the model on the test split and blesses it if it is good enough.
-    evaluator = tfx.components.Evaluator(
+    evaluator = Evaluator(
         examples=windowed,
         example_splits=[TEST],
         model=trainer.outputs["model"],
@@ -194,10 +205,8 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_check.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(
-                base_directory=str(output.serving)
-            )
+        push_destination=PushDestination(
+            filesystem=PushDestination.Filesystem(base_directory=str(output.serving))
         ),
     )
     mark_code(pusher)

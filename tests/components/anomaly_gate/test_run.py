@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from tfx import v1 as tfx
+from tfx.components import ExampleValidator, ImportExampleGen, SchemaGen, StatisticsGen
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto.example_gen_pb2 import Input
 
 from components.anomaly_gate.component import AnomalyGate
 from components.anomaly_gate.executor import AnomaliesFoundError
@@ -31,20 +35,20 @@ def _run(root: Path, eval_label: str) -> None:
     ]
     _write_split(root / "data" / "train" / "a.tfrecord", rows)
     _write_split(root / "data" / "eval" / "a.tfrecord", [("other", eval_label)])
-    split = tfx.proto.Input.Split
-    source = tfx.components.ImportExampleGen(
+    split = Input.Split
+    source = ImportExampleGen(
         input_base=str(root / "data"),
-        input_config=tfx.proto.Input(
+        input_config=Input(
             splits=[split(name=name, pattern=f"{name}/*") for name in ("train", "eval")]
         ),
     )
-    statistics = tfx.components.StatisticsGen(examples=source.outputs["examples"])
-    schema = tfx.components.SchemaGen(
+    statistics = StatisticsGen(examples=source.outputs["examples"])
+    schema = SchemaGen(
         statistics=statistics.outputs["statistics"],
         infer_feature_shape=True,
         exclude_splits=["eval"],
     )
-    validator = tfx.components.ExampleValidator(
+    validator = ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
     )
     gate = AnomalyGate(
@@ -53,9 +57,9 @@ def _run(root: Path, eval_label: str) -> None:
         examples=source.outputs["examples"],
         free_text_features=["text"],
     )
-    sqlite = tfx.orchestration.metadata.sqlite_metadata_connection_config
-    tfx.orchestration.LocalDagRunner().run(
-        tfx.dsl.Pipeline(
+    sqlite = sqlite_metadata_connection_config
+    LocalDagRunner().run(
+        Pipeline(
             pipeline_name="gated",
             pipeline_root=str(root / "pipeline"),
             components=[source, statistics, schema, validator, gate],

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfx import v1 as tfx
+from tfx.components import Pusher
+from tfx.dsl.components.common.importer import Importer
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto.pusher_pb2 import PushDestination
+from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.serving_check.component import ServingCheck
@@ -15,22 +21,22 @@ def test_a_good_model_is_blessed_and_pushed_in_a_run(
 ):
     uri = str(tmp_path / "model")
     export_model(tiny_model(), Path(path_utils.serving_model_dir(uri)))
-    model = tfx.dsl.Importer(
-        source_uri=uri, artifact_type=tfx.types.standard_artifacts.Model
-    ).with_id("model")
+    model = Importer(source_uri=uri, artifact_type=standard_artifacts.Model).with_id(
+        "model"
+    )
     check = ServingCheck(model.outputs["result"])
-    pusher = tfx.components.Pusher(
+    pusher = Pusher(
         model=model.outputs["result"],
         infra_blessing=check.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(
+        push_destination=PushDestination(
+            filesystem=PushDestination.Filesystem(
                 base_directory=str(tmp_path / "serving")
             )
         ),
     )
-    sqlite = tfx.orchestration.metadata.sqlite_metadata_connection_config
-    tfx.orchestration.LocalDagRunner().run(
-        tfx.dsl.Pipeline(
+    sqlite = sqlite_metadata_connection_config
+    LocalDagRunner().run(
+        Pipeline(
             pipeline_name="checked",
             pipeline_root=str(tmp_path / "pipeline"),
             components=[model, check, pusher],

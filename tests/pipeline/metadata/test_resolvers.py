@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import List  # noqa: UP035  # TFX knows no other
 
 import pytest
-from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
-from tfx.types import standard_artifacts
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.types import Channel, standard_artifacts
 from tfx.utils import name_utils
 
 from pipeline.metadata.resolvers import SpanWindowStrategy
@@ -53,10 +53,10 @@ def run(tmp_path):
 
     def ingest(span: int, content: str, *, strict: bool = True) -> set[str]:
         made = Ingest(span=span, content=content)
-        window = tfx.dsl.Resolver(
+        window = Resolver(
             strategy_class=SpanWindowStrategy,
             config={"spans": 3, "gate": name_utils.get_full_name(Gate)},
-            examples=tfx.dsl.Channel(
+            examples=Channel(
                 type=standard_artifacts.Examples, producer_component_id="Ingest"
             ),
             newest=made.outputs["examples"],

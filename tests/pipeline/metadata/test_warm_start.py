@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
-from tfx.types import standard_artifacts
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.types import Channel, standard_artifacts
 
 from pipeline.metadata.pushed_models import PushedModels
 from pipeline.metadata.resolvers import WarmStartStrategy
@@ -67,10 +67,10 @@ class Runs:
     def train(self, name, *, on, blessed=True):
         """Trains a model on data; gives the name of the one it started from."""
         transform = Transform(content=on)
-        base = tfx.dsl.Resolver(
+        base = Resolver(
             strategy_class=WarmStartStrategy,
-            model=tfx.dsl.Channel(type=standard_artifacts.Model),
-            model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
+            model=Channel(type=standard_artifacts.Model),
+            model_blessing=Channel(type=standard_artifacts.ModelBlessing),
             examples=transform.outputs["transformed"],
         ).with_id("WarmStart")
         shown = self.folder / "shown.json"

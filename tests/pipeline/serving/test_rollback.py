@@ -5,13 +5,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
+from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import standard_artifacts
 
 from pipeline.output_folder import OutputFolder
@@ -57,11 +57,11 @@ class _Output(OutputFolder):
         bless = BlessAgainst(
             model=make.outputs["model"], baseline=previous.outputs["model"]
         )
-        folder = tfx.proto.PushDestination.Filesystem(base_directory=str(self.serving))
+        folder = PushDestination.Filesystem(base_directory=str(self.serving))
         pusher = Pusher(
             model=make.outputs["model"],
             model_blessing=bless.outputs["blessing"],
-            push_destination=tfx.proto.PushDestination(filesystem=folder),
+            push_destination=PushDestination(filesystem=folder),
         )
         self.serving.mkdir(parents=True, exist_ok=True)
         run_nodes([make, previous, bless, pusher], self.path)
