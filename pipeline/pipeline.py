@@ -7,12 +7,12 @@ from typing import Any
 from tfx.components import (
     Evaluator,
     ExampleValidator,
-    ImportSchemaGen,
     SchemaGen,
     StatisticsGen,
     Trainer,
     Transform,
 )
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata, pipeline
 from tfx.proto import range_config_pb2
