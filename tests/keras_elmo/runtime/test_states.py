@@ -22,13 +22,28 @@ def stateful(source, **options):
     return ElmoEmbeddingLayer(str(source), stateful=True, **options)
 
 
+@pytest.fixture(scope="module")
+def two_layers(tiny_elmo):
+    return stateful(tiny_elmo), stateful(tiny_elmo)
+
+
+@pytest.fixture
+def pair(two_layers):
+    """Two stateful layers with nothing carried on yet."""
+    for layer in two_layers:
+        layer.reset_states()
+    return two_layers
+
+
 def pad(sentences, time):
     rows = [row + [""] * (time - len(row)) for row in sentences]
     return tf.constant(rows, tf.string, shape=[len(rows), time])
 
 
-def test_vectors_stay_the_same_however_batches_are_shuffled_split_and_padded(tiny_elmo):
-    layer = ElmoEmbeddingLayer(str(tiny_elmo), output="layers")
+def test_vectors_stay_the_same_however_batches_are_shuffled_split_and_padded(
+    shared_layer,
+):
+    layer = shared_layer(output="layers")
     rng = np.random.default_rng(7)
     sentences = [rng.choice(WORDS, rng.integers(0, 9)).tolist() for _ in range(12)]
     alone = [np.array(layer(pad([row], 9)))[0] for row in sentences]
@@ -64,9 +79,9 @@ def test_all_ten_batches_of_a_stateful_layer_equal_the_authors_vectors(fixture_m
 
 
 @pytest.mark.parametrize("initial_state", ["warm", "zeros"])
-def test_reset_states_lets_every_row_start_anew(tiny_elmo, initial_state):
+def test_reset_states_lets_every_row_start_anew(tiny_elmo, shared_layer, initial_state):
     layer = stateful(tiny_elmo, initial_state=initial_state)
-    stateless = ElmoEmbeddingLayer(str(tiny_elmo), initial_state=initial_state)
+    stateless = shared_layer(initial_state=initial_state)
     first = np.array(layer(A))
     np.testing.assert_allclose(first, stateless(A), atol=1e-5)
     assert np.abs(np.array(layer(A)) - first).max() > 1e-3
@@ -74,8 +89,8 @@ def test_reset_states_lets_every_row_start_anew(tiny_elmo, initial_state):
     np.testing.assert_array_equal(layer(A), first)
 
 
-def test_a_row_goes_on_from_its_own_row_of_the_batch_before(tiny_elmo):
-    together, alone = stateful(tiny_elmo), stateful(tiny_elmo)
+def test_a_row_goes_on_from_its_own_row_of_the_batch_before(pair):
+    together, alone = pair
     together(A)
     second = np.array(together(C))
     for row in range(3):
@@ -87,8 +102,8 @@ def test_a_row_goes_on_from_its_own_row_of_the_batch_before(tiny_elmo):
         )
 
 
-def test_a_smaller_batch_leaves_the_states_of_the_other_rows(tiny_elmo):
-    layer, without = stateful(tiny_elmo), stateful(tiny_elmo)
+def test_a_smaller_batch_leaves_the_states_of_the_other_rows(pair):
+    layer, without = pair
     layer(A)
     layer(B)
     third = np.array(layer(C))
@@ -97,16 +112,16 @@ def test_a_smaller_batch_leaves_the_states_of_the_other_rows(tiny_elmo):
     assert np.abs(third[0] - np.array(without(C))[0]).max() > 1e-3
 
 
-def test_an_empty_batch_leaves_all_states(tiny_elmo):
-    layer, without = stateful(tiny_elmo), stateful(tiny_elmo)
+def test_an_empty_batch_leaves_all_states(pair):
+    layer, without = pair
     layer(A)
     without(A)
     assert layer(tf.zeros([0, 2], tf.string)).shape == (0, 2, 10)
     np.testing.assert_array_equal(layer(C), without(C))
 
 
-def test_padding_leaves_no_trace_in_the_states(tiny_elmo):
-    layer, padded = stateful(tiny_elmo), stateful(tiny_elmo)
+def test_padding_leaves_no_trace_in_the_states(pair):
+    layer, padded = pair
     layer(A)
     padded(pad(A, 9))
     np.testing.assert_allclose(layer(C), padded(C), atol=1e-6)
@@ -122,8 +137,8 @@ def test_a_batch_that_is_too_large_is_refused_and_leaves_the_states(tiny_elmo):
     np.testing.assert_array_equal(layer(C), without(C))
 
 
-def test_states_are_carried_inside_a_graph(tiny_elmo):
-    eager, in_graph = stateful(tiny_elmo), stateful(tiny_elmo)
+def test_states_are_carried_inside_a_graph(pair):
+    eager, in_graph = pair
     run = tf.function(
         in_graph, input_signature=[tf.TensorSpec([None, None], tf.string)]
     )
@@ -136,16 +151,16 @@ def one_layer(layer):
     return keras.Sequential([keras.Input((None,), dtype="string"), layer])
 
 
-def test_predict_carries_states_from_batch_to_batch(tiny_elmo):
-    eager, layer = stateful(tiny_elmo), stateful(tiny_elmo)
+def test_predict_carries_states_from_batch_to_batch(pair):
+    eager, layer = pair
     expected = np.concatenate([eager(pad(rows, 3)) for rows in (A, C)])
     tokens = tf.concat([pad(A, 3), pad(C, 3)], axis=0)
     got = one_layer(layer).predict(tokens, batch_size=3, verbose=0)
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
-def test_a_saved_stateful_model_goes_on_where_it_was(tiny_elmo, tmp_path):
-    layer = stateful(tiny_elmo)
+def test_a_saved_stateful_model_goes_on_where_it_was(pair, tmp_path):
+    layer, _ = pair
     model = one_layer(layer)
     layer(A)
     model.save(tmp_path / "model.keras")
