@@ -6,10 +6,11 @@ Raw means: as TextExampleGen writes it into tf.Examples. Transformed means: as
 
 from __future__ import annotations
 
-# Raw features, both bytes, one value per example. Labels are strings from ingestion
-# on: an integer label is its decimal digits.
-TEXT = "text"
-LABEL = "label"
+from components.text_example_gen import examples
+
+# Raw features, both bytes, one value per example.
+TEXT, LABEL = examples.TEXT, examples.LABEL
+TRAIN, EVAL, TEST = SPLITS = examples.SPLITS
 
 # Transformed features.
 TOKENS = "tokens"  # string, sparse, at most max_tokens real tokens per example
@@ -23,8 +24,3 @@ LENGTH_BUCKETS = ("short", "medium", "long")
 # Asset that tf.Transform writes: one label a line, most frequent first. With two
 # classes, class 1 is therefore the rarer one.
 LABEL_VOCABULARY = "labels"
-
-TRAIN = "train"
-EVAL = "eval"
-TEST = "test"
-SPLITS = (TRAIN, EVAL, TEST)

@@ -1,10 +1,12 @@
-"""IngestTexts: the whole way from files to split examples, rejects and tallies."""
+"""IngestTexts: the Beam graph from files to split examples, rejects and tallies."""
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import json
+import threading
 import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,27 +15,204 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 
-from components.text_example_gen import counts
-from components.text_example_gen import counts as tallying
+from components.progress import tell
+from components.text_example_gen.counts import (
+    REJECTS_WRITTEN,
+    WRITTEN,
+    Tally,
+    TallyDuplicates,
+    tally_labelled,
+    tally_read,
+    tally_rejected,
+    tally_used,
+)
+from components.text_example_gen.examples import LABEL, REJECTED_FOLDER, TEXT
 from components.text_example_gen.input_files import has_class_folders, match_files
 from components.text_example_gen.labelling import REJECTS, KeepKnownLabels, LabelRows
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import as_dict, is_reject
 
-_REJECTS = "rejects"
+# What a job leaves in its output folder, beside the examples, for the executor.
+STAGING_FOLDER = "unfinished"
+TALLIES_FILE = "tallies-00000-of-00001.json"
+_TALLIES_PREFIX = "tallies"
+
+_TRAIN = 0  # index of the split whose labels count
+_SHARD_BYTES = slice(8, 12)  # of a digest; the first eight decide the split
+
+# Rows read so far in this process, by job: a job may read in several threads.
+_rows_read: collections.Counter[str] = collections.Counter()
+_rows_lock = threading.Lock()
+_ROWS_PER_TELL = 1000
+
+# A path -> an object with `write(bytes)`, as a context manager.
+Opener = Callable[[str], contextlib.AbstractContextManager]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IngestPlan:
+    """What `IngestTexts` reads and writes.
+
+    Args:
+        pattern: The files.
+        options: How to read them.
+        split_names: The first is the training split.
+        hash_buckets: Share of each split.
+        shards: Files per split, and of rejects.
+        output: Folder that gets `Split-<name>/`, `rejected/` and the tallies.
+    """
+
+    pattern: str
+    options: ReadOptions
+    split_names: tuple[str, ...]
+    hash_buckets: tuple[int, ...]
+    shards: int
+    output: str
+
+
+class IngestTexts(beam.PTransform):
+    """Reads, labels, splits and writes: every row ends in a split or among the rejects.
+
+    It leaves nothing but files. The tallies, of which `Counts` is made, are one JSON
+    list of `[key, number]` in `TALLIES_FILE`. The examples of a file are sorted by the
+    hash of their text: the same input gives the same files, and classes are mixed.
+    """
+
+    def __init__(self, plan: IngestPlan) -> None:
+        super().__init__()
+        self._plan = plan
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
+        """Adds the whole way to a pipeline."""
+        plan = self._plan
+        records, unread = pbegin | ReadRecords([plan.pattern], options=plan.options)
+        label_rows = beam.ParDo(LabelRows(plan.options, plan.hash_buckets))
+        rows, unlabelled = records | "Label" >> label_rows.with_outputs(
+            REJECTS, main="rows"
+        )
+        used, outside = self._keep_known_labels(rows)
+        rejects = (unread, unlabelled, outside) | "Rejects" >> beam.Flatten()
+        tallies = (
+            records | "TallyRecords" >> beam.Map(tally_read),
+            unread | "TallyUnread" >> beam.Map(tally_read),
+            rows | "TallyLabelled" >> beam.Map(tally_labelled),
+            used | "TallyUsed" >> beam.FlatMap(tally_used, plan.split_names),
+            rejects | "TallyRejected" >> beam.FlatMap(tally_rejected),
+            used | "TallyDuplicates" >> TallyDuplicates(),
+            self._write_examples(used),
+            self._write_rejects(rejects),
+        )
+        return (
+            tallies
+            | "Tallies" >> beam.Flatten()
+            | "SumTallies" >> beam.CombinePerKey(sum)
+            | "GatherTallies" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
+            | "TalliesPayload" >> beam.Map(_tallies_payload, plan.output)
+            | "WriteTallies" >> self._write_sorted(open_lines, suffix=".json", shards=1)
+        )
+
+    def _keep_known_labels(
+        self, rows: beam.PCollection
+    ) -> tuple[beam.PCollection, beam.PCollection]:
+        training_labels = (
+            rows
+            | "TrainingRows" >> beam.Filter(_is_training)
+            | "TrainingLabels" >> beam.Map(_label_of)
+            | "DistinctLabels" >> beam.Distinct()
+            | "SetOfLabels" >> beam.CombineGlobally(_to_set)
+        )
+        known = beam.ParDo(KeepKnownLabels(), beam.pvalue.AsSingleton(training_labels))
+        used, outside = rows | "KnownLabels" >> known.with_outputs(REJECTS, main="used")
+        return used, outside
+
+    def _write_examples(self, used: beam.PCollection) -> beam.PCollection:
+        plan = self._plan
+        prefixes = [
+            f"{plan.output}/Split-{name}/data_tfrecord" for name in plan.split_names
+        ]
+        return (
+            used
+            | "ExamplePayloads" >> beam.Map(_example_payload, prefixes, plan.shards)
+            | "WriteExamples" >> self._write_sorted(open_tfrecord, suffix=".gz")
+            | "TallyWritten" >> beam.Map(_tally_written, WRITTEN)
+        )
+
+    def _write_rejects(self, rejects: beam.PCollection) -> beam.PCollection:
+        plan = self._plan
+        prefix = f"{plan.output}/{REJECTED_FOLDER}/rejected"
+        return (
+            rejects
+            | "RejectPayloads" >> beam.Map(_reject_payload, prefix, plan.shards)
+            | "WriteRejects" >> self._write_sorted(open_lines, suffix=".jsonl")
+            | "TallyAside" >> beam.Map(_tally_written, REJECTS_WRITTEN)
+        )
+
+    def _write_sorted(
+        self, opener: Opener, *, suffix: str, shards: int | None = None
+    ) -> WriteSorted:
+        plan = self._plan
+        return WriteSorted(
+            opener,
+            staging=f"{plan.output}/{STAGING_FOLDER}",
+            suffix=suffix,
+            shards=plan.shards if shards is None else shards,
+        )
+
+
+def _is_training(row: dict[str, Any]) -> bool:
+    return row["split"] == _TRAIN
+
+
+def _label_of(row: dict[str, Any]) -> str:
+    return row["label"]
+
+
+def _to_set(parts: Iterable[Any]) -> frozenset[str]:
+    """Unites labels, or sets of labels: a Beam combiner gets either."""
+    labels: set[str] = set()
+    for part in parts:
+        labels.update([part] if isinstance(part, str) else part)
+    return frozenset(labels)
+
+
+def _example_payload(row: dict[str, Any], prefixes: list[str], shards: int) -> Any:
+    example = tf.train.Example()
+    for name, value in ((TEXT, row["text"]), (LABEL, row["label"])):
+        example.features.feature[name].bytes_list.value.append(value.encode("utf-8"))
+    shard = int.from_bytes(row["digest"][_SHARD_BYTES], "big") % shards
+    order = (row["digest"], row["source"], row["position"])
+    payload = example.SerializeToString(deterministic=True)
+    return (prefixes[row["split"]], shard), (order, payload)
+
+
+def _reject_payload(reject: dict[str, Any], prefix: str, shards: int) -> Any:
+    order = (reject["source"], reject["position"], reject["reason"])
+    shard = zlib.crc32(f"{order[:2]}".encode()) % shards
+    payload = json.dumps(reject, ensure_ascii=False).encode("utf-8")
+    return (prefix, shard), (order, payload)
+
+
+def _tallies_payload(tallies: list[Tally], output: str) -> Any:
+    payload = json.dumps(sorted(tallies), ensure_ascii=False).encode("utf-8")
+    return (f"{output}/{_TALLIES_PREFIX}", 0), (0, payload)
+
+
+def _tally_written(file: tuple[str, int], name: str) -> Tally:
+    prefix, written = file
+    return (name, prefix), written
 
 
 class ReadRecords(beam.PTransform):
     """Reads all files of some patterns: `records, rejects = p | ReadRecords(...)`.
 
     Files are read side by side, each one as a stream. A record is a `records.Record`,
-    a reject a `records.Reject`. A file that cannot be read (on) gives one reject with
-    position 0 and does not stop the others: whoever reads decides what it costs.
+    a reject a `records.Reject`. A file that cannot be read to its end yields one reject
+    with position 0 and does not stop the others: the caller decides what that means.
 
     Args:
         patterns: Files or globs, on any file system Beam knows. A pattern that matches
-            nothing gives nothing: look first (`check_data`).
+            no file yields nothing: call `check_data` before.
         options: How to read them.
     """
 
@@ -56,9 +235,9 @@ class ReadRecords(beam.PTransform):
             | "Patterns" >> beam.Create(self._patterns)
             | "Match" >> beam.FlatMap(_match)
             | "Spread" >> beam.Reshuffle()
-            | "Read" >> beam.ParDo(_ReadFile(self._options)).with_outputs(_REJECTS)
+            | "Read" >> beam.ParDo(_ReadFile(self._options)).with_outputs(REJECTS)
         )
-        return read[None], read[_REJECTS]
+        return read[None], read[REJECTS]
 
 
 def _match(pattern: str) -> Iterator[tuple[str, bool]]:
@@ -71,28 +250,39 @@ class _ReadFile(beam.DoFn):
     def __init__(self, options: ReadOptions) -> None:
         super().__init__()
         self._options = options
+        self._job = uuid.uuid4().hex
+        self._untold = 0  # rows
 
     def process(self, element: tuple[str, bool]) -> Iterator[Any]:
         path, in_class_folder = element
         for item in read_file(path, self._options, in_class_folder=in_class_folder):
             if is_reject(item):
-                yield beam.pvalue.TaggedOutput(_REJECTS, as_dict(item))
+                yield beam.pvalue.TaggedOutput(REJECTS, as_dict(item))
             else:
                 yield as_dict(item)
+            self._untold += 1
+            if self._untold >= _ROWS_PER_TELL:
+                self._tell()
 
+    def finish_bundle(self) -> None:
+        self._tell()
 
-# (path, writer options) -> an object with `write(bytes)`, as a context manager.
-Opener = Callable[[str], contextlib.AbstractContextManager]
+    def _tell(self) -> None:
+        # Told under the lock, so that the numbers only rise.
+        with _rows_lock:
+            _rows_read[self._job] += self._untold
+            tell("rows", _rows_read[self._job])
+        self._untold = 0
 
 
 def open_tfrecord(path: str) -> contextlib.AbstractContextManager:
-    """A gzipped TFRecord file."""
+    """Opens a gzipped TFRecord file."""
     return tf.io.TFRecordWriter(path, options=tf.io.TFRecordOptions("GZIP"))
 
 
 @contextlib.contextmanager
 def open_lines(path: str) -> Iterator[Any]:
-    """A text file that gets a line end after each payload."""
+    """Opens a text file that gets a line end after each payload."""
 
     class _LineWriter:
         def write(self, payload: bytes) -> None:
@@ -108,13 +298,13 @@ class WriteSorted(beam.PTransform):
     A file is named `<prefix>-<shard>-of-<shards><suffix>`, with five digits each.
     The payloads of a file are sorted by `order`, in memory: choose enough shards. Each
     file is written in `staging` and then moved, so that it appears whole under its
-    name or not at all, also if a bundle is retried. Gives `(prefix, payloads written)`
-    per file.
+    name or not at all, also if a bundle is retried. Returns `(prefix, payloads
+    written)` per file.
 
     Args:
         opener: `open_tfrecord` or `open_lines`.
         staging: Folder for unfinished files, on the same file system as the prefixes.
-            What a dead worker leaves there is for the caller to remove.
+            The caller removes what a dead worker leaves there.
         suffix: End of the file names.
         shards: Files per prefix.
     """
@@ -153,173 +343,3 @@ class _WriteFile(beam.DoFn):
                 written += 1
         tf.io.gfile.rename(unfinished, path, overwrite=True)
         yield prefix, written
-
-
-# The features of an example; both bytes, one value.
-TEXT = "text"
-LABEL = "label"
-
-# Where things lie in the output folder.
-REJECTED_FOLDER = "rejected"
-STAGING_FOLDER = "unfinished"
-TALLIES_FILE = "tallies-00000-of-00001.json"
-_EXAMPLES_PREFIX = "Split-{}/data_tfrecord"
-_REJECTS_PREFIX = f"{REJECTED_FOLDER}/rejected"
-_TALLIES_PREFIX = "tallies"
-
-_TRAIN = 0  # index of the split whose labels count
-_SHARD_BYTES = slice(8, 12)  # of a digest; the first eight decide the split
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class IngestPlan:
-    """What `IngestTexts` reads and writes.
-
-    Args:
-        pattern: The files.
-        options: How to read them.
-        split_names: The first is the training split.
-        hash_buckets: Share of each split.
-        shards: Files per split, and of rejects.
-        output: Folder that gets `Split-<name>/`, `rejected/` and the tallies.
-    """
-
-    pattern: str
-    options: ReadOptions
-    split_names: tuple[str, ...]
-    hash_buckets: tuple[int, ...]
-    shards: int
-    output: str
-
-
-class IngestTexts(beam.PTransform):
-    """Reads, labels, splits and writes: every row ends in a split or among the rejects.
-
-    Gives nothing but files. The tallies, of which `Counts` is made, are one JSON list
-    of `[key, number]` in `TALLIES_FILE`. The examples of a file are sorted by the
-    hash of their text: the same input gives the same files, and classes are mixed.
-    """
-
-    def __init__(self, plan: IngestPlan) -> None:
-        super().__init__()
-        self._plan = plan
-
-    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Adds the whole way to a pipeline."""
-        plan = self._plan
-        records, unread = pbegin | ReadRecords([plan.pattern], options=plan.options)
-        label_rows = beam.ParDo(LabelRows(plan.options, plan.hash_buckets))
-        rows, unlabelled = records | "Label" >> label_rows.with_outputs(
-            REJECTS, main="rows"
-        )
-        used, outside = self._keep_known_labels(rows)
-        rejects = (unread, unlabelled, outside) | "Rejects" >> beam.Flatten()
-        tallies = (
-            records | "TallyRecords" >> beam.Map(tallying.tally_read),
-            unread | "TallyUnread" >> beam.Map(tallying.tally_read),
-            rows | "TallyLabelled" >> beam.Map(tallying.tally_labelled),
-            used | "TallyUsed" >> beam.FlatMap(tallying.tally_used, plan.split_names),
-            rejects | "TallyRejected" >> beam.FlatMap(tallying.tally_rejected),
-            used | "TallyDuplicates" >> tallying.TallyDuplicates(),
-            self._write_examples(used),
-            self._write_rejects(rejects),
-        )
-        return (
-            tallies
-            | "Tallies" >> beam.Flatten()
-            | "SumTallies" >> beam.CombinePerKey(sum)
-            | "GatherTallies" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
-            | "TalliesPayload" >> beam.Map(_tallies_payload, plan.output)
-            | "WriteTallies" >> self._write_sorted(open_lines, suffix=".json", shards=1)
-        )
-
-    def _keep_known_labels(
-        self, rows: beam.PCollection
-    ) -> tuple[beam.PCollection, beam.PCollection]:
-        training_labels = (
-            rows
-            | "TrainingRows" >> beam.Filter(_is_training)
-            | "TrainingLabels" >> beam.Map(_label_of)
-            | "DistinctLabels" >> beam.Distinct()
-            | "SetOfLabels" >> beam.CombineGlobally(_to_set)
-        )
-        known = beam.ParDo(KeepKnownLabels(), beam.pvalue.AsSingleton(training_labels))
-        used, outside = rows | "KnownLabels" >> known.with_outputs(REJECTS, main="used")
-        return used, outside
-
-    def _write_examples(self, used: beam.PCollection) -> beam.PCollection:
-        plan = self._plan
-        prefixes = [
-            f"{plan.output}/{_EXAMPLES_PREFIX.format(name)}"
-            for name in plan.split_names
-        ]
-        return (
-            used
-            | "ExamplePayloads" >> beam.Map(_example_payload, prefixes, plan.shards)
-            | "WriteExamples" >> self._write_sorted(open_tfrecord, suffix=".gz")
-            | "TallyWritten" >> beam.Map(_tally_written, counts.WRITTEN)
-        )
-
-    def _write_rejects(self, rejects: beam.PCollection) -> beam.PCollection:
-        plan = self._plan
-        prefix = f"{plan.output}/{_REJECTS_PREFIX}"
-        return (
-            rejects
-            | "RejectPayloads" >> beam.Map(_reject_payload, prefix, plan.shards)
-            | "WriteRejects" >> self._write_sorted(open_lines, suffix=".jsonl")
-            | "TallyAside" >> beam.Map(_tally_written, counts.REJECTS_WRITTEN)
-        )
-
-    def _write_sorted(
-        self, opener: Opener, *, suffix: str, shards: int | None = None
-    ) -> WriteSorted:
-        plan = self._plan
-        return WriteSorted(
-            opener,
-            staging=f"{plan.output}/{STAGING_FOLDER}",
-            suffix=suffix,
-            shards=plan.shards if shards is None else shards,
-        )
-
-
-def _is_training(row: dict[str, Any]) -> bool:
-    return row["split"] == _TRAIN
-
-
-def _label_of(row: dict[str, Any]) -> str:
-    return row["label"]
-
-
-def _to_set(parts: Iterable[Any]) -> frozenset[str]:
-    """Of labels, or of sets of labels, as a Beam combiner gets either."""
-    labels: set[str] = set()
-    for part in parts:
-        labels.update([part] if isinstance(part, str) else part)
-    return frozenset(labels)
-
-
-def _example_payload(row: dict[str, Any], prefixes: list[str], shards: int) -> Any:
-    example = tf.train.Example()
-    for name, value in ((TEXT, row["text"]), (LABEL, row["label"])):
-        example.features.feature[name].bytes_list.value.append(value.encode("utf-8"))
-    shard = int.from_bytes(row["digest"][_SHARD_BYTES], "big") % shards
-    order = (row["digest"], row["source"], row["position"])
-    payload = example.SerializeToString(deterministic=True)
-    return (prefixes[row["split"]], shard), (order, payload)
-
-
-def _reject_payload(reject: dict[str, Any], prefix: str, shards: int) -> Any:
-    order = (reject["source"], reject["position"], reject["reason"])
-    shard = zlib.crc32(f"{order[:2]}".encode()) % shards
-    payload = json.dumps(reject, ensure_ascii=False).encode("utf-8")
-    return (prefix, shard), (order, payload)
-
-
-def _tallies_payload(tallies: list[tallying.Tally], output: str) -> Any:
-    payload = json.dumps(sorted(tallies), ensure_ascii=False).encode("utf-8")
-    return (f"{output}/{_TALLIES_PREFIX}", 0), (0, payload)
-
-
-def _tally_written(file: tuple[str, int], name: str) -> tallying.Tally:
-    prefix, written = file
-    return (name, prefix), written

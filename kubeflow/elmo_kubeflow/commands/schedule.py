@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from components.text_example_gen.spans import LATEST
 from elmo_kubeflow.commands.options import (
     ClusterCommand,
     as_table,
@@ -32,8 +33,6 @@ from elmo_kubeflow.commands.package import (
 from elmo_kubeflow.server import schedules, submit
 from elmo_kubeflow.server import vertex as vertex_ai
 from pipeline.scheduling.cron import check_cron
-
-_LATEST = "latest"
 
 
 @click.command(
@@ -93,7 +92,7 @@ def create(
     )
     check_cron(cron, fields=schedules.FIELDS if place is None else vertex_ai.FIELDS)
     parameters = parameters_of(
-        span=span or _LATEST,
+        span=span or LATEST,
         data=data,
         training_steps=training_steps,
         force_run=force_run,
