@@ -8,13 +8,14 @@ import os
 import posixpath
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+
+from pipeline.files import replace_when_done
 
 _COPY_BYTES = 2**20
 
@@ -45,12 +46,8 @@ def local_writer(path: str) -> Iterator[Path]:
     """
     if is_local(path):
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        unfinished = Path(f"{path}.{uuid.uuid4().hex}.tmp")
-        try:
+        with replace_when_done(Path(path)) as unfinished:
             yield unfinished
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
         return
     with tempfile.TemporaryDirectory() as folder:
         local = Path(folder) / "file"

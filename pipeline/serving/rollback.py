@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.files import replace_when_done
 from pipeline.metadata.pushed_models import Push, PushedModels
 from pipeline.metadata.store import store_exists
 from pipeline.output_folder import OutputFolder
@@ -72,7 +72,9 @@ def roll_back(
     records.withdraw({push.model for push in others}, but=target.model)
     version = max(int(clock()), there[-1].version + 1)
     folder = output.serving / str(version)
-    _copy(Path(target.path), folder)
+    # Servers look for folders named by a number: they see the copy when it is whole.
+    with replace_when_done(folder) as unfinished:
+        shutil.copytree(target.path, unfinished)
     write_manifest(str(folder), manifest_path(str(folder)))
     records.record_rollback(target.model, str(folder))
     return Rollback(version, target.version, tuple(push.version for push in others))
@@ -95,11 +97,3 @@ def _target(there: Sequence[Push], to: int | None) -> Push:
                 raise ModelError(f"version {to} has the model that is served now")
             return push
     raise ModelError(f"there is no version {to}. Versions: {known}")
-
-
-def _copy(source: Path, target: Path) -> None:
-    """The copy appears in one step: servers look for numbers, and see no other name."""
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(source, unfinished)
-    os.replace(unfinished, target)
