@@ -28,3 +28,9 @@ TRAIN = "train"
 EVAL = "eval"
 TEST = "test"
 SPLITS = (TRAIN, EVAL, TEST)
+
+# Signatures of the exported model; `pipeline.training.export` says what they do.
+SERVE_EXAMPLES = "serving_default"
+SERVE_TEXTS = "predict_text"
+TRANSFORM_FEATURES = "transform_features"
+PROBABILITIES = "probabilities"  # output of the first two

@@ -15,6 +15,11 @@ from pathlib import Path
 import filelock
 
 
+def is_local(path: str) -> bool:
+    """Returns whether a path lies on this machine's own file system."""
+    return "://" not in path
+
+
 @contextlib.contextmanager
 def replace_when_done(path: Path) -> Iterator[Path]:
     """Yields a path beside `path` to write a file or a folder to.

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.config import Config, ConfigError, load_config
 from pipeline.errors import UserError
+
+if TYPE_CHECKING:  # it takes half a second to import, for which no --help should wait
+    from pipeline.config import Config
+
+
+def say_loading() -> None:
+    """Says on stderr why nothing happens for some seconds.
+
+    Call it when the arguments are checked, before TensorFlow, Beam or TFX is imported.
+    """
+    click.echo("loading TensorFlow …", err=True)
 
 
 def refuse_stray(ctx: click.Context, beam_args: Sequence[str]) -> None:
@@ -76,6 +86,8 @@ def run_config(
         click.UsageError: An argument stands where only Beam's options may.
     """
     refuse_stray(ctx, beam_args)
+    from pipeline.config import ConfigError, load_config
+
     options: dict[str, Any] = {
         "data.pattern": data,
         "data.text_column": text_column,

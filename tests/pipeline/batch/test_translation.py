@@ -26,7 +26,7 @@ from components.text_example_gen.options import ReadOptions
 from pipeline.batch.embedding import Embedder
 from pipeline.batch.graph import ScoreFiles
 from pipeline.batch.splitting import FileGroup, InputFile
-from pipeline.batch.staging import BatchJob
+from pipeline.batch.staging import BatchJob, Request
 from tests.pipeline.batch import beam_graph
 
 _PAGE = Path(__file__).resolve().parents[3] / "docs" / "runners.md"
@@ -39,7 +39,7 @@ _MODULES = {  # of our functions, by their labels in the graph
     "Score": "pipeline.batch.scoring",
     "PlanShards": "pipeline.batch.shards",
     "Join": "pipeline.batch.shards",
-    "WriteTallies": "pipeline.batch.graph",
+    "WriteCounts": "pipeline.batch.graph",
 }
 _SIDE_INPUTS = {  # as in BatchSideInputHandlerFactory of Flink and Spark
     common_urns.side_inputs.ITERABLE.urn,
@@ -124,16 +124,20 @@ def dataflow(scorer):
 
 
 def _pipeline(options: PipelineOptions, scorer) -> beam.Pipeline:
-    job = BatchJob(
+    path = "gs://my-bucket/new/0.csv"
+    request = Request(
+        inputs=(path,),
         options=ReadOptions(label_column=None, keep_all=True),
         keep=None,
-        staging="gs://my-bucket/scored.unfinished/0",
+        output="gs://my-bucket/scored",
+        overwrite=False,
         format="jsonl",
         shards=None,
         chunk_rows=8192,
         chunk_chars=2**20,
+        beam_args=(),
     )
-    path = "gs://my-bucket/new/0.csv"
+    job = BatchJob(request, "gs://my-bucket/scored.unfinished/0")
     file = InputFile(path=path, size_bytes=1, changed=0.0, in_class_folder=False)
     groups = [FileGroup(number=0, files=[file])]
     pipeline = beam.Pipeline(options=options)
