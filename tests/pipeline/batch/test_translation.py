@@ -90,16 +90,25 @@ def scorer(request, predictor):
     return predictor if request.param == "predict" else Embedder(source="default")
 
 
-@pytest.fixture(scope="module", params=_PORTABLE, ids=_id)
-def options(request):
-    """A command's options for Flink or Spark."""
-    return PipelineOptions(request.param)
+@pytest.fixture(
+    scope="module",
+    # The scorer is one value in the graph: with another one, no option means more.
+    params=[*((options, False) for options in _PORTABLE), (_PORTABLE[0], True)],
+    ids=lambda param: _id(param[0]) + ("-embed" if param[1] else "-predict"),
+)
+def sent(request, predictor):
+    """A command's options for Flink or Spark, and what its job server gets."""
+    arguments, is_embed = request.param
+    options = PipelineOptions(arguments)
+    scorer = Embedder(source="default") if is_embed else predictor
+    pipeline = _pipeline(options, scorer)
+    return options, PortableRunner.get_proto_pipeline(pipeline, options)
 
 
 @pytest.fixture(scope="module")
-def graph(options, scorer):
+def graph(sent):
     """What the job server of Flink or Spark gets."""
-    return PortableRunner.get_proto_pipeline(_pipeline(options, scorer), options)
+    return sent[1]
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +201,8 @@ def test_flink_and_spark_can_tell_the_keys_that_they_group_by(graph):
     assert beam_graph.group_by_key_coders(graph) == {common_urns.coders.KV.urn}
 
 
-def test_flink_and_spark_are_told_where_the_workers_are(graph, options):
+def test_flink_and_spark_are_told_where_the_workers_are(sent):
+    options, graph = sent
     given = options.get_all_options()
     environment = beam_graph.environment(graph)
     if given["environment_type"] == "DOCKER":
