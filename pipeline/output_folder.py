@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import filelock
+
 from pipeline.config import Config, ConfigError
 from pipeline.errors import RunError
-from pipeline.files import locked_folder
+from pipeline.files import locked_folder, write_whole
 from pipeline.metadata.runs import RunRecords
 from pipeline.metadata.store import is_on_server
 
@@ -87,9 +88,7 @@ class OutputFolder:
                 folder.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(self.path).free
         except OSError as error:
-            raise ConfigError(
-                f"option output: cannot be written: {error.filename}: {error.strerror}"
-            ) from error
+            raise _unwritable(error) from error
         needed = _LEAST_FREE_BYTES + _COPIES_OF_DATA * data_bytes
         if free < needed:
             raise OutputUnusable(
@@ -109,11 +108,16 @@ class OutputFolder:
             ConfigError: The folder cannot be created.
             OutputUnusable: Another process holds it.
         """
-        busy = OutputUnusable(
-            f"another run writes into this output. Received: {self.path} "
-            "(hint: wait for it, or choose another --output)"
-        )
-        with locked_folder(self.path, busy):
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(locked_folder(self.path))
+            except filelock.Timeout as error:
+                raise OutputUnusable(
+                    f"another run writes into this output. Received: {self.path} "
+                    "(hint: wait for it, or choose another --output)"
+                ) from error
+            except OSError as error:
+                raise _unwritable(error) from error
             yield
 
     def new_log(self, now: datetime) -> Path:
@@ -138,9 +142,7 @@ class OutputFolder:
         kept = self.path / "schema" / name / "schema.pbtxt"
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_suffix(".partial")
-            partial.write_bytes(content)
-            os.replace(partial, kept)
+            write_whole(kept, content)
         return str(kept)
 
     def clean_after_kill(self) -> list[Path]:
@@ -228,6 +230,12 @@ def with_kept_schema(config: Config, output: OutputFolder) -> Config:
         return config
     data = config.data.model_copy(update={"schema_path": output.keep_schema(path)})
     return config.model_copy(update={"data": data})
+
+
+def _unwritable(error: OSError) -> ConfigError:
+    return ConfigError(
+        f"option output: cannot be written: {error.filename}: {error.strerror}"
+    )
 
 
 def _gib(size: int) -> str:

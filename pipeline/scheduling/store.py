@@ -12,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import filelock
+
 from pipeline.config import ConfigError
 from pipeline.errors import RunError
 from pipeline.files import locked_folder, write_whole
@@ -62,12 +64,20 @@ class ScheduleFolder:
             ConfigError: The folder cannot be created.
             ScheduleBusy: Another schedule holds it.
         """
-        busy = ScheduleBusy(
-            f"another schedule runs into this output. Received: {self.output} "
-            "(hint: end it, or choose another --output)"
-        )
-        with locked_folder(self.path, busy):
-            self.logs.mkdir(exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(locked_folder(self.path))
+                self.logs.mkdir(exist_ok=True)
+            except filelock.Timeout as error:
+                raise ScheduleBusy(
+                    f"another schedule runs into this output. Received: {self.output} "
+                    "(hint: end it, or choose another --output)"
+                ) from error
+            except OSError as error:
+                raise ConfigError(
+                    f"option output: cannot be written: {error.filename}: "
+                    f"{error.strerror}"
+                ) from error
             yield
 
     def write_config(self, config: str) -> None:

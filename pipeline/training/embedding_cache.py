@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.files import replace_when_done
 from pipeline.training.data import LabelledTokens
 
 _LOGGER = logging.getLogger(__name__)
@@ -93,7 +94,8 @@ class EmbeddingCache:
             started = clock()
             tokens = self._fill(path, bound_bytes)
             seconds = clock() - started
-            _save_whole(index, self._offsets)
+            with replace_when_done(index) as unfinished, unfinished.open("wb") as file:
+                np.save(file, self._offsets)
         self._file = os.open(path, os.O_RDONLY)
         self.facts = CacheFacts(
             bytes=path.stat().st_size,
@@ -213,10 +215,3 @@ def _reserve(file: int, size: int) -> bool:
         )
         return False
     return True
-
-
-def _save_whole(path: Path, array: np.ndarray) -> None:
-    """Saves so that a reader finds the whole array or none."""
-    partial = path.with_suffix(".partial.npy")
-    np.save(partial, array)
-    os.replace(partial, path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 import time
 from math import inf
@@ -13,6 +12,8 @@ from typing import Any
 
 import keras
 import numpy as np
+
+from pipeline.files import replace_when_done
 
 # An interrupted run that nobody took up again within this time is thrown away.
 _ABANDONED_AFTER_SECONDS = 14 * 24 * 3600
@@ -77,9 +78,9 @@ class TrainingState:
         arrays |= _numbered("variable", _values(model.variables))
         arrays |= _numbered("optimizer", _values(model.optimizer.variables))
         arrays |= _numbered("best", self.best_weights)
-        partial = folder / ("partial-" + _STATE_FILE)
-        np.savez(partial, **arrays)  # type: ignore[arg-type]
-        os.replace(partial, folder / _STATE_FILE)
+        path = folder / _STATE_FILE
+        with replace_when_done(path) as unfinished, unfinished.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, folder: Path, model: keras.Model) -> TrainingState:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.keras_elmo.tiny import write_model
+from tests.pipeline.batch.toy_classifier import write_toy
 from tests.pipeline.tiny_training import write_transformed
 
 
@@ -15,6 +16,12 @@ def small_elmo(tmp_path_factory):
         cell_dim=20,
         projection_dim=16,
     )
+
+
+@pytest.fixture(scope="session")
+def toy_model(tmp_path_factory):
+    """The folder of a toy classifier, as version 3 of a folder of versions."""
+    return write_toy(tmp_path_factory.mktemp("serving") / "3")
 
 
 @pytest.fixture(scope="session")

@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from components.text_example_gen.errors import DataError
 from components.text_example_gen.options import ReadOptions
 from pipeline.batch import scoring
 from pipeline.batch.output import BatchOutput
 from pipeline.batch.predicting import Predictor
-from pipeline.batch.run_job import Request, run_job
+from pipeline.batch.run_job import run_job
+from pipeline.batch.staging import Request
+from pipeline.errors import UserError
 
 BROKEN = [
     b"only one field\n",
@@ -37,8 +38,11 @@ BROKEN = [
 
 @pytest.fixture
 def data(tmp_path):
+    return _write_data(tmp_path / "data")
+
+
+def _write_data(folder):
     """Two files: one with ten broken rows among good ones, one zipped and clean."""
-    folder = tmp_path / "data"
     folder.mkdir()
     with (folder / "a.csv").open("wb") as file:
         file.write(b"id,text\n")
@@ -52,7 +56,7 @@ def data(tmp_path):
     return folder
 
 
-def _request(data, tmp_path, **given):
+def _request(data, tmp_path, **changes):
     return Request(
         **{
             "inputs": (str(data),),
@@ -67,29 +71,34 @@ def _request(data, tmp_path, **given):
             "chunk_rows": 16,
             "chunk_chars": 2**20,
             "beam_args": (),
-            **given,
+            **changes,
         }
     )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, predictor):
+    """The folder of a finished job over that data, with its output, and its summary."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, _run(_request(_write_data(folder / "data"), folder), predictor)
 
 
 def _run(request, scorer):
     output = BatchOutput(request.output)
     with output.locked():
-        return run_job(request, scorer, output, facts={}, talk=io.StringIO())
+        return run_job(request, scorer, output, model={}, terminal=io.StringIO())
 
 
 def _lines(path: Path):
     return [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
 
 
-def test_every_good_row_comes_out_once_in_order_and_every_bad_one_aside(
-    data, tmp_path, predictor
-):
-    summary = _run(_request(data, tmp_path), predictor)
-    assert summary["rows_in"] == 112
-    assert summary["rows_out"] == 102
-    assert summary["rows_rejected"] == 10
-    assert summary["reasons"] == {
+def test_every_good_row_comes_out_once_in_order_and_every_bad_one_apart(finished):
+    folder, summary = finished
+    assert summary.rows_in == 112
+    assert summary.rows_out == 102
+    assert summary.rows_rejected == 10
+    assert summary.reasons == {
         "no_text": 3,
         "bad_quotes": 1,
         "model_failed": 1,
@@ -99,35 +108,33 @@ def test_every_good_row_comes_out_once_in_order_and_every_bad_one_aside(
         "too_long": 1,
         "too_many_fields": 1,
     }
-    rows = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")
+    rows = _lines(folder / "out" / "part-00000-of-00001.jsonl")
     assert [row["id"] for row in rows] == [f"a{n}" for n in range(100)] + ["b0", "b1"]
     labels = [row["predicted_label"] for row in rows]
     assert labels == ["good"] * 100 + ["bad", "good"]
     assert [row["text_is_cut"] for row in rows[:9]] == [False] * 4 + [True] * 5
-    rejects = _lines(tmp_path / "out" / "rejected" / "rejected.jsonl")
+    rejects = _lines(folder / "out" / "rejected" / "rejected.jsonl")
     assert len(rejects) == 10
     assert {Path(reject["source"]).name for reject in rejects} == {"a.csv"}
     [failed] = [r for r in rejects if r["reason"] == "model_failed"]
     assert (failed["text"], failed["position"]) == ("boom", 96)
-    assert not (tmp_path / "out.unfinished").exists()
-    assert summary["output_files"] == [
+    assert not (folder / "out.unfinished").exists()
+    assert summary.output_files == [
         "part-00000-of-00001.jsonl",
         "rejected/rejected.jsonl",
     ]
 
 
-def test_files_and_formats_change_no_row(data, tmp_path, predictor):
-    rows = []
-    for number, given in enumerate(
-        [{}, {"shards": 3}, {"chunk_rows": 1000}, {"chunk_chars": 30, "shards": 2}]
-    ):
-        request = _request(data, tmp_path, output=str(tmp_path / f"o{number}"), **given)
-        _run(request, predictor)
-        parts = sorted((tmp_path / f"o{number}").glob("part-*"))
-        assert len(parts) == (given.get("shards") or 1)
-        rows.append([row for part in parts for row in _lines(part)])
-    assert rows[0] == rows[1] == rows[2] == rows[3]
-    assert len(rows[0]) == 102
+@pytest.mark.parametrize(
+    "sizes", [{"shards": 3}, {"chunk_rows": 1000}, {"chunk_chars": 300, "shards": 2}]
+)
+def test_sizes_of_chunks_and_files_change_no_row(finished, tmp_path, predictor, sizes):
+    folder, _ = finished
+    _run(_request(folder / "data", tmp_path, **sizes), predictor)
+    parts = sorted((tmp_path / "out").glob("part-*"))
+    assert len(parts) == sizes.get("shards", 1)
+    rows = [row for part in parts for row in _lines(part)]
+    assert rows == _lines(folder / "out" / "part-00000-of-00001.jsonl")
 
 
 def test_an_interrupted_job_goes_on_where_it_was(
@@ -149,7 +156,7 @@ def test_an_interrupted_job_goes_on_where_it_was(
     assert not (tmp_path / "out").exists()
     before = len(scored)
     summary = _run(request, predictor)
-    assert summary["rows_out"] == 102
+    assert summary.rows_out == 102
     rows = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")
     assert [row["id"] for row in rows] == [f"a{n}" for n in range(100)] + ["b0", "b1"]
     # Of seven chunks three were done; the fourth is done again.
@@ -164,7 +171,7 @@ def test_a_chunk_of_which_nothing_is_left_leaves_no_hole(tmp_path, predictor):
             path, tmp_path, output=str(tmp_path / format_name), format=format_name
         )
         summary = _run(request, predictor)
-        assert (summary["rows_out"], summary["rows_rejected"]) == (1, 16)
+        assert (summary.rows_out, summary.rows_rejected) == (1, 16)
 
 
 def test_changed_input_is_not_mixed_with_what_was_done(
@@ -179,7 +186,7 @@ def test_changed_input_is_not_mixed_with_what_was_done(
             _run(_request(data, tmp_path), predictor)
     with (data / "a.csv").open("ab") as file:
         file.write(b"a100,one more\n")
-    assert _run(_request(data, tmp_path), predictor)["rows_out"] == 103
+    assert _run(_request(data, tmp_path), predictor).rows_out == 103
 
 
 def test_all_columns_are_carried_by_default(tmp_path, predictor):
@@ -210,9 +217,9 @@ def test_a_carried_column_never_hides_a_result(tmp_path, predictor):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_column_is_told_before_anything_runs(data, tmp_path, predictor):
+def test_a_missing_column_is_refused_before_anything_runs(data, tmp_path, predictor):
     options = ReadOptions(label_column=None, text_column="review", keep_all=True)
-    with pytest.raises(DataError, match="no column `review`"):
+    with pytest.raises(UserError, match="no column `review`"):
         _run(_request(data, tmp_path, options=options), predictor)
 
 
@@ -223,10 +230,10 @@ def test_a_damaged_file_is_a_problem_and_costs_no_other(data, tmp_path, predicto
     (data / "b.csv.gz").write_bytes(whole[:-2000])
     request = _request(data, tmp_path, chunk_rows=5000)
     summary = _run(request, predictor)
-    assert "b.csv.gz is damaged" in summary["problems"][0]
-    assert summary["reasons"]["damaged_file"] == 1
-    assert 15_000 < summary["rows_out"] < 20_100
-    assert summary["rows_in"] == summary["rows_out"] + summary["rows_rejected"]
+    assert "b.csv.gz is damaged" in summary.problems[0]
+    assert summary.reasons["damaged_file"] == 1
+    assert 15_000 < summary.rows_out < 20_100
+    assert summary.rows_in == summary.rows_out + summary.rows_rejected
 
 
 def test_the_model_is_loaded_once(data, tmp_path, predictor, monkeypatch):
@@ -236,7 +243,7 @@ def test_the_model_is_loaded_once(data, tmp_path, predictor, monkeypatch):
         tf.saved_model, "load", lambda folder: loaded.append(folder) or real(folder)
     )
     folder = shutil.copytree(predictor.folder, tmp_path / "other" / "4")
-    _run(_request(data, tmp_path), Predictor.look_at(str(folder), None))
+    _run(_request(data, tmp_path), Predictor.inspect(str(folder), None))
     assert len(loaded) == 1
 
 
@@ -244,7 +251,7 @@ def test_rows_with_invalid_utf8_are_used_and_counted(tmp_path, predictor):
     path = tmp_path / "x.csv"
     path.write_bytes(b"id,text\na,good \xff film\nb,good\nc,\xfe\n")
     summary = _run(_request(path, tmp_path, keep=None), predictor)
-    assert (summary["rows_out"], summary["replaced_utf8"]) == (3, 2)
+    assert (summary.rows_out, summary.replaced_utf8) == (3, 2)
     first = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")[0]
     assert first["text"] == "good \ufffd film"
 
@@ -261,8 +268,8 @@ def test_parquet_columns_keep_their_types(tmp_path, predictor):
     }
     pq.write_table(pa.table(columns), tmp_path / "x.parquet")
     options = ReadOptions(label_column=None, keep_all=True)
-    given = {"options": options, "keep": None, "format": "parquet", "chunk_rows": 2}
-    _run(_request(tmp_path / "x.parquet", tmp_path, **given), predictor)
+    changes = {"options": options, "keep": None, "format": "parquet", "chunk_rows": 2}
+    _run(_request(tmp_path / "x.parquet", tmp_path, **changes), predictor)
     table = pq.read_table(tmp_path / "out" / "part-00000-of-00001.parquet")
     for name, column in columns.items():
         assert table[name].to_pylist() == column.to_pylist(), name
