@@ -25,6 +25,7 @@ from pipeline.local_runner import RunResult
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.output_folder import OutputFolder
 from pipeline.runs.summary_text import as_text
+from pipeline.training.history import HISTORY_FILE
 
 __all__ = ["as_text", "evaluation_of", "summarize", "summarize_run"]
 
@@ -158,7 +159,7 @@ def _anomalies(clearance: MadeArtifact | None) -> dict[str, Any] | None:
 
 
 def _training(model_run: MadeArtifact | None) -> dict[str, Any] | None:
-    return _read_json(model_run, "history.json")
+    return _read_json(model_run, HISTORY_FILE)
 
 
 def evaluation_of(record: RunRecord) -> dict[str, Any] | None:

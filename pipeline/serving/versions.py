@@ -9,9 +9,9 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline.errors import UserError
+from pipeline.features import SERVE_TEXTS
 
 GRAPH = "saved_model.pb"
-SIGNATURE = "predict_text"  # what `pipeline.training.export` exports for raw texts
 
 
 class ModelError(UserError):
@@ -62,12 +62,12 @@ def load_classifier(folder: str) -> Any:
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).partition("\n")[0]
         raise UnreadableModelError(f"{folder} cannot be loaded: {reason}") from error
-    if SIGNATURE not in model.signatures:
+    if SERVE_TEXTS not in model.signatures:
         raise ModelError(
-            f"the model must have the signature {SIGNATURE}. "
+            f"the model must have the signature {SERVE_TEXTS}. "
             f"Received: {folder} with {', '.join(model.signatures) or 'none'}"
         )
-    signature = model.signatures[SIGNATURE]
+    signature = model.signatures[SERVE_TEXTS]
     ((name, _),) = signature.structured_input_signature[1].items()
     call = functools.partial(_call, signature, name)
     call.model = model  # type: ignore[attr-defined]  # its weights live as long as it
