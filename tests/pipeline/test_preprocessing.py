@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import pickle
 
+import apache_beam as beam
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -19,7 +21,7 @@ SECTION = {"max_tokens": 5, "max_tokens_quantile": 0.8, "max_tokens_limit": 100}
 
 
 def transform(folder, section, specs=None):
-    """Analyses and transforms TEXTS; gives rows and the transform graph."""
+    """Analyses and transforms TEXTS; returns rows and the transform graph."""
     specs = specs or {
         features.TEXT: tf.io.FixedLenFeature([1], tf.string),
         features.LABEL: tf.io.FixedLenFeature([1], tf.string),
@@ -31,10 +33,21 @@ def transform(folder, section, specs=None):
     ]
     metadata = dataset_metadata.DatasetMetadata(schema)
     fn = functools.partial(preprocessing_fn, custom_config={"transform": section})
-    with tft_beam.Context(temp_dir=str(folder / "tmp")):
-        result, graph = (rows, metadata) | tft_beam.AnalyzeAndTransformDataset(fn)
-    _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
-    return result[0], tft.TFTransformOutput(str(folder / "graph"))
+    runner = beam.Pipeline(runner="FnApiRunner")
+    with runner as pipeline, tft_beam.Context(temp_dir=str(folder / "tmp")):
+        data = pipeline | beam.Create(rows)
+        (result, _), graph = (data, metadata) | tft_beam.AnalyzeAndTransformDataset(fn)
+        _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
+        _ = (
+            result
+            | beam.Map(pickle.dumps)
+            | beam.io.WriteToTFRecord(str(folder / "rows"), num_shards=1)
+        )
+    (written,) = folder.glob("rows*")
+    records = tf.data.TFRecordDataset(str(written)).as_numpy_iterator()
+    return [pickle.loads(row) for row in records], tft.TFTransformOutput(
+        str(folder / "graph")
+    )
 
 
 @pytest.fixture(scope="module")
