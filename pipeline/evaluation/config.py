@@ -43,13 +43,23 @@ def eval_config(evaluation: EvaluationConfig) -> config_pb2.EvalConfig:
     for name in MEASURES:
         if name not in bounds and name not in max_drop:
             continue
+        lower_is_better = name in LOWER_IS_BETTER
         threshold = config_pb2.MetricThreshold()
         if name in bounds:
             value = wrappers_pb2.DoubleValue(value=bounds[name])
-            side = "upper_bound" if name in LOWER_IS_BETTER else "lower_bound"
+            side = "upper_bound" if lower_is_better else "lower_bound"
             getattr(threshold.value_threshold, side).CopyFrom(value)
         if name in max_drop:
-            threshold.change_threshold.CopyFrom(_change_threshold(name, max_drop[name]))
+            change = (
+                threshold.change_threshold
+            )  # the candidate's value less the other's
+            drop = max_drop[name] if lower_is_better else -max_drop[name]
+            change.absolute.CopyFrom(wrappers_pb2.DoubleValue(value=drop))
+            change.direction = (
+                config_pb2.LOWER_IS_BETTER
+                if lower_is_better
+                else config_pb2.HIGHER_IS_BETTER
+            )
         # An empty slicing spec is all rows; without one, each slice would count.
         spec.per_slice_thresholds[name].thresholds.add(
             slicing_specs=[config_pb2.SlicingSpec()], threshold=threshold
@@ -73,17 +83,4 @@ def eval_config(evaluation: EvaluationConfig) -> config_pb2.EvalConfig:
         options=config_pb2.Options(
             include_default_metrics=wrappers_pb2.BoolValue(value=False)
         ),
-    )
-
-
-def _change_threshold(name: str, max_drop: float) -> config_pb2.GenericChangeThreshold:
-    # The change is the candidate's value less that of the blessed model.
-    if name in LOWER_IS_BETTER:
-        return config_pb2.GenericChangeThreshold(
-            absolute=wrappers_pb2.DoubleValue(value=max_drop),
-            direction=config_pb2.LOWER_IS_BETTER,
-        )
-    return config_pb2.GenericChangeThreshold(
-        absolute=wrappers_pb2.DoubleValue(value=-max_drop),
-        direction=config_pb2.HIGHER_IS_BETTER,
     )

@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -210,17 +210,11 @@ def _reserve(file: BinaryIO, size: int) -> bool:
     return True
 
 
-def _encoding_batches(order: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+def _encoding_batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
     """Cuts `order`, sorted by length, so that no call computes too many tokens."""
-    batches, start = [], 0
-    while start < len(order):
-        stop = start + _MAX_TEXTS_PER_CALL
-        while stop > start + 1:
-            stop = min(stop, len(order))
-            widest = max(1, int(lengths[order[stop - 1]]))
-            if (stop - start) * widest <= _TOKENS_PER_CALL:
-                break
-            stop = start + max(1, _TOKENS_PER_CALL // widest)
-        batches.append(order[start:stop])
-        start = stop
-    return batches
+    while len(order):
+        texts = order[:_MAX_TEXTS_PER_CALL]
+        padded = np.maximum(1, lengths[texts]) * np.arange(1, len(texts) + 1)
+        count = max(1, int(np.searchsorted(padded, _TOKENS_PER_CALL, side="right")))
+        yield texts[:count]
+        order = order[count:]

@@ -20,7 +20,8 @@ from pipeline.fingerprints import elmo_version
 from pipeline.preprocessing import preprocessing_fn
 from pipeline.training import trainer
 from pipeline.training.export import export_classifier
-from pipeline.training.model import TokenClassifier
+from pipeline.training.model import TokenClassifier, build_encoder
+from pipeline.training.trainer import compile_model
 
 TRANSFORM = {"max_tokens": 6, "max_tokens_quantile": 0.9, "max_tokens_limit": 100}
 TRAIN = {
@@ -143,18 +144,40 @@ class Trained(NamedTuple):
     progress: list[tuple[Any, ...]]  # arguments of `tell`
 
 
-def train(folder, args, *, export=False) -> Trained:
-    """Runs the Trainer; without `export` it writes no SavedModel."""
+def train(folder, args, *, whole=False) -> Trained:
+    """Runs the Trainer: whole, or faster.
+
+    Faster means: a frozen ELMo that was loaded before is used again, Keras traces no
+    graph, and no SavedModel is written.
+    """
     classifiers, progress = [], []
 
-    def export_model(model_dir, transform, model, classes):
+    def export_or_keep(model_dir, transform, model, classes):
         classifiers.append(model)
-        if export:
+        if whole:
             export_classifier(model_dir, transform, model, classes)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(trainer, "export_classifier", export_model)
+        patched.setattr(trainer, "export_classifier", export_or_keep)
+        if not whole:
+            patched.setattr(trainer, "build_encoder", _encoder)
+            patched.setattr(trainer, "compile_model", _compile_without_graph)
         with listening(lambda *told: progress.append(told)):
             trainer.run_fn(args)
     history = json.loads(Path(args.model_run_dir, "history.json").read_text("utf-8"))
     return Trained(folder, classifiers[0], history, progress)
+
+
+def _encoder(elmo):
+    trainable = elmo["trainable"]
+    return build_encoder(elmo) if trainable else _frozen_encoder(elmo["source"])
+
+
+@functools.cache
+def _frozen_encoder(source):
+    return build_encoder({"source": source})
+
+
+def _compile_without_graph(model, options):
+    compile_model(model, options)
+    model.run_eagerly = True

@@ -16,7 +16,7 @@ def trained(tmp_path_factory, transformed_data, small_elmo) -> Trained:
     folder = tmp_path_factory.mktemp("trained")
     model = {**MODEL, "pooling": "attention"}
     args = fn_args(transformed_data, folder, elmo=small_elmo, model=model)
-    return train(folder, args, export=True)
+    return train(folder, args, whole=True)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def one_layer_elmo(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained_with_elmo(tmp_path_factory, transformed_data, one_layer_elmo) -> Trained:
-    """A classifier whose ELMo was trained with it; not exported."""
+    """A classifier whose ELMo was trained with it, exported."""
     folder = tmp_path_factory.mktemp("trained_with_elmo")
     args = fn_args(transformed_data, folder, elmo=one_layer_elmo, trainable=True)
-    return train(folder, args)
+    return train(folder, args, whole=True)
