@@ -1,7 +1,7 @@
-"""Names of the features and splits that pass between the nodes of the pipeline.
+"""Names that pass between the nodes of the pipeline: features, splits, signatures.
 
 Raw means: as TextExampleGen writes it into tf.Examples. Transformed means: as
-`pipeline.preprocessing` gives it to the Trainer and the Evaluator.
+`pipeline.preprocessing` hands it to the Trainer and the Evaluator.
 """
 
 from __future__ import annotations

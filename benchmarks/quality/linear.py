@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.quality.texts import Fold, Texts
+from pipeline.training.data import split_batches
 from pipeline.training.embedding_cache import EmbeddingCache
 
 _TF_IDF_C = 5.0
@@ -44,16 +45,19 @@ def mean_accuracy(means: np.ndarray, texts: Texts, fold: Fold) -> float:
     return score(fit(best, np.concatenate([fold.train, fold.evaluate])), fold.test)
 
 
-def mean_embeddings(cache: EmbeddingCache, count: int) -> np.ndarray:
-    """Gives the mean of each layer over the tokens, side by side.
+def mean_embeddings(cache: EmbeddingCache, lengths: np.ndarray) -> np.ndarray:
+    """Returns the mean of each layer over the tokens, side by side.
+
+    Args:
+        cache: Of some texts.
+        lengths: Tokens of each of these texts, int `(texts,)`.
 
     Returns:
-        float32 `(count, layers * dim)`, zeros for a text without tokens.
+        float32 `(texts, layers * dim)`, zeros for a text without tokens.
     """
     parts = []
-    for start in range(0, count, _AT_ONCE):
-        layers, is_token = cache.read(np.arange(start, min(start + _AT_ONCE, count)))
-        sums = layers.astype(np.float32).sum(axis=2)  # zero at padding
-        tokens = np.maximum(is_token.sum(axis=1), 1)[:, None, None]
+    for texts in split_batches(np.arange(len(lengths)), batch_size=_AT_ONCE):
+        sums = cache.read(texts).astype(np.float32).sum(axis=2)  # zero at padding
+        tokens = np.maximum(lengths[texts], 1)[:, None, None]
         parts.append((sums / tokens).reshape(len(sums), -1))
     return np.concatenate(parts)

@@ -112,7 +112,7 @@ def _measure(
             if its_source is None:
                 its_source = _random_bilm(source, folder / "weights")
             cache = _encode(data, its_source, folder / who.replace(" ", "_"))
-            means = mean_embeddings(cache, len(texts.texts))
+            means = mean_embeddings(cache, data.lengths)
             measure(MEAN.format(who), partial(mean_accuracy, means, texts))
             for suffix, head in heads.items():
                 if who == RANDOM and not suffix:

@@ -22,7 +22,7 @@ from tfx.utils import proto_utils
 from benchmarks.batch.rows import SPLIT
 from benchmarks.batch.workers.model import model_in
 from pipeline.config.checked import complete_beam_args
-from pipeline.training.export import SERVE_EXAMPLES
+from pipeline.features import SERVE_EXAMPLES
 
 
 def main() -> None:
