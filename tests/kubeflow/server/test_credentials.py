@@ -1,4 +1,4 @@
-"""What says who one is: options, variables, and errors that quote none of it."""
+"""The login: options, variables, and errors that quote no secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_an_option_of_the_file_wins_over_its_variable(tmp_path):
     assert read.token.get_secret_value() == "t"
 
 
-def test_a_token_of_the_file_stands_against_a_token_file_of_the_environment(tmp_path):
+def test_a_token_of_the_file_replaces_a_token_file_of_the_environment(tmp_path):
     path = tmp_path / "who.yaml"
     path.write_text("token: t\n")
     assert read_credentials(path, {VARIABLES["token_file"]: "/x"}).token_file is None
@@ -34,7 +34,7 @@ def test_a_secret_does_not_show_in_what_is_printed():
     [
         ("tokn: s3cret", "tokn"),
         ("token: [s3cret]", "token"),
-        ("token: 's3cret", "no YAML"),
+        ("token: 's3cret", "not YAML"),
         ("s3cret", "must hold options"),
         ("token: s3cret\nclient_id: x", "token and client_id"),
         ("token_file: /no/such/file", "/no/such/file: No such file"),

@@ -1,4 +1,4 @@
-"""Connecting: who is there, who one is, and what is said where that fails."""
+"""Connecting: the server, the login, and the errors if that fails."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -42,7 +43,7 @@ def _free_port() -> int:
         return free.getsockname()[1]
 
 
-def test_where_nothing_listens_that_is_said_at_once(no_context):
+def test_an_address_where_nothing_listens_is_an_error_at_once(no_context):
     address = f"http://localhost:{_free_port()}"
     begin = time.monotonic()
     error = error_of(_show(address))
@@ -57,7 +58,7 @@ def test_a_server_that_does_not_answer_is_given_up(no_context, monkeypatch):
     assert error.endswith("no answer in time")
 
 
-def test_a_host_that_there_is_not_is_named(no_context):
+def test_an_unknown_host_is_named(no_context):
     error = error_of(_show("http://no-such-host.invalid"))
     assert "cannot be reached at http://no-such-host.invalid: " in error
 
@@ -72,7 +73,7 @@ def test_the_address_comes_from_kfps_own_variable(server, monkeypatch):
     assert _is_let_in(kubeflow("show", "run-1"))
 
 
-def test_kubectls_configuration_that_cannot_be_used_leads_nowhere(no_context, tmp_path):
+def test_a_broken_configuration_of_kubectl_is_an_error(no_context, tmp_path):
     (tmp_path / "no-kubeconfig").write_text("nonsense")
     assert "kubectl's configuration cannot be used" in error_of(
         kubeflow("show", "run-1")
@@ -131,15 +132,13 @@ def test_a_token_in_a_file_is_read_anew_for_each_request(guarded, tmp_path):
 def test_a_session_behind_dex_is_sent_as_a_cookie(no_context, monkeypatch):
     with serving(cookie=_COOKIE) as server:
         error = error_of(_show(server.address))
-        assert "sends on to https://dex.example.org/auth " in error
+        assert "redirects to https://dex.example.org/auth " in error
         assert "s3cret" not in error
         monkeypatch.setenv("KFP_COOKIES", _COOKIE)
         assert _is_let_in(_show(server.address))
 
 
 def test_kfps_own_context_gives_namespace_and_cookie(no_context, package):
-    from pathlib import Path
-
     from kfp import Client
 
     context = Path(Client._LOCAL_KFP_CONTEXT)
@@ -165,7 +164,7 @@ def test_a_certificate_that_signs_itself_must_be_given(no_context, tmp_path):
         assert _is_let_in(_show(server.address, *args))
 
 
-def test_nothing_of_who_one_is_is_shown_or_logged(guarded, monkeypatch, caplog):
+def test_no_secret_is_shown_or_logged(guarded, monkeypatch, caplog):
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("KFP_COOKIES", _COOKIE)
     for token in (_TOKEN, "wr0ng-token"):
@@ -176,7 +175,7 @@ def test_nothing_of_who_one_is_is_shown_or_logged(guarded, monkeypatch, caplog):
             assert secret not in caplog.text
 
 
-def test_a_web_page_is_no_server(no_context):
+def test_a_web_page_is_not_taken_for_a_server(no_context):
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
@@ -198,7 +197,7 @@ def test_a_web_page_is_no_server(no_context):
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        (403, "refuses (403): upstream is away (hint: "),
+        (403, "denies access (403): upstream is away (hint: "),
         (500, "answers with error 500: upstream is away"),
     ],
 )

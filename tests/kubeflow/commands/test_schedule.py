@@ -68,10 +68,10 @@ def test_what_has_changed_is_replaced_the_new_one_first(
 ):
     create()
     (before,) = server.state.recurring
-    given = {"cron": change.get("cron", _NIGHTLY)}
+    options = {"cron": change.get("cron", _NIGHTLY)}
     if change.get("other"):
-        given["package"] = write_package(tmp_path / "p.yaml", data_pattern="/o/*")
-    result = create(*change.get("args", []), **given)
+        options["package"] = write_package(tmp_path / "p.yaml", data_pattern="/o/*")
+    result = create(*change.get("args", []), **options)
     assert result.stdout == "schedule nightly: replaced\n"
     assert len(server.state.recurring) == 1
     assert before not in server.state.recurring
@@ -101,7 +101,7 @@ def test_a_paused_schedule_that_is_replaced_stays_paused(create, schedule, serve
     assert [r["status"] for r in server.state.recurring.values()] == ["DISABLED"]
 
 
-def test_a_replacement_that_was_cut_short_is_tidied_up(create, server):
+def test_what_an_interrupted_replacement_left_is_deleted(create, server):
     create(cron="0 30 3 * * *")
     old = dict(server.state.recurring)
     create()
@@ -129,10 +129,10 @@ def test_a_schedule_is_paused_resumed_and_deleted_by_name(create, schedule, serv
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "delete"])
-def test_a_name_that_there_is_not_is_told_with_those_there_are(create, schedule, verb):
+def test_an_unknown_name_is_refused_with_the_known_ones(create, schedule, verb):
     create()
     error = error_of(schedule(verb, "nihgtly"))
-    assert "there is no schedule nihgtly; there is: nightly" in error
+    assert "there is no schedule nihgtly; the schedules are: nightly" in error
 
 
 def test_schedules_are_listed_by_name_from_all_pages(create, schedule):
@@ -141,10 +141,10 @@ def test_schedules_are_listed_by_name_from_all_pages(create, schedule):
     schedule("pause", "b")
     lines = schedule("list").stdout.splitlines()
     assert lines == [
-        "NAME  STATE   CRON         PARAMETERS",
-        'a     on      0 0 3 * * *  span="latest"',
-        'b     paused  0 0 3 * * *  span="latest"',
-        'c     on      0 0 3 * * *  span="latest"',
+        "NAME    STATE    CRON         PARAMETERS",
+        'a       on       0 0 3 * * *  span="latest"',
+        'b       paused   0 0 3 * * *  span="latest"',
+        'c       on       0 0 3 * * *  span="latest"',
     ]
 
 

@@ -33,7 +33,7 @@ def test_no_more_runs_than_asked_for_are_listed(server, three):
     assert [line.split()[0] for line in result.stdout.splitlines()[1:]] == three[-1:]
 
 
-def test_where_there_is_no_experiment_its_name_is_said(server):
+def test_an_absent_experiment_is_named(server):
     error = error_of(kubeflow("runs", "--host", server.address, "--pipeline", "x"))
     assert "there is no experiment x" in error
 
@@ -75,7 +75,7 @@ def test_showing_can_wait_for_the_end(server, three, monkeypatch):
     assert three[0] in error
 
 
-def test_a_run_that_there_is_not_is_one_line(server):
+def test_an_absent_run_is_one_line(server):
     error = error_of(kubeflow("show", "nonsense", "--host", server.address))
     assert "has no such thing (404)" in error
     assert "Run nonsense not found" in error

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from elmo_kubeflow.errors import BadPackage, KubeflowError, NotInstalled
+from elmo_kubeflow.errors import BadPackage, NotInstalled
 from elmo_kubeflow.server import vertex
+from pipeline.errors import UserError
 from pipeline.scheduling.cron import CronError
 from tests.kubeflow.kfp_command import error_of, kubeflow
 
@@ -48,13 +49,13 @@ def test_a_compiled_pipeline_becomes_a_job_with_its_parameters(make):
     assert not any(task["cachingOptions"].get("enableCache") for task in tasks.values())
 
 
-def test_a_parameter_that_the_pipeline_lacks_is_refused(make):
+def test_a_parameter_that_the_pipeline_does_not_have_is_refused(make):
     with pytest.raises(BadPackage, match="no_such"):
         make(no_such=1)
 
 
-def test_a_root_that_is_no_bucket_is_refused():
-    with pytest.raises(KubeflowError, match=r"gs://.*Received: /data"):
+def test_a_root_that_is_not_in_a_bucket_is_refused():
+    with pytest.raises(UserError, match=r"gs://.*Received: /data"):
         vertex.Place("p", "r", "/data")
 
 
@@ -72,7 +73,7 @@ def test_the_command_checks_five_fields_before_anything_else(package):
     assert "must have 5 fields" in error_of(result, code=2)
 
 
-def test_without_credentials_what_to_do_is_said(package, monkeypatch, tmp_path):
+def test_without_credentials_the_error_says_what_to_do(package, monkeypatch, tmp_path):
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "")
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
@@ -80,7 +81,7 @@ def test_without_credentials_what_to_do_is_said(package, monkeypatch, tmp_path):
     assert "gcloud auth application-default login" in error_of(result, code=2)
 
 
-def test_without_its_library_what_to_install_is_said(make, monkeypatch):
+def test_without_its_library_the_error_says_what_to_install(make, monkeypatch):
     monkeypatch.setitem(sys.modules, "google.cloud.aiplatform", None)
     with pytest.raises(NotInstalled, match="pip install 'google-cloud-aiplatform'"):
         make()

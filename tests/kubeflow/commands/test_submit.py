@@ -1,13 +1,27 @@
-"""`elmo-tfx kubeflow submit`: kfp's real client, and a server that checks it."""
+"""`compile` and `submit`: kfp's real client, and a server that checks it."""
 
 from __future__ import annotations
 
 import pytest
 
-from elmo_kubeflow.server import runs
+from elmo_kubeflow.server import runs, vertex
 from tests.kubeflow.kfp_command import error_of, kubeflow
 from tests.kubeflow.kfp_package import NAME, write_package
 from tests.kubeflow.kfp_runs import task
+
+_CONFIG = """
+output: {output}
+data: {{pattern: "/data/reviews/*.csv"}}
+kubeflow: {{image: "elmo-tfx:1", service_account: trainer}}
+vertex: {{metadata_host: 10.0.0.3}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(_CONFIG.format(output="/data/out"))
+    return path
 
 
 @pytest.fixture
@@ -48,7 +62,7 @@ def test_the_first_submit_makes_pipeline_version_experiment_and_run(
 def test_the_same_package_is_uploaded_once(submit, server):
     submit()
     again = submit()
-    assert "there already" in again.stderr
+    assert "already there" in again.stderr
     assert len(server.state.runs) == 2
     assert server.calls("upload") == ["upload_pipeline_version"]
     assert server.calls("create_pipeline") == ["create_pipeline"]
@@ -68,8 +82,7 @@ def test_another_package_is_another_version_of_the_same_pipeline(
 def test_only_the_parameters_that_are_given_are_sent(submit, server):
     submit()
     assert server.last("create_run").body["runtime_config"] == {"parameters": {}}
-    given = ["--span", "7", "--data", "/d/*", "--training-steps", "5", "--force-run"]
-    submit(*given)
+    submit("--span", "7", "--data", "/d/*", "--training-steps", "5", "--force-run")
     assert server.last("create_run").body["runtime_config"]["parameters"] == {
         "span": "7",
         "data_pattern": "/d/*",
@@ -136,7 +149,7 @@ def test_a_failed_run_is_exit_code_1_and_names_the_step_and_why(submit, server):
     assert "has failed after 30 s: train (out of memory)" in error
 
 
-def test_where_no_step_failed_what_prepares_it_did(submit, server):
+def test_if_no_step_failed_what_prepares_it_is_named(submit, server):
     server.state.script = [
         {
             "state": "FAILED",
@@ -178,7 +191,7 @@ def test_a_server_that_stays_away_leaves_the_run_to_itself(submit, server, monke
     server.state.get_run = leaving
     server.state.script = [{"state": "RUNNING"}]
     error = error_of(submit("--wait"))
-    assert "the run goes on unseen" in error
+    assert "the run goes on, but cannot be followed" in error
     assert "--wait)" in error
 
 
@@ -208,7 +221,11 @@ def test_a_parameter_that_the_package_lacks_is_refused_before_any_request(
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("a: [", "is no YAML"), ("a: 1", "is no compiled pipeline"), (None, "No such")],
+    [
+        ("a: [", "is not YAML"),
+        ("a: 1", "is not a compiled pipeline"),
+        (None, "No such"),
+    ],
 )
 def test_a_file_that_is_no_package_is_refused(tmp_path, content, message):
     path = tmp_path / "p.yaml"
@@ -216,3 +233,37 @@ def test_a_file_that_is_no_package_is_refused(tmp_path, content, message):
         path.write_text(content)
     result = kubeflow("submit", "--package", path, "--host", "http://localhost:1")
     assert message in error_of(result, code=2)
+
+
+def test_a_configuration_is_compiled_uploaded_once_and_run(server, config):
+    args = ("--config", config, "--host", server.address)
+    changed = ("--span", "7", "--data", "/d/*", "--training-steps", "5", "--force-run")
+    first = kubeflow("submit", *args, *changed)
+    assert first.exit_code == 0, first.output
+    # Equal configurations make equal files, so this one is known by its content.
+    again = kubeflow("schedule", "create", "nightly", "--cron", "0 0 3 * * *", *args)
+    assert again.stdout == "schedule nightly: created\n"
+    assert "already there" in again.stderr
+    (version,) = server.state.versions.values()
+    assert "start" in version["pipeline_spec"]["root"]["dag"]["tasks"]
+    (run,) = server.state.runs.values()
+    assert run["service_account"] == "trainer"
+
+
+def test_what_is_compiled_for_vertex_ai_is_a_job_there(config, tmp_path, monkeypatch):
+    from google.auth.credentials import AnonymousCredentials
+
+    monkeypatch.chdir(tmp_path)
+    config.write_text(_CONFIG.format(output="gs://my-bucket/out"))
+    result = kubeflow("compile", "--config", config, "--vertex")
+    assert result.exit_code == 0, result.output
+    name, version = result.stdout.split()
+    assert version.startswith("elmo-tfx-")
+    job = vertex.job(
+        tmp_path / name,
+        vertex.Place("my-project", "europe-west4", "gs://my-bucket/elmo"),
+        name="a run",
+        parameters={"span": "latest", "training_steps": 5, "force": True},
+        credentials=AnonymousCredentials(),
+    )
+    assert "start" in job.to_dict()["pipelineSpec"]["root"]["dag"]["tasks"]
