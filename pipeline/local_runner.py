@@ -23,19 +23,21 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import absl.logging
 
-from pipeline.config import Config, ConfigError, load_config
-from pipeline.metadata.runs import RunRecords
-from pipeline.output_folder import OutputFolder, OutputUnusable, with_kept_schema
-from pipeline.runs.node_launcher import Progress
+from pipeline.config import Config, load_config
+from pipeline.errors import RunError, UserError
+from pipeline.output_folder import OutputFolder
 from pipeline.runs.outcomes import NothingNew, RunFailed, RunResult, reason_of
-from pipeline.runs.run_log import run_log
+from pipeline.runs.progress import Progress
+from pipeline.runs.run_log import log_the_end, run_log
 
 if TYPE_CHECKING:
     from pipeline.config.checked import CheckedConfig
+    from pipeline.runs.node_launcher import NodeLauncher
+    from pipeline.runs.summary import RunSummary
 
 _LOGGER = logging.getLogger(__name__)
 _CONFIG_VARIABLE = "ELMO_TFX_CONFIG"
@@ -56,7 +58,7 @@ def run(
         config: What to run; see `checked_config` for what is checked beforehand.
         only_if_new: Run nothing, and return `NothingNew`, where data, options and
             code are those of the last run that ended well.
-        clock: Gives the time that names the run and its log; for tests.
+        clock: Returns the time that names the run and its log; for tests.
 
     Raises:
         ConfigError: The data, the ELMo source, the schema or the output cannot be
@@ -64,32 +66,49 @@ def run(
         OutputUnusable: Another run writes into the output, or its disk is nearly full.
         RunFailed: A node failed.
     """
-    checked, said = _checked(config)
-    config, output = checked.config, OutputFolder(checked.config.output)
+    checked, library_output = _checked(config)
+    output = OutputFolder(checked.config.output)
     with output.locked():
-        output.prepare(checked.data_bytes)
-        config = with_kept_schema(config, output)
         log = output.new_log(clock())
-        log.write_bytes(said)
-        with run_log(log) as talk, _without_arguments():
-            from pipeline.metadata.store import open_store
-            from pipeline.runs.lifecycle import end_run, plan_run
+        log.write_bytes(library_output)
+        # Heavy imports come this late so that their messages go into the log.
+        with run_log(log) as terminal, _without_arguments():
+            from pipeline.metadata.runs import RunRecords
+            from pipeline.pipeline import create_pipeline
+            from pipeline.runs.lifecycle import end_run, prepare_run
+            from pipeline.runs.node_launcher import NodeLauncher
 
-            output.clean_after_kill()
-            plan = plan_run(config)
-            if only_if_new:
-                nothing = plan.nothing_new(
-                    open_store(output.metadata), output.pipeline_name
-                )
-                if nothing is not None:
-                    _LOGGER.info("%s", nothing)
-                    return nothing
-            talk.write(f"log: {log}\n")
-            run_id = clock().isoformat()
-            _run_nodes(config, output, run_id, talk, log)
+            prepared = prepare_run(checked, alone=True)
+            if only_if_new and prepared.nothing_new is not None:
+                _LOGGER.info("%s", prepared.nothing_new)
+                return prepared.nothing_new
+            terminal.write(f"log: {log}\n")
+            run_id, config = clock().isoformat(), prepared.config
+            launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
+            progress = Progress(terminal, total=len(launcher.nodes))
+            try:
+                _launch_all(launcher, progress)
+            # Whatever a component raises, the user is told which one and why.
+            except Exception as error:  # noqa: BLE001
+                raise _failure(error, progress.node, output, str(log)) from error
             record = RunRecords(output.metadata).of(run_id)
-            removed = end_run(output, config, run_id, plan)
+            removed = end_run(config, run_id, prepared.plan)
     return RunResult(config, output, record, log, removed)
+
+
+def summarize(result: RunResult) -> RunSummary:
+    """Returns what came of a run; what the libraries say meanwhile goes into its log.
+
+    Call it as the last thing of a process: TensorFlow's complaints at the end of the
+    interpreter go into the log, too.
+    """
+    log_the_end(result.log)
+    with run_log(result.log):
+        from pipeline.runs.summarize import summarize_run
+
+        return summarize_run(
+            result.config, result.output, result.record, log=result.log
+        )
 
 
 def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
@@ -98,12 +117,12 @@ def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
     Importing them is loud, and the log has no place before the output is locked.
     """
     with tempfile.TemporaryDirectory() as folder:
-        said = Path(folder) / "said"
-        with run_log(said):
+        path = Path(folder) / "library_output"
+        with run_log(path):
             from pipeline.config.checked import checked_config
 
             checked = checked_config(config)
-        return checked, said.read_bytes()
+        return checked, path.read_bytes()
 
 
 @contextlib.contextmanager
@@ -117,36 +136,19 @@ def _without_arguments() -> Iterator[None]:
         sys.argv = arguments
 
 
-def _run_nodes(
-    config: Config, output: OutputFolder, run_id: str, talk: TextIO, log: Path
-) -> None:
-    # Heavy imports come this late so that their messages go into the log.
-    from pipeline.pipeline import create_pipeline
-    from pipeline.runs.node_launcher import NodeLauncher
+def _launch_all(launcher: NodeLauncher, progress: Progress) -> None:
+    for node in launcher.nodes:
+        with progress.showing(node) as has_ended:
+            has_ended(launcher.launch(node))
 
-    launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
-    progress = Progress(talk, total=len(launcher.nodes))
-    messages = [
-        logging.getLogger("absl"),
-        logging.getLogger("pipeline.runs.node_launcher"),
-    ]
-    for logger in messages:
-        logger.addHandler(progress)
-    try:
-        for node in launcher.nodes:
-            launcher.launch(node)
-    # Whatever a component raises, the user is told which one and why.
-    except Exception as error:  # noqa: BLE001
-        logging.exception("%s failed", progress.node or "the run")
-        reason = reason_of(error)
-        if output.is_full():
-            # SQLite, among others, has its own words for it, or none.
-            reason = f"No space left on device for {output.path} ({reason})"
-        raise RunFailed(node=progress.node, reason=reason, log=str(log)) from error
-    finally:
-        for logger in messages:
-            logger.removeHandler(progress)
-        progress.fail()  # if it has not ended well
+
+def _failure(error: Exception, node: str, output: OutputFolder, log: str) -> RunFailed:
+    logging.error("%s failed", node or "the run", exc_info=error)
+    reason = reason_of(error)
+    if output.is_full():
+        # SQLite, among others, has its own words for it, or none.
+        reason = f"No space left on device for {output.path} ({reason})"
+    return RunFailed(node=node, reason=reason, log=log)
 
 
 def _run_for_tfx_cli() -> None:
@@ -155,6 +157,7 @@ def _run_for_tfx_cli() -> None:
     from pipeline.config.checked import checked_config
     from pipeline.metadata.store import is_on_server
     from pipeline.pipeline import create_pipeline
+    from pipeline.runs.lifecycle import prepare_run
 
     if is_on_server():
         sys.exit(
@@ -168,16 +171,13 @@ def _run_for_tfx_cli() -> None:
             "(hint: export it, or use `elmo-tfx run`)"
         )
     try:
-        config, data_bytes = checked_config(load_config(path))
-        output = OutputFolder(config.output)
-        with output.locked():
-            output.prepare(data_bytes)
-            output.clean_after_kill()
-            definition = create_pipeline(with_kept_schema(config, output))
+        checked = checked_config(load_config(path))
+        with OutputFolder(checked.config.output).locked():
+            prepared = prepare_run(checked, alone=True)
             absl.logging.set_verbosity(absl.logging.INFO)
             # TFX's command line demands exactly one call of run() in this file.
-            LocalDagRunner().run(definition)
-    except (ConfigError, OutputUnusable) as error:
+            LocalDagRunner().run(create_pipeline(prepared.config))
+    except (UserError, RunError) as error:
         sys.exit(f"error: {error}")
 
 

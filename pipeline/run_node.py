@@ -64,7 +64,8 @@ def run_node(config: Config, node: str, run_id: str) -> NodeRecord:
     try has finished is taken from it.
 
     Args:
-        config: As `pipeline.runs.lifecycle.start_run` returned it, for all nodes.
+        config: As `pipeline.runs.lifecycle.prepare_run` returned it, for all
+            nodes.
         node: Id of a node, such as `Transform`; those before it have ended.
         run_id: Name of the run in ML Metadata.
 

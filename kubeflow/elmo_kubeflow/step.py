@@ -17,9 +17,9 @@ import click
 from elmo_kubeflow import step_names as names
 from elmo_kubeflow.step_outputs import Shown, shown_of, write_summary
 from pipeline.config import Config, load_config
-from pipeline.output_folder import OutputFolder
+from pipeline.config.checked import checked_config
 from pipeline.run_node import log_to_stderr, report_lines, run_node, time_limit
-from pipeline.runs.lifecycle import RunPlan, end_run, start_run
+from pipeline.runs.lifecycle import RunPlan, end_run, prepare_run
 
 
 class ExecutorInput:
@@ -113,18 +113,19 @@ def start(executor: ExecutorInput) -> None:
     """Find the span, check the configuration, and see whether anything is new."""
     given = executor.parameters
     config = _given_config(given)
-    started = start_run(config, force=bool(given.get(names.FORCE)))
+    prepared = prepare_run(checked_config(config))
+    nothing_new = None if given.get(names.FORCE) else prepared.nothing_new
     outputs = {
-        names.RESOLVED_CONFIG: started.config.model_dump_json(),
-        names.FINGERPRINT: started.plan.fingerprint,
-        names.SPAN_NAME: started.plan.span,
-        names.IS_NEW: names.YES if started.nothing_new is None else "false",
+        names.RESOLVED_CONFIG: prepared.config.model_dump_json(),
+        names.FINGERPRINT: prepared.plan.fingerprint,
+        names.SPAN_NAME: prepared.plan.span,
+        names.IS_NEW: names.YES if nothing_new is None else "false",
     }
     for name, value in outputs.items():
         executor.write_parameter(name, value)
-    span = f"span {started.plan.span} of " if started.plan.span else ""
-    data = f"{span}{started.config.data.pattern}"
-    click.echo(started.nothing_new or f"this run reads {data}")
+    span = f"span {prepared.plan.span} of " if prepared.plan.span else ""
+    data = f"{span}{prepared.config.data.pattern}"
+    click.echo(nothing_new or f"this run reads {data}")
 
 
 @main.command(cls=_Step)
@@ -151,7 +152,7 @@ def end(executor: ExecutorInput, summary: Path) -> None:
     config, run_id = _config(executor), _run_id(executor)
     given = executor.parameters
     plan = RunPlan(given[names.FINGERPRINT], given[names.SPAN_NAME])
-    removed = end_run(OutputFolder(config.output), config, run_id, plan)
+    removed = end_run(config, run_id, plan)
     click.echo(write_summary(summary, config, run_id, removed))
 
 

@@ -13,7 +13,8 @@ from elmo_kubeflow.pages import evaluation_page, statistics_page
 from pipeline.config import Config
 from pipeline.metadata.runs import NodeRecord, RunRecord, RunRecords
 from pipeline.output_folder import OutputFolder
-from pipeline.runs import summary
+from pipeline.runs.summarize import evaluation_of, summarize_run
+from pipeline.runs.summary_text import as_text
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def write_summary(
     """Writes the summary of a run as Markdown, and returns it as text."""
     output = OutputFolder(config.output)
     run = RunRecords(output.metadata).of(run_id)
-    text = summary.as_text(summary.summarize_run(config, output, run, log=None))
+    text = as_text(summarize_run(config, output, run, log=None))
     if removed:
         text += f"{'Removed':12}old versions {', '.join(map(str, removed))}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,16 +59,16 @@ def write_summary(
 
 
 def _evaluation(run: RunRecord) -> Shown:
-    report = summary.evaluation_of(run)
-    if report is None:
+    evaluation = evaluation_of(run)
+    if evaluation is None:
         return Shown()
     metrics = {
         name: round(value, 4)
-        for name, value in report["metrics"].items()
+        for name, value in evaluation.metrics.items()
         if value is not None
     }
-    metrics["blessed"] = int(report["blessed"])
-    return Shown(evaluation_page(report), {names.METRICS: metrics})
+    metrics["blessed"] = int(evaluation.blessed)
+    return Shown(evaluation_page(evaluation), {names.METRICS: metrics})
 
 
 def _pushed(record: NodeRecord, config: Config) -> Shown:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.config import Config, ConfigError, load_config
 from pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+
+
+def say_loading() -> None:
+    """Says on stderr why nothing else happens for some seconds.
+
+    Call it when all is checked that can be without TensorFlow, and before its import.
+    """
+    click.echo("loading TensorFlow …", err=True)
 
 
 def refuse_stray(ctx: click.Context, beam_args: Sequence[str]) -> None:
@@ -75,6 +85,9 @@ def run_config(
         UserError: An option does not exist or has a value that it may not have.
         click.UsageError: An argument stands where only Beam's options may.
     """
+    # Making its classes takes 0.2 s, for which --help must not wait.
+    from pipeline.config import ConfigError, load_config
+
     refuse_stray(ctx, beam_args)
     options: dict[str, Any] = {
         "data.pattern": data,

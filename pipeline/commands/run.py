@@ -41,15 +41,10 @@ def command(ctx: click.Context, only_if_new: bool, **options: Any) -> None:
 
     from pipeline import local_runner
     from pipeline.runs.outcomes import NothingNew
-    from pipeline.runs.run_log import log_the_end, run_log
+    from pipeline.runs.summary_text import as_text
 
     result = local_runner.run(config, only_if_new=only_if_new)
     if isinstance(result, NothingNew):
         click.echo(result)
-        return
-    log_the_end(result.log)
-    with run_log(result.log):
-        from pipeline.runs import summary  # TensorFlow Model Analysis is loud, too
-
-        facts = summary.summarize(result)
-    click.echo(summary.as_text(facts), nl=False)
+    else:
+        click.echo(as_text(local_runner.summarize(result)), nl=False)

@@ -1,4 +1,4 @@
-"""What a run is going to do, and whether there is anything new for it."""
+"""A run from its plan to its end: what it depends on, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import ml_metadata as mlmd
 from components.text_example_gen.input_files import data_fingerprint, waiting_spans
 from components.text_example_gen.spans import has_spans, pattern_of_span, span_name
 from pipeline.config import Config, DataConfig
-from pipeline.config.checked import checked_config
+from pipeline.config.checked import CheckedConfig
 from pipeline.fingerprints import code_version, elmo_version
 from pipeline.metadata.pushed_models import PushedModels
 from pipeline.metadata.runs import FinishedRun, FinishedRuns, LastEvents
@@ -99,15 +99,52 @@ def _minute(run: FinishedRun) -> str:
     return f"{run.ended:%Y-%m-%d %H:%M} UTC"
 
 
-def end_run(
-    output: OutputFolder, config: Config, run_id: str, plan: RunPlan
-) -> list[int]:
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run whose nodes can be launched, in any process that reaches its output.
+
+    Args:
+        config: For all its nodes: with absolute paths, and a span by its number.
+        output: What it writes into.
+        plan: What it depends on.
+        nothing_new: Why its nodes need not be launched, or None.
+    """
+
+    config: Config
+    output: OutputFolder
+    plan: RunPlan
+    nothing_new: NothingNew | None
+
+
+def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
+    """Prepares the output for a run, and sees whether there is work to do.
+
+    Args:
+        checked: What to run.
+        alone: Whether the caller holds the output. What a killed run left in it is
+            then put right.
+
+    Raises:
+        ConfigError: The output or the schema cannot be used.
+        OutputUnusable: The disk is nearly full.
+        MetadataUnavailable: ML Metadata cannot be reached.
+    """
+    output = OutputFolder(checked.config.output)
+    output.prepare(checked.data_bytes)
+    if alone:
+        output.clean_after_kill()
+    config = with_kept_schema(checked.config, output)
+    plan = plan_run(config)
+    nothing_new = plan.nothing_new(open_store(output.metadata), output.pipeline_name)
+    return PreparedRun(config, output, plan, nothing_new)
+
+
+def end_run(config: Config, run_id: str, plan: RunPlan) -> list[int]:
     """Removes old versions, and records the run as one that ended well.
 
     Doing it again changes nothing.
 
     Args:
-        output: What the run wrote into.
         config: What was run.
         run_id: Its name in ML Metadata.
         plan: What it depended on when it began.
@@ -115,6 +152,7 @@ def end_run(
     Returns:
         The versions that were removed, oldest first.
     """
+    output = OutputFolder(config.output)
     keep, removed = config.push.keep_versions, []
     if keep is not None:
         pushes = PushedModels(output.metadata).pushes()
@@ -125,40 +163,3 @@ def end_run(
         run_id, plan.fingerprint, plan.span
     )
     return removed
-
-
-@dataclass(frozen=True)
-class StartedRun:
-    """A run whose nodes can be launched, in any process that reaches its output.
-
-    Args:
-        config: For all its nodes: with absolute paths, and a span by its number.
-        plan: What it depends on.
-        nothing_new: Why its nodes need not be launched, or None.
-    """
-
-    config: Config
-    plan: RunPlan
-    nothing_new: NothingNew | None
-
-
-def start_run(config: Config, *, force: bool = False) -> StartedRun:
-    """Checks and prepares a run.
-
-    Args:
-        config: What to run.
-        force: Run also where nothing is new since the last run that ended well.
-
-    Raises:
-        ConfigError: The data, the ELMo source, the schema or the output cannot be
-            used; where a span is missing, with the path it was looked for at.
-        OutputUnusable: The disk is nearly full.
-        MetadataUnavailable: ML Metadata cannot be reached.
-    """
-    checked = checked_config(config)
-    output = OutputFolder(checked.config.output)
-    output.prepare(checked.data_bytes)
-    config = with_kept_schema(checked.config, output)
-    plan = plan_run(config)
-    nothing = plan.nothing_new(open_store(output.metadata), output.pipeline_name)
-    return StartedRun(config, plan, None if force else nothing)

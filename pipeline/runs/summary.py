@@ -1,237 +1,266 @@
-"""What came of a run, gathered from its artifacts."""
+"""What came of a run, as typed facts: what `summary.json` in an output holds.
+
+A part that does not apply, or whose artifact does not exist, is None. Seconds are wall
+time; shares lie from 0 to 1 and have no unit. `RunSummary.model_validate_json` reads a
+file of this version or of an earlier one: what those lacked has its default.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
-import os
-import shlex
-import shutil
-import sys
-import time
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from components.text_example_gen.input_files import arrived_spans
-from components.text_example_gen.spans import has_spans, span_name
-from pipeline.config import Config, DataConfig
-from pipeline.evaluation.baseline import tfidf_baseline
-from pipeline.evaluation.measures import MEASURES
-from pipeline.evaluation.report import read_evaluation
-from pipeline.files import write_whole
-from pipeline.local_runner import RunResult
-from pipeline.metadata.runs import MadeArtifact, RunRecord
-from pipeline.output_folder import OutputFolder
-from pipeline.runs.summary_text import as_text
-
-__all__ = ["as_text", "evaluation_of", "summarize", "summarize_run"]
+from pydantic import BaseModel, ConfigDict, Field
 
 
-def summarize(result: RunResult) -> dict[str, Any]:
-    """Does what `summarize_run` does, of a run on this machine."""
-    return summarize_run(result.config, result.output, result.record, log=result.log)
+class _Facts(BaseModel):
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
 
-def summarize_run(
-    config: Config, output: OutputFolder, record: RunRecord, *, log: Path | None
-) -> dict[str, Any]:
-    """Returns what came of a run, and writes it to `summary.json` in its output.
+class Data(_Facts):
+    """Which files were read; `source` is the line with which `make data` names them."""
 
-    Nodes that were taken from the cache count like those that ran. Sections whose
-    artifact does not exist are None. Seconds are wall time; shares have no unit.
+    pattern: str
+    source: str | None = None
 
-    Args:
-        config: What was run.
-        output: What it wrote into.
-        record: What its nodes did.
-        log: Its log, or None where each node has one of its own.
+
+class Spans(_Facts):
+    """The span that was read, and the window that it was trained with.
+
+    Attributes:
+        newest: Name of the span that was read.
+        window: Name of each span of the window -> rows used of it.
+        unread: Spans that would lie in the window, if a run had read them.
     """
-    training = _training(record.output("Trainer", "model_run"))
-    examples = record.output("TextExampleGen", "examples")
-    window = [
-        *record.all_outputs("SpanWindow", "examples"),
-        *record.all_outputs("TextExampleGen", "examples"),
-    ]
-    facts: dict[str, Any] = {
-        "output": str(output.path),
-        "log": str(log) if log else None,
-        "data": {
-            "pattern": config.data.pattern,
-            "source": _source(config.data.pattern),
-        },
-        "spans": _spans(config.data, examples, window),
-        "rows": _rows(examples),
-        "drift": _drift(config.data.pattern, record.output("DriftCheck", "drift")),
-        "anomalies": _anomalies(record.output("AnomalyGate", "clearance")),
-        "training": training,
-        "evaluation": evaluation_of(record),
-        "tfidf": _tfidf(window, config),
-        "serving_check": _serving_check(record.output("ServingCheck", "blessing")),
-        "push": _push(record),
-        "nodes": [
-            {"node": n.node, "state": n.state, "seconds": round(n.seconds, 1)}
-            for n in record.nodes
-        ],
-    }
-    facts["score_command"] = _score_command(facts["push"])
-    write_whole(output.summary, json.dumps(facts, indent=2) + "\n")
-    return facts
+
+    newest: str
+    window: dict[str, int | None]
+    unread: list[str] = []
 
 
-def _read_json(artifact: MadeArtifact | None, name: str) -> dict[str, Any] | None:
-    if artifact is None:
-        return None
-    path = Path(artifact.uri) / name
-    return json.loads(path.read_text("utf-8")) if path.exists() else None
+class Rows(_Facts):
+    """What became of the rows: `read` = `used` + `rejected`.
 
-
-def _source(pattern: str) -> str | None:
-    """Returns the line with which `make data` says what the sample data is."""
-    path = Path(pattern).parent / "SOURCE.txt"
-    return path.read_text("utf-8").strip() if path.is_file() else None
-
-
-def _spans(
-    data: DataConfig, newest: MadeArtifact | None, window: Sequence[MadeArtifact]
-) -> dict[str, Any] | None:
-    """Returns the span that was read, those of the window with their rows, and others.
-
-    `unread` are those that the window would have, if a run had read them.
+    Attributes:
+        reasons: Reason of rejection -> rows.
+        duplicates: Of the used ones, how many repeat a text.
+        rejected_folder: Where the rejected ones lie, if there are any.
+        labels: Split -> label -> rows.
     """
-    if newest is None or not has_spans(data.pattern):
-        return None
-    used = {}
-    for examples in sorted(window, key=_span):
-        counts = _read_json(examples, "counts.json") or {}
-        used[_span(examples)] = counts.get("rows_used")
-    last = _span(newest)
-    there = range(last - data.window_spans + 1, last)
-    unread = sorted((set(arrived_spans(data.pattern)) & set(there)) - set(used))
-    return {
-        "newest": span_name(last, data.pattern),
-        "window": {span_name(n, data.pattern): rows for n, rows in used.items()},
-        "unread": [span_name(number, data.pattern) for number in unread],
-    }
+
+    read: int
+    used: int
+    rejected: int
+    reasons: dict[str, int]
+    duplicates: int
+    rejected_folder: str | None
+    labels: dict[str, dict[str, int]]
 
 
-def _span(examples: MadeArtifact) -> int:
-    return int(examples.properties["span"])
+class Distance(_Facts):
+    """How far a span lies from those before it; None: not measured, or no bound."""
+
+    value: float | None
+    threshold: float | None
 
 
-def _rows(examples: MadeArtifact | None) -> dict[str, Any] | None:
-    counts = _read_json(examples, "counts.json")
-    if examples is None or counts is None:
-        return None
-    rejected = os.path.join(examples.uri, "rejected")
-    return {
-        "read": counts["rows_in"],
-        "used": counts["rows_used"],
-        "rejected": counts["rows_rejected"],
-        "reasons": counts["reasons"],
-        "duplicates": counts["duplicates"],
-        "rejected_folder": rejected if counts["rows_rejected"] else None,
-        "labels": counts["labels"],
-    }
+class Drift(_Facts):
+    """The spans that the newest was compared with, and the distances by name."""
+
+    before: list[str]
+    distances: dict[str, Distance]
 
 
-def _drift(pattern: str, drift: MadeArtifact | None) -> dict[str, Any] | None:
-    """Returns the spans that the newest was compared with, and the distances."""
-    report = _read_json(drift, "drift.json")
-    if report is None or not report["before"]:
-        return None
-    return {
-        "before": [span_name(number, pattern) for number in report["before"]],
-        "distances": report["distances"],
-    }
+class Anomaly(_Facts):
+    """One thing in which the data does not fit its schema, and was let pass."""
+
+    split: str
+    feature: str
+    short: str
 
 
-def _anomalies(clearance: MadeArtifact | None) -> dict[str, Any] | None:
-    report = _read_json(clearance, "clearance.json")
-    if report is None:
-        return None
-    found = [a for split in report["splits"].values() for a in split["anomalies"]]
-    # A clearance that was made by an earlier version says nothing about drift.
-    found += report.get("drift") or []
-    return {"verdict": report["verdict"], "found": found}
+class Anomalies(_Facts):
+    """What the AnomalyGate said."""
+
+    verdict: str
+    found: list[Anomaly]
 
 
-def _training(model_run: MadeArtifact | None) -> dict[str, Any] | None:
-    return _read_json(model_run, "history.json")
+class Epoch(_Facts):
+    """One epoch of the training; the losses are cross entropies in nats."""
+
+    epoch: int
+    steps: int | None = None
+    train_loss: float
+    train_accuracy: float | None = None
+    eval_loss: float
+    eval_accuracy: float
+    seconds: float
 
 
-def evaluation_of(record: RunRecord) -> dict[str, Any] | None:
-    """Returns what `read_evaluation` gives of a run's Evaluator, and `blessed`.
+class WarmStart(_Facts):
+    """What a training began from.
 
-    It is None where there was no evaluation.
+    Attributes:
+        model: Folder of the model whose weights it began with, or None.
+        reason: Why it began fresh, or None.
+        new_classes: Classes that the earlier model did not know.
     """
-    evaluation = record.output("Evaluator", "evaluation")
-    blessing = record.output("Evaluator", "blessing")
-    if evaluation is None or blessing is None:
-        return None
-    # The Trainer counts its classes in the order of the probabilities.
-    training = _training(record.output("Trainer", "model_run"))
-    names = list((training or {}).get("class_counts", ())) or None
-    return {
-        **read_evaluation(evaluation.uri, class_names=names),
-        "blessed": blessing.properties.get("blessed") == 1,
-    }
+
+    model: str | None = Field(alias="from")
+    reason: str | None
+    new_classes: list[str] = []
 
 
-def _tfidf(window: Sequence[MadeArtifact], config: Config) -> dict[str, Any] | None:
-    """Returns what words alone reach on the same splits; None without examples."""
-    if not window:
-        return None
-    start = time.monotonic()
-    folders = dict.fromkeys(examples.uri for examples in window)
-    result = tfidf_baseline(*folders, seed=config.train.seed)
-    measures = result.measures and dataclasses.asdict(result.measures)
-    return {
-        "metrics": {name: _finite((measures or {}).get(name)) for name in MEASURES},
-        "notes": list(result.notes),
-        "seconds": round(time.monotonic() - start, 1),
-    }
+class EmbeddingCache(_Facts):
+    """How the vectors of the texts were kept between the epochs."""
+
+    bytes: int
+    bound_bytes: int
+    examples: int
+    cached_examples: int
+    encode_seconds: float | None = None
+    tokens_per_second: float | None = None
+    reused: bool | None = None
+    first_epoch_seconds: float
+    later_epoch_seconds: float | None
 
 
-def _finite(value: float | None) -> float | None:
-    """Returns None for what JSON has no word for."""
-    return None if value is None or not math.isfinite(value) else float(value)
+class Training(_Facts):
+    """The Trainer's `history.json`; see `pipeline.training.history`."""
+
+    epochs: list[Epoch]
+    best_epoch: int
+    steps: int
+    ended_by: str
+    stopped_early: bool
+    resumed_after: int
+    warm_start: WarmStart | None
+    embedding_cache: EmbeddingCache | None = None
+    class_counts: dict[str, int] = {}
+    class_weights: dict[str, float] | None = None
 
 
-def _serving_check(blessing: MadeArtifact | None) -> dict[str, Any] | None:
-    report = _read_json(blessing, "report.json")
-    if report is None:
-        return None
-    return {name: report.get(name) for name in ("blessed", "reasons", "facts")}
+class ClassMeasures(_Facts):
+    """The measures of one class; None where one is undefined; `support` in rows."""
+
+    name: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
 
 
-def _push(record: RunRecord) -> dict[str, Any] | None:
-    model = record.output("Pusher", "pushed_model")
-    if model is None:
-        return None
-    pushed = model.properties.get("pushed") == 1
-    state = next(node.state for node in record.nodes if node.node == "Pusher")
-    return {
-        "pushed": pushed,
-        "path": model.properties.get("pushed_destination") if pushed else None,
-        "now": pushed and state == "done",
-    }
+class LengthMeasures(_Facts):
+    """The measures of a third of the test rows, by length of text."""
+
+    accuracy: float | None
+    auc: float | None
+    macro_f1: float | None
+    calibration_error: float | None = None
+    rows: int
 
 
-def _score_command(push: dict[str, Any] | None) -> str | None:
-    if push is None or not push["pushed"]:
-        return None
-    path = shlex.quote(os.path.relpath(push["path"]))
-    return f'{_program()} score --model {path} "Type a text here."'
+class Threshold(_Facts):
+    """A bound that the model had to reach.
+
+    Attributes:
+        measure: Such as `accuracy`.
+        kind: `least` and `most` bound the value, `change` what it may lose against
+            the last blessed model.
+        value: What was measured; None: undefined.
+    """
+
+    measure: str
+    kind: Literal["least", "most", "change"]
+    bound: float
+    value: float | None
+    ok: bool
 
 
-def _program() -> str:
-    """Returns what to type for `elmo-tfx` in this folder."""
-    script = Path(sys.executable).with_name("elmo-tfx")
-    found = shutil.which("elmo-tfx")
-    if found and os.path.realpath(found) == os.path.realpath(script):
-        return "elmo-tfx"
-    if script.exists():
-        return shlex.quote(min(str(script), os.path.relpath(script), key=len))
-    return f"{shlex.quote(sys.executable)} -m pipeline.cli"
+class Evaluation(_Facts):
+    """What the Evaluator measured on the test split, and whether it blessed the model.
+
+    Attributes:
+        metrics: Measure -> value over all rows; None: undefined.
+        baseline: The same of the last blessed model; None: there was none.
+        rows: Test rows, of which `unknown_labels` have a label that was not trained
+            on, and `invalid_predictions` have probabilities that are not numbers.
+        by_length: `short`, `medium`, `long` -> measures.
+        ok: Whether all thresholds were met; None: there were none.
+        failures: A line for each threshold that was missed.
+        notes: Lines on what makes the figures less than they seem.
+    """
+
+    metrics: dict[str, float | None]
+    baseline: dict[str, float | None] | None
+    rows: int
+    unknown_labels: int = 0
+    invalid_predictions: int = 0
+    classes: list[ClassMeasures]
+    by_length: dict[str, LengthMeasures]
+    ok: bool | None
+    thresholds: list[Threshold]
+    failures: list[str]
+    notes: list[str]
+    blessed: bool
+
+
+class Baseline(_Facts):
+    """What TF-IDF with logistic regression reaches on the same splits."""
+
+    metrics: dict[str, float | None]
+    notes: list[str]
+    seconds: float
+
+
+class ServingCheck(_Facts):
+    """Whether the exported model serves alone; see `components.serving_check`."""
+
+    blessed: bool
+    reasons: list[str] | None = None
+    facts: dict[str, Any] | None = None
+
+
+class Push(_Facts):
+    """Whether the model lies in serving/; `now`: this run has put it there."""
+
+    pushed: bool
+    path: str | None
+    now: bool
+
+
+class NodeTime(_Facts):
+    """One node: `state` is `done`, or `unchanged` if an earlier run had done it."""
+
+    node: str
+    state: str
+    seconds: float
+
+
+class RunSummary(_Facts):
+    """What came of a run; nodes taken from TFX's cache count like those that ran.
+
+    Attributes:
+        output: Folder that the run wrote into.
+        log: Its log; None: each node has one of its own.
+        score_command: What to type to score a text; None: no model is served.
+    """
+
+    output: str
+    log: str | None
+    data: Data
+    spans: Spans | None
+    rows: Rows | None
+    drift: Drift | None
+    anomalies: Anomalies | None
+    training: Training | None
+    evaluation: Evaluation | None
+    tfidf: Baseline | None
+    serving_check: ServingCheck | None
+    push: Push | None
+    nodes: list[NodeTime]
+    score_command: str | None = None
+
+    def to_json(self) -> str:
+        """Returns the text of `summary.json`."""
+        return self.model_dump_json(indent=2, by_alias=True) + "\n"

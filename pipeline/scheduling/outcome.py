@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipeline.runs.summary import RunSummary
 from pipeline.runs.summary_text import drift_warnings, unread_spans
 
 Kind = Literal["pushed", "refused", "nothing new", "failed", "interrupted"]
@@ -63,28 +64,28 @@ class Outcome:
 
 
 def outcome_of(
-    facts: dict[str, Any], *, run_id: str, removed: Sequence[int] = ()
+    summary: RunSummary, *, run_id: str, removed: Sequence[int] = ()
 ) -> Outcome:
     """Returns what came of a run that ended well.
 
     Args:
-        facts: As `pipeline.runs.summary.summarize` returns them.
+        summary: Of the run, with its Pusher.
         run_id: TFX's name of the run.
         removed: The versions that were removed after it.
     """
-    push, spans = facts["push"], facts["spans"]
-    same = {
-        "log": facts["log"],
+    evaluation, push, spans = summary.evaluation, summary.push, summary.spans
+    same: dict[str, Any] = {
+        "log": summary.log,
         "run_id": run_id,
-        "span": spans["newest"] if spans else None,
+        "span": spans.newest if spans else None,
         "removed_versions": tuple(removed),
-        "warnings": tuple(_warnings(facts)),
-        "accuracy": facts["evaluation"] and facts["evaluation"]["metrics"]["accuracy"],
+        "warnings": tuple(_warnings(summary)),
+        "accuracy": evaluation.metrics["accuracy"] if evaluation else None,
     }
-    if not push["pushed"]:
-        return Outcome("refused", reasons=tuple(_reasons(facts)), **same)
-    version = int(push["path"].rstrip("/").rpartition("/")[2])
-    if push["now"]:
+    if push is None or push.path is None:
+        return Outcome("refused", reasons=tuple(_reasons(summary)), **same)
+    version = int(push.path.rstrip("/").rpartition("/")[2])
+    if push.now:
         return Outcome("pushed", version=version, **same)
     reason = "every node found its result of an earlier run"
     return Outcome("nothing new", version=version, reason=reason, **same)
@@ -110,20 +111,20 @@ def one_line(message: str) -> str:
     return line if len(line) <= _SHOWN_REASON else line[: _SHOWN_REASON - 1] + "…"
 
 
-def _warnings(facts: dict[str, Any]) -> Iterator[str]:
-    drift = ", ".join(drift_warnings(facts["drift"]))
+def _warnings(summary: RunSummary) -> Iterator[str]:
+    drift = ", ".join(drift_warnings(summary.drift))
     if drift:
         yield f"drift: {drift}"
-    if facts["spans"] and facts["spans"]["unread"]:
-        yield unread_spans(facts["spans"])
+    if summary.spans and summary.spans.unread:
+        yield unread_spans(summary.spans)
 
 
-def _reasons(facts: dict[str, Any]) -> list[str]:
-    evaluation, serving = facts["evaluation"], facts["serving_check"]
-    reasons = []
-    if evaluation is not None and not evaluation["blessed"]:
-        reasons += evaluation["failures"]
-    if serving is not None and not serving["blessed"]:
-        reasons += serving["reasons"] or ()
+def _reasons(summary: RunSummary) -> list[str]:
+    evaluation, serving = summary.evaluation, summary.serving_check
+    reasons: list[str] = []
+    if evaluation is not None and not evaluation.blessed:
+        reasons += evaluation.failures
+    if serving is not None and not serving.blessed:
+        reasons += serving.reasons or ()
     # The Pusher has no other cause than the two checks and this one.
     return reasons or ["the model was withdrawn by a rollback"]

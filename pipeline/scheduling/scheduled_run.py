@@ -14,7 +14,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.config import Config, ConfigError
+from pipeline.config import Config
+from pipeline.errors import RunError, UserError
 from pipeline.files import write_whole
 from pipeline.scheduling.outcome import Outcome, failure, outcome_of
 
@@ -25,18 +26,16 @@ def run_once(config: Config) -> Outcome:
     Progress goes to stderr, and the summary to stdout.
     """
     from pipeline import local_runner
-    from pipeline.metadata.store import MetadataUnavailable
-    from pipeline.output_folder import OutputUnusable
-    from pipeline.runs.outcomes import RunFailed
-    from pipeline.runs.run_log import log_the_end, run_log
+    from pipeline.runs.outcomes import NothingNew, RunFailed
+    from pipeline.runs.summary_text import as_text
 
     try:
         result = local_runner.run(config, only_if_new=True)
-    except (ConfigError, MetadataUnavailable, OutputUnusable) as error:
-        return failure(str(error))
     except RunFailed as error:
         return failure(error.reason, log=error.log, component=error.node)
-    if not isinstance(result, local_runner.RunResult):
+    except (UserError, RunError) as error:
+        return failure(str(error))
+    if isinstance(result, NothingNew):
         return Outcome(
             "nothing new",
             run_id=result.run_id,
@@ -44,13 +43,9 @@ def run_once(config: Config) -> Outcome:
             reason=str(result),
             warnings=(result.waiting,) if result.waiting else (),
         )
-    log_the_end(result.log)
-    with run_log(result.log):
-        from pipeline.runs import summary  # TensorFlow Model Analysis is loud, too
-
-        facts = summary.summarize(result)
-    sys.stdout.write(summary.as_text(facts))
-    return outcome_of(facts, run_id=result.record.run_id, removed=result.removed)
+    summary = local_runner.summarize(result)
+    sys.stdout.write(as_text(summary))
+    return outcome_of(summary, run_id=result.record.run_id, removed=result.removed)
 
 
 def main(args: Sequence[str]) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import pytest
 
-from pipeline.runs.summary_text import _shown, as_text
+from pipeline.runs.summary import Evaluation, RunSummary
+from pipeline.runs.summary_text import _shown_epochs, as_text, evaluation_lines
 
 _FACTS = {
     "output": "/out",
@@ -62,6 +64,8 @@ _FACTS = {
             "calibration_error": None,
         },
         "baseline": None,
+        "rows": 100,
+        "ok": True,
         "classes": [
             {"name": "ham", "precision": 0.9, "recall": 1, "f1": 0.95, "support": 88}
         ],
@@ -102,6 +106,10 @@ _FACTS = {
 }
 
 
+def _text(facts: dict) -> str:
+    return as_text(RunSummary.model_validate(facts))
+
+
 @pytest.fixture
 def facts():
     return copy.deepcopy(_FACTS)
@@ -119,8 +127,8 @@ def facts():
         "went on after 2 epochs of an interrupted run",
         "900 of 900 texts, 50 MiB (bound 4 GiB); later epochs cost 5% of the first",
         "accuracy 95.0%, AUC 0.987 (at least 0.600), macro F1 0.900",
-        "ham        0.900   1.000  0.950      88",
-        "short      0.910      -     0.800      40",
+        "ham            0.900     1.000  0.950      88",
+        "short          0.910      -       0.800      40",
         "2 of 100 test rows have a label that is unknown",
         "TF-IDF + logistic regression, same splits: accuracy 94.0%",
         "blessed by the Evaluator (no earlier model to compare with)",
@@ -131,13 +139,13 @@ def facts():
     ],
 )
 def test_the_summary_says(facts, line):
-    assert line in as_text(facts)
+    assert line in _text(facts)
 
 
 def test_a_bound_on_steps_that_ended_the_training_is_told(facts):
     facts["training"] |= {"ended_by": "max_steps", "stopped_early": False}
     facts["training"]["steps"] = 1500
-    text = as_text(facts)
+    text = _text(facts)
     assert "stopped after 1,500 steps; epoch 5 is kept" in text
     assert "stopped early" not in text
 
@@ -151,10 +159,10 @@ def test_a_bound_on_steps_that_ended_the_training_is_told(facts):
     ],
 )
 def test_what_a_training_started_from_is_told_where_it_matters(facts, warm_start, line):
-    assert "started" not in as_text(facts)
+    assert "started" not in _text(facts)
     keys = ("from", "reason", "new_classes")
     facts["training"]["warm_start"] = dict(zip(keys, warm_start, strict=True))
-    assert line in as_text(facts)
+    assert line in _text(facts)
 
 
 def test_a_refused_model_is_shown_with_the_reason_and_is_not_pushed(facts):
@@ -165,7 +173,7 @@ def test_a_refused_model_is_shown_with_the_reason_and_is_not_pushed(facts):
     }
     facts["push"] = {"pushed": False, "path": None, "now": False}
     facts["score_command"] = None
-    text = as_text(facts)
+    text = _text(facts)
     assert "refused by the Evaluator (compared with the last blessed model)" in text
     assert "auc 0.5500 is below 0.6" in text
     assert "Model       not pushed" in text
@@ -174,20 +182,20 @@ def test_a_refused_model_is_shown_with_the_reason_and_is_not_pushed(facts):
 
 def test_a_push_that_was_made_before_is_called_unchanged(facts):
     facts["push"]["now"] = False
-    assert "unchanged, at /out/serving/17" in as_text(facts)
+    assert "unchanged, at /out/serving/17" in _text(facts)
 
 
 def test_what_the_gate_let_pass_is_listed(facts):
     facts["anomalies"]["found"] = [
         {"split": "eval", "feature": "label", "short": "Unexpected value"}
     ]
-    assert "eval, label: Unexpected value (let pass)" in as_text(facts)
+    assert "eval, label: Unexpected value (let pass)" in _text(facts)
 
 
 def test_sections_that_do_not_exist_are_left_out(facts):
     for name in ("rows", "training", "evaluation", "tfidf", "push", "anomalies"):
         facts[name] = None
-    text = as_text(facts)
+    text = _text(facts)
     assert "Rows" not in text
     assert "Test" not in text
     assert "Log" in text
@@ -195,7 +203,7 @@ def test_sections_that_do_not_exist_are_left_out(facts):
 
 @pytest.mark.parametrize(("count", "best"), [(1, 1), (3, 2), (8, 5), (200, 180)])
 def test_few_epochs_are_shown_and_the_best_always(count, best):
-    shown = _shown(count, best)
+    shown = _shown_epochs(count, best)
     assert {1, best, count} <= set(shown)
     assert len(shown) <= 6
     assert shown == sorted(set(shown))
@@ -204,11 +212,11 @@ def test_few_epochs_are_shown_and_the_best_always(count, best):
 def test_a_span_and_its_window_are_told():
     facts = copy.deepcopy(_FACTS)
     facts["spans"] = {"newest": "2026-11-26", "window": {"2026-11-26": 1000}}
-    assert "\nSpan        2026-11-26\nRows " in as_text(facts)
+    assert "\nSpan        2026-11-26\nRows " in _text(facts)
     facts["spans"]["window"]["2026-11-25"] = 1200
     assert (
         "trained and tested on 2026-11-26 (1,000 rows), 2026-11-25 (1,200 rows)"
-        in as_text(facts)
+        in _text(facts)
     )
 
 
@@ -233,14 +241,72 @@ def test_the_distances_of_the_newest_span_are_told(facts, before, against):
     assert (
         f"\nDrift       against {against}: label 0.02 (at most 0.10), "
         "length 0.31 (at most 0.10), unknown words 0.05 (at most 0.25)\n"
-    ) in as_text(facts)
+    ) in _text(facts)
 
 
 def test_a_distance_that_could_not_be_measured_is_told_as_such(facts):
     words = {"unknown_words": {"value": None, "threshold": 0.1}}
     facts["drift"] = {"before": ["1"], "distances": words}
-    assert "unknown words not measured (at most 0.10)" in as_text(facts)
+    assert "unknown words not measured (at most 0.10)" in _text(facts)
 
 
 def test_without_spans_to_compare_with_nothing_is_said_of_drift(facts):
-    assert "Drift" not in as_text(facts)
+    assert "Drift" not in _text(facts)
+
+
+def _class(name: str, f1: float | None) -> dict:
+    return {"name": name, "precision": f1, "recall": f1, "f1": f1, "support": 1_234}
+
+
+def _evaluation(*, classes=(), by_length=None, notes=()) -> Evaluation:
+    return Evaluation.model_validate(
+        {
+            **_FACTS["evaluation"],
+            "classes": list(classes),
+            "by_length": by_length or {},
+            "notes": list(notes),
+        }
+    )
+
+
+def test_classes_and_lengths_become_tables():
+    evaluation = _evaluation(
+        classes=[_class("negative", 0.75), _class("positive", None)],
+        by_length={
+            "short": {"accuracy": 0.5, "auc": None, "macro_f1": 0.25, "rows": 12}
+        },
+        notes=["a note"],
+    )
+    assert evaluation_lines(evaluation) == [
+        "class       precision    recall     F1    rows",
+        "negative        0.750     0.750  0.750   1,234",
+        "positive            -         -      -   1,234",
+        "length      accuracy    AUC    macro F1    rows",
+        "short          0.500      -       0.250      12",
+        "a note",
+    ]
+
+
+def test_of_many_classes_those_with_the_lowest_f1_are_shown():
+    classes = [_class(f"class {i:02}", 1 - i / 100) for i in range(30)]
+    classes.append(_class("x" * 99, 0.0))
+    lines = evaluation_lines(_evaluation(classes=classes))
+    assert lines[0] == "the 10 of 31 classes with the lowest F1:"
+    assert lines[2].startswith("x" * 23 + "…  ")
+    assert lines[3].startswith("class 29 ")
+    assert len(lines) == 12
+
+
+def test_no_rows_make_no_lines():
+    assert evaluation_lines(_evaluation()) == []
+
+
+def test_the_summary_file_keeps_every_fact_under_its_name():
+    facts = copy.deepcopy(_FACTS)
+    facts["training"]["warm_start"] = {"from": "/m/1", "reason": None}
+    written = json.loads(RunSummary.model_validate(facts).to_json())
+    assert written["training"]["warm_start"]["from"] == "/m/1"
+    assert written["rows"] == facts["rows"]
+    assert RunSummary.model_validate_json(json.dumps(written)).to_json() == (
+        RunSummary.model_validate(facts).to_json()
+    )

@@ -6,26 +6,45 @@ import json
 
 import pytest
 
+from pipeline.runs.summary import RunSummary
 from pipeline.scheduling.outcome import Outcome, failure, one_line, outcome_of
 
-_BLESSED = {"blessed": True, "failures": [], "metrics": {"accuracy": 0.75}}
+_BLESSED = {
+    "blessed": True,
+    "failures": [],
+    "metrics": {"accuracy": 0.75},
+    "baseline": None,
+    "rows": 100,
+    "classes": [],
+    "by_length": {},
+    "ok": True,
+    "thresholds": [],
+    "notes": [],
+}
 
 
-def _facts(**changed):
+def _summary(**changed) -> RunSummary:
     push = {"pushed": True, "path": "/out/serving/17", "now": True}
     facts = {
+        "output": "/out",
         "log": "/out/logs/a.log",
+        "data": {"pattern": "/data/*.csv"},
+        "rows": None,
+        "anomalies": None,
+        "training": None,
+        "tfidf": None,
+        "nodes": [],
         "spans": {"newest": "2026-11-26", "window": {}, "unread": []},
         "push": push,
         "drift": None,
         "evaluation": _BLESSED,
         "serving_check": {"blessed": True, "reasons": []},
     }
-    return {**facts, **changed}
+    return RunSummary.model_validate({**facts, **changed})
 
 
 def test_a_pushed_model_has_its_version_and_those_it_replaced():
-    outcome = outcome_of(_facts(), run_id="r1", removed=[15])
+    outcome = outcome_of(_summary(), run_id="r1", removed=[15])
     assert outcome == Outcome(
         "pushed",
         "/out/logs/a.log",
@@ -44,18 +63,20 @@ def test_drift_that_was_let_pass_is_a_warning():
         "unknown_words": {"value": None, "threshold": 0.1},
         "unknown_characters": {"value": 0.9, "threshold": None},
     }
-    outcome = outcome_of(_facts(drift={"distances": distances}), run_id="r1")
+    outcome = outcome_of(
+        _summary(drift={"before": ["1"], "distances": distances}), run_id="r1"
+    )
     assert outcome.warnings == ("drift: label 0.23 (at most 0.10)",)
 
 
 def test_spans_that_no_run_has_read_are_a_warning():
     spans = {"newest": "5", "window": {}, "unread": ["3", "4"]}
-    outcome = outcome_of(_facts(spans=spans), run_id="r1")
+    outcome = outcome_of(_summary(spans=spans), run_id="r1")
     assert outcome.warnings == ("of the window, 3, 4 were not read or did not pass",)
 
 
 def test_data_without_spans_names_none():
-    assert outcome_of(_facts(spans=None), run_id="r1").span is None
+    assert outcome_of(_summary(spans=None), run_id="r1").span is None
 
 
 @pytest.mark.parametrize(
@@ -76,7 +97,7 @@ def test_a_refused_model_has_the_reasons_of_who_refused_it(
 ):
     push = {"pushed": False, "path": None, "now": False}
     outcome = outcome_of(
-        _facts(push=push, evaluation=evaluation, serving_check=serving), run_id="r1"
+        _summary(push=push, evaluation=evaluation, serving_check=serving), run_id="r1"
     )
     assert outcome.outcome == "refused"
     assert len(outcome.reasons) == len(reasons)
@@ -85,7 +106,7 @@ def test_a_refused_model_has_the_reasons_of_who_refused_it(
 
 def test_a_model_that_was_pushed_before_is_nothing_new():
     push = {"pushed": True, "path": "/out/serving/17", "now": False}
-    outcome = outcome_of(_facts(push=push), run_id="r1")
+    outcome = outcome_of(_summary(push=push), run_id="r1")
     assert (outcome.outcome, outcome.version) == ("nothing new", 17)
 
 

@@ -1,0 +1,117 @@
+"""Shows which node of a run works, how far it is, and how long each one took."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TextIO
+
+from tqdm import tqdm
+
+from components.progress import listening
+
+if TYPE_CHECKING:
+    from pipeline.metadata.runs import NodeRecord
+
+_PLAIN_SECONDS = 10.0  # between two lines of one node, where there is no terminal
+
+
+class Progress:
+    """The progress of one run, for a terminal or for a log.
+
+    On a terminal a node has one line: while it works, a bar of what it tells by
+    `components.progress`; afterwards, how long it took. Elsewhere there are plain
+    lines: one at the end of a node, and of a long one what it tells meanwhile, at most
+    every 10 seconds.
+
+    Args:
+        stream: Where to write.
+        total: Number of nodes of the pipeline.
+        clock: Returns seconds; for tests.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        total: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream = stream
+        self._total = total
+        self._clock = clock
+        self._live = stream.isatty()
+        self._count = 0
+        self._shown_at = 0.0
+        self._bar: tqdm | None = None
+        self._lock = threading.Lock()  # a node may tell from several threads
+        self.node = ""
+        """Id of the node that works, or worked last; empty before the first."""
+
+    @contextlib.contextmanager
+    def showing(self, node: str) -> Iterator[Callable[[NodeRecord], None]]:
+        """Shows a node while the block runs it.
+
+        Yields:
+            What to call with the node's record once it has ended well; without that
+            call the node counts as failed.
+        """
+        self.node = node
+        self._count += 1
+        started = self._shown_at = self._clock()
+        if self._live:
+            self._write(self._label())
+        records: list[NodeRecord] = []
+        try:
+            with listening(self._tell):
+                yield records.append
+        finally:
+            self._close_bar()
+            took = f"{self._clock() - started:.1f} s"
+            if not records:
+                took = f"failed after {took}"
+            elif records[0].state == "unchanged":
+                took = "unchanged"
+            begin = "\r\033[K" if self._live else ""
+            self._write(f"{begin}{self._label()} {took}\n")
+
+    def _tell(self, what: str, done: int, total: int | None, note: str) -> None:
+        with self._lock:
+            if self._live:
+                self._move_bar(what, done, total, note)
+            elif self._clock() - self._shown_at >= _PLAIN_SECONDS:
+                self._shown_at = self._clock()
+                of_total = f" of {total:,}" if total is not None else ""
+                end = f", {note}" if note else ""
+                self._write(f"    {self.node}: {done:,}{of_total} {what}{end}\n")
+
+    def _move_bar(self, what: str, done: int, total: int | None, note: str) -> None:
+        label = f"{self._label()} {what}"
+        if self._bar is None or self._bar.desc != f"{label}: ":
+            self._close_bar()
+            self._bar = tqdm(
+                desc=label,
+                total=total,
+                file=self._stream,
+                leave=False,
+                dynamic_ncols=True,
+                unit="",
+            )
+        self._bar.set_postfix_str(note, refresh=False)
+        self._bar.update(done - self._bar.n)
+        if note:
+            self._bar.refresh()  # tqdm itself draws only so often
+
+    def _close_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _label(self) -> str:
+        return f"[{self._count}/{self._total}] {self.node} …"
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()

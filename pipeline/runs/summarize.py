@@ -1,0 +1,227 @@
+"""Gathers what came of a run from its artifacts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from components.text_example_gen.input_files import arrived_spans
+from components.text_example_gen.spans import has_spans, span_name
+from pipeline.config import Config, DataConfig
+from pipeline.evaluation.baseline import tfidf_baseline
+from pipeline.evaluation.measures import MEASURES
+from pipeline.evaluation.report import read_evaluation
+from pipeline.files import write_whole
+from pipeline.metadata.runs import MadeArtifact, RunRecord
+from pipeline.output_folder import OutputFolder
+from pipeline.runs.summary import (
+    Anomalies,
+    Baseline,
+    Data,
+    Drift,
+    Evaluation,
+    NodeTime,
+    Push,
+    Rows,
+    RunSummary,
+    ServingCheck,
+    Spans,
+    Training,
+)
+
+
+def summarize_run(
+    config: Config, output: OutputFolder, record: RunRecord, *, log: Path | None
+) -> RunSummary:
+    """Returns what came of a run, and writes it to `summary.json` in its output.
+
+    Args:
+        config: What was run.
+        output: What it wrote into.
+        record: What its nodes did.
+        log: Its log, or None where each node has one of its own.
+    """
+    examples = record.output("TextExampleGen", "examples")
+    window = [
+        *record.all_outputs("SpanWindow", "examples"),
+        *record.all_outputs("TextExampleGen", "examples"),
+    ]
+    push = _push(record)
+    summary = RunSummary(
+        output=str(output.path),
+        log=str(log) if log else None,
+        data=Data(
+            pattern=config.data.pattern, source=_source_line(config.data.pattern)
+        ),
+        spans=_spans(config.data, examples, window),
+        rows=_rows(examples),
+        drift=_drift(config.data.pattern, record.output("DriftCheck", "drift")),
+        anomalies=_anomalies(record.output("AnomalyGate", "clearance")),
+        training=_training(record),
+        evaluation=evaluation_of(record),
+        tfidf=_tfidf(window, config),
+        serving_check=_serving_check(record.output("ServingCheck", "blessing")),
+        push=push,
+        nodes=[
+            NodeTime(node=each.node, state=each.state, seconds=round(each.seconds, 1))
+            for each in record.nodes
+        ],
+        score_command=_score_command(push),
+    )
+    write_whole(output.summary, summary.to_json())
+    return summary
+
+
+def evaluation_of(record: RunRecord) -> Evaluation | None:
+    """Returns what a run's Evaluator measured; None where there was no evaluation."""
+    evaluation = record.output("Evaluator", "evaluation")
+    blessing = record.output("Evaluator", "blessing")
+    if evaluation is None or blessing is None:
+        return None
+    # The Trainer counts its classes in the order of the probabilities.
+    training = _training(record)
+    names = list(training.class_counts) if training else []
+    return Evaluation(
+        **read_evaluation(evaluation.uri, class_names=names or None),
+        blessed=blessing.properties.get("blessed") == 1,
+    )
+
+
+def _read_json(artifact: MadeArtifact | None, name: str) -> dict[str, Any] | None:
+    if artifact is None:
+        return None
+    path = Path(artifact.uri) / name
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+
+def _source_line(pattern: str) -> str | None:
+    """Returns the line with which `make data` says what the sample data is."""
+    path = Path(pattern).parent / "SOURCE.txt"
+    return path.read_text("utf-8").strip() if path.is_file() else None
+
+
+def _spans(
+    data: DataConfig, newest: MadeArtifact | None, window: Sequence[MadeArtifact]
+) -> Spans | None:
+    if newest is None or not has_spans(data.pattern):
+        return None
+    rows_used = {}
+    for examples in sorted(window, key=_span):
+        counts = _read_json(examples, "counts.json") or {}
+        rows_used[_span(examples)] = counts.get("rows_used")
+    last = _span(newest)
+    wanted = range(last - data.window_spans + 1, last)
+    unread = (set(arrived_spans(data.pattern)) & set(wanted)) - set(rows_used)
+    return Spans(
+        newest=span_name(last, data.pattern),
+        window={span_name(n, data.pattern): rows for n, rows in rows_used.items()},
+        unread=[span_name(number, data.pattern) for number in sorted(unread)],
+    )
+
+
+def _span(examples: MadeArtifact) -> int:
+    return int(examples.properties["span"])
+
+
+def _rows(examples: MadeArtifact | None) -> Rows | None:
+    counts = _read_json(examples, "counts.json")
+    if examples is None or counts is None:
+        return None
+    rejected = os.path.join(examples.uri, "rejected")
+    return Rows(
+        read=counts["rows_in"],
+        used=counts["rows_used"],
+        rejected=counts["rows_rejected"],
+        reasons=counts["reasons"],
+        duplicates=counts["duplicates"],
+        rejected_folder=rejected if counts["rows_rejected"] else None,
+        labels=counts["labels"],
+    )
+
+
+def _drift(pattern: str, drift: MadeArtifact | None) -> Drift | None:
+    report = _read_json(drift, "drift.json")
+    if report is None or not report["before"]:
+        return None
+    before = [span_name(number, pattern) for number in report["before"]]
+    return Drift(before=before, distances=report["distances"])
+
+
+def _anomalies(clearance: MadeArtifact | None) -> Anomalies | None:
+    report = _read_json(clearance, "clearance.json")
+    if report is None:
+        return None
+    anomalies = [a for split in report["splits"].values() for a in split["anomalies"]]
+    # A clearance that was made by an earlier version says nothing about drift.
+    anomalies += report.get("drift") or []
+    return Anomalies(verdict=report["verdict"], found=anomalies)
+
+
+def _training(record: RunRecord) -> Training | None:
+    history = _read_json(record.output("Trainer", "model_run"), "history.json")
+    return None if history is None else Training.model_validate(history)
+
+
+def _tfidf(window: Sequence[MadeArtifact], config: Config) -> Baseline | None:
+    """Returns what words alone reach on the same splits; None without examples."""
+    if not window:
+        return None
+    start = time.monotonic()
+    folders = dict.fromkeys(examples.uri for examples in window)
+    result = tfidf_baseline(*folders, seed=config.train.seed)
+    measures = dataclasses.asdict(result.measures) if result.measures else {}
+    return Baseline(
+        metrics={name: _finite(measures.get(name)) for name in MEASURES},
+        notes=list(result.notes),
+        seconds=round(time.monotonic() - start, 1),
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    """Returns None for what JSON has no word for."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _serving_check(blessing: MadeArtifact | None) -> ServingCheck | None:
+    report = _read_json(blessing, "report.json")
+    return None if report is None else ServingCheck.model_validate(report)
+
+
+def _push(record: RunRecord) -> Push | None:
+    model = record.output("Pusher", "pushed_model")
+    if model is None:
+        return None
+    pushed = model.properties.get("pushed") == 1
+    state = next(node.state for node in record.nodes if node.node == "Pusher")
+    return Push(
+        pushed=pushed,
+        path=model.properties.get("pushed_destination") if pushed else None,
+        now=pushed and state == "done",
+    )
+
+
+def _score_command(push: Push | None) -> str | None:
+    if push is None or push.path is None:
+        return None
+    path = shlex.quote(os.path.relpath(push.path))
+    return f'{_program()} score --model {path} "Type a text here."'
+
+
+def _program() -> str:
+    """Returns what to type for `elmo-tfx` in this folder."""
+    script = Path(sys.executable).with_name("elmo-tfx")
+    on_path = shutil.which("elmo-tfx")
+    if on_path and os.path.realpath(on_path) == os.path.realpath(script):
+        return "elmo-tfx"
+    if script.exists():
+        return shlex.quote(min(str(script), os.path.relpath(script), key=len))
+    return f"{shlex.quote(sys.executable)} -m pipeline.cli"
