@@ -11,7 +11,7 @@ from typing import Any
 from elmo_kubeflow import step_names as names
 from elmo_kubeflow.pages import evaluation_page, statistics_page
 from pipeline.config import Config
-from pipeline.metadata.runs import NodeRecord, RunRecord, RunRecords
+from pipeline.metadata.runs import NodeRecord, RunRecord
 from pipeline.output_folder import OutputFolder
 from pipeline.runs.summarize import evaluation_of, summarize_run
 from pipeline.runs.summary_text import as_text
@@ -38,7 +38,8 @@ def shown_of(record: NodeRecord, config: Config, run_id: str) -> Shown | None:
         (statistics,) = record.outputs["statistics"]
         return Shown(statistics_page(statistics.uri))
     if record.node == "Evaluator":
-        return _evaluation(RunRecords(OutputFolder(config.output).metadata).of(run_id))
+        metadata = OutputFolder(config.output).open_metadata()
+        return _evaluation(metadata.runs.of(run_id))
     if record.node == "Pusher":
         return _pushed(record, config)
     return None
@@ -49,7 +50,7 @@ def write_summary(
 ) -> str:
     """Writes the summary of a run as Markdown, and returns it as text."""
     output = OutputFolder(config.output)
-    run = RunRecords(output.metadata).of(run_id)
+    run = output.open_metadata().runs.of(run_id)
     text = as_text(summarize_run(config, output, run, log=None))
     if removed:
         text += f"{'Removed':12}old versions {', '.join(map(str, removed))}\n"
