@@ -114,7 +114,7 @@ class BiLM(keras.layers.Layer):
         return stacked, (forward_states, backward_states) if keep_states else None
 
     def zero_states(self, batch: Any) -> tuple[list[Any], list[Any]]:
-        """Gives all-zero initial states for both directions."""
+        """Returns all-zero initial states for both directions."""
         dims = (self.options.cell_dim, self.options.projection_dim)
         return tuple(  # type: ignore[return-value]
             [
@@ -140,12 +140,12 @@ class BiLM(keras.layers.Layer):
 
 
 def positions_before(lengths: Any, time: Any) -> Any:
-    """Gives `(batch, time)` bool: True at the first `lengths` positions."""
+    """Returns `(batch, time)` bool: True at the first `lengths` positions."""
     return ops.arange(time)[None, :] < ops.cast(lengths, "int32")[:, None]
 
 
 def reversal_indices(lengths: Any, time: Any) -> Any:
-    """Gives `(batch, time)` int32 that reverse each row's first `lengths`."""
+    """Returns `(batch, time)` int32 that reverse each row's first `lengths`."""
     positions = ops.arange(time, dtype="int32")[None, :]
     last = ops.cast(lengths, "int32")[:, None] - 1
     return ops.where(positions <= last, last - positions, positions)

@@ -25,7 +25,7 @@ END_SENTENCE_TOKEN = "</S>"
 
 
 def spell_bytes(spelling: bytes | list[int], max_chars: int) -> np.ndarray:
-    """Gives the id row `(max_chars,)` int32 of a word's inner ids or bytes."""
+    """Returns the id row `(max_chars,)` int32 of a word's inner ids or bytes."""
     if isinstance(spelling, bytes):
         spelling = [byte + FIRST_BYTE for byte in spelling[: max_chars - 2]]
     row = np.full(max_chars, PAD_WORD, np.int32)
@@ -36,12 +36,12 @@ def spell_bytes(spelling: bytes | list[int], max_chars: int) -> np.ndarray:
 
 
 def begin_sentence_row(max_chars: int) -> np.ndarray:
-    """Gives the id row `(max_chars,)` int32 that stands before each sentence."""
+    """Returns the id row `(max_chars,)` int32 that stands before each sentence."""
     return spell_bytes([BEGIN_SENTENCE], max_chars)
 
 
 def end_sentence_row(max_chars: int) -> np.ndarray:
-    """Gives the id row `(max_chars,)` int32 that stands after each sentence."""
+    """Returns the id row `(max_chars,)` int32 that stands after each sentence."""
     return spell_bytes([END_SENTENCE], max_chars)
 
 

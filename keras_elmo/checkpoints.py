@@ -20,10 +20,10 @@ from keras_elmo.bilm import BiLM
 from keras_elmo.errors import SourceError, WeightsError
 
 
-def stored(bilm: BiLM) -> Iterator[tuple[str, Any]]:
+def named_variables(bilm: BiLM) -> Iterator[tuple[str, Any]]:
     """Yields each path of the hdf5 file with the variable that is stored there.
 
-    The variable holds the tensor as `from_file` gives it.
+    The variable holds the tensor as `from_file` returns it.
     """
     encoder = bilm.token_encoder
     yield "char_embed", encoder.char_embed
@@ -48,14 +48,14 @@ def stored(bilm: BiLM) -> Iterator[tuple[str, Any]]:
 
 
 def to_file(name: str, value: np.ndarray) -> np.ndarray:
-    """Gives the value of the variable stored at `name` in the form of the file."""
+    """Returns the value of the variable stored at `name` in the form of the file."""
     if name.startswith("CNN/W_cnn_"):
         return value[None]  # (1, width, char_dim, count)
     return value.T if is_transposed(name) else value
 
 
 def from_file(name: str, value: np.ndarray) -> np.ndarray:
-    """Gives the tensor `name` of the file in the form of its variable."""
+    """Returns the tensor `name` of the file in the form of its variable."""
     if name.startswith("CNN/W_cnn_"):
         return value[0]
     if name == "char_embed" and len(value) == characters.N_CHARACTERS + 1:
@@ -70,7 +70,7 @@ def is_transposed(name: str) -> bool:
 
 def tensors(bilm: BiLM) -> Iterator[tuple[str, np.ndarray]]:
     """Yields the weights of `bilm` as the hdf5 file has them, by path."""
-    for name, variable in stored(bilm):
+    for name, variable in named_variables(bilm):
         yield name, to_file(name, keras.ops.convert_to_numpy(variable))
 
 
@@ -78,7 +78,7 @@ def load_hdf5(bilm: BiLM, path: str | Path) -> None:
     """Reads the weights of `bilm` from a published or exported hdf5 file.
 
     Raises:
-        SourceError: If the file is missing, cut short or no hdf5.
+        SourceError: If the file is missing, cut short or not hdf5.
         WeightsError: If a tensor is missing or has another shape.
     """
     try:
@@ -95,7 +95,7 @@ def load_hdf5(bilm: BiLM, path: str | Path) -> None:
 def assign_weights(
     bilm: BiLM, read: Callable[[str], np.ndarray | None], origin: str
 ) -> None:
-    """Fills `bilm` from `read`, which gives the tensor of an hdf5 path or None.
+    """Fills `bilm` from `read`, which returns the tensor of an hdf5 path or None.
 
     Every shape is checked before the first weight is set, so that a file that
     does not fit leaves the model as it was.
@@ -104,21 +104,21 @@ def assign_weights(
         WeightsError: If a tensor is missing or has another shape.
     """
     values: list[tuple[Any, np.ndarray]] = []
-    for name, variable in stored(bilm):
+    for name, variable in named_variables(bilm):
         expected = to_file(name, np.broadcast_to(0.0, variable.shape)).shape
         value = read(name)
         if value is None:
             raise WeightsError(f"{origin} lacks the tensor {name} of shape {expected}")
         fits = value.ndim == len(expected)
-        wanted = from_file(name, value) if fits else value
-        if not fits or wanted.shape != tuple(variable.shape):
+        converted = from_file(name, value) if fits else value
+        if not fits or converted.shape != tuple(variable.shape):
             raise WeightsError(
                 f"The tensor {name} of {origin} does not fit the options: expected "
                 f"shape {expected}. Received: {value.shape}"
             )
-        values.append((variable, wanted))
-    for variable, wanted in values:
-        variable.assign(wanted.astype("float32"))
+        values.append((variable, converted))
+    for variable, converted in values:
+        variable.assign(converted.astype("float32"))
 
 
 def save_hdf5(bilm: BiLM, path: str | Path, *, dtype: str = "float32") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 import tensorflow as tf
 
 from keras_elmo import checkpoints, tensors
+from keras_elmo.bilm import BiLM
 from keras_elmo.layer import ElmoEmbeddingLayer
-from keras_elmo.options import BiLMOptions
+from keras_elmo.runtime.native import NativeElmo
 from keras_elmo.saved_model import (
     BILM,
     MIX_SCALING,
@@ -20,9 +20,9 @@ from keras_elmo.saved_model import (
     OPTIONS_FILE,
     variable_name,
 )
-from keras_elmo.tensors import as_tokens, token_counts
+from keras_elmo.scalar_mix import ScalarMix
 
-_N_LAYERS = 3  # the token encoder and two LSTM layers, as google/elmo has
+_N_LAYERS = 3  # the token encoder and two LSTM layers, like google/elmo
 
 
 def export_hub_module(
@@ -56,7 +56,8 @@ def export_hub_module(
         ValueError: If the model is of another shape.
         FileExistsError: If the folder is not empty and may not be replaced.
     """
-    if not layer.is_native:
+    bilm = layer.bilm
+    if bilm is None:
         raise ValueError(
             "`layer` must run natively. Received: a layer that calls a module's own "
             "signature\nhint: that module can be copied as it is"
@@ -75,13 +76,14 @@ def export_hub_module(
     # Beside the folder, so that it can be moved there in one step.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as scratch:
         written = Path(scratch) / "new"
-        module = _HubModule(layer)
+        module = _HubModule(layer, bilm)
         tf.saved_model.save(
             module,
             str(written),
             signatures={"default": module.default, "tokens": module.tokens},
         )
-        _write_options(layer.encoder.options, written / OPTIONS_FILE)
+        (written / OPTIONS_FILE).parent.mkdir()
+        bilm.options.to_file(written / OPTIONS_FILE)
         if folder.exists():
             folder.rename(Path(scratch) / "old")
         written.rename(folder)
@@ -94,19 +96,19 @@ class _HubModule(tf.Module):
     variables for others than the TensorFlow ones within, and write both.
     """
 
-    def __init__(self, layer: ElmoEmbeddingLayer) -> None:
+    def __init__(self, layer: ElmoEmbeddingLayer, bilm: BiLM) -> None:
         super().__init__()
         self._run = functools.partial(_outputs, layer)
-        # The attributes that `saved_tensors` looks for.
-        self.published, self.published_transposed = _published(layer)
+        # The attributes that `saved_model` looks for.
+        self.published, self.published_transposed = _published(bilm, layer.mix)
         self.held = [variable.value for variable in layer.variables]
-        cache = layer.encoder.cache
+        cache = layer.encoder.cache if isinstance(layer.encoder, NativeElmo) else None
         self.lookup = cache.lookup if cache is not None else None
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="strings")])
     def default(self, strings: tf.Tensor) -> dict[str, tf.Tensor]:
-        tokens = as_tokens(strings, None)
-        return self._run(tokens, token_counts(tokens))
+        tokens = tensors.as_tokens(strings, None)
+        return self._run(tokens, tensors.token_counts(tokens))
 
     @tf.function(
         input_signature=[
@@ -123,7 +125,7 @@ class _HubModule(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="strings")])
     def __call__(self, strings: tf.Tensor) -> tf.Tensor:
-        """Gives what hub.KerasLayer takes from google/elmo by default."""
+        """Returns what hub.KerasLayer takes from google/elmo by default."""
         return self.default(strings)["default"]
 
 
@@ -147,22 +149,16 @@ def _outputs(
     }
 
 
-def _published(layer: ElmoEmbeddingLayer) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Gives the variables by google/elmo's names, and those that lie transposed."""
+def _published(bilm: BiLM, mix: ScalarMix) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the variables by google/elmo's names, and those that lie transposed."""
     plain: dict[str, Any] = {}
     transposed: dict[str, Any] = {}
-    for path, variable in checkpoints.stored(layer.encoder.bilm):
+    for path, variable in checkpoints.named_variables(bilm):
         names = transposed if checkpoints.is_transposed(path) else plain
         names[BILM + variable_name(path)] = variable.value
-    plain[MIX_WEIGHTS] = layer.mix.mix_weights.value
-    plain[MIX_SCALING] = layer.mix.gamma.value
+    plain[MIX_WEIGHTS] = mix.mix_weights.value
+    plain[MIX_SCALING] = mix.gamma.value
     return plain, transposed
-
-
-def _write_options(options: BiLMOptions, path: Path) -> None:
-    path.parent.mkdir()
-    written = json.dumps(options.to_dict(), indent=2)
-    path.write_text(written + "\n", encoding="utf-8")
 
 
 def _holds_something(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Handles of models that lie elsewhere: which there are, and how they are fetched.
+"""Handles of models that lie elsewhere: which forms there are, how each is fetched.
 
 A TF Hub handle is any address that tensorflow-hub resolves, through its cache. A
 Kaggle handle names `owner/model/framework/variation` with or without a version; it
@@ -40,7 +40,7 @@ _FAILURES = (
 
 
 def is_handle(source: str) -> bool:
-    """Tells whether `source` names a model that lies elsewhere.
+    """Returns whether `source` names a model that lies elsewhere.
 
     A bare `owner/model/framework/variation` reads like a path, so it counts only if
     its framework is one of Kaggle's names for TensorFlow.
@@ -52,7 +52,7 @@ def is_handle(source: str) -> bool:
 
 
 def resolve(handle: str) -> tuple[Path, str]:
-    """Gives the local folder of `handle`, and the package that brought it there.
+    """Returns the local folder of `handle`, and the package that brought it there.
 
     Raises:
         SourceError: If it cannot be fetched; it says what was tried and where the
@@ -74,7 +74,7 @@ def resolve(handle: str) -> tuple[Path, str]:
             continue
         if Path(folder).is_dir():
             return Path(folder), package
-        failures.append(f"{package} with {name} ({folder} is no local folder)")
+        failures.append(f"{package} with {name} ({folder} is not a local folder)")
     raise SourceError(
         f"The handle {handle} cannot be fetched. Tried: {'; '.join(failures)}\n"
         "hint: download the model elsewhere, unpack it, and give its folder as the "
@@ -84,7 +84,7 @@ def resolve(handle: str) -> tuple[Path, str]:
 
 
 def _kaggle_handle(handle: str) -> str | None:
-    """Gives `owner/model/framework/variation[/version]`, or None for TF Hub's."""
+    """Returns `owner/model/framework/variation[/version]`, or None for TF Hub's."""
     at_kaggle = _KAGGLE_SITE.match(handle)
     if at_kaggle is None and "://" in handle:
         return None
@@ -134,7 +134,7 @@ def _by_tensorflow_hub(handle: str) -> str:
 
 
 def _place(handle: str) -> Path:
-    """Gives the folder in which tensorflow-hub looks before it downloads."""
+    """Returns the folder in which tensorflow-hub looks before it downloads."""
     default = Path(tempfile.gettempdir()) / "tfhub_modules"
     cache = Path(os.environ.get("TFHUB_CACHE_DIR") or default)
     return cache / hashlib.sha1(handle.encode()).hexdigest()

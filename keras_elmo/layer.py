@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
@@ -12,10 +12,37 @@ from keras_elmo import checks, tensors
 from keras_elmo.bilm import BiLM
 from keras_elmo.options import BiLMOptions
 from keras_elmo.runtime.native import NativeElmo
-from keras_elmo.runtime.signature_module import SignatureModule
 from keras_elmo.scalar_mix import ScalarMix
 from keras_elmo.sources import DEFAULT, Source, SourceInfo, open_source
-from keras_elmo.tensors import as_tensor, as_tokens, check_rank, token_counts
+
+INITIAL_STATES = ("warm", "zeros")
+
+
+class Encoder(Protocol):
+    """What runs a biLM behind the layer: `NativeElmo` or a `SignatureModule`."""
+
+    @property
+    def dim(self) -> int:
+        """Width of an ELMo vector."""
+
+    @property
+    def num_layers(self) -> int:
+        """Layers of the biLM, the token encoder counted as the first."""
+
+    def run(
+        self, tokens: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Runs the model over a batch.
+
+        Args:
+            tokens: string `(batch, time)`, padded with `""`.
+            lengths: int32 `(batch,)`, the tokens of each row.
+            training: Whether gradients will be asked for.
+
+        Returns:
+            Each layer `(tokens, dim)`, without padding, the token vector twice as the
+            first; and the row and time of each token, int32 `(tokens, 2)`.
+        """
 
 
 class StringLayer(keras.layers.Layer):
@@ -24,7 +51,7 @@ class StringLayer(keras.layers.Layer):
     `call()` gets a dense tensor. The layer has no weights of its own: those of its
     parts have the dtypes of `dtype_policy`, as its outputs have.
 
-    Errors: `TypeError` for inputs that are no strings.
+    Errors: `TypeError` for inputs that are not strings.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -33,17 +60,17 @@ class StringLayer(keras.layers.Layer):
 
     @property
     def compute_dtype(self) -> str:
-        """That of the inputs: a Sequential model without `Input` makes them so."""
+        """The dtype of the inputs: a Sequential model without `Input` needs it."""
         return "string"
 
     @property
     def variable_dtype(self) -> str:
-        """The same, or Keras would take the policy for a mixed one."""
+        """The same, or Keras would believe that the policy is a mixed one."""
         return "string"
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(inputs, keras.KerasTensor):
-            inputs = as_tensor(inputs)
+            inputs = tensors.as_tensor(inputs)
         checks.check_dtype(keras.backend.standardize_dtype(inputs.dtype))
         return super().__call__(inputs, *args, **kwargs)
 
@@ -79,6 +106,9 @@ class ElmoEmbeddingLayer(StringLayer):
         max_batch_size: Rows for which a stateful layer has room.
         vocabulary: Words whose token vectors are computed once, here; others are
             computed as they come. It changes the speed, no result.
+        options: Sizes of the biLM in the form of options.json. `get_config()` writes
+            them: a layer that gets them does not read `source`, and its weights come
+            from the saved model.
 
     Inputs:  string `(batch, time)`, padded at the end with `""`; or a RaggedTensor
         or nested list of tokens; or whole texts `(batch,)` or `(batch, 1)`, which
@@ -89,7 +119,7 @@ class ElmoEmbeddingLayer(StringLayer):
     Mask:    Made here, `(batch, time)`, True where there is a token; none for
         `default` and `layers`.
     Errors:  `SourceError` or `WeightsError` at construction; `TypeError` for
-        inputs that are no strings, `ValueError` for those of another rank.
+        inputs that are not strings, `ValueError` for those of another rank.
     Source:  Peters et al. 2018, arXiv:1802.05365; outputs as of google/elmo/3.
 
     Example:
@@ -118,45 +148,40 @@ class ElmoEmbeddingLayer(StringLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._given: dict[str, Any] = {
-            "source": source,
-            "max_sequence_length": max_sequence_length,
-            "output": output,
-            "trainable": trainable,
-            "trainable_mix": trainable_mix,
-            "mixes": mixes,
-            "mix_layer_norm": mix_layer_norm,
-            "mix_l2": mix_l2,
-            "dropout": dropout,
-            "initial_state": initial_state,
-            "stateful": stateful,
-            "max_batch_size": max_batch_size,
-            "vocabulary": checks.words_of(vocabulary),
-        }
-        checks.check_arguments(self._given)
+        checks.check_choice("output", output, tensors.OUTPUTS)
+        checks.check_choice("initial_state", initial_state, INITIAL_STATES)
+        if max_sequence_length is not None:
+            checks.check_positive(
+                "max_sequence_length", max_sequence_length, "a positive int or None"
+            )
+        checks.check_positive("mixes", mixes)
+        checks.check_positive("max_batch_size", max_batch_size)
+        checks.check_dropout(dropout)
+        if vocabulary is not None and trainable:
+            raise ValueError(
+                "`vocabulary` must be None where `trainable=True`: fine-tuning would "
+                "leave its vectors behind"
+            )
         self.source = source
         self.max_sequence_length = max_sequence_length
-        self.output_name = output
+        self.output_name = output  # `output` and `trainable` mean more in Keras
+        self.trainable_bilm = trainable
+        self.trainable_mix = trainable_mix
+        self.mix_layer_norm = mix_layer_norm
+        self.mix_l2 = mix_l2
+        self.initial_state = initial_state
         self.stateful = stateful
+        self.max_batch_size = max_batch_size
+        self.vocabulary = checks.word_list(vocabulary)
         self.supports_masking = True
         opened = None if options else open_source(source)
         self.source_info = (
             opened.info if opened else SourceInfo.of_saved_layer(str(source))
         )
         self.encoder = self._make_encoder(opened, options)
-        checks.check_model(self._given, self.num_layers, self.is_native)
-        self.mixes = [
-            ScalarMix(
-                layer_norm=mix_layer_norm,
-                l2=mix_l2,
-                name="mix" if number == 0 else f"mix_{number}",
-                trainable=trainable_mix,
-                dtype=self.dtype_policy,
-            )
-            for number in range(mixes)
-        ]
-        for mix in self.mixes:
-            mix.build((None, self.num_layers, None, self.dim))
+        self._check_model()
+        # Under `mixes` and `dropout` a saved model keeps the state of these layers.
+        self.mixes = [self._make_mix(number) for number in range(mixes)]
         self.dropout = keras.layers.Dropout(
             dropout, name="dropout", dtype=self.dtype_policy
         )
@@ -166,27 +191,50 @@ class ElmoEmbeddingLayer(StringLayer):
             self.bilm.trainable = trainable
 
     def _make_encoder(
-        self, opened: Source | None, options: Mapping[str, Any] | None
-    ) -> NativeElmo | SignatureModule:
+        self, opened: Source | None, options: dict[str, Any] | None
+    ) -> Encoder:
         if opened and opened.module:
             return opened.module
-        found = opened.options if opened else None
-        rows = self._given["max_batch_size"] if self._given["stateful"] else None
         return NativeElmo(
-            found or BiLMOptions.from_dict(options or {}),
-            max_batch_size=rows,
-            vocabulary=self._given["vocabulary"],
+            (opened and opened.options) or BiLMOptions.from_dict(options or {}),
+            max_batch_size=self.max_batch_size if self.stateful else None,
+            vocabulary=self.vocabulary,
             name="native",
             dtype=self.dtype_policy,
         )
+
+    def _check_model(self) -> None:
+        checks.check_output(self.output_name, self.num_layers)
+        needs_native = {
+            "trainable": self.trainable_bilm,
+            "stateful": self.stateful,
+            "vocabulary": self.vocabulary,
+        }
+        for name, value in needs_native.items():
+            if value and not self.is_native:
+                raise ValueError(
+                    f"`{name}` needs a model that runs natively. Received: a "
+                    "SavedModel of which only the signature can be called"
+                )
+
+    def _make_mix(self, number: int) -> ScalarMix:
+        mix = ScalarMix(
+            layer_norm=self.mix_layer_norm,
+            l2=self.mix_l2,
+            name=f"mix_{number}" if number else "mix",
+            trainable=self.trainable_mix,
+            dtype=self.dtype_policy,
+        )
+        mix.build((None, self.num_layers, None, self.dim))
+        return mix
 
     def _load(self, opened: Source) -> None:
         # A layer rebuilt from its configuration gets all this from the saved file.
         if opened.load_mix:
             for mix in self.mixes:
                 opened.load_mix(mix)
-        if opened.load:
-            self.encoder.load(opened.load, self._given["initial_state"])
+        if opened.load and isinstance(self.encoder, NativeElmo):
+            self.encoder.load(opened.load, self.initial_state)
 
     @property
     def is_native(self) -> bool:
@@ -196,7 +244,7 @@ class ElmoEmbeddingLayer(StringLayer):
     @property
     def bilm(self) -> BiLM | None:
         """The native model; None where a module's signature runs."""
-        return self.encoder.bilm if self.is_native else None
+        return self.encoder.bilm if isinstance(self.encoder, NativeElmo) else None
 
     @property
     def mix(self) -> ScalarMix:
@@ -215,7 +263,7 @@ class ElmoEmbeddingLayer(StringLayer):
 
     def reset_states(self) -> None:
         """Lets every row of a stateful layer start anew."""
-        if self.is_native:
+        if isinstance(self.encoder, NativeElmo):
             self.encoder.reset_states()
 
     def build(self, *_: Any) -> None:
@@ -223,23 +271,26 @@ class ElmoEmbeddingLayer(StringLayer):
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> Any:
         # (batch, time), cut; padding to max_sequence_length comes last
-        tokens = as_tokens(inputs, self.max_sequence_length)
-        lengths = token_counts(tokens)
+        tokens = tensors.as_tokens(inputs, self.max_sequence_length)
+        lengths = tensors.token_counts(tokens)
         layers, places = self.encoder.run(tokens, lengths, training)
         layers = [tf.cast(layer, self.dtype_policy.compute_dtype) for layer in layers]
+        if self.bilm is None or not self.bilm.trainable_variables:
+            # Else TensorFlow would build a gradient of the LSTMs that nothing reads.
+            layers = [tf.stop_gradient(layer) for layer in layers]
 
         def unpack(x: tf.Tensor) -> tf.Tensor:
             shape = tf.shape(tokens)
             return tensors.unpack(x, places, shape, self.max_sequence_length)
 
         if self.output_name not in tensors.MIXED:
-            given = [unpack(tensors.select(layers, self.output_name))]
+            outputs = [unpack(tensors.select(layers, self.output_name))]
         else:
-            given = [unpack(mix(layers)) for mix in self.mixes]
+            outputs = [unpack(mix(layers)) for mix in self.mixes]
         if self.output_name == "default":
-            given = [tensors.mean(x, lengths) for x in given]
-        given = [self.dropout(x, training=training) for x in given]
-        return given[0] if len(given) == 1 else given
+            outputs = [tensors.mean(x, lengths) for x in outputs]
+        outputs = [self.dropout(x, training=training) for x in outputs]
+        return outputs[0] if len(outputs) == 1 else outputs
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         # A symbolic mask would need an operation of its own; when the model runs,
@@ -248,9 +299,10 @@ class ElmoEmbeddingLayer(StringLayer):
             return None
         if isinstance(inputs, keras.KerasTensor):
             return None
-        tokens = as_tokens(as_tensor(inputs), self.max_sequence_length)
+        tokens = tensors.as_tokens(tensors.as_tensor(inputs), self.max_sequence_length)
         time = self.max_sequence_length or tf.shape(tokens)[1]
-        return self._for_each_mix(tf.sequence_mask(token_counts(tokens), time))
+        mask = tf.sequence_mask(tensors.token_counts(tokens), time)
+        return self._for_each_mix(mask)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self._for_each_mix(
@@ -264,7 +316,7 @@ class ElmoEmbeddingLayer(StringLayer):
         )
 
     def compute_output_spec(self, inputs: Any, *_: Any, **__: Any) -> Any:
-        check_rank(inputs.shape)
+        tensors.check_rank(inputs.shape)
         dtype = self.dtype_policy.compute_dtype
         return keras.tree.map_shape_structure(
             lambda shape: keras.KerasTensor(shape, dtype),
@@ -276,9 +328,24 @@ class ElmoEmbeddingLayer(StringLayer):
         return [value] * len(self.mixes) if several else value
 
     def get_config(self) -> dict[str, Any]:
-        # With its options the layer is rebuilt without its source at hand.
-        options = self.bilm.options.to_dict() if self.bilm is not None else None
-        return {**super().get_config(), **self._given, "options": options}
+        return {
+            **super().get_config(),
+            "source": self.source,
+            "max_sequence_length": self.max_sequence_length,
+            "output": self.output_name,
+            "trainable": self.trainable_bilm,
+            "trainable_mix": self.trainable_mix,
+            "mixes": len(self.mixes),
+            "mix_layer_norm": self.mix_layer_norm,
+            "mix_l2": self.mix_l2,
+            "dropout": self.dropout.rate,
+            "initial_state": self.initial_state,
+            "stateful": self.stateful,
+            "max_batch_size": self.max_batch_size,
+            "vocabulary": self.vocabulary,
+            # With its options the layer is rebuilt without its source at hand.
+            "options": self.bilm.options.to_dict() if self.bilm is not None else None,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ElmoEmbeddingLayer:

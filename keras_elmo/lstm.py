@@ -35,7 +35,7 @@ class LSTMCell(keras.layers.Layer):
 
     Weights and cell states have the cell's units as their first axis. The product
     then takes the large matrix as its left operand, as it lies in memory, where as
-    the right one it would be packed anew in every step; and the gates are parted
+    the right one it would be packed anew in every step; and the gates are split
     without a copy.
 
     Args:
@@ -73,19 +73,19 @@ class LSTMCell(keras.layers.Layer):
         return CellWeights(ops.cast(self.kernel, self.compute_dtype), bias, projection)
 
     def gates(self, weights: CellWeights, x: Any, h: Any) -> Gates:
-        """Gives the gates' values for `x` and `h`, each `(rows, projection_dim)`."""
+        """Returns the gates' values for `x` and `h`, each `(rows, projection_dim)`."""
         both = ops.transpose(ops.concatenate([x, h], axis=-1))
         z = ops.cast(ops.matmul(weights.kernel, both), STATE_DTYPE) + weights.bias
         i, j, f, o = ops.split(z, 4)
         return Gates(ops.sigmoid(i), ops.tanh(j), ops.sigmoid(f), ops.sigmoid(o))
 
     def next_state(self, gates: Gates, c: Any) -> Any:
-        """Gives the cell state `(cell_dim, rows)` after the one before, `c`."""
+        """Returns the cell state `(cell_dim, rows)` after the one before, `c`."""
         c = gates.f * c + gates.i * gates.j
         return clip(c, self.options.cell_clip)  # the clipped value is the state
 
     def output(self, weights: CellWeights, gates: Gates, c: Any) -> Any:
-        """Gives `h`, `(rows, projection_dim)`, for the new cell state."""
+        """Returns `h`, `(rows, projection_dim)`, for the new cell state."""
         h = ops.cast(gates.o * ops.tanh(c), self.compute_dtype)
         if weights.projection is not None:
             h = clip(ops.matmul(weights.projection, h), self.options.proj_clip)
@@ -214,8 +214,47 @@ class LSTMStack(keras.layers.Layer):
         return outputs, last_states
 
 
+def add_states(
+    layer: keras.layers.Layer, options: BiLMOptions, *rows: int
+) -> tuple[list[list[tuple[Any, Any]]], list[Any]]:
+    """Adds weights for LSTM states to `layer`, all zero and not trainable.
+
+    Args:
+        layer: What holds them.
+        options: Sizes of the model.
+        rows: Axes before the last one, if any.
+
+    Returns:
+        A `(c, h)` by direction and LSTM layer; and the same as one flat list, since
+        tf.saved_model finds no weights in lists of lists.
+    """
+    dims = {"c": options.cell_dim, "h": options.projection_dim}
+    parts: list[Any] = []
+
+    def add(name: str) -> Any:
+        parts.append(
+            layer.add_weight(
+                shape=(*rows, dims[name[-1]]),
+                initializer="zeros",
+                trainable=False,
+                autocast=False,
+                name=name,
+            )
+        )
+        return parts[-1]
+
+    states = [
+        [
+            (add(f"{direction}_{i}_c"), add(f"{direction}_{i}_h"))
+            for i in range(options.n_layers)
+        ]
+        for direction in ("forward", "backward")
+    ]
+    return states, parts
+
+
 def clip(x: Any, bound: float | None) -> Any:
-    """Clips `x` to `bound` on both sides; to nothing if there is no bound."""
+    """Clips `x` to `bound` on both sides; not at all if there is no bound."""
     if not bound:
         return x
     if keras.backend.backend() == "tensorflow":

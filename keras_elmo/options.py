@@ -15,7 +15,7 @@ _ACTIVATIONS = ("relu", "tanh")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BiLMOptions:
-    """Sizes and switches of a biLM; no unit has a default that files disagree on.
+    """Sizes and switches of a biLM; none has a default, since files disagree.
 
     Args:
         char_dim: Width of a character embedding.
@@ -110,12 +110,11 @@ class BiLMOptions:
         try:
             return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
         except (OSError, json.JSONDecodeError, SourceError) as error:
-            raise SourceError(f"Cannot read ELMo options from {path}: {error}") from (
-                error
-            )
+            message = f"Cannot read ELMo options from {path}: {error}"
+            raise SourceError(message) from error
 
     def to_dict(self) -> dict[str, Any]:
-        """Gives the nested form that options.json has, for inference."""
+        """Returns the nested form that options.json has, for inference."""
         return {
             "lstm": {
                 "dim": self.cell_dim,
@@ -134,3 +133,7 @@ class BiLMOptions:
                 "n_characters": 262,
             },
         }
+
+    def to_file(self, path: Path) -> None:
+        """Writes options.json."""
+        path.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")

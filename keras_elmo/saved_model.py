@@ -23,89 +23,6 @@ from keras_elmo.errors import SourceError
 from keras_elmo.options import BiLMOptions
 from keras_elmo.scalar_mix import ScalarMix
 
-# The attributes under which an export lists its variables by google/elmo's names:
-# those that lie as the published files have them, and those that lie transposed.
-PUBLISHED = "published"
-PUBLISHED_TRANSPOSED = "published_transposed"
-_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
-_VALUE = "VARIABLE_VALUE"
-
-
-class _Tensor(NamedTuple):
-    key: str  # in the checkpoint
-    is_transposed: bool = False
-
-
-class SavedTensors:
-    """Reads tensors by name, one at a time.
-
-    Three forms are known: a TF1 checkpoint names its variables itself; a TF2 one
-    holds an object graph, which keeps each variable's full name; and an export of
-    this package lists its variables in that graph.
-
-    Args:
-        folder: Of the SavedModel.
-
-    Errors: `SourceError` if it has no variables that can be read.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        try:
-            self._reader = tf.train.load_checkpoint(
-                str(folder / "variables" / "variables")
-            )
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
-            raise SourceError(f"{folder} has no readable variables: {error}") from error
-        self._shapes = self._reader.get_variable_to_shape_map()
-        self._tensors = {name: _Tensor(name) for name in self._shapes}
-        if _OBJECT_GRAPH in self._shapes:
-            graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
-                self._reader.get_tensor(_OBJECT_GRAPH)
-            )
-            self._tensors = dict(_listed(graph)) or dict(_full_names(graph))
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Gives the shape of every tensor by its name."""
-        return {
-            name: tuple(self._shapes[key])[:: -1 if is_transposed else 1]
-            for name, (key, is_transposed) in self._tensors.items()
-        }
-
-    def read(self, name: str) -> np.ndarray:
-        """Gives the tensor of one of the names in `shapes()`."""
-        key, is_transposed = self._tensors[name]
-        value = self._reader.get_tensor(key)
-        return value.T if is_transposed else value
-
-
-def _listed(graph: Any) -> Iterator[tuple[str, _Tensor]]:
-    """Yields what an export of this package lists; nothing for other graphs."""
-    for attribute in graph.nodes[0].children:
-        if attribute.local_name not in (PUBLISHED, PUBLISHED_TRANSPOSED):
-            continue
-        is_transposed = attribute.local_name == PUBLISHED_TRANSPOSED
-        for child in graph.nodes[attribute.node_id].children:
-            for _, key in _values(graph.nodes[child.node_id]):
-                yield child.local_name, _Tensor(key, is_transposed)
-
-
-def _full_names(graph: Any) -> Iterator[tuple[str, _Tensor]]:
-    """Yields the variables that have a full name of their own."""
-    found = [value for node in graph.nodes for value in _values(node)]
-    count = Counter(name for name, _ in found)
-    for name, key in found:
-        if count[name] == 1:  # of two with one name, nobody knows which is meant
-            yield name, _Tensor(key)
-
-
-def _values(node: Any) -> list[tuple[str, str]]:
-    return [
-        (attribute.full_name, attribute.checkpoint_key)
-        for attribute in node.attributes
-        if attribute.name == _VALUE
-    ]
-
-
 # The options beside an export of this package, where loaders do not look.
 OPTIONS_FILE = Path("assets.extra") / "options.json"
 BILM = "bilm/"
@@ -115,6 +32,12 @@ MIX_SCALING = "aggregation/scaling"
 _CLIP = 3.0
 _MAX_CHARS = 50
 ASSUMED = "relu, clipping at 3, skip connections and 50 characters a token"
+# The attributes under which an export lists its variables by google/elmo's names:
+# those that lie as the published files have them, and those that lie transposed.
+PUBLISHED = "published"
+PUBLISHED_TRANSPOSED = "published_transposed"
+_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+_VALUE = "VARIABLE_VALUE"
 
 Shape = tuple[int, ...]
 
@@ -127,7 +50,7 @@ class HubModule:
         options: The model's options; the sizes are those of the variables.
         load: Fills a `BiLM` from the variables.
         load_mix: Fills a `ScalarMix` from them; None if there are none for it.
-        assumed: What the variables do not tell and was taken for granted.
+        assumed: What the variables do not tell and is assumed.
     """
 
     options: BiLMOptions
@@ -147,7 +70,7 @@ def open_module(folder: Path) -> HubModule:
         SourceError: If the folder has no variables, or not those, or if their shapes
             contradict each other.
     """
-    tensors = SavedTensors(folder)
+    tensors = _SavedTensors(folder)
     shapes = tensors.shapes()
     prefix = _prefix(shapes, folder)
     bilm_shapes = {
@@ -187,7 +110,7 @@ def open_module(folder: Path) -> HubModule:
 
 
 def variable_name(hdf5_name: str) -> str:
-    """Gives google/elmo's name, after `bilm/`, for a path of the hdf5 layout."""
+    """Returns google/elmo's name, after `bilm/`, for a path of the hdf5 layout."""
     for stored, variable in (
         ("LSTMCell/W_0", "rnn/lstm_cell/kernel"),
         ("LSTMCell/B", "rnn/lstm_cell/bias"),
@@ -199,16 +122,16 @@ def variable_name(hdf5_name: str) -> str:
 
 
 def _prefix(shapes: Mapping[str, Shape], folder: Path) -> str:
-    """Gives what stands before `bilm/`, such as `module/` in a larger model."""
+    """Returns what stands before `bilm/`, such as `module/` in a larger model."""
     table = BILM + "char_embed"
-    found = [name.removesuffix(table) for name in shapes if name.endswith(table)]
-    if not found:
+    prefixes = [name.removesuffix(table) for name in shapes if name.endswith(table)]
+    if not prefixes:
         named = ", ".join(sorted(shapes)[:5]) or "none"
         raise SourceError(
             f"The SavedModel {folder} lacks the variable {table} of google/elmo. "
             f"Received: {named}{', ...' if len(shapes) > 5 else ''}"
         )
-    return min(found, key=len)
+    return min(prefixes, key=len)
 
 
 def _with_axis(name: str, shape: Shape) -> Shape:
@@ -238,13 +161,11 @@ def _infer_options(shapes: Mapping[str, Shape], folder: Path) -> BiLMOptions:
             use_skip_connections=True,
         )
     except KeyError as error:
-        name = f"{BILM}{error.args[0]}"
-        raise SourceError(f"The SavedModel {folder} lacks the variable {name}") from (
-            error
-        )
+        message = f"The SavedModel {folder} lacks the variable {BILM}{error.args[0]}"
+        raise SourceError(message) from error
     except IndexError as error:
         raise SourceError(
-            f"The variables of the SavedModel {folder} have not the ranks of "
+            f"The variables of the SavedModel {folder} do not have the ranks of "
             "google/elmo's"
         ) from error
 
@@ -272,13 +193,88 @@ def _expected_shapes(options: BiLMOptions) -> Iterator[tuple[str, Shape]]:
                 yield f"{lstm}/projection/kernel", (cell, half)
 
 
-def _check_shape(name: str, found: Shape | None, expected: Shape, folder: Path) -> None:
-    if found is None:
+def _check_shape(name: str, shape: Shape | None, expected: Shape, folder: Path) -> None:
+    if shape is None:
         raise SourceError(f"The SavedModel {folder} lacks the variable {name}")
-    if name == BILM + "char_embed" and found[:1] == (characters.N_CHARACTERS + 1,):
-        found = (found[0] - 1, *found[1:])  # with the row of zeros for padding
-    if found != expected:
+    if name == BILM + "char_embed" and shape[:1] == (characters.N_CHARACTERS + 1,):
+        shape = (shape[0] - 1, *shape[1:])  # with the row of zeros for padding
+    if shape != expected:
         raise SourceError(
             f"The variable {name} of the SavedModel {folder} must have the shape "
-            f"{expected} for the other variables' sizes. Received: {found}"
+            f"{expected} for the other variables' sizes. Received: {shape}"
         )
+
+
+class _Tensor(NamedTuple):
+    key: str  # in the checkpoint
+    is_transposed: bool = False
+
+
+class _SavedTensors:
+    """Reads tensors by name, one at a time.
+
+    Three forms are known: a TF1 checkpoint names its variables itself; a TF2 one
+    holds an object graph, which keeps each variable's full name; and an export of
+    this package lists its variables in that graph.
+
+    Args:
+        folder: Of the SavedModel.
+
+    Errors: `SourceError` if it has no variables that can be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._reader = tf.train.load_checkpoint(
+                str(folder / "variables" / "variables")
+            )
+        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+            raise SourceError(f"{folder} has no readable variables: {error}") from error
+        self._shapes = self._reader.get_variable_to_shape_map()
+        self._tensors = {name: _Tensor(name) for name in self._shapes}
+        if _OBJECT_GRAPH in self._shapes:
+            graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
+                self._reader.get_tensor(_OBJECT_GRAPH)
+            )
+            self._tensors = dict(_listed(graph)) or dict(_full_names(graph))
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Returns the shape of every tensor by its name."""
+        return {
+            name: tuple(self._shapes[key])[:: -1 if is_transposed else 1]
+            for name, (key, is_transposed) in self._tensors.items()
+        }
+
+    def read(self, name: str) -> np.ndarray:
+        """Returns the tensor of one of the names in `shapes()`."""
+        key, is_transposed = self._tensors[name]
+        value = self._reader.get_tensor(key)
+        return value.T if is_transposed else value
+
+
+def _listed(graph: Any) -> Iterator[tuple[str, _Tensor]]:
+    """Yields what an export of this package lists; nothing for other graphs."""
+    for attribute in graph.nodes[0].children:
+        if attribute.local_name not in (PUBLISHED, PUBLISHED_TRANSPOSED):
+            continue
+        is_transposed = attribute.local_name == PUBLISHED_TRANSPOSED
+        for child in graph.nodes[attribute.node_id].children:
+            for _, key in _values(graph.nodes[child.node_id]):
+                yield child.local_name, _Tensor(key, is_transposed)
+
+
+def _full_names(graph: Any) -> Iterator[tuple[str, _Tensor]]:
+    """Yields the variables that have a full name of their own."""
+    values = [value for node in graph.nodes for value in _values(node)]
+    count = Counter(name for name, _ in values)
+    for name, key in values:
+        if count[name] == 1:  # of two with one name, nobody knows which is meant
+            yield name, _Tensor(key)
+
+
+def _values(node: Any) -> list[tuple[str, str]]:
+    return [
+        (attribute.full_name, attribute.checkpoint_key)
+        for attribute in node.attributes
+        if attribute.name == _VALUE
+    ]

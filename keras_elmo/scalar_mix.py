@@ -12,7 +12,7 @@ _EPSILON = 1e-12  # of the layer norm; as in bilm-tf
 
 @keras.saving.register_keras_serializable("keras_elmo")
 class ScalarMix(keras.layers.Layer):
-    """Gives `gamma * sum_k softmax(weights)_k * layer_k`, one vector a token.
+    """Computes `gamma * sum_k softmax(weights)_k * layer_k`, one vector a token.
 
     Args:
         layer_norm: Whether each layer is normalised before it is mixed, by one mean

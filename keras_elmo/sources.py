@@ -38,7 +38,7 @@ class SourceInfo:
 
     @classmethod
     def of_saved_layer(cls, source: str) -> SourceInfo:
-        """Tells of a layer rebuilt from its own file, where `source` is not read."""
+        """Describes a layer rebuilt from its own file, where `source` is not read."""
         form = "the source of a saved layer, which is not read again"
         return cls(source, form, "the native layer, with the weights it was saved with")
 
@@ -125,14 +125,14 @@ def _files(
 
 
 def _only(folder: Path, pattern: str) -> Path:
-    found = sorted(folder.glob(pattern))
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
+    matches = sorted(folder.glob(pattern))
+    if len(matches) != 1:
+        names = ", ".join(path.name for path in matches) or "none"
         raise SourceError(
             f"An ELMo folder must hold exactly one {pattern}. Received: {folder} with "
             f"{names}"
         )
-    return found[0]
+    return matches[0]
 
 
 def _saved_model(folder: Path, name: str, where: str) -> Source:
@@ -152,7 +152,7 @@ def _saved_model(folder: Path, name: str, where: str) -> Source:
     else:
         runs = f"the native layer, with weights read from the variables of {folder}"
         if module.assumed:
-            runs += f" ({module.assumed} are assumed, for variables do not tell)"
+            runs += f" ({module.assumed} are assumed, since variables do not tell)"
         return Source(
             info=SourceInfo(name, form, runs),
             options=module.options,

@@ -1,4 +1,7 @@
-"""The forms in which tokens reach the layer, made one."""
+"""Tokens in, outputs out: the forms of both, and what leads from one to the other.
+
+Inside, a batch is packed: its tokens lie one after the other, without padding.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,15 @@ from typing import Any
 
 import tensorflow as tf
 
+MIXED = ("elmo", "default")
+OUTPUTS = ("elmo", "word_emb", "lstm_outputs1", "lstm_outputs2", "layers", "default")
+
 
 def as_tensor(inputs: Any) -> tf.Tensor:
-    """Makes a dense tensor of lists, nested lists, arrays or a RaggedTensor.
+    """Returns a dense tensor of lists, nested lists, arrays or a RaggedTensor.
 
     Raises:
-        ValueError: For lists that mix texts, lists of tokens, and what is no string.
+        ValueError: For lists of anything but strings, or of both texts and lists.
     """
     if isinstance(inputs, (list, tuple)):
         inputs = _of_lists(inputs)
@@ -22,7 +28,7 @@ def as_tensor(inputs: Any) -> tf.Tensor:
 
 
 def as_tokens(inputs: tf.Tensor, max_tokens: int | None) -> tf.Tensor:
-    """Gives tokens `(batch, time)`, padded with `""` and cut at their end.
+    """Returns tokens `(batch, time)`, padded with `""` and cut at their end.
 
     Args:
         inputs: string: tokens `(batch, time)`, or texts `(batch,)` or `(batch, 1)`,
@@ -47,7 +53,7 @@ def as_tokens(inputs: tf.Tensor, max_tokens: int | None) -> tf.Tensor:
 
 
 def token_counts(tokens: tf.Tensor) -> tf.Tensor:
-    """Gives `(batch,)` int32: the position after each row's last token."""
+    """Returns `(batch,)` int32: the position after each row's last token."""
     after = tf.range(1, tf.shape(tokens)[1] + 1)[None, :]
     ends = tf.where(tokens != "", after, 0)
     return tf.reduce_max(tf.pad(ends, [[0, 0], [1, 0]]), axis=1)
@@ -90,12 +96,8 @@ def _has_items(inputs: Any) -> bool:
     return any(_has_items(item) for item in inputs)
 
 
-MIXED = ("elmo", "default")
-OUTPUTS = ("elmo", "word_emb", "lstm_outputs1", "lstm_outputs2", "layers", "default")
-
-
 def select(layers: Sequence[tf.Tensor], output: str) -> tf.Tensor:
-    """Gives the output that needs no mix: of `layers`, each `(tokens, dim)`."""
+    """Returns the output that needs no mix: of `layers`, each `(tokens, dim)`."""
     if output == "layers":
         return tf.stack(layers, axis=1)  # (tokens, layers, dim)
     if output == "word_emb":
@@ -125,7 +127,7 @@ def unpack(
 
 
 def mean(x: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-    """Gives the mean `(batch, dim)` of `x` `(batch, time, dim)` over the tokens."""
+    """Returns the mean `(batch, dim)` of `x` `(batch, time, dim)` over the tokens."""
     count = tf.cast(tf.maximum(lengths, 1), x.dtype)
     return tf.reduce_sum(x, axis=1) / count[:, None]  # padding is zero
 
@@ -138,7 +140,7 @@ def output_shape(
     num_layers: int,
     dim: int,
 ) -> tuple[int | None, ...]:
-    """Gives the static shape of one output tensor."""
+    """Returns the static shape of one output tensor."""
     batch = input_shape[0]
     is_text = len(input_shape) == 1 or input_shape[1] == 1
     time = max_tokens or (None if is_text else input_shape[1])

@@ -85,7 +85,7 @@ class TokenEncoder(keras.layers.Layer):
         return self.project(self.features(char_ids))
 
     def features(self, char_ids: Any) -> Any:
-        """Gives what the convolutions find, `(tokens, n_filters)`."""
+        """Returns what the convolutions find, `(tokens, n_filters)`."""
         dtype = self.compute_dtype
         no_token = ops.zeros((1, self.options.char_dim), dtype)
         table = ops.concatenate([no_token, ops.cast(self.char_embed, dtype)], axis=0)
@@ -99,7 +99,7 @@ class TokenEncoder(keras.layers.Layer):
         return activation(ops.concatenate(pooled, axis=-1))
 
     def project(self, features: Any) -> Any:
-        """Gives the token vectors `(tokens, projection_dim)` for `features`."""
+        """Returns the token vectors `(tokens, projection_dim)` for `features`."""
         x, dtype = features, self.compute_dtype
         for weights in self.highways:
             w_transform, b_transform, w_carry, b_carry = (

@@ -1,15 +1,16 @@
-"""Names of the features and splits that pass between the nodes of the pipeline.
+"""Names that pass between the nodes of the pipeline: features, splits, signatures.
 
 Raw means: as TextExampleGen writes it into tf.Examples. Transformed means: as
-`pipeline.preprocessing` gives it to the Trainer and the Evaluator.
+`pipeline.preprocessing` hands it to the Trainer and the Evaluator.
 """
 
 from __future__ import annotations
 
-# Raw features, both bytes, one value per example. Labels are strings from ingestion
-# on: an integer label is its decimal digits.
-TEXT = "text"
-LABEL = "label"
+from components.text_example_gen import examples
+
+# Raw features, both bytes, one value per example.
+TEXT, LABEL = examples.TEXT, examples.LABEL
+TRAIN, EVAL, TEST = SPLITS = examples.SPLITS
 
 # Transformed features.
 TOKENS = "tokens"  # string, sparse, at most max_tokens real tokens per example
@@ -24,7 +25,8 @@ LENGTH_BUCKETS = ("short", "medium", "long")
 # classes, class 1 is therefore the rarer one.
 LABEL_VOCABULARY = "labels"
 
-TRAIN = "train"
-EVAL = "eval"
-TEST = "test"
-SPLITS = (TRAIN, EVAL, TEST)
+# Signatures of the exported model; `pipeline.training.export` says what they do.
+SERVE_EXAMPLES = "serving_default"
+SERVE_TEXTS = "predict_text"
+TRANSFORM_FEATURES = "transform_features"
+PROBABILITIES = "probabilities"  # output of the first two

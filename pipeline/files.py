@@ -15,6 +15,11 @@ from pathlib import Path
 import filelock
 
 
+def is_local(path: str) -> bool:
+    """Returns whether a path lies on this machine's own file system."""
+    return "://" not in path
+
+
 @contextlib.contextmanager
 def replace_when_done(path: Path) -> Iterator[Path]:
     """Yields a path beside `path` to write a file or a folder to.
@@ -52,7 +57,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
         os.fsync(file.fileno())
 
 
-def lock_folder(folder: Path) -> contextlib.AbstractContextManager[object]:
+def locked_folder(folder: Path) -> contextlib.AbstractContextManager[object]:
     """Takes hold of a folder, which is created if need be, until the context ends.
 
     The lock is a file `.lock` in the folder; the system frees it if the process dies.

@@ -31,7 +31,7 @@ from pipeline.config import Config, load_config
 from pipeline.errors import RunError, UserError
 from pipeline.output_folder import OutputFolder
 from pipeline.runs.outcomes import NothingNew, RunFailed, RunResult, reason_of
-from pipeline.runs.progress import Progress
+from pipeline.runs.progress import Progress, say_loading
 from pipeline.runs.run_log import log_the_end, run_log
 
 if TYPE_CHECKING:
@@ -66,8 +66,12 @@ def run(
         OutputUnusable: Another run writes into the output, or its disk is nearly full.
         RunFailed: A node failed.
     """
+    output = OutputFolder(config.output)
+    if output.path.exists():
+        with output.locked():
+            pass  # another run is reported now, not when all is loaded
+    say_loading()
     checked, library_output = _checked(config)
-    output = OutputFolder(checked.config.output)
     with output.locked():
         log = output.new_log(clock())
         log.write_bytes(library_output)

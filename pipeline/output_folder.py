@@ -13,7 +13,7 @@ import filelock
 
 from pipeline.config import Config, ConfigError
 from pipeline.errors import RunError
-from pipeline.files import lock_folder, write_whole
+from pipeline.files import locked_folder, write_whole
 from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.store import is_on_server, open_store
 
@@ -106,7 +106,7 @@ class OutputFolder:
             OutputUnusable: Another process holds it.
         """
         try:
-            return lock_folder(self.path)
+            return locked_folder(self.path)
         except filelock.Timeout as error:
             raise OutputUnusable(
                 f"another run writes into this output. Received: {self.path} "

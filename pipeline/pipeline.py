@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx.components import (
+    Evaluator,
+    ExampleValidator,
+    SchemaGen,
+    StatisticsGen,
+    Trainer,
+    Transform,
+)
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata, pipeline
 from tfx.proto import range_config_pb2
+from tfx.proto.pusher_pb2 import PushDestination
+from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
+from tfx.proto.transform_pb2 import SplitsConfig
+from tfx.types import Channel, standard_artifacts
 from tfx.utils import name_utils
 
 from components.anomaly_gate.component import AnomalyGate
@@ -54,21 +67,19 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         max_rejected_fraction=data.max_rejected_fraction,
         range_config=_only_span(data.span),
     )
-    mark_code(example_gen)
     examples = example_gen.outputs["examples"]
 
-    # Of data that arrives in spans: the newest one, and those before it that are
-    # trained and tested on as well.
+    # Finds the spans before the newest that are trained and tested on as well.
     window = None
     if data.window_spans > 1:
-        window = tfx.dsl.Resolver(
+        window = Resolver(
             strategy_class=SpanWindowStrategy,
             config={
                 "spans": data.window_spans,
                 "gate": name_utils.get_full_name(AnomalyGate),
             },
-            examples=tfx.dsl.Channel(
-                type=tfx.types.standard_artifacts.Examples,
+            examples=Channel(
+                type=standard_artifacts.Examples,
                 producer_component_id=example_gen.id,
             ),
             newest=examples,
@@ -76,25 +87,25 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     windowed = examples if window is None else window.outputs["examples"]
 
     # Counts what the examples hold: missing values, lengths, frequent labels.
-    statistics_gen = tfx.components.StatisticsGen(examples=examples)
+    statistics_gen = StatisticsGen(examples=examples)
 
     # What the data must look like: inferred from the training split, or curated.
     if data.schema_path is None:
-        schema_gen = tfx.components.SchemaGen(
+        schema_gen = SchemaGen(
             statistics=statistics_gen.outputs["statistics"],
             infer_feature_shape=True,
             exclude_splits=[EVAL, TEST],
         )
     else:
-        schema_gen = tfx.components.ImportSchemaGen(schema_file=data.schema_path)
+        schema_gen = ImportSchemaGen(schema_file=data.schema_path)
 
     # Compares every split with the schema; it only reports.
-    example_validator = tfx.components.ExampleValidator(
+    example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"],
         schema=schema_gen.outputs["schema"],
     )
 
-    # Measures how far the newest span lies from those before it; it only reports.
+    # Measures how far the newest span is from those before it; it only reports.
     drift_check = None
     if window is not None:
         drift_check = DriftCheck(
@@ -106,7 +117,6 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             text_feature=TEXT,
             label_feature=LABEL,
         )
-        mark_code(drift_check)
 
     # Stops the run on what these two reported.
     gate = AnomalyGate(
@@ -119,40 +129,36 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         free_text_features=[TEXT],
         label_feature=LABEL,
     )
-    mark_code(gate)
 
     # Texts become tokens and labels become numbers, in a graph that is served too.
-    transform = tfx.components.Transform(
+    transform = Transform(
         examples=windowed,
         schema=schema_gen.outputs["schema"],
         preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
-        splits_config=tfx.proto.SplitsConfig(analyze=[TRAIN], transform=list(SPLITS)),
+        splits_config=SplitsConfig(analyze=[TRAIN], transform=list(SPLITS)),
         custom_config={"transform": _section(config.transform)},
     )
-    mark_code(transform, _PREPROCESSING)
     transform.add_upstream_node(gate)
 
-    # Of a training that goes on from an earlier one: the model that it starts from.
+    # Finds the model that the training starts from, if it starts from an earlier one.
     warm_start = None
     if config.train.warm_start:
-        warm_start = tfx.dsl.Resolver(
+        warm_start = Resolver(
             strategy_class=WarmStartStrategy,
-            model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-            model_blessing=tfx.dsl.Channel(
-                type=tfx.types.standard_artifacts.ModelBlessing
-            ),
+            model=Channel(type=standard_artifacts.Model),
+            model_blessing=Channel(type=standard_artifacts.ModelBlessing),
             examples=transform.outputs["transformed_examples"],
         ).with_id("WarmStart")
 
     # Trains the classifier on ELMo embeddings and exports it with its signatures.
-    trainer = tfx.components.Trainer(
+    trainer = Trainer(
         run_fn=f"{_TRAINER}.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema_gen.outputs["schema"],
         base_model=None if warm_start is None else warm_start.outputs["model"],
-        train_args=tfx.proto.TrainArgs(splits=[TRAIN]),
-        eval_args=tfx.proto.EvalArgs(splits=[EVAL]),
+        train_args=TrainArgs(splits=[TRAIN]),
+        eval_args=EvalArgs(splits=[EVAL]),
         custom_config={
             "elmo": _section(config.elmo),
             "elmo_version": elmo_version(config.elmo.source),
@@ -164,63 +170,67 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             "resume_dir": str(output.resume),
         },
     )
-    mark_code(trainer, _TRAINER)
 
     # Finds the model that the new one has to stand up to.
-    previous = tfx.dsl.Resolver(
+    previous = Resolver(
         strategy_class=PreviousBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         candidate=trainer.outputs["model"],
     ).with_id("PreviousModel")
 
     # Measures the model on the test split and blesses it if it is good enough.
-    evaluator = tfx.components.Evaluator(
+    evaluator = Evaluator(
         examples=windowed,
         example_splits=[TEST],
         model=trainer.outputs["model"],
         baseline_model=previous.outputs["model"],
         eval_config=eval_config(config.evaluation),
     )
-    mark_code(evaluator, ClassificationMetrics.__module__)
 
-    # Loads the exported model as a server would, replays its warm-up requests and
-    # puts real examples to it.
+    # Loads the exported model as a server would, replays its serving requests and
+    # asks it about real examples.
     serving_check = ServingCheck(model=trainer.outputs["model"], examples=examples)
-    mark_code(serving_check)
 
     # Copies a model that passed both into the folder that servers watch.
     pusher = Pusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_check.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(
-                base_directory=str(output.serving)
-            )
+        push_destination=PushDestination(
+            filesystem=PushDestination.Filesystem(base_directory=str(output.serving))
         ),
     )
-    mark_code(pusher)
 
+    nodes = [
+        example_gen,
+        window,
+        statistics_gen,
+        schema_gen,
+        example_validator,
+        drift_check,
+        gate,
+        transform,
+        warm_start,
+        trainer,
+        previous,
+        evaluator,
+        serving_check,
+        pusher,
+    ]
+    nodes = [node for node in nodes if node is not None]
+    mark_code(
+        nodes,
+        named={
+            transform.id: _PREPROCESSING,
+            trainer.id: _TRAINER,
+            evaluator.id: ClassificationMetrics.__module__,
+        },
+    )
     return pipeline.Pipeline(
         pipeline_name=output.pipeline_name,
         pipeline_root=str(output.artifacts),
-        components=[
-            example_gen,
-            *([] if window is None else [window]),
-            statistics_gen,
-            schema_gen,
-            example_validator,
-            *([] if drift_check is None else [drift_check]),
-            gate,
-            transform,
-            *([] if warm_start is None else [warm_start]),
-            trainer,
-            previous,
-            evaluator,
-            serving_check,
-            pusher,
-        ],
+        components=nodes,
         enable_cache=True,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             str(output.metadata)
@@ -230,7 +240,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
 
 
 def _only_span(span: int | str) -> range_config_pb2.RangeConfig | None:
-    """What TFX wants, to read one span; None, the newest."""
+    """Returns what makes TFX read one span; None: it reads the newest."""
     if span == LATEST:
         return None
     number = span_number(span)

@@ -1,4 +1,4 @@
-"""AnomalyGate: declares what the gate reads, writes and can be told."""
+"""AnomalyGate: the contract of a node that stops a run on data that does not fit."""
 
 import json
 from collections.abc import Sequence
@@ -13,8 +13,6 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from components.anomaly_gate import executor
 from components.drift_check.report import DriftReport
 
-_CHOICES = ("stop", "warn")
-
 
 class Clearance(Artifact):
     """A folder with `clearance.json`: what the gate saw, and that it let it pass."""
@@ -26,23 +24,19 @@ class AnomalyGateSpec(types.ComponentSpec):
     """Inputs, output and parameters of `AnomalyGate`."""
 
     INPUTS = {
-        executor.ANOMALIES_KEY: ChannelParameter(
-            type=standard_artifacts.ExampleAnomalies
-        ),
-        executor.STATISTICS_KEY: ChannelParameter(
+        "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        "statistics": ChannelParameter(
             type=standard_artifacts.ExampleStatistics, optional=True
         ),
-        executor.EXAMPLES_KEY: ChannelParameter(
-            type=standard_artifacts.Examples, optional=True
-        ),
-        executor.DRIFT_KEY: ChannelParameter(type=DriftReport, optional=True),
+        "examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
+        "drift": ChannelParameter(type=DriftReport, optional=True),
     }
-    OUTPUTS = {executor.CLEARANCE_KEY: ChannelParameter(type=Clearance)}
+    OUTPUTS = {"clearance": ChannelParameter(type=Clearance)}
     PARAMETERS = {
-        executor.ON_SCHEMA_ANOMALY_KEY: ExecutionParameter(type=str),
-        executor.ON_DRIFT_KEY: ExecutionParameter(type=str),
-        executor.FREE_TEXT_KEY: ExecutionParameter(type=str),
-        executor.LABEL_KEY: ExecutionParameter(type=str),
+        "on_schema_anomaly": ExecutionParameter(type=str),
+        "on_drift": ExecutionParameter(type=str),
+        "free_text_features": ExecutionParameter(type=str),
+        "label_feature": ExecutionParameter(type=str),
     }
 
 
@@ -61,7 +55,7 @@ class AnomalyGate(base_component.BaseComponent):
         on_schema_anomaly: `stop` or `warn`, for data that does not fit the schema.
         on_drift: `stop` or `warn`, for what was found by comparing statistics: the
             anomalies of `drift`, and drift and skew among `anomalies`, if they come
-            from an ExampleValidator that compares; TFX's compares none.
+            from an ExampleValidator that compares; TFX's own does not.
         free_text_features: Features that hold free text. For these the domain that
             SchemaGen guesses from few texts is no reason to stop; the report lists
             such anomalies as ignored. Type, presence and shape are still checked.
@@ -111,7 +105,5 @@ class AnomalyGate(base_component.BaseComponent):
 
 
 def _check_choice(name: str, value: Any) -> None:
-    if value not in _CHOICES:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(_CHOICES)}. Received: {value!r}"
-        )
+    if value not in ("stop", "warn"):
+        raise ValueError(f"`{name}` must be one of stop, warn. Received: {value!r}")

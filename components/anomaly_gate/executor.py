@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from absl import logging
@@ -16,31 +17,25 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.anomaly_gate import anomalies as reading
-from components.anomaly_gate.anomalies import line_of, refusal
+from components.anomaly_gate.anomalies import (
+    DRIFT,
+    SCHEMA,
+    Anomaly,
+    describe,
+    find_new_labels,
+    is_guess_about_text,
+    read_anomalies,
+    read_drift,
+    refusal_message,
+)
 from components.drift_check.report import read_report_anomalies
+from components.text_example_gen.examples import COUNTS_FILE
+
+REPORT_NAME = "clearance.json"
 
 
 class AnomaliesFoundError(RuntimeError):
     """The data does not fit the schema, or drifted; the message lists where and how."""
-
-
-ANOMALIES_KEY = "anomalies"
-STATISTICS_KEY = "statistics"
-EXAMPLES_KEY = "examples"
-DRIFT_KEY = "drift"
-CLEARANCE_KEY = "clearance"
-ON_SCHEMA_ANOMALY_KEY = "on_schema_anomaly"
-ON_DRIFT_KEY = "on_drift"
-FREE_TEXT_KEY = "free_text_features"
-LABEL_KEY = "label_feature"
-
-REPORT_NAME = "clearance.json"
-VERDICT_KEY = "verdict"
-CLEAR = "clear"
-WARNED = "warned"
-
-_COUNTS_NAME = "counts.json"
 
 
 class Executor(base_executor.BaseExecutor):
@@ -70,57 +65,60 @@ class Executor(base_executor.BaseExecutor):
             AnomaliesFoundError: An anomaly of severity ERROR is of a kind to stop on.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        artifact = artifact_utils.get_single_instance(input_dict[ANOMALIES_KEY])
-        clearance = artifact_utils.get_single_instance(output_dict[CLEARANCE_KEY])
-        free_text = set(json.loads(exec_properties[FREE_TEXT_KEY]))
+        anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
+        clearance = artifact_utils.get_single_instance(output_dict["clearance"])
+        free_text = set(json.loads(exec_properties["free_text_features"]))
         actions = {
-            reading.SCHEMA: exec_properties[ON_SCHEMA_ANOMALY_KEY],
-            reading.DRIFT: exec_properties[ON_DRIFT_KEY],
+            SCHEMA: exec_properties["on_schema_anomaly"],
+            DRIFT: exec_properties["on_drift"],
         }
-
-        found: list[reading.Anomaly] = []
-        for split in artifact_utils.decode_split_names(artifact.split_names):
-            found += reading.read_anomalies(_load(artifact, split), split)
-        labels = _label_counts(input_dict.get(EXAMPLES_KEY))
-        found += reading.find_new_labels(labels, exec_properties[LABEL_KEY])
-        ignored = [a for a in found if reading.is_guess_about_text(a, free_text)]
-        drift = _drift(input_dict.get(DRIFT_KEY))
-        judged = [a for a in found if a not in ignored] + (drift or [])
+        names = artifact_utils.decode_split_names(anomalies.split_names)
+        labels = _label_counts(input_dict.get("examples"))
+        of_splits = [a for name in names for a in _read_split(anomalies, name)]
+        of_splits += find_new_labels(labels, exec_properties["label_feature"])
+        ignored = [a for a in of_splits if is_guess_about_text(a, free_text)]
+        drift = _drift(input_dict.get("drift"))
+        judged = [a for a in of_splits if a not in ignored] + (drift or [])
 
         fatal = [
             a for a in judged if a.severity == "ERROR" and actions[a.kind] == "stop"
         ]
         if fatal:
-            raise AnomaliesFoundError(refusal(fatal))
+            raise AnomaliesFoundError(refusal_message(fatal))
         for anomaly in judged:
-            logging.warning("AnomalyGate: %s", line_of(anomaly))
+            logging.warning("AnomalyGate: %s", describe(anomaly))
 
-        verdict = WARNED if judged else CLEAR
-        splits = {}
-        examples = _example_counts(input_dict.get(STATISTICS_KEY))
-        names = artifact_utils.decode_split_names(artifact.split_names)
-        for split in [*names, *sorted(set(labels) - set(names))]:
-            splits[split] = {
-                "examples": examples.get(split),
-                "anomalies": [
-                    dataclasses.asdict(a) for a in judged if a.split == split
-                ],
-                "ignored": [dataclasses.asdict(a) for a in ignored if a.split == split],
-            }
-        told = None if drift is None else [dataclasses.asdict(a) for a in drift]
-        report = {VERDICT_KEY: verdict, "splits": splits, "drift": told}
+        verdict = "warned" if judged else "clear"
+        examples = _example_counts(input_dict.get("statistics"))
+        report = {
+            "verdict": verdict,
+            "splits": {
+                name: {
+                    "examples": examples.get(name),
+                    "anomalies": _as_dicts(a for a in judged if a.split == name),
+                    "ignored": _as_dicts(a for a in ignored if a.split == name),
+                }
+                for name in [*names, *sorted(set(labels) - set(names))]
+            },
+            "drift": None if drift is None else _as_dicts(drift),
+        }
         io_utils.write_string_file(
             os.path.join(clearance.uri, REPORT_NAME), json.dumps(report, indent=2)
         )
-        clearance.set_string_custom_property(VERDICT_KEY, verdict)
+        clearance.set_string_custom_property("verdict", verdict)
 
 
-def _load(artifact: types.Artifact, split: str) -> anomalies_pb2.Anomalies:
+def _as_dicts(anomalies: Iterable[Anomaly]) -> list[dict[str, Any]]:
+    return [dataclasses.asdict(anomaly) for anomaly in anomalies]
+
+
+def _read_split(artifact: types.Artifact, split: str) -> list[Anomaly]:
     folder = artifact_utils.get_split_uri([artifact], split)
     # The file's name changed between releases of TFX (Anomalies.pb, SchemaDiff.pb),
     # and each release reads and writes only its own: the folder holds nothing else.
     path = io_utils.get_only_uri_in_dir(folder)
-    return anomalies_pb2.Anomalies.FromString(io_utils.read_bytes_file(path))
+    proto = anomalies_pb2.Anomalies.FromString(io_utils.read_bytes_file(path))
+    return read_anomalies(proto, split)
 
 
 def _example_counts(artifacts: list[types.Artifact] | None) -> dict[str, int]:
@@ -137,16 +135,15 @@ def _example_counts(artifacts: list[types.Artifact] | None) -> dict[str, int]:
 def _label_counts(artifacts: list[types.Artifact] | None) -> dict[str, dict[str, int]]:
     if not artifacts:
         return {}
-    uri = artifact_utils.get_single_uri(artifacts)
-    path = os.path.join(uri, _COUNTS_NAME)
+    path = os.path.join(artifact_utils.get_single_uri(artifacts), COUNTS_FILE)
     if not fileio.exists(path):
         return {}
     return json.loads(io_utils.read_string_file(path)).get("labels", {})
 
 
-def _drift(artifacts: list[types.Artifact] | None) -> list[reading.Anomaly] | None:
-    """Gives what DriftCheck found; None where there was no DriftCheck."""
+def _drift(artifacts: list[types.Artifact] | None) -> list[Anomaly] | None:
+    """Returns what DriftCheck found; None where there was no DriftCheck."""
     if not artifacts:
         return None
     uri = artifact_utils.get_single_uri(artifacts)
-    return reading.read_drift(read_report_anomalies(uri))
+    return read_drift(read_report_anomalies(uri))

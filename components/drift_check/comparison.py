@@ -1,4 +1,4 @@
-"""Compares the statistics of two sides: distances, and what lies above a threshold."""
+"""Compares the statistics of two sides: distances, and anomalies above a threshold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
 UNKNOWN_WORDS = f"{UNKNOWN_PREFIX}{WORDS}"
 UNKNOWN_CHARACTERS = f"{UNKNOWN_PREFIX}{CHARACTERS}"
-_DIFFERENCE = "DIFFERENCE_OF_MEANS"  # the one measure here that TFDV has not
+_DIFFERENCE = "DIFFERENCE_OF_MEANS"  # the one measure here that TFDV does not have
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Thresholds:
 def compare_all(
     newest: Statistics, before: Statistics, thresholds: Thresholds
 ) -> tuple[dict[str, Any], anomalies_pb2.Anomalies]:
-    """Has TFDV compare labels and lengths.
+    """Compares labels and lengths with the comparators of TFDV.
 
     Returns:
         Per feature `measure`, `value` (None where TFDV had nothing to measure) and
@@ -68,7 +68,7 @@ def compare_unknown(
 
     Returns:
         Per feature `measure`, `value` (None where a side has no held-out tokens),
-        `threshold` (None: of characters only the distance is told), and the mean
+        `threshold` (None for characters, which are only reported), and the mean
         shares `newest` and `before`; and an anomaly if words are above theirs.
     """
     distances: dict[str, Any] = {}
@@ -76,13 +76,15 @@ def compare_unknown(
         (UNKNOWN_WORDS, thresholds.unknown_words),
         (UNKNOWN_CHARACTERS, None),
     ):
-        now, then = _mean(newest, name), _mean(before, name)
+        current, earlier = _mean(newest, name), _mean(before, name)
         distances[name] = {
             "measure": _DIFFERENCE,
-            "value": None if now is None or then is None else abs(now - then),
+            "value": (
+                None if current is None or earlier is None else abs(current - earlier)
+            ),
             "threshold": threshold,
-            "newest": now,
-            "before": then,
+            "newest": current,
+            "before": earlier,
         }
     anomalies = anomalies_pb2.Anomalies()
     words = distances[UNKNOWN_WORDS]
@@ -92,14 +94,14 @@ def compare_unknown(
 
 
 def _schema(thresholds: Thresholds) -> schema_pb2.Schema:
-    """Says nothing but what is drift, so that TFDV finds nothing else."""
+    """Returns a schema of nothing but drift, so that TFDV finds nothing else."""
     schema = schema_pb2.Schema()
     label = schema.feature.add(name=LABEL, type=schema_pb2.BYTES)
     label.drift_comparator.infinity_norm.threshold = thresholds.label
     length = schema.feature.add(name=LENGTH, type=schema_pb2.FLOAT)
     divergence = length.drift_comparator.jensen_shannon_divergence
     divergence.threshold = thresholds.length
-    # On samples of equal distributions this gives the smaller distances.
+    # On samples of equal distributions this measures the smaller distances.
     divergence.source.type = schema_pb2.HistogramSelection.STANDARD
     return schema
 
@@ -119,7 +121,7 @@ def _add_anomaly(anomalies: anomalies_pb2.Anomalies, words: dict[str, Any]) -> N
     info.severity = anomalies_pb2.AnomalyInfo.ERROR
     info.short_description = "High difference in the share of unknown words"
     info.description = (
-        "The mean share of words that the training texts of the spans before have not "
+        "The mean share of words that no training text of the spans before has "
         f"is {words['newest']:.6g}, and in held-out texts of these spans "
         f"{words['before']:.6g}: a difference of {words['value']:.6g}, above the "
         f"threshold {words['threshold']:.6g}."

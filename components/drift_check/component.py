@@ -1,4 +1,4 @@
-"""DriftCheck: declares what is compared, and from which distance on it is drift."""
+"""DriftCheck: the contract of a node that compares the newest span with others."""
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
@@ -13,32 +13,32 @@ class DriftCheckSpec(types.ComponentSpec):
     """Inputs, output and parameters of `DriftCheck`."""
 
     INPUTS = {
-        executor.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
-        executor.WINDOW_KEY: ChannelParameter(type=standard_artifacts.Examples),
+        "examples": ChannelParameter(type=standard_artifacts.Examples),
+        "window": ChannelParameter(type=standard_artifacts.Examples),
     }
-    OUTPUTS = {executor.DRIFT_KEY: ChannelParameter(type=DriftReport)}
+    OUTPUTS = {"drift": ChannelParameter(type=DriftReport)}
     PARAMETERS = {
-        executor.LABEL_KEY: ExecutionParameter(type=float),
-        executor.LENGTH_KEY: ExecutionParameter(type=float),
-        executor.UNKNOWN_WORDS_KEY: ExecutionParameter(type=float),
-        executor.TEXT_FEATURE_KEY: ExecutionParameter(type=str),
-        executor.LABEL_FEATURE_KEY: ExecutionParameter(type=str),
+        "label": ExecutionParameter(type=float),
+        "length": ExecutionParameter(type=float),
+        "unknown_words": ExecutionParameter(type=float),
+        "text_feature": ExecutionParameter(type=str),
+        "label_feature": ExecutionParameter(type=str),
     }
 
 
 class DriftCheck(base_beam_component.BaseBeamComponent):
     """Measures how far the newest span lies from the spans of a window before it.
 
-    Labels and lengths are compared over all texts. Unknown are the words that no
-    training text of the spans before has; their mean share in the held-out texts (all
-    splits but `train`) of the newest span is compared with that in the held-out texts
-    of the spans before. Each distance is from 0, the same, to 1, nothing in common.
+    Labels and lengths are compared over all texts. A word is unknown if no training
+    text of the spans before has it; the mean share of such words in the held-out texts
+    (all splits but `train`) of the newest span is compared with that in the held-out
+    texts of the spans before. A distance of 0 means equal, 1 nothing in common.
 
     It only reports: give its output `drift` to AnomalyGate, which stops or warns.
 
     Args:
         examples: Examples of the newest span; its custom property `span` is its number.
-        window: Examples of one span or more, the newest may be among them. Without
+        window: Examples of one span or more; may include the newest. Without
             any other span the report says that there is nothing to compare with.
         label: Most that the share of one label may change (L-infinity); no unit.
         length: Most Jensen-Shannon divergence of the texts' lengths in tokens; no unit.

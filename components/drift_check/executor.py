@@ -12,26 +12,29 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
-from components.drift_check import comparison
-from components.drift_check import statistics as measuring
+from components.drift_check.comparison import (
+    Statistics,
+    Thresholds,
+    compare_all,
+    compare_unknown,
+)
 from components.drift_check.report import write_report
 from components.drift_check.spans import earlier_spans, example_files, span_of
-
-EXAMPLES_KEY = "examples"
-WINDOW_KEY = "window"
-DRIFT_KEY = "drift"
-LABEL_KEY = "label"
-LENGTH_KEY = "length"
-UNKNOWN_WORDS_KEY = "unknown_words"
-TEXT_FEATURE_KEY = "text_feature"
-LABEL_FEATURE_KEY = "label_feature"
+from components.drift_check.statistics import (
+    ALL,
+    BEFORE,
+    HELD_OUT,
+    NEWEST,
+    MeasureSpans,
+    statistics_path,
+)
 
 NOTHING = "nothing to compare with"
 _STATISTICS_FOLDER = "statistics"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Says how far the newest span lies from the spans of the window before it."""
+    """Measures how far the newest span lies from the spans of the window before it."""
 
     def Do(
         self,
@@ -49,7 +52,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 `drift.json`: `newest` (number of the span), `before` (numbers of the
                 spans that it was compared with), `examples` (rows of both) and
                 `distances` (of `label`, `length`, `unknown_words` and
-                `unknown_characters`, as `comparison` gives them); without any span
+                `unknown_characters`, as `comparison` returns them); without any span
                 before it, the last two are empty and `note` says so.
             exec_properties: The thresholds `label`, `length` and `unknown_words`; the
                 names `text_feature` and `label_feature`.
@@ -58,9 +61,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             DriftCheckError: The examples lack one of these features.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        newest = artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY])
-        output = artifact_utils.get_single_instance(output_dict[DRIFT_KEY])
-        before = earlier_spans(newest, input_dict[WINDOW_KEY])
+        newest = artifact_utils.get_single_instance(input_dict["examples"])
+        output = artifact_utils.get_single_instance(output_dict["drift"])
+        before = earlier_spans(newest, input_dict["window"])
         report: dict[str, Any] = {
             "newest": span_of(newest),
             "before": [span_of(each) for each in before],
@@ -73,42 +76,36 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         folder = os.path.join(output.uri, _STATISTICS_FOLDER)
         with self._make_beam_pipeline() as pipeline:
-            _ = pipeline | "MeasureSpans" >> measuring.MeasureSpans(
+            _ = pipeline | "MeasureSpans" >> MeasureSpans(
                 newest=example_files([newest]),
                 before=example_files(before),
-                text_feature=exec_properties[TEXT_FEATURE_KEY],
-                label_feature=exec_properties[LABEL_FEATURE_KEY],
+                text_feature=exec_properties["text_feature"],
+                label_feature=exec_properties["label_feature"],
                 output=folder,
             )
-        thresholds = comparison.Thresholds(
-            label=exec_properties[LABEL_KEY],
-            length=exec_properties[LENGTH_KEY],
-            unknown_words=exec_properties[UNKNOWN_WORDS_KEY],
+        thresholds = Thresholds(
+            label=exec_properties["label"],
+            length=exec_properties["length"],
+            unknown_words=exec_properties["unknown_words"],
         )
-        every = _statistics(folder, measuring.ALL)
-        distances, anomalies = comparison.compare_all(*every, thresholds)
-        unknown, more = comparison.compare_unknown(
-            *_statistics(folder, measuring.HELD_OUT), thresholds
-        )
+        of_all = _load(folder, ALL)
+        distances, anomalies = compare_all(*of_all, thresholds)
+        unknown, more = compare_unknown(*_load(folder, HELD_OUT), thresholds)
         anomalies.MergeFrom(more)
-        report["examples"] = dict(
-            zip((measuring.NEWEST, measuring.BEFORE), map(_rows, every), strict=True)
-        )
+        report["examples"] = {
+            side: sum(int(dataset.num_examples) for dataset in statistics.datasets)
+            for side, statistics in zip((NEWEST, BEFORE), of_all, strict=True)
+        }
         report["distances"] = distances | unknown
         write_report(output.uri, report, anomalies)
         for name, info in sorted(anomalies.anomaly_info.items()):
             logging.warning("DriftCheck: %s: %s", name, info.description)
 
 
-def _statistics(
-    folder: str, part: str
-) -> tuple[comparison.Statistics, comparison.Statistics]:
+def _load(folder: str, part: str) -> tuple[Statistics, Statistics]:
+    """Returns the statistics of the newest span, and of those before it."""
     newest, before = (
-        tfdv.load_stats_binary(measuring.statistics_path(folder, side, part))
-        for side in (measuring.NEWEST, measuring.BEFORE)
+        tfdv.load_stats_binary(statistics_path(folder, side, part))
+        for side in (NEWEST, BEFORE)
     )
     return newest, before
-
-
-def _rows(statistics: comparison.Statistics) -> int:
-    return sum(int(dataset.num_examples) for dataset in statistics.datasets)

@@ -1,4 +1,4 @@
-"""DriftReport: the artifact with what DriftCheck measured, and how it is written."""
+"""DriftReport: the artifact with what DriftCheck measured; written and read here."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ def write_report(
 
 
 def read_report_anomalies(uri: str) -> anomalies_pb2.Anomalies:
-    """Gives the anomalies of a DriftReport; none where nothing was compared."""
+    """Returns the anomalies of a DriftReport; none where nothing was compared."""
     path = os.path.join(uri, ANOMALIES_NAME)
     return anomalies_pb2.Anomalies.FromString(io_utils.read_bytes_file(path))

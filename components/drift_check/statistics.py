@@ -20,114 +20,40 @@ from components.drift_check.vocabulary import (
     unknown_shares,
 )
 
-
-class DriftCheckError(ValueError):
-    """The examples cannot be measured; it says nothing about drift."""
-
-
+# The features that are measured.
 LABEL = "label"
 LENGTH = "length"
 UNKNOWN_PREFIX = "unknown_"
 
-_NUMBER = pa.list_(pa.float32())
-_BYTES = pa.list_(pa.binary())
-
-
-def labels_and_lengths(
-    batch: pa.RecordBatch, *, text_feature: str, label_feature: str
-) -> pa.RecordBatch:
-    """Gives the features `label`, bytes, and `length`, float, of each example.
-
-    The length is log2(1 + tokens): TFDV compares histograms with bars of one width,
-    and of plain numbers a single long text would press all others into one bar.
-    """
-    labels = [_as_bytes(label) for label in _values(batch, label_feature)]
-    tokens = tokens_of(_texts(batch, text_feature)).row_lengths().numpy()
-    lengths = np.log2(1.0 + tokens).tolist()
-    return _batch({LABEL: (labels, _BYTES), LENGTH: (lengths, _NUMBER)})
-
-
-def known_units(
-    batch: pa.RecordBatch, *, text_feature: str
-) -> Iterator[tuple[str, bytes]]:
-    """Gives the distinct units of a batch, packed, under their names."""
-    tokens = tokens_of(_texts(batch, text_feature))
-    for name, numbers in units(tokens).items():
-        yield name, pack(numbers.flat_values.numpy())
-
-
-def shares_of_unknown(
-    batch: pa.RecordBatch, known: Mapping[str, bytes], *, text_feature: str
-) -> pa.RecordBatch:
-    """Gives the features `unknown_words` and `unknown_characters` of each example.
-
-    Each is the share of a text's units that `known`, packed numbers under the units'
-    names, has not; none for a text without tokens. No unit.
-    """
-    tokens = tokens_of(_texts(batch, text_feature))
-    return _batch(
-        {
-            f"{UNKNOWN_PREFIX}{name}": (
-                unknown_shares(numbers, known.get(name, b"")),
-                _NUMBER,
-            )
-            for name, numbers in units(tokens).items()
-        }
-    )
-
-
-def _texts(batch: pa.RecordBatch, name: str) -> list[bytes]:
-    # A row without a text is an empty text, as it is to the pipeline's transformation.
-    return [_as_bytes(value) or b"" for value in _values(batch, name)]
-
-
-def _values(batch: pa.RecordBatch, name: str) -> list[Any]:
-    """Gives the first value of each row, None where a row has none."""
-    if name not in batch.schema.names:
-        found = ", ".join(f"`{each}`" for each in batch.schema.names)
-        raise DriftCheckError(
-            f"the examples have no feature `{name}`. Received: {found}\n"
-            "hint: text_feature and label_feature must name features of the examples"
-        )
-    rows = batch.column(batch.schema.get_field_index(name)).to_pylist()
-    return [row[0] if row else None for row in rows]
-
-
-def _as_bytes(value: Any) -> bytes | None:
-    if value is None or isinstance(value, bytes):
-        return value
-    return str(value).encode("utf-8")
-
-
-def _batch(columns: Mapping[str, tuple[Sequence[Any], pa.DataType]]) -> pa.RecordBatch:
-    arrays = [
-        pa.array([None if v is None else [v] for v in values], kind)
-        for values, kind in columns.values()
-    ]
-    return pa.RecordBatch.from_arrays(arrays, list(columns))
-
-
+# The sides that are compared, and the texts of a side that are measured.
 NEWEST = "newest"
 BEFORE = "before"
 ALL = "all"
 HELD_OUT = "held_out"
 
+_NUMBER = pa.list_(pa.float32())
+_BYTES = pa.list_(pa.binary())
+
+
+class DriftCheckError(ValueError):
+    """The examples cannot be measured; it says nothing about drift."""
+
 
 def statistics_path(folder: str, side: str, part: str) -> str:
-    """Names the file of the statistics of one side, of `all` or `held_out` texts."""
+    """Returns the file of the statistics of one side, of `all` or `held_out` texts."""
     return f"{folder}/{side}-{part}.pb"
 
 
 class MeasureSpans(beam.PTransform):
     """Writes four files of statistics, which `tfdv.load_stats_binary` reads.
 
-    Of all texts of a side those of `label` and `length`; of the texts held out from
-    training those of `unknown_words` and `unknown_characters`, which the training
-    texts before the newest span have not. Held-out texts are compared on both sides,
-    because a text that came in two spans is in the same split of both: it is known
-    to neither side.
+    For each side: one of `label` and `length`, over all texts, and one of
+    `unknown_words` and `unknown_characters`, which no training text before the newest
+    span has, over the texts held out from training. Both sides use held-out texts,
+    because a text that came in two spans is in the same split of both: neither side
+    then knows it.
 
-    No text is kept in memory; what grows is the vocabulary, 8 bytes a word.
+    No text is kept in memory; only the vocabulary grows, by 8 bytes a word.
 
     Args:
         newest: The files of the newest span.
@@ -161,31 +87,27 @@ class MeasureSpans(beam.PTransform):
             | "Distinct" >> beam.CombinePerKey(Distinct())
         )
         for side, files in self._sides.items():
-            (
-                pbegin
-                | f"Read[{side}]" >> _ReadBatches([*files.train, *files.held_out])
-                | f"LabelsAndLengths[{side}]"
-                >> beam.Map(
-                    labels_and_lengths,
-                    text_feature=self._text,
-                    label_feature=self._label,
-                )
-                | f"Measure[{side}]" >> self._measure(side, ALL)
+            every = pbegin | f"Read[{side}]" >> _ReadBatches(
+                [*files.train, *files.held_out]
             )
-            (
-                pbegin
-                | f"ReadHeldOut[{side}]" >> _ReadBatches(files.held_out)
-                | f"SharesOfUnknown[{side}]"
-                >> beam.Map(
-                    shares_of_unknown,
-                    beam.pvalue.AsDict(known),
-                    text_feature=self._text,
-                )
-                | f"MeasureHeldOut[{side}]" >> self._measure(side, HELD_OUT)
+            derived = every | f"LabelsAndLengths[{side}]" >> beam.Map(
+                labels_and_lengths, text_feature=self._text, label_feature=self._label
             )
+            self._measure(derived, side, ALL)
+            held_out = pbegin | f"ReadHeldOut[{side}]" >> _ReadBatches(files.held_out)
+            shares = held_out | f"SharesOfUnknown[{side}]" >> beam.Map(
+                shares_of_unknown, beam.pvalue.AsDict(known), text_feature=self._text
+            )
+            self._measure(shares, side, HELD_OUT)
 
-    def _measure(self, side: str, part: str) -> beam.PTransform:
-        return _Measure(statistics_path(self._output, side, part))
+    def _measure(self, batches: beam.PCollection, side: str, part: str) -> None:
+        path = statistics_path(self._output, side, part)
+        statistics = batches | f"Measure[{side}, {part}]" >> tfdv.GenerateStatistics(
+            tfdv.StatsOptions()
+        )
+        _ = statistics | f"Write[{side}, {part}]" >> tfdv.WriteStatisticsToBinaryFile(
+            path
+        )
 
 
 class _ReadBatches(beam.PTransform):
@@ -209,14 +131,75 @@ class _ReadBatches(beam.PTransform):
         )
 
 
-class _Measure(beam.PTransform):
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self._path = path
+def labels_and_lengths(
+    batch: pa.RecordBatch, *, text_feature: str, label_feature: str
+) -> pa.RecordBatch:
+    """Returns the features `label`, bytes, and `length`, float, of each example.
 
-    def expand(self, batches: beam.PCollection) -> beam.PCollection:
-        return (
-            batches
-            | "Statistics" >> tfdv.GenerateStatistics(tfdv.StatsOptions())
-            | "Write" >> tfdv.WriteStatisticsToBinaryFile(self._path)
+    The length is log2(1 + tokens): TFDV compares histograms with bars of one width,
+    and of plain numbers a single long text would press all others into one bar.
+    """
+    labels = [_as_bytes(label) for label in _values(batch, label_feature)]
+    tokens = tokens_of(_texts(batch, text_feature)).row_lengths().numpy()
+    lengths = np.log2(1.0 + tokens).tolist()
+    return _batch({LABEL: (labels, _BYTES), LENGTH: (lengths, _NUMBER)})
+
+
+def known_units(
+    batch: pa.RecordBatch, *, text_feature: str
+) -> Iterator[tuple[str, bytes]]:
+    """Yields the distinct units of a batch, packed, under their names."""
+    tokens = tokens_of(_texts(batch, text_feature))
+    for name, numbers in units(tokens).items():
+        yield name, pack(numbers.flat_values.numpy())
+
+
+def shares_of_unknown(
+    batch: pa.RecordBatch, known: Mapping[str, bytes], *, text_feature: str
+) -> pa.RecordBatch:
+    """Returns the features `unknown_words` and `unknown_characters` of each example.
+
+    Each is the share of a text's units that are not in `known`, which holds packed
+    numbers under the units' names; missing for a text without tokens. No unit.
+    """
+    tokens = tokens_of(_texts(batch, text_feature))
+    return _batch(
+        {
+            f"{UNKNOWN_PREFIX}{name}": (
+                unknown_shares(numbers, known.get(name, b"")),
+                _NUMBER,
+            )
+            for name, numbers in units(tokens).items()
+        }
+    )
+
+
+def _texts(batch: pa.RecordBatch, name: str) -> list[bytes]:
+    # A row without a text is an empty text, as it is to the pipeline's transformation.
+    return [_as_bytes(value) or b"" for value in _values(batch, name)]
+
+
+def _values(batch: pa.RecordBatch, name: str) -> list[Any]:
+    """Returns the first value of each row, None where a row is empty."""
+    if name not in batch.schema.names:
+        features = ", ".join(f"`{each}`" for each in batch.schema.names)
+        raise DriftCheckError(
+            f"the examples have no feature `{name}`. Received: {features}\n"
+            "hint: text_feature and label_feature must name features of the examples"
         )
+    rows = batch.column(batch.schema.get_field_index(name)).to_pylist()
+    return [row[0] if row else None for row in rows]
+
+
+def _as_bytes(value: Any) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    return str(value).encode("utf-8")
+
+
+def _batch(columns: Mapping[str, tuple[Sequence[Any], pa.DataType]]) -> pa.RecordBatch:
+    arrays = [
+        pa.array([None if v is None else [v] for v in values], kind)
+        for values, kind in columns.values()
+    ]
+    return pa.RecordBatch.from_arrays(arrays, list(columns))

@@ -21,7 +21,7 @@ _LEAST_PENDING = 8 * 2**20  # bytes
 
 
 def units(tokens: tf.RaggedTensor) -> dict[str, tf.RaggedTensor]:
-    """Gives the units of tokens, string `(batch, (time))`, under their names.
+    """Returns the units of tokens, string `(batch, (time))`, under their names.
 
     `words` are the tokens as they stand, case and all: int64 `(batch, (time))`, a
     fingerprint each. `characters` are the code points within them: int64
@@ -34,17 +34,17 @@ def units(tokens: tf.RaggedTensor) -> dict[str, tf.RaggedTensor]:
 
 
 def tokens_of(texts: Sequence[bytes]) -> tf.RaggedTensor:
-    """Tokenises texts as the pipeline does; gives string `(batch, (time))`."""
+    """Tokenises texts as the pipeline does; returns string `(batch, (time))`."""
     return tokenize(tf.constant(list(texts), tf.string))
 
 
 def pack(numbers: Iterable[int] | np.ndarray) -> bytes:
-    """Gives distinct numbers, sorted, as 8 bytes each."""
+    """Returns the distinct numbers, sorted, as 8 bytes each."""
     return np.unique(np.asarray(numbers, _DTYPE)).tobytes()
 
 
 def unknown_shares(numbers: tf.RaggedTensor, known: bytes) -> list[float | None]:
-    """Gives the share of each text's units that are not known; no unit.
+    """Returns the share of each text's units that are not known; no unit.
 
     Args:
         numbers: int64 `(batch, (units))`.
@@ -54,11 +54,11 @@ def unknown_shares(numbers: tf.RaggedTensor, known: bytes) -> list[float | None]
         One share per text, None for a text without units.
     """
     flat = numbers.flat_values.numpy()
-    sought = np.frombuffer(known, _DTYPE)
+    known_numbers = np.frombuffer(known, _DTYPE)
     unknown = np.ones(len(flat), bool)
-    if len(sought):
-        places = np.minimum(np.searchsorted(sought, flat), len(sought) - 1)
-        unknown = sought[places] != flat
+    if len(known_numbers):
+        places = np.searchsorted(known_numbers, flat)
+        unknown = known_numbers[np.minimum(places, len(known_numbers) - 1)] != flat
     lengths = numbers.row_lengths().numpy()
     counts = np.bincount(
         numbers.value_rowids().numpy(), weights=unknown, minlength=len(lengths)
@@ -72,12 +72,12 @@ def unknown_shares(numbers: tf.RaggedTensor, known: bytes) -> list[float | None]
 class Distinct(beam.CombineFn):
     """Unites packed numbers into packed numbers, in memory that grows with them only.
 
-    An accumulator is a list: what is united so far, then what waits. It is united
-    anew when as much waits, so that each number is sorted a few times at most.
+    An accumulator is a list: the numbers united so far, then those that wait. When as
+    many wait, all are united again, so that each is sorted a few times at most.
     """
 
     def create_accumulator(self) -> list[bytes]:
-        """Gives the accumulator of no numbers."""
+        """Returns the accumulator of no numbers."""
         return [b""]
 
     def add_input(self, accumulator: list[bytes], element: bytes) -> list[bytes]:
@@ -102,5 +102,5 @@ class Distinct(beam.CombineFn):
         return [pack(np.frombuffer(b"".join(accumulator), _DTYPE))]
 
     def extract_output(self, accumulator: list[bytes]) -> bytes:
-        """Gives all numbers, packed."""
+        """Returns all numbers, packed."""
         return self.compact(accumulator)[0]

@@ -1,4 +1,4 @@
-"""ServingCheck: declares what the check reads, writes and can be told."""
+"""ServingCheck: the contract of a node that tries the exported model alone."""
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -12,27 +12,24 @@ class ServingCheckSpec(types.ComponentSpec):
     """Inputs, output and parameters of `ServingCheck`."""
 
     INPUTS = {
-        executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
-        executor.EXAMPLES_KEY: ChannelParameter(
-            type=standard_artifacts.Examples, optional=True
-        ),
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
     }
-    OUTPUTS = {
-        executor.BLESSING_KEY: ChannelParameter(type=standard_artifacts.InfraBlessing)
-    }
+    OUTPUTS = {"blessing": ChannelParameter(type=standard_artifacts.InfraBlessing)}
     PARAMETERS = {
-        executor.TEXT_FEATURE_KEY: ExecutionParameter(type=str),
-        executor.TIMEOUT_KEY: ExecutionParameter(type=int),
+        "text_feature": ExecutionParameter(type=str),
+        "timeout_seconds": ExecutionParameter(type=int),
     }
 
 
 class ServingCheck(base_component.BaseComponent):
-    """Blesses the exported model if it serves, alone, what a server will ask it.
+    """Blesses the exported model if it can answer requests without this project.
 
     The model is loaded in a fresh process in which this project, TFX, tf.Transform
-    and Keras cannot be imported; its warm-up requests and awkward texts are replayed
-    there. It takes the place of TFX's InfraValidator, which needs Docker or
-    Kubernetes: the Pusher accepts the output `blessing` as its `infra_blessing`.
+    and Keras cannot be imported. There it is asked its serving requests, those that TF
+    Serving asks when it loads a model, and awkward texts. It takes the place of TFX's
+    InfraValidator, which needs Docker or Kubernetes: the Pusher accepts the output
+    `blessing` as its `infra_blessing`.
 
     A model that fails is not blessed, and the run goes on; the reasons are logged as
     errors and stand in `report.json` beside the blessing.
@@ -42,13 +39,13 @@ class ServingCheck(base_component.BaseComponent):
         `predict_text`: raw texts -> the same, `label` string `[batch]` and `classes`
         string `[batch, classes]`, and
         `transform_features`: tf.Examples -> any tensors `[batch, ...]`,
-    each of one string tensor `[batch]` of any name, and in its folder warm-up requests
-    as the docstring of `replay/__main__.py` says.
+    each of one string tensor `[batch]` of any name. Its folder must hold serving
+    requests in the form that the docstring of `replay/__main__.py` describes.
 
     Args:
         model: The Trainer's model.
-        examples: Optional; 32 of them, of the test split if there is one, are put to
-            `serving_default` and `transform_features` too.
+        examples: Optional; `serving_default` and `transform_features` are asked about
+            32 of them, of the test split if there is one.
         text_feature: Name of the text in the tf.Examples that `serving_default` takes.
         timeout_seconds: Time for all checks together, after TensorFlow's import.
 

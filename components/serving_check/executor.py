@@ -16,17 +16,7 @@ from tfx.utils import io_utils, path_utils
 
 from components.serving_check import isolation
 
-MODEL_KEY = "model"
-EXAMPLES_KEY = "examples"
-BLESSING_KEY = "blessing"
-TEXT_FEATURE_KEY = "text_feature"
-TIMEOUT_KEY = "timeout_seconds"
-
 REPORT_NAME = "report.json"
-# The property and the files of TFX's InfraValidator, which the Pusher looks for.
-BLESSED_KEY = "blessed"
-BLESSED_NAME = "INFRA_BLESSED"
-NOT_BLESSED_NAME = "INFRA_NOT_BLESSED"
 
 _MAX_EXAMPLES = 32
 _PREFERRED_SPLITS = ("test", "eval")
@@ -57,31 +47,32 @@ class Executor(base_executor.BaseExecutor):
             ServingCheckError: The check could not be made; the model may be good.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        model = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
-        blessing = artifact_utils.get_single_instance(output_dict[BLESSING_KEY])
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         model_dir = path_utils.serving_model_path(
             model.uri, path_utils.is_old_model_artifact(model)
         )
         report = isolation.replay(
             model_dir,
-            text_feature=exec_properties[TEXT_FEATURE_KEY],
-            examples=_some_examples(input_dict.get(EXAMPLES_KEY)),
-            timeout_seconds=exec_properties[TIMEOUT_KEY],
+            text_feature=exec_properties["text_feature"],
+            examples=_some_examples(input_dict.get("examples")),
+            timeout_seconds=exec_properties["timeout_seconds"],
         )
         reasons = [
             f"{check['name']}: {check['fault']}"
             for check in report["checks"]
             if check["fault"]
         ]
-        report = {BLESSED_KEY: not reasons, "reasons": reasons, **report}
+        report = {"blessed": not reasons, "reasons": reasons, **report}
         for reason in reasons:
             logging.error("ServingCheck: %s is not blessed: %s", model_dir, reason)
         io_utils.write_string_file(
             os.path.join(blessing.uri, REPORT_NAME), json.dumps(report, indent=2)
         )
-        flag = NOT_BLESSED_NAME if reasons else BLESSED_NAME
+        # The files and the property of TFX's InfraValidator, which the Pusher reads.
+        flag = "INFRA_NOT_BLESSED" if reasons else "INFRA_BLESSED"
         io_utils.write_string_file(os.path.join(blessing.uri, flag), "")
-        blessing.set_int_custom_property(BLESSED_KEY, 0 if reasons else 1)
+        blessing.set_int_custom_property("blessed", 0 if reasons else 1)
 
 
 def _some_examples(artifacts: list[types.Artifact] | None) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Runs the replay program in a process of its own and gives back its report."""
+"""Runs the replay program in a process of its own and returns its report."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from components.serving_check import replay as program
 
 
 class ServingCheckError(RuntimeError):
-    """The check itself could not be made; it says nothing about the model."""
+    """The check itself could not be made; this says nothing about the model."""
 
 
 _PROGRAM = Path(program.__path__[0])
 _SHOWN_CHARS = 2000
 _POLL_SECONDS = 0.1
-START_SECONDS = 300
-"""Time for the import of TensorFlow in the new process."""
+_START_SECONDS = 300  # for the import of TensorFlow in the new process
 
 
 def replay(
@@ -51,13 +50,12 @@ def replay(
             It begins when TensorFlow is imported there.
 
     Returns:
-        The program's report: `tensorflow` (its version), `facts` and `checks`, of
-        which each has `name`, `seconds` and `fault` (None, or what is wrong with the
-        model). Where the model made the program hang or die, that is the fault of the
-        check it was in.
+        The program's report: `tensorflow` (its version), `facts` and `checks`, each
+        with `name`, `seconds` and `fault` (None, or what is wrong with the model). If
+        the model made the program hang or die, the check that it was in has that fault.
 
     Raises:
-        ServingCheckError: The program failed by itself, or had no time to begin.
+        ServingCheckError: The program itself failed, or TensorFlow was not imported.
     """
     with tempfile.TemporaryDirectory(prefix="serving_check_") as folder:
         root = Path(folder)
@@ -70,7 +68,7 @@ def replay(
                 for example in examples:
                     writer.write(example)
             command += ["--examples", path]
-        status, said = _run(command, root, report, timeout_seconds)
+        status, output = _run(command, root, report, timeout_seconds)
         result: dict[str, Any] = {}
         if report.exists():
             result = json.loads(report.read_text(encoding="utf-8"))
@@ -80,14 +78,14 @@ def replay(
     if status is None:
         fault = f"it did not end within `timeout_seconds`: {timeout_seconds}"
         if running is None:
-            fault = f"TensorFlow was not imported within {START_SECONDS} seconds"
+            fault = f"TensorFlow was not imported within {_START_SECONDS} seconds"
     elif status < 0:
         fault = f"the process was ended by signal {_signal_name(-status)}"
     else:
         fault = f"the process ended with status {status}"
     if running is None or (status is not None and status >= 0):
         raise ServingCheckError(
-            f"the replay program could not judge the model: {fault}\n{said}".rstrip()
+            f"the replay program could not judge the model: {fault}\n{output}".rstrip()
         )
     result["checks"].append({"name": running, "seconds": None, "fault": fault})
     return result
@@ -96,29 +94,29 @@ def replay(
 def _run(
     command: list[str], root: Path, report: Path, timeout_seconds: float
 ) -> tuple[int | None, str]:
-    """Gives the exit status, None after a timeout, and the end of what was said."""
+    """Returns the exit status, None after a timeout, and the end of the output."""
     empty = root / "empty"
     empty.mkdir()
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    with (root / "said").open("w+b") as said:
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    with (root / "output").open("w+b") as output:
         process = subprocess.Popen(
             command,
             cwd=empty,
-            env={**kept, "CUDA_VISIBLE_DEVICES": "-1"},
+            env={**environ, "CUDA_VISIBLE_DEVICES": "-1"},
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
         try:
             status = _wait(process, report, timeout_seconds)
         finally:
-            # Also where this process is interrupted, and whatever it has started.
+            # Also if this process is interrupted; with all processes of its group.
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        said.seek(0)
-        return status, said.read().decode("utf-8", "replace")[-_SHOWN_CHARS:]
+        output.seek(0)
+        return status, output.read().decode("utf-8", "replace")[-_SHOWN_CHARS:]
 
 
 def _wait(
@@ -126,7 +124,7 @@ def _wait(
 ) -> int | None:
     # The program writes its report for the first time when TensorFlow is imported,
     # which on a busy machine takes longer than a small model's checks.
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + _START_SECONDS
     begun = False
     while process.poll() is None:
         if not begun and report.exists():

@@ -1,4 +1,4 @@
-"""check_data: looks at the data before a pipeline starts, within a second or so."""
+"""Whether data can be trained on: a first look, and a verdict once rows are counted."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import Record, is_reject
 from components.text_example_gen.values import BadValueError, clean_label
 
+_logger = logging.getLogger(__name__)
+
+# What the first look reads: so many files, and so many rows of each.
+_MOST_FILES = 10
+_MOST_ROWS = 1000
 # More distinct labels than this are suspicious: numbers with decimals are then a
 # quantity, and labels that hardly ever repeat are names or texts.
 _MOST_ODD_LABELS = 50
@@ -33,15 +38,108 @@ _LEAST_ROWS_PER_LABEL = 2
 _SHOWN = 3
 
 
+@dataclasses.dataclass(frozen=True)
+class DataPreview:
+    """What a first look at the data found.
+
+    Args:
+        pattern: The files, as one absolute glob.
+        files: Number of files that match.
+        size_bytes: Their size on disk, compressed or not.
+        rows: Rows looked at, good or bad.
+        labels: Labels among them, most frequent first; empty if none are read.
+    """
+
+    pattern: str
+    files: int
+    size_bytes: int
+    rows: int
+    labels: tuple[str, ...]
+
+
+def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
+    """Looks at the beginning of the first files, and refuses what cannot be used.
+
+    It takes a second or so, and needs no pipeline.
+
+    Args:
+        data: A file, a glob (`{SPAN}` and its like stand for any value) or a
+            folder.
+        options: How to read it; the defaults if None.
+
+    Raises:
+        DataError: No file matches, all are empty, a file is damaged or is not text, a
+            column is missing, or the labels are not classes.
+    """
+    options = options or ReadOptions()
+    location = locate(data, options.format)
+    pattern = without_placeholders(location.pattern)
+    files = match_files(pattern)
+    if not files:
+        raise DataError(describe_absence(location.pattern))
+    empty = [file.path for file in files if not file.size_in_bytes]
+    if empty:
+        _logger.warning("%d files are empty, such as %s", len(empty), empty[0])
+    rows, labels = _look(files, pattern, options)
+    if not rows and len(files) <= _MOST_FILES:
+        one = f"{files[0].path} is"
+        several = f"all {len(files)} files that match, such as {files[0].path}, are"
+        raise DataError(
+            f"The data has no rows: {one if len(files) == 1 else several} empty"
+        )
+    check_labels(labels, complete=False)
+    return DataPreview(
+        pattern=location.pattern,
+        files=len(files),
+        size_bytes=sum(file.size_in_bytes for file in files),
+        rows=rows,
+        labels=tuple(label for label, _ in labels.most_common()),
+    )
+
+
+def _look(
+    files: Sequence[FileMetadata], pattern: str, options: ReadOptions
+) -> tuple[int, collections.Counter[str]]:
+    in_class_folder = has_class_folders(pattern)
+    rows = 0
+    labels: collections.Counter[str] = collections.Counter()
+    for file in files[:_MOST_FILES]:
+        items = read_file(file.path, options, in_class_folder=in_class_folder)
+        for item in itertools.islice(items, _MOST_ROWS):
+            rows += 1
+            if not is_reject(item):
+                labels.update(_label_of(item, options))  # type: ignore[arg-type]
+            elif item["position"] == 0:
+                raise DataError(item["detail"])  # type: ignore[typeddict-item]
+    if options.format == "folder" and options.label_column is not None:
+        classes = {class_of(file.path) for file in files}
+        if len(classes) == 1:
+            raise DataError(
+                f"The data has only one class: all files lie in `{classes.pop()}`\n"
+                "hint: one folder per class is expected"
+            )
+    return rows, labels
+
+
+def _label_of(record: Record, options: ReadOptions) -> list[str]:
+    if options.label_column is None:
+        return []
+    try:
+        label = clean_label(record["columns"].get(options.label_column))
+    except BadValueError:
+        return []
+    return [] if label is None else [label]
+
+
 def check_counts(
     counts: Counts, *, max_rejected_fraction: float, rejected: str
 ) -> None:
-    """Refuses data that cannot be trained on.
+    """Refuses data that cannot be trained on, once all rows are counted.
 
     Args:
         counts: What became of every row.
         max_rejected_fraction: Share of rejected rows above which it refuses; no unit.
-        rejected: Where the rejected rows lie, for the message.
+        rejected: Folder of the rejected rows, for the message.
 
     Raises:
         DataError: With what is wrong, and where to look.
@@ -58,10 +156,9 @@ def check_counts(
     check_labels(counts.seen_labels)
     if counts.rows_rejected > max_rejected_fraction * counts.rows_in:
         _refuse_rejects(counts, max_rejected_fraction, rejected)
-    used: dict[str, int] = {}
+    used: collections.Counter[str] = collections.Counter()
     for of_split in counts.labels.values():
-        for label, number in of_split.items():
-            used[label] = used.get(label, 0) + number
+        used.update(of_split)
     if len(used) < 2:
         label, number = next(iter(used.items()))
         raise DataError(
@@ -82,11 +179,11 @@ def check_counts(
 
 
 def check_labels(labels: Mapping[str, int], *, complete: bool = True) -> None:
-    """Refuses labels that are no classes: quantities, or names that hardly repeat.
+    """Refuses labels that are not classes: quantities, or names that hardly repeat.
 
     Args:
         labels: Rows per label.
-        complete: Whether these are all rows. In a sample, classes repeat less.
+        complete: Whether all rows are counted. In a sample, classes repeat less.
 
     Raises:
         DataError: With examples of the labels.
@@ -133,102 +230,3 @@ def _is_fractional(label: str) -> bool:
 
 def _shorten(label: str) -> str:
     return repr(label if len(label) <= 40 else label[:40] + "...")
-
-
-_logger = logging.getLogger(__name__)
-
-_MOST_FILES = 10
-_MOST_ROWS = 1000  # of each file
-
-
-@dataclasses.dataclass(frozen=True)
-class DataPreview:
-    """What a first look found.
-
-    Args:
-        pattern: The files, as one absolute glob.
-        files: Number of files that match.
-        size_bytes: Their size as they lie there, compressed or not.
-        rows: Rows looked at, good or bad.
-        labels: Labels among them, most frequent first; empty if none are read.
-    """
-
-    pattern: str
-    files: int
-    size_bytes: int
-    rows: int
-    labels: tuple[str, ...]
-
-
-def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
-    """Looks at the beginning of the first files, and refuses what cannot be used.
-
-    Args:
-        data: A file, a glob (with `{SPAN}` and its like, which stand for any) or a
-            folder.
-        options: How to read it; the defaults if None.
-
-    Raises:
-        DataError: No file matches, all are empty, a file is no text or damaged, a
-            column is missing, or the labels are no classes.
-    """
-    options = options or ReadOptions()
-    location = locate(data, options.format)
-    pattern = without_placeholders(location.pattern)
-    found = match_files(pattern)
-    if not found:
-        raise DataError(describe_absence(location.pattern))
-    empty = [file.path for file in found if not file.size_in_bytes]
-    if empty:
-        _logger.warning("%d files are empty, such as %s", len(empty), empty[0])
-    rows, labels = _look(found, pattern, options)
-    if not rows and len(found) <= _MOST_FILES:
-        raise DataError(f"The data has no rows: {_name_some(found)} empty")
-    check_labels(labels, complete=False)
-    return DataPreview(
-        pattern=location.pattern,
-        files=len(found),
-        size_bytes=sum(file.size_in_bytes for file in found),
-        rows=rows,
-        labels=tuple(label for label, _ in labels.most_common()),
-    )
-
-
-def _look(
-    found: Sequence[FileMetadata], pattern: str, options: ReadOptions
-) -> tuple[int, collections.Counter[str]]:
-    in_class_folder = has_class_folders(pattern)
-    rows = 0
-    labels: collections.Counter[str] = collections.Counter()
-    for file in found[:_MOST_FILES]:
-        items = read_file(file.path, options, in_class_folder=in_class_folder)
-        for item in itertools.islice(items, _MOST_ROWS):
-            rows += 1
-            if not is_reject(item):
-                labels.update(_label_of(item, options))  # type: ignore[arg-type]
-            elif item["position"] == 0:
-                raise DataError(item["detail"])  # type: ignore[typeddict-item]
-    if options.format == "folder" and options.label_column is not None:
-        classes = {class_of(file.path) for file in found}
-        if len(classes) == 1:
-            raise DataError(
-                f"The data has only one class: all files lie in `{classes.pop()}`\n"
-                "hint: one folder per class is expected"
-            )
-    return rows, labels
-
-
-def _label_of(record: Record, options: ReadOptions) -> list[str]:
-    if options.label_column is None:
-        return []
-    try:
-        label = clean_label(record["columns"].get(options.label_column))
-    except BadValueError:
-        return []
-    return [] if label is None else [label]
-
-
-def _name_some(found: Sequence[FileMetadata]) -> str:
-    if len(found) == 1:
-        return f"{found[0].path} is"
-    return f"all {len(found)} files that match, such as {found[0].path}, are"

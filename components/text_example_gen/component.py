@@ -1,37 +1,80 @@
-"""TextExampleGen: declares what is read, how it is split, and when it is refused."""
+"""TextExampleGen: the contract, and the driver that resolves the span."""
 
-from collections.abc import Sequence
+import posixpath
+from collections.abc import Iterable, Sequence
 
-from tfx.components.example_gen import component
+from tfx.components.example_gen import component, driver, input_processor
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2, range_config_pb2
 
-from components.text_example_gen import driver, executor
+from components.text_example_gen import executor
+from components.text_example_gen.errors import DataError
+from components.text_example_gen.examples import SPLITS
 from components.text_example_gen.executor import Settings
-from components.text_example_gen.input_files import locate
+from components.text_example_gen.input_files import data_fingerprint, locate
 from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.spans import span_name
 
-SPLITS = ("train", "eval", "test")
 _BUCKETS = 10_000  # the unit of fractions
+
+
+class Driver(driver.FileBasedDriver):
+    """TFX's driver for files, with a clear error where a span has no data."""
+
+    def get_input_processor(
+        self,
+        splits: Iterable[example_gen_pb2.Input.Split],
+        range_config: range_config_pb2.RangeConfig | None = None,
+        input_base_uri: str | None = None,
+    ) -> input_processor.InputProcessor:
+        """Returns the processor that finds the span and fingerprints its files."""
+        return _InputProcessor(input_base_uri or "", splits, range_config)
+
+
+class _InputProcessor(input_processor.FileBasedInputProcessor):
+    def get_input_fingerprint(self, span: int, version: int | None) -> str:
+        # TFX's own sees numbers, sizes and times, but not that a file has moved to the
+        # folder of another class.
+        return ",".join(
+            data_fingerprint(posixpath.join(self._input_base_uri, pattern))
+            for pattern in (
+                self.get_pattern_for_span_version(split.pattern, span, version)
+                for split in self._splits
+            )
+        )
+
+    def resolve_span_and_version(self) -> tuple[int, int | None]:
+        try:
+            return super().resolve_span_and_version()
+        except ValueError as error:
+            looked_for = ", ".join(
+                posixpath.join(self._input_base_uri, split.pattern)
+                for split in self._splits
+            )
+            span = ""
+            if self._range_config and self._range_config.HasField("static_range"):
+                number = self._range_config.static_range.start_span_number
+                span = f" for span {span_name(number, looked_for)}"
+            raise DataError(f"No file matches {looked_for}{span} ({error})") from error
 
 
 class TextExampleGen(component.FileBasedExampleGen):
     """Reads labelled texts into tf.Examples: `text` and `label`, both bytes, one value.
 
     Reads CSV, TSV, JSON Lines, Parquet and a folder per class with text files, plain
-    or compressed. The splits train, eval and test go by a hash of the text that sees
-    neither case nor white space, so that equal texts share a split. Spans, versions,
+    or compressed. The splits train, eval and test go by a hash of the text without
+    case and white space, so that equal texts share a split. Spans, versions,
     fingerprints and caching are those of TFX's file based ExampleGens.
 
     Its output `examples` also holds `rejected/rejected-*.jsonl`, the rows that could
     not be used (`records.Reject`), and `counts.json`, what became of all rows
-    (`counts.Counts`). Where the run is refused, both lie in the folder
+    (`counts.Counts`). If the run is refused, both lie in the folder
     `refused/<execution>` beside `examples`.
 
     Args:
         input_base: A file, a glob or a folder; with `pattern`, the folder of it. May
             have `{SPAN}`, `{VERSION}`, `{YYYY}`, `{MM}`, `{DD}` as TFX reads them.
-        pattern: Files relative to `input_base`; None: `input_base` says it all.
+        pattern: Files relative to `input_base`; None: in `input_base`.
         format: `auto`, `csv`, `tsv`, `jsonl`, `parquet` or `folder`.
         text_column: Column with the text.
         label_column: Column with the label: strings or integers, two or more classes.
@@ -49,7 +92,7 @@ class TextExampleGen(component.FileBasedExampleGen):
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
-    DRIVER_CLASS = driver.Driver
+    DRIVER_CLASS = Driver
 
     def __init__(
         self,
@@ -91,7 +134,7 @@ class TextExampleGen(component.FileBasedExampleGen):
 def _output_config(
     eval_fraction: float, test_fraction: float
 ) -> example_gen_pb2.Output:
-    """The splits by their share of the hashes, in parts of `_BUCKETS`."""
+    """Returns the splits with their shares of the hashes, in parts of `_BUCKETS`."""
     for name, fraction in (
         ("eval_fraction", eval_fraction),
         ("test_fraction", test_fraction),

@@ -1,4 +1,4 @@
-"""Counts: what became of every row, from counters that were kept independently."""
+"""Counts: what became of every row, and the tallies in the Beam graph behind it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import apache_beam as beam
 
-from components.text_example_gen import counts
+# A tally: a key and a number of rows. The key begins with one of the names below; the
+# rest, such as a reason, or a split and a label, says which rows were counted.
+Tally = tuple[tuple[str, ...], int]
 
-# Names of the tallies that the Beam graph keeps. A tally's key is one of these and,
-# after it, what is told apart (a reason; a split and a label).
 ROWS_IN = "rows_in"
 USED = "used"
 REJECTED = "rejected"
@@ -27,12 +27,14 @@ REPLACED_UTF8 = "replaced_utf8"
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """What became of every row. All are numbers of rows, but for `files`.
+    """What became of every row; all but `files` and `file_problems` count rows.
+
+    Rows are counted where they are read, used, rejected and written, independently.
 
     Args:
         rows_in: Rows read, good or bad; a file that could not be read counts as one.
         rows_used: Rows in the splits.
-        rows_rejected: Rows written aside.
+        rows_rejected: Rows written to the rejects.
         reasons: Rejected rows per reason.
         labels: Used rows per split and label.
         duplicates: Used rows beyond the first with the same text and label.
@@ -63,10 +65,10 @@ class Counts:
         split_names: Sequence[str],
         files: int,
     ) -> Counts:
-        """Puts the tallies of the Beam graph in their places.
+        """Returns the counts that the tallies of a Beam graph add up to.
 
         Raises:
-            RuntimeError: A row was lost or counted twice: a fault of this program.
+            RuntimeError: A row was lost or counted twice: a bug in this program.
         """
         groups: dict[str, dict[tuple[str, ...], int]] = collections.defaultdict(dict)
         for (name, *rest), number in tallies:
@@ -91,7 +93,7 @@ class Counts:
         return counts
 
     def to_dict(self) -> dict[str, Any]:
-        """What `counts.json` holds."""
+        """Returns what `counts.json` holds."""
         values = dataclasses.asdict(self)
         del values["seen_labels"], values["file_problems"]
         return values
@@ -103,9 +105,9 @@ class Counts:
             or self.rows_rejected != rejected
         ):
             raise RuntimeError(
-                "Rows do not add up; this is a fault of the program, not of the data. "
+                "Rows do not add up; this is a bug in the program, not in the data. "
                 f"Read: {self.rows_in}, used: {used}, written: {self.rows_used}, "
-                f"rejected: {rejected}, written aside: {self.rows_rejected}"
+                f"rejected: {rejected}, rejects written: {self.rows_rejected}"
             )
 
 
@@ -117,35 +119,32 @@ def _most_first(tally: dict[tuple[str, ...], int]) -> list[tuple[tuple[str, ...]
     return sorted(tally.items(), key=lambda item: (-item[1], item[0]))
 
 
-Tally = tuple[tuple[str, ...], int]
-
-
 def tally_read(item: dict[str, Any]) -> Tally:
-    """Of a record or a reject, as it comes from reading."""
-    return (counts.ROWS_IN,), 1
+    """Counts a record or a reject, as it comes from reading."""
+    return (ROWS_IN,), 1
 
 
 def tally_labelled(row: dict[str, Any]) -> Tally:
-    """Of a row with text and label."""
-    return (counts.SEEN_LABEL, row["label"]), 1
+    """Counts a row with text and label."""
+    return (SEEN_LABEL, row["label"]), 1
 
 
 def tally_used(row: dict[str, Any], split_names: Sequence[str]) -> Iterator[Tally]:
-    """Of a row that goes into a split."""
-    yield (counts.USED, split_names[row["split"]], row["label"]), 1
+    """Counts a row that goes into a split."""
+    yield (USED, split_names[row["split"]], row["label"]), 1
     if row["replaced_utf8"]:
-        yield (counts.REPLACED_UTF8,), 1
+        yield (REPLACED_UTF8,), 1
 
 
 def tally_rejected(reject: dict[str, Any]) -> Iterator[Tally]:
-    """Of a reject, wherever it comes from."""
-    yield (counts.REJECTED, reject["reason"]), 1
+    """Counts a reject, wherever it comes from."""
+    yield (REJECTED, reject["reason"]), 1
     if reject["position"] == 0:
-        yield (counts.FILE_PROBLEM, reject["detail"]), 1
+        yield (FILE_PROBLEM, reject["detail"]), 1
 
 
 class TallyDuplicates(beam.PTransform):
-    """Counts the rows whose text other rows have, too."""
+    """Counts the rows whose text other rows have too."""
 
     def expand(self, rows: beam.PCollection) -> beam.PCollection:
         """Adds the counting to a pipeline."""
@@ -169,10 +168,10 @@ def _by_text(equal: tuple[tuple[bytes, str], int]) -> tuple[bytes, int]:
 
 
 def _duplicates(text: tuple[bytes, Any]) -> Iterator[Tally]:
-    """Of one text: its numbers of rows, one per label."""
+    """Takes one text and its numbers of rows, one number per label."""
     numbers = list(text[1])
     total = sum(numbers)
     if total > len(numbers):
-        yield (counts.DUPLICATES,), total - len(numbers)
+        yield (DUPLICATES,), total - len(numbers)
     if len(numbers) > 1:
-        yield (counts.CONFLICTING,), total
+        yield (CONFLICTING,), total

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 
 class DataError(ValueError):
-    """The input cannot be used as a whole; the message is for whoever gave it."""
+    """The input as a whole cannot be used; the message is for the user."""
 
 
 class UnreadableFileError(ValueError):
     """One file cannot be read any further. It never leaves `read_file`.
 
     Args:
-        reason: One of `reasons.REASONS`.
-        detail: What was found, naming the file.
-        text: The piece of the file that shows it, if any.
+        reason: One of the codes in `reading.reasons`.
+        detail: What is wrong, with the name of the file.
+        text: The part of the file that shows it, if any.
     """
 
     def __init__(self, reason: str, detail: str, text: str = "") -> None:

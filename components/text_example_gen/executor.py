@@ -16,15 +16,15 @@ from tfx.components.example_gen import write_split
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
-from tfx.types import artifact_utils, standard_component_specs
+from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import proto_utils
 
 from components.text_example_gen.checks import DataPreview, check_counts, check_data
 from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
+from components.text_example_gen.examples import COUNTS_FILE, REJECTED_FOLDER
 from components.text_example_gen.ingestion import (
-    REJECTED_FOLDER,
     STAGING_FOLDER,
     TALLIES_FILE,
     IngestPlan,
@@ -32,12 +32,19 @@ from components.text_example_gen.ingestion import (
 )
 from components.text_example_gen.options import ReadOptions
 
+_logger = logging.getLogger(__name__)
+
 _JSON_FIELD = "text_example_gen"
+_REFUSED_FOLDER = "refused"
+# Bytes of uncompressed input per output file; compression shrinks at most 5-fold.
+_SHARD_BYTES = 64 * 2**20
+_COMPRESSION = 5
+_COMPRESSED = (".gz", ".bz2", ".xz", ".parquet", ".pq")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What TextExampleGen is told beyond what TFX's ExampleGens are told.
+    """The settings of TextExampleGen beyond those of TFX's ExampleGens.
 
     Args:
         options: How the files are read.
@@ -61,9 +68,9 @@ class Settings:
             raise ValueError("`label_column` must be set. Received: None")
 
     def to_proto(self) -> example_gen_pb2.CustomConfig:
-        """The settings as the custom config of an ExampleGen."""
+        """Returns the settings as the custom config of an ExampleGen."""
         values = struct_pb2.Struct()
-        # As one JSON string: a Struct has no integers and no None that survive.
+        # As one JSON string: a Struct keeps neither integers nor None.
         values[_JSON_FIELD] = json.dumps(
             {
                 "options": self.options.to_dict(),
@@ -76,11 +83,9 @@ class Settings:
 
     @classmethod
     def from_exec_properties(cls, exec_properties: dict[str, Any]) -> Settings:
-        """The inverse of `to_proto`, after TFX made an execution property of it."""
+        """Reads what `to_proto` made from the execution properties."""
         config = example_gen_pb2.CustomConfig()
-        proto_utils.json_to_proto(
-            exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config
-        )
+        proto_utils.json_to_proto(exec_properties[specs.CUSTOM_CONFIG_KEY], config)
         values = struct_pb2.Struct()
         config.custom_config.Unpack(values)
         settings = json.loads(values[_JSON_FIELD])
@@ -88,16 +93,6 @@ class Settings:
             options=ReadOptions.from_dict(settings["options"]),
             max_rejected_fraction=settings["max_rejected_fraction"],
         )
-
-
-_logger = logging.getLogger(__name__)
-
-COUNTS_FILE = "counts.json"
-REFUSED_FOLDER = "refused"
-# Bytes of input per output file, times what compression makes of them at most.
-_SHARD_BYTES = 64 * 2**20
-_COMPRESSION = 5
-_COMPRESSED = (".gz", ".bz2", ".xz", ".parquet", ".pq")
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -137,7 +132,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 rejected=posixpath.join(refused, REJECTED_FOLDER),
             )
         except DataError:
-            _keep_what_was_refused(examples.uri, refused)
+            _keep_refused(examples.uri, refused)
             raise
         examples.split_names = artifact_utils.encode_split_names(list(plan.split_names))
         examples_utils.set_payload_format(
@@ -161,7 +156,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 def _make_plan(
     exec_properties: dict[str, Any], settings: Settings, output: str
 ) -> tuple[IngestPlan, DataPreview]:
-    """What to do, after a first look at the data."""
+    """Returns what to do, after a first look at the data."""
     input_config = example_gen_pb2.Input()
     proto_utils.json_to_proto(exec_properties[specs.INPUT_CONFIG_KEY], input_config)
     output_config = example_gen_pb2.Output()
@@ -199,12 +194,12 @@ def _write_counts(plan: IngestPlan, files: int) -> Counts:
 
 
 def _refused_folder(uri: str) -> str:
-    """Beside the folder of the output: TFX removes the output of what fails."""
+    """Returns a folder beside the output, which TFX removes if the node fails."""
     output, execution = posixpath.split(uri.rstrip("/"))
-    return posixpath.join(posixpath.dirname(output), REFUSED_FOLDER, execution)
+    return posixpath.join(posixpath.dirname(output), _REFUSED_FOLDER, execution)
 
 
-def _keep_what_was_refused(uri: str, refused: str) -> None:
+def _keep_refused(uri: str, refused: str) -> None:
     if tf.io.gfile.exists(refused):
         tf.io.gfile.rmtree(refused)
     tf.io.gfile.makedirs(refused)

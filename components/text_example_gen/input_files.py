@@ -1,4 +1,4 @@
-"""Turns what a user names (a file, a glob, a folder) into a base and a glob."""
+"""The files behind what a user names: a file, a glob, a folder, a pattern of spans."""
 
 from __future__ import annotations
 
@@ -23,26 +23,29 @@ from components.text_example_gen.spans import (
 # `{` begins TFX's {SPAN}, {VERSION}, {YYYY}, {MM}, {DD}.
 _SPECIAL = re.compile(r"[*?\[{]")
 _ONE_CLASS_PER_FOLDER = "*/*"
-_SHOWN_NAMES = 10
+_MOST_NAMES_SHOWN = 10
+_MOST_SPANS_SHOWN = 5
+_DIGITS = {"YYYY": "4", "MM": "2", "DD": "2"}
+_GLOB = {"*": "[^/]*", "?": "[^/]", "**": ".*"}
 
 
 class Location(NamedTuple):
-    """Where data lies: a folder, and a glob relative to it."""
+    """Where data is: a folder, and a glob relative to it."""
 
     base: str
     glob: str
 
     @property
     def pattern(self) -> str:
-        """Both in one."""
+        """Both in one path."""
         return posixpath.join(self.base, self.glob)
 
 
 def locate(data: str, format_name: str = "auto") -> Location:
     """Splits a file name, glob or folder into base and glob.
 
-    A folder means all files in it; if it holds nothing but folders, or the format is
-    `folder`, one folder per class. What does not exist is taken for a file.
+    A folder means all files in it; if it holds only folders, or the format is
+    `folder`, one folder per class. A path that does not exist counts as a file.
 
     Args:
         data: Local paths become absolute.
@@ -65,34 +68,34 @@ def locate(data: str, format_name: str = "auto") -> Location:
 
 
 def has_class_folders(pattern: str) -> bool:
-    """Whether the folder of the files is itself a wildcard, as in `reviews/*/*.txt`."""
+    """Returns whether the files' folder is a wildcard too, as in `reviews/*/*.txt`."""
     return _SPECIAL.search(posixpath.basename(posixpath.dirname(pattern))) is not None
 
 
 def without_placeholders(pattern: str) -> str:
-    """The pattern with `*` for `{SPAN}` and its like."""
+    """Returns the pattern with `*` for `{SPAN}` and its like."""
     return PLACEHOLDER.sub("*", pattern)
 
 
 def match_files(pattern: str) -> list[FileMetadata]:
-    """The files that match, sorted by path.
+    """Returns the files that match, sorted by path.
 
-    Files whose name begins with `.` or `_` are no data by convention (`_SUCCESS`,
+    Files whose name begins with `.` or `_` are by convention not data (`_SUCCESS`,
     `.DS_Store`) and are left out.
     """
     [result] = FileSystems.match([pattern])
     return sorted(
         (
-            found
-            for found in result.metadata_list
-            if not posixpath.basename(found.path).startswith((".", "_"))
+            file
+            for file in result.metadata_list
+            if not posixpath.basename(file.path).startswith((".", "_"))
         ),
-        key=lambda found: found.path,
+        key=lambda file: file.path,
     )
 
 
 def describe_absence(pattern: str) -> str:
-    """Says that no file matches, and what lies in the last folder that is there."""
+    """Returns a message: no file matches, and what the last existing folder holds."""
     message = f"No file matches {pattern}"
     folder = os.path.dirname(without_placeholders(pattern))
     while folder and not os.path.isdir(folder) and "://" not in folder:
@@ -100,54 +103,41 @@ def describe_absence(pattern: str) -> str:
     if not os.path.isdir(folder):
         return message
     names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    shown = ", ".join(names[:_SHOWN_NAMES]) + (", ..." if names[_SHOWN_NAMES:] else "")
+    shown = ", ".join(names[:_MOST_NAMES_SHOWN]) + (
+        ", ..." if names[_MOST_NAMES_SHOWN:] else ""
+    )
     return f"{message}\nhint: {folder} holds {shown or 'nothing'}"
 
 
-def _glob_of_folder(folder: str, format_name: str) -> str:
-    if format_name == "folder":
-        return _ONE_CLASS_PER_FOLDER
-    with os.scandir(folder) as entries:
-        visible = [e for e in entries if not e.name.startswith((".", "_"))]
-    has_folders = any(entry.is_dir() for entry in visible)
-    has_data = any(entry.is_file() and format_by_name(entry.name) for entry in visible)
-    if format_name == "auto" and has_folders and not has_data:
-        return _ONE_CLASS_PER_FOLDER
-    return "*"
-
-
-_SHOWN = 5
-_DIGITS = {"YYYY": "4", "MM": "2", "DD": "2"}
-_GLOB = {"*": "[^/]*", "?": "[^/]", "**": ".*"}
-
-
 def newest_span(pattern: str, done_file: str | None = None) -> int:
-    """Returns the number of the newest span that is there, whole.
+    """Returns the number of the newest span that is complete.
 
     Args:
         pattern: An absolute glob with `{SPAN}`, or `{YYYY}`, `{MM}` and `{DD}`.
-        done_file: Name of a file, itself with such placeholders or without, that
-            lies beside a span's files once all of them have arrived; None: the
-            first file already makes a span.
+        done_file: Name of a file, with such placeholders or without, that appears
+            beside a span's files when all of them have arrived; None: one file
+            makes a complete span.
 
     Raises:
-        DataError: There is no span, or none is whole.
+        DataError: There is no span, or no complete one.
     """
     spans = arrived_spans(pattern)
     if not spans:
         raise DataError(describe_absence(pattern))
     for number in sorted(spans, reverse=True):
-        if done_file is None or _is_whole(pattern, number, done_file, spans[number]):
+        if done_file is None or _is_complete(pattern, number, done_file, spans[number]):
             return number
-    names = [span_name(number, pattern) for number in sorted(spans)[-_SHOWN:]]
+    names = [
+        span_name(number, pattern) for number in sorted(spans)[-_MOST_SPANS_SHOWN:]
+    ]
     raise DataError(
-        f"No span of {pattern} is whole: none of {len(spans)} has the file "
+        f"No span of {pattern} is complete: none of {len(spans)} has the file "
         f"{done_file}, the newest being {', '.join(names)}"
     )
 
 
 def waiting_spans(pattern: str, done_file: str | None, after: int) -> list[int]:
-    """Returns spans after a number that are there, but not whole.
+    """Returns the spans after a number that have begun to arrive, but are not complete.
 
     Args:
         pattern: As for `newest_span`.
@@ -159,19 +149,19 @@ def waiting_spans(pattern: str, done_file: str | None, after: int) -> list[int]:
     return [
         number
         for number, folder in sorted(arrived_spans(pattern).items())
-        if number > after and not _is_whole(pattern, number, done_file, folder)
+        if number > after and not _is_complete(pattern, number, done_file, folder)
     ]
 
 
 def arrived_spans(pattern: str) -> dict[int, str]:
     """Returns number and folder of each span of which at least one file is there.
 
-    The folder is the one that the last placeholder names, or where it names files, the
-    one that they lie in.
+    The folder is the one that the last placeholder names; if it names files, the one
+    that they lie in.
 
     Args:
-        pattern: As for `newest_span`. What stands in a placeholder's place but is no
-            number or day is no span.
+        pattern: As for `newest_span`. A path with something else than a number or a
+            day in a placeholder's place does not belong to a span.
     """
     form = _regular_expression(pattern)
     named = [PLACEHOLDER.search(part) is not None for part in pattern.split("/")]
@@ -190,7 +180,7 @@ def arrived_spans(pattern: str) -> dict[int, str]:
 def data_fingerprint(pattern: str) -> str:
     """Returns 16 hex digits that change with the files that a pattern matches.
 
-    They come from path, size and time of change; the files are not read.
+    They depend on path, size and time of change; the files are not read.
 
     Args:
         pattern: An absolute glob, with its span filled in.
@@ -202,30 +192,43 @@ def data_fingerprint(pattern: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _is_whole(pattern: str, number: int, done_file: str, folder: str) -> bool:
+def _glob_of_folder(folder: str, format_name: str) -> str:
+    if format_name == "folder":
+        return _ONE_CLASS_PER_FOLDER
+    with os.scandir(folder) as entries:
+        visible = [e for e in entries if not e.name.startswith((".", "_"))]
+    has_folders = any(entry.is_dir() for entry in visible)
+    has_data = any(entry.is_file() and format_by_name(entry.name) for entry in visible)
+    if format_name == "auto" and has_folders and not has_data:
+        return _ONE_CLASS_PER_FOLDER
+    return "*"
+
+
+def _is_complete(pattern: str, number: int, done_file: str, folder: str) -> bool:
     name = pattern_of_span(done_file, number)
     return FileSystems.exists(posixpath.join(folder, name))
 
 
 def _regular_expression(pattern: str) -> re.Pattern[str]:
+    """Returns a pattern as a regular expression, with a group for each placeholder."""
     parts = []
     end = 0
     seen: set[str] = set()
-    for found in PLACEHOLDER.finditer(pattern):
-        parts.append(_of_glob(pattern[end : found.start()]))
-        name = found[1] or found[3]
-        width = _DIGITS.get(name) or (found[2] or ":1")[1:]
+    for match in PLACEHOLDER.finditer(pattern):
+        parts.append(_glob_expression(pattern[end : match.start()]))
+        name = match[1] or match[3]
+        width = _DIGITS.get(name) or (match[2] or ":1")[1:]
         if name in seen:
             parts.append(f"(?P={name})")
         else:
             most = "" if name == "SPAN" else width
             parts.append(rf"(?P<{name}>\d{{{width},{most}}})")
         seen.add(name)
-        end = found.end()
-    return re.compile("".join(parts) + _of_glob(pattern[end:]))
+        end = match.end()
+    return re.compile("".join(parts) + _glob_expression(pattern[end:]))
 
 
-def _of_glob(glob: str) -> str:
+def _glob_expression(glob: str) -> str:
     pieces = re.split(r"(\*\*|\*|\?|\[[^\]]*\])", glob)
     return "".join(
         _GLOB.get(piece) or (piece if piece.startswith("[") else re.escape(piece))

@@ -1,4 +1,4 @@
-"""LabelRows: from records to labelled rows with their split, and rejects."""
+"""LabelRows: from records to labelled rows with their splits, and rejects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ import apache_beam as beam
 
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
-from components.text_example_gen.reading.records import Record, as_dict, reject
+from components.text_example_gen.reading.records import (
+    Record,
+    as_dict,
+    reject,
+    reject_at,
+)
 from components.text_example_gen.values import (
     BadValueError,
     clean_label,
@@ -20,12 +25,12 @@ from components.text_example_gen.values import (
 )
 
 REJECTS = "rejects"
-# The splitting bytes of a digest; the rest are left to shards and order.
+# So many bytes of a digest decide the split; the others decide shard and order.
 _SPLIT_BYTES = 8
 
 
 class Row(TypedDict):
-    """A usable row. `split` is its index, `digest` that of its text, 16 bytes."""
+    """A usable row: `split` is an index, `digest` the 16 bytes of `digest(text)`."""
 
     split: int
     digest: bytes
@@ -37,7 +42,7 @@ class Row(TypedDict):
 
 
 class LabelRows(beam.DoFn):
-    """Gives each record its label and split; what has no text or label is rejected.
+    """Gives each record its label and split; rejects records without text or label.
 
     Args:
         options: Names the columns; `label_column` must be set.
@@ -70,7 +75,7 @@ class LabelRows(beam.DoFn):
             yield _rejected(record, reasons.BAD_LABEL, f"`{label_column}`: {error}")
             return
         key = digest(text)
-        row = Row(
+        yield Row(
             split=self._split_of(key),
             digest=key,
             text=text,
@@ -79,7 +84,6 @@ class LabelRows(beam.DoFn):
             position=record["position"],
             replaced_utf8=record["replaced_utf8"],
         )
-        yield dict(row)
 
     def _split_of(self, key: bytes) -> int:
         bucket = int.from_bytes(key[:_SPLIT_BYTES], "big") % self._bounds[-1]
@@ -87,23 +91,24 @@ class LabelRows(beam.DoFn):
 
 
 class KeepKnownLabels(beam.DoFn):
-    """Rejects rows of other splits whose label the training split lacks."""
+    """Rejects rows whose label no row of the training split has."""
 
     def process(
-        self, element: dict[str, Any], training_labels: frozenset[str]
+        self, element: dict[str, Any], training_labels: set[str]
     ) -> Iterator[Any]:
         if element["label"] in training_labels:
             yield element
             return
-        outside = {
-            "source": element["source"],
-            "position": element["position"],
-            "reason": reasons.LABEL_OUTSIDE_TRAINING,
-            "detail": f"no training row has the label {element['label']!r}",
-            "text": element["text"],
-        }
-        yield beam.pvalue.TaggedOutput(REJECTS, outside)
+        outside = reject_at(
+            element["source"],
+            element["position"],
+            reasons.LABEL_OUTSIDE_TRAINING,
+            f"no training row has the label {element['label']!r}",
+            element["text"],
+        )
+        yield beam.pvalue.TaggedOutput(REJECTS, as_dict(outside))
 
 
 def _rejected(record: Record, reason: str, detail: str) -> beam.pvalue.TaggedOutput:
-    return beam.pvalue.TaggedOutput(REJECTS, as_dict(reject(record, reason, detail)))
+    rejected = reject(record, reason, detail)
+    return beam.pvalue.TaggedOutput(REJECTS, as_dict(rejected))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
-FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "folder")
+Format = Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder"]
+FORMATS = get_args(Format)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -14,22 +15,21 @@ class ReadOptions:
     """How files are to be read; the defaults suit files that name their columns.
 
     Args:
-        format: One of `FORMATS`; `auto` goes by the name of each file, then by what
-            is in it; `folder`: one text per file, its folder's name is the label.
+        format: One of `FORMATS`; `auto` goes by the name of each file, then by its
+            content; `folder`: one text per file, its folder's name is the label.
         text_column: Column with the text.
-        label_column: Column with the label; None where no label is needed.
-        key_column: Column that tells rows apart; None where none is needed.
+        label_column: Column with the label; None: no label is needed.
+        key_column: Column with a key of the row; None: no key is needed.
         columns: Names for the columns of CSV and TSV files, in order; None: the first
             row names them.
         header: Whether the first row of CSV and TSV files is a header; None: it is
             if `columns` is None or the first row repeats `columns`.
         delimiter: One character between fields; None: a tab in TSV, and in CSV the
-            first of `, ; tab |` with which the columns can be found.
+            first of `, ; tab |` that separates the columns.
         quoted: Whether a field may stand in double quotes; None: in CSV yes, in TSV
             if the beginning of the file is consistently quoted.
-        keep_all: Whether columns beside text and label are kept.
-        other_columns: Columns beside text, label and key that a file must have; they
-            are kept.
+        keep_all: Whether to keep columns other than text and label.
+        other_columns: Other columns that a file must have; they are kept.
 
     Raises:
         ValueError: An option is out of its range, or two contradict each other.
@@ -63,7 +63,7 @@ class ReadOptions:
             len(self.delimiter) != 1 or self.delimiter in '"\r\n'
         ):
             raise ValueError(
-                "`delimiter` must be one character, no quote and no line end. "
+                "`delimiter` must be one character, not a quote or a line end. "
                 f"Received: {self.delimiter!r}"
             )
         self._check_columns()
@@ -72,7 +72,7 @@ class ReadOptions:
         if self.columns is None:
             if self.header is False:
                 raise ValueError(
-                    "`columns` must name the columns where `header` is False. "
+                    "`columns` must name the columns if `header` is False. "
                     "Received: columns=None"
                 )
             return
@@ -100,12 +100,12 @@ class ReadOptions:
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
     def to_dict(self) -> dict[str, Any]:
-        """The options as JSON-able values."""
+        """Returns the options as values that JSON can hold."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ReadOptions:
-        """The inverse of `to_dict`, also after JSON made lists of tuples."""
+        """Reads what `to_dict` returned, also after JSON turned tuples into lists."""
         columns = values.get("columns")
         tuples = {
             "columns": None if columns is None else tuple(columns),

@@ -11,20 +11,20 @@ import re
 
 LATEST = "latest"
 
-# What TFX fills in; `{SPAN:4}` is padded with zeros to four digits.
+# TFX fills these in; `{SPAN:4}` is padded with zeros to four digits.
 PLACEHOLDER = re.compile(r"\{(SPAN|VERSION)(:[^}]*)?\}|\{(YYYY|MM|DD)\}")
 
 _EPOCH = datetime.date(1970, 1, 1)
 
 
 def has_spans(pattern: str) -> bool:
-    """Whether a pattern tells spans apart."""
-    found = (match[1] or match[3] for match in PLACEHOLDER.finditer(pattern))
-    return any(name != "VERSION" for name in found)
+    """Returns whether a pattern has a placeholder for spans."""
+    names = (match[1] or match[3] for match in PLACEHOLDER.finditer(pattern))
+    return any(name != "VERSION" for name in names)
 
 
 def check_placeholders(pattern: str) -> None:
-    """Refuses a pattern that names neither numbered spans nor whole days.
+    """Refuses a pattern that mixes numbers and days, or names only a part of a day.
 
     Raises:
         ValueError: It has both, or only a part of a day.
@@ -39,7 +39,7 @@ def check_placeholders(pattern: str) -> None:
 
 
 def pattern_of_span(pattern: str, number: int) -> str:
-    """The pattern with one span filled in, and `*` for `{VERSION}`."""
+    """Returns the pattern with one span filled in, and `*` for `{VERSION}`."""
     day = _EPOCH + datetime.timedelta(days=number)
     known = {"YYYY": f"{day:%Y}", "MM": f"{day:%m}", "DD": f"{day:%d}"}
 
@@ -52,16 +52,16 @@ def pattern_of_span(pattern: str, number: int) -> str:
     return PLACEHOLDER.sub(fill, pattern)
 
 
-def span_number(given: int | str) -> int:
-    """The number of a span that is given by its number or its day, `2026-11-26`.
+def span_number(span: int | str) -> int:
+    """Returns the number of a span, given by its number or its day, `2026-11-26`.
 
     Raises:
         ValueError: It is neither.
     """
-    if isinstance(given, int):
-        return given
+    if isinstance(span, int):
+        return span
     try:
-        return (datetime.date.fromisoformat(given) - _EPOCH).days
+        return (datetime.date.fromisoformat(span) - _EPOCH).days
     except ValueError as error:
         raise ValueError(
             f"must be `{LATEST}`, a number or a day such as 2026-11-26"
@@ -69,7 +69,7 @@ def span_number(given: int | str) -> int:
 
 
 def span_name(number: int, pattern: str) -> str:
-    """What to call a span of a pattern: its number, or its day."""
+    """Returns the name of a span of a pattern: its number, or its day."""
     if "{YYYY}" not in pattern:
         return str(number)
     return (_EPOCH + datetime.timedelta(days=number)).isoformat()

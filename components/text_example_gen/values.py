@@ -1,4 +1,4 @@
-"""Makes text and label of what a column holds, and the key that a text is split by."""
+"""Texts and labels from the values of columns, and the digest that splits texts."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import re
 import unicodedata
 from typing import Any
 
-# What Transform turns into spaces: a text of nothing else has no token.
+# What Transform turns into spaces: a text of these alone has no tokens.
 _NO_TEXT = re.compile(r"<br\s*/?>|[\x00-\x20\x7f-\xa0]", re.IGNORECASE)
 _DIGEST_BYTES = 16
 
 
 class BadValueError(ValueError):
-    """A value that is neither text nor label."""
+    """A value that cannot be a text or a label."""
 
 
 def clean_text(value: Any) -> str | None:
-    """The text as it stands, or None where there is nothing to read.
+    """Returns the text as it stands, or None if there is nothing to read.
 
-    HTML line breaks, white space and control characters alone are nothing to read.
+    A text of HTML line breaks, white space and control characters has nothing to read.
 
     Raises:
         BadValueError: The value is a list or an object, or has a NUL.
@@ -36,10 +36,10 @@ def clean_text(value: Any) -> str | None:
 
 
 def clean_label(value: Any) -> str | None:
-    """The label as one line without outer white space; None where there is none.
+    """Returns the label as one line without outer white space; None if it is empty.
 
-    Numbers become decimal digits, also where a missing value elsewhere in the column
-    made floats of integers: 1, 1.0 and True give "1". Strings stay as they are.
+    Numbers become decimal digits, even if a missing value elsewhere in the column
+    turned integers into floats: 1, 1.0 and True become "1". Strings stay as they are.
 
     Raises:
         BadValueError: The value is a list or an object, or has a NUL.
@@ -53,7 +53,7 @@ def clean_label(value: Any) -> str | None:
 
 
 def digest(text: str) -> bytes:
-    """16 bytes, equal for texts that differ only in case, white space or Unicode form.
+    """Returns 16 bytes that do not depend on case, white space or Unicode form.
 
     NFKC, case folding, runs of white space as one space; then BLAKE2b.
     """

@@ -17,6 +17,8 @@ from keras import ops, tree
 from keras_elmo import characters
 from keras_elmo.pretraining.corpus import BOUNDARY, END_TARGET, UNKNOWN
 
+_CORES_PER_WORKER = 4  # leaves the rest to the model where that is on the CPU
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Batcher:
@@ -67,7 +69,7 @@ class Batcher:
         return self.rows * self.unroll
 
     def words(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Gives inputs and targets of a batch, int32 `(2, rows, unroll)` ids.
+        """Returns inputs and targets of a batch, int32 `(2, rows, unroll)` ids.
 
         Direction 0 is forward; direction 1 is backward, in the order it reads.
         """
@@ -88,7 +90,7 @@ class Batcher:
         return inputs, targets
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
-        """Gives the arrays of batch `step` as `LanguageModel` takes them."""
+        """Returns the arrays of batch `step` as `LanguageModel` takes them."""
         inputs, targets = self.words(step)
         distinct = self._distinct(inputs)
         places = np.empty(len(self.spellings), np.int32)
@@ -110,7 +112,7 @@ class Batcher:
         return arrays
 
     def most_distinct(self, looks: int = 64) -> int:
-        """Gives the most distinct tokens among so many batches of the circle."""
+        """Returns the most distinct tokens among so many batches of the circle."""
         around = max(1, self.circle // self.rows // self.unroll)
         steps = range(0, around, max(1, around // looks))
         return max(len(self._distinct(self.words(step)[0])) for step in steps)
@@ -162,16 +164,13 @@ def sample_log_uniform(
 
 
 def log_expected_counts(ids: np.ndarray, tries: int, size: int) -> np.ndarray:
-    """Gives the log of how often each id is expected among the distinct draws."""
+    """Returns the log of how often each id is expected among the distinct draws."""
     chance = np.log((ids + 2.0) / (ids + 1.0)) / np.log(size + 1.0)
     return np.log(-np.expm1(tries * np.log1p(-chance))).astype(np.float32)
 
 
-_CORES_PER_WORKER = 4  # leaves the rest to the model where that is on the CPU
-
-
-def ahead(batcher: Batcher, step: int, depth: int = 8) -> Iterator[dict[str, Any]]:
-    """Yields the batches from `step` on without end, `depth` of them made ahead.
+def prefetch(batcher: Batcher, step: int, depth: int = 8) -> Iterator[dict[str, Any]]:
+    """Yields the batches from `step` on without end; `depth` are made in advance.
 
     They lie on the device already. An error of the batcher is raised at the batch
     that it concerns.

@@ -1,4 +1,7 @@
-"""A prepared corpus: word ids on disk, their counts and their spellings."""
+"""Texts prepared for training: word ids on disk, their counts and spellings.
+
+`prepare` writes them, `Corpus` reads them.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,9 @@ END_TARGET = 1
 UNKNOWN = 2
 FIRST_TYPE = 3
 SPECIAL = ("<S>", "</S>", "<UNK>")
+_PARAGRAPHS_AT_ONCE = 1024
+_IDS_AT_ONCE = 1 << 22
+_LOG = logging.getLogger(__name__)
 
 
 class Corpus:
@@ -59,12 +65,12 @@ class Corpus:
         self.counts = np.array(counts, np.int64)
 
     def vocabulary_size(self, *, min_count: int, max_size: int) -> int:
-        """Gives how many of the first ids are predicted as themselves."""
+        """Returns how many of the first ids are predicted as themselves."""
         frequent = int((self.counts[FIRST_TYPE:] >= min_count).sum())
         return min(FIRST_TYPE + frequent, max_size)
 
     def target_counts(self, vocabulary_size: int) -> np.ndarray:
-        """Gives how often each word is predicted, float64, by both directions' mean.
+        """Returns how often each word is predicted, float64, a mean of both directions.
 
         A boundary is `</S>` to the forward and `<S>` to the backward model.
         """
@@ -74,7 +80,7 @@ class Corpus:
         return counts
 
     def lower_case(self) -> tuple[np.ndarray, list[str]]:
-        """Gives the id of each word in lower case, and the words that this adds.
+        """Returns the id of each word in lower case, and the words that this adds.
 
         Returns:
             int32 `(types,)`; ids past the last type are those of the added words,
@@ -99,11 +105,6 @@ class Corpus:
             part = words[start : start + step]
             rows[start : start + step] = characters.spell_tokens(part, max_chars)
         return rows
-
-
-_LOG = logging.getLogger(__name__)
-_PARAGRAPHS_AT_ONCE = 1024
-_IDS_AT_ONCE = 1 << 22
 
 
 def prepare(
@@ -166,7 +167,7 @@ def prepare(
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """Gives what tells one version of a text from another: its name and bytes."""
+    """Returns what tells one version of a text from another: name and bytes."""
     return {"name": path.name, "bytes": path.stat().st_size}
 
 
@@ -193,7 +194,7 @@ class _Types:
         return ids
 
     def write(self, path: Path) -> np.ndarray:
-        """Writes counts and words by falling count; gives the numbers so ordered."""
+        """Writes counts and words by falling count; returns the numbers so ordered."""
         counts = np.frombuffer(self.counts, np.int64)
         order = np.argsort(-counts, kind="stable")
         order = np.concatenate([np.arange(FIRST_TYPE), order[order >= FIRST_TYPE]])

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_elmo.bilm import BiLM
+from keras_elmo.lstm import add_states
 from keras_elmo.options import BiLMOptions
 
 _SOFTMAX_STDDEV = 0.01  # nearly the words' frequencies alone, at the start
@@ -16,7 +17,7 @@ _HIT = -1e9  # logit of a sampled word that is the target itself
 
 
 class LanguageModel(keras.Model):
-    """Predicts the next word ahead and back; gives both losses.
+    """Predicts the next word ahead and back; returns both losses.
 
     Both directions share the token encoder and the softmax. Their LSTM states are
     variables and go on from batch to batch.
@@ -31,7 +32,7 @@ class LanguageModel(keras.Model):
             zero in training.
         dtype: Keras policy, float32 or mixed_bfloat16; losses are float32 always.
 
-    Inputs:  the dict of arrays that `Batcher.batch` gives.
+    Inputs:  the dict of arrays that `Batcher.batch` returns.
     Outputs: float32 `(2,)`, the mean loss in nats per token, forward and backward:
         sampled softmax in training, full softmax else.
     Source:  Peters et al. 2018, arXiv:1802.05365; sampled softmax as in Jean et al.
@@ -72,23 +73,7 @@ class LanguageModel(keras.Model):
         )
         shares = (word_counts + 1.0) / (word_counts + 1.0).sum()
         self.softmax_bias.assign(np.log(shares).astype("float32"))
-        sizes = {"c": options.cell_dim, "h": dim}
-        self.states = [
-            [
-                [
-                    self.add_weight(
-                        shape=(rows, size),
-                        initializer="zeros",
-                        trainable=False,
-                        autocast=False,
-                        name=f"state_{direction}_{layer}_{name}",
-                    )
-                    for name, size in sizes.items()
-                ]
-                for layer in range(options.n_layers)
-            ]
-            for direction in range(2)
-        ]
+        self.states, self.parts = add_states(self, options, rows)
         self.built = True
 
     def call(self, batch: dict[str, Any], training: bool | None = None) -> Any:
@@ -152,13 +137,10 @@ class LanguageModel(keras.Model):
         return ops.cast(ops.matmul(vectors, table), "float32")
 
     def state_values(self) -> list[Any]:
-        """Gives the carried states as arrays."""
-        return [ops.convert_to_numpy(v) for v in self._flat_states()]
+        """Returns the carried states as arrays."""
+        return [ops.convert_to_numpy(v) for v in self.parts]
 
     def set_states(self, values: list[Any]) -> None:
-        """Sets the carried states from arrays as `state_values` gives."""
-        for variable, value in zip(self._flat_states(), values, strict=True):
+        """Sets the carried states from arrays as `state_values` returns."""
+        for variable, value in zip(self.parts, values, strict=True):
             variable.assign(value)
-
-    def _flat_states(self) -> list[Any]:
-        return [v for d in self.states for layer in d for v in layer]

@@ -76,8 +76,7 @@ def save_result(
     weights_dtype: str,
 ) -> None:
     """Writes the model as it stands, its vocabulary and its card."""
-    options = json.dumps(training.options.to_dict(), indent=2) + "\n"
-    (output / "options.json").write_text(options, encoding="utf-8")
+    training.options.to_file(output / "options.json")
     save_hdf5(training.model.bilm, output / "weights.hdf5", dtype=weights_dtype)
     words = "\n".join(corpus.words[: training.vocabulary_size]) + "\n"
     (output / "vocabulary.txt").write_text(words, encoding="utf-8", newline="\n")

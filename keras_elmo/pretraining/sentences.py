@@ -26,7 +26,7 @@ _ABBREVIATION = re.compile(
 
 
 def find_texts(pattern: str | Iterable[str]) -> list[Path]:
-    """Gives the files of a glob pattern (or several), sorted within each.
+    """Returns the files of a glob pattern (or several), sorted within each.
 
     Raises:
         FileNotFoundError: If a pattern matches no file.
@@ -34,13 +34,13 @@ def find_texts(pattern: str | Iterable[str]) -> list[Path]:
     patterns = [pattern] if isinstance(pattern, str) else list(pattern)
     paths: list[Path] = []
     for each in patterns:
-        found = [Path(name) for name in sorted(glob.glob(each, recursive=True))]
-        found = [path for path in found if path.is_file() and path not in paths]
-        if not found:
+        matches = [Path(name) for name in sorted(glob.glob(each, recursive=True))]
+        texts = [path for path in matches if path.is_file() and path not in paths]
+        if not texts:
             raise FileNotFoundError(
                 f"`corpus` must match at least one text file. Received: {each}"
             )
-        paths += found
+        paths += texts
     return paths
 
 

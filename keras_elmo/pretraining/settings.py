@@ -37,7 +37,7 @@ class Settings:
         min_count: Occurrences a word needs to be in the vocabulary.
         max_vocabulary: Words in the vocabulary at most.
         learning_rate: Highest one of Adam.
-        warmup: Share of the budget over which the learning rate rises.
+        learning_rate_rise: Share of the budget over which the learning rate rises.
         dropout: Share set to zero.
         lowercase_share: Share of the rows that are read and predicted in lower case.
         dtype: Keras policy: `float32`, or `mixed_bfloat16` for GPUs and TPUs.
@@ -61,7 +61,7 @@ class Settings:
     min_count: int = 3
     max_vocabulary: int = 40_000
     learning_rate: float = 2e-3
-    warmup: float = 0.03
+    learning_rate_rise: float = 0.03
     dropout: float = 0.1
     lowercase_share: float = 0.0
     dtype: str = "float32"
@@ -82,7 +82,7 @@ class Settings:
             value = getattr(self, field.name)
             if field.name == "dtype":
                 rule, right = f"one of {', '.join(DTYPES)}", value in DTYPES
-            elif field.name in ("dropout", "warmup"):
+            elif field.name in ("dropout", "learning_rate_rise"):
                 rule, right = "at least 0 and below 1", 0 <= value < 1
             elif field.name == "lowercase_share":
                 rule, right = "from 0 to 1", 0 <= value <= 1

@@ -1,4 +1,4 @@
-"""The training loop: batches ahead of time, a schedule, checkpoints, perplexity."""
+"""The training loop: its learning rate, its checkpoints, its perplexity."""
 
 from __future__ import annotations
 
@@ -15,50 +15,10 @@ import keras
 import numpy as np
 
 from keras_elmo.options import BiLMOptions
-from keras_elmo.pretraining.batches import Batcher, ahead
+from keras_elmo.pretraining.batches import Batcher, prefetch
 from keras_elmo.pretraining.corpus import Corpus
 from keras_elmo.pretraining.language_model import LanguageModel
 from keras_elmo.pretraining.settings import Settings
-
-
-def save(path: Path, model: keras.Model, facts: dict[str, Any]) -> None:
-    """Writes all variables of a compiled model, and `facts` as JSON, to an npz."""
-    arrays = {
-        f"v{i}": keras.ops.convert_to_numpy(variable)
-        for i, variable in enumerate(_variables(model))
-    }
-    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    partial = path.with_suffix(".partial")
-    with open(partial, "wb") as file:
-        np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-
-
-def load(path: Path, model: keras.Model) -> dict[str, Any]:
-    """Fills the variables of a compiled and built model; gives the facts.
-
-    Raises:
-        ValueError: If the file is of a model of another shape.
-    """
-    with np.load(path) as arrays:
-        variables = _variables(model)
-        shapes = [tuple(variable.shape) for variable in variables]
-        found = [arrays[f"v{i}"].shape for i in range(len(arrays.files) - 1)]
-        if shapes != found:
-            raise ValueError(
-                f"The checkpoint {path} is of a model of another shape\n"
-                "hint: give the options it was begun with, or another output folder"
-            )
-        for i, variable in enumerate(variables):
-            variable.assign(arrays[f"v{i}"])
-        return json.loads(arrays["facts"].tobytes())
-
-
-def _variables(model: keras.Model) -> list[Any]:
-    return [*model.variables, *model.optimizer.variables]
-
 
 _LOG = logging.getLogger(__name__)
 # Settings that a training keeps from its first step to its last.
@@ -92,7 +52,7 @@ class Training:
         corpus: The prepared texts.
         options: Sizes of the biLM.
         settings: How to train.
-        folder: Of the checkpoint; a training found there goes on.
+        folder: Of the checkpoint; a training that lies there goes on.
     """
 
     def __init__(
@@ -170,14 +130,14 @@ class Training:
         """Trains until the budget is used; saves a checkpoint at the end.
 
         Raises:
-            FloatingPointError: If the loss is no number any more.
+            FloatingPointError: If the loss is not a number any more.
         """
         settings = self.settings
         saved = evaluated = reported = self.seconds
         losses: list[float] = []
         timed = 0  # batches since the last report that `seconds` counts
         is_compiled = False  # by the first batch of a start
-        batches = ahead(self.batches, self.steps)
+        batches = prefetch(self.batches, self.steps)
         while self.progress < 1.0:
             started = time.monotonic()
             self.model.optimizer.learning_rate = self._learning_rate()
@@ -206,7 +166,7 @@ class Training:
         self.save()
 
     def evaluate(self, tokens: int | None = None) -> float:
-        """Gives the perplexity of both directions on the held-out text.
+        """Returns the perplexity of both directions on the held-out text.
 
         Args:
             tokens: How many, in whole batches spread over the text; None for all.
@@ -249,11 +209,11 @@ class Training:
             "vocabulary_size": self.vocabulary_size,
             "settings": dataclasses.asdict(self.settings),
         }
-        save(self.checkpoint, self.model, facts)
+        _save_state(self.checkpoint, self.model, facts)
         _LOG.info("step %d: checkpoint saved", self.steps)
 
     def _resume(self) -> None:
-        facts = load(self.checkpoint, self.model)
+        facts = _load_state(self.checkpoint, self.model)
         settings = dataclasses.asdict(self.settings)
         for name in _FIXED:
             begun = facts["settings"].get(name, settings[name])
@@ -269,14 +229,12 @@ class Training:
 
     def _learning_rate(self) -> float:
         """Rises in a line to its highest, then falls to a twentieth as a cosine."""
-        settings = self.settings
-        if self.progress < settings.warmup:
-            return settings.learning_rate * (
-                0.02 + 0.98 * self.progress / settings.warmup
-            )
-        rest = (self.progress - settings.warmup) / (1.0 - settings.warmup)
+        highest, rise = self.settings.learning_rate, self.settings.learning_rate_rise
+        if self.progress < rise:
+            return highest * (0.02 + 0.98 * self.progress / rise)
+        rest = (self.progress - rise) / (1.0 - rise)
         wave = 0.5 * (1.0 + math.cos(math.pi * min(rest, 1.0)))
-        return settings.learning_rate * (0.05 + 0.95 * wave)
+        return highest * (0.05 + 0.95 * wave)
 
     def _report(self, losses: list[float], timed: int, seconds: float) -> None:
         """Logs a line; its speed is that of the last `timed` batches."""
@@ -294,3 +252,41 @@ class Training:
 def _of_one_shape(batches: Batcher) -> Batcher:
     most = math.ceil(1.1 * batches.most_distinct())
     return dataclasses.replace(batches, distinct_multiple=most, is_cut=False)
+
+
+def _save_state(path: Path, model: keras.Model, facts: dict[str, Any]) -> None:
+    """Writes all variables of a compiled model, and `facts` as JSON, to an npz."""
+    arrays = {
+        f"v{i}": keras.ops.convert_to_numpy(variable)
+        for i, variable in enumerate(_variables(model))
+    }
+    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    partial = path.with_suffix(".partial")
+    with open(partial, "wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def _load_state(path: Path, model: keras.Model) -> dict[str, Any]:
+    """Fills the variables of a compiled and built model; returns the facts.
+
+    Raises:
+        ValueError: If the file is of a model of another shape.
+    """
+    with np.load(path) as arrays:
+        variables = _variables(model)
+        shapes = [tuple(variable.shape) for variable in variables]
+        if shapes != [arrays[f"v{i}"].shape for i in range(len(arrays.files) - 1)]:
+            raise ValueError(
+                f"The checkpoint {path} is of a model of another shape\n"
+                "hint: give the options it was begun with, or another output folder"
+            )
+        for i, variable in enumerate(variables):
+            variable.assign(arrays[f"v{i}"])
+        return json.loads(arrays["facts"].tobytes())
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables]

@@ -49,12 +49,12 @@ def layers_in_groups(
     def run(number: Any, layers: Any, places: Any) -> tuple[Any, ...]:
         rows = slice(number * _GROUP, (number + 1) * _GROUP)
         packing = pack(lengths[rows])
-        found = packed_layers(bilm, vectors, ids[rows], packing, states)
+        outputs = packed_layers(bilm, vectors, ids[rows], packing, states)
         row, time = tf.unstack(packing.tokens, axis=1)
         place = tf.stack([tf.gather(order[rows], row), time], axis=1)
         layers = [
             array.write(number, layer)
-            for array, layer in zip(layers, found, strict=True)
+            for array, layer in zip(layers, outputs, strict=True)
         ]
         return number + 1, layers, places.write(number, place)
 

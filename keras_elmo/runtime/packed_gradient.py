@@ -21,18 +21,18 @@ def run_packed_with_gradient(
     rows: tf.Tensor,
     state: tuple[tf.Tensor, tf.Tensor],
 ) -> tf.Tensor:
-    """Gives what `run_packed` gives, ready to learn; no gradient goes to `state`."""
+    """Returns what `run_packed` returns, ready to learn; `state` gets no gradient."""
 
     @tf.custom_gradient
-    def run(x: tf.Tensor, *given: tf.Tensor) -> tuple[tf.Tensor, Any]:
-        weights = CellWeights(*given)
+    def run(x: tf.Tensor, *parts: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        weights = CellWeights(*parts)
         outputs, trace = run_packed(cell, weights, x, rows, state, keep=True)
 
         def gradient(d_outputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
             by_step = _Steps(cell, weights, rows, outputs, trace, d_outputs)
             d_both, d_gates, d_output, active = by_step.backward()
             dim = cell.options.projection_dim
-            both = tf.concat([x, _found(outputs, rows, state[1])], axis=-1)
+            both = tf.concat([x, _previous_outputs(outputs, rows, state[1])], axis=-1)
             d_kernel = tf.matmul(d_gates, both, transpose_a=True)
             d_bias = tf.reduce_sum(tf.cast(d_gates, STATE_DTYPE), axis=0)[:, None]
             gradients = (d_both[:, :dim], d_kernel, d_bias)
@@ -70,7 +70,7 @@ class _Steps:
         return step_array(self.dtype, self.steps, [None, dim])
 
     def backward(self) -> list[tf.Tensor]:
-        """Gives what adds up to the gradients, packed as the outputs are.
+        """Returns what adds up to the gradients, packed as the outputs are.
 
         Returns:
             The gradients of the inputs and the last outputs `(places,
@@ -151,8 +151,8 @@ def _where_unclipped(x: tf.Tensor, bound: float | None, gradient: tf.Tensor) -> 
     return tf.where(tf.abs(x) < bound, gradient, tf.zeros([], gradient.dtype))
 
 
-def _found(outputs: tf.Tensor, rows: tf.Tensor, h: tf.Tensor) -> tf.Tensor:
-    """Gives `h` as each step found it, `(places, projection_dim)`."""
+def _previous_outputs(outputs: tf.Tensor, rows: tf.Tensor, h: tf.Tensor) -> tf.Tensor:
+    """Returns the `h` that each step began with, `(places, projection_dim)`."""
     later = tf.range(tf.shape(h)[0], tf.shape(outputs)[0])  # places after step 0
     return tf.concat(
         [h, tf.gather(outputs, later - tf.repeat(rows[:-1], rows[1:]))], axis=0

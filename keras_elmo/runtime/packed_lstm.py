@@ -1,4 +1,4 @@
-"""An LSTM layer over packed sentences, without a step over padding."""
+"""Packed sentences, and an LSTM layer over them, without a step over padding."""
 
 from __future__ import annotations
 
@@ -8,6 +8,57 @@ import tensorflow as tf
 from keras import ops
 
 from keras_elmo.lstm import STATE_DTYPE, CellWeights, Gates, LSTMCell
+
+_GROUP = 16  # floats in a vector register of AVX-512, columns in a tile of AMX
+_MANY = 3 * _GROUP  # fewer rows are not rounded: it would cost more than it gives
+
+
+class Packing(NamedTuple):
+    """Where the tokens of a batch lie when they are packed; all int32.
+
+    A step with many rows takes a few more, up to a multiple of 16, which hold
+    nothing that is ever read: the products then run at full speed, and the gates
+    can be split without a copy.
+    """
+
+    rows: tf.Tensor  # (steps,): how many rows take part in each step
+    forward: tf.Tensor  # (places, 2): (row, time) of each place, read ahead
+    backward: tf.Tensor  # (places, 2): the same, read back
+    forward_places: tf.Tensor  # (tokens,): place of each token between the marks
+    backward_places: tf.Tensor  # (tokens,)
+    tokens: tf.Tensor  # (tokens, 2): (row, time) of each token, without the marks
+
+
+def pack(lengths: tf.Tensor) -> Packing:
+    """Packs sentences of `lengths` `(batch,)` int32 tokens and two marks each."""
+    order = tf.argsort(lengths, direction="DESCENDING", stable=True)
+    wrapped = tf.gather(lengths, order) + 2
+    running = tf.reduce_sum(tf.cast(tf.sequence_mask(wrapped), tf.int32), axis=0)
+    rows = tf.where(running < _MANY, running, (running + _GROUP - 1) // _GROUP * _GROUP)
+    places = tf.cast(tf.where(tf.sequence_mask(rows)), tf.int32)
+    time, rank = places[:, 0], places[:, 1]
+    rank = tf.minimum(rank, tf.shape(lengths)[0] - 1)  # a spare row repeats the last
+    row = tf.gather(order, rank)
+    from_end = tf.maximum(tf.gather(wrapped, rank) - 1 - time, 0)
+
+    tokens = token_places(lengths)
+    first = tf.cumsum(rows, exclusive=True)  # place of each step's first row
+    token_rank = tf.gather(tf.math.invert_permutation(order), tokens[:, 0])
+    ahead = tokens[:, 1] + 1  # the begin of the sentence comes before
+    behind = tf.gather(lengths, tokens[:, 0]) - tokens[:, 1]
+    return Packing(
+        rows=rows,
+        forward=tf.stack([row, time], axis=1),
+        backward=tf.stack([row, from_end], axis=1),
+        forward_places=tf.gather(first, ahead) + token_rank,
+        backward_places=tf.gather(first, behind) + token_rank,
+        tokens=tokens,
+    )
+
+
+def token_places(lengths: tf.Tensor) -> tf.Tensor:
+    """Returns int32 `(tokens, 2)`: the row and time of each token, row by row."""
+    return tf.cast(tf.where(tf.sequence_mask(lengths)), tf.int32)
 
 
 class Trace(NamedTuple):
@@ -32,7 +83,7 @@ class Trace(NamedTuple):
 def initial_state(
     cell: LSTMCell, rows: tf.Tensor, state: Any
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Gives `c` `(cell_dim, batch)` and `h` `(batch, projection_dim)` for all rows.
+    """Returns `c` `(cell_dim, batch)` and `h` `(batch, projection_dim)` for all rows.
 
     Args:
         cell: The layer's cell.
@@ -57,10 +108,10 @@ def run_packed(
 
     Args:
         cell: The layer's cell.
-        weights: What `cell.read_weights` gives.
+        weights: What `cell.read_weights` returns.
         x: `(places, projection_dim)`, packed.
         rows: `(steps,)` int32, as in `Packing`.
-        state: `(c, h)` as `initial_state` gives it.
+        state: `(c, h)` as `initial_state` returns it.
         keep: Whether the steps' trace is kept, for the gradient.
 
     Returns:
@@ -88,59 +139,7 @@ def run_packed(
 
 
 def step_array(dtype: Any, steps: tf.Tensor, shape: list[int | None]) -> tf.TensorArray:
-    """Gives room for a tensor of each step, of different sizes along one axis."""
+    """Returns room for a tensor of each step, of different sizes along one axis."""
     return tf.TensorArray(
         dtype, steps, element_shape=shape, infer_shape=False, clear_after_read=False
     )
-
-
-_GROUP = 16  # floats in a vector register of AVX-512, columns in a tile of AMX
-_MANY = 3 * _GROUP  # fewer rows are not rounded: it would cost more than it gives
-
-
-class Packing(NamedTuple):
-    """Where the tokens of a batch lie when they are packed; all int32.
-
-    A step with many rows takes a few more, up to a multiple of 16, which hold
-    nothing that is ever read: the products then run at full speed, and the gates
-    can be parted without a copy.
-    """
-
-    rows: tf.Tensor  # (steps,): how many rows take part in each step
-    forward: tf.Tensor  # (places, 2): (row, time) of each place, read ahead
-    backward: tf.Tensor  # (places, 2): the same, read back
-    forward_places: tf.Tensor  # (tokens,): place of each token between the marks
-    backward_places: tf.Tensor  # (tokens,)
-    tokens: tf.Tensor  # (tokens, 2): (row, time) of each token, without the marks
-
-
-def pack(lengths: tf.Tensor) -> Packing:
-    """Packs sentences of `lengths` `(batch,)` int32 tokens and two marks each."""
-    order = tf.argsort(lengths, direction="DESCENDING", stable=True)
-    wrapped = tf.gather(lengths, order) + 2
-    running = tf.reduce_sum(tf.cast(tf.sequence_mask(wrapped), tf.int32), axis=0)
-    rows = tf.where(running < _MANY, running, (running + _GROUP - 1) // _GROUP * _GROUP)
-    places = tf.cast(tf.where(tf.sequence_mask(rows)), tf.int32)
-    time, rank = places[:, 0], places[:, 1]
-    rank = tf.minimum(rank, tf.shape(lengths)[0] - 1)  # a row to spare repeats the last
-    row = tf.gather(order, rank)
-    from_end = tf.maximum(tf.gather(wrapped, rank) - 1 - time, 0)
-
-    tokens = token_places(lengths)
-    first = tf.cumsum(rows, exclusive=True)  # place of each step's first row
-    token_rank = tf.gather(tf.math.invert_permutation(order), tokens[:, 0])
-    ahead = tokens[:, 1] + 1  # the begin of the sentence comes before
-    behind = tf.gather(lengths, tokens[:, 0]) - tokens[:, 1]
-    return Packing(
-        rows=rows,
-        forward=tf.stack([row, time], axis=1),
-        backward=tf.stack([row, from_end], axis=1),
-        forward_places=tf.gather(first, ahead) + token_rank,
-        backward_places=tf.gather(first, behind) + token_rank,
-        tokens=tokens,
-    )
-
-
-def token_places(lengths: tf.Tensor) -> tf.Tensor:
-    """Gives int32 `(tokens, 2)`: the row and time of each token, row by row."""
-    return tf.cast(tf.where(tf.sequence_mask(lengths)), tf.int32)

@@ -51,17 +51,9 @@ class SignatureModule(tf.Module):
     def run(
         self, tokens: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Calls the module, as `NativeElmo.run` runs the native model.
+        """Calls the module, as `Encoder.run` says; layers are float32.
 
-        Args:
-            tokens: string `(batch, time)`, padded with `""`.
-            lengths: int32 `(batch,)`, the tokens of each row.
-            training: Makes no difference: the module does not learn.
-
-        Returns:
-            Each layer float32 `(tokens, dim)`, without padding: the token vector
-            twice, then the two LSTM layers; and the row and time of each token,
-            int32 `(tokens, 2)`.
+        `training` makes no difference: the module does not learn.
         """
         places = token_places(lengths)
         layers = tf.cond(
@@ -81,22 +73,22 @@ class SignatureModule(tf.Module):
 
 
 def _check_signature(signatures: Mapping[str, Any], folder: Path) -> None:
-    found = {
+    described = {
         name: (_input_specs(function), sorted(function.structured_outputs))
         for name, function in signatures.items()
     }
-    inputs, outputs = found.get(SIGNATURE, ({}, []))
+    inputs, outputs = described.get(SIGNATURE, ({}, []))
     takes = {name: (spec.dtype, spec.shape.rank) for name, spec in inputs.items()}
     if takes == _INPUTS and set(_OUTPUTS) <= set(outputs):
         return
-    described = "; ".join(
+    listed = "; ".join(
         f"{name}({', '.join(sorted(inputs))}) -> {', '.join(outputs)}"
-        for name, (inputs, outputs) in sorted(found.items())
+        for name, (inputs, outputs) in sorted(described.items())
     )
     raise SourceError(
         f"The SavedModel {folder} must have a signature {SIGNATURE} that takes "
         "`tokens`, string (batch, time), and `sequence_len`, int32 (batch,), and "
-        f"gives {', '.join(_OUTPUTS)}. Received: {described or 'no signatures'}"
+        f"gives {', '.join(_OUTPUTS)}. Received: {listed or 'no signatures'}"
     )
 
 
@@ -105,7 +97,7 @@ def _input_specs(function: Any) -> dict[str, tf.TensorSpec]:
 
 
 def _check_widths(outputs: Mapping[str, Any], folder: Path) -> int:
-    """Gives the width of an ELMo vector; word_emb has half of it."""
+    """Returns the width of an ELMo vector; word_emb has half of it."""
     half, *widths = (outputs[name].shape[-1] for name in _OUTPUTS)
     if half is None or widths != [2 * half, 2 * half]:
         raise SourceError(

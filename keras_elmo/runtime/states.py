@@ -1,4 +1,4 @@
-"""The state from which the biLM reads every text."""
+"""The LSTM states from which texts are read: fixed ones, or those carried on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_elmo import characters
 from keras_elmo.bilm import BiLM
+from keras_elmo.lstm import add_states
 from keras_elmo.options import BiLMOptions
 
 _READINGS = 2  # the second starts from the states the first one left
@@ -41,7 +42,7 @@ class InitialStates(keras.layers.Layer):
 
     def __init__(self, options: BiLMOptions, **kwargs: Any) -> None:
         super().__init__(trainable=False, autocast=False, **kwargs)
-        self.states = add_states(self, options)
+        self.states, self.parts = add_states(self, options)
         self.built = True
 
     def warm_up(self, bilm: BiLM) -> None:
@@ -50,57 +51,8 @@ class InitialStates(keras.layers.Layer):
         states = bilm.zero_states(len(_SENTENCES))
         for _ in range(_READINGS):
             _, states = bilm.contextualize(vectors, lengths, states, keep_states=True)
-        for kept, left in zip(self.states, states, strict=True):
-            for state, last in zip(kept, left, strict=True):
-                for part, value in zip(state, last, strict=True):
-                    part.assign(ops.mean(ops.cast(value, "float32"), axis=0))
-
-
-def add_states(
-    layer: keras.layers.Layer, options: BiLMOptions, *rows: int
-) -> list[list[tuple[Any, Any]]]:
-    """Adds weights for states to `layer`: a `(c, h)` by direction and LSTM layer.
-
-    Args:
-        layer: What holds them.
-        options: Sizes of the model.
-        rows: Axes before the last one, if any.
-    """
-    dims = {"c": options.cell_dim, "h": options.projection_dim}
-
-    def add(name: str, dim: int) -> Any:
-        return layer.add_weight(
-            shape=(*rows, dim), initializer="zeros", trainable=False, name=name
-        )
-
-    states = [
-        [
-            (add(f"{direction}_{i}_c", dims["c"]), add(f"{direction}_{i}_h", dims["h"]))
-            for i in range(options.n_layers)
-        ]
-        for direction in ("forward", "backward")
-    ]
-    # Flat too, as tf.saved_model finds no weights in lists of lists.
-    layer.parts = [part for way in states for state in way for part in state]
-    return states
-
-
-def _encode(bilm: BiLM) -> tuple[Any, Any]:
-    """Gives the wrapped sentences' token vectors and their lengths."""
-    sentences = [sentence.split() for sentence in _SENTENCES]
-    longest = max(len(sentence) for sentence in sentences)
-    max_chars = bilm.options.max_chars
-    spelled = np.stack(
-        [
-            characters.spell_tokens(
-                ["<S>", *sentence, "</S>", *[""] * (longest - len(sentence))], max_chars
-            )
-            for sentence in sentences
-        ]
-    )
-    vectors = bilm.token_encoder(spelled.reshape(-1, max_chars))
-    vectors = ops.reshape(vectors, (len(sentences), longest + 2, -1))
-    return vectors, ops.convert_to_tensor([len(s) for s in sentences], "int32")
+        for part, value in zip(self.parts, tf.nest.flatten(states), strict=True):
+            part.assign(ops.mean(ops.cast(value, "float32"), axis=0))
 
 
 class CarriedStates(keras.layers.Layer):
@@ -121,11 +73,11 @@ class CarriedStates(keras.layers.Layer):
     ) -> None:
         super().__init__(trainable=False, autocast=False, **kwargs)
         self.max_batch_size = max_batch_size
-        self.states = add_states(self, options, max_batch_size)
+        self.states, self.parts = add_states(self, options, max_batch_size)
         self.built = True
 
     def call(self, batch: tf.Tensor) -> Any:
-        """Gives the states of the first `batch` rows, in the form `BiLM` takes them.
+        """Returns the states of the first `batch` rows, in the form `BiLM` takes them.
 
         Raises:
             tf.errors.InvalidArgumentError: If there are not so many rows.
@@ -143,7 +95,7 @@ class CarriedStates(keras.layers.Layer):
         )
 
     def keep(self, last: Any) -> None:
-        """Sets the states of the first rows to `last`, as `BiLM` gives it."""
+        """Sets the states of the first rows to `last`, as `BiLM` returns it."""
         for part, value in zip(self.parts, tf.nest.flatten(last), strict=True):
             value = ops.cast(value, part.dtype)
             rest = ops.convert_to_tensor(part)[tf.shape(value)[0] :]
@@ -153,3 +105,21 @@ class CarriedStates(keras.layers.Layer):
         """Sets every row to `start`, `(c, h)` by direction and layer, for one row."""
         for part, value in zip(self.parts, tf.nest.flatten(start), strict=True):
             part.assign(tf.broadcast_to(ops.cast(value, part.dtype), part.shape))
+
+
+def _encode(bilm: BiLM) -> tuple[Any, Any]:
+    """Returns the wrapped sentences' token vectors and their lengths."""
+    sentences = [sentence.split() for sentence in _SENTENCES]
+    longest = max(len(sentence) for sentence in sentences)
+    max_chars = bilm.options.max_chars
+    spelled = np.stack(
+        [
+            characters.spell_tokens(
+                ["<S>", *sentence, "</S>", *[""] * (longest - len(sentence))], max_chars
+            )
+            for sentence in sentences
+        ]
+    )
+    vectors = bilm.token_encoder(spelled.reshape(-1, max_chars))
+    vectors = ops.reshape(vectors, (len(sentences), longest + 2, -1))
+    return vectors, ops.convert_to_tensor([len(s) for s in sentences], "int32")

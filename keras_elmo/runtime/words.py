@@ -1,4 +1,7 @@
-"""The vectors of words: each distinct one of a batch is encoded once, or never."""
+"""From words to token vectors: each distinct word of a batch is encoded once.
+
+Words of a known vocabulary are not encoded at all: their vectors are kept.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from keras import ops
 
 from keras_elmo import characters
 from keras_elmo.bilm import BiLM
+
+_MARKS = (characters.BEGIN_SENTENCE_TOKEN, characters.END_SENTENCE_TOKEN)
+_CHUNK = 256  # words whose convolutions, 1 MB a filter width of 1,024, stay in cache
 
 
 def spell(tokens: tf.Tensor, max_chars: int, min_chars: int | None = None) -> tf.Tensor:
@@ -48,12 +54,8 @@ def spell(tokens: tf.Tensor, max_chars: int, min_chars: int | None = None) -> tf
     return ids[:, : tf.minimum(longest + 2 + min_chars, max_chars)]
 
 
-_MARKS = (characters.BEGIN_SENTENCE_TOKEN, characters.END_SENTENCE_TOKEN)
-_CHUNK = 256  # words whose convolutions, 1 MB a filter width of 1,024, stay in cache
-
-
 def encode_words(bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
-    """Encodes `words` string `(words,)`; gives float `(words, projection_dim)`.
+    """Encodes `words` string `(words,)`; returns float `(words, projection_dim)`.
 
     Words of a like length are taken together, so that the convolutions pass over no
     more characters than the longest among them needs.
@@ -111,7 +113,7 @@ class WordCache(keras.layers.Layer):
         dim: Width of a vector.
 
     Inputs:  string `(words,)`.
-    Outputs: float `(words, dim)`, the same as `encode_words` gives.
+    Outputs: float `(words, dim)`, the same as `encode_words` returns.
     """
 
     def __init__(self, vocabulary: Iterable[str], dim: int, **kwargs: Any) -> None:
@@ -135,7 +137,7 @@ class WordCache(keras.layers.Layer):
         self.table.assign(tf.function(encode_words)(bilm, self.vocabulary))
 
     def vectors(self, bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
-        """Gives the vectors of `words`; `bilm` encodes those that are not known."""
+        """Returns the vectors of `words`; `bilm` encodes those that are not known."""
         number = self.lookup(words) - 1  # StringLookup counts from 1; 0 is unknown
         table = ops.cast(self.table, self.compute_dtype)
         vectors = tf.gather(table, tf.maximum(number, 0))

@@ -14,14 +14,6 @@ if TYPE_CHECKING:
     from pipeline.config import Config
 
 
-def say_loading() -> None:
-    """Says on stderr why nothing else happens for some seconds.
-
-    Call it when all is checked that can be without TensorFlow, and before its import.
-    """
-    click.echo("loading TensorFlow …", err=True)
-
-
 def refuse_stray(ctx: click.Context, beam_args: Sequence[str]) -> None:
     """Refuses what is no option of Beam, such as a glob that the shell has spread."""
     stray = [arg for arg in beam_args[:1] if not arg.startswith("--")]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from components.text_example_gen.options import Format
 from components.text_example_gen.spans import (
     LATEST,
     check_placeholders,
@@ -38,7 +39,7 @@ class DataConfig(Section):
         min_length=1,
         description="A file, a glob of files, or a folder with one folder per class.",
     )
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder"] = Field(
+    format: Format = Field(
         "auto", description="File format; `auto` goes by the files' names."
     )
     text_column: str = Field(

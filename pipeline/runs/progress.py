@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from pipeline.metadata.runs import NodeRecord
 
 _PLAIN_SECONDS = 10.0  # between two lines of one node, where there is no terminal
+
+
+def say_loading() -> None:
+    """Says on stderr why nothing else happens for some seconds.
+
+    Call it when all is checked that can be without TensorFlow, and before its import.
+    """
+    sys.stderr.write("loading TensorFlow …\n")
+    sys.stderr.flush()
 
 
 class Progress:

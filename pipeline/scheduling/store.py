@@ -20,7 +20,7 @@ import filelock
 
 from pipeline.config import ConfigError
 from pipeline.errors import RunError
-from pipeline.files import lock_folder, write_whole
+from pipeline.files import locked_folder, write_whole
 from pipeline.scheduling.outcome import Outcome
 
 
@@ -132,7 +132,7 @@ class ScheduleFolder:
             ScheduleBusy: Another schedule holds it.
         """
         try:
-            lock = lock_folder(self.path)
+            lock = locked_folder(self.path)
             self.logs.mkdir(exist_ok=True)
         except filelock.Timeout as error:
             raise ScheduleBusy(

@@ -25,13 +25,13 @@ class Rollback:
     """What a rollback did.
 
     Args:
-        version: The new version, whose model is that of `again`.
-        again: The version that is served again.
+        version: The new version, whose model is that of `restored`.
+        restored: The earlier version that is served again.
         withdrawn: Versions whose models no run will compare with or push.
     """
 
     version: int
-    again: int
+    restored: int
     withdrawn: tuple[int, ...]
 
 
@@ -41,13 +41,13 @@ def roll_back(
     """Copies an earlier version to a new, highest number, which servers then take.
 
     The models that were pushed after it are withdrawn: the next run compares its
-    model with the one that is served again, and pushes none of them.
+    model with the one that is served again, and does not push the others.
 
     Args:
         output: Held by the caller.
-        to: The version to serve again; None: the last one with another model than
+        to: The version to serve again; None: the last one with a model other than
             the served one.
-        clock: Seconds since 1970; they become the number, as Pusher's do.
+        clock: Returns seconds since 1970; they become the number, as Pusher's do.
 
     Raises:
         ModelError: There is no such version, or its files have changed.
@@ -55,22 +55,22 @@ def roll_back(
     if not store_exists(output.metadata):
         raise ModelError(f"no run has written into {output.path}")
     records = output.open_metadata().pushed
-    there = [
+    present = [
         push
         for push in records.pushes()
         if Path(push.path).parent == output.serving and Path(push.path, GRAPH).exists()
     ]
-    if not there:
+    if not present:
         raise ModelError(f"no pushed version lies in {output.serving}")
-    target = _target(there, to)
+    target = _target(present, to)
     manifest = manifest_path(target.path)
     check_digests(target.path, read_manifest(manifest))
-    later = [push for push in there if push.version > target.version]
+    later = [push for push in present if push.version > target.version]
     others = [push for push in later if push.model != target.model]
     # In this order a rollback that dies can be repeated: until the copy is there, the
     # served version is the one to leave.
     records.withdraw({push.model for push in others}, but=target.model)
-    version = max(int(clock()), there[-1].version + 1)
+    version = max(int(clock()), present[-1].version + 1)
     folder = output.serving / str(version)
     # Servers look for folders named by a number: they see the copy when it is whole.
     with replace_when_done(folder) as unfinished:
@@ -80,18 +80,18 @@ def roll_back(
     return Rollback(version, target.version, tuple(push.version for push in others))
 
 
-def _target(there: Sequence[Push], to: int | None) -> Push:
-    served = there[-1]
-    known = ", ".join(str(push.version) for push in there)
+def _target(present: Sequence[Push], to: int | None) -> Push:
+    served = present[-1]
+    known = ", ".join(str(push.version) for push in present)
     if to is None:
-        earlier = [p for p in there if p.model != served.model and not p.withdrawn]
+        earlier = [p for p in present if p.model != served.model and not p.withdrawn]
         if not earlier:
             raise ModelError(
                 f"version {served.version} is served, and no earlier model is there to "
                 f"go back to. Versions: {known}"
             )
         return earlier[-1]
-    for push in there:
+    for push in present:
         if push.version == to:
             if push.model == served.model:
                 raise ModelError(f"version {to} has the model that is served now")

@@ -25,7 +25,7 @@ class TrainingState:
     """The course of training up to the end of an epoch.
 
     Attributes:
-        history: One entry an epoch; see `pipeline.training.trainer` for the keys.
+        history: One entry an epoch; see `pipeline.training.history` for the keys.
         best_epoch: Number of the epoch with the least eval loss, from 1; 0: none yet.
         resumed_after: Epochs that interrupted executions had done; 0: none.
         best_weights: The model's variables at the end of the best epoch.
@@ -84,9 +84,9 @@ class TrainingState:
 
     @classmethod
     def load(cls, folder: Path, model: keras.Model) -> TrainingState:
-        """Gives the state in `folder` and sets model and optimizer to it.
+        """Returns the state in `folder` and sets model and optimizer to it.
 
-        Where `folder` holds no state, gives an empty one and leaves the model alone.
+        Without a state there, returns an empty one and leaves the model alone.
         The optimizer must be built.
         """
         path = folder / _STATE_FILE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -25,8 +26,8 @@ def spans(sentences, write_csv, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(cli, spans):
-    def start(*more):
-        pattern = spans / "data" / "{YYYY}-{MM}-{DD}" / "*.csv"
+    def start(*more, data=spans / "data"):
+        pattern = os.path.join(data, "{YYYY}-{MM}-{DD}", "*.csv")
         output = ("--output", spans / "out", "--set=data.window_spans=2")
         return cli.run("run", "--data", pattern, *output, *cli.quick, *more)
 
@@ -55,12 +56,21 @@ def test_each_run_trains_on_the_window_of_its_span_against_the_model_before_it(
     assert len(record.all_outputs("Transform", "transformed_examples")) == 2
     assert record.output("PreviousModel", "model") is not None
 
-    nodes = cli.nodes(run().stderr)
+
+def test_the_same_run_again_changes_nothing_and_pushes_nothing(cli, run, spans):
+    versions = sorted((spans / "out" / "serving").iterdir())
+    # A name that leads to the same files is the same data.
+    done = run(data=os.path.relpath(spans / "data", cli.folder))
+    assert done.returncode == 0, done.stderr
+    states = cli.nodes(done.stderr)
     # Resolvers look anew in every run.
-    assert {name for name, state in nodes.items() if state != "unchanged"} <= {
-        "SpanWindow",
-        "PreviousModel",
-    }
+    for resolver in ("SpanWindow", "PreviousModel"):
+        assert states.pop(resolver).endswith(" s")
+    assert set(states.values()) == {"unchanged"}
+    assert f"unchanged, at {versions[-1]}" in done.stdout
+    assert sorted((spans / "out" / "serving").iterdir()) == versions
+    rows = json.loads((spans / "out" / "summary.json").read_text())["rows"]
+    assert rows["read"] == rows["used"] + rows["rejected"] > 0
 
 
 def test_where_nothing_is_new_a_run_ends_at_once_if_it_may(run):

@@ -13,7 +13,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -24,7 +23,7 @@ from keras_elmo.pretraining import Settings
 from tests.keras_elmo import training_worker
 from tests.keras_elmo.pretraining.texts import make_corpus
 from tests.keras_elmo.test_bilm import SENTENCES, spell_batch
-from tests.keras_elmo.tiny import TINY, write_model
+from tests.keras_elmo.tiny import TINY, read_hdf5, write_model
 
 TOLERANCE = 1e-4
 # Where Debian has PyTorch for its own Python: PyPI's brings gigabytes for GPUs.
@@ -119,19 +118,6 @@ def test_pytorch_gives_the_numbers_and_gradients_of_tensorflow(
     tmp_path, torch_python, changes
 ):
     check(write_model(tmp_path, **changes), torch_python, "torch", DEBIAN)
-
-
-def read_hdf5(path):
-    """Gives the tensors of a weights file by their paths."""
-    tensors = {}
-
-    def add(name, item):
-        if isinstance(item, h5py.Dataset):
-            tensors[name] = item[()]
-
-    with h5py.File(path) as file:
-        file.visititems(add)
-    return tensors
 
 
 @pytest.mark.integration

@@ -40,6 +40,11 @@ def make_layer(model, **arguments):
 
 
 @pytest.fixture(scope="module")
+def layer(model):
+    return make_layer(model)
+
+
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory, model):
     # cutting and the choice of an output are the layer's, not the module's
     layer = make_layer(model, max_sequence_length=2, output="default")
@@ -63,8 +68,10 @@ def run(loaded, signature):
 @pytest.mark.parametrize(
     "output", ["word_emb", "lstm_outputs1", "lstm_outputs2", "elmo", "default"]
 )
-def test_both_signatures_give_the_layers_vectors(model, loaded, signature, output):
-    layer = make_layer(model, output=output)
+def test_both_signatures_give_the_layers_vectors(
+    layer, loaded, signature, output, monkeypatch
+):
+    monkeypatch.setattr(layer, "output_name", output)
     vectors = run(loaded, signature)[output]
     assert vectors.dtype == tf.float32
     np.testing.assert_allclose(vectors, layer(TOKENS), atol=1e-6)
@@ -139,13 +146,12 @@ def test_an_export_is_a_source_like_any_other(folder, model):
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_an_export_brings_its_mix_along(folder, model):
-    layer = ElmoEmbeddingLayer(str(folder))
-    np.testing.assert_allclose(layer(TOKENS), make_layer(model)(TOKENS), atol=1e-6)
+def test_an_export_brings_its_mix_along(folder, layer):
+    exported = ElmoEmbeddingLayer(str(folder))
+    np.testing.assert_allclose(exported(TOKENS), layer(TOKENS), atol=1e-6)
 
 
-def test_each_weight_is_written_once(folder, model):
-    layer = make_layer(model)
+def test_each_weight_is_written_once(folder, layer):
     reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
     shapes = reader.get_variable_to_shape_map()
     numbers = sum(
@@ -169,9 +175,9 @@ def test_the_lengths_decide_what_is_a_token_as_in_the_module(tmp_path):
     )
     layer = ElmoEmbeddingLayer(str(model), initial_state="zeros")
     export_hub_module(layer, tmp_path / "ours")
-    given = {"tokens": TOKENS, "sequence_len": tf.constant([4, 4, 2])}
-    theirs = module.signatures["tokens"](**given)
-    ours = tf.saved_model.load(str(tmp_path / "ours")).signatures["tokens"](**given)
+    arguments = {"tokens": TOKENS, "sequence_len": tf.constant([4, 4, 2])}
+    theirs = module.signatures["tokens"](**arguments)
+    ours = tf.saved_model.load(str(tmp_path / "ours")).signatures["tokens"](**arguments)
     for name in ("lstm_outputs1", "lstm_outputs2", "elmo", "default", "sequence_len"):
         np.testing.assert_allclose(ours[name], theirs[name], atol=1e-5, err_msg=name)
 
@@ -198,8 +204,8 @@ def test_a_model_of_another_depth_is_refused(tmp_path):
     assert not (tmp_path / "elmo").exists()
 
 
-def test_a_folder_in_use_is_replaced_only_if_told(tmp_path, model):
-    layer, target = make_layer(model), tmp_path / "elmo"
+def test_a_folder_in_use_is_replaced_only_on_request(tmp_path, layer):
+    target = tmp_path / "elmo"
     target.mkdir()
     (target / "notes.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="`overwrite=True` replaces it"):
@@ -211,11 +217,11 @@ def test_a_folder_in_use_is_replaced_only_if_told(tmp_path, model):
     assert [path.name for path in tmp_path.iterdir()] == ["elmo"]
 
 
-def test_a_failed_export_leaves_nothing_behind(tmp_path, model, monkeypatch):
+def test_a_failed_export_leaves_nothing_behind(tmp_path, layer, monkeypatch):
     def fail(*_, **__):
         raise OSError("disk full")
 
     monkeypatch.setattr(tf.saved_model, "save", fail)
     with pytest.raises(OSError, match="disk full"):
-        export_hub_module(make_layer(model), tmp_path / "elmo")
+        export_hub_module(layer, tmp_path / "elmo")
     assert not list(tmp_path.iterdir())

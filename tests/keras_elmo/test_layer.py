@@ -17,8 +17,8 @@ TOKENS = [["The", "cat", "sat", "."], ["Hello", "", "", ""]]
 
 
 @pytest.fixture(scope="module")
-def layers(tiny_elmo):
-    return ElmoEmbeddingLayer(str(tiny_elmo), output="layers", initial_state="zeros")
+def layers(shared_layer):
+    return shared_layer(output="layers", initial_state="zeros")
 
 
 def test_tokens_give_what_the_plain_reference_gives(tiny_elmo, layers):
@@ -46,10 +46,9 @@ def test_every_form_of_input_gives_the_same(layers, inputs):
     np.testing.assert_allclose(layers(inputs), layers(TOKENS), atol=1e-6)
 
 
-def test_each_output_is_the_slice_its_name_says(tiny_elmo, layers):
+def test_each_output_is_the_slice_its_name_says(shared_layer, layers):
     def output(name):
-        layer = ElmoEmbeddingLayer(str(tiny_elmo), output=name, initial_state="zeros")
-        return np.array(layer(TOKENS))
+        return np.array(shared_layer(output=name, initial_state="zeros")(TOKENS))
 
     every = np.array(layers(TOKENS))
     np.testing.assert_allclose(output("word_emb"), every[:, 0, :, :5], atol=1e-6)
@@ -61,16 +60,16 @@ def test_each_output_is_the_slice_its_name_says(tiny_elmo, layers):
     np.testing.assert_allclose(output("default"), means, atol=1e-6)
 
 
-def test_a_text_is_the_same_in_any_company(tiny_elmo):
-    layer = ElmoEmbeddingLayer(str(tiny_elmo))
+def test_a_text_is_the_same_in_any_company(shared_layer):
+    layer = shared_layer()
     together = np.array(layer([["a", "b", "c", "d", "e"], ["Hello", "you"], ["x"]]))
     alone = np.array(layer([["Hello", "you"]]))
     np.testing.assert_allclose(together[1, :2], alone[0], atol=1e-5)
     np.testing.assert_array_equal(alone, layer([["Hello", "you"]]))
 
 
-def test_warm_states_differ_from_zeros(tiny_elmo, layers):
-    warm = ElmoEmbeddingLayer(str(tiny_elmo), output="layers")
+def test_warm_states_differ_from_zeros(shared_layer, layers):
+    warm = shared_layer(output="layers")
     difference = np.array(warm(TOKENS)) - np.array(layers(TOKENS))
     assert np.abs(difference[:, 1:]).max() > 1e-3
     assert not difference[:, 0].any()  # the token encoder has no state
@@ -91,17 +90,16 @@ def test_the_mask_is_true_where_there_is_a_token(tiny_elmo):
     assert mask.numpy().astype(int).tolist() == [[1, 1, 1, 1, 0], [1, 0, 0, 0, 0]]
 
 
-def test_empty_texts_and_batches_give_finite_zeros(tiny_elmo):
-    layer = ElmoEmbeddingLayer(str(tiny_elmo))
+def test_empty_texts_and_batches_give_finite_zeros(shared_layer):
+    layer = shared_layer()
     assert not np.array(layer([["", ""], ["", ""]])).any()
     assert layer(tf.zeros([0, 3], tf.string)).shape == (0, 3, 10)
-    assert not np.array(
-        ElmoEmbeddingLayer(str(tiny_elmo), output="default")([""])
-    ).any()
+    mean = shared_layer(output="default", initial_state="zeros")
+    assert not np.array(mean([""])).any()
 
 
-def test_pooling_respects_the_mask(tiny_elmo):
-    elmo = ElmoEmbeddingLayer(str(tiny_elmo))
+def test_pooling_respects_the_mask(shared_layer):
+    elmo = shared_layer()
     model = keras.Sequential(
         [
             keras.Input((None,), dtype="string"),
@@ -186,8 +184,8 @@ def test_export_serves_strings_in_plain_tensorflow(tiny_elmo, tmp_path):
     np.testing.assert_allclose(served.serve(tf.constant(TOKENS)), expected, atol=1e-6)
 
 
-def test_no_graph_is_traced_again_for_other_lengths(tiny_elmo):
-    layer = ElmoEmbeddingLayer(str(tiny_elmo))
+def test_no_graph_is_traced_again_for_other_lengths(shared_layer):
+    layer = shared_layer()
     traces = []
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string)])

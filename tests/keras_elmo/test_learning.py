@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras_elmo import ElmoEmbeddingLayer, ScalarMix
 from keras_elmo.checkpoints import save_hdf5
 from tests.keras_elmo.test_bilm import spell_batch
+from tests.keras_elmo.tiny import read_hdf5
 
 SENTENCES = [["The", "cat", "sat", "unbelievablylong"], ["Hello", "cat"], ["."]]
 STEP = 5e-4  # of the finite differences: float32 has no room for a smaller one
@@ -41,30 +42,34 @@ def test_layer_norm_has_one_mean_and_variance_per_layer_over_all_tokens(
     mix = ScalarMix(layer_norm=True)
     mix.build(layers.shape)
     mix.set_weights([weights, gamma])
-    given = list(layers.swapaxes(0, 1)) if is_list else layers
+    inputs = list(layers.swapaxes(0, 1)) if is_list else layers
     np.testing.assert_allclose(
-        mix(given, mask=mask), mix_by_hand(layers, weights, gamma, mask), atol=1e-5
+        mix(inputs, mask=mask), mix_by_hand(layers, weights, gamma, mask), atol=1e-5
     )
 
 
-def test_the_layers_own_mix_normalises_over_the_tokens_of_the_batch(tiny_elmo):
+def test_the_layers_own_mix_normalises_over_the_tokens_of_the_batch(
+    tiny_elmo, shared_layer
+):
     normal = ElmoEmbeddingLayer(str(tiny_elmo), mix_layer_norm=True)
-    every = np.array(ElmoEmbeddingLayer(str(tiny_elmo), output="layers")(SENTENCES))
+    every = np.array(shared_layer(output="layers")(SENTENCES))
     mask = np.array(normal.compute_mask(SENTENCES))
     expected = mix_by_hand(every, np.zeros(3), 1.0, mask)
     np.testing.assert_allclose(normal(SENTENCES), expected, atol=1e-5)
 
 
-def test_the_penalty_is_the_factor_times_the_squared_mix_weights(tiny_elmo):
+def test_the_penalty_is_the_factor_times_the_squared_mix_weights(
+    tiny_elmo, shared_layer
+):
     layer = ElmoEmbeddingLayer(str(tiny_elmo), mixes=2, mix_l2=0.5)
     layer.mixes[0].mix_weights.assign([1.0, 2.0, 0.0])
     layer.mixes[1].mix_weights.assign([0.0, 0.0, 3.0])
     layer(SENTENCES)
     assert sum(float(loss) for loss in layer.losses) == 0.5 * (1 + 4 + 9)
-    assert not ElmoEmbeddingLayer(str(tiny_elmo)).losses
+    assert not shared_layer().losses
 
 
-def test_several_mixes_are_learned_over_one_run(tiny_elmo, monkeypatch):
+def test_several_mixes_are_learned_over_one_run(tiny_elmo, shared_layer, monkeypatch):
     layer = ElmoEmbeddingLayer(str(tiny_elmo), mixes=3)
     for number, mix in enumerate(layer.mixes):  # each takes one layer alone
         mix.mix_weights.assign(np.where(np.arange(3) == number, 50.0, 0.0))
@@ -72,7 +77,7 @@ def test_several_mixes_are_learned_over_one_run(tiny_elmo, monkeypatch):
     run = layer.encoder.run
     monkeypatch.setattr(layer.encoder, "run", lambda *x: runs.append(1) or run(*x))
     got = layer(SENTENCES)
-    every = np.array(ElmoEmbeddingLayer(str(tiny_elmo), output="layers")(SENTENCES))
+    every = np.array(shared_layer(output="layers")(SENTENCES))
     assert len(got) == 3
     assert len(runs) == 1
     for number, vectors in enumerate(got):
@@ -97,9 +102,9 @@ def test_several_mixes_are_several_tensors_of_a_model(tiny_elmo):
         assert all((a != b).any() for a, b in zip(mix.get_weights(), old, strict=True))
 
 
-def test_dropout_acts_in_training_only(tiny_elmo):
+def test_dropout_acts_in_training_only(tiny_elmo, shared_layer):
     keras.utils.set_random_seed(0)
-    plain = np.array(ElmoEmbeddingLayer(str(tiny_elmo))(SENTENCES))
+    plain = np.array(shared_layer()(SENTENCES))
     layer = ElmoEmbeddingLayer(str(tiny_elmo), dropout=0.5)
     np.testing.assert_allclose(layer(SENTENCES), plain, atol=1e-6)
     np.testing.assert_allclose(layer(SENTENCES, training=False), plain, atol=1e-6)
@@ -124,8 +129,8 @@ class Loss:
     def gradients(self, weights):
         with tf.GradientTape() as tape:
             loss = self()
-        found = tape.gradient(loss, [weight.value for weight in weights])
-        return [tf.convert_to_tensor(gradient).numpy() for gradient in found]
+        gradients = tape.gradient(loss, [weight.value for weight in weights])
+        return [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +142,8 @@ def trainable(tiny_elmo):
 def gradients(request, trainable):
     weights = trainable.trainable_weights
     run = Loss(lambda: trainable(SENTENCES, training=request.param))
-    found = run.gradients(weights)
-    return {w.path: (w, g) for w, g in zip(weights, found, strict=True)}
+    values = run.gradients(weights)
+    return {w.path: (w, g) for w, g in zip(weights, values, strict=True)}
 
 
 KINDS = {
@@ -196,31 +201,28 @@ def test_gradients_of_packed_sentences_equal_those_of_the_plain_biLM(
         assert np.abs(expected).max() > 0, weight.path
 
 
-def read_all(path):
-    with h5py.File(path) as file:
-        found = {}
-        file.visititems(
-            lambda name, item: (
-                found.update({name: item[()]})
-                if isinstance(item, h5py.Dataset)
-                else None
-            )
-        )
-    return found
+def test_no_gradient_of_a_frozen_bilm_is_built(shared_layer):
+    layer = shared_layer()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(SENTENCES, training=True))
+    sources = [v.value for v in (*layer.mix.weights, *layer.bilm.weights)]
+    tape_gradients = tape.gradient(loss, sources)
+    learned = [gradient is not None for gradient in tape_gradients]
+    assert learned == [True, True] + [False] * len(layer.bilm.weights)
 
 
 def test_weights_go_through_the_layer_bit_for_bit(tiny_elmo, tmp_path):
     rng = np.random.default_rng(2)
     before = {
         name: rng.normal(size=value.shape).astype("float32")
-        for name, value in read_all(tiny_elmo / "weights.hdf5").items()
+        for name, value in read_hdf5(tiny_elmo / "weights.hdf5").items()
     }
     with h5py.File(tmp_path / "source.hdf5", "w") as file:
         for name, value in before.items():
             file[name] = value
     paths = (str(tiny_elmo / "options.json"), str(tmp_path / "source.hdf5"))
     save_hdf5(ElmoEmbeddingLayer(paths).bilm, tmp_path / "copy.hdf5")
-    after = read_all(tmp_path / "copy.hdf5")
+    after = read_hdf5(tmp_path / "copy.hdf5")
     assert before.keys() == after.keys()
     for name, value in before.items():
         assert after[name].dtype == value.dtype

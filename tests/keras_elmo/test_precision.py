@@ -40,21 +40,25 @@ def classifier(elmo):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("output", OUTPUTS)
 def test_a_dtype_policy_decides_on_the_output_and_the_weights(
-    tiny_elmo, policy, output
+    tiny_elmo, shared_layer, policy, monkeypatch
 ):
-    stored, given, tolerance = POLICIES[policy]
-    layer = make(tiny_elmo, dtype=policy, output=output)
-    assert {weight.dtype for weight in layer.bilm.weights} == {stored}
-    symbolic = layer(keras.Input((None,), dtype="string"))
-    got = layer(TOKENS)
-    assert symbolic.dtype == keras.backend.standardize_dtype(got.dtype) == given
-    expected = np.array(make(tiny_elmo, output=output)(TOKENS))
-    got = tf.cast(got, "float32").numpy()
-    np.testing.assert_allclose(got, expected, atol=tolerance * np.abs(expected).max())
-    cosine = (got * expected).sum() / np.linalg.norm(got) / np.linalg.norm(expected)
-    assert cosine > 0.999
+    weights, activations, tolerance = POLICIES[policy]
+    layer, whole = make(tiny_elmo, dtype=policy), shared_layer()
+    assert {weight.dtype for weight in layer.bilm.weights} == {weights}
+    for output in OUTPUTS:
+        monkeypatch.setattr(layer, "output_name", output)
+        monkeypatch.setattr(whole, "output_name", output)
+        symbolic = layer(keras.Input((None,), dtype="string"))
+        got, expected = layer(TOKENS), np.array(whole(TOKENS))
+        dtype = keras.backend.standardize_dtype(got.dtype)
+        assert symbolic.dtype == dtype == activations
+        got = tf.cast(got, "float32").numpy()
+        np.testing.assert_allclose(
+            got, expected, atol=tolerance * np.abs(expected).max(), err_msg=output
+        )
+        cosine = (got * expected).sum() / np.linalg.norm(got) / np.linalg.norm(expected)
+        assert cosine > 0.999, output
 
 
 FITS = [
@@ -124,14 +128,14 @@ def spelled_model(source):
 def test_a_bilm_compiled_by_xla_computes_and_learns_the_same(tiny_elmo):
     ids = spell_batch(SENTENCES, 12)
     assert ids.shape[1] == 4
-    found = {}
+    outputs = {}
     for jit_compile in (False, True):
         keras.utils.set_random_seed(5)
         model = spelled_model(tiny_elmo)
         model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=jit_compile)
         first = model.predict(ids, verbose=0)
         model.train_on_batch(ids, np.ones((3, 3, 4, 1)))
-        found[jit_compile] = first, model.predict(ids, verbose=0)
-    for compiled, plain in zip(found[True], found[False], strict=True):
+        outputs[jit_compile] = first, model.predict(ids, verbose=0)
+    for compiled, plain in zip(outputs[True], outputs[False], strict=True):
         np.testing.assert_allclose(compiled, plain, atol=1e-4)
-    assert np.abs(found[True][1] - found[True][0]).max() > 1e-3
+    assert np.abs(outputs[True][1] - outputs[True][0]).max() > 1e-3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import h5py
 import numpy as np
 
 from keras_elmo import BiLM, BiLMOptions
@@ -25,7 +26,7 @@ TINY = {
 
 
 def write_model(folder, **changes):
-    """Writes options.json and weights.hdf5 of a random biLM; gives the folder."""
+    """Writes options.json and weights.hdf5 of a random biLM; returns the folder."""
     options = BiLMOptions(**{**TINY, **changes})
     rng = np.random.default_rng(3)
     bilm = BiLM(options)
@@ -35,3 +36,16 @@ def write_model(folder, **changes):
     (folder / "options.json").write_text(json.dumps(options.to_dict()))
     save_hdf5(bilm, folder / "weights.hdf5")
     return folder
+
+
+def read_hdf5(path):
+    """Returns the tensors of a weights file by their paths."""
+    tensors = {}
+
+    def add(name, item):
+        if isinstance(item, h5py.Dataset):
+            tensors[name] = item[()]
+
+    with h5py.File(path) as file:
+        file.visititems(add)
+    return tensors

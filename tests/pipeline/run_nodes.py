@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-from tfx.types import standard_artifacts
+from tfx.types import Channel, standard_artifacts
 
 from pipeline.metadata.resolvers import PreviousBlessedModelStrategy
 
@@ -31,9 +31,9 @@ def run_nodes(nodes: Sequence[Any], output: Path) -> None:
 
 def previous_model(candidate: Any) -> Any:
     """The node that finds the model which a candidate is compared with."""
-    return tfx.dsl.Resolver(
+    return Resolver(
         strategy_class=PreviousBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         candidate=candidate,
     ).with_id("PreviousModel")

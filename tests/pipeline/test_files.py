@@ -7,7 +7,7 @@ import os
 import filelock
 import pytest
 
-from pipeline.files import lock_folder, replace_when_done, write_whole
+from pipeline.files import locked_folder, replace_when_done, write_whole
 
 
 def _names(folder) -> list[str]:
@@ -65,15 +65,15 @@ def test_two_writers_of_one_path_do_not_share_their_unfinished_file(tmp_path):
 
 def test_a_held_folder_cannot_be_held_a_second_time(tmp_path):
     folder = tmp_path / "new" / "folder"
-    with lock_folder(folder), pytest.raises(filelock.Timeout), lock_folder(folder):
+    with locked_folder(folder), pytest.raises(filelock.Timeout), locked_folder(folder):
         pytest.fail("the lock was given twice")
-    with lock_folder(folder):
+    with locked_folder(folder):
         pass
 
 
 def test_a_folder_that_cannot_be_created_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     folder = tmp_path / "file" / "folder"
-    with pytest.raises(NotADirectoryError) as raised, lock_folder(folder):
+    with pytest.raises(NotADirectoryError) as raised, locked_folder(folder):
         pytest.fail("it has no place")
     assert raised.value.filename == str(folder)

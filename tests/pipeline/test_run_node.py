@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from ml_metadata.proto import metadata_store_pb2
-from tfx import v1 as tfx
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import pipeline
-from tfx.types import standard_artifacts
+from tfx.types import Channel, standard_artifacts
 
 from pipeline import run_node as module
 from pipeline.config import ConfigError, load_config
@@ -98,11 +98,11 @@ def test_a_resolver_may_fail_once(config, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError("the server went away")
 
-    resolver = tfx.dsl.Resolver(
+    resolver = Resolver(
         strategy_class=PreviousBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
-        candidate=tfx.dsl.Channel(type=standard_artifacts.Model),
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        candidate=Channel(type=standard_artifacts.Model),
     ).with_id("PreviousModel")
     monkeypatch.setattr(
         "pipeline.pipeline.create_pipeline", lambda config: _only(resolver)

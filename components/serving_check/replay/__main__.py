@@ -10,9 +10,10 @@ signature in `model_spec.signature_name` (empty: `serving_default`) and holds on
 tensor `[batch]` in `inputs`, under the name that the signature gives it: raw texts for
 `predict_text`, serialised tf.Examples for `serving_default` and `transform_features`.
 
-The report is rewritten after every check, so that a killed process leaves what it knew
-and, under `running`, the name of the check that it was in. Exit status 0 means that the
-report is complete, whatever it says; any other status is a fault of this program.
+The report is rewritten after every check, so that a killed process leaves its results
+so far and, under `running`, the name of the check that it was in. Exit status 0 means
+that the report is complete, whatever it says; any other status is a fault of this
+program.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ import json
 import os
 import resource
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,12 +41,12 @@ FORBIDDEN = (
     "tfx",
     "tfx_bsl",
 )
-# TensorFlow asks where these lie, and imports them if it can; it also does without.
+# TensorFlow looks these up, and imports them if it can; it also works without.
 HOLLOW = ("keras", "tf_keras")
 
 
 class ImportBlocker(importlib.abc.MetaPathFinder):
-    """Makes packages look as if they were not installed, or as if they were empty.
+    """Makes packages look absent, or empty.
 
     Args:
         forbidden: Top-level packages that cannot be found.
@@ -64,7 +64,7 @@ class ImportBlocker(importlib.abc.MetaPathFinder):
 
 
 def main() -> None:
-    """Runs the checks in order; without a model that loads there is only one."""
+    """Runs the checks in order and reports on them."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", required=True)
     parser.add_argument("--report", required=True)
@@ -79,25 +79,16 @@ def main() -> None:
     replay = checks.Replay(options.model, options.text_feature, options.examples)
     done: list[dict[str, Any]] = []
     report = {"tensorflow": tf.__version__, "checks": done, "facts": replay.facts}
-    for name in checks.CHECKS:
-        if name == "real_examples" and options.examples is None:
-            continue
+    for name in replay.names():
         report["running"] = name
         _write(options.report, report)
-        start = time.perf_counter()
-        fault = None
-        try:
-            getattr(replay, name)()
-        except checks.ModelFault as error:
-            fault = str(error)
-        seconds = time.perf_counter() - start
-        done.append({"name": name, "seconds": seconds, "fault": fault})
-        if replay.loaded is None:
-            break
+        done.append(replay.run(name))
     packages = {name.partition(".")[0] for name in sys.modules}
     leaked = sorted(packages & {*FORBIDDEN, *HOLLOW})
     if leaked:
-        raise SystemExit(f"not isolated: {', '.join(leaked)} came in with TensorFlow")
+        raise SystemExit(
+            f"not isolated: {', '.join(leaked)} were imported with TensorFlow"
+        )
     replay.facts["peak_memory_bytes"] = _peak_memory_bytes()
     report["running"] = None
     _write(options.report, report)

@@ -1,4 +1,4 @@
-"""Reads CSV and TSV, row by row."""
+"""Reads CSV and TSV, row by row, and finds out how their fields are separated."""
 
 from __future__ import annotations
 
@@ -17,13 +17,21 @@ from components.text_example_gen.reading.records import (
     Record,
     Reject,
     check_columns,
+    reject_at,
     replace_invalid,
 )
+
+_CSV_DELIMITERS = (",", ";", "\t", "|")
+_DETAILS = {
+    reasons.BAD_QUOTES: "a double quote opens a field and is not closed properly",
+    reasons.NOT_TEXT: "the row contains a NUL character",
+    reasons.TOO_LONG: "the row is too long",
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Dialect:
-    """How fields are told apart.
+    """How fields are separated.
 
     Args:
         delimiter: One character.
@@ -35,90 +43,13 @@ class Dialect:
     quoted: bool
 
     def reader(self, lines: Iterable[str], *, strict: bool) -> Iterator[list[str]]:
-        """The fields of each row; `strict` raises `csv.Error` on misplaced quotes."""
+        """Reads the fields of each row; `strict`: stray quotes are a `csv.Error`."""
         return csv.reader(
             lines,
             delimiter=self.delimiter,
             quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
             strict=strict,
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """A row: its fields, or the reason why it has none.
-
-    Args:
-        position: Number of its first line, counted from 1.
-        raw: As it stands in the file.
-        fields: Empty where `reason` is set.
-        reason: One of `reasons.REASONS`, or "".
-        replaced_utf8: Whether invalid bytes became U+FFFD.
-    """
-
-    position: int
-    raw: str
-    fields: list[str]
-    reason: str
-    replaced_utf8: bool
-
-
-def read_rows(
-    lines: Lines, dialect: Dialect, *, width: int | None = None
-) -> Iterator[Row]:
-    """Reads rows until the lines end; blank lines are no rows.
-
-    A quote that is opened and never properly closed would swallow the rows after it.
-    Such a row is rejected up to the end of its first line, and reading goes on with
-    the second.
-
-    Args:
-        lines: Where to read; may have been read from before.
-        dialect: How fields are told apart.
-        width: Fields that a row should have, if known. Only used to decide whether
-            a row with stray quotes can be kept (`"Great" movie,positive`).
-    """
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD_CHARS))
-    while True:
-        lines.begin()
-        reason = ""
-        try:
-            fields = next(dialect.reader(lines, strict=True))
-        except StopIteration:
-            return
-        except csv.Error:
-            lines.give_back(1)
-            fields = _repair(lines.taken[0], dialect)
-            if width is None or len(fields) != width:
-                reason = reasons.BAD_QUOTES
-        raw, replaced = replace_invalid(lines.raw)
-        if lines.is_cut:
-            reason = reasons.TOO_LONG
-        elif "\0" in raw:
-            reason = reasons.NOT_TEXT
-        elif not raw.strip(" "):
-            continue
-        if replaced:
-            fields = [replace_invalid(field)[0] for field in fields]
-        yield Row(lines.number, raw, [] if reason else fields, reason, replaced)
-
-
-def _repair(line: str, dialect: Dialect) -> list[str]:
-    """The fields of a line with stray quotes; none if a quote stays open."""
-    line = line.replace("\0", "\ufffd")
-    try:
-        return next(dialect.reader([line], strict=True))
-    except csv.Error as error:
-        if "unexpected end of data" in str(error):
-            return []
-    return next(dialect.reader([line], strict=False))
-
-
-_DETAILS = {
-    reasons.BAD_QUOTES: "a double quote opens a field and is not closed properly",
-    reasons.NOT_TEXT: "the row contains a NUL character",
-    reasons.TOO_LONG: "the row is too long",
-}
 
 
 def read_delimited(
@@ -130,7 +61,7 @@ def read_delimited(
         Records and rejects in the order of the file; positions are line numbers.
 
     Raises:
-        UnreadableFileError: The header lacks a required column.
+        UnreadableFileError: A required column is missing from the header.
     """
     text = io.TextIOWrapper(
         stream, encoding="utf-8-sig", errors="surrogateescape", newline=""
@@ -152,19 +83,13 @@ def read_delimited(
             )
         else:
             reason, detail = problem
-            yield Reject(
-                source=path,
-                position=row.position,
-                reason=reason,
-                detail=detail,
-                text=row.raw,
-            )
+            yield reject_at(path, row.position, reason, detail, row.raw)
 
 
 def _read_names(
     lines: Lines, path: str, dialect: Dialect, options: ReadOptions
 ) -> tuple[list[str], list[Row]]:
-    """The names of the columns, and the first row where it is no header."""
+    """Returns the names of the columns, and the first row if it is not a header."""
     width = None if options.columns is None else len(options.columns)
     first = next(read_rows(lines, dialect, width=width), None)
     if first is None:
@@ -195,23 +120,88 @@ def _problem(row: Row, width: int) -> tuple[str, str] | None:
     return reason, f"{len(row.fields)} fields where {width} are expected"
 
 
-_CSV_DELIMITERS = (",", ";", "\t", "|")
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row: its fields, or the reason why they cannot be used.
+
+    Args:
+        position: Number of its first line, counted from 1.
+        raw: As it stands in the file.
+        fields: Empty where `reason` is set.
+        reason: One of the codes in `reasons`, or "".
+        replaced_utf8: Whether invalid bytes became U+FFFD.
+    """
+
+    position: int
+    raw: str
+    fields: list[str]
+    reason: str
+    replaced_utf8: bool
+
+
+def read_rows(
+    lines: Lines, dialect: Dialect, *, width: int | None = None
+) -> Iterator[Row]:
+    """Reads rows until the lines end; blank lines are not rows.
+
+    A quote that is opened and never closed properly would swallow the rows after it.
+    Then only the first line is rejected, and reading goes on with the second.
+
+    Args:
+        lines: The lines that are left of a file.
+        dialect: How fields are separated.
+        width: Fields that a row should have, if known. Only used to decide whether
+            a row with stray quotes can be kept (`"Great" movie,positive`).
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD_CHARS))
+    while True:
+        lines.begin()
+        reason = ""
+        try:
+            fields = next(dialect.reader(lines, strict=True))
+        except StopIteration:
+            return
+        except csv.Error:
+            lines.give_back(1)
+            fields = _repair(lines.taken[0], dialect)
+            if width is None or len(fields) != width:
+                reason = reasons.BAD_QUOTES
+        raw, replaced = replace_invalid(lines.raw)
+        if lines.is_cut:
+            reason = reasons.TOO_LONG
+        elif "\0" in raw:
+            reason = reasons.NOT_TEXT
+        elif not raw.strip(" "):
+            continue
+        if replaced:
+            fields = [replace_invalid(field)[0] for field in fields]
+        yield Row(lines.number, raw, [] if reason else fields, reason, replaced)
+
+
+def _repair(line: str, dialect: Dialect) -> list[str]:
+    """Returns the fields of a line with stray quotes; none if a quote stays open."""
+    line = line.replace("\0", "\ufffd")
+    try:
+        return next(dialect.reader([line], strict=True))
+    except csv.Error as error:
+        if "unexpected end of data" in str(error):
+            return []
+    return next(dialect.reader([line], strict=False))
 
 
 def find_dialect(head: str, format_name: str, options: ReadOptions) -> Dialect:
-    """The delimiter with which the first row has the wanted columns, and the quoting.
+    """Returns the delimiter that splits the first row into the columns, and quoting.
 
     Args:
         head: The beginning of the file, without byte order mark.
-        format_name: `csv` or `tsv`; decides what nothing else tells.
-        options: What was given is taken; only the rest is found out.
+        format_name: `csv` or `tsv`; used where the file does not tell.
+        options: What they set is not looked for.
     """
     if options.delimiter is not None:
         candidates: tuple[str, ...] = (options.delimiter,)
     else:
         candidates = ("\t",) if format_name == "tsv" else _CSV_DELIMITERS
-    found = find_delimiter(head, candidates, options)
-    delimiter = candidates[0] if found is None else found
+    delimiter = find_delimiter(head, candidates, options) or candidates[0]
     quoted = options.quoted
     if quoted is None:
         quoted = format_name == "csv" or _is_quoted(head, delimiter, options)
@@ -221,7 +211,7 @@ def find_dialect(head: str, format_name: str, options: ReadOptions) -> Dialect:
 def find_delimiter(
     head: str, candidates: tuple[str, ...], options: ReadOptions
 ) -> str | None:
-    """The first of `candidates` with which the first row has the wanted columns."""
+    """Returns the first of `candidates` that splits the first row into the columns."""
     for delimiter in candidates:
         for quoted in (True, False):
             if _fits(_first_row(head, Dialect(delimiter, quoted)), options):
@@ -236,7 +226,7 @@ def _fits(first_row: list[str], options: ReadOptions) -> bool:
 
 
 def _is_quoted(head: str, delimiter: str, options: ReadOptions) -> bool:
-    """Whether quotes in a TSV are syntax: all rows fit together so, and some need it.
+    """Returns whether quotes in a TSV are syntax: all rows then fit, and some need it.
 
     In plain TSV a quote is a character like any other, so a text may begin with one.
     """

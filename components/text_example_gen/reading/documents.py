@@ -18,15 +18,16 @@ from components.text_example_gen.reading.records import (
     MAX_RECORD_CHARS,
     Record,
     Reject,
+    reject_at,
     replace_invalid,
 )
 
 _BYTES_PER_CHAR = 4  # at most, in UTF-8
-_SHOWN_CHARS = 1000  # of a rejected document; the file itself holds the rest
+_SHOWN_CHARS = 1000  # of a rejected document; the rest is in the file
 
 
 def class_of(path: str) -> str:
-    """The name of the folder a file lies in."""
+    """Returns the name of the folder that a file lies in."""
     return posixpath.basename(posixpath.dirname(path.replace("\\", "/")))
 
 
@@ -59,6 +60,4 @@ def read_document(path: str, options: ReadOptions) -> Record | Reject:
 
 
 def _reject(path: str, reason: str, detail: str, text: str = "") -> Reject:
-    return Reject(
-        source=path, position=1, reason=reason, detail=detail, text=text[:_SHOWN_CHARS]
-    )
+    return reject_at(path, 1, reason, detail, text[:_SHOWN_CHARS])

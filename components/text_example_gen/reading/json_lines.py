@@ -14,21 +14,22 @@ from components.text_example_gen.reading.records import (
     Record,
     Reject,
     check_columns,
+    reject_at,
     replace_invalid,
 )
 
-# A required column that none of the first objects has is misspelt, not missing.
+# If none of the first objects has a required column, its name is misspelt.
 _LOOK_ROWS = 500
 
 
 def read_json_lines(
     stream: BinaryIO, path: str, options: ReadOptions
 ) -> Iterator[Record | Reject]:
-    """Reads one JSON Lines file of any size; blank lines are no rows.
+    """Reads one JSON Lines file of any size; blank lines are not rows.
 
     Yields:
         Records and rejects in the order of the file; positions are line numbers.
-        A record lacks the columns that its object lacks.
+        A record has only those columns that its object has.
 
     Raises:
         UnreadableFileError: None of the first objects has a required column.
@@ -48,9 +49,9 @@ def read_json_lines(
             continue
         columns, detail = _parse(raw)
         if lines.is_cut:
-            yield _reject(path, lines.number, reasons.TOO_LONG, "too long", raw)
+            yield reject_at(path, lines.number, reasons.TOO_LONG, "too long", raw)
         elif columns is None:
-            yield _reject(path, lines.number, reasons.BAD_JSON, detail, raw)
+            yield reject_at(path, lines.number, reasons.BAD_JSON, detail, raw)
         else:
             objects += 1
             if objects <= _LOOK_ROWS:
@@ -86,12 +87,6 @@ def _replace_invalid(columns: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     replaced = False
     for name, value in columns.items():
         if isinstance(value, str):
-            columns[name], found = replace_invalid(value)
-            replaced |= found
+            columns[name], is_replaced = replace_invalid(value)
+            replaced |= is_replaced
     return columns, replaced
-
-
-def _reject(path: str, position: int, reason: str, detail: str, raw: str) -> Reject:
-    return Reject(
-        source=path, position=position, reason=reason, detail=detail, text=raw
-    )

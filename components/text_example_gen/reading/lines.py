@@ -1,4 +1,4 @@
-"""A file's lines; those of the record in hand can be given back."""
+"""The lines of a file; those of the current record can be given back."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from components.text_example_gen.reading.records import MAX_RECORD_CHARS
 
 
 class Lines:
-    """Iterates over lines as `csv.reader` wants them, and remembers what it handed out.
+    """Iterates over lines as `csv.reader` needs them, and keeps those of a record.
 
-    Call `begin` before each record. What the record took is in `taken`, and
-    `give_back` returns all but its first lines, to be read again.
+    Call `begin` before each record. `taken` holds the lines that the record took, and
+    `give_back` puts back all but the first of them, to be read again.
 
     Args:
         text: Opened with `newline=""`, so that line ends inside quotes survive.
 
     Attributes:
         taken: Lines since `begin` as they stand in the file, each cut after
-            `MAX_RECORD_CHARS`. What is handed out has U+FFFD for NUL, at which csv in
-            Python 3.10 stops.
+            `MAX_RECORD_CHARS`. Lines that are handed out have U+FFFD for NUL, because
+            csv in Python 3.10 stops at a NUL.
         number: Number of the first line of `taken`, counted from 1.
     """
 
@@ -33,13 +33,13 @@ class Lines:
         self.number = 1
 
     def begin(self) -> None:
-        """Starts a record: forgets the lines of the one before."""
+        """Starts a record: forgets the lines of the previous one."""
         self.number += len(self.taken)
         self.taken = []
         self._chars = 0
 
     def give_back(self, keep: int) -> None:
-        """Returns all lines of this record but the first `keep`."""
+        """Puts back all lines of this record but the first `keep`."""
         self._pending.extendleft(reversed(self.taken[keep:]))
         del self.taken[keep:]
 

@@ -25,7 +25,7 @@ def read_parquet(stream: BinaryIO, path: str, options: ReadOptions) -> Iterator[
     A compressed file is unpacked to a temporary file on the local disk first.
 
     Raises:
-        UnreadableFileError: It is no Parquet, is damaged or lacks a required column.
+        UnreadableFileError: It is damaged or not Parquet, or a column is missing.
     """
     with tempfile.TemporaryFile() as copy:
         source = stream

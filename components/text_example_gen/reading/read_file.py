@@ -24,7 +24,7 @@ from components.text_example_gen.reading.opening import (
     open_bytes,
 )
 from components.text_example_gen.reading.parquet import read_parquet
-from components.text_example_gen.reading.records import Record, Reject
+from components.text_example_gen.reading.records import Record, Reject, reject_at
 
 _COMPRESSED = (".gz", ".bz2", ".xz")
 _BY_EXTENSION = {
@@ -39,16 +39,76 @@ _BY_EXTENSION = {
 _PARQUET_MAGIC = b"PAR1"
 
 
+def read_file(
+    path: str, options: ReadOptions, *, in_class_folder: bool = False
+) -> Iterator[Record | Reject]:
+    """Reads one file lazily, in constant memory, plain or compressed.
+
+    Args:
+        path: On any file system Beam knows.
+        options: How to read it.
+        in_class_folder: With format `auto`: whether a file whose name does not tell its
+            format is a document of a class folder.
+
+    Yields:
+        Records and rejects in the order of the file. If the file cannot be read to its
+        end, the last item is a reject with position 0; the items before it are valid.
+    """
+    rows_read = 0
+    try:
+        for item in _read(path, options, in_class_folder):
+            yield item
+            rows_read += 1
+    except UnreadableFileError as error:
+        yield reject_at(path, 0, error.reason, error.detail, error.text)
+    except DAMAGE as error:
+        if not is_damage(error):
+            raise
+        detail = f"{path} is damaged after {rows_read} rows: {error}"
+        yield reject_at(path, 0, reasons.DAMAGED_FILE, detail)
+
+
+def _read(
+    path: str, options: ReadOptions, in_class_folder: bool
+) -> Iterator[Record | Reject]:
+    format_name = options.format
+    if format_name == "auto":
+        format_name = format_by_name(path) or ("folder" if in_class_folder else "auto")
+    if format_name == "folder":
+        yield read_document(path, options)
+        return
+    with open_bytes(path) as stream:
+        head = stream.read(HEAD_BYTES)
+    if not head:
+        return
+    if format_name == "auto" and head.startswith(_PARQUET_MAGIC):
+        format_name = "parquet"
+    if format_name != "parquet":
+        check_is_text(path, head)
+    if format_name == "auto":
+        format_name = _format_of_text(path, head, options)
+    with open_bytes(path) as stream:
+        if format_name == "parquet":
+            yield from read_parquet(stream, path, options)
+            return
+        if format_name == "jsonl":
+            yield from read_json_lines(stream, path, options)
+            return
+        text = head.decode("utf-8-sig", "surrogateescape")
+        dialect = find_dialect(text, format_name, options)
+        yield from read_delimited(stream, path, dialect, options)
+
+
 def format_by_name(path: str) -> str | None:
-    """The format that the name of a file tells, whatever it is compressed with."""
+    """Returns the format that the name of a file tells, compressed or not, or None."""
     stem, extension = posixpath.splitext(path.replace("\\", "/").lower())
     if extension in _COMPRESSED:
         extension = posixpath.splitext(stem)[1]
     return _BY_EXTENSION.get(extension)
 
 
-def format_by_content(path: str, head: bytes, options: ReadOptions) -> str:
-    """The format that the beginning of a file tells: `csv`, `tsv`, `jsonl`, `parquet`.
+def _format_of_text(path: str, head: bytes, options: ReadOptions) -> str:
+    """Returns the format that the beginning of a text file tells: csv, tsv or jsonl.
 
     Args:
         path: For the message.
@@ -58,8 +118,6 @@ def format_by_content(path: str, head: bytes, options: ReadOptions) -> str:
     Raises:
         UnreadableFileError: With reason `unknown_format`.
     """
-    if head.startswith(_PARQUET_MAGIC):
-        return "parquet"
     text = head.decode("utf-8-sig", "surrogateescape")
     first_line = next((line for line in text.split("\n") if line.strip()), "")
     if _is_json_object(first_line):
@@ -82,74 +140,3 @@ def _is_json_object(line: str) -> bool:
         return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
         return False
-
-
-def read_file(
-    path: str, options: ReadOptions, *, in_class_folder: bool = False
-) -> Iterator[Record | Reject]:
-    """Reads one file lazily, in constant memory, plain or compressed.
-
-    Args:
-        path: On any file system Beam knows.
-        options: How to read it.
-        in_class_folder: With format `auto`: whether a file whose name tells no format
-            is a document of a class folder.
-
-    Yields:
-        Records and rejects in the order of the file. If the file cannot be read on,
-        the last item is a reject with position 0; what came before it stands.
-    """
-    rows_read = 0
-    try:
-        for item in _read(path, options, in_class_folder):
-            yield item
-            rows_read += 1
-    except UnreadableFileError as error:
-        yield _file_reject(path, error.reason, error.detail, error.text)
-    except DAMAGE as error:
-        if not is_damage(error):
-            raise
-        detail = f"{path} is damaged after {rows_read} rows: {error}"
-        yield _file_reject(path, reasons.DAMAGED_FILE, detail, "")
-
-
-def _read(
-    path: str, options: ReadOptions, in_class_folder: bool
-) -> Iterator[Record | Reject]:
-    format_name = options.format
-    if format_name == "auto":
-        format_name = format_by_name(path) or ("folder" if in_class_folder else "auto")
-    if format_name == "folder":
-        yield read_document(path, options)
-        return
-    head = _read_head(path)
-    if format_name == "auto" and head:
-        format_name = _checked_format(path, head, options)
-    if not head:
-        return
-    with open_bytes(path) as stream:
-        if format_name == "parquet":
-            yield from read_parquet(stream, path, options)
-            return
-        check_is_text(path, head)
-        if format_name == "jsonl":
-            yield from read_json_lines(stream, path, options)
-            return
-        text = head.decode("utf-8-sig", "surrogateescape")
-        dialect = find_dialect(text, format_name, options)
-        yield from read_delimited(stream, path, dialect, options)
-
-
-def _checked_format(path: str, head: bytes, options: ReadOptions) -> str:
-    if not head.startswith(b"PAR1"):
-        check_is_text(path, head)
-    return format_by_content(path, head, options)
-
-
-def _read_head(path: str) -> bytes:
-    with open_bytes(path) as stream:
-        return stream.read(HEAD_BYTES)
-
-
-def _file_reject(path: str, reason: str, detail: str, text: str) -> Reject:
-    return Reject(source=path, position=0, reason=reason, detail=detail, text=text)

@@ -1,4 +1,4 @@
-"""The codes that say why a row or a file was rejected; they stay as they are."""
+"""The codes that say why a row or a file was rejected; outputs hold them: keep them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOO_MANY_FIELDS = "too_many_fields"
 TOO_LONG = "too_long"  # more than records.MAX_RECORD_CHARS characters
 BAD_QUOTES = "bad_quotes"  # a quote that opens a field and never closes it properly
 BAD_JSON = "bad_json"  # not JSON, or not an object
-NOT_TEXT = "not_text"  # NUL characters, or a value that is no string
+NOT_TEXT = "not_text"  # NUL characters, or a value that is not a string
 LABEL_OUTSIDE_TRAINING = "label_outside_training"
 NO_KEY = "no_key"
 MODEL_FAILED = "model_failed"  # on this row alone
@@ -20,23 +20,3 @@ MODEL_FAILED = "model_failed"  # on this row alone
 MISSING_COLUMN = "missing_column"
 DAMAGED_FILE = "damaged_file"  # cut short, or its compression is broken
 UNKNOWN_FORMAT = "unknown_format"
-
-REASONS = frozenset(
-    {
-        NO_TEXT,
-        NO_LABEL,
-        BAD_LABEL,
-        TOO_FEW_FIELDS,
-        TOO_MANY_FIELDS,
-        TOO_LONG,
-        BAD_QUOTES,
-        BAD_JSON,
-        NOT_TEXT,
-        LABEL_OUTSIDE_TRAINING,
-        NO_KEY,
-        MODEL_FAILED,
-        MISSING_COLUMN,
-        DAMAGED_FILE,
-        UNKNOWN_FORMAT,
-    }
-)

@@ -1,4 +1,4 @@
-"""What reading gives: records, and rejects for what could not be read.
+"""What reading yields: records, and rejects for rows that could not be read.
 
 Both are plain dicts at run time, which Beam encodes fast on every runner.
 """
@@ -14,69 +14,23 @@ from typing import Any, TypedDict, cast
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.reading import reasons
 
-_MOST_NAMES = 20
-_MOST_NAME_CHARS = 60
-
-
-def check_columns(
-    path: str, found: Sequence[str], required: Sequence[str], *, hint: str = ""
-) -> None:
-    """Refuses a file that lacks a required column, or has it twice.
-
-    Args:
-        path: The file, for the message.
-        found: Names of the columns it has.
-        required: Names of those it must have.
-        hint: Given as the hint where no found name resembles the missing one.
-
-    Raises:
-        UnreadableFileError: With reason `missing_column`; it lists the columns found.
-    """
-    for name in required:
-        count = list(found).count(name)
-        if count == 1:
-            continue
-        if count > 1:
-            what = f"{path} has {count} columns named `{name}`"
-        else:
-            what = f"{path} has no column `{name}`"
-            near = _nearest(name, [n for n in found if n not in required])
-            hint = f"did you mean `{near}`?" if near else hint
-        message = f"{what}. Columns found: {_list(found)}"
-        if hint:
-            message += f"\nhint: {hint}"
-        raise UnreadableFileError(reasons.MISSING_COLUMN, message)
-
-
-def _nearest(name: str, found: Sequence[str]) -> str | None:
-    by_folded = {other.strip().casefold(): other for other in found}
-    near = difflib.get_close_matches(name.strip().casefold(), by_folded, n=1)
-    return by_folded[near[0]] if near else None
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = [
-        name if len(name) <= _MOST_NAME_CHARS else name[:_MOST_NAME_CHARS] + "..."
-        for name in names[:_MOST_NAMES]
-    ]
-    if len(names) > _MOST_NAMES:
-        shown.append(f"and {len(names) - _MOST_NAMES} more")
-    return ", ".join(shown) or "none"
-
-
 # A record longer than this is rejected: a quote that is never closed would otherwise
 # swallow the rest of its file. 100,000 words of English are about 600,000 characters.
 MAX_RECORD_CHARS = 16 * 2**20
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
+# How much of a list of columns a message shows.
+_MOST_NAMES = 20
+_MOST_NAME_CHARS = 60
+
 
 class Record(TypedDict):
     """One row as it was read; `position` counts from 1 (line, row of a Parquet file).
 
     A document of a class folder has position 1. `raw` is the row as it stands in the
-    file, or "" where it is not text (Parquet): see `raw_text`. `replaced_utf8` says
-    that bytes which are no UTF-8 became U+FFFD.
+    file, or "" if the file is not text (Parquet). `replaced_utf8` says that bytes which
+    are not UTF-8 became U+FFFD.
     """
 
     source: str
@@ -89,8 +43,8 @@ class Record(TypedDict):
 class Reject(TypedDict):
     """One row, or one whole file (`position` 0), that could not be used.
 
-    `reason` is one of `reasons.REASONS`, `detail` is for people, `text` is the row as
-    it stands in the file.
+    `reason` is one of the codes in `reasons`, `detail` is for people, `text` is the row
+    as it stands in the file.
     """
 
     source: str
@@ -101,30 +55,29 @@ class Reject(TypedDict):
 
 
 def is_reject(item: Record | Reject) -> bool:
-    """Whether an item of `read_file` is a `Reject`."""
+    """Returns whether an item of `read_file` is a `Reject`."""
     return "reason" in item
 
 
-def reject(record: Record, reason: str, detail: str) -> Reject:
-    """The record as a reject."""
+def reject_at(
+    source: str, position: int, reason: str, detail: str, text: str = ""
+) -> Reject:
+    """Returns a reject; the arguments are its items."""
     return Reject(
-        source=record["source"],
-        position=record["position"],
-        reason=reason,
-        detail=detail,
-        text=raw_text(record),
+        source=source, position=position, reason=reason, detail=detail, text=text
     )
 
 
-def raw_text(record: Record) -> str:
-    """The record as it stands in its file; as JSON where the file is not text."""
-    return record["raw"] or json.dumps(
+def reject(record: Record, reason: str, detail: str) -> Reject:
+    """Returns the record as a reject; its text is JSON if its file is not text."""
+    text = record["raw"] or json.dumps(
         record["columns"], ensure_ascii=False, default=str
     )
+    return reject_at(record["source"], record["position"], reason, detail, text)
 
 
 def replace_invalid(text: str) -> tuple[str, bool]:
-    """Replaces what cannot be UTF-8 by U+FFFD; says whether there was any.
+    """Replaces what cannot be UTF-8 by U+FFFD; returns whether there was any, too.
 
     Args:
         text: Decoded with `errors="surrogateescape"`, so that each invalid byte is a
@@ -134,12 +87,58 @@ def replace_invalid(text: str) -> tuple[str, bool]:
         return text, False
     try:
         data = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte
+    except UnicodeEncodeError:  # a surrogate that does not stand for a byte
         data = text.encode("utf-16", "surrogatepass")
         return data.decode("utf-16", "replace"), True
     return data.decode("utf-8", "replace"), True
 
 
 def as_dict(item: Record | Reject) -> dict[str, Any]:
-    """The item with the type that Beam's hints understand."""
+    """Returns the item with a type that Beam's hints understand."""
     return cast(dict[str, Any], item)
+
+
+def check_columns(
+    path: str, names: Sequence[str], required: Sequence[str], *, hint: str = ""
+) -> None:
+    """Refuses a file in which a required column is missing, or occurs twice.
+
+    Args:
+        path: The file, for the message.
+        names: Names of the columns it has.
+        required: Names of those it must have.
+        hint: Hint for the message if no column has a name like the missing one.
+
+    Raises:
+        UnreadableFileError: With reason `missing_column`; it lists `names`.
+    """
+    for name in required:
+        count = list(names).count(name)
+        if count == 1:
+            continue
+        if count > 1:
+            what = f"{path} has {count} columns named `{name}`"
+        else:
+            what = f"{path} has no column `{name}`"
+            near = _nearest(name, [n for n in names if n not in required])
+            hint = f"did you mean `{near}`?" if near else hint
+        message = f"{what}. Columns found: {_list(names)}"
+        if hint:
+            message += f"\nhint: {hint}"
+        raise UnreadableFileError(reasons.MISSING_COLUMN, message)
+
+
+def _nearest(name: str, others: Sequence[str]) -> str | None:
+    by_folded = {other.strip().casefold(): other for other in others}
+    near = difflib.get_close_matches(name.strip().casefold(), by_folded, n=1)
+    return by_folded[near[0]] if near else None
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = [
+        name if len(name) <= _MOST_NAME_CHARS else name[:_MOST_NAME_CHARS] + "..."
+        for name in names[:_MOST_NAMES]
+    ]
+    if len(names) > _MOST_NAMES:
+        shown.append(f"and {len(names) - _MOST_NAMES} more")
+    return ", ".join(shown) or "none"

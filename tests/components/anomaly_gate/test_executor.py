@@ -29,7 +29,7 @@ def _stats(frame: pd.DataFrame):
     return tfdv.generate_statistics_from_dataframe(frame, n_jobs=1)
 
 
-def _found(train: pd.DataFrame, other: pd.DataFrame) -> anomalies_pb2.Anomalies:
+def _anomalies(train: pd.DataFrame, other: pd.DataFrame) -> anomalies_pb2.Anomalies:
     schema = tfdv.infer_schema(_stats(train), infer_feature_shape=True)
     return tfdv.validate_statistics(_stats(other), schema)
 
@@ -49,7 +49,7 @@ class Gate:
         labels=None,
         free_text=(),
         drift=None,
-        **how,
+        **properties,
     ):
         artifact = standard_artifacts.ExampleAnomalies()
         artifact.uri = str(self.root / "anomalies")
@@ -71,14 +71,14 @@ class Gate:
             report.uri = str(self.root / "drift")
             write_report(report.uri, {}, drift)
             inputs["drift"] = [report]
-        properties = {
+        exec_properties = {
             "on_schema_anomaly": "stop",
             "on_drift": "stop",
             "free_text_features": json.dumps(free_text),
             "label_feature": "label",
-            **how,
+            **properties,
         }
-        Executor().Do(inputs, {"clearance": [self.clearance]}, properties)
+        Executor().Do(inputs, {"clearance": [self.clearance]}, exec_properties)
         report = Path(self.clearance.uri) / "clearance.json"
         return json.loads(report.read_text(encoding="utf-8"))
 
@@ -90,12 +90,12 @@ def gate(tmp_path: Path) -> Gate:
 
 @pytest.fixture(scope="module")
 def fitting():
-    return _found(_frame(400, "pn"), _frame(60, "pn", seed=1))
+    return _anomalies(_frame(400, "pn"), _frame(60, "pn", seed=1))
 
 
 @pytest.fixture(scope="module")
 def new_label():
-    return _found(_frame(400, "pn"), _frame(60, "pnx", seed=1))
+    return _anomalies(_frame(400, "pn"), _frame(60, "pnx", seed=1))
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +122,10 @@ def test_free_text_that_fits_is_cleared_under_either_name_of_the_file(
     assert gate.clearance.get_string_custom_property("verdict") == "clear"
 
 
-def test_a_label_missing_from_eval_is_no_anomaly(gate):
-    found = _found(_frame(400, "pn"), _frame(60, "p", seed=1))
+def test_a_label_missing_from_eval_is_not_an_anomaly(gate):
+    anomalies = _anomalies(_frame(400, "pn"), _frame(60, "p", seed=1))
     labels = {"train": {"p": 200, "n": 200}, "eval": {"p": 60}}
-    assert gate.run({"eval": found}, labels=labels)["verdict"] == "clear"
+    assert gate.run({"eval": anomalies}, labels=labels)["verdict"] == "clear"
 
 
 def test_a_schema_anomaly_stops_with_split_feature_severity_and_what_to_do(
@@ -211,20 +211,20 @@ def test_spans_without_drift_are_cleared(gate, fitting):
     assert (report["verdict"], report["drift"]) == ("clear", [])
 
 
-def test_few_distinct_texts_are_no_category_when_the_feature_is_free_text(gate):
-    found = _found(_frame(200, "pn", distinct=60), _frame(60, "pn", seed=1))
+def test_few_distinct_texts_are_not_a_category_when_the_feature_is_free_text(gate):
+    anomalies = _anomalies(_frame(200, "pn", distinct=60), _frame(60, "pn", seed=1))
     with pytest.raises(AnomaliesFoundError, match="feature `text`"):
-        Gate(gate.root / "strict").run({"eval": found})
-    report = gate.run({"eval": found}, free_text=["text"])
+        Gate(gate.root / "strict").run({"eval": anomalies})
+    report = gate.run({"eval": anomalies}, free_text=["text"])
     assert report["verdict"] == "clear"
     assert report["splits"]["eval"]["ignored"][0]["feature"] == "text"
 
 
 def test_a_missing_text_column_stops_although_the_feature_is_free_text(gate):
     frame = _frame(400, "pn")
-    found = _found(frame, frame[["label"]])
+    anomalies = _anomalies(frame, frame[["label"]])
     with pytest.raises(AnomaliesFoundError, match="feature `text`: Column dropped"):
-        gate.run({"eval": found}, free_text=["text"])
+        gate.run({"eval": anomalies}, free_text=["text"])
 
 
 def test_a_label_seen_only_outside_training_stops_where_tfdv_is_silent(gate, fitting):

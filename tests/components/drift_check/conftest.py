@@ -63,14 +63,14 @@ class Check:
         self.folder = root / "drift"
 
     def spans(self, *spans) -> list[types.Artifact]:
-        """Writes spans 1, 2, ...; gives their artifacts."""
+        """Writes spans 1, 2, ...; returns their artifacts."""
         return [
             write_examples(self._root / f"span{number}", rows, span=number)
             for number, rows in enumerate(spans, 1)
         ]
 
-    def run(self, newest, window, **how):
-        """Gives the report and the names of the features with anomalies."""
+    def run(self, newest, window, **properties):
+        """Returns the report and the names of the features with anomalies."""
         report = DriftReport()
         report.uri = str(self.folder)
         properties = {
@@ -79,16 +79,17 @@ class Check:
             "unknown_words": 0.1,
             "text_feature": "text",
             "label_feature": "label",
-            **how,
+            **properties,
         }
         context = base_beam_executor.BaseBeamExecutor.Context(
-            beam_pipeline_args=["--runner=FnApiRunner"]
+            # The second keeps TFX from packing its own source, which takes seconds.
+            beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=unused"]
         )
         Executor(context).Do(
             {"examples": [newest], "window": window}, {"drift": [report]}, properties
         )
-        found = read_report_anomalies(report.uri).anomaly_info
-        return json.loads((self.folder / "drift.json").read_text()), sorted(found)
+        anomalies = read_report_anomalies(report.uri).anomaly_info
+        return json.loads((self.folder / "drift.json").read_text()), sorted(anomalies)
 
 
 @pytest.fixture

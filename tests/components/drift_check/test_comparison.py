@@ -42,7 +42,7 @@ def test_the_label_s_distance_is_the_most_that_the_share_of_one_changes():
     assert list(anomalies.anomaly_info) == ["label"]
 
 
-def test_a_distance_as_large_as_the_threshold_is_no_drift():
+def test_a_distance_as_large_as_the_threshold_is_not_drift():
     before, newest = _all("aabb", [1.0] * 4), _all("aaab", [1.0] * 4)
     thresholds = Thresholds(label=0.25, length=0.1, unknown_words=0.1)
     distances, anomalies = compare_all(newest, before, thresholds)
@@ -75,7 +75,7 @@ def test_fewer_unknown_words_are_drift_as_well():
     assert list(anomalies.anomaly_info) == ["unknown_words"]
 
 
-def test_unknown_characters_are_told_and_are_never_an_anomaly():
+def test_unknown_characters_are_reported_and_are_never_an_anomaly():
     newest, before = _shares([0.0, 0.0], [1.0, 1.0]), _shares([0.0, 0.0])
     distances, anomalies = compare_unknown(newest, before, _THRESHOLDS)
     assert distances["unknown_characters"]["value"] == 1

@@ -13,7 +13,7 @@ def _examples() -> types.Channel:
 
 @pytest.mark.parametrize("name", ["label", "length", "unknown_words"])
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan"), "0.1", None, True])
-def test_a_threshold_that_is_no_share_is_refused_at_construction(name, value):
+def test_a_threshold_that_is_not_a_share_is_refused_at_construction(name, value):
     with pytest.raises(ValueError, match=f"`{name}` must be a number from 0 to 1. Rec"):
         DriftCheck(_examples(), window=_examples(), **{name: value})
 

@@ -6,12 +6,15 @@ import pyarrow as pa
 import pytest
 import tensorflow_data_validation as tfdv
 
-from components.drift_check.comparison import Thresholds, compare_all
+from components.drift_check.comparison import Thresholds, compare_all, compare_unknown
 from components.drift_check.statistics import (
     known_units,
     labels_and_lengths,
     shares_of_unknown,
 )
+from tests.components.drift_check.conftest import texts
+
+_THRESHOLDS = Thresholds(label=0.1, length=0.1, unknown_words=0.1)
 
 
 def _batch(texts, labels):
@@ -52,23 +55,57 @@ def test_words_and_characters_are_known_by_their_names():
     assert shares.column(1).to_pylist() == [[0.0], [0.5], None]
 
 
-def _statistics(lengths):
-    texts = [[b"a " * length] for length in lengths]
-    derived = _derived(_batch(texts, [[b"x"]] * len(texts)))
-    frame = pd.DataFrame(
-        {
-            "label": ["x"] * len(texts),
-            "length": np.array(derived.column(1).flatten(), np.float32),
-        }
-    )
-    return tfdv.generate_statistics_from_dataframe(frame, n_jobs=1)
+def _statistics(batch):
+    columns = {
+        name: np.array([row[0] for row in batch.column(name).to_pylist()])
+        for name in batch.schema.names
+    }
+    for name, values in columns.items():
+        columns[name] = values.astype(str if name == "label" else np.float32)
+    return tfdv.generate_statistics_from_dataframe(pd.DataFrame(columns), n_jobs=1)
 
 
-def test_one_very_long_text_among_many_is_no_drift():
+def test_one_very_long_text_among_many_is_not_drift():
     lengths = np.random.default_rng(0).lognormal(3, 0.6, (2, 1000)).astype(int)
     lengths[1, 0] = 50_000
-    before, newest = map(_statistics, lengths)
-    thresholds = Thresholds(label=0.1, length=0.1, unknown_words=0.1)
-    distances, anomalies = compare_all(newest, before, thresholds)
+    before, newest = (
+        _statistics(_derived(_batch([[b"a " * n] for n in side], [[b"x"]] * 1000)))
+        for side in lengths
+    )
+    distances, anomalies = compare_all(newest, before, _THRESHOLDS)
     assert distances["length"]["value"] < 0.1
     assert not anomalies.anomaly_info
+
+
+def _batch_of(rows):
+    texts, labels = zip(*rows, strict=True)
+    return _batch([[text.encode()] for text in texts], [[x.encode()] for x in labels])
+
+
+def _measured(splits, known):
+    """The statistics of a span, as the Beam job measures them."""
+    held_out = _batch_of(splits["eval"] + splits["test"])
+    shares = shares_of_unknown(held_out, known, text_feature="text")
+    return _statistics(_derived(_batch_of(sum(splits.values(), [])))), _statistics(
+        shares
+    )
+
+
+@pytest.mark.parametrize(
+    ("shift", "feature"),
+    [
+        ({"spam": 0.9}, "label"),
+        ({"tokens": (40, 90)}, "length"),
+        ({"words": [f"neu{number}" for number in range(60)]}, "unknown_words"),
+    ],
+)
+def test_a_shift_is_an_anomaly_of_its_own_feature_and_of_no_other(shift, feature):
+    before, newest = texts(400, seed=1), texts(400, seed=2, **shift)
+    known = dict(known_units(_batch_of(before["train"]), text_feature="text"))
+    old, new = _measured(before, known), _measured(newest, known)
+    distances, anomalies = compare_all(new[0], old[0], _THRESHOLDS)
+    unknown, more = compare_unknown(new[1], old[1], _THRESHOLDS)
+    assert [*anomalies.anomaly_info, *more.anomaly_info] == [feature]
+    distance = (distances | unknown)[feature]
+    assert distance["value"] > 0.3
+    assert distance["threshold"] == 0.1

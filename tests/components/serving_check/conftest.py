@@ -62,12 +62,12 @@ def _request(signature: str, key: str, values: list[bytes]) -> bytes:
 
 
 def export(
-    model: tf.Module, folder: Path, *, without: str = "", warm_up: bool = True
+    model: tf.Module, folder: Path, *, without: str = "", requests: bool = True
 ) -> str:
     names = ("serving_default", "predict_text", "transform_features")
     signatures = {name: getattr(model, name) for name in names if name != without}
     tf.saved_model.save(model, str(folder), signatures=signatures)
-    if warm_up:
+    if requests:
         extra = folder / "assets.extra"
         extra.mkdir()
         path = str(extra / "tf_serving_warmup_requests")

@@ -8,7 +8,7 @@ from components.serving_check.component import ServingCheck
 
 
 @pytest.mark.parametrize("seconds", [0, -5, 2.5, "60"])
-def test_a_timeout_that_is_no_positive_int_is_refused_at_construction(seconds):
+def test_a_timeout_that_is_not_a_positive_int_is_refused_at_construction(seconds):
     model = types.Channel(type=standard_artifacts.Model)
     with pytest.raises(ValueError, match="`timeout_seconds` must be a positive int"):
         ServingCheck(model, timeout_seconds=seconds)

@@ -1,10 +1,13 @@
-"""What is refused before a pipeline starts."""
+"""What is refused before a pipeline starts, and what once all rows are counted."""
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from components.text_example_gen.checks import check_data
+from components.text_example_gen.checks import check_counts, check_data, check_labels
+from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.options import ReadOptions
 
@@ -71,3 +74,102 @@ def test_texts_without_labels_are_enough_where_no_label_is_needed(tmp_path):
     (tmp_path / "a.csv").write_text("id,text\n1,a\n")
     preview = check_data(str(tmp_path), options=ReadOptions(label_column=None))
     assert (preview.rows, preview.labels) == (1, ())
+
+
+GOOD = Counts(
+    rows_in=40,
+    rows_used=40,
+    rows_rejected=0,
+    reasons={},
+    labels={
+        "train": {"neg": 10, "pos": 20},
+        "eval": {"pos": 5},
+        "test": {"neg": 5},
+    },
+    duplicates=0,
+    conflicting=0,
+    replaced_utf8=0,
+    files=1,
+    seen_labels={"pos": 25, "neg": 15},
+    file_problems=[],
+)
+
+
+def check(counts: Counts, max_rejected_fraction: float = 0.01) -> None:
+    check_counts(
+        counts, max_rejected_fraction=max_rejected_fraction, rejected="out/rejected"
+    )
+
+
+def refusal(**changes: object) -> str:
+    with pytest.raises(DataError) as caught:
+        check(dataclasses.replace(GOOD, **changes))
+    return str(caught.value)
+
+
+def test_good_data_passes():
+    check(GOOD)
+
+
+def test_a_file_at_fault_is_named_and_others_are_counted():
+    problems = ["a.csv has no column `text`\nhint: did you mean `txt`?", "b.csv: no"]
+    assert refusal(file_problems=problems) == (
+        "a.csv has no column `text` (and 1 more files are at fault)\n"
+        "hint: did you mean `txt`?"
+    )
+
+
+def test_no_rows_are_refused():
+    assert "no rows: 1 files were read" in refusal(rows_in=0)
+
+
+def test_too_many_rejects_are_refused_with_numbers_reasons_and_place():
+    rejected = {
+        "rows_in": 1000,
+        "rows_used": 970,
+        "rows_rejected": 30,
+        "reasons": {"no_text": 20, "bad_json": 9, "no_label": 1},
+    }
+    message = refusal(**rejected)
+    assert message.startswith(
+        "30 of 1,000 rows cannot be used (3.0%, allowed: 1.0%): "
+        "no_text 20, bad_json 9, no_label 1. They lie in out/rejected"
+    )
+    check(dataclasses.replace(GOOD, **rejected), max_rejected_fraction=0.03)
+
+
+def test_one_class_is_refused_by_name():
+    labels = {"train": {"pos": 30}, "eval": {"pos": 5}, "test": {"pos": 5}}
+    assert "only one class: all 40 rows are labelled 'pos'" in refusal(
+        labels=labels, seen_labels={"pos": 40}
+    )
+
+
+def test_an_empty_split_is_refused_by_name():
+    labels = {**GOOD.labels, "test": {}}
+    assert "none of 40 fell into split `test`" in refusal(labels=labels)
+
+
+def test_fractional_labels_are_refused_as_a_quantity():
+    labels = {f"{i / 8}": 3 for i in range(200)}
+    with pytest.raises(DataError, match="look like a continuous number: 200"):
+        check_labels(labels)
+
+
+def test_labels_that_hardly_repeat_are_refused_unless_they_are_a_sample():
+    labels = {f"user {i}": 1 for i in range(60)}
+    with pytest.raises(DataError, match="do not look like classes: 60 different"):
+        check_labels(labels)
+    check_labels(labels, complete=False)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {f"{i / 2}": 1 for i in range(11)},  # half stars
+        {f"class {i}": 40 for i in range(300)},
+        {f"{i}": 2 for i in range(100)},
+    ],
+)
+def test_many_or_fractional_classes_pass(labels):
+    check_labels(labels)

@@ -51,7 +51,7 @@ def test_a_span_is_called_by_what_its_pattern_has():
     assert span_name(12, "d/{SPAN:4}.csv") == "12"
 
 
-@pytest.mark.parametrize("given", ["yesterday", "2026-13-01", ""])
-def test_what_is_no_span_is_refused(given):
+@pytest.mark.parametrize("span", ["yesterday", "2026-13-01", ""])
+def test_anything_but_a_number_or_a_day_is_refused(span):
     with pytest.raises(ValueError, match="must be `latest`, a number or a day"):
-        span_number(given)
+        span_number(span)

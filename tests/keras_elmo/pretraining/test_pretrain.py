@@ -7,7 +7,7 @@ import pytest
 
 from keras_elmo import BiLMOptions
 from keras_elmo.pretraining import Settings, pretrain
-from keras_elmo.pretraining import corpus as prepare_module
+from keras_elmo.pretraining import corpus as corpus_module
 from tests.keras_elmo.pretraining.texts import split_at_spaces, write_text
 from tests.keras_elmo.tiny import TINY
 
@@ -17,7 +17,7 @@ SETTINGS = Settings(steps=4, rows=3, unroll=2, negatives=6, min_count=1)
 
 @pytest.fixture
 def texts(tmp_path, monkeypatch):
-    monkeypatch.setattr(prepare_module, "_tokenize", split_at_spaces)
+    monkeypatch.setattr(corpus_module, "_tokenize", split_at_spaces)
     write_text(tmp_path / "first.txt", lines=60)
     write_text(tmp_path / "second.txt", lines=40, seed=1)
     return str(tmp_path / "*.txt")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_elmo.pretraining import corpus as prepare_module
+from keras_elmo.pretraining import corpus as corpus_module
 from keras_elmo.pretraining.corpus import Corpus, prepare
 
 SUBJECTS = ["the cat", "a dog", "my neighbour", "the old film", "her brother"]
@@ -33,7 +33,7 @@ def split_at_spaces(sentences):
 
 def make_corpus(folder, monkeypatch, *, lines=120, **options):
     """Prepares a corpus in `folder`, on every backend."""
-    monkeypatch.setattr(prepare_module, "_tokenize", split_at_spaces)
+    monkeypatch.setattr(corpus_module, "_tokenize", split_at_spaces)
     text = write_text(folder / "text.txt", lines=lines)
     prepare([text], folder / "corpus", **{"held_out_every": 10, **options})
     return Corpus(folder / "corpus")

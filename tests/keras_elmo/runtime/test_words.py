@@ -1,4 +1,4 @@
-"""A vocabulary that is encoded once changes the speed, and no result."""
+"""Words: their spelling, and a vocabulary that changes the speed and no result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 from keras_elmo import ElmoEmbeddingLayer
-from keras_elmo.runtime.words import distinct_words
+from keras_elmo.characters import spell_tokens
+from keras_elmo.runtime.words import distinct_words, spell
 
 VOCABULARY = ["The", "cat", "café", "<UNK>", "The", "", "unbelievablylong", "</S>"]
 KNOWN = [["The", "cat", "cat"], ["café", "", ""], ["</S>", "unbelievablylong", ""]]
@@ -32,8 +33,8 @@ def make(source, **options):
 
 
 @pytest.fixture(scope="module")
-def plain(tiny_elmo):
-    return make(tiny_elmo)
+def plain(shared_layer):
+    return shared_layer(output="layers", initial_state="zeros")
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +162,13 @@ def test_each_distinct_word_is_found_once_and_marks_enclose_each_row():
     assert len(set(words.numpy())) == len(words)
     assert spelled[0].tolist() == ["<S>", "b", "a", "b", "</S>"]
     assert spelled[1, :3].tolist() == ["<S>", "a", "</S>"]
+
+
+def test_positions_past_the_longest_word_are_cut_on_request():
+    got = spell(tf.constant(["abc", "d"]), 50, 2)
+    assert got.shape == (2, 3 + 2 + 2)
+    np.testing.assert_array_equal(got, spell_tokens(["abc", "d"], 50)[:, :7])
+
+
+def test_no_tokens_give_no_rows():
+    assert spell(tf.constant([], tf.string), 50, 3).shape[0] == 0

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import List  # noqa: UP035  # TFX accepts no other
 
 import pytest
-from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
-from tfx.types import standard_artifacts
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.types import Channel, standard_artifacts
 from tfx.utils import name_utils
 
 from pipeline.metadata.metadata import Metadata
@@ -57,10 +57,10 @@ def Show(
 def _ingest(folder: Path, span: int, content: str, *, strict: bool = True):
     """Ingests a span; returns the window of three spans that a later node sees."""
     made = Ingest(span=span, content=content)
-    window = tfx.dsl.Resolver(
+    window = Resolver(
         strategy_class=SpanWindowStrategy,
         config={"spans": 3, "gate": name_utils.get_full_name(Gate)},
-        examples=tfx.dsl.Channel(
+        examples=Channel(
             type=standard_artifacts.Examples, producer_component_id="Ingest"
         ),
         newest=made.outputs["examples"],
@@ -174,10 +174,10 @@ def Bless(
 def _train(folder: Path, name: str, on: str, *, blessed: bool = True):
     """Trains a model on data; returns the name of the model it started from."""
     transform = Transform(content=on)
-    base = tfx.dsl.Resolver(
+    base = Resolver(
         strategy_class=WarmStartStrategy,
-        model=tfx.dsl.Channel(type=standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         examples=transform.outputs["transformed"],
     ).with_id("WarmStart")
     shown = folder / "shown.json"

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from components.text_example_gen.reading import delimited as rows_module
-from components.text_example_gen.reading import lines as lines_module
+from components.text_example_gen.reading import delimited
+from components.text_example_gen.reading import lines as lines_of_files
 from components.text_example_gen.reading.delimited import Dialect, read_rows
 from components.text_example_gen.reading.lines import Lines
 
@@ -46,17 +46,17 @@ def test_quotes_within_a_field_are_characters():
     assert rows_of('5" disc,pos\n') == [(1, ['5" disc', "pos"])]
 
 
-def test_blank_lines_are_no_rows_but_count_as_lines():
+def test_blank_lines_are_not_rows_but_count_as_lines():
     assert rows_of("\n  \na,b\n\n,\n") == [(3, ["a", "b"]), (5, ["", ""])]
 
 
 def test_a_line_beyond_the_bound_is_rejected_and_the_next_is_read(monkeypatch):
-    monkeypatch.setattr(lines_module, "MAX_RECORD_CHARS", 20)
+    monkeypatch.setattr(lines_of_files, "MAX_RECORD_CHARS", 20)
     assert rows_of("a" * 70 + ",pos\nb,neg\n") == [(1, "too_long"), (2, ["b", "neg"])]
 
 
 def test_an_open_quote_swallows_no_more_than_the_bound(monkeypatch):
-    monkeypatch.setattr(lines_module, "MAX_RECORD_CHARS", 20)
+    monkeypatch.setattr(lines_of_files, "MAX_RECORD_CHARS", 20)
     taken = []
     original = Lines.give_back
 
@@ -73,5 +73,5 @@ def test_an_open_quote_swallows_no_more_than_the_bound(monkeypatch):
 @pytest.mark.parametrize("dialect", [Dialect("\t", quoted=False), COMMA])
 def test_a_nul_costs_its_row(dialect):
     lines = Lines(io.StringIO("a\0\nb\n"))
-    rows = rows_module.read_rows(lines, dialect, width=1)
+    rows = delimited.read_rows(lines, dialect, width=1)
     assert [row.reason for row in rows] == ["not_text", ""]

@@ -233,10 +233,10 @@ def test_a_repeated_column_is_refused(tmp_path):
         (b"PK\x03\x04rest", "a zip archive or a spreadsheet"),
         (bytes(range(256)) * 8, "binary data"),
         ("text,label\na,b\n".encode("utf-16"), "it is UTF-16"),
-        ("текст,".encode("cp1251") * 50, "its bytes are no UTF-8"),
+        ("текст,".encode("cp1251") * 50, "its bytes are not UTF-8"),
     ],
 )
-def test_a_file_that_is_no_text_is_refused_with_what_it_looks_like(
+def test_a_file_that_is_not_text_is_refused_with_what_it_looks_like(
     tmp_path, data, what
 ):
     assert read(tmp_path / "a.csv", data) == [(0, "not_text")]
