@@ -12,8 +12,6 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import filelock
-
 
 def is_local(path: str) -> bool:
     """Returns whether a path lies on this machine's own file system."""
@@ -67,6 +65,8 @@ def locked_folder(folder: Path) -> Iterator[None]:
         filelock.Timeout: Another process holds the folder. It is an `OSError`, too.
         OSError: The folder cannot be created or written.
     """
+    import filelock  # with asyncio, which no --help should wait for
+
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".lock")
     lock.acquire(timeout=0)
