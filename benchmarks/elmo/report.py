@@ -43,9 +43,7 @@ def report(results: Results) -> str:
     return joined(
         table(_SPEED_COLUMNS, _speed_rows(results)),
         *(f"**Not one computation:** {name}." for name in disagreeing(results)),
-        "A fit step of a classifier beside the forward pass of the same model, each "
-        f"over {TRAINING_BATCHES} batches of {MEMORY_BATCH} sentences as they come:",
-        table(_TRAINING_COLUMNS, _training_rows(results)),
+        _training(results),
         goal_list(judge(results)),
         bullets(_conditions(results)),
     )
@@ -84,15 +82,23 @@ def _speed_rows(results: Results) -> Iterator[list[str]]:
             ]
 
 
-def _training_rows(results: Results) -> Iterator[list[str]]:
+def _training(results: Results) -> str:
+    rows = []
     for name, model in results["models"].items():
         for kind, each in model["training"].items():
             if "missing" in each:
-                yield [name, kind, f"not measured: {each['missing']}", NONE, NONE]
-                continue
-            seconds = (each["forward_seconds"], each["step_seconds"])
-            times = [f"{value:.2f}" for value in seconds]
-            yield [name, kind, *times, f"{step_cost(each):.2f}"]
+                cells = [f"not measured: {each['missing']}", NONE, NONE]
+            else:
+                seconds = (each["forward_seconds"], each["step_seconds"])
+                cells = [f"{value:.2f}" for value in (*seconds, step_cost(each))]
+            rows.append([name, kind, *cells])
+    if not rows:
+        return ""
+    introduction = (
+        "A fit step of a classifier beside the forward pass of the same model, each "
+        f"over {TRAINING_BATCHES} batches of {MEMORY_BATCH} sentences as they come:"
+    )
+    return f"{introduction}\n\n{table(_TRAINING_COLUMNS, rows)}"
 
 
 def _conditions(results: Results) -> list[str]:
