@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from benchmarks import markdown
 from benchmarks.elmo.contenders import KEEP_MEMORY, MEMORY_BATCH, TRAINING_BATCHES
 from benchmarks.elmo.figures import (
     Results,
@@ -14,15 +15,7 @@ from benchmarks.elmo.figures import (
     share_of_peak,
     step_cost,
 )
-from benchmarks.report import (
-    NONE,
-    bullets,
-    goal_list,
-    joined,
-    machine,
-    table,
-    versions,
-)
+from benchmarks.markdown import NONE
 
 _SPEED_COLUMNS = (
     "Model",
@@ -40,12 +33,12 @@ _TRAINING_COLUMNS = ("Model", "biLM", "Forward, s", "Fit step, s", "Ratio")
 
 def report(results: Results) -> str:
     """Returns the whole report."""
-    return joined(
-        table(_SPEED_COLUMNS, _speed_rows(results)),
+    return markdown.joined(
+        markdown.table(_SPEED_COLUMNS, _speed_rows(results)),
         *(f"**Not one computation:** {name}." for name in disagreeing(results)),
         _training(results),
-        goal_list(judge(results)),
-        bullets(_conditions(results)),
+        markdown.goal_list(judge(results)),
+        markdown.bullets(_conditions(results)),
     )
 
 
@@ -98,7 +91,7 @@ def _training(results: Results) -> str:
         "A fit step of a classifier beside the forward pass of the same model, each "
         f"over {TRAINING_BATCHES} batches of {MEMORY_BATCH} sentences as they come:"
     )
-    return f"{introduction}\n\n{table(_TRAINING_COLUMNS, rows)}"
+    return f"{introduction}\n\n{markdown.table(_TRAINING_COLUMNS, rows)}"
 
 
 def _conditions(results: Results) -> list[str]:
@@ -107,7 +100,7 @@ def _conditions(results: Results) -> list[str]:
         f"{rate:,.0f} GFLOP/s in {dtype}" for dtype, rate in peak["gflops"].items()
     )
     return [
-        machine(facts),
+        markdown.machine(facts),
         f"keras_elmo and the peak on {peak['device']}. Peak: the best square matrix "
         f"product of TensorFlow: {rates}.",
         f"{facts['sentences']} sentences, {facts['tokens']:,} tokens of "
@@ -120,5 +113,8 @@ def _conditions(results: Results) -> list[str]:
         f"whole process, batch {MEMORY_BATCH} as it comes.",
         f"The peers' speed is measured with {', '.join(KEEP_MEMORY)} set, which makes "
         "them faster; their memory without.",
-        *(f"{name}: {versions(each)}." for name, each in facts["versions"].items()),
+        *(
+            f"{name}: {markdown.versions(each)}."
+            for name, each in facts["versions"].items()
+        ),
     ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.report import (
+from benchmarks.markdown import (
     Goal,
     at_least,
     at_most,
