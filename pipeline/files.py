@@ -77,20 +77,14 @@ def write_whole(path: Path, content: bytes | str) -> None:
         os.fsync(file.fileno())
 
 
-@contextlib.contextmanager
-def locked_folder(folder: Path) -> Iterator[None]:
-    """Holds a folder, which is created if need be; a process that dies lets it go.
+def locked_folder(folder: Path) -> contextlib.AbstractContextManager[object]:
+    """Takes hold of a folder, which is created if need be, until the context ends.
 
-    The lock is a file `.lock` in the folder.
+    The lock is a file `.lock` in the folder; the system frees it if the process dies.
 
     Raises:
         filelock.Timeout: Another process holds the folder. It is an `OSError`, too.
         OSError: The folder cannot be created or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / ".lock")
-    lock.acquire(timeout=0)
-    try:
-        yield
-    finally:
-        lock.release()
+    return filelock.FileLock(folder / ".lock").acquire(timeout=0)

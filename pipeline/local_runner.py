@@ -81,7 +81,6 @@ def run(
         log.write_bytes(library_output)
         # Heavy imports come this late so that their messages go into the log.
         with run_log(log) as terminal, _without_arguments():
-            from pipeline.metadata.runs import RunRecords
             from pipeline.pipeline import create_pipeline
             from pipeline.runs.lifecycle import end_run, prepare_run
             from pipeline.runs.node_launcher import NodeLauncher
@@ -99,7 +98,7 @@ def run(
             # Whatever a component raises, the user is told which one and why.
             except Exception as error:  # noqa: BLE001
                 raise _failure(error, progress.node, output, str(log)) from error
-            record = RunRecords(output.metadata).of(run_id)
+            record = output.open_metadata().runs.of(run_id)
             removed = end_run(config, run_id, prepared.plan)
     return RunResult(config, output, record, log, removed)
 

@@ -12,7 +12,7 @@ from elmo_kubeflow import step_names as names
 from elmo_kubeflow.pages import evaluation_page, statistics_page
 from elmo_kubeflow.platforms import address_of
 from pipeline.config import Config
-from pipeline.metadata.runs import NodeRecord, RunRecord, RunRecords
+from pipeline.metadata.runs import NodeRecord, RunRecord
 from pipeline.output_folder import OutputFolder
 from pipeline.runs.summarize import evaluation_of, summarize_run
 from pipeline.runs.summary_text import as_text
@@ -39,7 +39,8 @@ def shown_of(record: NodeRecord, config: Config, run_id: str) -> Shown | None:
         (statistics,) = record.outputs["statistics"]
         return Shown(statistics_page(statistics.uri))
     if record.node == "Evaluator":
-        return _evaluation(RunRecords(OutputFolder(config.output).metadata).of(run_id))
+        metadata = OutputFolder(config.output).open_metadata()
+        return _evaluation(metadata.runs.of(run_id))
     if record.node == "Pusher":
         return _pushed(record, config)
     return None
@@ -57,7 +58,7 @@ def write_summary(
         removed: Versions of the model that the end of the run has removed.
     """
     output = OutputFolder(config.output)
-    run = RunRecords(output.metadata).of(run_id)
+    run = output.open_metadata().runs.of(run_id)
     text = as_text(summarize_run(config, output, run, log=None))
     if removed:
         text += f"{'Removed':12}old versions {', '.join(map(str, removed))}\n"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.files import replace_when_done
-from pipeline.metadata.pushed_models import Push, PushedModels
+from pipeline.metadata.pushed_models import Push
 from pipeline.metadata.store import store_exists
 from pipeline.output_folder import OutputFolder
 from pipeline.serving.manifest import (
@@ -54,7 +54,7 @@ def roll_back(
     """
     if not store_exists(output.metadata):
         raise ModelError(f"no run has written into {output.path}")
-    records = PushedModels(output.metadata)
+    records = output.open_metadata().pushed
     present = [
         push
         for push in records.pushes()
