@@ -21,12 +21,12 @@ LENGTH_BUCKET = "length_bucket"  # string scalar: one of LENGTH_BUCKETS
 # Thirds of the training texts by length, shortest first.
 LENGTH_BUCKETS = ("short", "medium", "long")
 
-# Asset that tf.Transform writes: one label a line, most frequent first. With two
-# classes, class 1 is therefore the rarer one.
-LABEL_VOCABULARY = "labels"
-
 # Signatures of the exported model; `pipeline.training.export` says what they do.
 SERVE_EXAMPLES = "serving_default"
 SERVE_TEXTS = "predict_text"
 TRANSFORM_FEATURES = "transform_features"
 PROBABILITIES = "probabilities"  # output of the first two
+
+# Asset that tf.Transform writes: one label a line, most frequent first. With two
+# classes, class 1 is therefore the rarer one.
+LABEL_VOCABULARY = "labels"

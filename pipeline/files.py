@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -14,10 +15,29 @@ from pathlib import Path
 
 import filelock
 
+_WILDCARD = re.compile(r"[*?\[]")
+
 
 def is_local(path: str) -> bool:
     """Returns whether a path lies on this machine's own file system."""
     return "://" not in path
+
+
+def may_exist(pattern: str) -> bool:
+    """Returns False if no file can match a name or glob; loads nothing for it.
+
+    Of what does not lie on this machine nothing is known so soon.
+    """
+    if not is_local(pattern):
+        return True
+    wildcard = _WILDCARD.search(pattern)
+    if wildcard is None:
+        return os.path.exists(pattern)
+    folder, slash, name = pattern[: wildcard.start()].rpartition("/")
+    base = Path(folder + slash)
+    if "**" in pattern:
+        return base.is_dir()
+    return any(base.glob(name + pattern[wildcard.start() :]))
 
 
 @contextlib.contextmanager

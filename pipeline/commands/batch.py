@@ -19,7 +19,7 @@ from components.text_example_gen.options import ReadOptions
 from pipeline.batch.staging import Request
 from pipeline.commands.options import refuse_stray
 from pipeline.errors import RunError, UserError
-from pipeline.files import is_local, write_whole
+from pipeline.files import is_local, may_exist, write_whole
 from pipeline.runs.progress import say_loading
 
 if TYPE_CHECKING:  # it imports Beam
@@ -57,7 +57,6 @@ _OPTIONS = (
     click.option("--summary", help="File for the summary, as JSON."),
     click.argument("beam_args", nargs=-1, type=click.UNPROCESSED),
 )
-_WILDCARD = re.compile(r"[*?\[]")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 _SHOWN_REASONS = 3
 
@@ -98,7 +97,7 @@ def run_batch(
     allowance = Allowance.parse(arguments["max_rejected"])
     request = _request(arguments, format, chunk_rows, chunk_chars)
     for data in request.inputs:
-        if not _may_exist(data):
+        if not may_exist(data):
             raise UserError(f"option --input: no file matches. Received: {data}")
     say_loading()
     summary = _run(request, make_scorer)
@@ -233,20 +232,6 @@ def _run(request: Request, make_scorer: ScorerMaker) -> JobSummary:
     log.unlink(missing_ok=True)
     log_the_end(Path(os.devnull))
     return summary
-
-
-def _may_exist(data: str) -> bool:
-    """Returns False if no file can match; is quick, where Beam takes long to load."""
-    if not is_local(data):
-        return True
-    wildcard = _WILDCARD.search(data)
-    if wildcard is None:
-        return os.path.exists(data)
-    folder, slash, pattern = data[: wildcard.start()].rpartition("/")
-    base = Path(folder + slash)
-    if "**" in data:
-        return base.is_dir()
-    return any(base.glob(pattern + data[wildcard.start() :]))
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

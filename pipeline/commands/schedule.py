@@ -32,9 +32,7 @@ the output; 2: an option is wrong.
 """
 
 
-@click.command(
-    "schedule", short_help="Train again at the times of a cron.", epilog=_EPILOG
-)
+@click.command("schedule", epilog=_EPILOG)
 @click.option("--cron", help='When to run: "0 3 * * *" is every day at 03:00.')
 @click.option(
     "--timezone", help="Where that is the time: Europe/Berlin; default: here."

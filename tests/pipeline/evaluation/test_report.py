@@ -121,7 +121,8 @@ def evaluate(tmp_path: Path) -> Callable[..., _Outcome]:
         )
         blessing = _artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
         context = Executor.Context(
-            beam_pipeline_args=["--runner=FnApiRunner"],
+            # With an image that is not used, TFX does not pack itself for the workers.
+            beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=unused"],
             tmp_dir=str(tmp_path / "tmp"),
             unique_id="1",
         )
