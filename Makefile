@@ -25,7 +25,7 @@ run: env data ## Train on the sample data, to a pushed model in OUTPUT (out)
 
 # In two processes, each of whole files; ARGS=-n8 takes more, ARGS='-n0 --pdb' none.
 test: env ## Run the tests that need nothing but Python
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not integration" $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --durations 20 -m "not integration" $(ARGS)
 
 test-integration: env ## Run the tests that need servers, Java or root, or install
 	$(PYTHON) -m pytest -m integration -rs $(ARGS)
@@ -50,17 +50,18 @@ lock: ## Renew requirements/*.txt from *.in (ARGS=--upgrade takes the newest)
 	tools/lock.sh $(ARGS)
 
 bench: env data ## Measure the layer, each node, then batch jobs (after `make run`)
-	$(PYTHON) -m benchmarks.speed $(ARGS)
-	$(PYTHON) -m benchmarks.batch
+	$(PYTHON) -m benchmarks layer
+	$(PYTHON) -m benchmarks nodes
+	$(PYTHON) -m benchmarks batch $(ARGS)
 
 bench-batch: env data ## Measure batch jobs alone (about an hour, after `make run`)
-	$(PYTHON) -m benchmarks.batch $(ARGS)
+	$(PYTHON) -m benchmarks batch $(ARGS)
 
 bench-elmo: env data ## Measure the layer beside simple_elmo and allennlp (about an hour)
-	$(PYTHON) -m benchmarks.elmo $(ARGS)
+	$(PYTHON) -m benchmarks elmo $(ARGS)
 
 bench-quality: env data ## Measure accuracy with the embedded ELMo (two hours)
-	$(PYTHON) -m benchmarks.quality $(ARGS)
+	$(PYTHON) -m benchmarks quality $(ARGS)
 
 clean: ## Remove what runs and tests left: outputs, builds, caches
 	rm -rf out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache \

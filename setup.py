@@ -22,7 +22,6 @@ _PIPELINE = [
     "tfx-bsl>=1.16,<1.22",
     "tensorflow-model-analysis>=0.47,<0.53",
     "apache-beam>=2.74,<3",
-    "apscheduler>=3.11,<4",
     "click>=8,<9",
     "croniter>=6,<8",
     "dill>=0.3",  # TFX 1.16 imports it undeclared.
@@ -32,6 +31,7 @@ _PIPELINE = [
     "pydantic>=2.7,<3",
     "pyyaml>=6,<7",
     "scikit-learn>=1.5,<2",
+    "tabulate>=0.9,<1",
     "tensorboard>=2.16,<3",
     "tzlocal>=5",
 ]

@@ -1,0 +1,1 @@
+"""Speed and quality beside peers: `python -m benchmarks NAME` measures and reports."""

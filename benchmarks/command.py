@@ -1,66 +1,74 @@
-"""What a benchmark's command does with its results."""
+"""What the commands of the benchmarks share: options, and what becomes of results."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import signal
-import sys
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
 
-from benchmarks.document import write_report
-from benchmarks.errors import BenchmarkError
+import click
 
-_Results = TypeVar("_Results")
+from benchmarks.report import write_report
+from benchmarks.session import BenchmarkError
+
+Results = dict[str, Any]
+COUNT = click.IntRange(min=1)
 
 
-def run_command(
-    args: argparse.Namespace,
-    *,
-    measure: Callable[[argparse.Namespace], _Results],
-    from_json: Callable[[Any], _Results],
-    to_json: Callable[[_Results], Any],
-    report: Callable[[_Results], str],
-    maker: str,
+def path_option(name: str, help_text: str, default: Path | None = None) -> Callable:
+    """Returns a decorator for an option that names a file or a folder."""
+    kind, is_shown = click.Path(path_type=Path), default is not None
+    return click.option(
+        name, type=kind, default=default, show_default=is_shown, help=help_text
+    )
+
+
+def result_options(function: Callable) -> Callable:
+    """Adds where the results go, and where kept ones come from."""
+    for option in (
+        path_option("--write", "Put the report into this page too."),
+        path_option("--results", "Measure nothing: report what --json wrote."),
+        path_option("--json", "Write the raw results to this file."),
+    ):
+        function = option(function)
+    return function
+
+
+def run(
+    name: str,
     title: str,
-) -> _Results | None:
+    output: dict[str, Path | None],
+    *,
+    measure: Callable[[], Results],
+    report: Callable[[Results], str],
+    failures: Callable[[Results], Iterable[str]] = lambda _: (),
+) -> None:
     """Measures or reads kept results; prints the report and puts it where asked.
 
     Args:
-        args: With the options of `add_result_options`.
-        measure: Gives the results.
-        from_json: Gives kept results back.
-        to_json: Gives what `--json` keeps of them.
-        report: Gives their Markdown.
-        maker: The command as a page names it.
+        name: Of the benchmark.
         title: Of a page that is begun.
+        output: The options of `result_options`.
+        measure: Returns the raw results, as JSON can hold them.
+        report: Returns their Markdown.
+        failures: Returns what is wrong with them, a line each.
 
-    Returns:
-        The results; None after an error, which stands on stderr.
+    Raises:
+        BenchmarkError: Something is wrong with the results, or with a file.
     """
-    # Ended from outside, it ends its processes and removes its files, as with Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        if args.results:
-            results = from_json(json.loads(args.results.read_text("utf-8")))
+        if path := output["results"]:
+            results = json.loads(path.read_text("utf-8"))
         else:
-            results = measure(args)
+            results = measure()
         text = report(results)
-        print(text, end="")  # first: it took an hour, and a path may be wrong
-        if args.json:
-            raw = json.dumps(to_json(results), indent=1)
-            args.json.write_text(raw + "\n", "utf-8")
-        if args.write:
-            write_report(args.write, text, maker=maker, title=title)
-    except (BenchmarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return None
-    return results
-
-
-def exit_status(wrong: list[str]) -> int:
-    """Prints what is wrong with a run; gives 1 if anything is."""
-    for line in wrong:
-        print(f"error: {line}", file=sys.stderr)
-    return 1 if wrong else 0
+        click.echo(text, nl=False)  # first: it took an hour, and a path may be wrong
+        if path := output["json"]:
+            path.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+        if path := output["write"]:
+            write_report(path, text, name=name, title=title)
+    except OSError as error:
+        raise BenchmarkError(str(error)) from error
+    if wrong := list(failures(results)):
+        raise BenchmarkError("\n".join(wrong))

@@ -27,7 +27,7 @@ _KAGGLE_MODEL = re.compile(
     r"(?P<owner>[\w.-]+)/(?P<model>[\w.-]+)/(?:frameworks/)?(?P<framework>[\w.-]+)"
     r"/(?:variations/)?(?P<variation>[\w.-]+)(?:/(?:versions/)?(?P<version>\d+))?/?"
 )
-# What a download ends in when the line, the server or the archive is bad.
+# What a download raises when the connection, the server or the archive is bad.
 _FAILURES = (
     OSError,
     ValueError,

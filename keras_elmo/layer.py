@@ -19,7 +19,7 @@ INITIAL_STATES = ("warm", "zeros")
 
 
 class Encoder(Protocol):
-    """What runs a biLM behind the layer: `NativeElmo` or a `SignatureModule`."""
+    """What runs the biLM for the layer: `NativeElmo` or `SignatureModule`."""
 
     @property
     def dim(self) -> int:
@@ -82,8 +82,8 @@ class ElmoEmbeddingLayer(StringLayer):
     Args:
         source: `default` for the model that comes with the package, a folder with
             options.json and an hdf5 file, the pair of them, a SavedModel folder in
-            TF Hub's form, or a TF Hub or Kaggle handle. `source_info` says what was
-            found there and what runs.
+            TF Hub's form, or a TF Hub or Kaggle handle. `source_info` says what it
+            is and what runs.
         max_sequence_length: Tokens per text; longer texts are cut and shorter ones
             padded at their end. None takes each batch as it comes.
         output: `elmo` for the mix of all layers; `word_emb`, `lstm_outputs1` or

@@ -50,7 +50,7 @@ class HubModule:
         options: The model's options; the sizes are those of the variables.
         load: Fills a `BiLM` from the variables.
         load_mix: Fills a `ScalarMix` from them; None if there are none for it.
-        assumed: What the variables do not tell and is assumed.
+        assumed: What the variables do not say, and is assumed.
     """
 
     options: BiLMOptions
@@ -268,7 +268,7 @@ def _full_names(graph: Any) -> Iterator[tuple[str, _Tensor]]:
     values = [value for node in graph.nodes for value in _values(node)]
     count = Counter(name for name, _ in values)
     for name, key in values:
-        if count[name] == 1:  # of two with one name, nobody knows which is meant
+        if count[name] == 1:  # with two of one name, it is unknown which is meant
             yield name, _Tensor(key)
 
 

@@ -22,7 +22,7 @@ class ScalarMix(keras.layers.Layer):
 
     Inputs:  `(batch, layers, time, dim)` float; or a list of the layers, each
         `(..., time, dim)`. `mask`, bool `(batch, time)`, says for `layer_norm` what
-        is a token; all is one if it is not given.
+        is a token; without it every position is one.
     Outputs: `(batch, time, dim)` float, or `(..., time, dim)`; zero where every
         layer is zero, or the mask False.
     Weights: `mix_weights` `(layers,)`, 0 at the start, so all layers count alike;

@@ -62,7 +62,7 @@ def tokenize(text: tf.Tensor) -> tf.RaggedTensor:
     """Splits text into words, punctuation and clitics (`do n't`, `it 's`).
 
     Args:
-        text: string `(batch,)`, of any UTF-8 or none.
+        text: string `(batch,)`, valid UTF-8 or not.
 
     Returns:
         string `(batch, (time))`; a row of white space has no tokens.

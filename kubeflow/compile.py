@@ -1,4 +1,4 @@
-"""The same as `elmo-tfx kubeflow compile`, for who runs scripts."""
+"""The same as `elmo-tfx kubeflow compile`, as a script."""
 
 import sys
 

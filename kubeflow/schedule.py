@@ -1,4 +1,4 @@
-"""The same as `elmo-tfx kubeflow schedule`, for who runs scripts."""
+"""The same as `elmo-tfx kubeflow schedule`, as a script."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The same as `elmo-tfx kubeflow submit`, for who runs scripts."""
+"""The same as `elmo-tfx kubeflow submit`, as a script."""
 
 import sys
 

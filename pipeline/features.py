@@ -1,7 +1,7 @@
-"""Names of the features and splits that pass between the nodes of the pipeline.
+"""Names that pass between the nodes of the pipeline: features, splits, signatures.
 
 Raw means: as TextExampleGen writes it into tf.Examples. Transformed means: as
-`pipeline.preprocessing` gives it to the Trainer and the Evaluator.
+`pipeline.preprocessing` hands it to the Trainer and the Evaluator.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ LENGTH_BUCKET = "length_bucket"  # string scalar: one of LENGTH_BUCKETS
 
 # Thirds of the training texts by length, shortest first.
 LENGTH_BUCKETS = ("short", "medium", "long")
+
+# Signatures of the exported model; `pipeline.training.export` says what they do.
+SERVE_EXAMPLES = "serving_default"
+SERVE_TEXTS = "predict_text"
+TRANSFORM_FEATURES = "transform_features"
+PROBABILITIES = "probabilities"  # output of the first two
 
 # Asset that tf.Transform writes: one label a line, most frequent first. With two
 # classes, class 1 is therefore the rarer one.

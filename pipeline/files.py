@@ -1,54 +1,90 @@
-"""A folder that one process at a time may work in."""
+"""Files that appear whole or not at all, and folders that one process at a time holds.
+
+Nothing of ours is imported here: every other room may use this one.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
 
-from pipeline.config import ConfigError
+_WILDCARD = re.compile(r"[*?\[]")
+
+
+def is_local(path: str) -> bool:
+    """Returns whether a path lies on this machine's own file system."""
+    return "://" not in path
+
+
+def may_exist(pattern: str) -> bool:
+    """Returns False if no file can match a name or glob; loads nothing for it.
+
+    Of what does not lie on this machine nothing is known so soon.
+    """
+    if not is_local(pattern):
+        return True
+    wildcard = _WILDCARD.search(pattern)
+    if wildcard is None:
+        return os.path.exists(pattern)
+    folder, slash, name = pattern[: wildcard.start()].rpartition("/")
+    base = Path(folder + slash)
+    if "**" in pattern:
+        return base.is_dir()
+    return any(base.glob(name + pattern[wildcard.start() :]))
 
 
 @contextlib.contextmanager
-def locked_folder(folder: Path, busy: Exception) -> Iterator[None]:
-    """Holds a folder, which is made if need be; a process that dies lets it go.
+def replace_when_done(path: Path) -> Iterator[Path]:
+    """Yields a path beside `path` to write a file or a folder to.
 
-    Args:
-        folder: Gets a file `.lock`.
-        busy: What to raise where another process holds it.
+    When the block ends well, what was written there takes the name `path`, in one step.
+    When the block fails, it is removed, and what `path` was before stays. Several
+    processes may do this at once: the last to end wins. The hidden file that a killed
+    process leaves has a name that nothing reads.
 
     Raises:
-        ConfigError: The folder cannot be made.
-        Exception: `busy`.
+        OSError: It cannot be renamed, such as a folder to one that is not empty.
     """
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / ".lock")
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise busy from error
-    except OSError as error:
-        raise ConfigError(
-            f"option output: cannot be written: {error.filename}: {error.strerror}"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+        yield unfinished
+        os.replace(unfinished, path)
+    except BaseException:
+        if unfinished.is_dir():
+            shutil.rmtree(unfinished, ignore_errors=True)
+        else:
+            unfinished.unlink(missing_ok=True)
+        raise
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file as UTF-8, so that nobody ever sees half of it.
+def write_whole(path: Path, content: bytes | str) -> None:
+    """Writes a file, text as UTF-8, so that it is whole even after a power cut.
 
     Raises:
         OSError: It cannot be written; what was there before stays.
     """
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
+    data = content.encode() if isinstance(content, str) else content
+    with replace_when_done(path) as unfinished, unfinished.open("wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(part, path)
+
+
+def locked_folder(folder: Path) -> contextlib.AbstractContextManager[object]:
+    """Takes hold of a folder, which is created if need be, until the context ends.
+
+    The lock is a file `.lock` in the folder; the system frees it if the process dies.
+
+    Raises:
+        filelock.Timeout: Another process holds the folder. It is an `OSError`, too.
+        OSError: The folder cannot be created or written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return filelock.FileLock(folder / ".lock").acquire(timeout=0)

@@ -1,4 +1,7 @@
-"""Fingerprints of our own code, and of the weights behind an ELMo source."""
+"""Fingerprints of the project's code and of the weights behind an ELMo source.
+
+What TFX, a batch job or a scheduled run made is only used again while both stay equal.
+"""
 
 from __future__ import annotations
 
@@ -6,33 +9,38 @@ import ast
 import functools
 import hashlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_elmo import sources
+from keras_elmo.sources import DEFAULT, PRETRAINED
 
 _PACKAGES = ("pipeline", "components", "keras_elmo")
+_BLOCK_BYTES = 1 << 20
 CODE = "code"
 """The parameter of a node that holds the fingerprint of what it executes."""
 
 
-def mark_code(node: Any, *named: str) -> None:
-    """Makes TFX run a node again when code of ours that it executes was edited.
+def mark_code(nodes: Iterable[Any], named: Mapping[str, str]) -> None:
+    """Makes TFX run a node again when project code that it executes was edited.
 
-    TFX compares a node's inputs and parameters with those of earlier executions, and
-    knows nothing of code: without this mark, the result of the old code would be taken
-    from its cache. Where none of a node's code is ours, nothing is marked.
+    TFX compares a node's inputs and parameters with those of earlier executions, not
+    its code: without this mark, it would take the result of the old code from its
+    cache. A node that executes no project code, such as a resolver, is not marked.
 
     Args:
-        node: A TFX component.
-        named: Modules whose import paths the node is given, such as that of `run_fn`.
+        nodes: Of a pipeline.
+        named: Id of a node -> the module that it gets by its import path, such as that
+            of `run_fn`.
     """
-    classes = (node.executor_spec.executor_class, node.driver_class)
-    modules = {each.__module__ for each in classes} | set(named)
-    ours = sorted(each for each in modules if each.split(".")[0] in _PACKAGES)
-    if ours:
-        node.exec_properties[CODE] = code_version(*ours)
+    for node in nodes:
+        if not hasattr(node, "executor_spec"):
+            continue  # a resolver
+        classes = (node.executor_spec.executor_class, node.driver_class)
+        modules = {each.__module__ for each in classes} | {named.get(node.id, "")}
+        ours = sorted(each for each in modules if each.split(".")[0] in _PACKAGES)
+        if ours:
+            node.exec_properties[CODE] = code_version(*ours)
 
 
 @functools.cache
@@ -60,7 +68,7 @@ def sources_of(*modules: str) -> dict[str, bytes]:
     Raises:
         ModuleNotFoundError: There is no such module.
     """
-    found: dict[str, bytes] = {}
+    sources: dict[str, bytes] = {}
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
@@ -69,11 +77,11 @@ def sources_of(*modules: str) -> dict[str, bytes]:
             if name in modules:
                 raise ModuleNotFoundError(f"there is no module {name}", name=name)
             continue  # a name imported from a module, not a module itself
-        if name not in found:
-            found[name] = path.read_bytes()
-            waiting.extend(_imports(found[name], name, path))
+        if name not in sources:
+            sources[name] = path.read_bytes()
+            waiting.extend(_imports(sources[name], name, path))
             waiting.extend(_files_of_program(name, path))
-    return found
+    return sources
 
 
 def _path_of(name: str) -> Path | None:
@@ -122,18 +130,15 @@ def _with_parents(name: str) -> Iterator[str]:
         name = name.rpartition(".")[0]
 
 
-_BLOCK_BYTES = 1 << 20
-
-
 def elmo_version(source: str) -> str:
     """Returns 16 hex digits that change with the files of a source.
 
-    A folder keeps its path when a model in it is trained anew; without its content
-    in the Trainer's parameters, TFX would take the old classifier from its cache. A
-    handle names one fixed version, so its text is enough.
+    A folder keeps its path when a model in it is trained anew: without this in the
+    Trainer's parameters, TFX would take the old classifier from its cache. A handle
+    names one fixed version, so its text is enough.
     """
     digest = hashlib.sha256(source.encode())
-    folder = sources.PRETRAINED if source == sources.DEFAULT else Path(source)
+    folder = PRETRAINED if source == DEFAULT else Path(source)
     if "://" not in source and folder.is_dir():
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             digest.update(str(path.relative_to(folder)).encode())

@@ -27,8 +27,11 @@ from typing import TYPE_CHECKING
 
 import absl.logging
 
-from pipeline.config import Config, load_config
+from components.text_example_gen.errors import describe_absence
+from components.text_example_gen.spans import without_placeholders
+from pipeline.config import Config, ConfigError, load_config
 from pipeline.errors import RunError, UserError
+from pipeline.files import may_exist
 from pipeline.output_folder import OutputFolder
 from pipeline.runs.outcomes import NothingNew, RunFailed, RunResult, reason_of
 from pipeline.runs.progress import Progress, say_loading
@@ -70,6 +73,7 @@ def run(
     if output.path.exists():
         with output.locked():
             pass  # another run is reported now, not when all is loaded
+    _refuse_missing_files(config)
     say_loading()
     checked, library_output = _checked(config)
     with output.locked():
@@ -77,7 +81,6 @@ def run(
         log.write_bytes(library_output)
         # Heavy imports come this late so that their messages go into the log.
         with run_log(log) as terminal, _without_arguments():
-            from pipeline.metadata.runs import RunRecords
             from pipeline.pipeline import create_pipeline
             from pipeline.runs.lifecycle import end_run, prepare_run
             from pipeline.runs.node_launcher import NodeLauncher
@@ -95,7 +98,7 @@ def run(
             # Whatever a component raises, the user is told which one and why.
             except Exception as error:  # noqa: BLE001
                 raise _failure(error, progress.node, output, str(log)) from error
-            record = RunRecords(output.metadata).of(run_id)
+            record = output.open_metadata().runs.of(run_id)
             removed = end_run(config, run_id, prepared.plan)
     return RunResult(config, output, record, log, removed)
 
@@ -113,6 +116,16 @@ def summarize(result: RunResult) -> RunSummary:
         return summarize_run(
             result.config, result.output, result.record, log=result.log
         )
+
+
+def _refuse_missing_files(config: Config) -> None:
+    """Refuses in no time what need not wait for the libraries that check the rest."""
+    pattern = without_placeholders(config.data.pattern)
+    if not may_exist(pattern):
+        raise ConfigError(describe_absence(os.path.abspath(pattern)))
+    source = config.elmo.source
+    if source.startswith(("/", "./", "../")) and not os.path.exists(source):
+        raise ConfigError(f"option elmo.source: there is no {source}")
 
 
 def _checked(config: Config) -> tuple[CheckedConfig, bytes]:

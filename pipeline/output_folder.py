@@ -5,37 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 import shutil
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import filelock
+
 from pipeline.config import Config, ConfigError
 from pipeline.errors import RunError
-from pipeline.files import locked_folder
-from pipeline.metadata.runs import RunRecords
-from pipeline.metadata.store import is_on_server
-
-_NAME = "elmo_tfx"
-
-
-def pipeline_name(output: str) -> str:
-    """Returns the name of the pipeline that writes into a folder.
-
-    A SQLite file lies in its output and has one pipeline. On a server that serves
-    several outputs each has a name of its own, so that none takes the data or the
-    models of another one for its own.
-
-    Args:
-        output: The folder, absolute.
-    """
-    if not is_on_server():
-        return _NAME
-    return f"{_NAME}_{hashlib.sha256(output.encode()).hexdigest()[:12]}"
-
+from pipeline.files import locked_folder, write_whole
+from pipeline.metadata.metadata import Metadata
+from pipeline.metadata.store import is_on_server, open_store
 
 _LOGGER = logging.getLogger(__name__)
+_PIPELINE_NAME = "elmo_tfx"
 
 # As ML Metadata knows the component: its path, and the path that it had before.
 _PUSHERS = ("pipeline.serving.pusher.Pusher", "pipeline.pusher.Pusher")
@@ -69,8 +52,24 @@ class OutputFolder:
 
     @property
     def pipeline_name(self) -> str:
-        """What ML Metadata calls the pipeline that writes here."""
-        return pipeline_name(str(self.path))
+        """What ML Metadata calls the pipeline that writes here.
+
+        A SQLite file belongs to one output and has one pipeline. On a server, which
+        several outputs share, each has a name of its own: no run takes the data or the
+        models of another output for its own.
+        """
+        if not is_on_server():
+            return _PIPELINE_NAME
+        digest = hashlib.sha256(str(self.path).encode()).hexdigest()
+        return f"{_PIPELINE_NAME}_{digest[:12]}"
+
+    def open_metadata(self) -> Metadata:
+        """Opens what ML Metadata knows of this output; an empty store is created.
+
+        Raises:
+            MetadataUnavailable: The server does not answer, or refuses.
+        """
+        return Metadata(open_store(self.metadata), self.pipeline_name)
 
     def prepare(self, data_bytes: int) -> None:
         """Creates the parts, and checks that the disk has room.
@@ -87,9 +86,7 @@ class OutputFolder:
                 folder.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(self.path).free
         except OSError as error:
-            raise ConfigError(
-                f"option output: cannot be written: {error.filename}: {error.strerror}"
-            ) from error
+            raise _unwritable(error) from error
         needed = _LEAST_FREE_BYTES + _COPIES_OF_DATA * data_bytes
         if free < needed:
             raise OutputUnusable(
@@ -101,20 +98,22 @@ class OutputFolder:
         """Whether its disk has no room left that would explain a failure."""
         return shutil.disk_usage(self.path).free < _FULL_BYTES
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Holds the folder for one run; the system lets it go when a process dies.
+    def locked(self) -> contextlib.AbstractContextManager[object]:
+        """Takes hold of the folder for one run; it is free when the context ends.
 
         Raises:
             ConfigError: The folder cannot be created.
             OutputUnusable: Another process holds it.
         """
-        busy = OutputUnusable(
-            f"another run writes into this output. Received: {self.path} "
-            "(hint: wait for it, or choose another --output)"
-        )
-        with locked_folder(self.path, busy):
-            yield
+        try:
+            return locked_folder(self.path)
+        except filelock.Timeout as error:
+            raise OutputUnusable(
+                f"another run writes into this output. Received: {self.path} "
+                "(hint: wait for it, or choose another --output)"
+            ) from error
+        except OSError as error:
+            raise _unwritable(error) from error
 
     def new_log(self, now: datetime) -> Path:
         """Returns a log's path that no earlier run of this folder has used."""
@@ -138,52 +137,53 @@ class OutputFolder:
         kept = self.path / "schema" / name / "schema.pbtxt"
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_suffix(".partial")
-            partial.write_bytes(content)
-            os.replace(partial, kept)
+            write_whole(kept, content)
         return str(kept)
 
     def clean_after_kill(self) -> list[Path]:
         """Puts right what a killed run left; call it while holding the lock.
 
-        Executions that still count as running are marked as failed. Of the versions
-        in serving/, one without saved_model.pb was being copied and is removed. So is
-        one that is whole but unrecorded, begun after a push that never ended: it would
-        be pushed a second time under another number. What somebody put there by hand
-        stays.
+        Executions that still count as running are marked as failed. Two kinds of
+        versions in serving/ are removed: those without saved_model.pb, which were being
+        copied; and those that are whole but not recorded, begun after a push that never
+        ended, which would be pushed a second time under another number. What somebody
+        put there by hand stays.
 
-        On a server of ML Metadata, where other runs may be under way, nothing is done.
+        With ML Metadata on a server nothing is done: other runs may be under way.
 
         Returns:
             The versions that were removed.
         """
         if is_on_server():
             return []
-        records = RunRecords(self.metadata)
-        began = records.close_interrupted(_PUSHERS)
-        return [*self._remove_torn(), *self._remove_unrecorded(records, began)]
+        metadata = self.open_metadata()
+        began = metadata.runs.close_interrupted(_PUSHERS)
+        removed = self._remove_torn()
+        if began is not None:
+            removed += self._remove_unrecorded(metadata, began)
+        return removed
 
     def clean_after_killed_node(self, run_id: str, node: str) -> None:
         """Puts right what an earlier try of a node of a run left, if there was one.
 
         Call it before the node is launched again, while none of its tries is under
-        way; other nodes may be. The try's outputs are removed, as TFX takes up its
-        execution and would write between them. So are versions in serving/ without
-        their graph or without a record, begun since the try of a Pusher began: they
-        are taken for its own, so two runs must not push into one output at once.
+        way; other nodes may be. The try's outputs are removed, because TFX takes its
+        execution up again and would write among them. If the node is the Pusher, so
+        are versions in serving/ without their graph or without a record that are as
+        new as the try: two runs must not push into one output at once.
         """
-        records = RunRecords(self.metadata)
-        left = records.unfinished(run_id, node)
-        if left is None:
+        metadata = self.open_metadata()
+        earlier = metadata.runs.unfinished(run_id, node)
+        if earlier is None:
             return
         _LOGGER.warning("removing what an earlier try of %s left", node)
         folder = self.artifacts / node
-        for pattern in (f"*/{left.id}", f".system/*/{left.id}"):
+        for pattern in (f"*/{earlier.id}", f".system/*/{earlier.id}"):
             for outputs in folder.glob(pattern):
                 shutil.rmtree(outputs)
         if node == "Pusher":
-            self._remove_torn(left.began)
-            self._remove_unrecorded(records, left.began)
+            self._remove_torn(earlier.began)
+            self._remove_unrecorded(metadata, earlier.began)
 
     def _remove_torn(self, since: float = 0) -> list[Path]:
         """Removes versions without their graph, numbered `since` or later."""
@@ -193,13 +193,9 @@ class OutputFolder:
             if not (version / "saved_model.pb").exists()
         ]
 
-    def _remove_unrecorded(
-        self, records: RunRecords, since: float | None
-    ) -> list[Path]:
-        """Removes versions that ML Metadata does not know; None: nothing."""
-        if since is None:
-            return []
-        pushed = records.pushed_paths()
+    def _remove_unrecorded(self, metadata: Metadata, since: float) -> list[Path]:
+        """Removes versions without a record, numbered `since` or later."""
+        pushed = {push.path for push in metadata.pushed.pushes()}
         return [
             self._remove(version)
             for version in self._versions(since)
@@ -207,7 +203,7 @@ class OutputFolder:
         ]
 
     def _versions(self, since: float) -> list[Path]:
-        """The versions from a time on: their numbers are seconds since 1970."""
+        """Returns the versions from a time on: their numbers are seconds since 1970."""
         return [
             each
             for each in sorted(self.serving.iterdir())
@@ -228,6 +224,12 @@ def with_kept_schema(config: Config, output: OutputFolder) -> Config:
         return config
     data = config.data.model_copy(update={"schema_path": output.keep_schema(path)})
     return config.model_copy(update={"data": data})
+
+
+def _unwritable(error: OSError) -> ConfigError:
+    return ConfigError(
+        f"option output: cannot be written: {error.filename}: {error.strerror}"
+    )
 
 
 def _gib(size: int) -> str:

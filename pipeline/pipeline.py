@@ -67,11 +67,9 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         max_rejected_fraction=data.max_rejected_fraction,
         range_config=_only_span(data.span),
     )
-    mark_code(example_gen)
     examples = example_gen.outputs["examples"]
 
-    # Of data that arrives in spans: the newest one, and those before it that are
-    # trained and tested on as well.
+    # Finds the spans before the newest that are trained and tested on as well.
     window = None
     if data.window_spans > 1:
         window = Resolver(
@@ -107,7 +105,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         schema=schema_gen.outputs["schema"],
     )
 
-    # Measures how far the newest span lies from those before it; it only reports.
+    # Measures how far the newest span is from those before it; it only reports.
     drift_check = None
     if window is not None:
         drift_check = DriftCheck(
@@ -119,7 +117,6 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             text_feature=TEXT,
             label_feature=LABEL,
         )
-        mark_code(drift_check)
 
     # Stops the run on what these two reported.
     gate = AnomalyGate(
@@ -132,7 +129,6 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         free_text_features=[TEXT],
         label_feature=LABEL,
     )
-    mark_code(gate)
 
     # Texts become tokens and labels become numbers, in a graph that is served too.
     transform = Transform(
@@ -142,10 +138,9 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         splits_config=SplitsConfig(analyze=[TRAIN], transform=list(SPLITS)),
         custom_config={"transform": _section(config.transform)},
     )
-    mark_code(transform, _PREPROCESSING)
     transform.add_upstream_node(gate)
 
-    # Of a training that goes on from an earlier one: the model that it starts from.
+    # Finds the model that the training starts from, if it starts from an earlier one.
     warm_start = None
     if config.train.warm_start:
         warm_start = Resolver(
@@ -175,7 +170,6 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             "resume_dir": str(output.resume),
         },
     )
-    mark_code(trainer, _TRAINER)
 
     # Finds the model that the new one has to stand up to.
     previous = Resolver(
@@ -193,12 +187,10 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         baseline_model=previous.outputs["model"],
         eval_config=eval_config(config.evaluation),
     )
-    mark_code(evaluator, ClassificationMetrics.__module__)
 
-    # Loads the exported model as a server would, replays its warm-up requests and
-    # puts real examples to it.
+    # Loads the exported model as a server would, replays its serving requests and
+    # asks it about real examples.
     serving_check = ServingCheck(model=trainer.outputs["model"], examples=examples)
-    mark_code(serving_check)
 
     # Copies a model that passed both into the folder that servers watch.
     pusher = Pusher(
@@ -209,27 +201,36 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             filesystem=PushDestination.Filesystem(base_directory=str(output.serving))
         ),
     )
-    mark_code(pusher)
 
+    nodes = [
+        example_gen,
+        window,
+        statistics_gen,
+        schema_gen,
+        example_validator,
+        drift_check,
+        gate,
+        transform,
+        warm_start,
+        trainer,
+        previous,
+        evaluator,
+        serving_check,
+        pusher,
+    ]
+    nodes = [node for node in nodes if node is not None]
+    mark_code(
+        nodes,
+        named={
+            transform.id: _PREPROCESSING,
+            trainer.id: _TRAINER,
+            evaluator.id: ClassificationMetrics.__module__,
+        },
+    )
     return pipeline.Pipeline(
         pipeline_name=output.pipeline_name,
         pipeline_root=str(output.artifacts),
-        components=[
-            example_gen,
-            *([] if window is None else [window]),
-            statistics_gen,
-            schema_gen,
-            example_validator,
-            *([] if drift_check is None else [drift_check]),
-            gate,
-            transform,
-            *([] if warm_start is None else [warm_start]),
-            trainer,
-            previous,
-            evaluator,
-            serving_check,
-            pusher,
-        ],
+        components=nodes,
         enable_cache=True,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             str(output.metadata)
@@ -239,7 +240,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
 
 
 def _only_span(span: int | str) -> range_config_pb2.RangeConfig | None:
-    """What TFX wants, to read one span; None, the newest."""
+    """Returns what makes TFX read one span; None: it reads the newest."""
     if span == LATEST:
         return None
     number = span_number(span)

@@ -50,7 +50,7 @@ def preprocessing_fn(
 
 
 def _one_value(feature: Any) -> tf.Tensor:
-    """Gives `(batch,)`; a row without a value becomes the empty string."""
+    """Returns `(batch,)`; a row without a value becomes the empty string."""
     if isinstance(feature, tf.SparseTensor):
         rows = feature.dense_shape[0]
         feature = tf.SparseTensor(feature.indices, feature.values, [rows, 1])
@@ -59,12 +59,12 @@ def _one_value(feature: Any) -> tf.Tensor:
 
 
 def _max_tokens(n_tokens: tf.Tensor, section: Mapping[str, Any]) -> tf.Tensor:
-    """Gives the scalar int64 at which texts are cut."""
+    """Returns the scalar int64 at which texts are cut."""
     if section["max_tokens"] != "auto":
         return tf.constant(section["max_tokens"], tf.int64)
     lengths = tf.cast(n_tokens, tf.float32)
     quantiles = tft.quantiles(lengths, num_buckets=_QUANTILES, epsilon=0.001)
-    # The last quantile, 100 %, is no boundary of a bucket: it is the maximum.
+    # The last quantile, 100 %, is not the boundary of a bucket but the maximum.
     steps = tf.concat([tf.reshape(quantiles, [-1]), [tft.max(lengths)]], axis=0)
     step = round(section["max_tokens_quantile"] * _QUANTILES) - 1
     wanted = tf.cast(tf.math.ceil(steps[max(step, 0)]), tf.int64)

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tools.runners import flink_cluster
+from tools.runners import flink
 from tools.runners.__main__ import CACHE, RUNNERS
 from tools.runners.runner import WORKER_POOL, Unavailable
 from tools.runners.services import Services
@@ -37,7 +37,7 @@ class StartedRunner:
         has lost its workers.
         """
         if self.name == "flink":
-            self.services.kill(flink_cluster.TASK_MANAGERS[0])
+            self.services.kill(flink.TASK_MANAGERS[0])
             return
         workers = psutil.Process(self.services.pid(WORKER_POOL)).children()
         assert workers, "no worker was running"

@@ -15,7 +15,7 @@ from pipeline.config import Config
 _INTRODUCTION = """# Configuration
 
 Every option of `elmo-tfx run`, made by `tools/configuration_page.py` from
-`pipeline/config*.py`. Set one with `--set section.option=value`, or in a YAML
+`pipeline/config/`. Set one with `--set section.option=value`, or in a YAML
 file for `--config`:
 
 ```yaml
@@ -42,7 +42,7 @@ _BOUNDS = {
 
 
 def page() -> str:
-    """Gives the whole page."""
+    """Returns the whole page."""
     schema = Config.model_json_schema()
     sections = {
         name: schema["$defs"][field["$ref"].rsplit("/", 1)[1]]
@@ -80,13 +80,13 @@ def _table(prefix: str, section: dict[str, Any]) -> str:
 def _section_of_entries(
     field: dict[str, Any], schema: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """Gives the section that each entry of a map is, if it is one."""
+    """Returns the section that each entry of a map is, if it is one."""
     reference = (field.get("additionalProperties") or {}).get("$ref")
     return schema["$defs"][reference.rsplit("/", 1)[1]] if reference else None
 
 
 def _values(field: dict[str, Any]) -> str:
-    """Gives what a value may be, in words."""
+    """Returns what a value may be, in words."""
     if "anyOf" in field:
         return " or ".join(_values(form) for form in field["anyOf"])
     if "enum" in field or "const" in field:

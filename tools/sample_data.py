@@ -15,6 +15,7 @@ from typing import IO
 
 import click
 
+from pipeline.errors import RunError
 from pipeline.files import write_whole
 
 MOVIE_FILE = "movie_reviews.csv"
@@ -39,11 +40,11 @@ _IMDB_PATH = Path("examples", "imdb", "data", "imdb_small_with_labels.txt")
 _Row = tuple[str, str]  # text, label
 
 
-class SampleDataError(Exception):
+class SampleDataError(RunError):
     """The sample data is not what it should be, or there is none to be had."""
 
 
-class DownloadError(Exception):
+class DownloadError(RunError):
     """The source distribution cannot be fetched: no network, no index, no pip."""
 
 
@@ -92,11 +93,11 @@ def read_snippets(archive: Path, kind: str = MOVIES) -> list[_Row]:
     `negative` where the rating is at most 0, else `positive`.
 
     Args:
-        archive: What `download` gave.
+        archive: What `download` returned.
         kind: What is written about: one of MOVIES, AMAZON, TWEETS and EDITORIALS.
 
     Raises:
-        SampleDataError: The archive lacks the file, or it is not as it is known.
+        SampleDataError: The archive does not hold the known file.
     """
     name, known_rows = _SNIPPETS[kind]
     try:
@@ -159,7 +160,7 @@ def make_sample_data(
         folder: Is made if need be.
         fetch: Puts the source distribution into a folder; `DownloadError` if it
             cannot.
-        fallback: Gives the rows to use without a network.
+        fallback: Returns the rows to use without a network.
 
     Returns:
         The line of `SOURCE.txt`.
@@ -200,15 +201,15 @@ def _label(rating: str) -> str:
 
 def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     """Opens the one file called `name`, in whatever folder; nothing is unpacked."""
-    found = [m for m in archive.getmembers() if m.isfile() and _base(m.name) == name]
-    file = archive.extractfile(found[0]) if len(found) == 1 else None
+    members = [
+        each
+        for each in archive.getmembers()
+        if each.isfile() and each.name.rsplit("/", 1)[-1] == name
+    ]
+    file = archive.extractfile(members[0]) if len(members) == 1 else None
     if file is None:
         raise SampleDataError(f"the archive must hold {name} once")
     return file
-
-
-def _base(name: str) -> str:
-    return name.rsplit("/", 1)[-1]
 
 
 def as_csv(rows: Sequence[_Row]) -> str:
@@ -226,8 +227,8 @@ def main(output: Path) -> None:
     """Writes the sample data to a folder, e.g. --output data/sample."""
     try:
         line = make_sample_data(output)
-    except (SampleDataError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise RunError(str(error)) from error
     click.echo(f"sample data in {output}: {line}")
 
 

@@ -16,13 +16,13 @@ from typing import NamedTuple
 
 import click
 
+from pipeline.errors import RunError
 from pipeline.files import write_whole
 from tools.sample_data import (
     AMAZON,
     EDITORIALS,
     MOVIES,
     TWEETS,
-    DownloadError,
     SampleDataError,
     as_csv,
     download,
@@ -48,10 +48,10 @@ class Span(NamedTuple):
 
 
 def sample_spans(archive: Path, rows: int, *, seed: int = 1) -> Iterator[Span]:
-    """Gives three spans of films, then one each of goods, tweets and editorials.
+    """Yields three spans of films, then one each of goods, tweets and editorials.
 
     Args:
-        archive: What `tools.sample_data.download` gave.
+        archive: What `tools.sample_data.download` returned.
         rows: Rows of a span; no text comes twice.
         seed: Of the order of the texts.
 
@@ -108,8 +108,8 @@ def main(output: Path, rows: int, every_seconds: float) -> None:
                     time.sleep(every_seconds)
                 path = write_span(output, span)
                 click.echo(f"span {span.number}: {len(span.rows):,} rows in {path}")
-    except (DownloadError, SampleDataError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise RunError(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.batch.rows import Inputs
+from benchmarks.batch.inputs import Inputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,62 +37,66 @@ class Contender:
     """One way to classify rows.
 
     Args:
-        command: Gives its arguments for Python, of the model's folder, the inputs, a
+        command: Returns its arguments for Python, of the model's folder, the inputs, a
             number of rows and where it shall write.
         outcome: Looks at what it has written there.
         measures_itself: Whether its outcome says what comes after the start-up.
     """
 
-    command: Callable[[Path, Inputs, int, Path], list[str]]
+    command: Callable[[Path, Inputs, int, Path], list[Any]]
     outcome: Callable[[Path], Outcome]
     measures_itself: bool = False
 
     def arguments(
         self, model: Path, inputs: Inputs, rows: int, output: Path
     ) -> list[str]:
-        """Gives the command; the input is made if it is not there."""
-        return [sys.executable, "-m", *self.command(model, inputs, rows, output)]
+        """Returns the command; the input is made if it is not there."""
+        module, *rest = self.command(model, inputs, rows, output)
+        return [sys.executable, "-m", module, *map(str, rest)]
 
 
-def _bare_loop(model: Path, inputs: Inputs, rows: int, output: Path) -> list[str]:
-    worker = "benchmarks.batch.workers.bare_loop"
-    return [worker, str(model), str(inputs.csv(rows)), str(output)]
+def _bare_loop() -> Contender:
+    def command(model: Path, inputs: Inputs, rows: int, output: Path) -> list[Any]:
+        return ["benchmarks.batch.workers.bare_loop", model, inputs.csv(rows), output]
 
+    def outcome(output: Path) -> Outcome:
+        result = json.loads(output.read_text("utf-8"))
+        net = {name: result.pop(name) for name in ("wall_seconds", "core_seconds")}
+        return Outcome(**result, net=net)
 
-def _bare_outcome(output: Path) -> Outcome:
-    told = json.loads(output.read_text("utf-8"))
-    net = {name: told[name] for name in ("wall_seconds", "core_seconds")}
-    return Outcome(
-        rows=told["rows"], labels=told["labels"], net=net, version=told["version"]
-    )
+    return Contender(command=command, outcome=outcome, measures_itself=True)
 
 
 def _predict(*beam_args: str) -> Contender:
-    def command(model: Path, inputs: Inputs, rows: int, output: Path) -> list[str]:
-        words = ["pipeline.cli", "predict", "--model", str(model), "--keep", "id"]
-        words += ["--input", str(inputs.csv(rows)), "--format", "jsonl"]
-        return [*words, "--output", str(output), "--", *beam_args]
+    def command(model: Path, inputs: Inputs, rows: int, output: Path) -> list[Any]:
+        return [
+            *("pipeline.cli", "predict", "--model", model, "--keep", "id"),
+            *("--input", inputs.csv(rows), "--format", "jsonl"),
+            *("--output", output, "--", *beam_args),
+        ]
 
-    return Contender(command=command, outcome=_predicted)
+    def outcome(output: Path) -> Outcome:
+        summary = json.loads((output / "summary.json").read_text("utf-8"))
+        labels = {
+            name.removeprefix("label "): rows
+            for name, rows in summary["tallies"].items()
+            if name.startswith("label ")
+        }
+        version = summary["model_version"]
+        return Outcome(rows=summary["rows_out"], labels=labels, version=version)
 
-
-def _predicted(output: Path) -> Outcome:
-    told: dict[str, Any] = json.loads((output / "summary.json").read_text("utf-8"))
-    labels = {
-        name.removeprefix("label "): rows
-        for name, rows in told["tallies"].items()
-        if name.startswith("label ")
-    }
-    return Outcome(rows=told["rows_out"], labels=labels, version=told["model_version"])
-
-
-def _bulk_inferrer(model: Path, inputs: Inputs, rows: int, output: Path) -> list[str]:
-    worker = "benchmarks.batch.workers.bulk_inferrer"
-    return [worker, str(model), str(inputs.examples(rows)), str(output)]
+    return Contender(command=command, outcome=outcome)
 
 
-def _inferred(output: Path) -> Outcome:
-    return Outcome(rows=sum(1 for path in output.iterdir() for _ in _records(path)))
+def _bulk_inferrer() -> Contender:
+    def command(model: Path, inputs: Inputs, rows: int, output: Path) -> list[Any]:
+        worker = "benchmarks.batch.workers.bulk_inferrer"
+        return [worker, model, inputs.examples(rows), output]
+
+    def outcome(output: Path) -> Outcome:
+        return Outcome(rows=sum(1 for path in output.iterdir() for _ in _records(path)))
+
+    return Contender(command=command, outcome=outcome)
 
 
 def _records(path: Path) -> Iterator[bytes]:
@@ -110,11 +114,9 @@ THREADS = "predict, 2 threads"
 PROCESSES = "predict, 2 processes"
 _TWO = "--direct_num_workers=2"
 CONTENDERS = {
-    BARE_LOOP: Contender(
-        command=_bare_loop, outcome=_bare_outcome, measures_itself=True
-    ),
+    BARE_LOOP: _bare_loop(),
     PREDICT: _predict(),
-    TFX: Contender(command=_bulk_inferrer, outcome=_inferred),
+    TFX: _bulk_inferrer(),
     THREADS: _predict(_TWO, "--direct_running_mode=multi_threading"),
     PROCESSES: _predict(_TWO, "--direct_running_mode=multi_processing"),
 }

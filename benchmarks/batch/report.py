@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from benchmarks.batch.contenders import BARE_LOOP, PREDICT, TFX
-from benchmarks.batch.figures import Results, Run, core_hours_of_a_billion, disagree
-from benchmarks.batch.goals import judge
-from benchmarks.goal import goal_lines
-from benchmarks.markdown import table
+from benchmarks.batch.figures import (
+    Results,
+    Run,
+    core_hours_of_a_billion,
+    disagree,
+    judge,
+)
+from benchmarks.report import (
+    NONE,
+    bullets,
+    goal_list,
+    joined,
+    machine,
+    table,
+    versions,
+)
 
-_NONE = "–"
 _COLUMNS = (
     "Contender",
     "Rows",
@@ -22,18 +34,17 @@ _COLUMNS = (
 )
 
 
-def report(results: Results) -> str:
-    """Gives the table, the goals, what a billion texts cost, and the conditions."""
-    parts = [
-        table(_COLUMNS, _rows(results), aligned=True),
-        goal_lines(judge(results)),
-        "\n".join(f"- {line}" for line in (*_billion(results), *_conditions(results))),
-    ]
-    return "\n\n".join(parts) + "\n"
+def report(raw: Mapping[str, Any]) -> str:
+    """Returns the table, the goals, what a billion texts cost, and the conditions."""
+    results = Results(**raw)
+    lines = [*_billion(results), *_conditions(results)]
+    goals = goal_list(judge(results))
+    return joined(table(_COLUMNS, _rows(results)), goals, bullets(lines))
 
 
-def failures(results: Results) -> Iterator[str]:
+def failures(raw: Mapping[str, Any]) -> Iterator[str]:
     """Yields what is wrong with a run, whatever its figures are."""
+    results = Results(**raw)
     for missing in results.missing:
         yield f"{missing.contender}, {missing.rows:,} rows: {missing.reason}"
     ours, bare = (results.find(name, "rows") for name in (PREDICT, BARE_LOOP))
@@ -45,20 +56,19 @@ def _rows(results: Results) -> Iterator[list[str]]:
     for run in results.runs:
         yield [run.contender, *_figures(run)]
     for missing in results.missing:
-        cell = "not measured"
-        yield [missing.contender, f"{missing.rows:,}", cell, *[_NONE] * 4]
+        yield [missing.contender, f"{missing.rows:,}", "not measured", *[NONE] * 4]
 
 
 def _figures(run: Run) -> list[str]:
     net = run.net
     return [
         f"{run.whole.rows:,}",
-        f"{net.rows_per_second:,.0f}" if net else _NONE,
+        f"{net.rows_per_second:,.0f}" if net else NONE,
         f"{run.whole.rows_per_second:,.0f}",
-        f"{net.microseconds_per_row:,.0f}" if net else _NONE,
+        f"{net.microseconds_per_row:,.0f}" if net else NONE,
         f"{net.core_seconds_per_million:,.0f}"
         if net and net.core_seconds > 0
-        else _NONE,
+        else NONE,
         f"{run.peak_mib:,.0f}",
     ]
 
@@ -66,50 +76,34 @@ def _figures(run: Run) -> list[str]:
 def _billion(results: Results) -> Iterator[str]:
     net = results.net(PREDICT, "large")
     if net and net.core_seconds > 0:
-        hours = core_hours_of_a_billion(net)
         yield (
-            f"A billion such texts cost {hours:,.0f} core hours, by the core-seconds "
-            f"at {results.sizes['large']:,} rows."
+            f"A billion such texts cost {core_hours_of_a_billion(net):,.0f} core "
+            f"hours, by the core-seconds at {results.sizes['large']:,} rows."
         )
 
 
-def _conditions(results: Results) -> Iterator[str]:
+def _conditions(results: Results) -> list[str]:
     facts = results.conditions
-    yield (
-        f"{facts['date']}; {facts['cpu']}, {facts['cores']} cores; load average of the "
-        f"machine {facts['load_before']:.1f} before and {facts['load_after']:.1f} "
-        "after."
-    )
-    yield (
+    return [
+        machine(facts),
         f"Rows: the {facts['texts']:,} texts of {facts['source']}, on average "
         f"{facts['characters']:.0f} characters, again and again, each with the number "
-        "of its row behind it."
-    )
-    yield (
+        "of its row behind it.",
         f"{BARE_LOOP}: reads the CSV file, sorts all texts by length, calls the model "
         "in batches of 512, keeps the labels in memory. Its sort brings the copies of "
         "a text into one batch, where the model encodes their words once; predict "
-        "sorts within each chunk."
-    )
-    yield (
+        "sorts within each chunk.",
         f"{PREDICT}: from a CSV file to JSON Lines with the id, label and all "
-        "probabilities; Beam's local runner, as for all below."
-    )
-    yield (
+        "probabilities; Beam's local runner, as for all below.",
         f"{TFX}: the executor of TFX's component, from the same rows as tf.Examples "
         "to PredictionLogs, batches as Beam chooses them. Writing the tf.Examples is "
-        "not in its time."
-    )
-    yield (
+        "not in its time.",
         f"Start-up: what the same command takes on {facts['start_up_rows']} rows; "
         f"without it a figure is of the rows beyond these. {BARE_LOOP}: loading and "
-        "two calls to warm up."
-    )
-    yield (
+        "two calls to warm up.",
         f"Every measurement in a process of its own, the fastest of "
         f"{facts['repeats']}, above {results.sizes['rows']:,} rows of one. Core-s: "
         "user and system time of the process and its children, without the start-up. "
-        "Peak MiB: resident size of the largest process."
-    )
-    listed = ", ".join(f"{name} {each}" for name, each in facts["versions"].items())
-    yield f"Model {facts['model_version']}; {listed}."
+        "Peak MiB: resident size of the largest process.",
+        f"Model {facts['model_version']}; {versions(facts['versions'])}.",
+    ]

@@ -9,17 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.errors import NotMeasured
-from benchmarks.progress import say
+from benchmarks.session import KEPT, NotMeasured, say
 
-KEPT = Path(".bench")
 _LISTS = Path("requirements/peers")
 # setuptools and wheel come first: they build what is there as source only.
 _BUILD_TOOLS = ("setuptools", "wheel")
 
 
 def interpreter(name: str, version: str) -> Path:
-    """Gives the Python of a peer's environment, which is made if it is not current.
+    """Returns the Python of a peer's environment, which is made if it is not current.
 
     Args:
         name: Of the peer and of its list in requirements/peers.
@@ -49,7 +47,7 @@ def interpreter(name: str, version: str) -> Path:
 
 
 def find_python(version: str) -> str:
-    """Gives the path of a Python, of those on PATH, in pyenv, in uv, in usual folders.
+    """Returns a Python of those on PATH, in pyenv, in uv, in the usual folders.
 
     Raises:
         NotMeasured: If there is none.
@@ -67,7 +65,7 @@ def find_python(version: str) -> str:
 
 
 def _search_path(version: str) -> str:
-    """Gives PATH with pyenv's versions first: its shims may stand for another."""
+    """Returns PATH with pyenv's versions first: its shims may stand for another."""
     home = Path.home()
     pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv"))
     folders = sorted(pyenv.glob(f"versions/{version}.*/bin"), reverse=True)
@@ -78,7 +76,7 @@ def _search_path(version: str) -> str:
 
 
 def _only_build_tools(locked: Path) -> str:
-    """Writes the entries of the build tools, with hashes; gives the list's path."""
+    """Writes the entries of the build tools, with hashes; returns the list's path."""
     entries = locked.read_text("utf-8").replace("\\\n", " ").splitlines()
     tools = [entry for entry in entries if entry.split("==")[0] in _BUILD_TOOLS]
     path = KEPT / f"{locked.stem}-build-tools.txt"

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from benchmarks.goal import Goal, at_least, goal_lines
-from benchmarks.markdown import table
-from benchmarks.quality.session import ELMO, HEAD, MEAN, TF_IDF, Results
+from benchmarks.quality.measuring import ELMO, HEAD, MEAN, TF_IDF, Results
+from benchmarks.report import (
+    Goal,
+    at_least,
+    bullets,
+    goal_list,
+    joined,
+    machine,
+    table,
+    versions,
+)
 
 # Frozen, mean-pooled, a simple classifier: what the published ELMo reaches on MR with
 # 93.6 million weights, trained on 5.5 billion words.
 PUBLISHED = 0.809
 
 
-def report(results: Results) -> str:
-    """Gives the whole report."""
+def report(raw: Mapping[str, Any]) -> str:
+    """Returns the whole report."""
+    results = Results(**raw)
     names = list(results.accuracies)
     contenders = list(next(iter(results.accuracies.values())))
     rows = [
         [contender, *(_cell(results.accuracies[name][contender]) for name in names)]
         for contender in contenders
     ]
-    goals = goal_lines(judge(results))
-    lines = "\n".join(f"- {line}" for line in _conditions(results))
-    parts = [table(["Accuracy, %", *names], rows, aligned=True), goals, lines]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return joined(
+        table(["Accuracy, %", *names], rows),
+        goal_list(judge(results)),
+        bullets(_conditions(results)),
+    )
 
 
 def judge(results: Results) -> Iterator[Goal]:
     """Yields the goals for MR, if it was measured."""
-    found = results.accuracies.get("MR")
-    if found is None:
+    if "MR" not in results.accuracies:
         return
-    best = max(float(np.mean(found[form.format(ELMO)])) for form in (HEAD, MEAN))
-    head = float(np.mean(found[HEAD.format(ELMO)]))
-    tf_idf = float(np.mean(found[TF_IDF]))
+    means = {name: float(np.mean(x)) for name, x in results.accuracies["MR"].items()}
+    head, tf_idf = means[HEAD.format(ELMO)], means[TF_IDF]
     yield at_least(
         f"MR, the pipeline's head at least as good as TF-IDF ({tf_idf:.1%})",
         head,
@@ -45,7 +54,7 @@ def judge(results: Results) -> Iterator[Goal]:
     )
     yield at_least(
         f"MR, {PUBLISHED:.1%} as the published ELMo of 5.5 billion words",
-        best,
+        max(head, means[MEAN.format(ELMO)]),
         PUBLISHED,
         "{:.1%}",
     )
@@ -70,5 +79,4 @@ def _conditions(results: Results) -> Iterator[str]:
     )
     options = ", ".join(f"{name} {value}" for name, value in facts["model"].items())
     yield f"The head: {options}; the Trainer's other settings are their defaults."
-    listed = ", ".join(f"{name} {each}" for name, each in facts["versions"].items())
-    yield f"{facts['date']}; {facts['cpu']}, {facts['cores']} cores; {listed}."
+    yield f"{machine(facts)} {versions(facts['versions'])}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from benchmarks.errors import BenchmarkError
+from benchmarks.texts import read_columns, read_polarity
 from keras_elmo.text import tokenize
 from pipeline.training.data import LabelledTokens
 
@@ -43,42 +42,18 @@ class Fold:
     test: np.ndarray
 
 
-def read_polarity(folder: Path) -> Texts:
-    """Reads rt-polarity.neg and rt-polarity.pos, a sentence a line.
-
-    Raises:
-        BenchmarkError: If a file is missing or no UTF-8.
-    """
-    texts, labels = [], []
-    for label, name in enumerate(("rt-polarity.neg", "rt-polarity.pos")):
-        try:
-            lines = (folder / name).read_text("utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BenchmarkError(
-                "`--mr` must be a folder with rt-polarity.neg and rt-polarity.pos, in "
-                f"UTF-8. Received: {folder} ({error!r})"
-            ) from error
-        texts += lines
-        labels += [label] * len(lines)
-    return Texts("MR", texts, np.array(labels, np.int32))
+def polarity(folder: Path) -> Texts:
+    """Returns the texts of rt-polarity.neg, label 0, then of rt-polarity.pos."""
+    bad, good = read_polarity(folder)
+    labels = np.repeat(np.arange(2, dtype=np.int32), [len(bad), len(good)])
+    return Texts("MR", bad + good, labels)
 
 
-def read_table(path: Path, name: str) -> Texts:
-    """Reads the columns `text` and `label` of a CSV file.
-
-    Raises:
-        BenchmarkError: If there is no such file or column.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [(row["text"], row["label"]) for row in csv.DictReader(file)]
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise BenchmarkError(
-            "`--sample` must be a CSV file with the columns text and label, in UTF-8. "
-            f"Received: {path} ({error!r})"
-        ) from error
-    _, labels = np.unique([label for _, label in rows], return_inverse=True)
-    return Texts(name, [text for text, _ in rows], labels.astype(np.int32))
+def sample_data(path: Path) -> Texts:
+    """Returns the columns `text` and `label` of a CSV file."""
+    texts, labels = zip(*read_columns(path, "text", "label"), strict=True)
+    _, numbers = np.unique(labels, return_inverse=True)
+    return Texts("sample data", list(texts), numbers.astype(np.int32))
 
 
 def folds(texts: Texts, count: int = FOLDS) -> Iterator[Fold]:

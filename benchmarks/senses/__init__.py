@@ -1,0 +1,1 @@
+"""What the embedded biLM learnt, as a page."""

@@ -71,7 +71,7 @@ def nearest(
 
 
 def sense_accuracy(vectors: np.ndarray, senses: np.ndarray) -> float:
-    """Gives the share of rows whose nearest other row has the same sense.
+    """Returns the share of rows whose nearest other row has the same sense.
 
     Where several are equally near, each counts in part; so rows that are all the same
     get what guessing gets.

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.markdown import table
-from benchmarks.senses.card import HELD_OUT
-from benchmarks.senses.measure import SEEDS, Accuracies, Measured
+from benchmarks.report import table
+from benchmarks.senses.curve import HELD_OUT
+from benchmarks.senses.measuring import SEEDS, Accuracies, Measured
 from benchmarks.senses.neighbours import Pool, nearest
 from benchmarks.senses.senses_plot import numbers_of
 from benchmarks.senses.sentences import Sense, place_of, split
@@ -25,7 +25,7 @@ def markdown(
     layer_names: Sequence[str],
     plots: tuple[str, str],
 ) -> str:
-    """Gives the page without its title.
+    """Returns the page without its title.
 
     Args:
         curve: Rows of the card's table.
@@ -166,7 +166,7 @@ def _sentences(words: dict[str, list[Sense]]) -> str:
 
 
 def excerpt(pool: Pool, token: int) -> str:
-    """Gives a token of the pool, in bold, with some tokens on either side."""
+    """Returns a token of the pool, in bold, with some tokens on either side."""
     sentence, place = pool.places[token]
     start = max(0, place - _BEFORE)
     end = place + 1 + _AFTER

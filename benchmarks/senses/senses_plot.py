@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.senses import svg
-from benchmarks.senses.labels import labels
-from benchmarks.senses.plane import principal_plane
+from benchmarks.senses.measuring import Occurrences
 from benchmarks.senses.sentences import Sense
-from benchmarks.senses.vectors import Occurrences
 
 _PANEL, _HEIGHT, _GAP, _MARGIN = 256, 200, 12, 24
 
@@ -49,8 +47,28 @@ def senses_plot(
     )
 
 
+def principal_plane(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Projects `vectors` on their first two principal components.
+
+    Args:
+        vectors: `(rows, dim)`.
+
+    Returns:
+        Coordinates `(rows, 2)`, and the share of the variance that each of the two
+        has, `(2,)`; zeros if the rows are all the same.
+    """
+    moved = vectors - vectors.mean(axis=0)
+    if np.abs(moved).max() <= 1e-5 * np.abs(vectors).max():
+        return np.zeros((len(vectors), 2)), np.zeros(2)
+    left, sizes, _ = np.linalg.svd(moved, full_matrices=False)
+    flat = left[:, :2] * sizes[:2]
+    # The sign of a component is arbitrary: the first row lies left and below.
+    flat *= np.where(flat[0] > 0, -1, 1)
+    return flat, (sizes**2 / np.sum(sizes**2))[:2]
+
+
 def numbers_of(senses: Sequence[Sense]) -> list[str]:
-    """Gives the numbers of each sense's sentences, such as `1–10` and `11–20`."""
+    """Returns the numbers of each sense's sentences, such as `1–10` and `11–20`."""
     first = len(senses[0].texts)
     return [f"1–{first}", f"{first + 1}–{first + len(senses[1].texts)}"]
 
@@ -83,7 +101,7 @@ def _panel(
     parts = [svg.frame(left, top, _PANEL, _HEIGHT)]
     for (x, y), (number, text) in zip(places, texts, strict=True):
         parts.append(svg.dot(x, y, number, text))
-    parts += labels(places)
+    parts += svg.labels(places)
     under = f"{name}; {shares.sum():.0%} of the variance"
     if not shares.any():
         under = f"{name}; all in one place"

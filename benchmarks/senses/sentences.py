@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
 
-from benchmarks.errors import BenchmarkError
+from benchmarks.session import BenchmarkError
 from keras_elmo.text import tokenize
 
 OWN = Path(__file__).parent / "sentences.txt"
-SAMPLE = Path("data/sample/movie_reviews.csv")
 _OTHERS = "others"
 
 
@@ -42,7 +40,7 @@ def read_own(text: str) -> tuple[dict[str, list[Sense]], list[str]]:
         The senses of each word, and the other sentences.
 
     Raises:
-        BenchmarkError: If a word has not two senses.
+        BenchmarkError: If a word does not have two senses.
     """
     parts: dict[str, list[str]] = {}
     for line in filter(None, map(str.strip, text.splitlines())):
@@ -61,19 +59,6 @@ def read_own(text: str) -> tuple[dict[str, list[Sense]], list[str]]:
     return words, others
 
 
-def read_sample(path: Path, count: int) -> list[str]:
-    """Reads the first `count` texts of a CSV file with a column `text`."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            texts = [row["text"] for row in csv.DictReader(file)]
-    except (OSError, KeyError) as error:
-        raise BenchmarkError(
-            f"`--sample` must be a CSV file with a column text; `make data` fetches "
-            f"{SAMPLE}. Received: {path} ({error!r})"
-        ) from error
-    return texts[:count]
-
-
 def split(texts: list[str]) -> list[list[str]]:
     """Splits texts into tokens, as the pipeline does."""
     rows = tokenize(tf.constant(texts)).to_list()
@@ -81,7 +66,7 @@ def split(texts: list[str]) -> list[list[str]]:
 
 
 def place_of(word: str, tokens: list[str]) -> int:
-    """Gives where `word` stands; it must stand there once."""
+    """Returns where `word` stands; it must stand there once."""
     places = [place for place, token in enumerate(tokens) if token.lower() == word]
     if len(places) != 1:
         raise BenchmarkError(

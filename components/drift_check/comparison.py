@@ -1,4 +1,4 @@
-"""Compares the statistics of two sides: distances, and what lies above a threshold."""
+"""Compares the statistics of two sides: distances, and anomalies above a threshold."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Thresholds:
 def compare_all(
     newest: Statistics, before: Statistics, thresholds: Thresholds
 ) -> tuple[dict[str, Any], anomalies_pb2.Anomalies]:
-    """Has TFDV compare labels and lengths.
+    """Compares labels and lengths with the comparators of TFDV.
 
     Returns:
         Per feature `measure`, `value` (None where TFDV had nothing to measure) and

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+from components.text_example_gen.spans import without_placeholders
+
+_MOST_NAMES_SHOWN = 10
+
 
 class DataError(ValueError):
     """The input as a whole cannot be used; the message is for the user."""
@@ -21,3 +27,18 @@ class UnreadableFileError(ValueError):
         self.reason = reason
         self.detail = detail
         self.text = text
+
+
+def describe_absence(pattern: str) -> str:
+    """Returns a message: no file matches, and what the last existing folder holds."""
+    message = f"No file matches {pattern}"
+    folder = os.path.dirname(without_placeholders(pattern))
+    while folder and not os.path.isdir(folder) and "://" not in folder:
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        return message
+    names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    shown = ", ".join(names[:_MOST_NAMES_SHOWN]) + (
+        ", ..." if names[_MOST_NAMES_SHOWN:] else ""
+    )
+    return f"{message}\nhint: {folder} holds {shown or 'nothing'}"

@@ -46,7 +46,7 @@ _rows_read: collections.Counter[str] = collections.Counter()
 _rows_lock = threading.Lock()
 _ROWS_PER_TELL = 1000
 
-# A path -> an object with `write(bytes)`, as a context manager.
+# Opens a path as a context manager that gives an object with `write(bytes)`.
 Opener = Callable[[str], contextlib.AbstractContextManager]
 
 
@@ -107,9 +107,9 @@ class IngestTexts(beam.PTransform):
             tallies
             | "Tallies" >> beam.Flatten()
             | "SumTallies" >> beam.CombinePerKey(sum)
-            | "GatherTallies" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
+            | "GatherTallies" >> beam.combiners.ToList()
             | "TalliesPayload" >> beam.Map(_tallies_payload, plan.output)
-            | "WriteTallies" >> self._write_sorted(open_lines, suffix=".json", shards=1)
+            | "WriteTallies" >> self._write_sorted(open_text, ".json", shards=1)
         )
 
     def _keep_known_labels(
@@ -117,10 +117,8 @@ class IngestTexts(beam.PTransform):
     ) -> tuple[beam.PCollection, beam.PCollection]:
         training_labels = (
             rows
-            | "TrainingRows" >> beam.Filter(_is_training)
-            | "TrainingLabels" >> beam.Map(_label_of)
-            | "DistinctLabels" >> beam.Distinct()
-            | "SetOfLabels" >> beam.CombineGlobally(_to_set)
+            | "TrainingLabels" >> beam.FlatMap(_training_label)
+            | "SetOfLabels" >> beam.combiners.ToSet()
         )
         known = beam.ParDo(KeepKnownLabels(), beam.pvalue.AsSingleton(training_labels))
         used, outside = rows | "KnownLabels" >> known.with_outputs(REJECTS, main="used")
@@ -134,7 +132,7 @@ class IngestTexts(beam.PTransform):
         return (
             used
             | "ExamplePayloads" >> beam.Map(_example_payload, prefixes, plan.shards)
-            | "WriteExamples" >> self._write_sorted(open_tfrecord, suffix=".gz")
+            | "WriteExamples" >> self._write_sorted(open_tfrecord, ".gz", plan.shards)
             | "TallyWritten" >> beam.Map(_tally_written, WRITTEN)
         )
 
@@ -144,36 +142,20 @@ class IngestTexts(beam.PTransform):
         return (
             rejects
             | "RejectPayloads" >> beam.Map(_reject_payload, prefix, plan.shards)
-            | "WriteRejects" >> self._write_sorted(open_lines, suffix=".jsonl")
-            | "TallyAside" >> beam.Map(_tally_written, REJECTS_WRITTEN)
+            | "WriteRejects" >> self._write_sorted(open_text, ".jsonl", plan.shards)
+            | "TallyRejectsWritten" >> beam.Map(_tally_written, REJECTS_WRITTEN)
         )
 
     def _write_sorted(
-        self, opener: Opener, *, suffix: str, shards: int | None = None
-    ) -> WriteSorted:
-        plan = self._plan
-        return WriteSorted(
-            opener,
-            staging=f"{plan.output}/{STAGING_FOLDER}",
-            suffix=suffix,
-            shards=plan.shards if shards is None else shards,
-        )
+        self, opener: Opener, suffix: str, shards: int
+    ) -> beam.PTransform:
+        staging = f"{self._plan.output}/{STAGING_FOLDER}"
+        return write_sorted(opener, staging=staging, suffix=suffix, shards=shards)
 
 
-def _is_training(row: dict[str, Any]) -> bool:
-    return row["split"] == _TRAIN
-
-
-def _label_of(row: dict[str, Any]) -> str:
-    return row["label"]
-
-
-def _to_set(parts: Iterable[Any]) -> frozenset[str]:
-    """Unites labels, or sets of labels: a Beam combiner gets either."""
-    labels: set[str] = set()
-    for part in parts:
-        labels.update([part] if isinstance(part, str) else part)
-    return frozenset(labels)
+def _training_label(row: dict[str, Any]) -> Iterator[str]:
+    if row["split"] == _TRAIN:
+        yield row["label"]
 
 
 def _example_payload(row: dict[str, Any], prefixes: list[str], shards: int) -> Any:
@@ -189,13 +171,16 @@ def _example_payload(row: dict[str, Any], prefixes: list[str], shards: int) -> A
 def _reject_payload(reject: dict[str, Any], prefix: str, shards: int) -> Any:
     order = (reject["source"], reject["position"], reject["reason"])
     shard = zlib.crc32(f"{order[:2]}".encode()) % shards
-    payload = json.dumps(reject, ensure_ascii=False).encode("utf-8")
+    payload = _json_line(reject)
     return (prefix, shard), (order, payload)
 
 
 def _tallies_payload(tallies: list[Tally], output: str) -> Any:
-    payload = json.dumps(sorted(tallies), ensure_ascii=False).encode("utf-8")
-    return (f"{output}/{_TALLIES_PREFIX}", 0), (0, payload)
+    return (f"{output}/{_TALLIES_PREFIX}", 0), (0, _json_line(sorted(tallies)))
+
+
+def _json_line(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8") + b"\n"
 
 
 def _tally_written(file: tuple[str, int], name: str) -> Tally:
@@ -242,8 +227,8 @@ class ReadRecords(beam.PTransform):
 
 def _match(pattern: str) -> Iterator[tuple[str, bool]]:
     in_class_folder = has_class_folders(pattern)
-    for found in match_files(pattern):
-        yield found.path, in_class_folder
+    for file in match_files(pattern):
+        yield file.path, in_class_folder
 
 
 class _ReadFile(beam.DoFn):
@@ -251,7 +236,7 @@ class _ReadFile(beam.DoFn):
         super().__init__()
         self._options = options
         self._job = uuid.uuid4().hex
-        self._untold = 0  # rows
+        self._unreported = 0  # rows
 
     def process(self, element: tuple[str, bool]) -> Iterator[Any]:
         path, in_class_folder = element
@@ -260,86 +245,69 @@ class _ReadFile(beam.DoFn):
                 yield beam.pvalue.TaggedOutput(REJECTS, as_dict(item))
             else:
                 yield as_dict(item)
-            self._untold += 1
-            if self._untold >= _ROWS_PER_TELL:
+            self._unreported += 1
+            if self._unreported >= _ROWS_PER_TELL:
                 self._tell()
 
     def finish_bundle(self) -> None:
         self._tell()
 
     def _tell(self) -> None:
-        # Told under the lock, so that the numbers only rise.
+        # Under the lock, so that the numbers only rise.
         with _rows_lock:
-            _rows_read[self._job] += self._untold
+            _rows_read[self._job] += self._unreported
             tell("rows", _rows_read[self._job])
-        self._untold = 0
+        self._unreported = 0
 
 
 def open_tfrecord(path: str) -> contextlib.AbstractContextManager:
-    """Opens a gzipped TFRecord file."""
+    """Opens a gzipped TFRecord file for writing."""
     return tf.io.TFRecordWriter(path, options=tf.io.TFRecordOptions("GZIP"))
 
 
-@contextlib.contextmanager
-def open_lines(path: str) -> Iterator[Any]:
-    """Opens a text file that gets a line end after each payload."""
-
-    class _LineWriter:
-        def write(self, payload: bytes) -> None:
-            file.write(payload + b"\n")
-
-    with tf.io.gfile.GFile(path, "wb") as file:
-        yield _LineWriter()
+def open_text(path: str) -> contextlib.AbstractContextManager:
+    """Opens a text file for writing bytes."""
+    return tf.io.gfile.GFile(path, "wb")
 
 
-class WriteSorted(beam.PTransform):
-    """Writes elements `((prefix, shard), (order, payload))` to files.
+def write_sorted(
+    opener: Opener, *, staging: str, suffix: str, shards: int = 1
+) -> beam.PTransform:
+    """Returns a transform that writes `((prefix, shard), (order, payload))` to files.
 
     A file is named `<prefix>-<shard>-of-<shards><suffix>`, with five digits each.
     The payloads of a file are sorted by `order`, in memory: choose enough shards. Each
     file is written in `staging` and then moved, so that it appears whole under its
-    name or not at all, also if a bundle is retried. Returns `(prefix, payloads
+    name or not at all, also if a bundle is retried. The output is `(prefix, payloads
     written)` per file.
 
     Args:
-        opener: `open_tfrecord` or `open_lines`.
+        opener: `open_tfrecord` or `open_text`.
         staging: Folder for unfinished files, on the same file system as the prefixes.
             The caller removes what a dead worker leaves there.
         suffix: End of the file names.
         shards: Files per prefix.
     """
-
-    def __init__(
-        self, opener: Opener, *, staging: str, suffix: str, shards: int = 1
-    ) -> None:
-        super().__init__()
-        self._write = _WriteFile(opener, staging, suffix, shards)
-
-    def expand(self, payloads: beam.PCollection) -> beam.PCollection:
-        """Adds the grouping and the writing to a pipeline."""
-        return payloads | beam.GroupByKey() | "WriteFiles" >> beam.ParDo(self._write)
+    write = beam.Map(_write_file, opener, staging, suffix, shards)
+    return beam.GroupByKey() | "WriteFiles" >> write
 
 
-class _WriteFile(beam.DoFn):
-    def __init__(self, opener: Opener, staging: str, suffix: str, shards: int) -> None:
-        super().__init__()
-        self._opener = opener
-        self._staging = staging
-        self._suffix = suffix
-        self._shards = shards
-
-    def process(
-        self, element: tuple[tuple[str, int], Iterable[Any]]
-    ) -> Iterator[tuple[str, int]]:
-        (prefix, shard), payloads = element
-        path = f"{prefix}-{shard:05d}-of-{self._shards:05d}{self._suffix}"
-        tf.io.gfile.makedirs(path.rpartition("/")[0])
-        tf.io.gfile.makedirs(self._staging)
-        unfinished = f"{self._staging}/{uuid.uuid4().hex}"
-        written = 0
-        with self._opener(unfinished) as file:
-            for _, payload in sorted(payloads):
-                file.write(payload)
-                written += 1
-        tf.io.gfile.rename(unfinished, path, overwrite=True)
-        yield prefix, written
+def _write_file(
+    element: tuple[tuple[str, int], Iterable[Any]],
+    opener: Opener,
+    staging: str,
+    suffix: str,
+    shards: int,
+) -> tuple[str, int]:
+    (prefix, shard), payloads = element
+    path = f"{prefix}-{shard:05d}-of-{shards:05d}{suffix}"
+    tf.io.gfile.makedirs(path.rpartition("/")[0])
+    tf.io.gfile.makedirs(staging)
+    unfinished = f"{staging}/{uuid.uuid4().hex}"
+    written = 0
+    with opener(unfinished) as file:
+        for _, payload in sorted(payloads):
+            file.write(payload)
+            written += 1
+    tf.io.gfile.rename(unfinished, path, overwrite=True)
+    return prefix, written

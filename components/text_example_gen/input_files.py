@@ -11,19 +11,19 @@ from typing import NamedTuple
 from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
-from components.text_example_gen.errors import DataError
+from components.text_example_gen.errors import DataError, describe_absence
 from components.text_example_gen.reading.read_file import format_by_name
 from components.text_example_gen.spans import (
     PLACEHOLDER,
     pattern_of_span,
     span_name,
     span_number,
+    without_placeholders,
 )
 
 # `{` begins TFX's {SPAN}, {VERSION}, {YYYY}, {MM}, {DD}.
 _SPECIAL = re.compile(r"[*?\[{]")
 _ONE_CLASS_PER_FOLDER = "*/*"
-_MOST_NAMES_SHOWN = 10
 _MOST_SPANS_SHOWN = 5
 _DIGITS = {"YYYY": "4", "MM": "2", "DD": "2"}
 _GLOB = {"*": "[^/]*", "?": "[^/]", "**": ".*"}
@@ -72,11 +72,6 @@ def has_class_folders(pattern: str) -> bool:
     return _SPECIAL.search(posixpath.basename(posixpath.dirname(pattern))) is not None
 
 
-def without_placeholders(pattern: str) -> str:
-    """Returns the pattern with `*` for `{SPAN}` and its like."""
-    return PLACEHOLDER.sub("*", pattern)
-
-
 def match_files(pattern: str) -> list[FileMetadata]:
     """Returns the files that match, sorted by path.
 
@@ -92,21 +87,6 @@ def match_files(pattern: str) -> list[FileMetadata]:
         ),
         key=lambda file: file.path,
     )
-
-
-def describe_absence(pattern: str) -> str:
-    """Returns a message: no file matches, and what the last existing folder holds."""
-    message = f"No file matches {pattern}"
-    folder = os.path.dirname(without_placeholders(pattern))
-    while folder and not os.path.isdir(folder) and "://" not in folder:
-        folder = os.path.dirname(folder)
-    if not os.path.isdir(folder):
-        return message
-    names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    shown = ", ".join(names[:_MOST_NAMES_SHOWN]) + (
-        ", ..." if names[_MOST_NAMES_SHOWN:] else ""
-    )
-    return f"{message}\nhint: {folder} holds {shown or 'nothing'}"
 
 
 def newest_span(pattern: str, done_file: str | None = None) -> int:

@@ -25,7 +25,7 @@ from components.text_example_gen.values import (
 )
 
 REJECTS = "rejects"
-# So many bytes of a digest decide the split; the others, shard and order.
+# So many bytes of a digest decide the split; the others decide shard and order.
 _SPLIT_BYTES = 8
 
 
@@ -75,7 +75,7 @@ class LabelRows(beam.DoFn):
             yield _rejected(record, reasons.BAD_LABEL, f"`{label_column}`: {error}")
             return
         key = digest(text)
-        row = Row(
+        yield Row(
             split=self._split_of(key),
             digest=key,
             text=text,
@@ -84,7 +84,6 @@ class LabelRows(beam.DoFn):
             position=record["position"],
             replaced_utf8=record["replaced_utf8"],
         )
-        yield dict(row)
 
     def _split_of(self, key: bytes) -> int:
         bucket = int.from_bytes(key[:_SPLIT_BYTES], "big") % self._bounds[-1]
@@ -95,7 +94,7 @@ class KeepKnownLabels(beam.DoFn):
     """Rejects rows whose label no row of the training split has."""
 
     def process(
-        self, element: dict[str, Any], training_labels: frozenset[str]
+        self, element: dict[str, Any], training_labels: set[str]
     ) -> Iterator[Any]:
         if element["label"] in training_labels:
             yield element

@@ -23,6 +23,11 @@ def has_spans(pattern: str) -> bool:
     return any(name != "VERSION" for name in names)
 
 
+def without_placeholders(pattern: str) -> str:
+    """Returns the pattern with `*` for `{SPAN}` and its like."""
+    return PLACEHOLDER.sub("*", pattern)
+
+
 def check_placeholders(pattern: str) -> None:
     """Refuses a pattern that mixes numbers and days, or names only a part of a day.
 

@@ -1,4 +1,4 @@
-"""Turns the value of a column into a text or a label; the digest that splits texts."""
+"""Texts and labels from the values of columns, and the digest that splits texts."""
 
 from __future__ import annotations
 

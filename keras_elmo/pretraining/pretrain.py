@@ -40,7 +40,7 @@ def pretrain(
         settings: How to train; None to prepare the texts only.
         options: Sizes of the biLM.
         held_out_every: Each line of the texts with this number and its multiples
-            is held out, to be looked at but not trained on.
+            is held out: it is evaluated on, but not trained on.
         corpus_note: What the texts are, for the model card.
         licence: Of the texts, for the model card.
         weights_dtype: `float32`, or `float16` for half the size.

@@ -44,8 +44,8 @@ class Settings:
         clip_norm: Bound on the norm of all gradients together.
         seed: Of weights, dropout and sampling.
         report_steps: Batches between two lines of progress.
-        evaluation_minutes: Minutes between two looks at the held-out text.
-        evaluation_tokens: Held-out tokens looked at then; at the end, all.
+        evaluation_minutes: Minutes between two evaluations on the held-out text.
+        evaluation_tokens: Held-out tokens used then; at the end, all.
         checkpoint_minutes: Minutes between two checkpoints.
 
     Raises:

@@ -141,7 +141,7 @@ class Training:
         while self.progress < 1.0:
             started = time.monotonic()
             self.model.optimizer.learning_rate = self._learning_rate()
-            # Its value is a mean over the steps since the last reset: reset it.
+            # The loss is a mean over the steps since the last reset: reset it.
             self.model.reset_metrics()
             losses.append(float(self.model.train_on_batch(next(batches))))
             self.steps += 1

@@ -82,7 +82,7 @@ class NativeElmo(keras.layers.Layer):
     def run(
         self, tokens: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Runs the model; see the class for what comes and goes."""
+        """Runs the model; the class says what goes in and comes out."""
         # What the LSTMs' gradient needs is kept only where it will be asked for.
         learns = bool(training) and bool(self.bilm.trainable_variables)
         if not tf.executing_eagerly():

@@ -63,7 +63,7 @@ def layers_in_groups(
         lambda number, *_: number < groups,
         run,
         (0, layers, places),
-        parallel_iterations=1,  # two at once would drive each other from the cache
+        parallel_iterations=1,  # two at once would evict each other from the cache
     )
     return [array.concat() for array in layers], places.concat()
 

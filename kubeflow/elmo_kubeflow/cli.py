@@ -1,6 +1,7 @@
 """The commands `elmo-tfx kubeflow ...`.
 
-Their modules import neither kfp nor TFX before they need them, for a fast `--help`.
+The modules of `elmo_kubeflow.commands` declare commands and import what does the work
+when a command is called: `--help` waits neither for kfp nor for TFX nor for pydantic.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from elmo_kubeflow.commands.options import SERVER_HELP
 @click.group(
     "kubeflow",
     no_args_is_help=False,
-    short_help="Run the pipeline on Kubeflow Pipelines or Vertex AI.",
     epilog=f"""{SERVER_HELP}
 \b
 Examples:
@@ -29,7 +29,7 @@ def command() -> None:
 for _command in (
     submit.compile_command,
     submit.submit_command,
-    runs.list_command,
+    runs.runs_command,
     runs.show_command,
     schedule.command,
 ):

@@ -1,14 +1,16 @@
 """What goes wrong between the command line and Kubeflow Pipelines.
 
-    KubeflowError
-    ├── NotInstalled     kfp, or Vertex AI's library, is absent
-    ├── BadCredentials   what says who one is cannot be read
-    ├── BadPackage       a file is no compiled pipeline, or lacks a parameter
-    ├── Unreachable      nothing answers, or what answers is no Kubeflow Pipelines
-    ├── Refused          the server wants to know who one is, or says no
-    ├── NotFound         there is no such pipeline, experiment, run or schedule
-    ├── ApiError         the server answers with any other error
-    └── RunEnded         a run has ended, and not well
+    UserError, exit code 2
+    ├── BadCredentials   a token, cookie or certificate cannot be used
+    └── BadPackage       a file is not a compiled pipeline, or lacks a parameter
+    RunError, exit code 1
+    └── KubeflowError
+        ├── NotInstalled   kfp, or Vertex AI's library, is absent
+        ├── Unreachable    nothing answers, or what answers is not Kubeflow Pipelines
+        ├── Refused        the server wants a login, or denies access
+        ├── NotFound       there is no such pipeline, experiment, run or schedule
+        ├── ApiError       the server answers with any other error
+        └── RunEnded       a run was waited for, and has failed or was stopped
 
 Every message is one line. None holds a token, a cookie or a password.
 """
@@ -17,29 +19,31 @@ from __future__ import annotations
 
 import importlib.util
 
+from pipeline.errors import RunError, UserError
 
-class KubeflowError(RuntimeError):
-    """Something has gone wrong; the message is one line."""
+
+class BadCredentials(UserError):
+    """A token, cookie or certificate cannot be read, or there is one too many."""
+
+
+class BadPackage(UserError):
+    """A file is not a compiled pipeline, or has no parameter of that name."""
+
+
+class KubeflowError(RunError):
+    """A library, the server or a run has failed."""
 
 
 class NotInstalled(KubeflowError):
     """A library is absent."""
 
 
-class BadCredentials(KubeflowError):
-    """A token, cookie or certificate cannot be read, or there is one too many."""
-
-
-class BadPackage(KubeflowError):
-    """A file is no compiled pipeline, or has no parameter of that name."""
-
-
 class Unreachable(KubeflowError):
-    """Nothing answers at the address, or what answers is no Kubeflow Pipelines."""
+    """Nothing answers at the address, or what answers is not Kubeflow Pipelines."""
 
 
 class Refused(KubeflowError):
-    """The server does not know who asks, or does not let them."""
+    """The server wants a login, or denies access."""
 
 
 class NotFound(KubeflowError):
@@ -74,8 +78,8 @@ def require(library: str, source: str = "elmo-tfx[kubeflow]") -> None:
         NotInstalled: It is absent.
     """
     try:
-        found = importlib.util.find_spec(library)
+        is_installed = importlib.util.find_spec(library) is not None
     except ModuleNotFoundError:  # not even the package above it
-        found = None
-    if found is None:
+        is_installed = False
+    if not is_installed:
         raise NotInstalled(f"{library} is not installed (hint: pip install '{source}')")

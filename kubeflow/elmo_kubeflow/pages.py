@@ -1,4 +1,4 @@
-"""Pages of HTML that need nothing from elsewhere: KFP shows them in a frame."""
+"""The pages of a run: one HTML file each, which KFP's interface shows in a frame."""
 
 from __future__ import annotations
 
@@ -8,16 +8,106 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import tensorflow_data_validation as tfdv
+from tabulate import tabulate
 from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from pipeline.runs.summary import Evaluation
 
 _STYLE = (
     "body{font:14px sans-serif;margin:1em}table{border-collapse:collapse;margin:1em 0}"
-    "td,th{border-bottom:1px solid #ccc;padding:.3em .8em;text-align:right}"
-    "td:first-child,th:first-child{text-align:left}"
+    "td,th{border-bottom:1px solid #ccc;padding:.3em .8em;text-align:left}"
 )
+_SPLIT_PREFIX = "Split-"
+_STATISTICS_FILE = "FeatureStats.pb"
+_MOST_VALUES = 20
+_LONGEST_VALUE = 80  # characters
 
 
-def page(title: str, *parts: str) -> str:
+def evaluation_page(evaluation: Evaluation) -> str:
+    """Returns a page of what the Evaluator measured."""
+    baseline = evaluation.baseline or {}
+    verdict = "blessed" if evaluation.blessed else "refused"
+    return _page(
+        "Evaluation",
+        _paragraph(f"The model is {verdict}, on {evaluation.rows:,} test rows."),
+        *map(_paragraph, evaluation.failures),
+        _table(
+            ("measure", "this model", "last blessed model"),
+            [
+                (name, value, baseline.get(name))
+                for name, value in evaluation.metrics.items()
+            ],
+        ),
+        _table(
+            ("class", "precision", "recall", "F1", "rows"),
+            [
+                (one.name, one.precision, one.recall, one.f1, one.support)
+                for one in evaluation.classes
+            ],
+        ),
+        _table(
+            ("length", "accuracy", "AUC", "macro F1", "rows"),
+            [
+                (name, third.accuracy, third.auc, third.macro_f1, third.rows)
+                for name, third in evaluation.by_length.items()
+            ],
+        ),
+        *map(_paragraph, evaluation.notes),
+    )
+
+
+def statistics_page(folder: str) -> str:
+    """Returns a page of an `ExampleStatistics` artifact: two tables for each split.
+
+    Args:
+        folder: The artifact's.
+    """
+    parts = []
+    for name in sorted(os.listdir(folder)):
+        if name.startswith(_SPLIT_PREFIX):
+            path = os.path.join(folder, name, _STATISTICS_FILE)
+            split = name.removeprefix(_SPLIT_PREFIX)
+            parts += _statistics_of(split, tfdv.load_stats_binary(path))
+    return _page("Statistics of the examples", *parts)
+
+
+def _statistics_of(
+    split: str, statistics: statistics_pb2.DatasetFeatureStatisticsList
+) -> list[str]:
+    (dataset,) = statistics.datasets
+    features = []
+    values = []
+    for feature in dataset.features:
+        name = ".".join(feature.path.step)
+        kind = feature.WhichOneof("stats")
+        counts = getattr(feature, kind).common_stats
+        strings = feature.string_stats
+        is_text = kind == "string_stats"
+        features.append(
+            (
+                name,
+                int(counts.num_non_missing),
+                int(counts.num_missing),
+                int(strings.unique) if is_text else None,
+                float(strings.avg_length) if is_text else None,
+            )
+        )
+        values += [
+            (name, ranked.label, int(ranked.sample_count))
+            for ranked in strings.rank_histogram.buckets[:_MOST_VALUES]
+            if len(ranked.label) < _LONGEST_VALUE
+        ]
+    return [
+        f"<h2>{html.escape(split)}: {int(dataset.num_examples):,} examples</h2>",
+        _table(
+            ("feature", "values", "missing", "distinct", "mean length (bytes)"),
+            features,
+        ),
+        _table(("feature", "value", "n"), values, text_columns=2),
+    ]
+
+
+def _page(title: str, *parts: str) -> str:
     """Returns a whole page; `parts` are HTML already."""
     name = html.escape(title)
     return (
@@ -27,118 +117,26 @@ def page(title: str, *parts: str) -> str:
     )
 
 
-def paragraph(text: str) -> str:
-    """Returns a text as a paragraph."""
+def _paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Returns a table; "-" stands for None, and shares get three digits."""
-    lines = [_row("th", header), *(_row("td", row) for row in rows)]
-    return f"<table>{''.join(lines)}</table>"
-
-
-def _row(tag: str, cells: Sequence[Any]) -> str:
-    return f"<tr>{''.join(f'<{tag}>{_cell(cell)}</{tag}>' for cell in cells)}</tr>"
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return html.escape(str(value))
-
-
-def evaluation_page(report: dict[str, Any]) -> str:
-    """Returns a page of what `pipeline.evaluation.report.read_evaluation` gave.
-
-    Args:
-        report: And beside it `blessed`.
-    """
-    before = report["baseline"] or {}
-    verdict = "blessed" if report["blessed"] else "refused"
-    return page(
-        "Evaluation",
-        paragraph(f"The model is {verdict}, on {report['rows']:,} test rows."),
-        *(paragraph(reason) for reason in report["failures"]),
-        table(
-            ("measure", "this model", "last blessed model"),
-            [
-                (name, value, before.get(name))
-                for name, value in report["metrics"].items()
-            ],
-        ),
-        table(
-            ("class", "precision", "recall", "F1", "rows"),
-            [
-                (
-                    one["name"],
-                    one["precision"],
-                    one["recall"],
-                    one["f1"],
-                    one["support"],
-                )
-                for one in report["classes"]
-            ],
-        ),
-        table(
-            ("length", "accuracy", "AUC", "macro F1", "rows"),
-            [
-                (name, of["accuracy"], of["auc"], of["macro_f1"], of["rows"])
-                for name, of in report["by_length"].items()
-            ],
-        ),
-        *(paragraph(note) for note in report["notes"]),
-    )
-
-
-_PREFIX = "Split-"
-_FILE = "FeatureStats.pb"
-_MOST_VALUES = 20
-
-
-def statistics_page(folder: str) -> str:
-    """Returns a page of an `ExampleStatistics` artifact: one table a split.
-
-    Args:
-        folder: Where the artifact lies.
-    """
-    parts = []
-    for name in sorted(os.listdir(folder)):
-        if name.startswith(_PREFIX):
-            path = os.path.join(folder, name, _FILE)
-            statistics = tfdv.load_stats_binary(path)
-            parts.append(_of_split(name.removeprefix(_PREFIX), statistics))
-    return page("Statistics of the examples", *parts)
-
-
-def _of_split(
-    split: str, statistics: statistics_pb2.DatasetFeatureStatisticsList
+def _table(
+    headers: Sequence[str], rows: Iterable[Sequence[Any]], text_columns: int = 1
 ) -> str:
-    (dataset,) = statistics.datasets
-    features = []
-    values = []
-    for feature in dataset.features:
-        name = ".".join(feature.path.step)
-        features.append((name, *_counts(feature)))
-        for ranked in feature.string_stats.rank_histogram.buckets[:_MOST_VALUES]:
-            values.append((name, ranked.label, int(ranked.sample_count)))
-    header = ("feature", "values", "missing", "distinct", "mean length (bytes)")
-    title = f"<h2>{split}: {int(dataset.num_examples):,} examples</h2>"
-    shown = [row for row in values if len(row[1]) < 80]
-    return title + table(header, features) + table(("feature", "value", "n"), shown)
+    """Returns a table; "-" stands for None, and floats get three digits.
 
-
-def _counts(feature: Any) -> tuple[int, int, int | None, float | None]:
-    kind = feature.WhichOneof("stats")
-    common = getattr(feature, kind).common_stats
-    strings = feature.string_stats if kind == "string_stats" else None
-    return (
-        int(common.num_non_missing),
-        int(common.num_missing),
-        int(strings.unique) if strings else None,
-        float(strings.avg_length) if strings else None,
+    Args:
+        headers: One for each column.
+        rows: Values, not yet HTML.
+        text_columns: How many columns, from the first, hold text; "1.0" stays so.
+    """
+    return tabulate(
+        rows,
+        headers,
+        tablefmt="html",
+        floatfmt=".3f",
+        intfmt=",",
+        missingval="-",
+        disable_numparse=list(range(text_columns)),
     )

@@ -10,36 +10,36 @@ from pipeline.config import Config, ConfigError
 from pipeline.config.kubeflow import EVERY_STEP, StepConfig
 from pipeline.metadata.store import PREFIX
 
-_OURS = StepConfig(cpu="1", memory="4Gi", retries=1)
-_OURS_BY_STEP = {"Trainer": StepConfig(cpu="2", memory="8Gi")}
-"""Beside data and weights the Trainer holds up to `train.cache_gib` of vectors."""
+_DEFAULTS = StepConfig(cpu="1", memory="4Gi", retries=1)
+# Beside data and weights the Trainer holds up to `train.cache_gib` of vectors.
+_DEFAULTS_BY_STEP = {"Trainer": StepConfig(cpu="2", memory="8Gi")}
 
 
-def options_of(config: Config, step: str) -> StepConfig:
-    """Returns the options of a step: the first of these that has one decides.
+def step_options(config: Config, step: str) -> StepConfig:
+    """Returns the options of a step.
 
-    `kubeflow.steps.<step>`, what we set for this step, `kubeflow.steps.default`, what
-    we set for all.
+    Each is taken from the first of these that sets it: `kubeflow.steps.<step>`, our
+    default for the step, `kubeflow.steps.default`, our default for all steps.
     """
-    given = config.kubeflow.steps
-    chosen: dict[str, object] = {}
+    of_config = config.kubeflow.steps
+    merged: dict[str, object] = {}
     for options in (
-        _OURS,
-        given.get(EVERY_STEP),
-        _OURS_BY_STEP.get(step),
-        given.get(step),
+        _DEFAULTS,
+        of_config.get(EVERY_STEP),
+        _DEFAULTS_BY_STEP.get(step),
+        of_config.get(step),
     ):
         if options is not None:
-            chosen |= options.model_dump(exclude_none=True)
-    return StepConfig.model_validate(chosen)
+            merged |= options.model_dump(exclude_none=True)
+    return StepConfig.model_validate(merged)
 
 
-_KEYS = ("host", "port", "database", "user", "password")
+_SECRET_KEYS = ("host", "port", "database", "user", "password")
 _BUCKETS = "/gcs/"  # where Vertex AI shows buckets as folders
 
 
 class Platform(Protocol):
-    """Who runs a package."""
+    """What runs a package."""
 
     def checked(self, config: Config) -> Config:
         """Returns the configuration as the steps read it.
@@ -49,7 +49,7 @@ class Platform(Protocol):
         """
 
     def equip(self, task: Any, config: Config, step: str) -> None:
-        """Gives a task of kfp what its step needs."""
+        """Sets on a task of kfp what its step needs."""
 
 
 class Kubeflow:
@@ -67,7 +67,7 @@ class Kubeflow:
         pattern = config.data.pattern
         if not pattern.startswith(mount) and "://" not in pattern:
             raise ConfigError(
-                f"option data.pattern must lie on the volume, below {mount}. "
+                f"option data.pattern must be on the volume, below {mount}. "
                 f"Received: {pattern}"
             )
         return config.model_copy(update={"output": output})
@@ -76,7 +76,7 @@ class Kubeflow:
         """See `Platform`."""
         from kfp import kubernetes
 
-        cluster, options = config.kubeflow, options_of(config, step)
+        cluster, options = config.kubeflow, step_options(config, step)
         _equip(task, config, step)
         task.set_cpu_request(options.cpu)
         task.set_memory_request(options.memory)
@@ -86,7 +86,7 @@ class Kubeflow:
         kubernetes.use_secret_as_env(
             task,
             secret_name=cluster.metadata_secret,
-            secret_key_to_env={key: PREFIX + key.upper() for key in _KEYS},
+            secret_key_to_env={key: PREFIX + key.upper() for key in _SECRET_KEYS},
         )
 
 
@@ -115,15 +115,15 @@ PLATFORMS: Mapping[str, Platform] = {"kubeflow": Kubeflow(), "vertex": Vertex()}
 
 
 def _equip(task: Any, config: Config, step: str) -> None:
-    options = options_of(config, step)
+    options = step_options(config, step)
     task.set_display_name(step)
-    # KFP would leave out a step whose arguments it has seen. TFX's own cache looks at
+    # KFP would skip a step whose arguments it has seen before. TFX's own cache looks at
     # the data, and knows resolvers.
     task.set_caching_options(False)
     task.set_cpu_limit(options.cpu)
     task.set_memory_limit(options.memory)
     if options.retries:
-        # What a step needs, such as the database, may be away for a moment.
+        # What a step needs, such as the database, may be unreachable for a moment.
         task.set_retry(
             num_retries=options.retries, backoff_duration="30s", backoff_factor=2
         )
@@ -139,7 +139,7 @@ def _metadata_environment(config: Config) -> dict[str, str]:
         "PORT": str(vertex.metadata_port),
         "DATABASE": vertex.metadata_database,
         "USER": vertex.metadata_user,
-        # Never the password itself: whoever sees the pipeline sees its environment.
+        # Never the password itself: everyone who sees the pipeline sees this.
         "PASSWORD_FILE": _mounted(vertex.metadata_password_file),
     }
     return {PREFIX + name: value for name, value in values.items() if value}
@@ -147,3 +147,15 @@ def _metadata_environment(config: Config) -> dict[str, str]:
 
 def _mounted(path: str) -> str:
     return path.replace("gs://", _BUCKETS, 1) if path.startswith("gs://") else path
+
+
+def address_of(path: str, config: Config) -> str:
+    """Returns the address of a folder that steps see, as KServe takes it.
+
+    It is `pvc://claim/path` on Kubeflow Pipelines, and `gs://bucket/path` on Vertex AI.
+    """
+    if path.startswith(_BUCKETS):
+        return "gs://" + path.removeprefix(_BUCKETS)
+    cluster = config.kubeflow
+    inside = posixpath.relpath(path, cluster.mount_path)
+    return f"pvc://{cluster.volume_claim}/{inside}"

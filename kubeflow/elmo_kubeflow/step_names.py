@@ -1,4 +1,4 @@
-"""What the compiled pipeline and the steps that it starts call things."""
+"""Names that the compiled pipeline and the steps that it starts agree on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TRAINING_STEPS = "training_steps"
 FORCE = "force"
 
 # Parameters of steps. Start takes the configuration as it was compiled, and makes the
-# one that the others take: with the span by its number and what the form overrides.
+# one that the others take: with the span as a number, and the run's own parameters.
 CONFIG = "config"
 RESOLVED_CONFIG = "resolved_config"
 RUN_ID = "run_id"

@@ -10,8 +10,9 @@ from typing import Any
 
 from elmo_kubeflow import step_names as names
 from elmo_kubeflow.pages import evaluation_page, statistics_page
+from elmo_kubeflow.platforms import address_of
 from pipeline.config import Config
-from pipeline.metadata.runs import NodeRecord, RunRecord, RunRecords
+from pipeline.metadata.runs import NodeRecord, RunRecord
 from pipeline.output_folder import OutputFolder
 from pipeline.runs.summarize import evaluation_of, summarize_run
 from pipeline.runs.summary_text import as_text
@@ -24,7 +25,7 @@ class Shown:
     Args:
         page: A page of HTML, or None.
         metadata: Name of the output artifact -> names and values.
-        uris: Name of the output artifact -> address that is not KFP's own.
+        uris: Name of the output artifact -> address, if it is not the one KFP chose.
     """
 
     page: str | None = None
@@ -38,7 +39,8 @@ def shown_of(record: NodeRecord, config: Config, run_id: str) -> Shown | None:
         (statistics,) = record.outputs["statistics"]
         return Shown(statistics_page(statistics.uri))
     if record.node == "Evaluator":
-        return _evaluation(RunRecords(OutputFolder(config.output).metadata).of(run_id))
+        metadata = OutputFolder(config.output).open_metadata()
+        return _evaluation(metadata.runs.of(run_id))
     if record.node == "Pusher":
         return _pushed(record, config)
     return None
@@ -47,9 +49,16 @@ def shown_of(record: NodeRecord, config: Config, run_id: str) -> Shown | None:
 def write_summary(
     path: Path, config: Config, run_id: str, removed: Sequence[int]
 ) -> str:
-    """Writes the summary of a run as Markdown, and returns it as text."""
+    """Writes the summary of a run as Markdown, and returns it as text.
+
+    Args:
+        path: The file.
+        config: The run's.
+        run_id: Id of the run.
+        removed: Versions of the model that the end of the run has removed.
+    """
     output = OutputFolder(config.output)
-    run = RunRecords(output.metadata).of(run_id)
+    run = output.open_metadata().runs.of(run_id)
     text = as_text(summarize_run(config, output, run, log=None))
     if removed:
         text += f"{'Removed':12}old versions {', '.join(map(str, removed))}\n"
@@ -81,15 +90,3 @@ def _pushed(record: NodeRecord, config: Config) -> Shown:
         metadata={names.MODEL: {"pushed": "yes", "version": version, "path": path}},
         uris={names.MODEL: address_of(path, config)},
     )
-
-
-def address_of(path: str, config: Config) -> str:
-    """Returns the address of a folder, as KServe takes it: `pvc://claim/path`.
-
-    On Vertex AI folders below /gcs are buckets: `gs://bucket/path`.
-    """
-    cluster = config.kubeflow
-    if path.startswith("/gcs/"):
-        return "gs://" + path.removeprefix("/gcs/")
-    inside = posixpath.relpath(path, cluster.mount_path)
-    return f"pvc://{cluster.volume_claim}/{inside}"

@@ -1,4 +1,4 @@
-"""Gives the ELMo vectors of texts."""
+"""Computes the ELMo vectors of texts."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from keras_elmo import ElmoEmbeddingLayer
 from keras_elmo.text import normalize_text, tokenize
 from pipeline.batch.formats import table
 from pipeline.batch.formats.hdf5 import SENTENCE, VECTORS
-from pipeline.batch.scoring import once_per_process
+from pipeline.batch.scoring import CUT, once_per_process
 from pipeline.serving.versions import ModelError
 
 TOKENS = "tokens"
 VECTOR = "vector"
-CUT = "text_is_cut"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Embedder:
-    """An ELMo: any source that the layer takes.
+    """A `Scorer` with an ELMo: any source that the layer takes.
 
     Args:
         source: Of the weights, where every worker finds it.
@@ -33,7 +32,7 @@ class Embedder:
         dtype: Of the vectors: `float32` or `float16`.
         max_tokens: Longer texts are cut.
         split_only: Whether texts are tokens with spaces between them.
-        as_sentences: Whether the output wants texts as lines of tokens (HDF5).
+        as_sentences: Whether the output has texts as lines of tokens (HDF5).
     """
 
     source: str
@@ -51,24 +50,18 @@ class Embedder:
             return {SENTENCE: table.STRING, VECTORS: table.VECTORS}
         if self.pooled:
             return {VECTOR: table.VECTOR, CUT: table.BOOL}
-        return {
-            TOKENS: table.STRINGS,
-            VECTORS: table.VECTORS,
-            CUT: table.BOOL,
-        }
+        return {TOKENS: table.STRINGS, VECTORS: table.VECTORS, CUT: table.BOOL}
 
     def load(self) -> _Score:
-        """Gives the layer of this process."""
+        """Returns the layer of this process."""
         return _load(self)
 
     def tally(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         """Counts tokens, and texts that were cut."""
-        if self.as_sentences or self.pooled:
-            return {"cut": sum(bool(row.get(CUT)) for row in rows)}
-        return {
-            "cut": sum(row[CUT] for row in rows),
-            "tokens": sum(len(row[TOKENS]) for row in rows),
-        }
+        counts = {"cut": sum(bool(row.get(CUT)) for row in rows)}
+        if TOKENS in self.fields:
+            counts["tokens"] = sum(len(row[TOKENS]) for row in rows)
+        return counts
 
 
 class _Score:
@@ -86,8 +79,8 @@ class _Score:
     def __call__(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         raw = tf.constant([text.encode("utf-8") for text in texts])
         answer = {name: each.numpy() for name, each in self._run(raw).items()}
-        vectors = answer["vectors"].astype(self._embedder.dtype)
-        return [self._row(answer, vectors, row) for row in range(len(texts))]
+        answer["vectors"] = answer["vectors"].astype(self._embedder.dtype)
+        return [self._row(answer, row) for row in range(len(texts))]
 
     def _embed(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
         if self._embedder.split_only:
@@ -106,22 +99,20 @@ class _Score:
             vectors = vectors[:, int(layer)]
         return {"tokens": tokens, "lengths": lengths, "vectors": vectors}
 
-    def _row(
-        self, answer: Mapping[str, np.ndarray], vectors: np.ndarray, row: int
-    ) -> dict[str, Any]:
-        given = self._embedder
-        length = min(int(answer["lengths"][row]), given.max_tokens)
-        of_text = vectors[row, :length]  # (time, …, dim)
-        is_cut = bool(answer["lengths"][row] > given.max_tokens)
-        if given.pooled:
-            mean = of_text.sum(axis=0, dtype="float32") / max(length, 1)
-            return {VECTOR: mean.astype(given.dtype), CUT: is_cut}
+    def _row(self, answer: Mapping[str, np.ndarray], row: int) -> dict[str, Any]:
+        embedder = self._embedder
+        length = min(int(answer["lengths"][row]), embedder.max_tokens)
+        vectors = answer["vectors"][row, :length]  # (time, …, dim)
+        is_cut = bool(answer["lengths"][row] > embedder.max_tokens)
+        if embedder.pooled:
+            mean = vectors.sum(axis=0, dtype="float32") / max(length, 1)
+            return {VECTOR: mean.astype(embedder.dtype), CUT: is_cut}
         tokens = [token.decode() for token in answer["tokens"][row, :length]]
-        if given.as_sentences:
-            if given.layer == "all":  # (layers, time, dim), as allennlp writes it
-                of_text = of_text.swapaxes(0, 1)
-            return {SENTENCE: " ".join(tokens), VECTORS: of_text}
-        return {TOKENS: tokens, VECTORS: of_text, CUT: is_cut}
+        if embedder.as_sentences:
+            if embedder.layer == "all":  # (layers, time, dim), as allennlp writes it
+                vectors = vectors.swapaxes(0, 1)
+            return {SENTENCE: " ".join(tokens), VECTORS: vectors}
+        return {TOKENS: tokens, VECTORS: vectors, CUT: is_cut}
 
 
 @once_per_process

@@ -1,29 +1,38 @@
-"""The Beam graph of a job."""
+"""The Beam graph of a job: split, score, join, count."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TypedDict
 
 import apache_beam as beam
 
-from pipeline.batch import staging as parts_of
 from pipeline.batch import storage
 from pipeline.batch.formats.table import merge_kinds
-from pipeline.batch.rejects import add_reasons
-from pipeline.batch.scoring import ScoreChunks, Scorer
+from pipeline.batch.rejects import add_counts
+from pipeline.batch.scoring import PartRecord, ScoreChunks, Scorer
 from pipeline.batch.shards import JoinPieces, plan_shards
-from pipeline.batch.splitting import FileGroup, SplitFiles
-from pipeline.batch.staging import BatchJob
+from pipeline.batch.splitting import Chunk, FileGroup, SplitFiles, SplitRecord
+from pipeline.batch.staging import COUNTS, BatchJob
 from pipeline.errors import UserError
+
+
+class JobCounts(TypedDict):
+    """What became of all rows, as `COUNTS` holds it."""
+
+    rows_in: int
+    rows_out: int
+    reasons: dict[str, int]  # rejected rows by reason, most frequent first
+    replaced_utf8: int  # rows in whose text invalid bytes became U+FFFD
+    problems: list[str]  # with files as wholes
+    tallies: dict[str, int]  # what the scorer counts
+    files: list[str]  # of the output
 
 
 class ScoreFiles(beam.PTransform):
     """Reads groups of files, scores their rows, and writes the finished files.
 
-    Gives nothing but files in the staging folder; `TALLIES` says what became of the
-    rows: `rows_in`, `rows_out`, `reasons`, `replaced_utf8`, `problems`, `tallies`,
-    `files`.
+    All that comes out lies in the staging folder: files, and `JobCounts` in `COUNTS`.
     """
 
     def __init__(
@@ -35,7 +44,7 @@ class ScoreFiles(beam.PTransform):
         self._scorer = scorer
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Adds the whole way to a pipeline."""
+        """Adds the whole job to a pipeline."""
         job, scorer = self._job, self._scorer
         splits = (
             pbegin
@@ -64,11 +73,11 @@ class ScoreFiles(beam.PTransform):
             | "Join" >> beam.ParDo(JoinPieces(job, scorer.fields), columns)
             | "GatherFinished" >> beam.combiners.ToList()
         )
-        return split_list | "WriteTallies" >> beam.Map(
-            _write_tallies,
+        return split_list | "WriteCounts" >> beam.Map(
+            _write_counts,
             beam.pvalue.AsSingleton(part_list),
             beam.pvalue.AsSingleton(finished),
-            job.path(parts_of.TALLIES),
+            job.path(COUNTS),
         )
 
 
@@ -76,7 +85,7 @@ class ColumnClash(UserError):
     """A carried column has the name of one that the model adds."""
 
 
-def _columns(splits: list[dict[str, Any]], fields: Mapping[str, str]) -> dict[str, str]:
+def _columns(splits: list[SplitRecord], fields: Mapping[str, str]) -> dict[str, str]:
     ordered = sorted(splits, key=lambda split: split["number"])
     columns = merge_kinds(*(split["columns"] for split in ordered))
     for name in fields:
@@ -88,25 +97,22 @@ def _columns(splits: list[dict[str, Any]], fields: Mapping[str, str]) -> dict[st
     return columns
 
 
-def _chunks(split: dict[str, Any]) -> list[dict[str, Any]]:
+def _chunks(split: SplitRecord) -> list[Chunk]:
     return split["chunks"]
 
 
-def _write_tallies(
-    splits: list[dict[str, Any]],
-    parts: list[dict[str, Any]],
-    finished: list[str],
-    path: str,
+def _write_counts(
+    splits: list[SplitRecord], parts: list[PartRecord], finished: list[str], path: str
 ) -> None:
-    storage.write_json(
-        path,
-        {
-            "rows_in": sum(split["rows_in"] for split in splits),
-            "rows_out": sum(part["rows_out"] for part in parts),
-            "reasons": add_reasons(each["reasons"] for each in (*splits, *parts)),
-            "replaced_utf8": sum(split["replaced_utf8"] for split in splits),
-            "problems": sorted(p for split in splits for p in split["problems"]),
-            "tallies": add_reasons(part["tallies"] for part in parts),
-            "files": sorted(finished),
-        },
+    counts = JobCounts(
+        rows_in=sum(split["rows_in"] for split in splits),
+        rows_out=sum(part["rows_out"] for part in parts),
+        reasons=add_counts(
+            [split["reasons"] for split in splits] + [part["reasons"] for part in parts]
+        ),
+        replaced_utf8=sum(split["replaced_utf8"] for split in splits),
+        problems=sorted(p for split in splits for p in split["problems"]),
+        tallies=add_counts(part["tallies"] for part in parts),
+        files=sorted(finished),
     )
+    storage.write_json(path, counts)

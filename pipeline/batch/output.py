@@ -1,4 +1,4 @@
-"""The output folder: absent, or complete; and the folder beside it for the work."""
+"""The output folder, which is absent or complete, and the work folder beside it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import contextlib
 import hashlib
 import json
 import os
+import posixpath
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import filelock
@@ -15,9 +17,9 @@ from apache_beam.io.filesystems import FileSystems
 from pipeline.batch import storage
 from pipeline.batch.staging import FINISHED
 from pipeline.errors import RunError, UserError
+from pipeline.files import is_local, locked_folder
 
 SUMMARY = "summary.json"
-_LOCK = ".lock"
 
 
 class OutputExists(UserError):
@@ -31,11 +33,10 @@ class OutputBusy(RunError):
 class BatchOutput:
     """An output and its work folder, `<output>.unfinished`.
 
-    Work lies in a folder that is named by what is done. The same job again finds what
-    it has finished; another one begins anew.
+    The same job again finds there what it has finished; another one begins anew.
 
     Args:
-        path: The output: a folder on any file system Beam knows; if local, absolute.
+        path: A folder on any file system that Beam knows; if local, absolute.
     """
 
     def __init__(self, path: str) -> None:
@@ -46,18 +47,18 @@ class BatchOutput:
         """Refuses an output that exists, unless it may be overwritten.
 
         Raises:
-            OutputExists: It exists; or it is to be overwritten and no job has made it.
+            OutputExists: It exists, or it may be overwritten and no job has made it.
         """
-        present = storage.list_files(storage.join(self.path, "*"))
+        present = storage.list_files(posixpath.join(self.path, "*"))
         if not present:
             return
         if not overwrite:
             raise OutputExists(
                 f"{self.path} exists (hint: another --output, or --overwrite)"
             )
-        if not FileSystems.exists(storage.join(self.path, SUMMARY)):
+        if not FileSystems.exists(posixpath.join(self.path, SUMMARY)):
             raise OutputExists(
-                f"{self.path} holds files that are no earlier output; it is not "
+                f"{self.path} holds files that are not an earlier output; it is not "
                 "overwritten (hint: choose another --output)"
             )
 
@@ -67,61 +68,64 @@ class BatchOutput:
 
         Raises:
             OutputBusy: Another process holds it.
+            UserError: It cannot be created.
         """
-        if not storage.is_local(self.path):
+        with contextlib.ExitStack() as stack:
+            if is_local(self.path):
+                try:
+                    stack.enter_context(locked_folder(Path(self.work)))
+                except filelock.Timeout as error:
+                    raise OutputBusy(f"another job writes {self.path}") from error
+                except OSError as error:
+                    raise UserError(
+                        f"option --output: cannot be written: {error.filename}: "
+                        f"{error.strerror}"
+                    ) from error
+                stack.callback(self._remove_unused)
             yield
-            return
-        os.makedirs(self.work, exist_ok=True)
-        lock = filelock.FileLock(storage.join(self.work, _LOCK))
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise OutputBusy(f"another job writes {self.path}") from error
-        try:
-            yield
-        finally:
-            if os.path.isdir(self.work) and os.listdir(self.work) == [_LOCK]:
-                storage.remove(self.work)  # nothing was begun
-            lock.release()
 
-    def staging(self, what: Mapping[str, Any]) -> str:
-        """The folder for a job that is described by `what`, in JSON's types.
+    def staging(self, identity: Mapping[str, Any]) -> str:
+        """Returns the folder of a job; what other jobs left unfinished is removed.
 
-        What other jobs have left unfinished for the same output is removed.
+        Args:
+            identity: All that makes two jobs the same one, in JSON's types.
         """
-        text = json.dumps(what, sort_keys=True)
+        text = json.dumps(identity, sort_keys=True)
         name = hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
-        if storage.is_local(self.work) and os.path.isdir(self.work):
+        if is_local(self.work) and os.path.isdir(self.work):
             for entry in os.scandir(self.work):
                 if entry.is_dir() and entry.name != name:
                     storage.remove(entry.path)
-        return storage.join(self.work, name)
+        return posixpath.join(self.work, name)
 
     def commit(self, staging: str, summary: Mapping[str, Any]) -> None:
-        """Shows the finished files as the output, and removes the work folder.
+        """Makes the finished files the output, and removes the work folder.
 
-        On this machine's file system the folder appears in one step. Elsewhere the
+        On this machine's file system the output appears in one step. Elsewhere the
         files are moved one by one, and `SUMMARY` comes last.
         """
-        finished = storage.join(staging, FINISHED)
-        storage.write_json(storage.join(finished, SUMMARY), summary)
-        if storage.is_local(self.path):
-            replaced = storage.join(staging, "replaced")
+        finished = posixpath.join(staging, FINISHED)
+        storage.write_json(posixpath.join(finished, SUMMARY), summary)
+        if is_local(self.path):
+            replaced = posixpath.join(staging, "replaced")
             if os.path.isdir(self.path):
                 os.replace(self.path, replaced)
             os.replace(finished, self.path)
         else:
-            if storage.list_files(storage.join(self.path, "*")):
+            if storage.list_files(posixpath.join(self.path, "*")):
                 FileSystems.delete([self.path + "/"])
             self._move(finished)
         storage.remove(self.work)
 
+    def _remove_unused(self) -> None:
+        """Removes the work folder if no job was begun in it."""
+        work = Path(self.work)
+        if work.is_dir() and not any(entry.is_dir() for entry in work.iterdir()):
+            storage.remove(self.work)
+
     def _move(self, finished: str) -> None:
-        files = storage.list_files(storage.join(finished, "**"))
-        targets = [self.path + file[len(finished) :] for file in files]
-        is_last = [target.endswith(f"/{SUMMARY}") for target in targets]
-        for last in (False, True):
-            chosen = [place for place, each in enumerate(is_last) if each == last]
-            FileSystems.rename(
-                [files[place] for place in chosen], [targets[place] for place in chosen]
-            )
+        files = storage.list_files(posixpath.join(finished, "**"))
+        summary = posixpath.join(finished, SUMMARY)
+        for moved in ([file for file in files if file != summary], [summary]):
+            targets = [self.path + file.removeprefix(finished) for file in moved]
+            FileSystems.rename(moved, targets)

@@ -11,20 +11,19 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.batch.formats import table
-from pipeline.batch.scoring import once_per_process
+from pipeline.batch.scoring import CUT, once_per_process
 from pipeline.serving.manifest import check_digests, digests
 from pipeline.serving.versions import load_classifier, version_of
 
 LABEL = "predicted_label"
 VERSION = "model_version"
-CUT = "text_is_cut"
 _PROBABILITY = "probability_{}"
 _DIGITS = 6  # of a probability: what float32 holds
 
 
 @dataclasses.dataclass(frozen=True)
 class Predictor:
-    """A classifier: a SavedModel with the signature `predict_text`.
+    """A `Scorer` with a classifier: a SavedModel with the signature `predict_text`.
 
     Args:
         folder: Of the SavedModel, where every worker finds it.
@@ -37,8 +36,8 @@ class Predictor:
     files: tuple[tuple[str, str], ...]
 
     @classmethod
-    def look_at(cls, folder: str, expected: Mapping[str, str] | None) -> Predictor:
-        """Loads a model to see its classes.
+    def inspect(cls, folder: str, expected: Mapping[str, str] | None) -> Predictor:
+        """Loads a model to learn its classes.
 
         Args:
             folder: Of the SavedModel.
@@ -54,7 +53,7 @@ class Predictor:
 
     @property
     def fields(self) -> dict[str, str]:
-        """Label, probabilities, whether the text was cut, version of the model."""
+        """Label, probabilities, whether the text was cut, and version of the model."""
         probabilities = {
             _PROBABILITY.format(name): table.FLOAT for name in self.classes
         }
@@ -66,7 +65,7 @@ class Predictor:
         }
 
     def load(self) -> _Score:
-        """Gives the model of this process."""
+        """Returns the model of this process."""
         return _Score(_load(self.folder, self.files), self)
 
     def tally(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Shows how many rows are done, by what lies in the staging folder."""
+"""Shows how many rows of a job are done, by what lies in its staging folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TextIO
 
 from pipeline.batch import storage
 from pipeline.batch.staging import PARTS, BatchJob
+from pipeline.files import is_local
 
 _LIVE_SECONDS = 1.0  # on a terminal
 _LINE_SECONDS = 30.0  # elsewhere, and on file systems that are slow to list
@@ -22,20 +23,22 @@ class JobProgress:
     It sees what the workers of any runner have finished, and nothing of Beam.
 
     Args:
-        stream: Where to write.
+        terminal: Where to write.
         job: Whose parts it counts.
+
+    Attributes:
+        rows_before: Rows that an interrupted job had finished.
     """
 
-    def __init__(self, stream: TextIO, job: BatchJob) -> None:
-        self._stream = stream
+    def __init__(self, terminal: TextIO, job: BatchJob) -> None:
+        self._terminal = terminal
         self._parts = job.path(PARTS, "*.json")
-        self._live = stream.isatty()
-        is_quick = self._live and storage.is_local(self._parts)
+        self._live = terminal.isatty()
+        is_quick = self._live and is_local(self._parts)
         self._seconds = _LIVE_SECONDS if is_quick else _LINE_SECONDS
         self._end = threading.Event()
         self._began = time.monotonic()
         self.rows_before = 0
-        """Rows that an interrupted job had finished."""
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -51,10 +54,10 @@ class JobProgress:
             self._end.set()
             thread.join()
             if self._live:
-                self._stream.write("\n")
+                self._terminal.write("\n")
 
     def rows_done(self) -> int:
-        """Rows of all parts that are finished; their names say it."""
+        """Returns the rows of all finished parts, which stand in the files' names."""
         names = map(posixpath.basename, storage.list_files(self._parts))
         return sum(int(name.split(".")[-2]) for name in names)
 
@@ -65,10 +68,9 @@ class JobProgress:
             if done == last:
                 continue
             last = done
-            new = done - self.rows_before
-            rate = new / (time.monotonic() - self._began)
+            rate = (done - self.rows_before) / (time.monotonic() - self._began)
             self._write(f"{done:,} rows done, {rate:,.0f} rows/s")
 
     def _write(self, text: str) -> None:
-        self._stream.write(f"\r{text}\x1b[K" if self._live else f"{text}\n")
-        self._stream.flush()
+        self._terminal.write(f"\r{text}\x1b[K" if self._live else f"{text}\n")
+        self._terminal.flush()

@@ -1,10 +1,13 @@
-"""First stage: from files to chunks of rows with a text."""
+"""First stage: from files to chunks of rows with a text.
+
+Small files are read together, by groups; a chunk is what is scored together later.
+"""
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 import apache_beam as beam
@@ -20,50 +23,14 @@ from components.text_example_gen.reading.records import (
     reject,
 )
 from components.text_example_gen.values import BadValueError, clean_text
-from pipeline.batch import staging as parts_of
 from pipeline.batch import storage
 from pipeline.batch.formats.table import kind_of, merge_kinds, to_json
 from pipeline.batch.rejects import RejectLines
-from pipeline.batch.staging import BatchJob
-
-_LEVEL = 1  # of gzip: a chunk is read once, and soon
-
-
-class ChunkRow(NamedTuple):
-    """One row that waits to be scored; `columns` hold JSON's types."""
-
-    source: str
-    position: int
-    text: str
-    columns: dict[str, Any]
-
-
-def write_chunk(path: str, rows: Sequence[ChunkRow]) -> None:
-    """Writes a chunk, whole or not at all."""
-    with (
-        storage.local_writer(path) as local,
-        gzip.open(local, "wt", _LEVEL, encoding="utf-8") as file,
-    ):
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-
-def read_chunk(path: str) -> list[ChunkRow]:
-    """Reads a chunk into memory."""
-    return list(_read(path))
-
-
-def _read(path: str) -> Iterator[ChunkRow]:
-    with (
-        storage.open_reading(path) as raw,
-        gzip.open(raw, "rt", encoding="utf-8") as file,
-    ):
-        for line in file:
-            yield ChunkRow(*json.loads(line))
-
+from pipeline.batch.staging import CHUNKS, METRICS, REJECTED, SPLITS, BatchJob
 
 _GROUP_BYTES = 32 * 2**20
 _GROUP_FILES = 1000
+_GZIP_LEVEL = 1  # a chunk is read once, and soon
 
 
 class InputFile(TypedDict):
@@ -82,12 +49,42 @@ class FileGroup(TypedDict):
     files: list[InputFile]
 
 
+class Chunk(TypedDict):
+    """Rows that are scored together; `name` is their place in the input."""
+
+    name: str
+    path: str
+    rows: int
+
+
+class SplitRecord(TypedDict):
+    """What became of a `FileGroup`."""
+
+    number: int
+    chunks: list[Chunk]
+    rows_in: int
+    rejected: str | None  # path of the rejects, if there are any
+    reasons: Mapping[str, int]  # rejected rows by reason
+    problems: list[str]  # with files as wholes
+    columns: dict[str, str]  # kinds of the carried columns
+    replaced_utf8: int  # rows in whose text invalid bytes became U+FFFD
+
+
+class ChunkRow(NamedTuple):
+    """One row that waits to be scored; `columns` hold JSON's types."""
+
+    source: str
+    position: int
+    text: str
+    columns: dict[str, Any]
+
+
 def find_files(patterns: Iterable[str]) -> list[InputFile]:
-    """The files of all patterns, each one once, in the order of the patterns."""
-    found: dict[str, InputFile] = {}
+    """Returns the files of all patterns, each one once, in their order."""
+    files: dict[str, InputFile] = {}
     for pattern in patterns:
         for file in match_files(pattern):
-            found.setdefault(
+            files.setdefault(
                 file.path,
                 InputFile(
                     path=file.path,
@@ -96,11 +93,11 @@ def find_files(patterns: Iterable[str]) -> list[InputFile]:
                     in_class_folder=has_class_folders(pattern),
                 ),
             )
-    return list(found.values())
+    return list(files.values())
 
 
 def group_files(files: Sequence[InputFile]) -> list[FileGroup]:
-    """Groups files in their order; the same files give the same groups."""
+    """Groups files in their order; the same files always make the same groups."""
     groups: list[FileGroup] = []
     size = 0
     for file in files:
@@ -117,27 +114,21 @@ def group_files(files: Sequence[InputFile]) -> list[FileGroup]:
     return groups
 
 
-NAMESPACE = "elmo_tfx"  # of Beam's metrics
-
-
 class SplitFiles(beam.DoFn):
-    """Reads a `FileGroup` and writes its rows into chunks.
+    """Reads a `FileGroup`, writes its rows into chunks and yields a `SplitRecord`.
 
-    Gives one record for each group: `number`, `chunks` (each with `name`, `path`,
-    `rows`), `rows_in`, `rejected` (path or None), `reasons`, `problems`, `columns`
-    (kind by name), `replaced_utf8` (rows with a text in which bytes that are no UTF-8
-    became U+FFFD). A group that was split before is not read again.
+    A group that was split before is not read again.
     """
 
     def __init__(self, job: BatchJob) -> None:
         super().__init__()
         self._job = job
-        self._rows_in = Metrics.counter(NAMESPACE, "rows_in")
+        self._rows_in = Metrics.counter(METRICS, "rows_in")
 
-    def process(self, element: FileGroup) -> Iterator[dict[str, Any]]:
+    def process(self, element: FileGroup) -> Iterator[SplitRecord]:
         name = f"{element['number']:05d}"
-        record_path = self._job.path(parts_of.SPLITS, f"{name}.json")
-        record = storage.read_json(record_path)
+        record_path = self._job.path(SPLITS, f"{name}.json")
+        record: SplitRecord | None = storage.read_json(record_path)
         if record is None:
             with RejectLines() as rejects:
                 record = _Splitter(self._job, name, rejects).split(element)
@@ -151,20 +142,21 @@ class _Splitter:
 
     def __init__(self, job: BatchJob, name: str, rejects: RejectLines) -> None:
         self._job = job
+        self._request = job.request
         self._name = name
         self._rejects = rejects
         self._rows: list[ChunkRow] = []
         self._chars = 0
-        self._chunks: list[dict[str, Any]] = []
+        self._chunks: list[Chunk] = []
         self._columns: dict[str, str] = {}
         self._replaced = 0
 
-    def split(self, group: FileGroup) -> dict[str, Any]:
+    def split(self, group: FileGroup) -> SplitRecord:
         rows_in = 0
         for file in group["files"]:
             items = read_file(
                 file["path"],
-                self._job.options,
+                self._request.options,
                 in_class_folder=file["in_class_folder"],
             )
             for item in items:
@@ -172,24 +164,25 @@ class _Splitter:
                 if is_reject(item):
                     self._rejects.add(item)
                 else:
-                    self._take(item)  # type: ignore[arg-type]
+                    self._add(item)  # type: ignore[arg-type]
         self._end_chunk()
-        aside = self._job.path(parts_of.REJECTED, f"split-{self._name}.jsonl")
-        return {
-            "number": group["number"],
-            "chunks": self._chunks,
-            "rows_in": rows_in,
-            "rejected": self._rejects.write(aside),
-            "reasons": self._rejects.reasons,
-            "problems": self._rejects.problems,
-            "columns": self._columns,
-            "replaced_utf8": self._replaced,
-        }
+        rejects_path = self._job.path(REJECTED, f"split-{self._name}.jsonl")
+        return SplitRecord(
+            number=group["number"],
+            chunks=self._chunks,
+            rows_in=rows_in,
+            rejected=self._rejects.write(rejects_path),
+            reasons=self._rejects.reasons,
+            problems=self._rejects.problems,
+            columns=self._columns,
+            replaced_utf8=self._replaced,
+        )
 
-    def _take(self, record: Record) -> None:
-        options = self._job.options
+    def _add(self, record: Record) -> None:
+        """Adds a row to the chunk, if it has a text and a key."""
         columns = record["columns"]
-        text_column, key_column = options.text_column, options.key_column
+        text_column = self._request.options.text_column
+        key_column = self._request.options.key_column
         try:
             text = clean_text(columns.get(text_column))
         except BadValueError as error:
@@ -201,8 +194,8 @@ class _Splitter:
         if key_column is not None and columns.get(key_column) in (None, ""):
             self._reject(record, reasons.NO_KEY, f"`{key_column}` is empty")
             return
-        if len(self._rows) == self._job.chunk_rows or (
-            self._rows and self._chars + len(text) > self._job.chunk_chars
+        if len(self._rows) == self._request.chunk_rows or (
+            self._rows and self._chars + len(text) > self._request.chunk_chars
         ):
             self._end_chunk()
         self._rows.append(
@@ -212,7 +205,7 @@ class _Splitter:
         self._replaced += record["replaced_utf8"]
 
     def _carried(self, columns: dict[str, Any]) -> dict[str, Any]:
-        keep = columns if self._job.keep is None else self._job.keep
+        keep = columns if self._request.keep is None else self._request.keep
         kinds = {name: kind_of(columns.get(name)) for name in keep}
         self._columns = merge_kinds(self._columns, kinds)
         return {name: to_json(columns.get(name)) for name in keep}
@@ -221,10 +214,28 @@ class _Splitter:
         if not self._rows:
             return
         name = f"{self._name}-{len(self._chunks):05d}"
-        path = self._job.path(parts_of.CHUNKS, f"{name}.jsonl.gz")
-        write_chunk(path, self._rows)
-        self._chunks.append({"name": name, "path": path, "rows": len(self._rows)})
+        path = self._job.path(CHUNKS, f"{name}.jsonl.gz")
+        _write_chunk(path, self._rows)
+        self._chunks.append(Chunk(name=name, path=path, rows=len(self._rows)))
         self._rows, self._chars = [], 0
 
     def _reject(self, record: Record, reason: str, detail: str) -> None:
         self._rejects.add(as_dict(reject(record, reason, detail)))
+
+
+def _write_chunk(path: str, rows: Sequence[ChunkRow]) -> None:
+    with (
+        storage.local_writer(path) as local,
+        gzip.open(local, "wt", _GZIP_LEVEL, encoding="utf-8") as file,
+    ):
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def read_chunk(path: str) -> list[ChunkRow]:
+    """Returns the rows of a `Chunk`."""
+    with (
+        storage.open_reading(path) as raw,
+        gzip.open(raw, "rt", encoding="utf-8") as file,
+    ):
+        return [ChunkRow(*json.loads(line)) for line in file]

@@ -1,4 +1,4 @@
-"""Files on any file system Beam knows: whole or not at all."""
+"""Files on any file system that Beam knows, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import posixpath
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -16,21 +15,13 @@ from typing import Any, BinaryIO, cast
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from pipeline.files import is_local, replace_when_done
+
 _COPY_BYTES = 2**20
 
 
-def is_local(path: str) -> bool:
-    """Whether a path lies on this machine's own file system."""
-    return "://" not in path
-
-
-def join(folder: str, *names: str) -> str:
-    """The path of a name in a folder, on any file system."""
-    return posixpath.join(folder, *names)
-
-
 def open_reading(path: str) -> BinaryIO:
-    """Opens a file for its bytes as they lie there."""
+    """Opens a file for its bytes, without unpacking them."""
     return cast(
         BinaryIO,
         FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED),
@@ -39,18 +30,14 @@ def open_reading(path: str) -> BinaryIO:
 
 @contextlib.contextmanager
 def local_writer(path: str) -> Iterator[Path]:
-    """Gives a local path to write; `path` appears, whole, when the block ends well.
+    """Yields a local path to write; `path` appears, whole, when the block ends well.
 
     Writers of Parquet, HDF5 and TFRecord want a real file, and a worker may die.
     """
     if is_local(path):
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        unfinished = Path(f"{path}.{uuid.uuid4().hex}.tmp")
-        try:
+        with replace_when_done(Path(path)) as unfinished:
             yield unfinished
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
         return
     with tempfile.TemporaryDirectory() as folder:
         local = Path(folder) / "file"
@@ -67,7 +54,7 @@ def local_writer(path: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def local_reader(path: str) -> Iterator[Path]:
-    """Gives a local path with the content of `path`: itself, or a copy for a while."""
+    """Yields a local path with the content of `path`: itself, or a copy for a while."""
     if is_local(path):
         yield Path(path)
         return
@@ -91,7 +78,7 @@ def write_json(path: str, value: Any) -> None:
 
 
 def read_json(path: str) -> Any:
-    """Reads what `write_json` wrote; None if it is not there."""
+    """Returns what `write_json` wrote; None if it is not there."""
     if not FileSystems.exists(path):
         return None
     with open_reading(path) as file:
@@ -99,14 +86,14 @@ def read_json(path: str) -> Any:
 
 
 def list_files(pattern: str) -> list[str]:
-    """The files that match a glob, sorted."""
-    [found] = FileSystems.match([pattern])
-    return sorted(file.path for file in found.metadata_list)
+    """Returns the files that match a glob, sorted."""
+    [matched] = FileSystems.match([pattern])
+    return sorted(file.path for file in matched.metadata_list)
 
 
 def remove(folder: str) -> None:
     """Removes a folder with all that is in it; nothing happens if it is not there."""
     if is_local(folder):
         shutil.rmtree(folder, ignore_errors=True)
-    elif list_files(join(folder, "**")):
+    elif list_files(posixpath.join(folder, "**")):
         FileSystems.delete([folder + "/"])

@@ -1,21 +1,29 @@
-"""What the commands `predict` and `embed` share."""
+"""What the commands `predict` and `embed` share: their options, and how a job runs."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from components.text_example_gen.options import ReadOptions
+from pipeline.batch.staging import Request
 from pipeline.commands.options import refuse_stray
-from pipeline.errors import UserError
-from pipeline.runs.run_log import log_the_end, run_log
+from pipeline.errors import RunError, UserError
+from pipeline.files import is_local, may_exist, write_whole
+from pipeline.runs.progress import say_loading
+
+if TYPE_CHECKING:  # it imports Beam
+    from pipeline.batch.run_job import JobSummary
 
 _OPTIONS = (
     click.option(
@@ -31,7 +39,7 @@ _OPTIONS = (
     click.option(
         "--text-column", default="text", help="Column with the text; default: text."
     ),
-    click.option("--key", help="Column that tells rows apart; none may lack it."),
+    click.option("--key", help="Column that tells rows apart; every row must have it."),
     click.option("--keep", help="Columns to carry over: id,date; default: all."),
     click.option("--columns", help="Names of all columns, where no header gives them."),
     click.option(
@@ -49,9 +57,11 @@ _OPTIONS = (
     click.option("--summary", help="File for the summary, as JSON."),
     click.argument("beam_args", nargs=-1, type=click.UNPROCESSED),
 )
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
+_SHOWN_REASONS = 3
 
-# Gives the scorer, and what the summary says of its model.
-ScorerMaker = Callable[[], tuple[Any, dict[str, Any]]]
+# Returns the scorer, and what the summary says of its model.
+ScorerMaker = Callable[[], tuple[Any, dict[str, str]]]
 
 
 def batch_options(command: Callable) -> Callable:
@@ -62,7 +72,7 @@ def batch_options(command: Callable) -> Callable:
 
 
 def run_batch(
-    given: Mapping[str, Any],
+    arguments: Mapping[str, Any],
     *,
     format: str,
     chunk_rows: int,
@@ -72,125 +82,167 @@ def run_batch(
     """Runs a job and prints one line about it, `name=value` for a script to read.
 
     Args:
-        given: The options of `batch_options`.
+        arguments: Values of `batch_options`.
         format: Of the output.
         chunk_rows: Rows that are scored together, at most.
         chunk_chars: Characters of them, at most, unless one text is longer.
-        make_scorer: Looks at the model. Called where the libraries' messages go
+        make_scorer: Loads and checks the model. Called where the libraries' messages go
             into the log.
+
+    Raises:
+        UserError: An option, the data or the model is wrong.
+        RunError: The job failed; or all is written, but too many rows were rejected.
     """
-    refuse_stray(click.get_current_context(), given["beam_args"])
-    log = _new_log()
-    with run_log(log) as talk:
-        try:
-            summary, verdict = _run(
-                given, format, chunk_rows, chunk_chars, make_scorer, talk
-            )
-        except _expected() as error:
-            log.unlink(missing_ok=True)
-            raise UserError(str(error)) from error
-        # Whatever a worker raises, the user is told why and where to read on.
-        except Exception as error:  # noqa: BLE001
-            logging.exception("the job failed")
-            from pipeline.runs.outcomes import reason_of
-
-            raise click.ClickException(
-                f"{reason_of(error)}\nlog: {log}\nthe same command goes on from here"
-            ) from error
-    log.unlink(missing_ok=True)
-    log_the_end(Path(os.devnull))
-    if given["summary"]:
-        text = json.dumps(summary, ensure_ascii=False, indent=1)
-        Path(given["summary"]).write_text(text + "\n", "utf-8")
+    refuse_stray(click.get_current_context(), arguments["beam_args"])
+    allowance = Allowance.parse(arguments["max_rejected"])
+    request = _request(arguments, format, chunk_rows, chunk_chars)
+    for data in request.inputs:
+        if not may_exist(data):
+            raise UserError(f"option --input: no file matches. Received: {data}")
+    say_loading()
+    summary = _run(request, make_scorer)
+    if arguments["summary"]:
+        text = json.dumps(summary.to_dict(), ensure_ascii=False, indent=1)
+        write_whole(Path(arguments["summary"]), text + "\n")
     click.echo(_line(summary))
-    if verdict is not None:
-        raise click.ClickException(verdict)
+    allowance.check(summary)
 
 
-def _run(
-    given: Mapping[str, Any],
-    format: str,
-    chunk_rows: int,
-    chunk_chars: int,
-    make_scorer: ScorerMaker,
-    talk: TextIO,
-) -> tuple[dict[str, Any], str | None]:
-    # Heavy imports come this late so that their messages go into the log.
-    from components.text_example_gen.options import ReadOptions
-    from pipeline.batch.output import BatchOutput
-    from pipeline.batch.rejects import Allowance, TooManyRejected
-    from pipeline.batch.run_job import Request, run_job
+@dataclasses.dataclass(frozen=True)
+class Allowance:
+    """How many rows may be rejected: a number of rows, or a share of all rows.
 
-    try:
-        allowance = Allowance.parse(given["max_rejected"])
-    except ValueError as error:
-        raise UserError(f"option --max-rejected: {error}") from error
-    key, keep = given["key"], _names(given["keep"])
+    Args:
+        rows: If it is a number.
+        share: From 0 to 1, if it is a share.
+    """
+
+    rows: int | None = None
+    share: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> Allowance:
+        """Reads `100` or `0.5%`.
+
+        Raises:
+            UserError: It is neither.
+        """
+        share = _SHARE.fullmatch(text)
+        if share and float(share[1]) <= 100:
+            return cls(share=float(share[1]) / 100)
+        if text.isdecimal():
+            return cls(rows=int(text))
+        raise UserError(
+            "option --max-rejected: a number of rows or a share such as 1% is "
+            f"expected. Received: {text!r}"
+        )
+
+    def check(self, summary: JobSummary) -> None:
+        """Refuses what a finished job has rejected, if it is too much.
+
+        Raises:
+            RunError: With the reasons, and where the rows lie. A file that could not be
+                read to its end is too much in any case: nobody knows how many rows it
+                had.
+        """
+        if summary.problems:
+            more = len(summary.problems) - 1
+            others = f" (and {more} more files)" if more else ""
+            message, newline, hint = summary.problems[0].partition("\n")
+            raise RunError(
+                f"{message}{others}; all other rows are written{newline}{hint}"
+            )
+        rows, rejected = summary.rows_in, summary.rows_rejected
+        if rejected > (self.share * rows if self.rows is None else self.rows):
+            shown = list(summary.reasons.items())[:_SHOWN_REASONS]
+            reasons = ", ".join(f"{reason} {number:,}" for reason, number in shown)
+            hidden = rejected - sum(number for _, number in shown)
+            if hidden:
+                reasons += f", others {hidden:,}"
+            raise RunError(
+                f"{rejected:,} of {rows:,} rows were rejected ({reasons}); they lie in "
+                f"{summary.output}/rejected, all other rows are written\n"
+                "hint: mend these rows, or allow more with --max-rejected"
+            )
+
+
+def _request(
+    arguments: Mapping[str, Any], format: str, chunk_rows: int, chunk_chars: int
+) -> Request:
+    key, keep = arguments["key"], _names(arguments["keep"])
     if key is not None and keep is not None and key not in keep:
         keep = (key, *keep)
     try:
         options = ReadOptions(
-            format=given["input_format"],
-            text_column=given["text_column"],
+            format=arguments["input_format"],
+            text_column=arguments["text_column"],
             label_column=None,
             key_column=key,
-            columns=_names(given["columns"]),
+            columns=_names(arguments["columns"]),
             keep_all=keep is None,
             other_columns=keep or (),
         )
     except ValueError as error:
         raise UserError(f"input options: {error}") from error
-    request = Request(
-        inputs=given["inputs"],
+    return Request(
+        inputs=arguments["inputs"],
         options=options,
         keep=keep,
-        output=absolute(given["output"]),
-        overwrite=given["overwrite"],
+        output=absolute(arguments["output"]),
+        overwrite=arguments["overwrite"],
         format=format,
-        shards=given["shards"],
+        shards=arguments["shards"],
         chunk_rows=chunk_rows,
         chunk_chars=chunk_chars,
-        beam_args=given["beam_args"],
+        beam_args=arguments["beam_args"],
     )
-    output = BatchOutput(request.output)
-    output.check(overwrite=request.overwrite)
-    with output.locked():
-        scorer, facts = make_scorer()
-        summary = run_job(request, scorer, output, facts=facts, talk=talk)
-    try:
-        allowance.check(summary)
-    except TooManyRejected as error:
-        return summary, str(error)
-    return summary, None
 
 
-def _expected() -> tuple[type[Exception], ...]:
-    """What is wrong with what the user gave."""
-    from components.text_example_gen.errors import DataError
-    from pipeline.batch.output import OutputExists
-    from pipeline.config.checked import BeamArgsError
-    from pipeline.serving.versions import ModelError
+def _run(request: Request, make_scorer: ScorerMaker) -> JobSummary:
+    """Runs the job; what the libraries print goes to a log, kept if the job fails."""
+    from pipeline.runs.run_log import log_the_end, run_log
 
-    return BeamArgsError, DataError, ModelError, OutputExists, UserError
-
-
-def _new_log() -> Path:
-    """A file for what the libraries say; it is kept if the job fails."""
     now = datetime.datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
     descriptor, path = tempfile.mkstemp(".log", f"elmo-tfx-{now}-")
     os.close(descriptor)
-    return Path(path)
+    log = Path(path)
+    with run_log(log) as terminal:
+        try:
+            from pipeline.batch.output import BatchOutput
+            from pipeline.batch.run_job import run_job
+
+            output = BatchOutput(request.output)
+            output.check(overwrite=request.overwrite)
+            with output.locked():
+                scorer, model = make_scorer()
+                summary = run_job(
+                    request, scorer, output, model=model, terminal=terminal
+                )
+        except click.ClickException:
+            log.unlink(missing_ok=True)
+            raise
+        # Whatever a worker raises, the user is told why and where to read on.
+        except Exception as error:  # noqa: BLE001
+            logging.exception("the job failed")
+            from pipeline.runs.outcomes import reason_of
+
+            raise RunError(
+                f"{reason_of(error)}\nlog: {log}\nthe same command goes on from here"
+            ) from error
+    log.unlink(missing_ok=True)
+    log_the_end(Path(os.devnull))
+    return summary
 
 
-def _names(given: str | None) -> tuple[str, ...] | None:
-    return None if given is None else tuple(name.strip() for name in given.split(","))
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(","))
 
 
 def absolute(path: str) -> str:
-    """The path as workers with another working directory find it."""
-    return path if "://" in path else os.path.abspath(path)
+    """Returns the path as workers with another working directory find it."""
+    return os.path.abspath(path) if is_local(path) else path
 
 
-def _line(summary: Mapping[str, Any]) -> str:
+def _line(summary: JobSummary) -> str:
     names = ("rows_in", "rows_out", "rows_rejected", "seconds", "rows_per_second")
-    return " ".join(f"{name}={summary[name]}" for name in (*names, "output"))
+    return " ".join(f"{name}={getattr(summary, name)}" for name in (*names, "output"))

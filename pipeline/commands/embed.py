@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
+from pipeline.batch.formats.table import HDF5, PARQUET, VECTOR_FORMATS
 from pipeline.commands.batch import absolute, batch_options, run_batch
+from pipeline.errors import UserError
 
-FORMATS = ("parquet", "hdf5")
 LAYERS = ("mix", "mean", "0", "1", "2", "all")
 
 # Vectors are a thousand times larger than the text: of 256 Ki characters of English,
@@ -20,7 +21,6 @@ _CHUNK_CHARS = 256 * 2**10
 
 @click.command(
     "embed",
-    short_help="Write the ELMo vectors of any number of texts.",
     epilog="""\b
 Examples:
   elmo-tfx embed --input 'new/*.csv' --output vectors/
@@ -57,8 +57,8 @@ or the ELMo source is wrong.
 @click.option("--split-only", is_flag=True, help="Texts are tokens between spaces.")
 @click.option(
     "--format",
-    type=click.Choice(FORMATS),
-    default="parquet",
+    type=click.Choice(VECTOR_FORMATS),
+    default=PARQUET,
     help="parquet (default), or hdf5 as allennlp and bilm-tf write it.",
 )
 def command(
@@ -69,21 +69,22 @@ def command(
     max_tokens: int,
     split_only: bool,
     format: str,
-    **given: Any,
+    **arguments: Any,
 ) -> None:
     """Write the vectors of the texts of files, for each token or for each text.
 
     The rows keep their order; in Parquet they keep their columns. Rows that cannot be
     used lie in OUTPUT/rejected with their reasons. What follows -- goes to Beam.
     """
-    if pooled and format == "hdf5":
+    if pooled and format == HDF5:
         raise click.UsageError(
             "--pooled and --format hdf5 exclude each other: the published layout has "
             "vectors of tokens",
             click.get_current_context(),
         )
+    _check_source(elmo)
 
-    def make_scorer() -> tuple[Any, dict[str, Any]]:
+    def make_scorer() -> tuple[Any, dict[str, str]]:
         from pipeline.batch.embedding import Embedder
 
         embedder = Embedder(
@@ -93,15 +94,26 @@ def command(
             dtype=dtype,
             max_tokens=max_tokens,
             split_only=split_only,
-            as_sentences=format == "hdf5",
+            as_sentences=format == HDF5,
         )
-        embedder.load()  # what is wrong with the source is said now
+        embedder.load()  # a source that cannot be used is refused now
         return embedder, {"command": "embed", "elmo": elmo, "layer": layer}
 
     run_batch(
-        given,
+        arguments,
         format=format,
         chunk_rows=_CHUNK_ROWS,
         chunk_chars=_CHUNK_CHARS,
         make_scorer=make_scorer,
     )
+
+
+def _check_source(elmo: str) -> None:
+    """Refuses a folder that does not exist, without the seconds that Keras takes."""
+    # A handle is an address, or on Kaggle owner/model/framework/variation.
+    is_handle = "://" in elmo or (elmo[:1].isalnum() and elmo.count("/") >= 3)
+    if elmo != "default" and not is_handle and not os.path.isdir(elmo):
+        raise UserError(
+            f"option --elmo: there is no such folder. Received: {elmo} (hint: default, "
+            "a folder, or a handle such as https://tfhub.dev/google/elmo/3)"
+        )

@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 
+from pipeline.batch.formats.table import JSONL, ROW_FORMATS
 from pipeline.commands.batch import absolute, batch_options, run_batch
-
-FORMATS = ("jsonl", "csv", "parquet", "tfrecord")
+from pipeline.files import is_local
+from pipeline.serving.manifest import read_manifest
+from pipeline.serving.versions import find_model, version_of
 
 # A chunk is held in memory with its results.
 _CHUNK_ROWS = 8192
@@ -17,7 +19,6 @@ _CHUNK_CHARS = 8 * 2**20
 
 @click.command(
     "predict",
-    short_help="Classify any number of texts with a pushed model.",
     epilog="""\b
 Examples:
   elmo-tfx predict --input 'new/*.csv' --output scored/
@@ -43,31 +44,34 @@ or the model is wrong.
     metavar="MANIFEST",
     help="SHA-256 sums of the model's files; any other model is refused.",
 )
-@click.option("--format", type=click.Choice(FORMATS), default="jsonl", help="Of rows.")
-def command(model: str, model_sha256: str | None, format: str, **given: Any) -> None:
+@click.option(
+    "--format", type=click.Choice(ROW_FORMATS), default=JSONL, help="Of the output."
+)
+def command(
+    model: str, model_sha256: str | None, format: str, **arguments: Any
+) -> None:
     """Classify the texts of files; each row gets its label and all probabilities.
 
     The rows keep their order and their columns. Rows that cannot be used lie in
     OUTPUT/rejected with their reasons. What follows -- goes to Beam.
     """
+    # What is missing here is said at once; TensorFlow finds other systems' files later.
+    if is_local(model):
+        find_model(model)
+    if model_sha256 is not None and is_local(model_sha256):
+        read_manifest(model_sha256)
 
-    def make_scorer() -> tuple[Any, dict[str, Any]]:
+    def make_scorer() -> tuple[Any, dict[str, str]]:
         from pipeline.batch.predicting import Predictor
-        from pipeline.serving.manifest import read_manifest
-        from pipeline.serving.versions import ModelError, newest_model, version_of
 
-        folder = newest_model(absolute(model))
-        if folder is None:
-            raise ModelError(
-                f"option --model: there is no saved_model.pb. Received: {model}"
-            )
+        folder = find_model(absolute(model))
         expected = None if model_sha256 is None else read_manifest(model_sha256)
-        predictor = Predictor.look_at(folder, expected)
+        predictor = Predictor.inspect(folder, expected)
         facts = {"command": "predict", "model": folder}
         return predictor, {**facts, "model_version": version_of(folder)}
 
     run_batch(
-        given,
+        arguments,
         format=format,
         chunk_rows=_CHUNK_ROWS,
         chunk_chars=_CHUNK_CHARS,

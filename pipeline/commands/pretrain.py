@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 import warnings
@@ -9,12 +10,12 @@ from pathlib import Path
 
 import click
 
-from pipeline.errors import UserError
+from pipeline.errors import RunError, UserError
+from pipeline.runs.progress import say_loading
 
 
 @click.command(
     "pretrain",
-    short_help="Train an ELMo on texts of one's own.",
     epilog="""\b
 Examples:
   elmo-tfx pretrain --corpus 'texts/*.txt' --output my_elmo/
@@ -133,6 +134,13 @@ def command(
     """
     if minutes is not None and steps is not None:
         raise UserError("options --minutes and --steps: give one of them")
+    for pattern in corpus:
+        if not glob.glob(pattern, recursive=True):
+            raise UserError(
+                f"option --corpus: it must match at least one text file. Received: "
+                f"{pattern}"
+            )
+    say_loading()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")
 
@@ -169,7 +177,7 @@ def command(
     except (FileNotFoundError, ValueError) as error:
         raise UserError(str(error)) from error
     except (FloatingPointError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        raise RunError(str(error)) from error
     if perplexity is None:
         click.echo(f"The texts are prepared in {output / 'training'}")
     else:

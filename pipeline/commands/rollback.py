@@ -8,13 +8,9 @@ from pathlib import Path
 
 import click
 
-from pipeline.errors import UserError
-from pipeline.runs.run_log import run_log
-
 
 @click.command(
     "rollback",
-    short_help="Serve an earlier pushed model again.",
     epilog="""\b
 Examples:
   elmo-tfx rollback --output out
@@ -41,25 +37,20 @@ def command(output: Path, to: int | None) -> None:
     The models that were pushed after it are withdrawn: no run compares with them or
     pushes them again.
     """
-    # The libraries are loud when they are imported.
+    from pipeline.runs.run_log import run_log
+
+    # ML Metadata prints messages of its own.
     with run_log(Path(os.devnull)):
-        from pipeline.metadata.store import MetadataUnavailable
-        from pipeline.output_folder import OutputFolder, OutputUnusable
+        from pipeline.output_folder import OutputFolder
         from pipeline.serving.rollback import roll_back
-        from pipeline.serving.versions import ModelError
 
         folder = OutputFolder(output)
-        try:
-            with folder.locked():
-                if folder.metadata.exists():
-                    folder.clean_after_kill()
-                done = roll_back(folder, to, clock=time.time)
-        except (OutputUnusable, MetadataUnavailable) as error:
-            raise click.ClickException(str(error)) from error
-        except ModelError as error:
-            raise UserError(str(error)) from error
+        with folder.locked():
+            if folder.metadata.exists():
+                folder.clean_after_kill()
+            done = roll_back(folder, to, clock=time.time)
     withdrawn = ", ".join(map(str, done.withdrawn))
     click.echo(
-        f"version {done.version} is served, with the model of version {done.again}; "
+        f"version {done.version} is served, with the model of version {done.restored}; "
         f"withdrawn: {withdrawn}"
     )

@@ -21,9 +21,7 @@ holds the output; 2: an option, the data or the ELMo source is wrong.
 """
 
 
-@click.command(
-    "run", short_help="Train on labelled texts, to a pushed model.", epilog=_EPILOG
-)
+@click.command("run", epilog=_EPILOG)
 @click.option(
     "--only-if-new",
     is_flag=True,

@@ -6,14 +6,16 @@ import json
 import signal
 import sys
 from datetime import tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.commands.options import run_config, run_options
-from pipeline.config import Config, ConfigError
-from pipeline.errors import UserError
-from pipeline.scheduling.cron import CronError, check_cron
+from pipeline.errors import RunError, UserError
+from pipeline.scheduling.cron import check_cron
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
 
 _EPILOG = """\b
 Examples:
@@ -30,9 +32,7 @@ the output; 2: an option is wrong.
 """
 
 
-@click.command(
-    "schedule", short_help="Train again at the times of a cron.", epilog=_EPILOG
-)
+@click.command("schedule", epilog=_EPILOG)
 @click.option("--cron", help='When to run: "0 3 * * *" is every day at 03:00.')
 @click.option(
     "--timezone", help="Where that is the time: Europe/Berlin; default: here."
@@ -63,21 +63,14 @@ def command(
         raise click.UsageError(
             'option --cron is required (hint: --cron "0 3 * * *")', ctx
         )
-    try:
-        check_cron(cron)
-    except CronError as error:
-        raise UserError(str(error)) from error
+    check_cron(cron)
     _run(run_config(ctx, **options), cron, _zone(timezone))
 
 
 def _run(config: Config, cron: str, zone: tzinfo) -> None:
     from components.text_example_gen.spans import has_spans
     from pipeline.scheduling.schedule import Schedule
-    from pipeline.scheduling.store import (
-        HistoryUnreadable,
-        ScheduleBusy,
-        ScheduleFolder,
-    )
+    from pipeline.scheduling.store import ScheduleFolder
 
     schedule = Schedule(
         ScheduleFolder(config.output),
@@ -88,12 +81,8 @@ def _run(config: Config, cron: str, zone: tzinfo) -> None:
     )
     try:
         ended_by = schedule.run(config.model_dump_json())
-    except ConfigError as error:
-        raise UserError(str(error)) from error
-    except (ScheduleBusy, HistoryUnreadable) as error:
-        raise click.ClickException(str(error)) from error
     except OSError as error:
-        raise click.ClickException(
+        raise RunError(
             f"the schedule cannot be kept: {error.filename}: {error.strerror}"
         ) from error
     sys.exit(130 if ended_by == signal.SIGINT else 0)
@@ -117,25 +106,24 @@ def _zone(name: str | None) -> tzinfo:
 
 def _output(ctx: click.Context, options: dict[str, Any]) -> str:
     if options["output"] is not None and options["config"] is None:
-        return options["output"]  # the rest of a run's options is not needed
+        return options["output"]  # the other options of a run are not needed
     return run_config(ctx, **options).output
 
 
 def _show_history(output: str, as_json: bool) -> None:
-    from pipeline.scheduling import store as past_runs
     from pipeline.scheduling.store import ScheduleFolder
     from pipeline.scheduling.text import table
 
     folder = ScheduleFolder(output)
     try:
-        past = past_runs.read(folder.history)
-    except (past_runs.HistoryUnreadable, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        history = folder.read_history()
+    except OSError as error:
+        raise RunError(f"the history cannot be read: {error}") from error
     if as_json:
-        for each in past:
-            click.echo(json.dumps(each.to_json()))
-    elif past:
-        click.echo(table(past), nl=False)
+        for past in history:
+            click.echo(json.dumps(past.to_json()))
+    elif history:
+        click.echo(table(history), nl=False)
     elif not folder.path.is_dir():
         raise UserError(f"no schedule has run into this output. Received: {output}")
     else:

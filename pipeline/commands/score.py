@@ -11,15 +11,15 @@ from pathlib import Path
 
 import click
 
-from pipeline.errors import UserError
-from pipeline.runs.run_log import run_log
+from pipeline.files import is_local
+from pipeline.runs.progress import say_loading
+from pipeline.serving.versions import find_model, load_classifier
 
 _BATCH = 64  # texts
 
 
 @click.command(
     "score",
-    short_help="Classify texts with a pushed model.",
     epilog="""\b
 Examples:
   elmo-tfx score --model out/serving "A fine film." "What a waste of time."
@@ -29,50 +29,37 @@ Examples:
 @click.option(
     "--model",
     required=True,
-    type=click.Path(path_type=Path),
     help="A SavedModel folder, or a folder of versions: the newest whole one.",
 )
 @click.argument("texts", nargs=-1)
 @click.pass_context
-def command(ctx: click.Context, model: Path, texts: tuple[str, ...]) -> None:
+def command(ctx: click.Context, model: str, texts: tuple[str, ...]) -> None:
     """Print one line of JSON for each text: its label and all probabilities.
 
     TEXTS are the texts themselves; `-` reads one text a line from standard input.
     """
     if not texts:
         raise click.UsageError("argument TEXTS: give a text, or - for stdin", ctx)
-    given = (line.rstrip("\n") for line in sys.stdin) if texts == ("-",) else texts
-    for answer in _answers(model, given):
+    if is_local(model):
+        find_model(model)  # what is missing is said at once
+    say_loading()
+    lines = (line.rstrip("\n") for line in sys.stdin) if texts == ("-",) else texts
+    for answer in _answers(model, lines):
         click.echo(json.dumps(answer, ensure_ascii=False))
 
 
-def _answers(model: Path, texts: Iterable[str]) -> Iterator[dict[str, object]]:
+def _answers(model: str, texts: Iterable[str]) -> Iterator[dict[str, object]]:
+    from pipeline.runs.run_log import run_log
+
     # TensorFlow greets with ten lines about processors and GPUs, some of which no
     # setting silences; what goes wrong is raised.
     with run_log(Path(os.devnull)):
         import tensorflow as tf
 
-        from pipeline.serving.versions import (
-            ModelError,
-            UnreadableModelError,
-            load_classifier,
-            newest_model,
-        )
-
-        folder = newest_model(str(model))
-        if folder is None:
-            raise UserError(
-                f"option --model: there is no saved_model.pb. Received: {model}"
-            )
-        try:
-            predict = load_classifier(folder)
-        except UnreadableModelError as error:
-            raise click.ClickException(str(error)) from error
-        except ModelError as error:
-            raise UserError(f"option --model: {error}") from error
+        predict = load_classifier(find_model(model))
     remaining = iter(texts)
     while batch := list(itertools.islice(remaining, _BATCH)):
-        # Bytes that are no UTF-8 pass through as they came; the model replaces them.
+        # Bytes that are not UTF-8 pass through as they came; the model replaces them.
         raw = [text.encode("utf-8", "surrogateescape") for text in batch]
         result = {k: v.numpy() for k, v in predict(tf.constant(raw)).items()}
         for row, text in enumerate(batch):

@@ -1,4 +1,4 @@
-"""A yardstick for the classifier: TF-IDF with logistic regression, same splits."""
+"""A baseline for the classifier: TF-IDF and logistic regression, same splits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.features import LABEL, TEST, TEXT, TRAIN
 
 _LOG = logging.getLogger(__name__)
 
-# Bounds of what it reads of each split, so that a yardstick never costs more than the
+# Bounds of what it reads of each split, so that the baseline never costs more than the
 # model: ten thousand sentences have about one million characters.
 MAX_ROWS = 50_000
 MAX_CHARACTERS = 10_000_000
@@ -33,7 +33,7 @@ class BaselineResult:
     """What the baseline reaches on the test split.
 
     Attributes:
-        measures: As for the model itself; None if there is nothing to compare with.
+        measures: As for the model itself; None if nothing could be learned.
         notes: One line each: why there are no measures, or which rows were left out.
     """
 
@@ -50,18 +50,18 @@ def tfidf_baseline(
     """Returns how well words and pairs of words alone tell the classes apart.
 
     Terms that at least 2 training texts hold, sublinear term frequencies, logistic
-    regression with C = 5. Words are what scikit-learn takes for words, in lower case,
-    from the first 10,000 characters of a text. Of a larger split it takes some rows
+    regression with C = 5. Words are those of scikit-learn, in lower case, from the
+    first 10,000 characters of a text. Of a split above the bounds it reads some rows
     at random, the same ones for the same seed.
 
     Args:
         examples_uris: Folders of Examples artifacts with `Split-train`, `Split-test`.
-        seed: Of the choice of rows and of the fit; no unit.
+        seed: Decides the choice of rows and the fit; no unit.
         max_rows: Most rows of a split.
         max_characters: Most characters of a split.
 
     Raises:
-        FileNotFoundError: One of the two splits is not there.
+        FileNotFoundError: One of the two splits does not exist.
     """
     notes: list[str] = []
     splits = {}
@@ -75,7 +75,7 @@ def tfidf_baseline(
     classes = sorted({label for _, label in splits[TRAIN]})
     if len(classes) < 2:
         return BaselineResult(
-            None, (f"the training rows have {len(classes)} class(es); it takes 2",)
+            None, (f"the training rows have {len(classes)} class(es); 2 are needed",)
         )
     if not splits[TEST]:
         return BaselineResult(None, ("the test split is empty",))
@@ -84,14 +84,14 @@ def tfidf_baseline(
         vectors = vectorizer.fit_transform(_texts(splits[TRAIN]))
     except ValueError as error:  # what scikit-learn raises for an empty vocabulary
         _LOG.info("no TF-IDF baseline: %s", error)
-        return BaselineResult(None, ("no word stands in two of the training texts",))
+        return BaselineResult(None, ("no word occurs in two of the training texts",))
     numbers = {label: number for number, label in enumerate(classes)}
     # Fewer steps than this on real texts; the solver warns if they do not suffice.
     model = LogisticRegression(C=5, max_iter=1000, random_state=seed)
     model.fit(vectors, [numbers[label] for _, label in splits[TRAIN]])
     tally = ClassificationTally(len(classes))
     tally.add(
-        # A label that only the test split has counts as wrong, as for the model.
+        # A label that only the test split has counts as wrong, as with the model.
         [numbers.get(label, -1) for _, label in splits[TEST]],
         model.predict_proba(vectorizer.transform(_texts(splits[TEST]))),
     )

@@ -1,4 +1,4 @@
-"""The measures of a classifier as one TensorFlow Model Analysis metric."""
+"""The measures of a classifier as one metric of TensorFlow Model Analysis (TFMA)."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from pipeline.evaluation.measures import MEASURES, ClassificationTally
 EXAMPLE_COUNT = "example_count"
 UNKNOWN_LABELS = "unknown_labels"
 INVALID_PREDICTIONS = "invalid_predictions"
-COUNTS = (EXAMPLE_COUNT, UNKNOWN_LABELS, INVALID_PREDICTIONS)
 
-# Keys with one value per class, told apart by `sub_key.class_id`.
+# Keys with one value per class, which `sub_key.class_id` names.
 PER_CLASS = ("precision", "recall", "f1", "support")
 
 
 class ClassificationMetrics(tfma.metrics.Metric):
-    """Gives `MEASURES`, `COUNTS` and, for each class, `PER_CLASS`, from one pass.
+    """Computes `MEASURES`, three counts and, for each class, `PER_CLASS` in one pass.
 
     The number of classes is that of the model's probabilities, so the wiring need not
-    know it. Thresholds go into `MetricsSpec.per_slice_thresholds` under the names
-    above. What each value means, `ClassificationMeasures` says.
+    know it. Thresholds go into `MetricsSpec.per_slice_thresholds` under these names.
+    `ClassificationMeasures` says what each value means.
 
     Args:
-        name: Not used in any key; TFMA wants each metric to have one.
+        name: Not part of any key; TFMA wants each metric to have one.
     """
 
     def __init__(self, name: str = "classification") -> None:
@@ -45,13 +44,12 @@ def _computations(
     model_name: str = "",
     output_name: str = "",
 ) -> list[tfma.metrics.MetricComputation]:
-    key = _key(name, model_name, output_name)
     combiner = ClassificationCombiner(
         eval_config=eval_config, model_name=model_name, output_name=output_name
     )
     return [
         tfma.metrics.MetricComputation(
-            keys=[key], preprocessors=None, combiner=combiner
+            keys=[combiner.key(name)], preprocessors=None, combiner=combiner
         )
     ]
 
@@ -60,7 +58,7 @@ class ClassificationCombiner(beam.CombineFn):
     """Tallies the rows of a slice; None stands for the tally of no rows.
 
     Args:
-        eval_config: Says under which keys the model has label and prediction.
+        eval_config: Names the keys of the model's label and prediction.
         model_name: Candidate or baseline; empty where there is only one model.
         output_name: Empty, as our models have one output.
     """
@@ -119,29 +117,24 @@ class ClassificationCombiner(beam.CombineFn):
         self, accumulator: ClassificationTally | None
     ) -> dict[tfma.metrics.MetricKey, float]:
         if accumulator is None:
-            return {self._key(name): math.nan for name in MEASURES}
+            return {self.key(name): math.nan for name in MEASURES}
         measures = accumulator.measures()
-        values = {self._key(name): getattr(measures, name) for name in MEASURES}
-        values[self._key(EXAMPLE_COUNT)] = float(measures.rows)
-        values[self._key(UNKNOWN_LABELS)] = float(measures.unknown_labels)
-        values[self._key(INVALID_PREDICTIONS)] = float(measures.invalid_predictions)
+        values = {self.key(EXAMPLE_COUNT): float(measures.rows)}
+        for name in (*MEASURES, UNKNOWN_LABELS, INVALID_PREDICTIONS):
+            values[self.key(name)] = float(getattr(measures, name))
         for name in PER_CLASS:
             for class_id, value in enumerate(getattr(measures, name)):
-                values[self._key(name, class_id)] = float(value)
+                values[self.key(name, class_id)] = float(value)
         return values
 
-    def _key(self, name: str, class_id: int | None = None) -> tfma.metrics.MetricKey:
-        return _key(name, self._model_name, self._output_name, class_id)
-
-
-def _key(
-    name: str, model_name: str, output_name: str, class_id: int | None = None
-) -> tfma.metrics.MetricKey:
-    return tfma.metrics.MetricKey(
-        name=name,
-        model_name=model_name,
-        output_name=output_name,
-        sub_key=None if class_id is None else tfma.metrics.SubKey(class_id=class_id),
-        # A threshold by name matches only keys that leave this open.
-        example_weighted=None,
-    )
+    def key(self, name: str, class_id: int | None = None) -> tfma.metrics.MetricKey:
+        """Returns the key of a value of this model; `class_id`: of one class."""
+        sub_key = None if class_id is None else tfma.metrics.SubKey(class_id=class_id)
+        return tfma.metrics.MetricKey(
+            name=name,
+            model_name=self._model_name,
+            output_name=self._output_name,
+            sub_key=sub_key,
+            # A threshold by name matches only keys that leave this open.
+            example_weighted=None,
+        )

@@ -1,10 +1,11 @@
-"""Reads what the Evaluator measured, and why it refused a model."""
+"""Reads what the Evaluator measured and why it refused a model."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -22,8 +23,110 @@ from pipeline.evaluation.metrics import (
 )
 from pipeline.features import LENGTH_BUCKET, LENGTH_BUCKETS
 
+_Values = dict[tuple[str, int | None], float]  # (name, class or None) -> value
 
-def thresholds(
+
+def read_evaluation(
+    folder: str, *, class_names: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Returns the contents of an `evaluation` artifact as plain values.
+
+    A measure is a share without unit, or None where it is undefined.
+
+    Args:
+        folder: Where the artifact lies.
+        class_names: In the order of the probabilities; None: numbers are the names.
+
+    Returns:
+        `metrics`: measure -> value, over all test rows;
+        `baseline`: the same of the last blessed model, None where there was none;
+        `rows`, `unknown_labels`, `invalid_predictions`: counts of test rows;
+        `classes`: one dict per class: `name`, `precision`, `recall`, `f1`, `support`;
+        `by_length`: third of the texts by length, shortest first -> measures, `rows`;
+        `ok`: whether all thresholds were met, None if none was checked;
+        `thresholds`: one dict each: `measure`, `kind` ("least", "most", or "change"
+        against the baseline), `bound`, `value`, `ok`;
+        `failures`: one line for each threshold that was missed;
+        `notes`: lines on what makes the figures less certain than they look.
+    """
+    candidate, baseline = _read_slices(folder)
+    overall = candidate.get("", {})
+    report: dict[str, Any] = {
+        "metrics": _measures(overall),
+        "baseline": _measures(baseline[""]) if "" in baseline else None,
+        "rows": int(overall.get((EXAMPLE_COUNT, None), 0)),
+        "unknown_labels": int(overall.get((UNKNOWN_LABELS, None), 0)),
+        "invalid_predictions": int(overall.get((INVALID_PREDICTIONS, None), 0)),
+        "classes": _classes(overall, class_names),
+        "by_length": {
+            bucket: {
+                **_measures(candidate[bucket]),
+                "rows": int(candidate[bucket][EXAMPLE_COUNT, None]),
+            }
+            for bucket in LENGTH_BUCKETS
+            if bucket in candidate
+        },
+    }
+    report["ok"], report["thresholds"] = None, []
+    if tf.io.gfile.glob(os.path.join(folder, f"{constants.VALIDATIONS_KEY}*")):
+        validation = tfma.load_validation_result(folder)
+        report["ok"] = bool(validation.validation_ok)
+        report["thresholds"] = _thresholds(_read_config(folder), validation, report)
+    report["failures"] = failures(report)
+    report["notes"] = _notes(report)
+    return report
+
+
+def _read_slices(folder: str) -> tuple[dict[str, _Values], dict[str, _Values]]:
+    """Returns slice -> values of the candidate and of the baseline; "" is all rows."""
+    candidate: dict[str, _Values] = {}
+    baseline: dict[str, _Values] = {}
+    for of_slice in tfma.load_metrics(folder):
+        keys = of_slice.slice_key.single_slice_keys
+        if len(keys) > 1 or any(key.column != LENGTH_BUCKET for key in keys):
+            continue
+        name = keys[0].bytes_value.decode() if keys else ""
+        for entry in of_slice.metric_keys_and_values:
+            if entry.key.is_diff:
+                continue
+            is_baseline = entry.key.model_name == constants.BASELINE_KEY
+            values = (baseline if is_baseline else candidate).setdefault(name, {})
+            sub_key = entry.key.sub_key
+            has_class = sub_key.HasField("class_id")
+            class_id = sub_key.class_id.value if has_class else None
+            values[entry.key.name, class_id] = entry.value.double_value.value
+    return candidate, baseline
+
+
+def _read_config(folder: str) -> config_pb2.EvalConfig:
+    """Returns the configuration as it was used: without changes if no baseline was."""
+    with tf.io.gfile.GFile(os.path.join(folder, "eval_config.json")) as file:
+        return json_format.Parse(file.read(), config_pb2.EvalRun()).eval_config
+
+
+def _measures(values: _Values) -> dict[str, float | None]:
+    return {name: _defined(values.get((name, None))) for name in MEASURES}
+
+
+def _defined(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value
+
+
+def _classes(
+    values: _Values, class_names: Sequence[str] | None
+) -> list[dict[str, Any]]:
+    class_ids = sorted({class_id for _, class_id in values if class_id is not None})
+    names = dict(enumerate(class_names or ()))
+    classes = []
+    for class_id in class_ids:
+        one: dict[str, Any] = {"name": names.get(class_id, str(class_id))}
+        one.update({name: _defined(values.get((name, class_id))) for name in PER_CLASS})
+        one["support"] = int(one["support"] or 0)
+        classes.append(one)
+    return classes
+
+
+def _thresholds(
     config: config_pb2.EvalConfig, validation: Any, report: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Returns the `thresholds` of `read_evaluation`, in the order of `MEASURES`.
@@ -31,15 +134,15 @@ def thresholds(
     Args:
         config: As TFMA used it: without changes if there was no baseline.
         validation: TFMA's ValidationResult, which decides.
-        report: What is known already: `metrics`, `baseline` and `rows`.
+        report: `metrics`, `baseline` and `rows` of the evaluation.
     """
     missed = {
         (failure.metric_key.name, failure.metric_key.is_diff)
         for of_slice in validation.metric_validations_per_slice
         for failure in of_slice.failures
     }
-    found = []
-    for name, kind, bound in _all_bounds(config):
+    thresholds = []
+    for name, kind, bound in _bounds(config):
         value = report["metrics"][name]
         if kind == "change":
             before = (report["baseline"] or {}).get(name)
@@ -48,10 +151,10 @@ def thresholds(
         ok = report["rows"] > 0 and (name, kind == "change") not in missed
         if ok and (name, kind, bound) == (ACCURACY, "least", 0.0):
             continue  # always there, see `eval_config`
-        found.append(
+        thresholds.append(
             {"measure": name, "kind": kind, "bound": bound, "value": value, "ok": ok}
         )
-    return found
+    return thresholds
 
 
 def failures(report: dict[str, Any]) -> list[str]:
@@ -85,141 +188,20 @@ def _why_undefined(name: str, report: dict[str, Any]) -> str:
     return "it is undefined for the last blessed model"
 
 
-def _all_bounds(config: config_pb2.EvalConfig) -> list[tuple[str, str, float]]:
-    found = []
-    for spec in config.metrics_specs:
-        for name in (name for name in MEASURES if name in spec.per_slice_thresholds):
-            for entry in spec.per_slice_thresholds[name].thresholds:
-                bounds = _bounds(entry.threshold)
-                found += [(name, kind, bound) for kind, bound in bounds]
-    return found
-
-
-def _bounds(threshold: config_pb2.MetricThreshold) -> list[tuple[str, float]]:
-    bounds = []
-    if threshold.value_threshold.HasField("lower_bound"):
-        bounds.append(("least", threshold.value_threshold.lower_bound.value))
-    if threshold.value_threshold.HasField("upper_bound"):
-        bounds.append(("most", threshold.value_threshold.upper_bound.value))
-    if threshold.change_threshold.HasField("absolute"):
-        bounds.append(("change", threshold.change_threshold.absolute.value))
-    return bounds
-
-
-_Values = dict[tuple[str, int | None], float]  # (name, class or None) -> value
-
-
-def read_evaluation(
-    folder: str, *, class_names: Sequence[str] | None = None
-) -> dict[str, Any]:
-    """Returns the contents of an `evaluation` artifact as plain values.
-
-    A measure is a share without unit, or None where it is undefined.
-
-    Args:
-        folder: Where the artifact lies.
-        class_names: In the order of the probabilities; otherwise classes go by number.
-
-    Returns:
-        `metrics`: measure -> value, over all test rows;
-        `baseline`: the same of the last blessed model, None where there was none;
-        `rows`, `unknown_labels`, `invalid_predictions`: counts of test rows;
-        `classes`: one dict per class: `name`, `precision`, `recall`, `f1`, `support`;
-        `by_length`: third of the texts by length, shortest first -> measures, `rows`;
-        `ok`: whether all thresholds were met, None if none was checked;
-        `thresholds`: one dict each: `measure`, `kind` ("least", "most", or "change"
-        against the baseline), `bound`, `value`, `ok`;
-        `failures`: one line for each that was missed;
-        `notes`: lines on what makes the figures less than they seem.
-    """
-    candidate, baseline = _read_slices(folder)
-    overall = candidate.get("", {})
-    counts = {
-        name: int(overall.get((key, None), 0))
-        for name, key in (
-            ("rows", EXAMPLE_COUNT),
-            ("unknown_labels", UNKNOWN_LABELS),
-            ("invalid_predictions", INVALID_PREDICTIONS),
-        )
-    }
-    before = _measures(baseline[""]) if "" in baseline else None
-    report: dict[str, Any] = {
-        "metrics": _measures(overall),
-        "baseline": before,
-        **counts,
-        "classes": _classes(overall, class_names),
-        "by_length": {
-            bucket: {
-                **_measures(candidate[bucket]),
-                "rows": int(candidate[bucket][EXAMPLE_COUNT, None]),
-            }
-            for bucket in LENGTH_BUCKETS
-            if bucket in candidate
-        },
-    }
-    validation = _read_validation(folder)
-    report["ok"] = None if validation is None else bool(validation.validation_ok)
-    report["thresholds"] = []
-    if validation is not None:
-        report["thresholds"] = thresholds(_read_config(folder), validation, report)
-    report["failures"] = failures(report)
-    report["notes"] = _notes(report)
-    return report
-
-
-def _read_slices(folder: str) -> tuple[dict[str, _Values], dict[str, _Values]]:
-    """Returns slice -> values of the candidate and of the baseline; "" is all rows."""
-    candidate: dict[str, _Values] = {}
-    baseline: dict[str, _Values] = {}
-    for of_slice in tfma.load_metrics(folder):
-        keys = of_slice.slice_key.single_slice_keys
-        if len(keys) > 1 or any(key.column != LENGTH_BUCKET for key in keys):
+def _bounds(config: config_pb2.EvalConfig) -> Iterator[tuple[str, str, float]]:
+    """Yields measure, kind ("least", "most" or "change") and bound."""
+    for name, spec in itertools.product(MEASURES, config.metrics_specs):
+        if name not in spec.per_slice_thresholds:
             continue
-        name = keys[0].bytes_value.decode() if keys else ""
-        for entry in of_slice.metric_keys_and_values:
-            if entry.key.is_diff:
-                continue
-            is_baseline = entry.key.model_name == constants.BASELINE_KEY
-            values = (baseline if is_baseline else candidate).setdefault(name, {})
-            sub_key = entry.key.sub_key
-            has_class = sub_key.HasField("class_id")
-            class_id = sub_key.class_id.value if has_class else None
-            values[entry.key.name, class_id] = entry.value.double_value.value
-    return candidate, baseline
-
-
-def _read_validation(folder: str) -> Any:
-    if not tf.io.gfile.glob(os.path.join(folder, f"{constants.VALIDATIONS_KEY}*")):
-        return None
-    return tfma.load_validation_result(folder)
-
-
-def _read_config(folder: str) -> config_pb2.EvalConfig:
-    """Returns the configuration as it was used: without changes if no baseline was."""
-    with tf.io.gfile.GFile(os.path.join(folder, "eval_config.json")) as file:
-        return json_format.Parse(file.read(), config_pb2.EvalRun()).eval_config
-
-
-def _measures(values: _Values) -> dict[str, float | None]:
-    return {name: _defined(values.get((name, None))) for name in MEASURES}
-
-
-def _defined(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else value
-
-
-def _classes(
-    values: _Values, class_names: Sequence[str] | None
-) -> list[dict[str, Any]]:
-    class_ids = sorted({class_id for _, class_id in values if class_id is not None})
-    names = dict(enumerate(class_names or ()))
-    classes = []
-    for class_id in class_ids:
-        one: dict[str, Any] = {"name": names.get(class_id, str(class_id))}
-        one.update({name: _defined(values.get((name, class_id))) for name in PER_CLASS})
-        one["support"] = int(one["support"] or 0)
-        classes.append(one)
-    return classes
+        for entry in spec.per_slice_thresholds[name].thresholds:
+            value = entry.threshold.value_threshold
+            change = entry.threshold.change_threshold
+            if value.HasField("lower_bound"):
+                yield name, "least", value.lower_bound.value
+            if value.HasField("upper_bound"):
+                yield name, "most", value.upper_bound.value
+            if change.HasField("absolute"):
+                yield name, "change", change.absolute.value
 
 
 def _notes(report: dict[str, Any]) -> list[str]:
@@ -238,7 +220,7 @@ def _notes(report: dict[str, Any]) -> list[str]:
     if in_buckets > report["rows"]:
         # TFMA slices by the transformed features of both models.
         notes.append(
-            f"{in_buckets - report['rows']:,} test rows stand in two of the thirds by "
+            f"{in_buckets - report['rows']:,} test rows are in two of the thirds by "
             "length: their limits moved since the last blessed model"
         )
     return notes

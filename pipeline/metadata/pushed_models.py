@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 
+import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
-
-from pipeline.metadata.store import open_store
 
 WITHDRAWN = "withdrawn"
 """Custom property of a Model that a rollback took out of service: 1."""
@@ -17,8 +16,10 @@ WITHDRAWN = "withdrawn"
 ROLLBACK = "pipeline.rollback"
 """Type of the executions that serve an earlier model again."""
 
+# As TFX's Pusher writes them.
 _PUSHED_MODEL = "PushedModel"
 _MODEL_KEY = "model"
+_PUSHED_KEY = "pushed_model"
 _EVENT = metadata_store_pb2.Event
 
 
@@ -26,7 +27,7 @@ _EVENT = metadata_store_pb2.Event
 class Push:
     """A version in the serving folder.
 
-    Args:
+    Attributes:
         path: Its folder.
         model: The id of its Model artifact.
         withdrawn: Whether a rollback took this model out of service.
@@ -43,29 +44,31 @@ class Push:
 
 
 class PushedModels:
-    """The pushes that are recorded in ML Metadata.
+    """The pushes and rollbacks that are recorded in ML Metadata.
 
     Args:
-        path: Its SQLite file, where the environment names no server.
+        store: Of ML Metadata.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._store = open_store(path)
+    def __init__(self, store: mlmd.MetadataStore) -> None:
+        self._store = store
 
     def pushes(self) -> list[Push]:
-        """Gives all that was ever pushed, oldest version first."""
-        types = {each.name for each in self._store.get_artifact_types()}
-        if _PUSHED_MODEL not in types:
-            return []
-        found = []
-        for artifact in self._store.get_artifacts_by_type(_PUSHED_MODEL):
-            properties = artifact.custom_properties
-            model = self._model_of(artifact.id)
-            if properties["pushed"].int_value == 1 and model is not None:
+        """Returns all that was ever pushed, oldest version first."""
+        pushed = [
+            artifact
+            for artifact in self._store.get_artifacts_by_type(_PUSHED_MODEL)
+            if artifact.custom_properties["pushed"].int_value == 1
+        ]
+        models = self._models_of([artifact.id for artifact in pushed])
+        pushes = []
+        for artifact in pushed:
+            model = models.get(artifact.id)
+            if model is not None:
+                path = artifact.custom_properties["pushed_destination"].string_value
                 withdrawn = model.custom_properties[WITHDRAWN].int_value == 1
-                path = properties["pushed_destination"].string_value
-                found.append(Push(path, model.id, withdrawn))
-        return sorted(found, key=lambda push: push.version)
+                pushes.append(Push(path, model.id, withdrawn))
+        return sorted(pushes, key=lambda push: push.version)
 
     def withdraw(self, models: Collection[int], *, but: int) -> None:
         """Marks models: no run takes them as the model to beat, or pushes them.
@@ -77,8 +80,8 @@ class PushedModels:
         artifacts = self._store.get_artifacts_by_id([*models, but])
         for artifact in artifacts:
             properties = artifact.custom_properties
-            # No mark that says nothing: nodes that took the model from the cache
-            # before would run again, since TFX looks at its properties for that.
+            # No mark of 0 on a model that never had one: TFX's cache compares
+            # properties, so nodes that took the model from it would run again.
             if artifact.id != but or WITHDRAWN in properties:
                 properties[WITHDRAWN].int_value = int(artifact.id != but)
         self._store.put_artifacts(artifacts)
@@ -95,32 +98,49 @@ class PushedModels:
             uri=path,
             state=metadata_store_pb2.Artifact.LIVE,
         )
-        pushed.custom_properties["pushed"].int_value = 1
-        pushed.custom_properties["pushed_destination"].string_value = path
-        pushed.custom_properties["pushed_version"].string_value = posixpath.basename(
-            path
-        )
-        [given] = self._store.get_artifacts_by_id([model])
+        properties = pushed.custom_properties
+        properties["pushed"].int_value = 1
+        properties["pushed_destination"].string_value = path
+        properties["pushed_version"].string_value = posixpath.basename(path)
+        [served] = self._store.get_artifacts_by_id([model])
         self._store.put_execution(
             execution,
-            [(given, _event(_EVENT.INPUT, _MODEL_KEY))]
-            + [(pushed, _event(_EVENT.OUTPUT, "pushed_model"))],
+            [
+                (served, _event(_EVENT.INPUT, _MODEL_KEY)),
+                (pushed, _event(_EVENT.OUTPUT, _PUSHED_KEY)),
+            ],
             [],
         )
 
-    def _model_of(self, pushed: int) -> metadata_store_pb2.Artifact | None:
-        """The model that went into the execution which made a PushedModel."""
-        makers = [
-            event.execution_id
-            for event in self._store.get_events_by_artifact_ids([pushed])
+    def rolled_back_after(self, time: datetime) -> bool:
+        """Whether an earlier model was served again after a time."""
+        return any(
+            each.create_time_since_epoch / 1000 > time.timestamp()
+            for each in self._store.get_executions_by_type(ROLLBACK)
+        )
+
+    def _models_of(
+        self, pushed: Sequence[int]
+    ) -> dict[int, metadata_store_pb2.Artifact]:
+        """Returns id of a PushedModel -> the Model that was pushed, where it is known.
+
+        That is the input of the first execution that made the PushedModel; later ones
+        have taken it from the cache.
+        """
+        makers = {
+            event.execution_id: event.artifact_id
+            for event in self._store.get_events_by_artifact_ids(pushed)
             if event.type == _EVENT.OUTPUT
-        ]
-        for event in self._store.get_events_by_execution_ids(makers):
+        }
+        events = self._store.get_events_by_execution_ids(list(makers))
+        inputs: dict[int, int] = {}
+        for event in sorted(events, key=lambda event: event.execution_id):
             steps = event.path.steps
             if event.type == _EVENT.INPUT and steps and steps[0].key == _MODEL_KEY:
-                [model] = self._store.get_artifacts_by_id([event.artifact_id])
-                return model
-        return None
+                inputs.setdefault(makers[event.execution_id], event.artifact_id)
+        models = self._store.get_artifacts_by_id(list(inputs.values()))
+        by_id = {model.id: model for model in models}
+        return {artifact: by_id[model] for artifact, model in inputs.items()}
 
 
 def _event(kind: int, key: str) -> metadata_store_pb2.Event:

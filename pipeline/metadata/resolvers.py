@@ -1,8 +1,14 @@
-"""Finds the spans that a run trains and tests on: the newest one and some before it."""
+"""Which artifacts of earlier runs a node gets: strategies of TFX's Resolver nodes.
+
+TFX's own strategies serve a run that is repeated badly: it would be compared with
+itself, or train again from its own model. These give it the inputs of the first time,
+so that its nodes are taken from the cache. None gives a model that a rollback withdrew.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
@@ -10,63 +16,79 @@ from tfx.dsl.components.common import resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
     LatestBlessedModelStrategy,
 )
-from tfx.types import artifact
+from tfx.types.artifact import Artifact
 
 from components.drift_check.spans import span_of
 from pipeline.metadata.pushed_models import WITHDRAWN
+
+# Channels of the Resolvers.
+_MODEL = "model"
+_BLESSING = "model_blessing"
+_CANDIDATE = "candidate"
+_EXAMPLES = "examples"  # also the Trainer's input
+_NEWEST = "newest"
+
+_EVENT = metadata_store_pb2.Event
+_EXECUTION = metadata_store_pb2.Execution
 
 
 class PreviousBlessedModelStrategy(resolver.ResolverStrategy):
     """Resolves the latest blessed model that is not the candidate itself.
 
-    TFX's own strategy gives the candidate back when a pipeline runs again over the
-    same data: the model is then measured against itself, evaluated anew and pushed
-    a second time. Without the candidate the inputs are those of the first run, and
-    every later node is taken from the cache.
-
-    A model that a rollback has withdrawn is passed over, too.
+    TFX's LatestBlessedModelStrategy returns the candidate when a pipeline runs again
+    over the same data: the model would be compared with itself, evaluated again and
+    pushed a second time.
 
     Channels of the Resolver: `model` and `model_blessing` of any run, and
-    `candidate`, the model of this run. All three are empty where no other model
-    was ever blessed.
+    `candidate`, the model of this run. All three are empty if no other model was ever
+    blessed.
     """
 
-    def resolve_artifacts(self, store, input_dict):
+    def resolve_artifacts(
+        self, store: mlmd.MetadataStore, input_dict: dict[str, list[Artifact]]
+    ) -> dict[str, list[Artifact]]:
         """Returns `model` and `model_blessing` with one artifact each, or none."""
-        candidates = {artifact.id for artifact in input_dict["candidate"]}
-        others = {
-            "model": [
-                artifact
-                for artifact in input_dict["model"]
-                if artifact.id not in candidates
-                and artifact.get_int_custom_property(WITHDRAWN) != 1
-            ],
-            "model_blessing": list(input_dict["model_blessing"]),
-        }
-        resolved = LatestBlessedModelStrategy().resolve_artifacts(store, others)
-        return {**(resolved or {"model": [], "model_blessing": []}), "candidate": []}
+        candidates = {artifact.id for artifact in input_dict[_CANDIDATE]}
+        resolved = _latest_blessed(store, input_dict, without=candidates)
+        return {**resolved, _CANDIDATE: []}
 
 
-EXAMPLES = "examples"
-NEWEST = "newest"
+class WarmStartStrategy(resolver.ResolverStrategy):
+    """Resolves the latest blessed model that was trained on other examples.
+
+    Without the models of the same examples, a run that is repeated starts from the
+    model from which it started the first time.
+
+    Channels of the Resolver: `model` and `model_blessing` of any run, and `examples`,
+    the transformed examples of this run. All three are empty if no model fits.
+    """
+
+    def resolve_artifacts(
+        self, store: mlmd.MetadataStore, input_dict: dict[str, list[Artifact]]
+    ) -> dict[str, list[Artifact]]:
+        """Returns `model` and `model_blessing` with one artifact each, or none."""
+        examples = frozenset(artifact.id for artifact in input_dict[_EXAMPLES])
+        trainings = _trainings(store, [model.id for model in input_dict[_MODEL]])
+        same = {model for model, inputs in trainings.items() if examples in inputs}
+        return {**_latest_blessed(store, input_dict, without=same), _EXAMPLES: []}
 
 
 class SpanWindowStrategy(resolver.ResolverStrategy):
     """Resolves the examples of the last spans, each span once.
 
-    TFX's SpanRangeStrategy gives all examples that a span ever brought: where a span
-    was ingested again, its old rows would be trained on beside the new ones. Here the
-    ingestion that ended last counts, and of the newest span that of this run.
+    TFX's SpanRangeStrategy returns all examples that were ever made of a span: if a
+    span was ingested again, its old rows would be trained on beside the new ones. Here
+    the ingestion that ended last counts, and of the newest span that of this run.
 
     A span that the gate has refused is not trained on later either, unless the gate has
-    let it pass since. The newest one has its turn at the gate after this.
+    let it pass since. The newest one comes to the gate after this node.
 
     Channels of the Resolver: `examples`, what TextExampleGen made in any run; and
     `newest`, what it made in this one.
 
     Args:
-        spans: Width of the window, in numbers of spans: spans that never came leave
-            gaps.
+        spans: Width of the window, in numbers of spans; numbers for which no data came
+            count too.
         gate: Full class name of the component that examples must have passed.
     """
 
@@ -74,114 +96,93 @@ class SpanWindowStrategy(resolver.ResolverStrategy):
         self._spans, self._gate = spans, gate
 
     def resolve_artifacts(
-        self, store: mlmd.MetadataStore, input_dict: dict[str, list[artifact.Artifact]]
-    ) -> dict[str, list[artifact.Artifact]]:
+        self, store: mlmd.MetadataStore, input_dict: dict[str, list[Artifact]]
+    ) -> dict[str, list[Artifact]]:
         """Returns `examples`, one artifact a span in any order; `newest` is empty."""
-        (newest,) = input_dict[NEWEST]
+        (newest,) = input_dict[_NEWEST]
         last = span_of(newest)
-        within = [
-            each
-            for each in input_dict[EXAMPLES]
-            if last - self._spans < span_of(each) < last
-        ]
-        passed = _passed(store, self._gate, [each.id for each in within])
-        ended = _last_made(store, passed)
-        by_span = {}
-        cleared = [each for each in within if each.id in passed]
-        for each in sorted(cleared, key=lambda each: (ended.get(each.id, 0), each.id)):
-            by_span[span_of(each)] = each
-        return {EXAMPLES: [newest, *by_span.values()], NEWEST: []}
-
-
-def _passed(store: mlmd.MetadataStore, gate: str, ids: Iterable[int]) -> set[int]:
-    """Which of these artifacts the gate let pass, the last time it saw them."""
-    readers: dict[int, set[int]] = {}  # execution -> artifacts
-    for event in store.get_events_by_artifact_ids(list(ids)):
-        if event.type == metadata_store_pb2.Event.INPUT:
-            readers.setdefault(event.execution_id, set()).add(event.artifact_id)
-    states = metadata_store_pb2.Execution
-    found: set[int] = set()
-    executions = store.get_executions_by_id(list(readers))
-    for execution in sorted(executions, key=lambda each: each.id):
-        if execution.type == gate:
-            if execution.last_known_state in (states.COMPLETE, states.CACHED):
-                found |= readers[execution.id]
-            elif execution.last_known_state == states.FAILED:
-                found -= readers[execution.id]
-    return found
-
-
-def _last_made(store: mlmd.MetadataStore, ids: Iterable[int]) -> dict[int, int]:
-    """When each artifact was last an output, of a cached execution too (ms)."""
-    last: dict[int, int] = {}
-    for event in store.get_events_by_artifact_ids(list(ids)):
-        if event.type == metadata_store_pb2.Event.OUTPUT:
-            before = last.get(event.artifact_id, 0)
-            last[event.artifact_id] = max(before, event.milliseconds_since_epoch)
-    return last
-
-
-_EXAMPLES = "examples"  # the Trainer's input, and a channel here
-_EVENT = metadata_store_pb2.Event
-
-
-class WarmStartStrategy(resolver.ResolverStrategy):
-    """Resolves the latest blessed model that was trained on other examples.
-
-    A run that is repeated would else start from its own model: it would train again,
-    and again after that. Without the models of the same examples it finds the base of
-    the first time, and the Trainer is taken from the cache.
-
-    A model that a rollback has withdrawn is passed over, too.
-
-    Channels of the Resolver: `model` and `model_blessing` of any run, and `examples`,
-    the transformed examples of this run. All three are empty where no model fits.
-    """
-
-    def resolve_artifacts(
-        self, store: mlmd.MetadataStore, input_dict: dict[str, list[artifact.Artifact]]
-    ) -> dict[str, list[artifact.Artifact]]:
-        """Returns `model` and `model_blessing` with one artifact each, or none."""
-        examples = frozenset(each.id for each in input_dict[_EXAMPLES])
-        models = input_dict["model"]
-        trained_on = _trained_on(store, [model.id for model in models])
-        resolved = PreviousBlessedModelStrategy().resolve_artifacts(
-            store,
-            {
-                "model": models,
-                "model_blessing": input_dict["model_blessing"],
-                "candidate": [m for m in models if examples in trained_on[m.id]],
-            },
-        )
-        return {
-            "model": resolved["model"],
-            "model_blessing": resolved["model_blessing"],
-            _EXAMPLES: [],
+        earlier = {
+            artifact.id: artifact
+            for artifact in input_dict[_EXAMPLES]
+            if last - self._spans < span_of(artifact) < last
         }
+        passed = _passed(store, self._gate, earlier)
+        made = _last_made(store, passed)
+        by_span = {
+            span_of(earlier[each]): earlier[each]
+            for each in sorted(passed, key=lambda each: (made.get(each, 0), each))
+        }
+        return {_EXAMPLES: [newest, *by_span.values()], _NEWEST: []}
 
 
-def _trained_on(
-    store: mlmd.MetadataStore, models: Sequence[int]
-) -> dict[int, set[frozenset[int]]]:
-    """Gives the ids of the examples of each training that a model came out of.
+def _latest_blessed(
+    store: mlmd.MetadataStore,
+    input_dict: dict[str, list[Artifact]],
+    *,
+    without: set[int],
+) -> dict[str, list[Artifact]]:
+    """Returns the latest blessed model in service and its blessing, or empty lists.
 
-    More than one, where executions were taken from the cache: they may have had other
-    names for the same input.
+    Args:
+        store: Of ML Metadata.
+        input_dict: Channels of a Resolver, `model` and `model_blessing` among them.
+        without: Ids of models that are passed over.
     """
-    made: dict[int, set[int]] = {model: set() for model in models}
-    for event in store.get_events_by_artifact_ids(list(models)):
+    models = [
+        model
+        for model in input_dict[_MODEL]
+        if model.id not in without and model.get_int_custom_property(WITHDRAWN) != 1
+    ]
+    channels = {_MODEL: models, _BLESSING: list(input_dict[_BLESSING])}
+    resolved = LatestBlessedModelStrategy().resolve_artifacts(store, channels)
+    return resolved or {_MODEL: [], _BLESSING: []}
+
+
+def _trainings(
+    store: mlmd.MetadataStore, models: Iterable[int]
+) -> dict[int, set[frozenset[int]]]:
+    """Returns model -> the ids of the examples of each execution that made it.
+
+    There are several where it was taken from the cache: they may have had other ids
+    for the same examples.
+    """
+    makers: dict[int, set[int]] = {model: set() for model in models}
+    for event in store.get_events_by_artifact_ids(list(makers)):
         if event.type == _EVENT.OUTPUT:
-            made[event.artifact_id].add(event.execution_id)
-    read: dict[int, set[int]] = {execution: set() for execution in _all(made)}
-    for event in store.get_events_by_execution_ids(list(read)):
+            makers[event.artifact_id].add(event.execution_id)
+    inputs: dict[int, set[int]] = defaultdict(set)  # execution -> examples
+    for event in store.get_events_by_execution_ids(list(set().union(*makers.values()))):
         steps = event.path.steps
         if event.type == _EVENT.INPUT and steps and steps[0].key == _EXAMPLES:
-            read[event.execution_id].add(event.artifact_id)
+            inputs[event.execution_id].add(event.artifact_id)
     return {
-        model: {frozenset(read[execution]) for execution in executions}
-        for model, executions in made.items()
+        model: {frozenset(inputs[each]) for each in executions}
+        for model, executions in makers.items()
     }
 
 
-def _all(made: dict[int, set[int]]) -> set[int]:
-    return {execution for executions in made.values() for execution in executions}
+def _passed(store: mlmd.MetadataStore, gate: str, examples: Iterable[int]) -> set[int]:
+    """Returns the examples that the gate let pass when it saw them last."""
+    readers: dict[int, set[int]] = defaultdict(set)  # execution -> examples
+    for event in store.get_events_by_artifact_ids(list(examples)):
+        if event.type == _EVENT.INPUT:
+            readers[event.execution_id].add(event.artifact_id)
+    passed: set[int] = set()
+    executions = store.get_executions_by_id(list(readers))
+    for execution in sorted(executions, key=lambda each: each.id):
+        if execution.type == gate:
+            if execution.last_known_state in (_EXECUTION.COMPLETE, _EXECUTION.CACHED):
+                passed |= readers[execution.id]
+            elif execution.last_known_state == _EXECUTION.FAILED:
+                passed -= readers[execution.id]
+    return passed
+
+
+def _last_made(store: mlmd.MetadataStore, examples: Iterable[int]) -> dict[int, int]:
+    """Returns when examples were last an output, of a cached execution too, in ms."""
+    made: dict[int, int] = {}
+    for event in store.get_events_by_artifact_ids(list(examples)):
+        if event.type == _EVENT.OUTPUT:
+            before = made.get(event.artifact_id, 0)
+            made[event.artifact_id] = max(before, event.milliseconds_since_epoch)
+    return made

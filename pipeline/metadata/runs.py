@@ -1,133 +1,39 @@
-"""Reads back from ML Metadata what a run did and made, cached nodes included."""
+"""The runs of a pipeline as ML Metadata knows them: what each node did and made."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from pathlib import Path
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.errors import RunError
-from pipeline.metadata.pushed_models import ROLLBACK
-from pipeline.metadata.store import open_store
-
-_TYPE = "elmo_tfx.FinishedRun"
-_FINGERPRINT = "fingerprint"
-_SPAN = "span"
-_PIPELINE_PROPERTY = "pipeline"
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """A run whose nodes all ended well, whether its model was pushed or refused.
-
-    Args:
-        run_id: Its name in ML Metadata.
-        fingerprint: What it depended on, as `pipeline.runs.lifecycle` sums it up.
-        span: Name of the span it read; empty where the data has none.
-        ended: When.
-    """
-
-    run_id: str
-    fingerprint: str
-    span: str
-    ended: datetime
-
-
-class FinishedRuns:
-    """The finished runs of one pipeline.
-
-    Args:
-        store: Of ML Metadata.
-        pipeline: Its name there.
-    """
-
-    def __init__(self, store: mlmd.MetadataStore, pipeline: str) -> None:
-        self._store, self._pipeline = store, pipeline
-
-    def latest(self) -> FinishedRun | None:
-        """Returns the run that ended last, or None."""
-        types = {each.name for each in self._store.get_context_types()}
-        if _TYPE not in types:
-            return None
-        ours = [
-            each
-            for each in self._store.get_contexts_by_type(_TYPE)
-            if each.custom_properties[_PIPELINE_PROPERTY].string_value == self._pipeline
-        ]
-        if not ours:
-            return None
-        context = max(ours, key=lambda each: each.id)
-        properties = context.custom_properties
-        return FinishedRun(
-            run_id=context.name,
-            fingerprint=properties[_FINGERPRINT].string_value,
-            span=properties[_SPAN].string_value,
-            ended=datetime.fromtimestamp(
-                context.create_time_since_epoch / 1000, timezone.utc
-            ),
-        )
-
-    def record(self, run_id: str, fingerprint: str, span: str) -> None:
-        """Records that a run has ended well; doing it again changes nothing."""
-        context_type = metadata_store_pb2.ContextType(name=_TYPE)
-        context = metadata_store_pb2.Context(
-            type_id=self._store.put_context_type(context_type), name=run_id
-        )
-        context.custom_properties[_FINGERPRINT].string_value = fingerprint
-        context.custom_properties[_SPAN].string_value = span
-        context.custom_properties[_PIPELINE_PROPERTY].string_value = self._pipeline
-        if self._store.get_context_by_type_and_name(_TYPE, run_id) is None:
-            self._store.put_contexts([context])
-
-
-_PIPELINE_CONTEXT = "pipeline"
-
-
-class LastEvents:
-    """The newest run and rollbacks of a pipeline.
-
-    Args:
-        store: Of ML Metadata.
-        pipeline: Name of the pipeline there.
-    """
-
-    def __init__(self, store: mlmd.MetadataStore, pipeline: str) -> None:
-        self._store, self._pipeline = store, pipeline
-
-    def newest_run(self) -> str | None:
-        """Returns the name of the run whose node began last, or None."""
-        pipeline = self._store.get_context_by_type_and_name(
-            _PIPELINE_CONTEXT, self._pipeline
-        )
-        if pipeline is None:
-            return None
-        newest_first = mlmd.ListOptions(
-            limit=1, order_by=mlmd.OrderByField.ID, is_asc=False
-        )
-        for execution in self._store.get_executions_by_context(
-            pipeline.id, list_options=newest_first
-        ):
-            for context in self._store.get_contexts_by_execution(execution.id):
-                if context.type == _RUN_CONTEXT:
-                    return context.name
-        return None
-
-    def rolled_back_after(self, time: datetime) -> bool:
-        """Whether an earlier model was served again after a time."""
-        if ROLLBACK not in {each.name for each in self._store.get_execution_types()}:
-            return False
-        return any(
-            each.create_time_since_epoch / 1000 > time.timestamp()
-            for each in self._store.get_executions_by_type(ROLLBACK)
-        )
-
 
 DONE = "done"
 UNCHANGED = "unchanged"
+
+# Types of TFX: of the contexts that its executions belong to, and of one execution.
+_PIPELINE_CONTEXT = "pipeline"
+_RUN_CONTEXT = "pipeline_run"
+_NODE_CONTEXT = "node"
+_RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
+
+# A context of our own for each run that ended well, and its properties.
+_FINISHED_CONTEXT = "elmo_tfx.FinishedRun"
+_FINGERPRINT = "fingerprint"
+_SPAN = "span"
+_PIPELINE = "pipeline"
+
+_EXECUTION = metadata_store_pb2.Execution
+_STATES = {
+    _EXECUTION.COMPLETE: DONE,
+    _EXECUTION.CACHED: UNCHANGED,
+    _EXECUTION.FAILED: "failed",
+    _EXECUTION.CANCELED: "failed",
+}
+_ENDED_WELL = (DONE, UNCHANGED)
 
 
 class NodeIncomplete(RunError):
@@ -145,19 +51,6 @@ class MadeArtifact:
 
     uri: str
     properties: dict[str, int | float | str]
-
-
-@dataclass(frozen=True)
-class UnfinishedExecution:
-    """A try of a node that failed or was killed.
-
-    Attributes:
-        id: Its number, after which TFX names the folders of its outputs.
-        began: In seconds since 1970.
-    """
-
-    id: int
-    began: float
 
 
 @dataclass(frozen=True)
@@ -191,154 +84,149 @@ class RunRecord:
     nodes: Sequence[NodeRecord]
 
     def output(self, node: str, key: str) -> MadeArtifact | None:
-        """Returns the only artifact under an output key, None where there is none."""
-        found = self.all_outputs(node, key)
-        return found[0] if found else None
-
-    def completed(self, node: str) -> NodeRecord:
-        """Returns what a node did, if it ended well: TFX may stop a node in silence.
-
-        Raises:
-            NodeIncomplete: It did not.
-        """
-        record = next((each for each in self.nodes if each.node == node), None)
-        if record is None:
-            raise NodeIncomplete("its inputs are missing")
-        if record.state not in (DONE, UNCHANGED):
-            raise NodeIncomplete(
-                f"ML Metadata records it as {record.state}; where no error stands "
-                "above, its inputs are missing"
-            )
-        return record
+        """Returns the first artifact under an output key, or None."""
+        return next(iter(self.all_outputs(node, key)), None)
 
     def all_outputs(self, node: str, key: str) -> list[MadeArtifact]:
-        """Returns all artifacts under an output key."""
-        found = (
-            record.outputs.get(key) for record in self.nodes if record.node == node
-        )
-        return next((artifacts for artifacts in found if artifacts), [])
+        """Returns all artifacts under an output key; none if the node did not run."""
+        outputs = [each.outputs for each in self.nodes if each.node == node]
+        return outputs[0].get(key, []) if outputs else []
 
 
-_EXECUTION = metadata_store_pb2.Execution
-_RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
-_RUN_CONTEXT = "pipeline_run"  # type of context
-_STATES_ENDED_WELL = (_EXECUTION.COMPLETE, _EXECUTION.CACHED)
-_STATES = {
-    _EXECUTION.COMPLETE: DONE,
-    _EXECUTION.CACHED: UNCHANGED,
-    _EXECUTION.FAILED: "failed",
-    _EXECUTION.CANCELED: "failed",
-}
+@dataclass(frozen=True)
+class UnfinishedExecution:
+    """A try of a node that failed or was killed.
+
+    Attributes:
+        id: Its number, after which TFX names the folders of its outputs.
+        began: In seconds since 1970.
+    """
+
+    id: int
+    began: float
 
 
 class RunRecords:
-    """The runs recorded in ML Metadata.
+    """The runs of one pipeline, whether they ended well or not.
 
     Args:
-        path: Its SQLite file, where the environment names no server; an empty record
-            is created where it does not exist.
+        store: Of ML Metadata.
+        pipeline: Name of the pipeline there.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._store = open_store(path)
-
-    def latest(self) -> RunRecord | None:
-        """Returns the run that began last, or None."""
-        runs = self._contexts(_RUN_CONTEXT)
-        if not runs:
-            return None
-        return self._record(max(runs, key=lambda context: context.id))
+    def __init__(self, store: mlmd.MetadataStore, pipeline: str) -> None:
+        self._store, self._pipeline = store, pipeline
 
     def of(self, run_id: str) -> RunRecord:
         """Returns a run by its name; without nodes if none of them has begun."""
-        run = self._store.get_context_by_type_and_name(_RUN_CONTEXT, run_id)
-        return RunRecord(run_id, []) if run is None else self._record(run)
+        nodes: dict[str, NodeRecord] = {}
+        for execution in self._executions(run_id):
+            record = self._record(execution)
+            # The last try counts: of a Resolver each try is an execution of its own.
+            nodes.pop(record.node, None)
+            nodes[record.node] = record
+        return RunRecord(run_id, list(nodes.values()))
 
-    def pushed_paths(self) -> set[str]:
-        """Returns the folders into which models are known to have been pushed."""
-        types = {t.name for t in self._store.get_artifact_types()}
-        if "PushedModel" not in types:
-            return set()
-        found = set()
-        for artifact in self._store.get_artifacts_by_type("PushedModel"):
-            properties = artifact.custom_properties
-            if properties["pushed"].int_value == 1:
-                found.add(properties["pushed_destination"].string_value)
-        return found
+    def completed(self, run_id: str, node: str) -> NodeRecord:
+        """Returns what a node did, if it ended well: TFX may stop a node in silence.
+
+        The other nodes of the run are not read.
+
+        Raises:
+            NodeIncomplete: It did not end well, or has not begun.
+        """
+        for execution in reversed(self._executions(run_id)):
+            if self._node_id(execution) == node:
+                break
+        else:
+            raise NodeIncomplete("its inputs are missing")
+        record = self._record(execution)
+        if record.state not in _ENDED_WELL:
+            raise NodeIncomplete(
+                f"ML Metadata records it as {record.state}; if no error stands above, "
+                "its inputs are missing"
+            )
+        return record
+
+    def newest(self) -> str | None:
+        """Returns the name of the run whose node began last, or None."""
+        pipeline = self._store.get_context_by_type_and_name(
+            _PIPELINE_CONTEXT, self._pipeline
+        )
+        if pipeline is None:
+            return None
+        newest_first = mlmd.ListOptions(
+            limit=1, order_by=mlmd.OrderByField.ID, is_asc=False
+        )
+        for execution in self._store.get_executions_by_context(
+            pipeline.id, list_options=newest_first
+        ):
+            return self._context_name(execution, _RUN_CONTEXT)
+        return None
+
+    def unfinished(self, run_id: str, node: str) -> UnfinishedExecution | None:
+        """Returns the try of a node that did not end well, or None.
+
+        TFX takes such an execution up again, with its number and so with its folders.
+        """
+        for execution in self._executions(run_id):
+            is_over = _STATES.get(execution.last_known_state) in _ENDED_WELL
+            if not is_over and self._node_id(execution) == node:
+                return UnfinishedExecution(execution.id, _began(execution))
+        return None
 
     def close_interrupted(self, node_types: Sequence[str]) -> float | None:
         """Marks executions that still count as running as failed.
 
-        Only right while no run is under way.
+        Only right while no run is under way, of any pipeline in the store.
 
         Args:
             node_types: Full class names of components, as ML Metadata records them.
 
         Returns:
-            When the oldest interrupted execution of them began, in seconds
+            When the oldest interrupted execution of these types began, in seconds
             since 1970, or None if there was none.
         """
-        began = None
-        for execution in self._store.get_executions():
-            if execution.last_known_state not in (_EXECUTION.RUNNING, _EXECUTION.NEW):
-                continue
-            if execution.type in node_types:
-                seconds = execution.create_time_since_epoch / 1000
-                began = seconds if began is None else min(began, seconds)
+        interrupted = [
+            execution
+            for execution in self._store.get_executions()
+            if execution.last_known_state in (_EXECUTION.RUNNING, _EXECUTION.NEW)
+        ]
+        for execution in interrupted:
             execution.last_known_state = _EXECUTION.FAILED
-            self._store.put_executions([execution])
-        return began
-
-    def unfinished(self, run_id: str, node: str) -> UnfinishedExecution | None:
-        """Returns what an earlier try of a node has left; None: none did not end well.
-
-        TFX takes such an execution up again, with its number and so with its folders.
-        """
-        for execution in self._executions(run_id):
-            is_over = execution.last_known_state in _STATES_ENDED_WELL
-            if not is_over and self._node_id(execution) == node:
-                began = execution.create_time_since_epoch / 1000
-                return UnfinishedExecution(execution.id, began)
-        return None
-
-    def _contexts(self, type_name: str) -> list[metadata_store_pb2.Context]:
-        if type_name not in {t.name for t in self._store.get_context_types()}:
-            return []
-        return self._store.get_contexts_by_type(type_name)
-
-    def _record(self, run: metadata_store_pb2.Context) -> RunRecord:
-        """The last try counts: of a Resolver each try has an execution of its own."""
-        nodes: dict[str, NodeRecord] = {}
-        for execution in self._executions(run.name):
-            record = self._node(execution)
-            nodes.pop(record.node, None)
-            nodes[record.node] = record
-        return RunRecord(run.name, list(nodes.values()))
+        self._store.put_executions(interrupted)
+        return min(
+            (_began(each) for each in interrupted if each.type in node_types),
+            default=None,
+        )
 
     def _executions(self, run_id: str) -> list[metadata_store_pb2.Execution]:
-        """The executions of a run, oldest first."""
+        """Returns the executions of a run, oldest first."""
         run = self._store.get_context_by_type_and_name(_RUN_CONTEXT, run_id)
-        found = [] if run is None else self._store.get_executions_by_context(run.id)
-        return sorted(found, key=lambda each: each.id)
+        executions = (
+            [] if run is None else self._store.get_executions_by_context(run.id)
+        )
+        return sorted(executions, key=lambda each: each.id)
 
-    def _node(self, execution: metadata_store_pb2.Execution) -> NodeRecord:
+    def _record(self, execution: metadata_store_pb2.Execution) -> NodeRecord:
+        updated = execution.last_update_time_since_epoch / 1000
         return NodeRecord(
             node=self._node_id(execution),
             state=_state(execution),
-            seconds=(
-                execution.last_update_time_since_epoch
-                - execution.create_time_since_epoch
-            )
-            / 1000,
+            seconds=updated - _began(execution),
             outputs=self._outputs(execution),
         )
 
     def _node_id(self, execution: metadata_store_pb2.Execution) -> str:
-        for context in self._store.get_contexts_by_execution(execution.id):
-            if context.type == "node":
-                # TFX names it `<pipeline>.<node>`; neither of ours has a dot.
-                return context.name.rpartition(".")[2]
-        return execution.type.rpartition(".")[2]
+        # TFX names the context `<pipeline>.<node>`; neither of ours has a dot.
+        name = self._context_name(execution, _NODE_CONTEXT) or execution.type
+        return name.rpartition(".")[2]
+
+    def _context_name(
+        self, execution: metadata_store_pb2.Execution, type_name: str
+    ) -> str | None:
+        contexts = self._store.get_contexts_by_execution(execution.id)
+        return next((each.name for each in contexts if each.type == type_name), None)
 
     def _outputs(
         self, execution: metadata_store_pb2.Execution
@@ -352,18 +240,74 @@ class RunRecords:
             for event in self._store.get_events_by_execution_ids([execution.id])
             if event.type in kinds and event.path.steps
         ]
-        if not events:
-            return {}
         ids = [event.artifact_id for event in events]
         artifacts = {a.id: a for a in self._store.get_artifacts_by_id(ids)}
         outputs: dict[str, list[MadeArtifact]] = {}
         for event in events:
             artifact = artifacts[event.artifact_id]
-            key = event.path.steps[0].key
-            outputs.setdefault(key, []).append(
+            outputs.setdefault(event.path.steps[0].key, []).append(
                 MadeArtifact(artifact.uri, _properties(artifact))
             )
         return outputs
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run whose nodes all ended well, whether its model was pushed or refused.
+
+    Attributes:
+        run_id: Its name in ML Metadata.
+        fingerprint: What it depended on, as `pipeline.runs.lifecycle` sums it up.
+        span: Name of the span it read; empty if the data has none.
+        ended: When, in UTC.
+    """
+
+    run_id: str
+    fingerprint: str
+    span: str
+    ended: datetime
+
+
+class FinishedRuns:
+    """The runs of one pipeline whose nodes all ended well.
+
+    Args:
+        store: Of ML Metadata.
+        pipeline: Name of the pipeline there.
+    """
+
+    def __init__(self, store: mlmd.MetadataStore, pipeline: str) -> None:
+        self._store, self._pipeline = store, pipeline
+
+    def latest(self) -> FinishedRun | None:
+        """Returns the run that ended last, or None."""
+        ours = [
+            each
+            for each in self._store.get_contexts_by_type(_FINISHED_CONTEXT)
+            if each.custom_properties[_PIPELINE].string_value == self._pipeline
+        ]
+        if not ours:
+            return None
+        context = max(ours, key=lambda each: each.id)
+        seconds = context.create_time_since_epoch / 1000
+        return FinishedRun(
+            run_id=context.name,
+            fingerprint=context.custom_properties[_FINGERPRINT].string_value,
+            span=context.custom_properties[_SPAN].string_value,
+            ended=datetime.fromtimestamp(seconds, timezone.utc),
+        )
+
+    def record(self, run_id: str, fingerprint: str, span: str) -> None:
+        """Records that a run has ended well; doing it again changes nothing."""
+        context_type = metadata_store_pb2.ContextType(name=_FINISHED_CONTEXT)
+        context = metadata_store_pb2.Context(
+            type_id=self._store.put_context_type(context_type), name=run_id
+        )
+        context.custom_properties[_FINGERPRINT].string_value = fingerprint
+        context.custom_properties[_SPAN].string_value = span
+        context.custom_properties[_PIPELINE].string_value = self._pipeline
+        if self._store.get_context_by_type_and_name(_FINISHED_CONTEXT, run_id) is None:
+            self._store.put_contexts([context])
 
 
 def _state(execution: metadata_store_pb2.Execution) -> str:
@@ -372,6 +316,11 @@ def _state(execution: metadata_store_pb2.Execution) -> str:
     if state == UNCHANGED and execution.type == _RESOLVER:
         return DONE
     return state
+
+
+def _began(execution: metadata_store_pb2.Execution) -> float:
+    """Returns when an execution was registered, in seconds since 1970."""
+    return execution.create_time_since_epoch / 1000
 
 
 def _properties(

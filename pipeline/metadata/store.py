@@ -1,11 +1,11 @@
 """Opens the store of ML Metadata that runs write.
 
-That is a SQLite file in the output folder or, where several machines share a store,
-the MySQL database that the environment names:
+That is a SQLite file in the output folder. Several machines share a MySQL database
+instead, which the environment names:
 
     ELMO_TFX_METADATA_HOST, ELMO_TFX_METADATA_PORT (3306), ELMO_TFX_METADATA_DATABASE,
-    ELMO_TFX_METADATA_USER, and ELMO_TFX_METADATA_PASSWORD or, as the name of a file
-    with it, ELMO_TFX_METADATA_PASSWORD_FILE.
+    ELMO_TFX_METADATA_USER, and ELMO_TFX_METADATA_PASSWORD or
+    ELMO_TFX_METADATA_PASSWORD_FILE, the path of a file with the password.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def is_on_server() -> bool:
 
 
 def store_exists(path: Path) -> bool:
-    """Whether there can be records: those of a server, or a SQLite file."""
+    """Whether there can be records: on a server, or in the SQLite file `path`."""
     return is_on_server() or path.exists()
 
 
@@ -40,7 +40,7 @@ def connection_config(path: Path) -> metadata_store_pb2.ConnectionConfig:
     """Returns how to reach the store: the server, or else the SQLite file `path`.
 
     Raises:
-        MetadataUnavailable: The environment names a server and lacks the rest.
+        MetadataUnavailable: The environment names a server, but not all it needs.
     """
     config = metadata_store_pb2.ConnectionConfig()
     if is_on_server():
@@ -54,7 +54,7 @@ def connection_config(path: Path) -> metadata_store_pb2.ConnectionConfig:
 
 
 def open_store(path: Path) -> mlmd.MetadataStore:
-    """Opens the server's store, or a SQLite file that is created where it lacks.
+    """Opens the server's store, or else the SQLite file, which is created if need be.
 
     Raises:
         MetadataUnavailable: The server does not answer, or refuses.

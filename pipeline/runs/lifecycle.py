@@ -7,16 +7,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import ml_metadata as mlmd
-
 from components.text_example_gen.input_files import data_fingerprint, waiting_spans
 from components.text_example_gen.spans import has_spans, pattern_of_span, span_name
 from pipeline.config import Config, DataConfig
 from pipeline.config.checked import CheckedConfig
 from pipeline.fingerprints import code_version, elmo_version
-from pipeline.metadata.pushed_models import PushedModels
-from pipeline.metadata.runs import FinishedRun, FinishedRuns, LastEvents
-from pipeline.metadata.store import open_store
+from pipeline.metadata.metadata import Metadata
+from pipeline.metadata.runs import FinishedRun
 from pipeline.output_folder import OutputFolder, with_kept_schema
 from pipeline.runs.outcomes import NothingNew
 from pipeline.serving.retention import remove_old_versions
@@ -42,9 +39,7 @@ class RunPlan:
     span: str
     waiting: str = ""
 
-    def nothing_new(
-        self, store: mlmd.MetadataStore, pipeline: str
-    ) -> NothingNew | None:
+    def nothing_new(self, metadata: Metadata) -> NothingNew | None:
         """Compares with the last run that ended well; None: there is work to do.
 
         Only the last one counts, and only if no other run has begun since, however it
@@ -53,14 +48,14 @@ class RunPlan:
         beat.
 
         Args:
-            store: Of ML Metadata.
-            pipeline: Name of the pipeline there.
+            metadata: Of the output.
         """
-        last = FinishedRuns(store, pipeline).latest()
+        last = metadata.finished.latest()
         if last is None or last.fingerprint != self.fingerprint:
             return None
-        events = LastEvents(store, pipeline)
-        if events.newest_run() != last.run_id or events.rolled_back_after(last.ended):
+        if metadata.runs.newest() != last.run_id:
+            return None
+        if metadata.pushed.rolled_back_after(last.ended):
             return None
         return NothingNew(last.run_id, _minute(last), self.span or None, self.waiting)
 
@@ -135,7 +130,7 @@ def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
         output.clean_after_kill()
     config = with_kept_schema(checked.config, output)
     plan = plan_run(config)
-    nothing_new = plan.nothing_new(open_store(output.metadata), output.pipeline_name)
+    nothing_new = plan.nothing_new(output.open_metadata())
     return PreparedRun(config, output, plan, nothing_new)
 
 
@@ -153,13 +148,11 @@ def end_run(config: Config, run_id: str, plan: RunPlan) -> list[int]:
         The versions that were removed, oldest first.
     """
     output = OutputFolder(config.output)
+    metadata = output.open_metadata()
     keep, removed = config.push.keep_versions, []
     if keep is not None:
-        pushes = PushedModels(output.metadata).pushes()
+        pushes = metadata.pushed.pushes()
         withdrawn = {push.path for push in pushes if push.withdrawn}
         removed = remove_old_versions(output.serving, keep, withdrawn)
-    store = open_store(output.metadata)
-    FinishedRuns(store, output.pipeline_name).record(
-        run_id, plan.fingerprint, plan.span
-    )
+    metadata.finished.record(run_id, plan.fingerprint, plan.span)
     return removed

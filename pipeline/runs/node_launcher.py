@@ -11,7 +11,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
 from pipeline.metadata.runs import NodeRecord, RunRecords
-from pipeline.metadata.store import connection_config
+from pipeline.metadata.store import connection_config, open_store
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ class NodeLauncher:
         )
         _LOGGER.info("%s begins", node)
         launching.launch()
-        record = RunRecords(self._store).of(self._run_id).completed(node)
+        runs = RunRecords(open_store(self._store), self._pipeline.pipeline_info.id)
+        record = runs.completed(self._run_id, node)
         _LOGGER.info("%s has ended: %s", node, record.state)
         return record

@@ -37,6 +37,7 @@ from pipeline.runs.summary import (
     Spans,
     Training,
 )
+from pipeline.training.history import HISTORY_FILE
 
 
 def summarize_run(
@@ -167,7 +168,7 @@ def _anomalies(clearance: MadeArtifact | None) -> Anomalies | None:
 
 
 def _training(record: RunRecord) -> Training | None:
-    history = _read_json(record.output("Trainer", "model_run"), "history.json")
+    history = _read_json(record.output("Trainer", "model_run"), HISTORY_FILE)
     return None if history is None else Training.model_validate(history)
 
 

@@ -1,8 +1,9 @@
 """Checks cron expressions and says when they come due.
 
-What Unix, Kubeflow Pipelines and Vertex AI understand in common: numbers, names of
-months and weekdays, lists, ranges and steps. Extensions such as `@daily`, `L` or `#`,
-which croniter would take, are refused: they mean something else elsewhere, or nothing.
+Accepted is what Unix, Kubeflow Pipelines and Vertex AI have in common: numbers, names
+of months and weekdays, lists, ranges and steps. croniter finds the times, but accepts
+more: `@daily`, `L`, `#`, ranges that end before they begin. Elsewhere these mean
+something else or nothing, so they are refused here, with the name of the wrong field.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _EXAMPLES = {
 
 
 def check_cron(expression: str, *, fields: int = 5) -> None:
-    """Refuses what is no cron expression, or never comes due.
+    """Refuses an expression that is not valid, or never comes due.
 
     Args:
         expression: Fields between blanks; Sunday is 0, and with five fields also 7.
@@ -82,9 +83,9 @@ def check_cron(expression: str, *, fields: int = 5) -> None:
 def next_time(expression: str, after: datetime, *, fields: int = 5) -> datetime:
     """Returns the first time after `after` at which an expression comes due.
 
-    Where clocks are put forward, a time that is left out comes due right after the
-    gap. Where they are put back, a time that comes twice is due once, the first time;
-    but with an hour of `*` or `*/n` both are, since then no hour is meant.
+    When clocks are put forward, a time that is left out comes due right after the
+    gap. When they are put back, a time that comes twice is due once, the first time;
+    but with an hour of `*` or `*/n` both are due, as no certain hour is meant.
 
     Args:
         expression: One that `check_cron` takes.
@@ -122,16 +123,16 @@ def _problem(field: _Field, part: str) -> str | None:
     if part == "?" and field.may_be_any:
         return None
     for item in part.split(","):
-        found = _ITEM.fullmatch(item)
+        match = _ITEM.fullmatch(item)
         allowed = f"{field.name} must be {_allowed(field)}, not {item!r}"
-        if found is None or (found["first"] == "*" and found["last"]):
+        if match is None or (match["first"] == "*" and match["last"]):
             return allowed
-        if found["step"] is not None and int(found["step"]) == 0:
+        if match["step"] is not None and int(match["step"]) == 0:
             return f"the step of {field.name} must be at least 1, not {item!r}"
-        if found["first"] == "*":
+        if match["first"] == "*":
             continue
-        first, last = _number(field, found["first"]), _number(field, found["last"])
-        if first is None or (found["last"] and last is None):
+        first, last = _number(field, match["first"]), _number(field, match["last"])
+        if first is None or (match["last"] and last is None):
             return allowed
         if last is not None and last < first:
             return f"the range of {field.name} ends before it begins: {item!r}"
@@ -139,6 +140,7 @@ def _problem(field: _Field, part: str) -> str | None:
 
 
 def _number(field: _Field, text: str | None) -> int | None:
+    """Returns the number that a text stands for in a field; None: for none."""
     if text is None:
         return None
     names = field.names.split()
@@ -155,7 +157,7 @@ def _allowed(field: _Field) -> str:
 
 
 def _is_second_pass(due: datetime) -> bool:
-    """Whether its wall clock has shown this time already, before it was put back."""
+    """Whether the wall clock shows this time again, after it was put back."""
     return due.fold == 1 and due.utcoffset() != due.replace(fold=0).utcoffset()
 
 

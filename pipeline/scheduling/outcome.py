@@ -24,13 +24,13 @@ class Outcome:
     Attributes:
         outcome: `pushed`, `refused` (by the checks of the model), `nothing new`,
             `failed`, or `interrupted` (by the end of the schedule).
-        log: Path of the log to look into; None: what the run's process said.
+        log: Path of the log to look into; None: the output of the run's process.
         run_id: TFX's name of the run; where nothing was new, of the last one.
         span: Name of the span that was read, where the data has spans.
         version: The version that was pushed, or is still served.
         removed_versions: Old versions that were removed, oldest first.
         reasons: Why the model was refused, a line each.
-        warnings: Where the span has drifted and was let pass, and which spans no run
+        warnings: How the span that was let pass has drifted, and which spans no run
             has read, a line each.
         accuracy: Of the new model on the test data, from 0 to 1.
         component: The node that failed, where one had begun.
@@ -58,9 +58,9 @@ class Outcome:
     def from_json(cls, values: dict[str, Any]) -> Outcome:
         """Returns what `to_json` wrote; keys that are unknown are passed over."""
         known = {field.name for field in dataclasses.fields(cls)}
-        given = {name: values[name] for name in known & values.keys()}
-        given.update({name: tuple(given.get(name, ())) for name in _LISTS})
-        return cls(**given)
+        attributes = {name: values[name] for name in known & values.keys()}
+        lists = {name: tuple(values.get(name, ())) for name in _LISTS}
+        return cls(**{**attributes, **lists})
 
 
 def outcome_of(
@@ -105,7 +105,7 @@ def failure(
 
 
 def one_line(message: str) -> str:
-    """Returns a message in one line, a hint of its own line in brackets."""
+    """Returns a message in one line, its hint in brackets."""
     message = re.sub(r"\nhint: (.*)", r" (hint: \1)", message)
     line = " ".join(message.split())
     return line if len(line) <= _SHOWN_REASON else line[: _SHOWN_REASON - 1] + "…"

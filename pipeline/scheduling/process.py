@@ -1,4 +1,4 @@
-"""A process of its own for one run: its memory goes back, its crash ends only it."""
+"""A process of its own for one run: it returns its memory, and may crash alone."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
-class Child:
+class RunProcess:
     """A command that is under way.
 
     Args:
         command: The program and its arguments.
-        log: File to which all goes that it says.
-        tell: Called with its exit code once it has ended, from another thread; a
+        log: File that gets its stdout and stderr.
+        on_end: Called with its exit code once it has ended, from another thread; a
             negative one is the signal that killed it.
 
     Raises:
@@ -25,21 +25,20 @@ class Child:
     """
 
     def __init__(
-        self, command: Sequence[str], log: Path, tell: Callable[[int], None]
+        self, command: Sequence[str], log: Path, on_end: Callable[[int], None]
     ) -> None:
-        with log.open("ab") as said:
+        with log.open("ab") as output:
             self._process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.DEVNULL,
-                stdout=said,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 # Ctrl-C in a terminal goes to all of a session; we pass it on.
                 start_new_session=True,
             )
-        watch = threading.Thread(
-            target=lambda: tell(self._process.wait()), daemon=True, name="child"
-        )
-        watch.start()
+        threading.Thread(
+            target=lambda: on_end(self._process.wait()), daemon=True, name="run"
+        ).start()
 
     def stop(self) -> None:
         """Asks it to end."""
@@ -51,7 +50,7 @@ class Child:
             os.killpg(self._process.pid, signal.SIGKILL)
 
 
-def ending(exit_code: int) -> str:
+def exit_reason(exit_code: int) -> str:
     """Returns how a process ended, in words."""
     if exit_code >= 0:
         return f"ended with exit code {exit_code}"

@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 from types import FrameType
 
-from pipeline.scheduling import text as story
+from pipeline.scheduling import text
 from pipeline.scheduling.cron import check_cron, next_time
 from pipeline.scheduling.outcome import Outcome, failure
-from pipeline.scheduling.process import Child, ending, last_line
+from pipeline.scheduling.process import RunProcess, exit_reason, last_line
 from pipeline.scheduling.store import PastRun, Record, ScheduleFolder
-from pipeline.scheduling.timer import Ticks
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = (130, -signal.SIGINT, -signal.SIGTERM)
-_LOOK_SECS = 30
+# The clock may be set, and a wait does not count the time that the machine sleeps: the
+# clock is read again after so long.
+_LONGEST_WAIT_SECONDS = 30
 _RUN = (sys.executable, "-m", "pipeline.scheduling.scheduled_run")
 
 
-@dataclass(frozen=True)
-class _Due:
-    time: datetime
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -42,29 +42,27 @@ class _Signalled:
 
 @dataclass(frozen=True)
 class _Run:
-    """The run that is under way."""
-
     number: int
     due: datetime
     started: datetime
-    child: Child
 
 
 class Schedule:
     """A schedule of runs into one output.
 
-    A time that comes due during a run waits for its end; several that do are one. So
-    are times that passed since the schedule last ran.
+    Times that come due during a run make one more run after it; so do times that
+    passed while no schedule was running or the machine slept.
 
     Args:
         folder: Where it keeps its state, its history and its logs.
         cron: When runs come due.
-        zone: The time zone in which `cron` is read and times are told.
-        say: Takes each line of its story.
-        span: The span that runs are told to read, None where the data has none.
+        zone: The time zone in which `cron` is read and times are shown.
+        say: Takes each line that is shown.
+        span: The span that runs are told to read, None if the data has none.
         fields: Of `cron`, see `check_cron`.
         command: What a run is: a command that gets the path of the configuration and
             the path for its outcome; see `pipeline.scheduling.scheduled_run`.
+        clock: Returns the time, in UTC; for tests.
 
     Raises:
         CronError: `cron` cannot be used.
@@ -80,22 +78,21 @@ class Schedule:
         span: str | None = None,
         fields: int = 5,
         command: Sequence[str] = _RUN,
+        clock: Callable[[], datetime] = _now,
     ) -> None:
         check_cron(cron, fields=fields)
         self._folder, self._cron, self._fields = folder, cron, fields
         self._zone, self._say_line, self._span = zone, say, span
         self._command = [*command, str(folder.config), str(folder.outcome)]
-        # From the clock, from the child and from signals; the only thread that acts
-        # on them is the one in `run`. Its `put` may be called in a signal's handler.
-        self._events: queue.SimpleQueue[_Due | _Ended | _Signalled] = (
-            queue.SimpleQueue()
-        )
-        self._waiting: datetime | None = None
-        self._run: _Run | None = None
+        self._clock = clock
+        # From the run's process and from signals; only the thread in `run` acts on
+        # them. Its `put` may be called in a signal's handler.
+        self._events: queue.SimpleQueue[_Ended | _Signalled] = queue.SimpleQueue()
+        self._under_way: tuple[_Run, RunProcess] | None = None
         self._signal: int | None = None
 
     def run(self, config: str) -> int:
-        """Runs until SIGINT or SIGTERM, and returns which of them it was.
+        """Runs until SIGINT, SIGTERM or SIGHUP, and returns which of them it was.
 
         The first signal asks the run that is under way to end, the second kills it.
 
@@ -110,32 +107,28 @@ class Schedule:
         with self._folder.locked(), self._handlers(), self._without_orphan():
             self._folder.write_config(config)
             self._say(
-                f'schedule "{self._cron}" ({self._zone}) into {self._folder.given}'
+                f'schedule "{self._cron}" ({self._zone}) into {self._folder.name}'
             )
-            now = _now()
             record = Record(
-                self._folder, cron=self._cron, zone=str(self._zone), now=now
+                self._folder, cron=self._cron, zone=str(self._zone), now=self._clock()
             )
-            missed = self._next_after(record.until)
-            if missed <= now:
-                self._waiting = missed
-            else:
-                self._say_next()
-            ticks = Ticks(
-                self._next_after, lambda due: self._events.put(_Due(due)), after=now
-            )
-            with ticks:
-                return self._loop(ticks, record)
+            return self._loop(record)
 
-    def _loop(self, ticks: Ticks, record: Record) -> int:
-        while self._run is not None or self._signal is None:
-            if self._run is None and self._waiting is not None:
-                self._start(self._waiting, record)
-                continue
-            try:
-                self._take(self._events.get(timeout=_LOOK_SECS), record)
-            except queue.Empty:
-                ticks.look()
+    def _loop(self, record: Record) -> int:
+        self._say_next(record)
+        while self._under_way is not None or self._signal is None:
+            timeout = None
+            if self._under_way is None:
+                due = self._next_after(record.until)
+                # Not within one zone: there Python subtracts what the clocks show, and
+                # the night in which they are changed would be an hour off.
+                seconds = (due.astimezone(timezone.utc) - self._clock()).total_seconds()
+                if seconds <= 0:
+                    self._start(due, record)
+                    continue
+                timeout = min(seconds, _LONGEST_WAIT_SECONDS)
+            with contextlib.suppress(queue.Empty):
+                self._take(self._events.get(timeout=timeout), record)
         self._say("schedule ended")
         return self._signal
 
@@ -145,8 +138,9 @@ class Schedule:
         try:
             yield
         finally:
-            if self._run is not None:
-                self._run.child.kill()
+            if self._under_way is not None:
+                _, process = self._under_way
+                process.kill()
 
     @contextlib.contextmanager
     def _handlers(self) -> Iterator[None]:
@@ -160,91 +154,84 @@ class Schedule:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _take(self, event: _Due | _Ended | _Signalled, record: Record) -> None:
-        if isinstance(event, _Due):
-            # What came due before the last start was met by that run.
-            if self._waiting is None and event.time > record.until:
-                self._waiting = event.time
-        elif isinstance(event, _Ended):
+    def _take(self, event: _Ended | _Signalled, record: Record) -> None:
+        if isinstance(event, _Ended):
             self._finish(event.exit_code, record)
-        elif self._run is None:
-            self._signal = event.number
-        elif self._signal is None:
-            self._signal = event.number
-            self._say(f"asked run {self._run.number} to end; once more kills it")
-            self._run.child.stop()
-        else:
-            self._run.child.kill()
+            return
+        is_first = self._signal is None
+        self._signal = self._signal or event.number
+        if self._under_way is not None:
+            run, process = self._under_way
+            if is_first:
+                self._say(f"asked run {run.number} to end; once more kills it")
+                process.stop()
+            else:
+                process.kill()
 
     def _start(self, due: datetime, record: Record) -> None:
-        self._waiting, now = None, _now()
-        number = record.begin(now)
-        local = due.astimezone(self._zone)
-        self._say(story.began(number, self._span, local, now))
+        now = self._clock()
+        run = _Run(record.begin(now), due, now)
+        self._say(text.beginning(run.number, self._span, due, now))
         try:
             self._folder.outcome.unlink(missing_ok=True)
-            child = Child(
+            process = RunProcess(
                 self._command,
-                self._folder.log_of(number),
-                lambda code: self._events.put(_Ended(code)),
+                self._folder.log_of(run.number),
+                on_end=lambda code: self._events.put(_Ended(code)),
             )
         except OSError as error:
             outcome = failure(f"its process cannot be started: {error}")
-            self._conclude(number, (due, now), None, outcome, record)
+            self._conclude(run, None, outcome, record)
         else:
-            self._run = _Run(number, due, now, child)
+            self._under_way = run, process
 
     def _finish(self, exit_code: int, record: Record) -> None:
-        assert self._run is not None
-        run, self._run = self._run, None
+        assert self._under_way is not None
+        (run, _), self._under_way = self._under_way, None
         outcome = self._folder.read_outcome()
         if outcome is None and (self._signal is not None or exit_code in _INTERRUPTED):
             outcome = Outcome("interrupted")
         if outcome is None:
-            said = last_line(self._folder.log_of(run.number))
-            last = f"; it said last: {said}" if said else ""
-            outcome = failure(f"its process {ending(exit_code)}{last}")
-        self._conclude(run.number, (run.due, run.started), exit_code, outcome, record)
+            line = last_line(self._folder.log_of(run.number))
+            last = f"; its last line: {line}" if line else ""
+            outcome = failure(f"its process {exit_reason(exit_code)}{last}")
+        self._conclude(run, exit_code, outcome, record)
 
     def _conclude(
-        self,
-        number: int,
-        times: tuple[datetime, datetime],
-        exit_code: int | None,
-        outcome: Outcome,
-        record: Record,
+        self, run: _Run, exit_code: int | None, outcome: Outcome, record: Record
     ) -> None:
         if outcome.log is None:
-            log = str(self._folder.log_of(number))
+            log = str(self._folder.log_of(run.number))
             outcome = dataclasses.replace(outcome, log=log)
-        due, started, ended = (time.astimezone(self._zone) for time in (*times, _now()))
-        told = [story.ended(number, outcome, record.numbers)]
-        # Before it is told: who hears of it finds it in the history.
+        due, started, ended = (
+            time.astimezone(self._zone)
+            for time in (run.due, run.started, self._clock())
+        )
+        lines = [text.end(run.number, outcome, record.numbers)]
+        # Recorded before it is shown: whoever reads of it finds it in the history.
         try:
-            record.end(PastRun(number, due, started, ended, exit_code, outcome))
+            record.end(PastRun(run.number, due, started, ended, exit_code, outcome))
         except OSError as error:
-            told.append(
-                f"run {number} is not recorded; a new start repeats it: {error}"
+            lines.append(
+                f"run {run.number} is not recorded; a new start repeats it: {error}"
             )
-        for line in told:
+        for line in lines:
             self._say(line)
-        if self._signal is None and self._waiting is None:
-            self._say_next()
+        if self._signal is None:
+            self._say_next(record)
 
     def _next_after(self, time: datetime) -> datetime:
         local = time.astimezone(self._zone)
         return next_time(self._cron, local, fields=self._fields)
 
-    def _say_next(self) -> None:
-        due = self._next_after(_now())
-        self._say(f"next run {story.moment(due)}")
+    def _say_next(self, record: Record) -> None:
+        """Says when the next run begins, unless it begins at once."""
+        due = self._next_after(record.until)
+        if due > self._clock():
+            self._say(f"next run {text.minute(due)}")
 
-    def _say(self, text: str) -> None:
-        now = _now().astimezone(self._zone)
-        # A full disk or a terminal that is gone is no reason to stop.
+    def _say(self, line: str) -> None:
+        now = self._clock().astimezone(self._zone)
+        # A full disk or a closed terminal is no reason to stop.
         with contextlib.suppress(OSError):
-            self._say_line(f"{story.moment(now)}  {text}")
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
+            self._say_line(f"{text.minute(now)}  {line}")

@@ -56,13 +56,13 @@ def main(args: Sequence[str]) -> int:
     """
     # SIGTERM ends a run as Ctrl-C does: what must be put right is put right.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    given, written = map(Path, args)
+    config_path, outcome_path = map(Path, args)
     try:
-        outcome = run_once(Config.model_validate_json(given.read_text("utf-8")))
+        outcome = run_once(Config.model_validate_json(config_path.read_text("utf-8")))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201  # into the run's log
         return 130
-    write_whole(written, json.dumps(outcome.to_json()) + "\n")
+    write_whole(outcome_path, json.dumps(outcome.to_json()) + "\n")
     return 1 if outcome.outcome == "failed" else 0
 
 

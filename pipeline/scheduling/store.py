@@ -1,16 +1,22 @@
-"""The folder of a schedule inside an output: its lock, its state and its files."""
+"""What a schedule keeps in `<output>/schedule/`: its lock, state, history and logs.
+
+A kill at any moment leaves each file whole; of the history a half line at most, which
+is passed over and then overwritten.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+import filelock
 
 from pipeline.config import ConfigError
 from pipeline.errors import RunError
@@ -20,98 +26,6 @@ from pipeline.scheduling.outcome import Outcome
 
 class ScheduleBusy(RunError):
     """Another schedule holds the output; one line."""
-
-
-@dataclass(frozen=True)
-class SeenTo:
-    """Up to when nothing is left to run.
-
-    Attributes:
-        cron: The expression that this holds for.
-        timezone: The zone in which it was read.
-        until: Each time before this has been run, or lies before the schedule's start.
-    """
-
-    cron: str
-    timezone: str
-    until: datetime
-
-
-class ScheduleFolder:
-    """The parts of `<output>/schedule/`.
-
-    Args:
-        output: The output folder of the runs; kept as `given`, too, for messages.
-    """
-
-    def __init__(self, output: str | Path) -> None:
-        self.given = str(output)
-        self.output = Path(output).expanduser().absolute()
-        self.path = self.output / "schedule"
-        self.history = self.path / "history.jsonl"
-        self.config = self.path / "config.json"
-        self.outcome = self.path / "outcome.json"
-        self.logs = self.path / "logs"
-        self._state = self.path / "state.json"
-
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Holds the folder for one schedule; it is free again when a process dies.
-
-        Raises:
-            ConfigError: The folder cannot be created.
-            ScheduleBusy: Another schedule holds it.
-        """
-        busy = ScheduleBusy(
-            f"another schedule runs into this output. Received: {self.output} "
-            "(hint: end it, or choose another --output)"
-        )
-        with locked_folder(self.path, busy):
-            self.logs.mkdir(exist_ok=True)
-            yield
-
-    def write_config(self, config: str) -> None:
-        """Keeps the configuration, as JSON, where runs read it; for the user only."""
-        self.config.touch()
-        self.config.chmod(0o600)
-        self.config.write_text(config, encoding="utf-8")
-
-    def read_outcome(self) -> Outcome | None:
-        """Returns what the last run wrote down; None if it did not come to it."""
-        if not self.outcome.exists():
-            return None
-        return Outcome.from_json(json.loads(self.outcome.read_text("utf-8")))
-
-    def log_of(self, run: int) -> Path:
-        """Returns where what the process of a run says is kept."""
-        return self.logs / f"run-{run}.log"
-
-    def seen_to(self) -> SeenTo | None:
-        """Returns up to when nothing is left to run; None before the first start.
-
-        Raises:
-            ConfigError: The file is not what was written.
-        """
-        try:
-            values = json.loads(self._state.read_text("utf-8"))
-            until = datetime.fromisoformat(values["until"])
-            return SeenTo(values["cron"], values["timezone"], until)
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(
-                f"the schedule's state cannot be read: {self._state} "
-                "(hint: remove it, and the schedule begins anew)"
-            ) from error
-
-    def write_seen_to(self, seen_to: SeenTo) -> None:
-        """Writes what `seen_to` returns; whole or, where this is killed, not at all."""
-        values = {
-            "cron": seen_to.cron,
-            "timezone": seen_to.timezone,
-            "until": seen_to.until.isoformat(),
-        }
-        write_whole(self._state, json.dumps(values) + "\n")
 
 
 class HistoryUnreadable(RunError):
@@ -124,7 +38,7 @@ class PastRun:
 
     Attributes:
         run: Its number; the first of an output is 1.
-        scheduled: When it came due; the first time, where several had passed.
+        scheduled: When it came due; the first time, if several had passed.
         started: When its process began.
         ended: When it ended.
         exit_code: Of its process; negative: the signal that killed it. None: the
@@ -169,43 +83,6 @@ class PastRun:
         )
 
 
-def append(path: Path, past: PastRun) -> None:
-    """Puts a run at the end of a history, whole or not at all.
-
-    Only one process may append at a time. What a killed one left of a line is cut off
-    before.
-
-    Raises:
-        OSError: It cannot be written, such as on a full disk.
-    """
-    line = (json.dumps(past.to_json()) + "\n").encode()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    with os.fdopen(descriptor, "r+b", buffering=0) as file:
-        end = file.read().rfind(b"\n") + 1
-        file.truncate(end)
-        file.seek(end)
-        written = file.write(line)
-        if written != len(line):
-            file.truncate(end)
-            raise OSError(f"only {written} of {len(line)} bytes could be written")
-        os.fsync(file.fileno())
-
-
-def read(path: Path) -> Sequence[PastRun]:
-    """Returns the runs of a history, oldest first; none where there is no file.
-
-    A last line without its end is being written, or never was: it is passed over.
-
-    Raises:
-        HistoryUnreadable: Another line is not what was written.
-        OSError: The file cannot be read.
-    """
-    if not path.exists():
-        return []
-    lines = path.read_bytes().split(b"\n")[:-1]
-    return [_parsed(line, number, path) for number, line in enumerate(lines, start=1)]
-
-
 def numbers_of(history: Iterable[PastRun]) -> dict[str, int]:
     """Returns TFX's name of a run -> its number, of those that made a model."""
     return {
@@ -215,15 +92,147 @@ def numbers_of(history: Iterable[PastRun]) -> dict[str, int]:
     }
 
 
-def _parsed(line: bytes, number: int, path: Path) -> PastRun:
-    try:
-        return PastRun.from_json(json.loads(line))
-    except (ValueError, KeyError, TypeError) as error:
-        raise HistoryUnreadable(
-            f"line {number} of the history is not what was written. "
-            f"Received: {line[:60].decode(errors='replace')!r} in {path} "
-            "(hint: remove that line)"
-        ) from error
+@dataclass(frozen=True)
+class SeenTo:
+    """Up to when nothing is left to run.
+
+    Attributes:
+        cron: The expression that this holds for.
+        timezone: The zone in which it was read.
+        until: Each time before this has been run, or lies before the schedule's start.
+    """
+
+    cron: str
+    timezone: str
+    until: datetime
+
+
+class ScheduleFolder:
+    """The parts of `<output>/schedule/`.
+
+    Args:
+        output: The output folder of the runs; kept unchanged as `name`, for messages.
+    """
+
+    def __init__(self, output: str | Path) -> None:
+        self.name = str(output)
+        self.output = Path(output).expanduser().absolute()
+        self.path = self.output / "schedule"
+        self.history = self.path / "history.jsonl"
+        self.config = self.path / "config.json"
+        self.outcome = self.path / "outcome.json"
+        self.logs = self.path / "logs"
+        self._state = self.path / "state.json"
+
+    def locked(self) -> contextlib.AbstractContextManager[object]:
+        """Takes hold of the folder for one schedule, until the context ends.
+
+        Raises:
+            ConfigError: The folder cannot be created.
+            ScheduleBusy: Another schedule holds it.
+        """
+        try:
+            lock = locked_folder(self.path)
+            self.logs.mkdir(exist_ok=True)
+        except filelock.Timeout as error:
+            raise ScheduleBusy(
+                f"another schedule runs into this output. Received: {self.output} "
+                "(hint: end it, or choose another --output)"
+            ) from error
+        except OSError as error:
+            raise ConfigError(
+                f"option output: cannot be written: {error.filename}: {error.strerror}"
+            ) from error
+        return lock
+
+    def write_config(self, config: str) -> None:
+        """Keeps the configuration, as JSON, where runs read it; for the user only."""
+        self.config.touch()
+        self.config.chmod(0o600)
+        self.config.write_text(config, encoding="utf-8")
+
+    def read_outcome(self) -> Outcome | None:
+        """Returns what the last run wrote down; None if it ended before that."""
+        if not self.outcome.exists():
+            return None
+        return Outcome.from_json(json.loads(self.outcome.read_text("utf-8")))
+
+    def log_of(self, run: int) -> Path:
+        """Returns where the output of a run's process is kept."""
+        return self.logs / f"run-{run}.log"
+
+    def read_history(self) -> Sequence[PastRun]:
+        """Returns the runs of the history, oldest first; none if there is no file.
+
+        A last line without its end is being written, or was never finished: it is
+        passed over.
+
+        Raises:
+            HistoryUnreadable: Another line is not what was written.
+            OSError: The file cannot be read.
+        """
+        if not self.history.exists():
+            return []
+        lines = self.history.read_bytes().split(b"\n")[:-1]
+        history = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                history.append(PastRun.from_json(json.loads(line)))
+            except (ValueError, KeyError, TypeError) as error:
+                raise HistoryUnreadable(
+                    f"line {number} of the history is not what was written. Received: "
+                    f"{line[:60].decode(errors='replace')!r} in {self.history} "
+                    "(hint: remove that line)"
+                ) from error
+        return history
+
+    def append_to_history(self, past: PastRun) -> None:
+        """Puts a run at the end of the history, whole or not at all.
+
+        Only one process may append at a time. A half line that a killed one left is
+        cut off first.
+
+        Raises:
+            OSError: It cannot be written, such as on a full disk.
+        """
+        line = (json.dumps(past.to_json()) + "\n").encode()
+        descriptor = os.open(self.history, os.O_RDWR | os.O_CREAT, 0o644)
+        with os.fdopen(descriptor, "r+b", buffering=0) as file:
+            end = file.read().rfind(b"\n") + 1
+            file.truncate(end)
+            file.seek(end)
+            written = file.write(line)
+            if written != len(line):
+                file.truncate(end)
+                raise OSError(f"only {written} of {len(line)} bytes could be written")
+            os.fsync(file.fileno())
+
+    def read_seen_to(self) -> SeenTo | None:
+        """Returns up to when nothing is left to run; None before the first start.
+
+        Raises:
+            ConfigError: The file is not what was written.
+        """
+        try:
+            values = json.loads(self._state.read_text("utf-8"))
+            until = datetime.fromisoformat(values["until"])
+            return SeenTo(values["cron"], values["timezone"], until)
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"the schedule's state cannot be read: {self._state} "
+                "(hint: remove it, and the schedule begins anew)"
+            ) from error
+
+    def write_seen_to(self, seen_to: SeenTo) -> None:
+        """Writes what `read_seen_to` returns, whole or not at all."""
+        values = {
+            "cron": seen_to.cron,
+            "timezone": seen_to.timezone,
+            "until": seen_to.until.isoformat(),
+        }
+        write_whole(self._state, json.dumps(values) + "\n")
 
 
 class Record:
@@ -248,10 +257,10 @@ class Record:
         self, folder: ScheduleFolder, *, cron: str, zone: str, now: datetime
     ) -> None:
         self._folder, self._cron, self._zone = folder, cron, zone
-        history = read(folder.history)
+        history = folder.read_history()
         self._last_number = history[-1].run if history else 0
         self._numbers = numbers_of(history)
-        seen_to = folder.seen_to()
+        seen_to = folder.read_seen_to()
         if seen_to is None or (seen_to.cron, seen_to.timezone) != (cron, zone):
             # Of an expression that is new, no time can have been missed.
             seen_to = SeenTo(cron, zone, now)
@@ -259,7 +268,7 @@ class Record:
         self.until = seen_to.until
 
     @property
-    def numbers(self) -> MappingProxyType[str, int]:
+    def numbers(self) -> Mapping[str, int]:
         """TFX's name of a run that made a model -> its number."""
         return MappingProxyType(self._numbers)
 
@@ -276,6 +285,6 @@ class Record:
             OSError: It cannot be written.
         """
         self._numbers.update(numbers_of([past]))
-        append(self._folder.history, past)
+        self._folder.append_to_history(past)
         if past.outcome.outcome != "interrupted":
             self._folder.write_seen_to(SeenTo(self._cron, self._zone, past.started))

@@ -1,9 +1,11 @@
-"""What a schedule tells: its story line by line, and its history as a table."""
+"""What a schedule shows: lines when runs begin and end, and its history as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+
+from tabulate import tabulate
 
 from pipeline.scheduling.outcome import Outcome
 from pipeline.scheduling.store import PastRun, numbers_of
@@ -12,25 +14,25 @@ _HEADER = ("run", "due", "began", "took", "outcome", "details")
 _ON_TIME = timedelta(minutes=1)
 
 
-def moment(time: datetime) -> str:
+def minute(time: datetime) -> str:
     """Returns a time to the minute, in its own zone."""
     return f"{time:%Y-%m-%d %H:%M}"
 
 
-def began(run: int, span: str | None, due: datetime, now: datetime) -> str:
+def beginning(run: int, span: str | None, due: datetime, now: datetime) -> str:
     """Returns the line for the start of a run.
 
     Args:
         run: Its number.
-        span: The span it was told to read; None where the data has none.
+        span: The span that it is told to read; None if the data has none.
         due: When it came due.
         now: When it began.
     """
     line = f"run {run} began" + (f" (span {span})" if span else "")
-    return line if now - due < _ON_TIME else f"{line}, due since {moment(due)}"
+    return line if now - due < _ON_TIME else f"{line}, due since {minute(due)}"
 
 
-def ended(run: int, outcome: Outcome, numbers: Mapping[str, int]) -> str:
+def end(run: int, outcome: Outcome, numbers: Mapping[str, int]) -> str:
     """Returns the line for the end of a run.
 
     Args:
@@ -40,40 +42,29 @@ def ended(run: int, outcome: Outcome, numbers: Mapping[str, int]) -> str:
     """
     details = _details(outcome, numbers)
     if outcome.outcome == "pushed":
-        line = f"run {run}: {details}"
-    else:
-        line = f"run {run}: {outcome.outcome}{_joint(outcome)}{details}"
-    if outcome.outcome == "failed":
-        line += f"; log: {outcome.log}"
-    return line
+        return f"run {run}: {details}"
+    joint = {"nothing new": " ", "interrupted": "; "}.get(outcome.outcome, ": ")
+    line = f"run {run}: {outcome.outcome}{joint}{details}"
+    return f"{line}; log: {outcome.log}" if outcome.outcome == "failed" else line
 
 
 def table(history: Sequence[PastRun]) -> str:
     """Returns the history as aligned columns that end with a newline."""
     numbers = numbers_of(history)
-    rows = [_HEADER, *(_row(past, numbers) for past in history)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines) + "\n"
-
-
-def _row(past: PastRun, numbers: Mapping[str, int]) -> tuple[str, ...]:
-    took = timedelta(seconds=round(past.seconds))
-    return (
-        str(past.run),
-        moment(past.scheduled),
-        moment(past.started),
-        str(took),
-        past.outcome.outcome,
-        _details(past.outcome, numbers),
-    )
-
-
-def _joint(outcome: Outcome) -> str:
-    return {"nothing new": " ", "interrupted": "; "}.get(outcome.outcome, ": ")
+    rows = [
+        (
+            past.run,
+            minute(past.scheduled),
+            minute(past.started),
+            timedelta(seconds=round(past.seconds)),
+            past.outcome.outcome,
+            _details(past.outcome, numbers),
+        )
+        for past in history
+    ]
+    # As the first row: tabulate would make the columns of headers wider.
+    table = tabulate([_HEADER, *rows], tablefmt="plain", disable_numparse=True)
+    return table + "\n"
 
 
 def _details(outcome: Outcome, numbers: Mapping[str, int]) -> str:
@@ -86,15 +77,13 @@ def _details(outcome: Outcome, numbers: Mapping[str, int]) -> str:
 
 
 def _result(outcome: Outcome, numbers: Mapping[str, int]) -> str:
+    accuracy, span = outcome.accuracy, outcome.span
     if outcome.outcome == "pushed":
-        span = f"span {outcome.span}, " if outcome.span else ""
-        reached = (
-            "" if outcome.accuracy is None else f", accuracy {outcome.accuracy:.3f}"
-        )
-        return f"{span}model pushed as version {outcome.version}{reached}"
+        before = f"span {span}, " if span else ""
+        after = "" if accuracy is None else f", accuracy {accuracy:.3f}"
+        return f"{before}model pushed as version {outcome.version}{after}"
     if outcome.outcome == "refused":
-        span = f" (span {outcome.span})" if outcome.span else ""
-        return "; ".join(outcome.reasons) + span
+        return "; ".join(outcome.reasons) + (f" (span {span})" if span else "")
     if outcome.outcome == "nothing new":
         number = numbers.get(outcome.run_id or "")
         return f"since run {number}" if number else f"({outcome.reason})"

@@ -1,18 +1,25 @@
-"""SHA-256 of a model's files, in the form that `sha256sum --check` reads."""
+"""SHA-256 of a model's files, in the form that `sha256sum --check` reads.
+
+This machine's files are read without TensorFlow, all others with it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
 
-import tensorflow as tf
-
+from pipeline.files import is_local, write_whole
 from pipeline.serving.versions import ModelError
 
-# Beside the folder of versions.
 MANIFESTS = "manifests"
+"""Folder of the manifests, beside that of the versions."""
+
 _BLOCK_BYTES = 2**20
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
@@ -24,47 +31,53 @@ def manifest_path(version: str) -> str:
 
 
 def digests(folder: str) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by its path in it.
+    """Returns the SHA-256 of every file below a folder, by its path in it.
 
     Args:
-        folder: On any file system TensorFlow knows.
+        folder: On any file system that TensorFlow knows.
     """
-    found = {}
-    for directory, _, names in tf.io.gfile.walk(folder):
+    by_name = {}
+    for directory, _, names in _walk(folder):
         for name in names:
             path = posixpath.join(directory, name)
-            found[posixpath.relpath(path, folder)] = _digest(path)
-    return dict(sorted(found.items()))
+            by_name[posixpath.relpath(path, folder)] = _digest(path)
+    return dict(sorted(by_name.items()))
 
 
 def write_manifest(folder: str, path: str) -> None:
-    """Writes what `digests` gives, a line for each file, whole or not at all."""
+    """Writes what `digests` returns, a line for each file, whole or not at all."""
     lines = [f"{digest}  {name}\n" for name, digest in digests(folder).items()]
-    unfinished = f"{path}.unfinished"
-    tf.io.gfile.makedirs(posixpath.dirname(path))
-    with tf.io.gfile.GFile(unfinished, "w") as file:
-        file.write("".join(lines))
-    tf.io.gfile.rename(unfinished, path, overwrite=True)
+    text = "".join(lines)
+    if is_local(path):
+        os.makedirs(posixpath.dirname(path), exist_ok=True)
+        write_whole(Path(path), text)
+        return
+    import tensorflow as tf
+
+    # An object store shows an object when it is closed, and not before.
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(text)
 
 
 def read_manifest(path: str) -> dict[str, str]:
     """Reads what `write_manifest` or `sha256sum` wrote.
 
     Raises:
-        ModelError: It is not there, or no such list.
+        ModelError: It does not exist, or is not such a list.
     """
     try:
-        with tf.io.gfile.GFile(path) as file:
-            lines = file.read().splitlines()
-    except tf.errors.OpError as error:
-        raise ModelError(f"{path} cannot be read: {error.message}") from error
-    found = {}
+        with _opened(path) as file:
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError as error:
+        reason = error.strerror or error
+        raise ModelError(f"{path} cannot be read: {reason}") from error
+    by_name = {}
     for line in lines:
         match = _LINE.fullmatch(line)
         if match is None:
-            raise ModelError(f"{path} is no list of SHA-256 sums: {line[:80]!r}")
-        found[posixpath.normpath(match[2])] = match[1]
-    return found
+            raise ModelError(f"{path} is not a list of SHA-256 sums: {line[:80]!r}")
+        by_name[posixpath.normpath(match[2])] = match[1]
+    return by_name
 
 
 def check_digests(folder: str, expected: Mapping[str, str]) -> None:
@@ -73,19 +86,43 @@ def check_digests(folder: str, expected: Mapping[str, str]) -> None:
     Raises:
         ModelError: It names the first file that differs.
     """
-    found = digests(folder)
-    for name in sorted({*found, *expected}):
-        if name not in found:
+    current = digests(folder)
+    for name in sorted({*current, *expected}):
+        if name not in current:
             raise ModelError(f"{folder} lacks {name}, which its manifest lists")
         if name not in expected:
             raise ModelError(f"{folder} has {name}, which its manifest does not list")
-        if found[name] != expected[name]:
+        if current[name] != expected[name]:
             raise ModelError(f"{folder}/{name} has changed since its manifest was made")
 
 
 def _digest(path: str) -> str:
     digest = hashlib.sha256()
-    with tf.io.gfile.GFile(path, "rb") as file:
+    with _opened(path) as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
+    if is_local(folder):
+        return os.walk(folder)
+    import tensorflow as tf
+
+    return tf.io.gfile.walk(folder)
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    """Opens a file for reading; whatever goes wrong is an `OSError`."""
+    if is_local(path):
+        with open(path, "rb") as file:
+            yield file
+        return
+    import tensorflow as tf
+
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            yield file
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error

@@ -19,13 +19,13 @@ def remove_old_versions(
 ) -> list[int]:
     """Removes all whole versions but the newest `keep`, with their manifests.
 
-    What is no version, or still being copied, stays.
+    What is not a version, or still being copied, stays.
 
     Args:
         serving: The folder of versions.
         keep: At least 1, so that the served one stays.
-        withdrawn: Folders of versions that a rollback took out of service: they take
-            no place of another one, and go.
+        withdrawn: Folders of versions that a rollback took out of service: they are
+            removed and do not count among those kept.
 
     Returns:
         The versions that were removed, oldest first.
@@ -36,7 +36,7 @@ def remove_old_versions(
     _remove_torn(serving, kept)
     for folder in map(Path, removed):
         _LOGGER.info("removing the old version %s", folder)
-        # Without its graph it is no version any more, wherever this ends.
+        # Without its graph it is not a version any more, wherever this ends.
         os.remove(folder / GRAPH)
         shutil.rmtree(folder)
         Path(manifest_path(str(folder))).unlink(missing_ok=True)
@@ -46,8 +46,8 @@ def remove_old_versions(
 def _remove_torn(serving: Path, kept: list[str]) -> None:
     """Removes what an earlier call that died has left of a version.
 
-    It has no graph any more, and is older than those that stay; one that is being
-    copied is newer.
+    That has no graph and is older than those that stay; one that is being copied has
+    no graph either, but is newer.
     """
     if not kept:
         return

@@ -1,37 +1,51 @@
-"""Finds the model to use in a folder of versions, and loads it."""
+"""Finds the model to use in a folder of versions, and loads it.
+
+Of this machine's files all but `load_classifier` works without TensorFlow, which takes
+seconds to import; on other file systems it is what reads them.
+"""
 
 from __future__ import annotations
 
 import functools
+import glob
 import posixpath
 from typing import Any
 
-import tensorflow as tf
-
 from pipeline.errors import UserError
+from pipeline.features import SERVE_TEXTS
+from pipeline.files import is_local
 
 GRAPH = "saved_model.pb"
-SIGNATURE = "predict_text"  # what `pipeline.training.export` exports for raw texts
 
 
 class ModelError(UserError):
     """The model cannot be used; the message says why."""
 
 
-class UnreadableModelError(ModelError):
-    """The model's files cannot be read."""
-
-
-def newest_model(path: str) -> str | None:
-    """Returns the SavedModel folder that a path means, or None.
+def find_model(path: str) -> str:
+    """Returns the SavedModel folder that a path means.
 
     Args:
         path: A SavedModel folder, or a folder of versions, of which the highest
             number wins. One without its graph is still being copied: Pusher copies
             that file last.
+
+    Raises:
+        ModelError: There is none.
     """
+    folder = newest_model(path)
+    if folder is None:
+        raise ModelError(
+            f"option --model: there is no {GRAPH}. Received: {path} (hint: give a "
+            "SavedModel, or a folder of versions such as out/serving)"
+        )
+    return folder
+
+
+def newest_model(path: str) -> str | None:
+    """Returns what `find_model` returns, or None."""
     path = path.rstrip("/")
-    if tf.io.gfile.exists(posixpath.join(path, GRAPH)):
+    if _glob(path, GRAPH):
         return path
     versions = whole_versions(path)
     return versions[-1] if versions else None
@@ -39,8 +53,7 @@ def newest_model(path: str) -> str | None:
 
 def whole_versions(path: str) -> list[str]:
     """Returns the folders of a folder of versions that have their graph, by number."""
-    graphs = tf.io.gfile.glob(posixpath.join(path, "*", GRAPH))
-    versions = [posixpath.dirname(graph) for graph in graphs]
+    versions = [posixpath.dirname(graph) for graph in _glob(path, f"*/{GRAPH}")]
     numbered = [each for each in versions if version_of(each).isdecimal()]
     return sorted(numbered, key=lambda each: int(version_of(each)))
 
@@ -51,28 +64,37 @@ def version_of(folder: str) -> str:
 
 
 def load_classifier(folder: str) -> Any:
-    """Returns a function of a tensor of texts that gives what the signature gives.
+    """Returns a function from a tensor of texts to the outputs of the signature.
 
     Raises:
-        UnreadableModelError: The files are no SavedModel.
-        ModelError: It has no signature `predict_text`.
+        ModelError: The files are not a SavedModel, or it has no such signature.
     """
+    import tensorflow as tf
+
     try:
         model = tf.saved_model.load(folder)
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).partition("\n")[0]
-        raise UnreadableModelError(f"{folder} cannot be loaded: {reason}") from error
-    if SIGNATURE not in model.signatures:
+        raise ModelError(f"{folder} cannot be loaded: {reason}") from error
+    if SERVE_TEXTS not in model.signatures:
         raise ModelError(
-            f"the model must have the signature {SIGNATURE}. "
+            f"the model must have the signature {SERVE_TEXTS}. "
             f"Received: {folder} with {', '.join(model.signatures) or 'none'}"
         )
-    signature = model.signatures[SIGNATURE]
+    signature = model.signatures[SERVE_TEXTS]
     ((name, _),) = signature.structured_input_signature[1].items()
     call = functools.partial(_call, signature, name)
     call.model = model  # type: ignore[attr-defined]  # its weights live as long as it
     return call
 
 
-def _call(signature: Any, name: str, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+def _call(signature: Any, name: str, texts: Any) -> dict[str, Any]:
     return signature(**{name: texts})
+
+
+def _glob(folder: str, pattern: str) -> list[str]:
+    if is_local(folder):
+        return glob.glob(posixpath.join(glob.escape(folder), pattern))
+    import tensorflow as tf
+
+    return tf.io.gfile.glob(posixpath.join(folder, pattern))

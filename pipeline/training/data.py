@@ -42,7 +42,7 @@ class LabelledTokens:
         return np.diff(self.starts)
 
     def tokens(self, texts: np.ndarray) -> np.ndarray:
-        """Gives the tokens of `texts`, object `(batch, time)` padded with b"".
+        """Returns the tokens of `texts`, object `(batch, time)` padded with b"".
 
         At least one column wide, so that a batch of empty texts has a time axis.
         """
@@ -54,7 +54,7 @@ class LabelledTokens:
         return self.words[padded]
 
     def fingerprint(self) -> str:
-        """Gives a digest of every token, label and split."""
+        """Returns a digest of every token, label and split."""
         digest = hashlib.sha256()
         digest.update(b"\n".join(self.words.tolist()))
         for array in (self.word_ids, self.starts, self.labels):
@@ -76,7 +76,7 @@ def read_labelled_tokens(
             value.
 
     Raises:
-        ValueError: A split holds no example at all.
+        ValueError: A split holds no example.
     """
     spec = {name: feature_spec[name] for name in (features.TOKENS, features.LABEL_ID)}
     known: dict[bytes, int] = {b"": 0}
@@ -109,9 +109,7 @@ def read_labelled_tokens(
     return LabelledTokens(
         words=words,
         word_ids=np.concatenate(ids),
-        starts=np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(
-            "int64"
-        ),
+        starts=np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64),
         labels=np.concatenate(labels).astype("int32"),
         splits=splits,
     )
@@ -126,7 +124,7 @@ def _records(globs: Sequence[str]) -> tf.data.Dataset:
 def shuffled_batches(
     texts: np.ndarray, lengths: np.ndarray, *, batch_size: int, seed: int, epoch: int
 ) -> list[np.ndarray]:
-    """Gives the batches of one epoch: random, yet of similar length within a batch.
+    """Returns the batches of one epoch: random, yet of similar length within a batch.
 
     Args:
         texts: Places of the texts, int64.

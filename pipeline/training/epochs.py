@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from components.progress import tell
 from pipeline import features
 from pipeline.training.data import LabelledTokens, shuffled_batches, split_batches
 from pipeline.training.embedding_cache import EmbeddingCache
@@ -25,6 +26,7 @@ _EPOCH_LINE = (
     "Epoch %(epoch)d: train loss %(train_loss).4f, accuracy %(train_accuracy).4f; "
     "eval loss %(eval_loss).4f, accuracy %(eval_accuracy).4f; %(seconds).1f s"
 )
+_PROGRESS_NOTE = "loss %(eval_loss).2f, accuracy %(eval_accuracy).2f"
 
 
 class ModelInputs(Protocol):
@@ -33,16 +35,16 @@ class ModelInputs(Protocol):
     signature: Any
 
     def read(self, texts: np.ndarray) -> Any:
-        """Gives the inputs of `texts`, in the form of `signature`."""
+        """Returns the inputs of `texts`, in the form of `signature`."""
 
 
 class ActivationInputs:
-    """Inputs of the head, as `head_inputs` gives them, from cached activations.
+    """Inputs of the head, as `head_inputs` returns them, from cached activations.
 
     Args:
         cache: Of `data`.
         data: The texts.
-        head: Which reads them.
+        head: The model that reads the inputs.
     """
 
     def __init__(
@@ -53,8 +55,8 @@ class ActivationInputs:
         self.signature = head_signature(tf.TensorSpec(shape, tf.float16), head)
 
     def read(self, texts: np.ndarray) -> tuple[Any, ...]:
-        """Gives the inputs of `texts`."""
-        layers, _ = self._cache.read(texts)
+        """Returns the inputs of `texts`."""
+        layers = self._cache.read(texts)
         return head_inputs(layers, self._data.tokens(texts), self._head)
 
 
@@ -77,13 +79,12 @@ def train_epochs(
     resume_dir: Path,
     log_dir: str,
     seconds_before: float = 0.0,
-    after_epoch: Callable[[int], None] = lambda epoch: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> TrainingState:
     """Trains until eval loss stops falling, and leaves `model` at its best epoch.
 
     Both losses are weighted by class, so that what stops training is what it lowers;
-    the accuracies are not.
+    the accuracies are not. Says how far it has come when the state of an epoch is safe.
 
     Args:
         model: Compiled, with the metric `accuracy`.
@@ -96,7 +97,6 @@ def train_epochs(
         resume_dir: Where the state after each epoch is kept, and looked for.
         log_dir: TensorBoard logs go to `train` and `eval` below it.
         seconds_before: Added to the seconds of the first epoch.
-        after_epoch: Called with the number of epochs done, once they are safe.
         clock: Seconds since any point; for tests.
 
     Raises:
@@ -150,7 +150,7 @@ def train_epochs(
         _write_curves(entry, writers)
         state.add(entry, model)
         state.save(resume_dir, model)
-        after_epoch(state.epochs_done)
+        tell("epochs", state.epochs_done, options["epochs"], _PROGRESS_NOTE % entry)
     if not state.best_epoch:
         raise ValueError(
             "the eval loss must be a finite number. Received: "
@@ -166,7 +166,7 @@ def _dataset(
     class_weights: np.ndarray,
     batches: list[np.ndarray],
 ) -> tf.data.Dataset:
-    """Gives `(inputs, labels, weights)` for each batch of texts."""
+    """Returns `(inputs, labels, weights)` for each batch of texts."""
 
     def rows() -> Iterator[Any]:
         for texts in batches:

@@ -1,4 +1,8 @@
-"""The exported classifier: a SavedModel from raw text to probabilities."""
+"""The exported classifier: a SavedModel from raw text to probabilities.
+
+Beside the model lie requests that TensorFlow Serving answers while it loads it, so that
+the first user does not wait for what is set up on the first call.
+"""
 
 from __future__ import annotations
 
@@ -14,62 +18,15 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from pipeline import features
 from pipeline.training.model import TokenClassifier
 
-# Where TF Serving looks, below the model's version.
-WARMUP_PATH = os.path.join("assets.extra", "tf_serving_warmup_requests")
+# Where TensorFlow Serving looks, below the model's version.
+SERVING_REQUESTS = os.path.join("assets.extra", "tf_serving_warmup_requests")
 
-# TF Serving takes the name from the model's folder, not from these requests.
+# TensorFlow Serving takes the name from the model's folder, not from these requests.
 _MODEL_NAME = "model"
 _SHORT = "A fine film, and not too long."
 _LONG = " ".join([_SHORT] * 40)  # 360 tokens
-_BATCHES = ([_SHORT], [_LONG], [_SHORT, "", _LONG, "Dull!"], [_SHORT] * 16)
-
-
-def write_warmup_requests(
-    model_dir: str, *, text_signature: str, example_signature: str
-) -> None:
-    """Writes `PredictionLog` records into the SavedModel folder `model_dir`.
-
-    One text and several, short and long, an empty one among them, for each of:
-
-    Args:
-        model_dir: Folder of the SavedModel.
-        text_signature: Takes `texts`, raw strings `(batch,)`.
-        example_signature: Takes `examples`, serialised tf.Examples `(batch,)`.
-    """
-    path = os.path.join(model_dir, WARMUP_PATH)
-    tf.io.gfile.makedirs(os.path.dirname(path))
-    with tf.io.TFRecordWriter(path) as writer:
-        for batch in _BATCHES:
-            texts = [text.encode() for text in batch]
-            examples = [_example(text) for text in texts]
-            for signature, name, values in (
-                (text_signature, "texts", texts),
-                (example_signature, "examples", examples),
-            ):
-                request = predict_pb2.PredictRequest()
-                request.model_spec.name = _MODEL_NAME
-                request.model_spec.signature_name = signature
-                request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
-                log = prediction_log_pb2.PredictLog(request=request)
-                record = prediction_log_pb2.PredictionLog(predict_log=log)
-                writer.write(record.SerializeToString())
-
-
-def _example(text: bytes) -> bytes:
-    value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text]))
-    feature = tf.train.Features(feature={features.TEXT: value})
-    return tf.train.Example(features=feature).SerializeToString()
-
-
-SERVE_EXAMPLES = "serving_default"
-SERVE_TEXTS = "predict_text"
-TRANSFORM_FEATURES = "transform_features"
-
-
-def _on_strings(name: str) -> Callable[[Any], Any]:
-    spec = tf.TensorSpec([None], tf.string, name)  # (batch,)
-    # Nothing below needs AutoGraph, which triples the time of tracing.
-    return tf.function(input_signature=[spec], autograph=False)
+# One text and several, short and long, an empty one among them.
+_REQUESTED_TEXTS = ([_SHORT], [_LONG], [_SHORT, "", _LONG, "Dull!"], [_SHORT] * 16)
 
 
 def export_classifier(
@@ -78,7 +35,7 @@ def export_classifier(
     model: TokenClassifier,
     classes: Sequence[str],
 ) -> None:
-    """Writes a SavedModel that needs nothing but TensorFlow, and its warm-up requests.
+    """Writes a SavedModel that needs nothing but TensorFlow, and its serving requests.
 
     Signatures, all on a batch of strings:
         serving_default: `examples`, serialised tf.Examples with the feature `text`
@@ -99,21 +56,25 @@ def export_classifier(
     """
     module = _Classifier(transform, model, classes)
     signatures = {
-        SERVE_EXAMPLES: module.serve_examples,
-        SERVE_TEXTS: module.serve_texts,
-        TRANSFORM_FEATURES: module.transform_features,
+        features.SERVE_EXAMPLES: module.serve_examples,
+        features.SERVE_TEXTS: module.serve_texts,
+        features.TRANSFORM_FEATURES: module.transform_features,
     }
     tf.saved_model.save(module, model_dir, signatures=signatures)
-    write_warmup_requests(
-        model_dir, text_signature=SERVE_TEXTS, example_signature=SERVE_EXAMPLES
-    )
+    _write_serving_requests(os.path.join(model_dir, SERVING_REQUESTS))
+
+
+def _on_strings(name: str) -> Callable[[Any], Any]:
+    spec = tf.TensorSpec([None], tf.string, name)  # (batch,)
+    # Nothing below needs AutoGraph, which triples the time of tracing.
+    return tf.function(input_signature=[spec], autograph=False)
 
 
 class _Classifier(tf.Module):
     """Holds what the signatures use, so that it is saved with them.
 
-    The transform layer above all: the tables and assets of what is no attribute are
-    not restored when the model is loaded.
+    The transform layer above all: tables and assets are only restored with a model
+    that holds them in an attribute.
     """
 
     def __init__(
@@ -136,16 +97,18 @@ class _Classifier(tf.Module):
 
     @_on_strings("examples")
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        # Without the label: who asks for a prediction has none, and tf.Transform
+        # Without the label: a request for a prediction has none, and tf.Transform
         # leaves out whatever depends on it.
         spec = {features.TEXT: self._raw_spec[features.TEXT]}
         raw = tf.io.parse_example(examples, spec)
-        return {"probabilities": self._probabilities(self._transformed(raw))}
+        return {
+            features.PROBABILITIES: self._probabilities(self.transform_layer.call(raw))
+        }
 
     @_on_strings("texts")
     def serve_texts(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
         raw = {features.TEXT: _as_raw(texts, self._raw_spec[features.TEXT])}
-        transformed = self._transformed(raw)
+        transformed = self.transform_layer.call(raw)
         probabilities = self._probabilities(transformed)
         tokens = transformed[features.TOKENS]
         n_kept = tf.math.bincount(
@@ -154,24 +117,20 @@ class _Classifier(tf.Module):
         classes = tf.constant(self._class_names)
         return {
             "label": tf.gather(classes, tf.argmax(probabilities, axis=1)),
-            "probabilities": probabilities,
+            features.PROBABILITIES: probabilities,
             "classes": tf.tile(classes[None, :], [tf.shape(texts)[0], 1]),
             "is_cut": transformed[features.N_TOKENS] > tf.cast(n_kept, tf.int64),
         }
 
     @_on_strings("examples")
     def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        transformed = self.transform_layer.call(
-            tf.io.parse_example(examples, self._raw_spec)
-        )
+        raw = tf.io.parse_example(examples, self._raw_spec)
+        transformed = self.transform_layer.call(raw)
         return {
             name: value
             for name, value in transformed.items()
             if isinstance(value, tf.Tensor)
         }
-
-    def _transformed(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        return self.transform_layer.call(raw)
 
     def _probabilities(self, transformed: Mapping[str, Any]) -> tf.Tensor:
         tokens = transformed[features.TOKENS]
@@ -184,10 +143,39 @@ class _Classifier(tf.Module):
 
 
 def _as_raw(texts: tf.Tensor, spec: Any) -> tf.Tensor | tf.SparseTensor:
-    """Gives strings `(batch,)` the form in which `spec` would parse them."""
+    """Returns strings `(batch,)` in the form in which `spec` would parse them."""
     if isinstance(spec, tf.io.FixedLenFeature):
         return tf.reshape(texts, [-1, *spec.shape])
     rows = tf.range(tf.size(texts, tf.int64))
     places = tf.stack([rows, tf.zeros_like(rows)], axis=1)  # (batch, 2)
     shape = tf.stack([tf.size(texts, tf.int64), 1])
     return tf.SparseTensor(places, texts, shape)
+
+
+def _write_serving_requests(path: str) -> None:
+    """Writes `PredictionLog` records that ask both signatures for probabilities."""
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    with tf.io.TFRecordWriter(path) as writer:
+        for batch in _REQUESTED_TEXTS:
+            texts = [text.encode() for text in batch]
+            for signature, name, values in (
+                (features.SERVE_TEXTS, "texts", texts),
+                (
+                    features.SERVE_EXAMPLES,
+                    "examples",
+                    [_example(text) for text in texts],
+                ),
+            ):
+                request = predict_pb2.PredictRequest()
+                request.model_spec.name = _MODEL_NAME
+                request.model_spec.signature_name = signature
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
+                log = prediction_log_pb2.PredictLog(request=request)
+                record = prediction_log_pb2.PredictionLog(predict_log=log)
+                writer.write(record.SerializeToString())
+
+
+def _example(text: bytes) -> bytes:
+    value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text]))
+    feature = tf.train.Features(feature={features.TEXT: value})
+    return tf.train.Example(features=feature).SerializeToString()

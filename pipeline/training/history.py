@@ -15,6 +15,8 @@ from pipeline.training.embedding_cache import CacheFacts
 from pipeline.training.state import TrainingState
 from pipeline.training.warm_start import WarmStart
 
+HISTORY_FILE = "history.json"
+
 
 def write_history(
     folder: str,
@@ -26,16 +28,17 @@ def write_history(
     cache: CacheFacts | None,
     warm_start: WarmStart | None,
 ) -> None:
-    """Writes `history.json`.
+    """Writes `HISTORY_FILE`.
 
     Its keys:
         epochs: a list of {epoch, steps, train_loss, train_accuracy, eval_loss,
             eval_accuracy, seconds}; the seconds of the first include the encoding.
-        best_epoch, resumed_after: epochs, from 1; 0: none.
+        best_epoch: from 1.
+        resumed_after: epochs that interrupted executions had done; 0: none.
         steps: batches trained on in all epochs.
         ended_by: the option that ended it: `epochs`, `patience` or `max_steps`.
         stopped_early: whether that was `patience`.
-        warm_start: {from, reason, new_classes}, see `WarmStart`; None: not wanted.
+        warm_start: {from, reason, new_classes}, see `WarmStart`; None: not asked for.
         class_counts, class_weights: by class name, over the training split.
         embedding_cache: `CacheFacts`, or None where ELMo itself is trained, with
             first_epoch_seconds and later_epoch_seconds (their mean, None if none).
@@ -47,7 +50,7 @@ def write_history(
         class_counts: Training examples by class name.
         class_weights: Weight of an example in both losses, by class name; no unit.
         cache: None where ELMo itself was trained.
-        warm_start: None where none was wanted.
+        warm_start: None where it was not asked for.
     """
     ended_by = state.ended_by(
         epochs=train["epochs"],
@@ -71,7 +74,7 @@ def write_history(
         "class_counts": dict(class_counts),
         "class_weights": dict(class_weights),
     }
-    with tf.io.gfile.GFile(os.path.join(folder, "history.json"), "w") as file:
+    with tf.io.gfile.GFile(os.path.join(folder, HISTORY_FILE), "w") as file:
         file.write(json.dumps(history, indent=2) + "\n")
 
 

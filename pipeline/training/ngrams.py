@@ -1,7 +1,7 @@
 """The classifier's second reader: single words and pairs of them, without vectors.
 
-What a linear model of words and pairs gets right and what a network on ELMo's vectors
-gets right are not the same texts. Both are trained as one, their logits added.
+A linear model of words and pairs gets other texts right than a network on ELMo's
+vectors. Both are trained as one: their logits are added.
 
 Source: Cheng et al. 2016, arXiv:1606.07792 (a wide linear part beside a deep one);
     Weinberger et al. 2009, arXiv:0902.2206 (hashed features).
@@ -34,7 +34,7 @@ _MAX_WEIGHTS = 2**21
 
 @tf.function(input_signature=[tf.TensorSpec((None, None), tf.string)], autograph=False)
 def ngram_ids(tokens: Any) -> tf.Tensor:
-    """Gives the distinct words and pairs of neighbours of each text, as hashes.
+    """Returns the distinct words and pairs of neighbours of each text, as hashes.
 
     Lower and upper case are one. An id depends on the n-gram alone: it is the same in
     every process, on every machine and in every batch.
@@ -48,10 +48,10 @@ def ngram_ids(tokens: Any) -> tf.Tensor:
     """
     words = tf.strings.lower(tokens, encoding="utf-8")
     pairs = tf.strings.join([words[:, :-1], words[:, 1:]], separator=" ")
-    there = tf.concat([tokens != "", tokens[:, 1:] != ""], axis=1)
+    is_real = tf.concat([tokens != "", tokens[:, 1:] != ""], axis=1)
     ngrams = tf.concat([words, pairs], axis=1)
     ids = tf.strings.to_hash_bucket_fast(ngrams, _IDS - 1) + 1
-    ids = tf.sort(tf.where(there, tf.cast(ids, tf.int32), 0), axis=1)
+    ids = tf.sort(tf.where(is_real, tf.cast(ids, tf.int32), 0), axis=1)
     first = tf.not_equal(ids[:, 1:], ids[:, :-1])
     first = tf.pad(first, [[0, 0], [1, 0]], constant_values=True)
     return tf.where(first, ids, 0)
@@ -61,15 +61,15 @@ class NgramLogits(keras.layers.Layer):
     """A linear model of the n-grams that a text has: their ids -> logits.
 
     The weights of the known ones are added up and divided by the root of their number,
-    so that long texts do not speak louder. `adapt` says which are known; a fresh layer
-    knows none. N-grams share a row of weights where their ids leave the same remainder.
+    so that long texts do not count more. `adapt` says which are known; a fresh layer
+    knows none. N-grams whose ids leave the same remainder share a row of weights.
 
     Args:
         max_rows: Most rows; fewer, a smaller power of two, where all classes would
             have more than two million weights.
         num_classes: Width of the output.
 
-    Inputs:  int32 `(batch, n)`, what `ngram_ids` gave.
+    Inputs:  int32 `(batch, n)`, as `ngram_ids` returns it.
     Outputs: float32 `(batch, classes)`; zeros for a text without a known n-gram.
     """
 
@@ -91,7 +91,7 @@ class NgramLogits(keras.layers.Layer):
 
         Args:
             data: Tokenised texts.
-            texts: Places of those to learn from, int64.
+            texts: Places of the texts to learn from, int64.
         """
         counts = np.zeros(_IDS, np.int32)
         by_length = texts[np.argsort(data.lengths[texts], kind="stable")]
@@ -99,7 +99,7 @@ class NgramLogits(keras.layers.Layer):
             np.add.at(counts, ngram_ids(data.tokens(batch)).numpy(), 1)
         counts[0] = 0  # padding
         frequent = np.flatnonzero(counts >= _MIN_TEXTS)
-        known = ops.convert_to_numpy(self.known).copy()  # of an earlier training, too
+        known = ops.convert_to_numpy(self.known).copy()  # of an earlier training too
         known[ops.convert_to_numpy(self._row(frequent))] = 1
         self.known.assign(known)
         _LOGGER.info(

@@ -18,7 +18,7 @@ _FACTS_FILE = "facts.json"
 
 
 class SavedWeightsError(ValueError):
-    """The weights of an earlier model are damaged, or no training wrote them."""
+    """The weights of an earlier model are damaged, or not written by a training."""
 
 
 class _Facts(BaseModel):
@@ -31,7 +31,7 @@ class ModelFacts(_Facts):
     Attributes:
         classes: In the order of the probabilities.
         pooling, hidden_units, ngram_rows: Of section `model` of the configuration.
-        elmo_version: Of the source, as `pipeline.fingerprints` gives it.
+        elmo_version: Of the source, as `pipeline.fingerprints` returns it.
         elmo_trainable: Whether ELMo was trained, so that its weights are kept, too.
         held_out: Fractions of the rows in the eval and the test split. With others a
             text that one model was tested on may be one that another has learned.
@@ -61,7 +61,7 @@ class SavedFacts(_Facts):
 
 
 def weights_folder(saved_model: str) -> str:
-    """Gives the folder for the weights of the model in the folder `saved_model`.
+    """Returns the folder for the weights of the model in the folder `saved_model`.
 
     It lies beside it, not inside: what is pushed has no use for the weights twice.
     """
@@ -97,7 +97,7 @@ def read_facts(folder: str) -> SavedFacts | None:
     """Reads the facts of the weights in `folder`; None: it holds no weights.
 
     Raises:
-        SavedWeightsError: It is not what `write_weights` writes.
+        SavedWeightsError: The file is not what `write_weights` writes.
     """
     path = os.path.join(folder, _FACTS_FILE)
     if not tf.io.gfile.exists(path):
@@ -111,7 +111,7 @@ def read_facts(folder: str) -> SavedFacts | None:
 
 
 def read_weights(folder: str, facts: SavedFacts) -> dict[str, np.ndarray]:
-    """Reads finite floats and nothing else: npz files can hold pickled code, too.
+    """Reads finite floats and nothing else: npz files can hold pickled code too.
 
     Args:
         folder: Where `write_weights` wrote.
@@ -124,11 +124,13 @@ def read_weights(folder: str, facts: SavedFacts) -> dict[str, np.ndarray]:
     if not tf.io.gfile.exists(path):
         raise _refused(path, "no such file")
     content = _read(path)
-    found = hashlib.sha256(content).hexdigest()
-    if found != facts.sha256:
-        raise _refused(path, f"SHA-256 {found}, where {_FACTS_FILE} has {facts.sha256}")
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != facts.sha256:
+        raise _refused(
+            path, f"SHA-256 {sha256}, not the {facts.sha256} of {_FACTS_FILE}"
+        )
     if not zipfile.is_zipfile(io.BytesIO(content)):
-        raise _refused(path, "no npz file")
+        raise _refused(path, "not an npz file")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             weights = {name: arrays[name] for name in arrays.files}
@@ -136,12 +138,14 @@ def read_weights(folder: str, facts: SavedFacts) -> dict[str, np.ndarray]:
         raise _refused(path, str(error)) from error
     for name, weight in weights.items():
         if getattr(weight, "dtype", np.dtype("O")).kind != "f":
-            raise _refused(path, f"no array of floats as {name}")
+            raise _refused(path, f"{name} is not an array of floats")
         if not np.isfinite(weight).all():
-            raise _refused(path, f"a number that is not finite in {name}")
+            raise _refused(path, f"{name} has a number that is not finite")
     shapes = {name: list(weight.shape) for name, weight in weights.items()}
     if shapes != facts.shapes:
-        raise _refused(path, f"shapes {shapes}, where {_FACTS_FILE} has {facts.shapes}")
+        raise _refused(
+            path, f"shapes {shapes}, not the {facts.shapes} of {_FACTS_FILE}"
+        )
     return weights
 
 
@@ -152,6 +156,6 @@ def _read(path: str) -> bytes:
 
 def _refused(path: str, received: str) -> SavedWeightsError:
     return SavedWeightsError(
-        f"{path} must be as a training has left it. Received: {received}\n"
+        f"{path} must be as a training wrote it. Received: {received}\n"
         "hint: without it, train.warm_start=false trains from the start"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 import time
 from math import inf
@@ -13,6 +12,8 @@ from typing import Any
 
 import keras
 import numpy as np
+
+from pipeline.files import replace_when_done
 
 # An interrupted run that nobody took up again within this time is thrown away.
 _ABANDONED_AFTER_SECONDS = 14 * 24 * 3600
@@ -24,7 +25,7 @@ class TrainingState:
     """The course of training up to the end of an epoch.
 
     Attributes:
-        history: One entry an epoch; see `pipeline.training.trainer` for the keys.
+        history: One entry an epoch; see `pipeline.training.history` for the keys.
         best_epoch: Number of the epoch with the least eval loss, from 1; 0: none yet.
         resumed_after: Epochs that interrupted executions had done; 0: none.
         best_weights: The model's variables at the end of the best epoch.
@@ -77,15 +78,15 @@ class TrainingState:
         arrays |= _numbered("variable", _values(model.variables))
         arrays |= _numbered("optimizer", _values(model.optimizer.variables))
         arrays |= _numbered("best", self.best_weights)
-        partial = folder / ("partial-" + _STATE_FILE)
-        np.savez(partial, **arrays)  # type: ignore[arg-type]
-        os.replace(partial, folder / _STATE_FILE)
+        path = folder / _STATE_FILE
+        with replace_when_done(path) as unfinished, unfinished.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, folder: Path, model: keras.Model) -> TrainingState:
-        """Gives the state in `folder` and sets model and optimizer to it.
+        """Returns the state in `folder` and sets model and optimizer to it.
 
-        Where `folder` holds no state, gives an empty one and leaves the model alone.
+        Without a state there, returns an empty one and leaves the model alone.
         The optimizer must be built.
         """
         path = folder / _STATE_FILE

@@ -52,16 +52,16 @@ def run_fn(fn_args: Any) -> None:
     the SavedModel that a warm start goes on from; None: there is none), and of
     `custom_config` the sections `elmo`, `model` and `train` of the configuration,
     `elmo_version`, `held_out` (of `ModelFacts`) and `resume_dir`: a folder of a local
-    file system that outlives a failed execution. There an interrupted run is taken up
-    after its last whole epoch by the next one with equal data, configuration and
-    starting weights. Without it nothing is resumed.
+    file system that outlives a failed execution. The next run with equal data,
+    configuration and starting weights goes on there after the last whole epoch of an
+    interrupted one. Without the folder nothing is resumed.
 
     Writes the SavedModel, the weights for later warm starts beside it, TensorBoard
     logs (`model_run_dir/train` and `/eval`) and what `write_history` says.
 
     Raises:
         ValueError: A split is empty, a class has no training example, or an example
-            has a label that the training split lacks.
+            has a label that does not occur in the training split.
         SavedWeightsError: The weights to start from are damaged.
     """
     config = fn_args.custom_config
@@ -75,31 +75,12 @@ def run_fn(fn_args: Any) -> None:
     counts = _count_classes(data, classes)
     _LOGGER.info("Training on %d texts of %d classes", counts.sum(), len(classes))
     weights = _class_weights(counts, config["train"]["class_weights"])
-
-    encoder = build_encoder(config["elmo"])
-    # After the encoder, whose making draws random numbers too: the head then starts
-    # the same whatever encoder it reads.
-    keras.utils.set_random_seed(config["train"]["seed"])
-    head = build_head(
-        config["model"],
-        num_classes=len(classes),
-        num_layers=encoder.num_layers,
-        dim=encoder.dim,
-    )
-    classifier = TokenClassifier(encoder, head)
-    facts = ModelFacts(
-        classes=classes,
-        pooling=config["model"]["pooling"],
-        hidden_units=config["model"]["hidden_units"],
-        ngram_rows=config["model"]["ngram_rows"],
-        elmo_version=config["elmo_version"],
-        elmo_trainable=config["elmo"].get("trainable", False),
-        held_out=config["held_out"],
-    )
+    classifier = _build_classifier(config, len(classes))
+    facts = _facts_of(config, classes)
     warm_start = None
     if config["train"]["warm_start"]:
         warm_start = start_from(fn_args.base_model, classifier, facts)
-    adapt_ngrams(head, data, data.splits[features.TRAIN])
+    adapt_ngrams(classifier.head, data, data.splits[features.TRAIN])
     with contextlib.ExitStack() as stack:
         resume_root = Path(
             config.get("resume_dir")
@@ -107,15 +88,16 @@ def run_fn(fn_args: Any) -> None:
         )
         remove_abandoned(resume_root)
         resume_dir = resume_root / _fingerprint(
-            data, classes, encoder, config, warm_start
+            data, classes, classifier.encoder, config, warm_start
         )
-        if config["elmo"].get("trainable"):
-            cache, model = None, classifier
-            inputs: ModelInputs = TokenInputs(data)
-        else:
-            cache, model = open_cache(resume_dir, data, encoder, config["train"]), head
+        cache = None
+        model: keras.Model = classifier
+        inputs: ModelInputs = TokenInputs(data)
+        if not facts.elmo_trainable:
+            cache = open_cache(resume_dir, data, classifier.encoder, config["train"])
             stack.callback(cache.close)
-            inputs = ActivationInputs(cache, data, head)
+            model = classifier.head
+            inputs = ActivationInputs(cache, data, model)
         compile_model(model, config["train"])
         state = train_epochs(
             model,
@@ -141,8 +123,34 @@ def run_fn(fn_args: Any) -> None:
         shutil.rmtree(resume_dir)  # not before: until here a new run would need it
 
 
+def _build_classifier(config: Mapping[str, Any], num_classes: int) -> TokenClassifier:
+    encoder = build_encoder(config["elmo"])
+    # After the encoder, whose making draws random numbers too: the head then starts
+    # the same with every encoder.
+    keras.utils.set_random_seed(config["train"]["seed"])
+    head = build_head(
+        config["model"],
+        num_classes=num_classes,
+        num_layers=encoder.num_layers,
+        dim=encoder.dim,
+    )
+    return TokenClassifier(encoder, head)
+
+
+def _facts_of(config: Mapping[str, Any], classes: list[str]) -> ModelFacts:
+    return ModelFacts(
+        classes=classes,
+        pooling=config["model"]["pooling"],
+        hidden_units=config["model"]["hidden_units"],
+        ngram_rows=config["model"]["ngram_rows"],
+        elmo_version=config["elmo_version"],
+        elmo_trainable=config["elmo"].get("trainable", False),
+        held_out=config["held_out"],
+    )
+
+
 def _count_classes(data: LabelledTokens, classes: Sequence[str]) -> np.ndarray:
-    """Gives the training examples of each class, int64 `(classes,)`, all above 0."""
+    """Returns the training examples of each class, int64 `(classes,)`, all above 0."""
     if len(classes) < 2:
         raise ValueError(
             f"labels must have at least 2 classes. Received: {', '.join(classes)}"
@@ -169,7 +177,7 @@ def _count_classes(data: LabelledTokens, classes: Sequence[str]) -> np.ndarray:
 
 
 def _class_weights(counts: np.ndarray, kind: str) -> np.ndarray:
-    """Gives float32 `(classes,)`: all 1, or such that all classes weigh the same."""
+    """Returns float32 `(classes,)`: all 1, or such that all classes weigh the same."""
     if kind == "none":
         return np.ones(len(counts), np.float32)
     return (counts.sum() / (len(counts) * counts)).astype("float32")
@@ -182,7 +190,7 @@ def _fingerprint(
     config: Mapping[str, Any],
     warm_start: WarmStart | None = None,
 ) -> str:
-    """Gives a name for all that decides what training does."""
+    """Returns a name that changes with all that decides what training does."""
     digest = hashlib.sha256(data.fingerprint().encode())
     options = {name: config[name] for name in config if name != "resume_dir"}
     facts = [list(classes), options, warm_start and warm_start.digest]
@@ -198,7 +206,7 @@ def open_cache(
     encoder: ElmoEmbeddingLayer,
     train: Mapping[str, Any],
 ) -> EmbeddingCache:
-    """Opens the cache below `resume_dir`, filled with what `encoder` gives."""
+    """Opens the cache below `resume_dir`, filled with what `encoder` returns."""
     spec = tf.TensorSpec((None, None), tf.string)
 
     @tf.function(input_signature=[spec], autograph=False)
@@ -216,13 +224,13 @@ def open_cache(
 
 
 def compile_model(model: keras.Model, train: Mapping[str, Any]) -> None:
-    """Compiles the head, or the joint model, as section `train` has it."""
+    """Compiles the head, or the joint model, with the options of section `train`."""
     model.compile(
         keras.optimizers.Adam(train["learning_rate"]),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
-        # XLA would compile every shape of batch anew. Steps of a small head are so
-        # short that Python's share of each shows.
+        # XLA would compile every shape of batch anew.
         jit_compile=False,
+        # Steps of a small head are so short that Python's share of each shows.
         steps_per_execution=_STEPS_PER_EXECUTION,
     )

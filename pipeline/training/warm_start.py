@@ -1,4 +1,4 @@
-"""Lets a training start from the weights of an earlier one, where they fit."""
+"""Starts a training from the weights of an earlier one, where they fit."""
 
 from __future__ import annotations
 
@@ -29,13 +29,15 @@ _BASE = "the last blessed model"
 
 @dataclasses.dataclass(frozen=True)
 class WarmStart:
-    """What came of the wish to start from another model's weights.
+    """Whether a training started from another model's weights.
 
     Attributes:
-        source: Folder of the model that gave them; None: training starts fresh.
+        source: Folder of the model that the weights are of; None: training starts
+            fresh.
         reason: Why it starts fresh; None: it does not.
-        new_classes: Those that the other model lacks; their outputs start fresh.
-        digest: SHA-256 of the file with the weights; None: none were taken.
+        new_classes: Classes that the other model does not have; their outputs start
+            fresh.
+        digest: SHA-256 of the file with the weights; None: training starts fresh.
     """
 
     source: str | None
@@ -71,10 +73,10 @@ def start_from(
     Args:
         saved_model: Folder of the SavedModel; None: there is none.
         classifier: Left alone where the weights do not fit.
-        facts: What the classifier is made for.
+        facts: Those of `classifier`.
 
     Raises:
-        SavedWeightsError: The files are there, but damaged or none of ours.
+        SavedWeightsError: The files are there, but damaged or not from a training.
     """
     if saved_model is None:
         return _fresh("there is no blessed model of other examples")
@@ -86,14 +88,15 @@ def start_from(
     reason = _misfit(saved.model, facts) or _other_shapes(saved, variables)
     if reason is not None:
         return _fresh(reason)
-    there, here = saved.model.classes, facts.classes
     weights = read_weights(folder, saved)
     for name, variable in variables.items():
         value = weights[name]
         if name.startswith(_BY_CLASS):
-            value = _by_class(value, _value(variable), there, here)
+            value = _by_class(
+                value, saved.model.classes, _value(variable), facts.classes
+            )
         variable.assign(value)
-    new = tuple(name for name in here if name not in there)
+    new = tuple(name for name in facts.classes if name not in saved.model.classes)
     source = os.path.dirname(folder)
     _LOGGER.info(
         "Training starts from the weights of %s; new classes: %s",
@@ -109,7 +112,7 @@ def _fresh(reason: str) -> WarmStart:
 
 
 def _weights(classifier: TokenClassifier, *, with_elmo: bool) -> dict[str, Any]:
-    """Gives the variables by the name of their layer and their place in it.
+    """Returns the variables by the name of their layer and their place in it.
 
     Not by their paths: these count the LSTMs that the process has made.
     """
@@ -121,9 +124,9 @@ def _weights(classifier: TokenClassifier, *, with_elmo: bool) -> dict[str, Any]:
     }
 
 
-def _misfit(there: ModelFacts, here: ModelFacts) -> str | None:
-    """Says why the weights of one model mean nothing in the other; None: they do."""
-    if there.ngram_rows is None:
+def _misfit(saved: ModelFacts, current: ModelFacts) -> str | None:
+    """Returns why the weights of one model mean nothing in another; None: they do."""
+    if saved.ngram_rows is None:
         return f"{_BASE} has the head of an earlier version"
     for name, option in (
         ("elmo_version", "ELMo (elmo.source)"),
@@ -132,18 +135,18 @@ def _misfit(there: ModelFacts, here: ModelFacts) -> str | None:
         ("ngram_rows", "model.ngram_rows"),
         ("held_out", "data.eval_fraction or data.test_fraction"),
     ):
-        old, new = getattr(there, name), getattr(here, name)
+        old, new = getattr(saved, name), getattr(current, name)
         if old != new:
             return f"{_BASE} has another {option}: {old}, not {new}"
-    if there.elmo_trainable and not here.elmo_trainable:
+    if saved.elmo_trainable and not current.elmo_trainable:
         return f"{_BASE} has trained its ELMo, and elmo.trainable is false here"
-    if not set(there.classes) & set(here.classes):
-        return f"{_BASE} has other classes: {', '.join(there.classes)}"
+    if not set(saved.classes) & set(current.classes):
+        return f"{_BASE} has other classes: {', '.join(saved.classes)}"
     return None
 
 
 def _other_shapes(saved: SavedFacts, variables: Mapping[str, Any]) -> str | None:
-    """Says how the weights differ in number or shape; None: they do not."""
+    """Returns how the weights differ in number or shape; None: they do not."""
     for name in sorted({*saved.shapes, *variables}):
         old, new = saved.shapes.get(name), None
         if name in variables:
@@ -156,13 +159,16 @@ def _other_shapes(saved: SavedFacts, variables: Mapping[str, Any]) -> str | None
 
 
 def _by_class(
-    value: np.ndarray, fresh: np.ndarray, there: Sequence[str], here: Sequence[str]
+    saved: np.ndarray,
+    saved_classes: Sequence[str],
+    fresh: np.ndarray,
+    classes: Sequence[str],
 ) -> np.ndarray:
-    """Gives `(..., here)`: from `value`, `(..., there)`, or `fresh` for new classes."""
+    """Returns weights `(..., classes)`: the saved ones, or `fresh` for new classes."""
     result = fresh.copy()
-    for place, name in enumerate(here):
-        if name in there:
-            result[..., place] = value[..., there.index(name)]
+    for place, name in enumerate(classes):
+        if name in saved_classes:
+            result[..., place] = saved[..., saved_classes.index(name)]
     return result
 
 

@@ -1,47 +1,59 @@
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import pytest
 
-from benchmarks.document import marks, write_report
-from benchmarks.elmo.table import markdown
-from benchmarks.errors import BenchmarkError
-from benchmarks.markdown import table
-from tests.benchmarks.results import run
+from benchmarks.report import (
+    Goal,
+    at_least,
+    at_most,
+    goal_list,
+    machine,
+    marks,
+    table,
+    write_report,
+)
+from benchmarks.session import BenchmarkError
+
+BEGIN, END = marks("toy")
+PAGE = {"name": "toy", "title": "How fast"}
 
 
-def test_a_line_of_the_table_holds_the_figures_of_the_best_setting():
-    line = (
-        "| original | keras_elmo float32 | 128, sorted by length | 650 | 6.50 | 72% "
-        "| – | 10.0 | 900 |"
+def test_a_table_has_as_many_cells_in_each_row_and_numbers_flush_right():
+    lines = table(("a", "bb"), [("xyz", "1"), ("x|y", "–")]).splitlines()
+    assert lines == [
+        "| a    |   bb |",
+        "|:-----|-----:|",
+        "| xyz  |    1 |",
+        "| x\\|y |    – |",
+    ]
+
+
+def test_a_goal_is_met_on_its_bound_and_open_without_a_figure():
+    assert at_least("fast", 2.0, 2, "{:.1f}") == Goal("fast", "2.0", True)
+    assert at_least("fast", 1.9, 2, "{:.1f}") == Goal("fast", "1.9", False)
+    assert at_most("small", 2.0, 2, "{:.1f}") == Goal("small", "2.0", True)
+    assert at_most("small", 2.1, 2, "{:.1f}") == Goal("small", "2.1", False)
+    assert at_least("fast", None, 2, "{:.1f}").met is None
+    assert at_most("small", None, 2, "{:.1f}").met is None
+
+
+def test_goals_are_listed_with_what_came_of_them():
+    goals = [Goal("a", "1", True), Goal("b", "2", False), Goal("c", "", None)]
+    assert goal_list(goals).splitlines() == [
+        "- a: reached, 1.",
+        "- b: **not reached**, 2.",
+        "- c: not measured",
+    ]
+
+
+def test_the_line_of_the_machine_says_what_is_known():
+    facts = {"date": "2030-01-02", "cpu": "A processor", "cores": 2}
+    assert machine(facts) == "2030-01-02; A processor, 2 cores."
+    facts |= {"load_before": 0.0, "load_after": 2.0, "kept": 3}
+    assert machine(facts).endswith(
+        "load average of the machine 0.0 before and 2.0 after; 3 measurements before "
+        "an interruption."
     )
-    assert line in markdown(run()).splitlines()
-
-
-def test_a_peer_that_was_not_measured_says_why_in_the_table():
-    results = run()
-    missing = {"missing": "no Python 3.9 found"}
-    results["models"]["original"]["contenders"]["allennlp"] = missing
-    assert "| allennlp | not measured: no Python 3.9 found |" in markdown(results)
-
-
-def test_contenders_that_disagree_are_named_below_the_table():
-    results = run()
-    results["models"]["original"]["contenders"]["allennlp"]["max_difference"] = 1.0
-    assert "**Not one computation:** allennlp (original model)." in markdown(results)
-
-
-def test_every_row_has_as_many_cells_as_the_head():
-    assert (
-        table(("a", "b"), [("1", "x|y")]) == "| a | b |\n| --- | --- |\n| 1 | x\\|y |"
-    )
-
-
-BEGIN, END = marks("make bench-elmo")
-PAGE = {"maker": "make bench-elmo", "title": "How fast"}
 
 
 def test_writing_twice_replaces_what_stands_between_the_marks(tmp_path):
@@ -66,45 +78,16 @@ def test_a_page_without_the_marks_is_left_as_it_is(tmp_path):
     assert page.read_text() == "My own page.\n"
 
 
-def _command(repository, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.elmo", *arguments],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-    )
-
-
-def test_kept_results_are_reported_without_measuring(repository, tmp_path):
-    kept = tmp_path / "results.json"
-    kept.write_text(json.dumps(run()))
-    done = _command(repository, "--results", str(kept))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == markdown(run())
-
-
-def test_a_run_with_a_failed_contender_ends_with_status_1(repository, tmp_path):
-    results = run()
-    failed = {"missing": "it ended with status 1: boom", "failed": True}
-    results["models"]["original"]["contenders"]["allennlp"] = failed
-    kept = tmp_path / "results.json"
-    kept.write_text(json.dumps(results))
-    done = _command(repository, "--results", str(kept))
-    assert done.returncode == 1
-    assert done.stderr.endswith("original, allennlp: it ended with status 1: boom\n")
-
-
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("page", "name"),
     [
-        (("--models", "large"), "must be of small, original. Received: large"),
-        (("--count", "0"), "must be a positive int. Received: 0"),
-        (("--sentences", "absent.txt"), "`--sentences` must be a text file"),
-        (("--results", "absent.json"), "absent.json"),
+        ("elmo_speed", "elmo"),
+        ("scaling", "batch"),
+        ("quality", "quality"),
+        ("embedded_elmo", "senses"),
     ],
-    ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_wrong_arguments_get_one_clear_line(repository, arguments, message):
-    done = _command(repository, *arguments)
-    assert done.returncode in (1, 2)
-    assert message in done.stderr.splitlines()[-1]
+def test_the_pages_have_the_marks_of_their_benchmark(repository, page, name):
+    text = (repository / "docs" / f"{page}.md").read_text("utf-8")
+    begin, end = marks(name)
+    assert 0 < text.index(begin) < text.index(end)

@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-from pipeline.metadata.runs import RunRecords
+from pipeline.output_folder import OutputFolder
+from tests.pipeline.newest_run import newest_run
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -51,7 +52,7 @@ def test_each_run_trains_on_the_window_of_its_span_against_the_model_before_it(
     assert done.returncode == 0, done.stderr
     assert _window(spans) == ("2026-11-26", ["2026-11-25", "2026-11-26"])
     assert "trained and tested on 2026-11-25 (100 rows), 2026-11-26" in done.stdout
-    record = RunRecords(spans / "out" / "metadata.sqlite").latest()
+    record = newest_run(OutputFolder(spans / "out").open_metadata())
     assert len(record.all_outputs("Transform", "transformed_examples")) == 2
     assert record.output("PreviousModel", "model") is not None
 

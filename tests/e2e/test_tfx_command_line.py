@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.metadata.runs import RunRecords
+from pipeline.output_folder import OutputFolder
+from tests.pipeline.newest_run import newest_run
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -53,11 +54,12 @@ def test_tfx_creates_the_pipeline_and_runs_it_to_a_pushed_model(
     created = tfx("pipeline", "create", "--engine=local", f"--pipeline_path={runner}")
     assert created.returncode == 0, created.stderr
     assert 'Pipeline "elmo_tfx" created successfully.' in created.stdout
-    assert RunRecords(tmp_path / "out" / "metadata.sqlite").latest() is None
+    output = OutputFolder(tmp_path / "out")
+    assert newest_run(output.open_metadata()) is None
 
     ran = tfx("run", "create", "--engine=local", "--pipeline_name=elmo_tfx")
     assert ran.returncode == 0, ran.stderr
-    record = RunRecords(tmp_path / "out" / "metadata.sqlite").latest()
+    record = newest_run(output.open_metadata())
     assert {node.state for node in record.nodes} == {"done"}
     [version] = (tmp_path / "out" / "serving").iterdir()
     assert (version / "saved_model.pb").is_file()

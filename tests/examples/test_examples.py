@@ -10,26 +10,38 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
+# One process for all, as each would spend most of its time on importing TensorFlow.
+RUN_ALL = """
+import runpy, sys
+for example in sys.argv[1:]:
+    print("example:", example)
+    runpy.run_path(example, run_name="__main__")
+"""
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_the_example_runs_and_prints_what_its_comments_say(
-    example, tmp_path, repository
-):
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory, repository):
+    """What each example printed, by its path."""
     done = subprocess.run(
-        [sys.executable, str(example)],
-        cwd=tmp_path,
+        [sys.executable, "-c", RUN_ALL, *map(str, EXAMPLES)],
+        cwd=tmp_path_factory.mktemp("examples"),
         env={**os.environ, "PYTHONPATH": str(repository)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    printed = [
+    _, *parts = done.stdout.split("example: ")
+    return dict(part.split("\n", 1) for part in parts)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_the_example_runs_and_prints_what_its_comments_say(example, outputs):
+    expected = [
         line.rsplit("# ", 1)[1].split(":")[0].split(", always")[0]
         for line in example.read_text("utf-8").splitlines()
         if line.startswith("print(") and "# " in line
     ]
-    assert printed
-    for said in printed:
-        assert said in done.stdout or said.startswith("False where"), said
+    assert expected
+    for text in expected:
+        assert text in outputs[str(example)] or text.startswith("False where"), text

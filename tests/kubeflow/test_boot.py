@@ -18,8 +18,7 @@ import pytest
 from tests.beam_runners import CACHE
 from tests.kubeflow.dockerfile import read_stages
 from tests.pipeline.batch.toy_classifier import write_toy
-from tools.runners import job_service
-from tools.runners.runner import beam_version
+from tools.runners.runner import beam_version, job_service
 from tools.runners.services import Services
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -61,7 +60,7 @@ def portable(boot, variables, tmp_path):
     start = folder / "start"
     start.write_text(f'#!/bin/sh\nexec "{boot}" "$@" --semi_persist_dir="{folder}"\n')
     start.chmod(0o755)
-    runner = job_service.prepare(folder, cache=CACHE)
+    runner = job_service(folder, cache=CACHE)
     service, pool = runner.services
     pool = dataclasses.replace(
         pool,

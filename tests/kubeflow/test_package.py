@@ -1,4 +1,4 @@
-"""Tests of compile_package: one step per node, and what each asks of the cluster."""
+"""The compiled package: one step per node, and what each asks of the cluster."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ def test_there_is_one_step_per_node_after_those_that_it_needs(documents):
     assert len(tasks["End"]["dependentTasks"]) == len(upstream)
 
 
-def test_a_run_takes_what_a_person_sets_in_the_form(documents):
-    given = documents[0]["root"]["inputDefinitions"]["parameters"]
-    assert {name: of["defaultValue"] for name, of in given.items()} == {
+def test_a_run_has_parameters_with_the_configuration_as_defaults(documents):
+    parameters = documents[0]["root"]["inputDefinitions"]["parameters"]
+    assert {name: of["defaultValue"] for name, of in parameters.items()} == {
         "span": "latest",
         "data_pattern": "/data/spans/{SPAN}/*.csv",
         "training_steps": 0,

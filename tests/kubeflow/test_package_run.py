@@ -20,8 +20,8 @@ import pytest
 from elmo_kubeflow.package import compile_package
 from pipeline.config import load_config
 from pipeline.metadata import store as metadata_store
-from pipeline.metadata.runs import RunRecords
 from pipeline.metadata.store import open_store
+from pipeline.output_folder import OutputFolder
 from tests.kubeflow.mariadb import started_mariadb
 from tests.kubeflow.package_executor import FAILED, SKIPPED, SUCCEEDED, PackageExecutor
 from tests.texts import real_sentences, write_csv
@@ -106,7 +106,7 @@ class Cluster:
 
     def record(self, run_id: str):
         """What ML Metadata has of a run."""
-        return RunRecords(self.output / "none").of(run_id)
+        return OutputFolder(self.output).open_metadata().runs.of(run_id)
 
     def versions(self) -> list[str]:
         """The pushed versions that are there."""

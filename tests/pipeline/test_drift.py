@@ -11,7 +11,7 @@ import pytest
 
 from components.anomaly_gate.executor import AnomaliesFoundError
 from pipeline.config import load_config
-from pipeline.metadata.runs import RunRecords
+from pipeline.output_folder import OutputFolder
 from pipeline.pipeline import create_pipeline
 from pipeline.runs.node_launcher import NodeLauncher
 from pipeline.runs.summary import _anomalies, _drift
@@ -45,13 +45,14 @@ def run_span(tmp_path):
             [f"output={tmp_path}/out", f"data.pattern={pattern}"]
             + [f"{name}={value}" for name, value in overrides.items()],
         )
-        store = tmp_path / "metadata.sqlite"
-        launcher = NodeLauncher(create_pipeline(config), str(number), store)
+        output = OutputFolder(config.output)
+        output.path.mkdir(exist_ok=True)
+        launcher = NodeLauncher(create_pipeline(config), str(number), output.metadata)
         for node in itertools.takewhile(
             lambda node: node != "Transform", launcher.nodes
         ):
             launcher.launch(node)
-        record = RunRecords(store).of(str(number))
+        record = output.open_metadata().runs.of(str(number))
         drift = _drift(pattern, record.output("DriftCheck", "drift"))
         clearance = record.output("AnomalyGate", "clearance")
         return drift, clearance.uri, _anomalies(clearance)

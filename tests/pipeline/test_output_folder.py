@@ -11,12 +11,14 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from ml_metadata.proto import metadata_store_pb2
 
 from pipeline import output_folder
 from pipeline.config import ConfigError
-from pipeline.metadata.runs import UnfinishedExecution
+from pipeline.metadata.store import PREFIX, open_store
 from pipeline.output_folder import OutputFolder, OutputUnusable
 
+_STATES = metadata_store_pb2.Execution
 _Usage = collections.namedtuple("_Usage", "total used free")
 
 
@@ -110,55 +112,70 @@ def test_a_half_copied_version_is_removed_and_whole_ones_stay(folder):
     assert notes.exists()
 
 
-class _Records:
-    """What RunRecords would say after a push was killed at `began`."""
+def _record(folder: OutputFolder, node_type: str, state: int, run_id: str = "r") -> int:
+    """Records an execution of a node, as TFX does; returns its number."""
+    store = open_store(folder.metadata)
+    kind = metadata_store_pb2.ExecutionType(name=node_type)
+    execution = metadata_store_pb2.Execution(
+        type_id=store.put_execution_type(kind), last_known_state=state
+    )
+    contexts = []
+    node = node_type.rpartition(".")[2]
+    for type_name, name in (("pipeline_run", run_id), ("node", f"elmo_tfx.{node}")):
+        kind = metadata_store_pb2.ContextType(name=type_name)
+        type_id = store.put_context_type(kind)
+        contexts.append(metadata_store_pb2.Context(type_id=type_id, name=name))
+    execution_id, *_ = store.put_execution(
+        execution, [], contexts, reuse_context_if_already_exist=True
+    )
+    return execution_id
 
-    def __init__(self, began: float | None, pushed: set[str]) -> None:
-        self._began, self._pushed = began, pushed
 
-    def __call__(self, path) -> _Records:
-        return self
-
-    def close_interrupted(self, node_types) -> float | None:
-        assert "pipeline.pusher.Pusher" in node_types
-        return self._began
-
-    def unfinished(self, run_id: str, node: str) -> UnfinishedExecution:
-        return UnfinishedExecution(1, self._began)
-
-    def pushed_paths(self) -> set[str]:
-        return self._pushed
+def _record_push(folder: OutputFolder, version: Path) -> None:
+    store = open_store(folder.metadata)
+    for name in ("Model", "PushedModel"):
+        type_id = store.put_artifact_type(metadata_store_pb2.ArtifactType(name=name))
+        if name == "Model":
+            artifact = metadata_store_pb2.Artifact(type_id=type_id)
+            [model] = store.put_artifacts([artifact])
+    folder.open_metadata().pushed.record_rollback(model, str(version))
 
 
-def test_a_whole_version_of_a_push_that_was_never_recorded_is_removed(
-    folder, monkeypatch
-):
+@pytest.mark.parametrize("pusher", output_folder._PUSHERS)
+def test_a_whole_version_of_a_push_that_was_never_recorded_is_removed(folder, pusher):
     now = int(time.time())
-    recorded, unrecorded = _version(folder, now), _version(folder, now + 1)
+    recorded, unrecorded = _version(folder, now + 1), _version(folder, now + 2)
     by_hand = _version(folder, now - 100)
-    records = _Records(now - 0.5, {str(recorded)})
-    monkeypatch.setattr(output_folder, "RunRecords", records)
+    _record_push(folder, recorded)
+    _record(folder, pusher, _STATES.RUNNING)
     assert folder.clean_after_kill() == [unrecorded]
     assert recorded.exists()
     assert by_hand.exists()
 
 
-def test_without_an_interrupted_push_nothing_whole_is_removed(folder, monkeypatch):
-    version = _version(folder, int(time.time()))
-    monkeypatch.setattr(output_folder, "RunRecords", _Records(None, set()))
+def test_without_an_interrupted_push_nothing_whole_is_removed(folder):
+    version = _version(folder, int(time.time()) + 1)
+    _record(folder, output_folder._PUSHERS[0], _STATES.COMPLETE)
+    _record(folder, "Trainer", _STATES.RUNNING)
     assert folder.clean_after_kill() == []
     assert version.exists()
 
 
-def test_a_killed_step_takes_nothing_from_a_run_beside_it(folder, monkeypatch):
-    now = time.time()
-    beside = _version(folder, int(now) - 60, whole=False)
-    own = _version(folder, int(now), whole=False)
-    monkeypatch.setattr(output_folder, "RunRecords", _Records(now - 0.5, set()))
+def test_a_killed_step_takes_nothing_from_a_run_beside_it(folder):
+    now = int(time.time())
+    beside = _version(folder, now - 60, whole=False)
+    own = _version(folder, now + 1, whole=False)
+    _record(folder, "Trainer", _STATES.RUNNING, "r")
+    number = _record(folder, "Pusher", _STATES.RUNNING, "r")
+    outputs = folder.artifacts / "Pusher" / "pushed_model" / str(number)
+    outputs.mkdir(parents=True)
     folder.clean_after_killed_node("r", "Trainer")
+    folder.clean_after_killed_node("another run", "Pusher")
     assert own.exists()
+    assert outputs.exists()
     folder.clean_after_killed_node("r", "Pusher")
     assert not own.exists()
+    assert not outputs.exists()
     assert beside.exists()
 
 
@@ -168,3 +185,16 @@ def test_the_pusher_is_known_to_tfx_under_the_name_that_is_looked_for():
     from pipeline.serving.pusher import Pusher
 
     assert name_utils.get_full_name(Pusher) == output_folder._PUSHERS[0]
+
+
+def test_a_sqlite_file_has_one_pipeline_wherever_its_folder_is_moved():
+    names = {OutputFolder(path).pipeline_name for path in ("/a", "/b")}
+    assert names == {"elmo_tfx"}
+
+
+def test_on_a_server_each_output_has_its_own(monkeypatch):
+    monkeypatch.setenv(PREFIX + "HOST", "127.0.0.1")
+    first, again, other = (OutputFolder(p).pipeline_name for p in ("/a", "/a", "/b"))
+    assert first == again
+    assert first != other
+    assert "." not in first  # TFX puts one before a node's name

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import pickle
+from unittest import mock
 
+import apache_beam as beam
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -18,32 +21,69 @@ LABELS = ["pos", "neg", "neg", "neg", "pos"]
 SECTION = {"max_tokens": 5, "max_tokens_quantile": 0.8, "max_tokens_limit": 100}
 
 
-def transform(folder, section, specs=None):
-    """Analyses and transforms TEXTS; gives rows and the transform graph."""
-    specs = specs or {
-        features.TEXT: tf.io.FixedLenFeature([1], tf.string),
-        features.LABEL: tf.io.FixedLenFeature([1], tf.string),
-    }
+# For what no other fixture has: auto, and raw features that are sparse.
+SECTIONS = {
+    "cut": SECTION,
+    "quantile": {**SECTION, "max_tokens": "auto", "max_tokens_quantile": 0.6},
+    "limit": {
+        "max_tokens": "auto",
+        "max_tokens_quantile": 1.0,
+        "max_tokens_limit": 7,
+    },
+}
+
+
+def preprocess_all(inputs):
+    """Applies `preprocessing_fn` with each of SECTIONS, in one analysis."""
+    outputs = {}
+    for name, section in SECTIONS.items():
+        with mock.patch.object(features, "LABEL_VOCABULARY", name):  # a file each
+            transformed = preprocessing_fn(inputs, {"transform": section})
+        outputs[name] = transformed[features.TOKENS]
+    return outputs
+
+
+def transform(folder, fn, feature):
+    """Analyses and transforms TEXTS; returns rows and the transform graph."""
+    specs = {features.TEXT: feature, features.LABEL: feature}
     schema = schema_utils.schema_from_feature_spec(specs)
     rows = [
         {features.TEXT: [text], features.LABEL: [label]}
         for text, label in zip(TEXTS, LABELS, strict=True)
     ]
     metadata = dataset_metadata.DatasetMetadata(schema)
-    fn = functools.partial(preprocessing_fn, custom_config={"transform": section})
-    with tft_beam.Context(temp_dir=str(folder / "tmp")):
-        result, graph = (rows, metadata) | tft_beam.AnalyzeAndTransformDataset(fn)
-    _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
-    return result[0], tft.TFTransformOutput(str(folder / "graph"))
+    runner = beam.Pipeline(runner="FnApiRunner")
+    with runner as pipeline, tft_beam.Context(temp_dir=str(folder / "tmp")):
+        data = pipeline | beam.Create(rows)
+        (result, _), graph = (data, metadata) | tft_beam.AnalyzeAndTransformDataset(fn)
+        _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
+        _ = (
+            result
+            | beam.Map(pickle.dumps)
+            | beam.io.WriteToTFRecord(str(folder / "rows"), num_shards=1)
+        )
+    (written,) = folder.glob("rows*")
+    records = tf.data.TFRecordDataset(str(written)).as_numpy_iterator()
+    graph = tft.TFTransformOutput(str(folder / "graph"))
+    return [pickle.loads(row) for row in records], graph
 
 
 @pytest.fixture(scope="module")
 def transformed(tmp_path_factory):
-    return transform(tmp_path_factory.mktemp("transform"), SECTION)
+    fn = functools.partial(preprocessing_fn, custom_config={"transform": SECTION})
+    dense = tf.io.FixedLenFeature([1], tf.string)
+    return transform(tmp_path_factory.mktemp("transform"), fn, dense)
 
 
-def tokens_of(row):
-    return [token.decode() for token in row[features.TOKENS]]
+@pytest.fixture(scope="module")
+def transformed_from_sparse(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("transform_sparse")
+    rows, _ = transform(folder, preprocess_all, tf.io.VarLenFeature(tf.string))
+    return rows
+
+
+def tokens_of(row, name=features.TOKENS):
+    return [token.decode() for token in row[name]]
 
 
 def test_a_text_is_tokenised_and_cut_at_its_end(transformed):
@@ -76,38 +116,33 @@ def test_the_length_bucket_names_a_third(transformed):
     assert buckets[3] == b"long"
 
 
-def test_auto_cuts_at_the_quantile_of_the_training_lengths(tmp_path):
-    rows, _ = transform(
-        tmp_path, {**SECTION, "max_tokens": "auto", "max_tokens_quantile": 0.6}
-    )
+def test_auto_cuts_at_the_quantile_of_the_training_lengths(transformed_from_sparse):
     # The middle of the lengths 0, 1, 4, 4, 10 is 4, and so is their 60 % quantile.
-    assert max(len(tokens_of(row)) for row in rows) == 4
+    lengths = [len(tokens_of(row, "quantile")) for row in transformed_from_sparse]
+    assert max(lengths) == 4
 
 
-def test_auto_never_cuts_above_its_limit(tmp_path):
-    section = {**SECTION, "max_tokens": "auto", "max_tokens_quantile": 1.0}
-    rows, _ = transform(tmp_path, {**section, "max_tokens_limit": 7})
-    assert max(len(tokens_of(row)) for row in rows) == 7
+def test_auto_never_cuts_above_its_limit(transformed_from_sparse):
+    lengths = [len(tokens_of(row, "limit")) for row in transformed_from_sparse]
+    assert max(lengths) == 7
 
 
-def test_sparse_raw_features_give_the_same_tokens(tmp_path, transformed):
-    specs = {
-        features.TEXT: tf.io.VarLenFeature(tf.string),
-        features.LABEL: tf.io.VarLenFeature(tf.string),
-    }
-    rows, _ = transform(tmp_path, SECTION, specs)
-    assert list(map(tokens_of, rows)) == list(map(tokens_of, transformed[0]))
+def test_sparse_raw_features_give_the_same_tokens(transformed_from_sparse, transformed):
+    rows, _ = transformed
+    assert [tokens_of(row, "cut") for row in transformed_from_sparse] == [
+        tokens_of(row) for row in rows
+    ]
 
 
 def test_the_saved_graph_takes_an_unknown_label_and_broken_text(transformed):
     _, graph = transformed
     layer = graph.transform_features_layer()
-    got = layer(
+    answer = layer(
         {
             features.TEXT: tf.constant([[b"caf\xc3\xa9 \xff no"]]),
             features.LABEL: tf.constant([[b"unheard of"]]),
         }
     )
-    assert got[features.LABEL_ID].numpy().tolist() == [-1]
-    tokens = [token.decode() for token in got[features.TOKENS].values.numpy()]
+    assert answer[features.LABEL_ID].numpy().tolist() == [-1]
+    tokens = [token.decode() for token in answer[features.TOKENS].values.numpy()]
     assert tokens == ["café", "\ufffd", "no"]

@@ -1,18 +1,27 @@
-"""What the Trainer reads, made small: transformed examples and their graph."""
+"""What the Trainer reads, made small: transformed examples and their graph; its run."""
 
 from __future__ import annotations
 
 import functools
+import json
 import types
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import apache_beam as beam
+import pytest
 import tensorflow as tf
 import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
+from components.progress import listening
 from pipeline import features
 from pipeline.fingerprints import elmo_version
 from pipeline.preprocessing import preprocessing_fn
+from pipeline.training import trainer
+from pipeline.training.export import export_classifier
+from pipeline.training.model import TokenClassifier, build_encoder
+from pipeline.training.trainer import compile_model
 
 TRANSFORM = {"max_tokens": 6, "max_tokens_quantile": 0.9, "max_tokens_limit": 100}
 TRAIN = {
@@ -91,7 +100,7 @@ def write_records(folder, rows):
 
 
 def example(row):
-    """Gives the tf.Example of a row with strings and whole numbers."""
+    """Returns the tf.Example of a row with strings and whole numbers."""
     made = tf.train.Example()
     for name, value in row.items():
         values = value if hasattr(value, "__len__") and name == "tokens" else [value]
@@ -108,7 +117,7 @@ def example(row):
 def fn_args(
     data, out, *, elmo, model=MODEL, train=TRAIN, trainable=False, base_model=None
 ):
-    """Gives the part of TFX's FnArgs that `run_fn` reads."""
+    """Returns the part of TFX's FnArgs that `run_fn` reads."""
     (out / "run").mkdir(parents=True, exist_ok=True)
     return types.SimpleNamespace(
         train_files=[str(data / "train" / "*")],
@@ -126,3 +135,49 @@ def fn_args(
             "resume_dir": str(out / "resume"),
         },
     )
+
+
+class Trained(NamedTuple):
+    folder: Path  # with the SavedModel in `model`
+    classifier: TokenClassifier
+    history: dict[str, Any]  # of `history.json`
+    progress: list[tuple[Any, ...]]  # arguments of `tell`
+
+
+def train(folder, args, *, whole=False) -> Trained:
+    """Runs the Trainer: whole, or faster.
+
+    Faster means: a frozen ELMo that was loaded before is used again, Keras traces no
+    graph, and no SavedModel is written.
+    """
+    classifiers, progress = [], []
+
+    def export_or_keep(model_dir, transform, model, classes):
+        classifiers.append(model)
+        if whole:
+            export_classifier(model_dir, transform, model, classes)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(trainer, "export_classifier", export_or_keep)
+        if not whole:
+            patched.setattr(trainer, "build_encoder", _encoder)
+            patched.setattr(trainer, "compile_model", _compile_without_graph)
+        with listening(lambda *told: progress.append(told)):
+            trainer.run_fn(args)
+    history = json.loads(Path(args.model_run_dir, "history.json").read_text("utf-8"))
+    return Trained(folder, classifiers[0], history, progress)
+
+
+def _encoder(elmo):
+    trainable = elmo["trainable"]
+    return build_encoder(elmo) if trainable else _frozen_encoder(elmo["source"])
+
+
+@functools.cache
+def _frozen_encoder(source):
+    return build_encoder({"source": source})
+
+
+def _compile_without_graph(model, options):
+    compile_model(model, options)
+    model.run_eagerly = True

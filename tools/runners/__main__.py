@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from tools.runners import flink, job_service, prism
-from tools.runners.runner import REPOSITORY, Unavailable
+from tools.runners import flink
+from tools.runners.runner import REPOSITORY, Unavailable, job_service, prism
 from tools.runners.services import ServiceError, Services
 
 RUNNERS = {
-    "job-service": job_service.prepare,
-    "prism": prism.prepare,
+    "job-service": job_service,
+    "prism": prism,
     "flink": flink.prepare,
 }
 FOLDER = REPOSITORY / ".runners"

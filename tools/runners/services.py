@@ -70,7 +70,7 @@ class Services:
             raise
 
     def stop(self) -> list[str]:
-        """Ends what runs, with all that it has started; gives the names."""
+        """Ends what runs, with all that it has started; returns the names."""
         ended = self.running()
         groups = [self._pids()[name] for name in ended]
         for group in groups:
@@ -127,14 +127,14 @@ class Services:
 
 
 def free_port() -> int:
-    """A port that nothing listens on now."""
+    """Returns a port that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return probe.getsockname()[1]
 
 
 def accepts(port: int) -> Callable[[], bool]:
-    """Gives a function that tells whether something listens on a port."""
+    """Returns a function that says whether something listens on a port."""
 
     def ask() -> bool:
         try:

@@ -16,8 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from benchmarks.batch.workers.model import model_in
-from pipeline.serving.versions import load_classifier, version_of
+from pipeline.serving.versions import load_classifier, newest_model, version_of
 
 _BATCH = 512  # what predict takes as well
 _WARM_UP = (1, _BATCH)  # texts in a call
@@ -26,7 +25,7 @@ _WARM_UP = (1, _BATCH)  # texts in a call
 def main() -> None:
     """Writes labels and time as JSON; loading and warming up are not in the time."""
     folder, rows, output = sys.argv[1:]
-    model = model_in(folder)
+    model = newest_model(folder) or sys.exit(f"error: no saved_model.pb in {folder}")
     classify = load_classifier(model)
     for size in _WARM_UP:
         classify(tf.constant(["A fine film."] * size))
@@ -43,7 +42,7 @@ def main() -> None:
 
 
 def classify_file(classify: Any, path: Path) -> list[str]:
-    """Gives the labels of all texts of a CSV file, shortest text first."""
+    """Returns the labels of all texts of a CSV file, shortest text first."""
     with path.open(encoding="utf-8", newline="") as file:
         texts = [row["text"] for row in csv.DictReader(file)]
     texts.sort(key=len)

@@ -19,16 +19,18 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types import standard_component_specs as keys
 from tfx.utils import proto_utils
 
-from benchmarks.batch.rows import SPLIT
-from benchmarks.batch.workers.model import model_in
+from benchmarks.batch.inputs import SPLIT
 from pipeline.config.checked import complete_beam_args
-from pipeline.training.export import SERVE_EXAMPLES
+from pipeline.features import SERVE_EXAMPLES
+from pipeline.serving.versions import newest_model
 
 
 def main() -> None:
     """Infers all examples of a folder."""
     model_folder, example_folder, output = sys.argv[1:]
-    chosen = Path(model_in(model_folder)).resolve()
+    newest = newest_model(model_folder)
+    if newest is None:
+        sys.exit(f"error: no saved_model.pb in {model_folder}")
     examples = standard_artifacts.Examples()
     examples.uri = example_folder
     examples.split_names = artifact_utils.encode_split_names([SPLIT])
@@ -39,7 +41,7 @@ def main() -> None:
         model = standard_artifacts.Model()
         model.uri = scratch
         # A Trainer's artifact has its model in a folder of this name.
-        (Path(scratch) / "Format-Serving").symlink_to(chosen)
+        (Path(scratch) / "Format-Serving").symlink_to(Path(newest).resolve())
         context = Executor.Context(
             beam_pipeline_args=complete_beam_args(()), tmp_dir=scratch, unique_id="1"
         )

@@ -31,7 +31,7 @@ def load(job: dict[str, Any]) -> measure.Embed:
 
 
 def facts() -> dict[str, Any]:
-    """Gives the versions that a figure depends on."""
+    """Returns the versions that a figure depends on."""
     return {"versions": {"allennlp": version.VERSION, "torch": torch.__version__}}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.elmo.workers import measure
-from benchmarks.elmo.workers.device import device
+from benchmarks.elmo.workers.peak import device
 from keras_elmo import ElmoEmbeddingLayer
 
 
@@ -31,13 +31,13 @@ def load(job: dict[str, Any]) -> measure.Embed:
 
 
 def pad(sentences: measure.Sentences) -> list[list[str]]:
-    """Gives token lists of one length, filled up with empty strings."""
+    """Returns token lists of one length, filled up with empty strings."""
     longest = max(map(len, sentences))
     return [sentence + [""] * (longest - len(sentence)) for sentence in sentences]
 
 
 def facts() -> dict[str, Any]:
-    """Gives the versions that a figure depends on, and the device."""
+    """Returns the versions that a figure depends on, and the device."""
     versions = {"tensorflow": tf.__version__, "keras": keras.__version__}
     return {"versions": versions, "device": device()}
 

@@ -18,26 +18,31 @@ AGREEMENT_SENTENCES = 64  # one batch: the peers carry their states to the next
 LATENCY_SENTENCES = 64
 
 Sentences = list[list[str]]
-# Takes a batch of token lists, gives the mixed vectors (batch, time, dim) on the host.
+# A batch of token lists to the mixed vectors (batch, time, dim) on the host.
 Embed = Callable[[Sentences], np.ndarray]
 
 
 def main(load: Callable[[dict[str, Any]], Embed], facts: Callable[[], dict]) -> None:
-    """Reads the job named on the command line, measures, prints the result.
+    """Reads the job named on the command line, measures, writes the result.
 
     Args:
         load: Makes the contender from the job; it is part of the memory measured.
-        facts: Gives versions and the device, for the table.
+        facts: Returns versions and the device, for the table.
     """
     job = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     sentences = json.loads(Path(job["sentences"]).read_text("utf-8"))
     embed = load(job)
     result = _MEASURES[job["measure"]](embed, sentences, job)
-    print(json.dumps({**result, **facts()}))
+    finish(job, {**result, **facts()})
+
+
+def finish(job: dict[str, Any], result: dict[str, Any]) -> None:
+    """Writes a result to where the job says."""
+    Path(job["result"]).write_text(json.dumps(result), "utf-8")
 
 
 def in_order(sentences: Sentences, order: str) -> Sentences:
-    """Gives the sentences in one of the two orders."""
+    """Returns the sentences in one of the two orders."""
     return sorted(sentences, key=len) if order == SORTED else sentences
 
 
@@ -47,13 +52,13 @@ def batches(sentences: Sentences, size: int) -> list[Sentences]:
 
 
 def peak_mib() -> float:
-    """Gives the largest resident size of this process so far.
+    """Returns the largest resident size of this process so far.
 
     Read from /proc, for getrusage counts the process that it was forked from as well.
     """
     for line in Path("/proc/self/status").read_text("ascii").splitlines():
         if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024  # given in KiB
+            return int(line.split()[1]) / 1024  # in KiB
     raise OSError("/proc/self/status lacks VmHWM: this benchmark needs Linux")
 
 

@@ -14,6 +14,7 @@ import h5py
 import keras
 
 from benchmarks.elmo.shapes import SHAPES
+from benchmarks.elmo.workers import measure
 from keras_elmo import BiLM, BiLMOptions
 from keras_elmo.checkpoints import tensors
 
@@ -35,4 +36,4 @@ def write(folder: Path, shape: str) -> None:
 if __name__ == "__main__":
     job = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     write(Path(job["folder"]), job["shape"])
-    print("{}")
+    measure.finish(job, {})

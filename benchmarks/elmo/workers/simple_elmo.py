@@ -37,7 +37,7 @@ def load(job: dict[str, Any]) -> measure.Embed:
 
 
 def facts() -> dict[str, Any]:
-    """Gives the versions that a figure depends on."""
+    """Returns the versions that a figure depends on."""
     return {"versions": {"simple-elmo": "0.9.2", "tensorflow": tf.__version__}}
 
 

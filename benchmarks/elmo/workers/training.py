@@ -39,7 +39,7 @@ def classifier(job: dict[str, Any]) -> keras.Model:
 
 
 def main() -> None:
-    """Measures both in turn and prints the best seconds of each."""
+    """Measures both in turn and writes the best seconds of each."""
     job = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     sentences = json.loads(Path(job["sentences"]).read_text("utf-8"))
     cut = measure.batches(sentences, job["batch"])[:TRAINING_BATCHES]
@@ -57,13 +57,13 @@ def main() -> None:
 
     seconds = best_seconds((forward, step), repeats=job["repeats"])
     names = ("forward_seconds", "step_seconds")
-    print(json.dumps(dict(zip(names, seconds, strict=True))))
+    measure.finish(job, dict(zip(names, seconds, strict=True)))
 
 
 def best_seconds(
     actions: tuple[Callable[[], None], ...], *, repeats: int
 ) -> list[float]:
-    """Gives each action's best time after a warm-up; they take turns."""
+    """Returns each action's best time after a warm-up; they take turns."""
     best = [float("inf")] * len(actions)
     for round_ in range(1 + repeats):
         for i, action in enumerate(actions):

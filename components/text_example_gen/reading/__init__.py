@@ -1,1 +1,1 @@
-"""How files become records: one module a format."""
+"""How files become records: one module per format."""

@@ -1,4 +1,4 @@
-"""Opens a file on any file system that Beam knows, and looks what it is."""
+"""Opens a file on any file system that Beam knows, and refuses what is not text."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MOST_CONTROL = 0.02
 _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\v\f\r\x1a\x1b")
 # In Western European text in Latin-1 up to 10 % of the bytes are not UTF-8.
 _MOST_INVALID = 0.3
-# So many in a tiny file cost rows, not the file.
+# Up to so many, even in a tiny file, cost rows and not the file.
 _FEW = 8
 _KINDS = (
     (b"PK\x03\x04", "a zip archive or a spreadsheet"),

@@ -20,7 +20,7 @@ MAX_RECORD_CHARS = 16 * 2**20
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# Of a list of columns in a message.
+# How much of a list of columns a message shows.
 _MOST_NAMES = 20
 _MOST_NAME_CHARS = 60
 
@@ -87,7 +87,7 @@ def replace_invalid(text: str) -> tuple[str, bool]:
         return text, False
     try:
         data = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte
+    except UnicodeEncodeError:  # a surrogate that does not stand for a byte
         data = text.encode("utf-16", "surrogatepass")
         return data.decode("utf-16", "replace"), True
     return data.decode("utf-8", "replace"), True

@@ -1,4 +1,4 @@
-"""The commands `elmo-tfx kubeflow runs` and `show`."""
+"""The commands `elmo-tfx kubeflow runs` and `show`, and waiting for a run to end."""
 
 from __future__ import annotations
 
@@ -9,77 +9,26 @@ from typing import Any
 import click
 
 from elmo_kubeflow.commands.options import (
-    ClusterCommand,
+    CREDENTIALS,
+    HOST,
     as_table,
     connect_with,
-    section,
-    server_options,
-    where_options,
+    experiment_options,
+    find_experiment,
 )
 from elmo_kubeflow.errors import KubeflowError, RunEnded
 from elmo_kubeflow.server import runs
-from elmo_kubeflow.server.submit import experiment_id
-
-
-class Interrupted(click.ClickException):
-    """Who waited has left; the code is that of a shell for Ctrl-C."""
-
-    exit_code = 130
-
-
-def wait_for(client: Any, run_id: str) -> None:
-    """Shows each step of a run on stderr until the run ends.
-
-    Raises:
-        RunEnded: It has not succeeded; the message names the step.
-        KubeflowError: The server cannot be asked any more; the run goes on.
-        Interrupted: It was no more waited for; the run goes on.
-    """
-    again = f"(hint: elmo-tfx kubeflow show {run_id} --wait)"
-    try:
-        run = runs.follow(client, run_id, report=_report, trouble=_complain)
-    except KeyboardInterrupt as error:
-        raise Interrupted(f"interrupted; the run goes on {again}") from error
-    except KubeflowError as error:
-        raise KubeflowError(f"the run goes on unseen: {error} {again}") from error
-    seconds = runs.seconds_of(run.created_at, run.finished_at)
-    took = "" if seconds is None else f" after {seconds:.0f} s"
-    if run.state != "SUCCEEDED":
-        raise RunEnded(
-            f"run {run_id} has {run.state.lower()}{took}: {runs.what_failed(run)}"
-            if run.state == "FAILED"
-            else f"run {run_id} was {run.state.lower()}{took}"
-        )
-    click.echo(f"succeeded{took}", err=True)
-
-
-def state_of(step: runs.Step) -> str:
-    """The state of a step, and how long it ran."""
-    seconds = "" if step.seconds is None else f" ({step.seconds:.0f} s)"
-    error = f": {step.error}" if step.error else ""
-    return f"{step.name}: {step.state.lower()}{seconds}{error}"
-
-
-def _report(step: runs.Step) -> None:
-    click.echo(state_of(step), err=True)
-
-
-def _complain(trouble: str) -> None:
-    click.echo(f"{trouble}; asking again", err=True)
 
 
 @click.command(
     "runs",
-    cls=ClusterCommand,
-    short_help="List the last runs.",
     epilog="""\b
 Examples:
   elmo-tfx kubeflow runs --host https://kfp.example.org
   elmo-tfx kubeflow runs --config run.yaml --count 50
 """,
 )
-@where_options
-@server_options
+@experiment_options
 @click.option(
     "--count",
     type=click.IntRange(min=1),
@@ -87,33 +36,21 @@ Examples:
     show_default=True,
     help="How many.",
 )
-def list_command(
-    config: Path | None,
-    pipeline: str | None,
-    host: str | None,
-    credentials: Path | None,
-    namespace: str | None,
-    count: int,
-) -> None:
+def runs_command(count: int, **options: Any) -> None:
     """List the last runs of the pipeline, newest first."""
-    options = section(config)
-    namespace = namespace or options.namespace
-    client = connect_with(host, credentials)
-    experiment = experiment_id(
-        client, pipeline or options.pipeline_name, namespace=namespace
+    client, experiment, namespace = find_experiment(**options)
+    newest = runs.recent(
+        client, experiment=experiment, namespace=namespace, count=count
     )
-    found = runs.recent(client, experiment=experiment, namespace=namespace, count=count)
     rows = [
-        (run.run_id, _lower(run.state), _minute(run.created_at), _took(run), _name(run))
-        for run in found
+        (run.run_id, _state(run), _minute(run.created_at), _took(run), _name(run))
+        for run in newest
     ]
     click.echo(as_table(("RUN", "STATE", "CREATED", "SECONDS", "NAME"), rows))
 
 
 @click.command(
     "show",
-    cls=ClusterCommand,
-    short_help="Show the steps of a run.",
     epilog="""\b
 Examples:
   elmo-tfx kubeflow show 7f0c2d64-6a3b-4f7c-9a56-0d6a6f0f5b1e
@@ -121,13 +58,11 @@ Examples:
 """,
 )
 @click.argument("run_id")
-@server_options
+@HOST
+@CREDENTIALS
 @click.option("--wait", is_flag=True, help="Show each step until the run ends.")
 def show_command(
-    run_id: str,
-    host: str | None,
-    credentials: Path | None,
-    wait: bool,
+    run_id: str, host: str | None, credentials: Path | None, wait: bool
 ) -> None:
     """Show the steps of a run: state, seconds, and what went wrong.
 
@@ -138,7 +73,7 @@ def show_command(
         wait_for(client, run_id)
         return
     run = client.get_run(run_id)
-    click.echo(f"{run.run_id} {_lower(run.state)} {_took(run)} s  {_name(run)}")
+    click.echo(f"{run.run_id} {_state(run)} {_took(run)} s  {_name(run)}")
     now = datetime.datetime.now(datetime.timezone.utc)
     rows = [
         (step.name, step.state.lower(), _seconds(step.seconds), step.error)
@@ -147,20 +82,63 @@ def show_command(
     click.echo(as_table(("STEP", "STATE", "SECONDS", "ERROR"), rows))
 
 
-def _took(run: Any) -> str:
-    return _seconds(runs.seconds_of(run.created_at, run.finished_at))
+class Interrupted(click.ClickException):
+    """Ctrl-C ended the waiting; the exit code is a shell's for that."""
+
+    exit_code = 130
 
 
-def _seconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds:.0f}"
+def wait_for(client: Any, run_id: str) -> None:
+    """Shows each step of a run on stderr until the run ends.
+
+    Raises:
+        RunEnded: It has not succeeded; the message names the step.
+        KubeflowError: The server can no longer be asked; the run goes on.
+        Interrupted: Ctrl-C was pressed; the run goes on.
+    """
+    hint = f"(hint: elmo-tfx kubeflow show {run_id} --wait)"
+    try:
+        run = runs.follow(
+            client,
+            run_id,
+            report=lambda step: click.echo(_line_of(step), err=True),
+            trouble=lambda error: click.echo(f"{error}; asking again", err=True),
+        )
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"interrupted; the run goes on {hint}") from error
+    except KubeflowError as error:
+        raise KubeflowError(
+            f"the run goes on, but cannot be followed: {error} {hint}"
+        ) from error
+    seconds = runs.seconds_of(run.created_at, run.finished_at)
+    took = "" if seconds is None else f" after {seconds:.0f} s"
+    if run.state == "FAILED":
+        raise RunEnded(f"run {run_id} has failed{took}: {runs.failed_steps(run)}")
+    if run.state != "SUCCEEDED":
+        raise RunEnded(f"run {run_id} was {_state(run)}{took}")
+    click.echo(f"succeeded{took}", err=True)
+
+
+def _line_of(step: runs.Step) -> str:
+    seconds = "" if step.seconds is None else f" ({step.seconds:.0f} s)"
+    error = f": {step.error}" if step.error else ""
+    return f"{step.name}: {step.state.lower()}{seconds}{error}"
+
+
+def _state(run: Any) -> str:
+    return (run.state or "pending").lower()
 
 
 def _minute(time: datetime.datetime | None) -> str:
     return "-" if time is None else f"{time:%Y-%m-%d %H:%M}"
 
 
-def _lower(state: str | None) -> str:
-    return (state or "pending").lower()
+def _took(run: Any) -> str:
+    return _seconds(runs.seconds_of(run.created_at, run.finished_at))
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.0f}"
 
 
 def _name(run: Any) -> str:

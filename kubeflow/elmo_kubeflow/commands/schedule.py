@@ -1,44 +1,37 @@
-"""The commands `elmo-tfx kubeflow schedule create|pause|resume|delete|list`."""
+"""The commands `elmo-tfx kubeflow schedule create|list|pause|resume|delete`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from components.text_example_gen.spans import LATEST
+from elmo_kubeflow.commands.launch import Launch, launch_options
 from elmo_kubeflow.commands.options import (
-    ClusterCommand,
     as_table,
-    config_options,
-    connect_with,
-    namespace_option,
-    section,
-    server_options,
-    where_options,
+    experiment_options,
+    find_experiment,
 )
-from elmo_kubeflow.commands.package import (
-    package_of,
-    package_option,
-    parameters_of,
-    place_of,
-    platform_of,
-    run_options,
-    upload,
-    vertex_options,
-)
-from elmo_kubeflow.server import schedules, submit
 from elmo_kubeflow.server import vertex as vertex_ai
 from pipeline.scheduling.cron import check_cron
 
 
-@click.command(
-    "create",
-    cls=ClusterCommand,
-    short_help="Make a schedule, or change it.",
+@click.group(
+    "schedule",
+    no_args_is_help=False,
+    epilog="""\b
+Examples:
+  elmo-tfx kubeflow schedule create nightly --cron '0 0 3 * * *' --config run.yaml
+  elmo-tfx kubeflow schedule pause nightly
+""",
+)
+def command() -> None:
+    """Run the pipeline again and again, by the clock."""
+
+
+@command.command(
     epilog="""\b
 Examples:
   elmo-tfx kubeflow schedule create nightly --cron '0 0 3 * * *' --config run.yaml
@@ -53,184 +46,94 @@ Examples:
     help="When: six fields, second first; with --vertex five, minute first. In UTC, "
     "unless the cluster says otherwise.",
 )
-@config_options
-@package_option
-@run_options
-@server_options
-@namespace_option
-@vertex_options
-def create(
-    name: str,
-    cron: str,
-    config: Path | None,
-    overrides: tuple[str, ...],
-    package: Path | None,
-    span: str | None,
-    data: str | None,
-    training_steps: int | None,
-    force_run: bool,
-    host: str | None,
-    credentials: Path | None,
-    namespace: str | None,
-    vertex: bool,
-    project: str | None,
-    region: str | None,
-    root: str | None,
-) -> None:
-    """Run the pipeline at the times of --cron, under the NAME of the schedule.
+@launch_options
+def create(name: str, cron: str, **options: Any) -> None:
+    """Run the pipeline at the times of --cron, as the schedule NAME.
 
     The same command again changes nothing; with another --cron, parameter or
     pipeline the schedule of that name is replaced (on Vertex AI it is refused). No
     run starts before the last one has ended, and times missed are not made up for.
     """
-    place = place_of(
-        vertex=vertex,
-        others={"host": host, "credentials": credentials, "namespace": namespace},
-        project=project,
-        region=region,
-        root=root,
-    )
+    from elmo_kubeflow.server import schedules
+
+    launch = Launch(**options)
+    parameters, place = {"span": LATEST, **launch.parameters}, launch.place
     check_cron(cron, fields=schedules.FIELDS if place is None else vertex_ai.FIELDS)
-    parameters = parameters_of(
-        span=span or LATEST,
-        data=data,
-        training_steps=training_steps,
-        force_run=force_run,
-    )
-    options = section(config, overrides)
-    account = options.service_account
-    platform = platform_of(place)
-    with package_of(package, config, overrides, platform=platform) as compiled:
-        compiled.check_parameters(parameters)
+    account = launch.cluster.service_account
+    with launch.compiled() as package:
+        package.check_parameters(parameters)
         if place is not None:
             job = vertex_ai.job(
-                compiled.path, place, name=compiled.name, parameters=parameters
+                package.path, place, name=package.name, parameters=parameters
             )
             made = vertex_ai.create_schedule(
                 job, name=name, cron=cron, service_account=account
             )
             click.echo(f"schedule {name}: created {made}")
             return
-        client = connect_with(host, credentials)
-        namespace = namespace or options.namespace
-        uploaded = upload(client, compiled, namespace=namespace)
-    experiment = submit.experiment_id(
-        client, compiled.name, namespace=namespace, create=True
-    )
+        client, uploaded = launch.upload(package)
     wanted = schedules.Wanted(name, cron, parameters, account)
-    done = schedules.put(client, wanted, uploaded, experiment=experiment)
-    click.echo(f"schedule {name}: {done}")
-
-
-@click.group(
-    "schedule",
-    no_args_is_help=False,
-    short_help="Run the pipeline again and again.",
-    epilog="""\b
-Examples:
-  elmo-tfx kubeflow schedule create nightly --cron '0 0 3 * * *' --config run.yaml
-  elmo-tfx kubeflow schedule pause nightly
-""",
-)
-def command() -> None:
-    """Run the pipeline again and again, by the clock."""
-
-
-command.add_command(create)
+    outcome = schedules.put(client, wanted, uploaded)
+    click.echo(f"schedule {name}: {outcome}")
 
 
 @command.command(
     "list",
-    cls=ClusterCommand,
     epilog="""\b
 Example:
   elmo-tfx kubeflow schedule list --host https://kfp.example.org
 """,
 )
-@where_options
-@server_options
-def list_command(
-    config: Path | None,
-    pipeline: str | None,
-    host: str | None,
-    credentials: Path | None,
-    namespace: str | None,
-) -> None:
+@experiment_options
+def list_command(**options: Any) -> None:
     """List the schedules of the pipeline."""
-    client, experiment = _connected(config, pipeline, host, credentials, namespace)
+    from elmo_kubeflow.server import schedules
+
+    client, experiment, _ = find_experiment(**options)
     rows = [
         (
-            str(found.display_name),
-            "paused" if schedules.is_paused(found) else "on",
-            schedules.cron_of(found),
-            _parameters(found),
+            str(schedule.display_name),
+            "paused" if schedules.is_paused(schedule) else "on",
+            schedules.cron_of(schedule),
+            _parameters(schedule),
         )
-        for found in schedules.schedules(client, experiment=experiment)
+        for schedule in schedules.schedules(client, experiment=experiment)
     ]
     click.echo(as_table(("NAME", "STATE", "CRON", "PARAMETERS"), rows))
 
 
-def _add(name: str, done: str, short: str, rest: str, act: Callable[..., None]) -> None:
+def _add(action: Literal["pause", "resume", "delete"], done: str, text: str) -> None:
     """Adds a command that does one thing to a schedule."""
 
     @command.command(
-        name,
-        cls=ClusterCommand,
-        help=f"{short}; {rest}.",
-        short_help=f"{short}.",
-        epilog=f"\b\nExample:\n  elmo-tfx kubeflow schedule {name} nightly\n",
+        action,
+        help=text,
+        epilog=f"\b\nExample:\n  elmo-tfx kubeflow schedule {action} nightly\n",
     )
     @click.argument("name")
-    @where_options
-    @server_options
-    def one(
-        name: str,
-        config: Path | None,
-        pipeline: str | None,
-        host: str | None,
-        credentials: Path | None,
-        namespace: str | None,
-    ) -> None:
-        client, experiment = _connected(config, pipeline, host, credentials, namespace)
-        act(client, name, experiment=experiment)
+    @experiment_options
+    def one(name: str, **options: Any) -> None:
+        from elmo_kubeflow.server import schedules
+
+        client, experiment, _ = find_experiment(**options)
+        schedules.change(client, action, name, experiment=experiment)
         click.echo(f"schedule {name}: {done}")
 
 
 _add(
     "pause",
     "paused",
-    "Let a schedule start no more runs",
-    "a run that has started goes on",
-    schedules.pause,
+    "Let a schedule start no more runs. A run that has started goes on.",
 )
 _add(
     "resume",
     "resumed",
-    "Let a schedule start runs again",
-    "times that it has missed are not made up for",
-    schedules.resume,
+    "Let a schedule start runs again. Times that it has missed are not made up for.",
 )
-_add("delete", "deleted", "Remove a schedule", "its runs stay", schedules.delete)
+_add("delete", "deleted", "Remove a schedule. Its runs stay.")
 
 
-def _connected(
-    config: Path | None,
-    pipeline: str | None,
-    host: str | None,
-    credentials: Path | None,
-    namespace: str | None,
-) -> tuple[Any, str]:
-    options = section(config)
-    client = connect_with(host, credentials)
-    experiment = submit.experiment_id(
-        client,
-        pipeline or options.pipeline_name,
-        namespace=namespace or options.namespace,
-    )
-    return client, experiment
-
-
-def _parameters(found: Any) -> str:
-    config = found.runtime_config
-    given = (config.parameters if config else None) or {}
-    return " ".join(f"{name}={json.dumps(given[name])}" for name in sorted(given))
+def _parameters(schedule: Any) -> str:
+    config = schedule.runtime_config
+    values = (config.parameters if config else None) or {}
+    return " ".join(f"{name}={json.dumps(values[name])}" for name in sorted(values))

@@ -1,4 +1,4 @@
-"""Connects to Kubeflow Pipelines."""
+"""Connects to a Kubeflow Pipelines server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def connect(
     *,
     environ: Mapping[str, str] = os.environ,
 ) -> Any:
-    """Gives a `kfp.Client` whose server has answered.
+    """Returns a `kfp.Client` whose server has answered.
 
     `~/.config/kfp/context.json` holds for it as for kfp: a namespace, and a cookie.
 
@@ -32,14 +32,14 @@ def connect(
         host: Address of the server, from `http://` or `https://` on; None: what
             `KF_PIPELINES_ENDPOINT` says, or else the cluster that this runs in or
             kubectl talks to.
-        credentials: Who one is.
+        credentials: The login.
         environ: The variables of the environment.
 
     Raises:
-        NotInstalled: There is no kfp.
-        BadCredentials: A token of Google's Identity-Aware Proxy cannot be had.
+        NotInstalled: kfp is absent.
+        BadCredentials: Google's Identity-Aware Proxy returns no token.
         Unreachable: There is no address, or nothing answers there in a few seconds.
-        Refused: The server wants to know who one is, or says no.
+        Refused: The server wants a login, or denies access.
     """
     require("kfp")
     host = host or environ.get(HOST_VARIABLE)
@@ -51,9 +51,9 @@ def connect(
     from elmo_kubeflow.server.transport import PromptClient
 
     token_file = credentials.token_file
-    # What kfp prints about kubectl's configuration is no data.
+    # kfp prints on stdout what it thinks of kubectl's configuration, and warns that it
+    # needs a server of version 2.
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
-        # That it needs a server of version 2.
         warnings.simplefilter("ignore", FutureWarning)
         try:
             client = PromptClient(
@@ -63,14 +63,13 @@ def connect(
                 other_client_secret=_revealed(credentials.other_client_secret),
                 existing_token=_revealed(credentials.token),
                 cookies=_revealed(credentials.cookies),
-                ssl_ca_cert=_text(credentials.ssl_ca_cert),
-                credentials=ServiceAccountTokenVolumeCredentials(str(token_file))
-                if token_file
-                else None,
+                ssl_ca_cert=credentials.ssl_ca_cert and str(credentials.ssl_ca_cert),
+                credentials=token_file
+                and ServiceAccountTokenVolumeCredentials(str(token_file)),
             )
         except GoogleAuthError as error:
             raise BadCredentials(
-                f"client_id: Google gives no token: {type(error).__name__} "
+                f"client_id: Google returns no token: {type(error).__name__} "
                 "(hint: gcloud auth application-default login)"
             ) from error
     client.get_kfp_healthz()
@@ -78,9 +77,9 @@ def connect(
 
 
 def by_name(name: str) -> str:
-    """The filter of a list call for what has this display name."""
-    # 1 is EQUALS in KFP's protobuf.
-    predicate = {"operation": 1, "key": "display_name", "stringValue": name}
+    """Returns the filter with which a list call finds what has this display name."""
+    equals = 1  # in KFP's protobuf
+    predicate = {"operation": equals, "key": "display_name", "stringValue": name}
     return json.dumps({"predicates": [predicate]})
 
 
@@ -97,14 +96,10 @@ def _check_address(host: str | None, environ: Mapping[str, str]) -> None:
     files = [Path(part) for part in kubeconfig.split(os.pathsep)]
     if "KUBERNETES_SERVICE_HOST" not in environ and not any(map(Path.exists, files)):
         raise Unreachable(
-            "no address of Kubeflow Pipelines is given "
+            "there is no address of Kubeflow Pipelines "
             f"(hint: --host https://…, or {HOST_VARIABLE})"
         )
 
 
 def _revealed(secret: Any) -> str | None:
     return None if secret is None else secret.get_secret_value()
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)

@@ -1,4 +1,4 @@
-"""Who one is to Kubeflow Pipelines: from a file or the environment, never arguments."""
+"""The login to Kubeflow Pipelines: from a file or the environment, never arguments."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ VARIABLES = {
 }
 """Option of the file -> variable of the environment that stands in for it."""
 
-# kfp would take one of them and say nothing of the others.
+# kfp would take one of them and ignore the others without a word.
 _EXCLUSIVE = ("token", "token_file", "client_id")
 
 
 class Credentials(BaseModel):
-    """Who one is; all of it may be absent, as on a cluster without users.
+    """How to log in; all of it may be absent, as on a cluster without users.
 
     The names are those of `kfp.Client`.
 
     Args:
         token: A bearer token.
-        token_file: A file with one; it is read anew for every request, as the
-            tokens of service accounts change every hour.
+        token_file: A file with such a token; it is read again for every request, as
+            the tokens of service accounts change every hour.
         cookies: The cookie header of a session behind Dex: `authservice_session=…`.
         client_id: OAuth client of Google's Identity-Aware Proxy.
         other_client_id: OAuth client of a desktop application, for the same.
         other_client_secret: Its secret.
-        ssl_ca_cert: A file with the certificate of a server, or of who signed it.
+        ssl_ca_cert: A file with the certificate of the server, or of its CA.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -55,28 +55,28 @@ class Credentials(BaseModel):
 
 
 def read_credentials(path: Path | None, environ: Mapping[str, str]) -> Credentials:
-    """Reads who one is; an option of the file wins over its variable.
+    """Reads the login; an option of the file wins over its variable.
 
     Args:
         path: A YAML or JSON file with the options of `Credentials`, or None.
         environ: The variables of the environment.
 
     Raises:
-        BadCredentials: A file cannot be read, holds an unknown option, or two of a
-            token, a file with one and a client are given. No message holds a value.
+        BadCredentials: A file cannot be read, has an unknown option, or has two of
+            `token`, `token_file` and `client_id`. No message quotes a value.
     """
-    given: dict[str, Any] = {
+    options: dict[str, Any] = {
         option: environ[variable]
         for option, variable in VARIABLES.items()
         if environ.get(variable)
     }
     if path is not None:
-        of_file = _read(path)
-        if of_file.keys() & set(_EXCLUSIVE):
-            given = {k: v for k, v in given.items() if k not in _EXCLUSIVE}
-        given.update(of_file)
+        from_file = _read(path)
+        if from_file.keys() & set(_EXCLUSIVE):
+            options = {k: v for k, v in options.items() if k not in _EXCLUSIVE}
+        options.update(from_file)
     try:
-        credentials = Credentials.model_validate(given)
+        credentials = Credentials.model_validate(options)
     except ValidationError as error:
         detail = error.errors(include_url=False, include_input=False)[0]
         option = ".".join(map(str, detail["loc"]))
@@ -96,7 +96,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise BadCredentials(f"credentials cannot be read: {path}: {reason}") from error
     except (UnicodeDecodeError, yaml.YAMLError):
         # A parser's error quotes what it read.
-        raise BadCredentials(f"credentials are no YAML: {path}") from None
+        raise BadCredentials(f"credentials are not YAML: {path}") from None
     if not isinstance(values, dict):
         raise BadCredentials(
             f"credentials must hold options such as `token_file:`. Received: {path}"
@@ -105,11 +105,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _check(credentials: Credentials) -> None:
-    both = [option for option in _EXCLUSIVE if getattr(credentials, option)]
-    if len(both) > 1:
+    tokens = [option for option in _EXCLUSIVE if getattr(credentials, option)]
+    if len(tokens) > 1:
         raise BadCredentials(
             f"credentials: only one of {', '.join(_EXCLUSIVE)} can be given. "
-            f"Received: {' and '.join(both)}"
+            f"Received: {' and '.join(tokens)}"
         )
     for option in ("token_file", "ssl_ca_cert"):
         path: Path | None = getattr(credentials, option)

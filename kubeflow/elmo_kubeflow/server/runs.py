@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from elmo_kubeflow.errors import ApiError, KubeflowError, Unreachable
+from elmo_kubeflow.errors import ApiError, Unreachable
 
 ENDED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
 """States that a run or a step does not leave."""
@@ -18,8 +18,8 @@ POLL_SECONDS = 5
 PATIENCE_SECONDS = 300
 """How long a server may be out of reach while a run is followed."""
 
-# What the server lists beside the steps: who prepares and starts them, and what holds
-# the steps that are left out where nothing is new.
+# What the server lists beside the steps: what prepares and starts them, and the group
+# of steps that is skipped if nothing is new.
 _HELPERS = re.compile(
     r"root|executor(\(\d+\))?|.*-driver(\(\d+\))?|condition-(branches-)?\d+"
 )
@@ -43,11 +43,11 @@ class Step:
 
 
 def steps_of(run: Any, now: datetime.datetime) -> list[Step]:
-    """Gives the steps of a run in the order in which they were started.
+    """Returns the steps of a run in the order in which they were started.
 
     Args:
         run: What `kfp.Client.get_run` returns.
-        now: For what still runs.
+        now: The end, so far, of steps that still run.
     """
     steps = [task for task in _tasks(run) if not _is_helper(task)]
     return [_step(task, now) for task in sorted(steps, key=_begin)]
@@ -62,28 +62,30 @@ def follow(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Any:
-    """Waits for the end of a run; returns it as `kfp.Client.get_run` gives it.
+    """Waits for the end of a run; returns it as `kfp.Client.get_run` does.
 
     Args:
         client: A connected `kfp.Client`.
         run_id: Id of the run.
-        report: Is told each step whose state is new.
-        trouble: Is told, once each time, that the server is out of reach.
-        clock: Gives seconds; for tests.
+        report: Called with each step whose state is new.
+        trouble: Called with the error, once each time that the server gets out of
+            reach.
+        clock: Returns seconds; for tests.
         sleep: Waits for seconds; for tests.
 
     Raises:
         KubeflowError: The server refuses, or is out of reach for five minutes. The
             run goes on.
     """
-    told: dict[str, str] = {}
+    reported: dict[str, str] = {}  # step -> state
     last_answer = clock()
     is_lost = False
     while True:
         try:
             run = client.get_run(run_id)
         except (Unreachable, ApiError) as error:
-            if not _may_pass(error) or clock() - last_answer > PATIENCE_SECONDS:
+            is_restarting = isinstance(error, Unreachable) or error.status >= 500
+            if not is_restarting or clock() - last_answer > PATIENCE_SECONDS:
                 raise
             if not is_lost:
                 trouble(str(error))
@@ -92,18 +94,18 @@ def follow(
             continue
         last_answer, is_lost = clock(), False
         for step in steps_of(run, _now()):
-            if told.get(step.name) != step.state:
-                told[step.name] = step.state
+            if reported.get(step.name) != step.state:
+                reported[step.name] = step.state
                 report(step)
         if run.state in ENDED:
             return run
         sleep(POLL_SECONDS)
 
 
-def what_failed(run: Any) -> str:
+def failed_steps(run: Any) -> str:
     """Names the steps that failed, each with its error, in one line.
 
-    Where none has failed, what prepares a step has: its name ends in `-driver`.
+    If none has, then what prepares a step has failed: its name ends in `-driver`.
     """
     now = _now()
     failed = [step for step in steps_of(run, now) if step.state == "FAILED"]
@@ -114,13 +116,13 @@ def what_failed(run: Any) -> str:
             if task.state == "FAILED" and str(task.display_name).endswith("-driver")
         ]
     named = [step.name + (f" ({step.error})" if step.error else "") for step in failed]
-    return ", ".join(named) or _error(run) or "no step says why"
+    return ", ".join(named) or _error(run) or "no step reports an error"
 
 
 def recent(
     client: Any, *, experiment: str, namespace: str | None, count: int
 ) -> Iterator[Any]:
-    """Gives the newest runs of an experiment, newest first.
+    """Yields the newest runs of an experiment, newest first.
 
     Args:
         client: A connected `kfp.Client`.
@@ -153,22 +155,17 @@ def seconds_of(
     end: datetime.datetime | None,
     now: datetime.datetime | None = None,
 ) -> float | None:
-    """How long something ran; the server's empty time, the year 1970, is none.
+    """Returns how long something ran; None if it has not begun.
 
     Args:
-        begin: When it began; None: not yet.
-        end: When it ended; None: not yet.
-        now: For what still runs; default: now.
+        begin: When it began. None or the year 1970, the server's empty time: not yet.
+        end: When it ended, likewise.
+        now: The end, so far, of what still runs; default: now.
     """
     if begin is None or not _is_time(begin):
         return None
     until = end if end is not None and _is_time(end) else now or _now()
     return max(0.0, (until - begin).total_seconds())
-
-
-def _may_pass(error: KubeflowError) -> bool:
-    """Whether a server that is restarted answers so for a while."""
-    return not isinstance(error, ApiError) or error.status >= 500
 
 
 def _tasks(run: Any) -> list[Any]:
@@ -184,7 +181,7 @@ def _is_helper(task: Any) -> bool:
 
 
 def _begin(task: Any) -> datetime.datetime:
-    """When a task began, or was made known where it has not begun."""
+    """Returns when a task began; if it has not, when it was created."""
     for time_ in (task.start_time, task.create_time):
         if _is_time(time_):
             return time_
@@ -200,8 +197,8 @@ def _step(task: Any, now: datetime.datetime) -> Step:
     )
 
 
-def _error(thing: Any) -> str:
-    message = thing.error.message if thing.error else ""
+def _error(run_or_task: Any) -> str:
+    message = run_or_task.error.message if run_or_task.error else ""
     return " ".join(str(message or "").split())
 
 

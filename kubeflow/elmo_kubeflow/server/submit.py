@@ -27,8 +27,8 @@ class Package:
         path: The YAML file.
         name: Name of the pipeline.
         version: Name of its version, made of the file's content: equal packages have
-            equal ones.
-        parameters: Names of what a run can be given.
+            equal names.
+        parameters: Names of the parameters of its runs.
     """
 
     path: Path
@@ -36,13 +36,13 @@ class Package:
     version: str
     parameters: tuple[str, ...]
 
-    def check_parameters(self, given: Iterable[str]) -> None:
-        """Refuses a parameter that the pipeline lacks.
+    def check_parameters(self, names: Iterable[str]) -> None:
+        """Refuses a parameter that the pipeline does not have.
 
         Raises:
-            BadPackage: There is one.
+            BadPackage: One of the names is not among its parameters.
         """
-        unknown = sorted(set(given) - set(self.parameters))
+        unknown = sorted(set(names) - set(self.parameters))
         if unknown:
             raise BadPackage(
                 f"pipeline {self.name} has no parameter {unknown[0]}; "
@@ -54,7 +54,7 @@ def read_package(path: Path) -> Package:
     """Reads what kfp has compiled.
 
     Raises:
-        BadPackage: It cannot be read, or is no compiled pipeline.
+        BadPackage: It cannot be read, or is not a compiled pipeline.
     """
     try:
         content = path.read_bytes()
@@ -64,11 +64,11 @@ def read_package(path: Path) -> Package:
         reason = error.strerror or type(error).__name__
         raise BadPackage(f"package cannot be read: {path}: {reason}") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadPackage(f"package is no YAML: {path}") from error
+        raise BadPackage(f"package is not YAML: {path}") from error
     name = _at(spec, "pipelineInfo", "name")
     if not isinstance(name, str):
         raise BadPackage(
-            f"package is no compiled pipeline: {path} "
+            f"package is not a compiled pipeline: {path} "
             "(hint: make one with elmo-tfx kubeflow compile)"
         )
     parameters = _at(spec, "root", "inputDefinitions", "parameters") or {}
@@ -86,23 +86,25 @@ def _at(value: Any, *names: str) -> Any:
 
 @dataclass(frozen=True)
 class Uploaded:
-    """A version of a pipeline on the server.
+    """A version of a pipeline on the server, and the experiment for its runs.
 
     Args:
         pipeline_id: Id of the pipeline.
         version_id: Id of the version.
-        name: Name of the version.
-        is_new: Whether it was uploaded now; else it was there already.
+        experiment_id: Id of the experiment, which is named as the pipeline.
+        is_new: Whether the version was uploaded now; else it was already there.
     """
 
     pipeline_id: str
     version_id: str
-    name: str
+    experiment_id: str
     is_new: bool
 
 
 def upload(client: Any, package: Package, *, namespace: str | None) -> Uploaded:
     """Makes a package a version of its pipeline, unless it is one already.
+
+    The pipeline and its experiment are created if they are absent.
 
     Args:
         client: A connected `kfp.Client`.
@@ -112,52 +114,63 @@ def upload(client: Any, package: Package, *, namespace: str | None) -> Uploaded:
     Raises:
         KubeflowError: The server refuses.
     """
-    pipeline_id = _pipeline_id(client, package.name, namespace)
-    found = _version_id(client, pipeline_id, package.version)
-    if found:
-        return Uploaded(pipeline_id, found, package.version, is_new=False)
-    with _quiet():
-        version = client.upload_pipeline_version(
-            str(package.path), package.version, pipeline_id=pipeline_id
-        )
+    name = by_name(package.name)
+    pipelines = client.list_pipelines(filter=name, namespace=namespace).pipelines
+    if pipelines:
+        pipeline = pipelines[0].pipeline_id
+    else:
+        pipeline = client.create_pipeline(package.name, namespace).pipeline_id
+
+    version = by_name(package.version)
+    versions = client.list_pipeline_versions(pipeline, filter=version).pipeline_versions
+    uploaded = versions[0] if versions else None
+    if uploaded is None:
+        with _quiet():
+            uploaded = client.upload_pipeline_version(
+                str(package.path), package.version, pipeline_id=pipeline
+            )
+
+    experiment = _find_experiment(client, package.name, namespace)
+    if experiment is None:
+        with _quiet():
+            created = client.create_experiment(package.name, namespace=namespace)
+        experiment = created.experiment_id
     return Uploaded(
-        pipeline_id, version.pipeline_version_id, package.version, is_new=True
+        pipeline, uploaded.pipeline_version_id, experiment, is_new=not versions
     )
 
 
-def experiment_id(
-    client: Any, name: str, *, namespace: str | None, create: bool = False
-) -> str:
-    """Finds an experiment, in which the runs of a pipeline are kept together.
+def experiment_id(client: Any, name: str, *, namespace: str | None) -> str:
+    """Finds the experiment in which the runs of a pipeline are kept together.
 
     Args:
         client: A connected `kfp.Client`.
-        name: Name of the experiment: that of its pipeline.
+        name: Name of the experiment, which is that of its pipeline.
         namespace: Where it belongs; None: what kfp's context file says.
-        create: Whether to make it where it is absent.
 
     Raises:
-        NotFound: It is absent, and not to be made.
+        NotFound: It is absent.
         KubeflowError: The server refuses.
     """
-    found = client.list_experiments(filter=by_name(name), namespace=namespace)
-    if found.experiments:
-        return found.experiments[0].experiment_id
-    if not create:
+    experiment = _find_experiment(client, name, namespace)
+    if experiment is None:
         where = f" in namespace {namespace}" if namespace else ""
         raise NotFound(
             f"there is no experiment {name}{where} (hint: elmo-tfx kubeflow submit "
             "makes it; --namespace and --pipeline say where to look)"
         )
-    with _quiet():
-        return client.create_experiment(name, namespace=namespace).experiment_id
+    return experiment
+
+
+def _find_experiment(client: Any, name: str, namespace: str | None) -> str | None:
+    listed = client.list_experiments(filter=by_name(name), namespace=namespace)
+    return listed.experiments[0].experiment_id if listed.experiments else None
 
 
 def start_run(
     client: Any,
     uploaded: Uploaded,
     *,
-    experiment: str,
     name: str,
     parameters: Mapping[str, Any],
     service_account: str | None,
@@ -166,18 +179,17 @@ def start_run(
 
     Args:
         client: A connected `kfp.Client`.
-        uploaded: What is to run.
-        experiment: Id of the experiment that it belongs to.
+        uploaded: What is to run, and in which experiment.
         name: Name of the run.
         parameters: What differs from the pipeline's defaults.
-        service_account: Who the steps are; None: the cluster's own.
+        service_account: The account of the steps; None: the cluster's own.
 
     Raises:
         KubeflowError: The server refuses.
     """
     with _quiet():
         run = client.run_pipeline(
-            experiment,
+            uploaded.experiment_id,
             name,
             params=dict(parameters),
             pipeline_id=uploaded.pipeline_id,
@@ -188,21 +200,8 @@ def start_run(
 
 
 def run_name(pipeline: str, now: datetime.datetime) -> str:
-    """Name of a run: its pipeline's and the time in UTC, to the second."""
+    """Returns the name of a run: its pipeline's and the time in UTC, to the second."""
     return f"{pipeline} {now.astimezone(datetime.timezone.utc):%Y-%m-%d %H:%M:%S}"
-
-
-def _pipeline_id(client: Any, name: str, namespace: str | None) -> str:
-    found = client.list_pipelines(filter=by_name(name), namespace=namespace)
-    if found.pipelines:
-        return found.pipelines[0].pipeline_id
-    return client.create_pipeline(name, namespace).pipeline_id
-
-
-def _version_id(client: Any, pipeline_id: str, name: str) -> str | None:
-    found = client.list_pipeline_versions(pipeline_id, filter=by_name(name))
-    versions = found.pipeline_versions
-    return versions[0].pipeline_version_id if versions else None
 
 
 @contextlib.contextmanager

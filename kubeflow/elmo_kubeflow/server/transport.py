@@ -1,6 +1,6 @@
 """kfp's client with two changes: a request ends, and an error says what to do.
 
-Only imported where kfp is needed, as that takes a second.
+It is imported only when kfp is needed, as importing kfp takes a second.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 60
 _PING_SECONDS = 10
 _LONGEST_MESSAGE = 300  # characters
-_WHO = (
+_LOGIN_HINT = (
     "give a token, cookies or client_id in a --credentials file or the environment: "
     "elmo-tfx kubeflow --help"
 )
@@ -41,7 +41,7 @@ class PromptClient(kfp.Client):
     """
 
     def __init__(self, host: str | None, **options: Any) -> None:
-        self._is_given = host is not None
+        self._has_host = host is not None
         super().__init__(host, **options)
 
     def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:
@@ -55,7 +55,7 @@ class PromptClient(kfp.Client):
         """
         api_client = self._healthz_api.api_client
         default = kfp_server_api.Configuration().host
-        if not self._is_given and api_client.configuration.host == default:
+        if not self._has_host and api_client.configuration.host == default:
             raise Unreachable(
                 "kubectl's configuration cannot be used (hint: --host https://…)"
             )
@@ -65,9 +65,9 @@ class PromptClient(kfp.Client):
         return ask(_request_timeout=(CONNECT_SECONDS, _PING_SECONDS))
 
     def create_pipeline(self, name: str, namespace: str | None) -> Any:
-        """Makes a pipeline without a version, which kfp has no call of its own for.
+        """Creates a pipeline without a version, for which kfp has no call of its own.
 
-        Uploading would make one as well, but name its first version as the pipeline.
+        Uploading would create one as well, but name its first version as the pipeline.
         """
         create = _generated(self.pipelines, "pipeline_service", "create_pipeline")
         return create(
@@ -75,7 +75,7 @@ class PromptClient(kfp.Client):
         )
 
     def run_address(self, run_id: str) -> str:
-        """Where a browser shows a run; inside a cluster only the path is known."""
+        """Returns where a browser shows a run; inside a cluster only the path."""
         return f"{shown_address(self._get_url_prefix())}/#/runs/details/{run_id}"
 
 
@@ -99,7 +99,7 @@ class _Transport(RESTClientObject):
                 **options,
             )
         except kfp_server_api.ApiException as error:
-            raise self._explained(error) from error
+            raise self._error_of(error) from error
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(
                 f"Kubeflow Pipelines cannot be reached at {self._address}: "
@@ -108,12 +108,12 @@ class _Transport(RESTClientObject):
         if "html" in (answer.getheader("content-type") or ""):
             raise Refused(
                 f"a web page and not Kubeflow Pipelines answers at {self._address} "
-                f"(hint: it may want a login; {_WHO})"
+                f"(hint: it may want a login; {_LOGIN_HINT})"
             )
         return answer
 
-    def _explained(self, error: kfp_server_api.ApiException) -> KubeflowError:
-        if not error.status:  # the certificate, as kfp_server_api words it
+    def _error_of(self, error: kfp_server_api.ApiException) -> KubeflowError:
+        if not error.status:  # so kfp_server_api reports a certificate that is refused
             reason = " ".join(str(error.reason).split())[:_LONGEST_MESSAGE]
             return Unreachable(
                 f"the certificate of {self._address} is not accepted: {reason} "
@@ -122,20 +122,19 @@ class _Transport(RESTClientObject):
         if 300 <= error.status < 400:
             target = shown_address(dict(error.headers or {}).get("Location", "?"))
             return Refused(
-                f"{self._address} sends on to {target} "
-                f"(hint: if that is a login, {_WHO}; if not, use that as --host)"
+                f"{self._address} redirects to {target} "
+                f"(hint: if that is a login, {_LOGIN_HINT}; if not, use that as --host)"
             )
         message = _message(error)
         if error.status == 401:
             return Refused(
-                f"{self._address} does not know who asks (401): {message} "
-                f"(hint: {_WHO})"
+                f"{self._address} wants a login (401): {message} (hint: {_LOGIN_HINT})"
             )
         if error.status == 403:
             return Refused(
-                f"{self._address} refuses (403): {message} "
-                "(hint: whoever the credentials are for needs a right on the "
-                "namespace; give it with --namespace)"
+                f"{self._address} denies access (403): {message} "
+                "(hint: your account needs a right on the namespace; name that with "
+                "--namespace)"
             )
         if error.status == 404:
             return NotFound(f"{self._address} has no such thing (404): {message}")
@@ -146,7 +145,7 @@ class _Transport(RESTClientObject):
 
 
 def shown_address(url: str) -> str:
-    """An address without what may be secret in it: user, password and query."""
+    """Returns an address without what may be secret: user, password and query."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     path = parts.path.rstrip("/")
@@ -154,7 +153,7 @@ def shown_address(url: str) -> str:
 
 
 def _generated(apis: Any, service: str, call: str) -> Any:
-    """Finds a call of the generated API, which newer releases name by its service."""
+    """Returns a call of the generated API; newer releases name it by its service."""
     return getattr(apis, call, None) or getattr(apis, f"{service}_{call}")
 
 

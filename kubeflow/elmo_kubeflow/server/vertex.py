@@ -1,6 +1,6 @@
 """The same pipeline on Vertex AI, which runs what kfp has compiled for it.
 
-Who one is: Application Default Credentials, as all of Google's libraries take them.
+The login is Application Default Credentials, as all of Google's libraries take it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from elmo_kubeflow.errors import BadCredentials, BadPackage, KubeflowError, require
+from pipeline.errors import UserError
 from pipeline.scheduling.cron import check_cron
 
 FIELDS = 5  # of a cron expression: Vertex AI has minutes first
@@ -26,6 +27,9 @@ class Place:
         project: Id of the project.
         region: Such as `europe-west4`.
         root: Folder for what the pipeline makes: `gs://bucket/folder`.
+
+    Raises:
+        UserError: The root is not in a bucket.
     """
 
     project: str
@@ -34,8 +38,8 @@ class Place:
 
     def __post_init__(self) -> None:
         if not self.root.startswith("gs://"):
-            raise KubeflowError(
-                f"the root on Vertex AI must start with gs://. Received: {self.root}"
+            raise UserError(
+                f"option --root must start with gs://. Received: {self.root}"
             )
 
 
@@ -47,24 +51,24 @@ def job(
     parameters: Mapping[str, Any],
     credentials: Any = None,
 ) -> Any:
-    """Makes an `aiplatform.PipelineJob`; asks no server.
+    """Returns an `aiplatform.PipelineJob`; asks no server.
 
     Args:
         package: What was compiled for Vertex AI, one document of YAML.
         place: Where it runs.
         name: Name that the console shows.
         parameters: What differs from the pipeline's defaults.
-        credentials: Who one is; None: Application Default Credentials.
+        credentials: The login; None: Application Default Credentials.
 
     Raises:
         NotInstalled: There is no google-cloud-aiplatform.
         BadCredentials: There are no Application Default Credentials.
-        BadPackage: It cannot be used, or lacks one of the parameters.
+        BadPackage: The package cannot be used, or lacks one of the parameters.
     """
     require("google.cloud.aiplatform", "google-cloud-aiplatform")
     from google.cloud import aiplatform
 
-    with _explained():
+    with _errors_of_ours():
         try:
             return aiplatform.PipelineJob(
                 display_name=name,
@@ -87,7 +91,7 @@ def submit(pipeline_job: Any, *, service_account: str | None, wait: bool) -> str
     Raises:
         KubeflowError: Vertex AI refuses, or the job fails while it is waited for.
     """
-    with _explained():
+    with _errors_of_ours():
         pipeline_job.submit(service_account=service_account)
         if wait:
             pipeline_job.wait()
@@ -100,41 +104,42 @@ def create_schedule(
     """Makes a schedule of a job; returns its name, `projects/…/schedules/…`.
 
     Args:
-        pipeline_job: What `job` gives.
-        name: Name of the schedule; there must be none of it yet.
+        pipeline_job: What `job` returned.
+        name: Name of the schedule, which must be new.
         cron: Five fields, minute first.
-        service_account: Who the steps are; None: the project's own.
+        service_account: The account of the steps; None: the project's own.
 
     Raises:
         CronError: The expression cannot be used.
-        KubeflowError: There is such a schedule, or Vertex AI refuses.
+        KubeflowError: There already is such a schedule, or Vertex AI refuses.
     """
     check_cron(cron, fields=FIELDS)
     from google.cloud import aiplatform
 
-    with _explained():
-        twins = aiplatform.PipelineJobSchedule.list(
+    with _errors_of_ours():
+        same_name = aiplatform.PipelineJobSchedule.list(
             filter=f"display_name={json.dumps(name)}",
             project=pipeline_job.project,
             location=pipeline_job.location,
             credentials=pipeline_job.credentials,
         )
-        if twins:
+        if same_name:
             raise KubeflowError(
-                f"there is a schedule {name} on Vertex AI already: "
-                f"{twins[0].resource_name} (hint: delete it, or take another name)"
+                f"there already is a schedule {name} on Vertex AI: "
+                f"{same_name[0].resource_name} (hint: delete it, or take another name)"
             )
-        made = pipeline_job.create_schedule(
+        schedule = pipeline_job.create_schedule(
             cron=cron,
             display_name=name,
             max_concurrent_run_count=1,  # runs share one output
             service_account=service_account,
         )
-        return str(made.resource_name)
+        return str(schedule.resource_name)
 
 
 @contextlib.contextmanager
-def _explained() -> Iterator[None]:
+def _errors_of_ours() -> Iterator[None]:
+    """Turns the errors of Google's libraries into those of this package."""
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
 
@@ -147,9 +152,7 @@ def _explained() -> Iterator[None]:
         ) from error
     except GoogleAPIError as error:
         raise KubeflowError(f"Vertex AI answers: {_line(error)}") from error
-    except RuntimeError as error:
-        if isinstance(error, KubeflowError):
-            raise
+    except RuntimeError as error:  # a job that was waited for has failed
         raise KubeflowError(f"Vertex AI: {_line(error)}") from error
 
 

@@ -15,8 +15,7 @@ import h5py
 import numpy as np
 
 from pipeline.batch import storage
-from pipeline.batch.formats import table as values
-from pipeline.batch.formats.table import Table
+from pipeline.batch.formats.table import Table, to_text
 
 VECTORS = "vectors"
 SENTENCE = "sentence"
@@ -32,12 +31,11 @@ def write(path: Path, table: Table) -> None:
             file.create_dataset(str(number), data=row[VECTORS])
         file[SENTENCE] = _strings([row[SENTENCE] for row in table.rows])
         if table.key is not None:
-            keys = [values.to_text(row[table.key]) for row in table.rows]
-            file[_KEYS] = _strings(keys)
+            file[_KEYS] = _strings([to_text(row[table.key]) for row in table.rows])
 
 
 def join(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
-    """Makes one file of the datasets of all parts, numbered anew."""
+    """Makes one file of the datasets of all parts, with new numbers."""
     index: dict[str, str] = {}
     keys: list[str] = []
     number = 0
@@ -55,6 +53,6 @@ def join(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
             joined[_KEYS] = _strings(keys)
 
 
-def _strings(given: Sequence[str]) -> np.ndarray:
+def _strings(texts: Sequence[str]) -> np.ndarray:
     # HDF5 has no strings with NUL in them.
-    return np.array([each.replace("\0", "\ufffd") for each in given], dtype=_STRING)
+    return np.array([text.replace("\0", "\ufffd") for text in texts], dtype=_STRING)

@@ -11,20 +11,35 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.batch import storage
-from pipeline.batch.formats import table as values
-from pipeline.batch.formats.table import Table
+from pipeline.batch.formats.table import (
+    BOOL,
+    BYTES,
+    DATE,
+    FLOAT,
+    INSTANT,
+    INT,
+    NULL,
+    STRING,
+    STRINGS,
+    TIMESTAMP,
+    VECTOR,
+    VECTORS,
+    Table,
+    from_json,
+    to_text,
+)
 
 _TYPES = {
-    values.NULL: pa.string(),
-    values.STRING: pa.string(),
-    values.INT: pa.int64(),
-    values.FLOAT: pa.float64(),
-    values.BOOL: pa.bool_(),
-    values.DATE: pa.date32(),
-    values.TIMESTAMP: pa.timestamp("us"),
-    values.INSTANT: pa.timestamp("us", "UTC"),
-    values.BYTES: pa.binary(),
-    values.STRINGS: pa.list_(pa.string()),
+    NULL: pa.string(),
+    STRING: pa.string(),
+    INT: pa.int64(),
+    FLOAT: pa.float64(),
+    BOOL: pa.bool_(),
+    DATE: pa.date32(),
+    TIMESTAMP: pa.timestamp("us"),
+    INSTANT: pa.timestamp("us", "UTC"),
+    BYTES: pa.binary(),
+    STRINGS: pa.list_(pa.string()),
 }
 _COMPRESSION = "zstd"
 
@@ -46,14 +61,13 @@ def write(path: Path, table: Table) -> None:
 def join(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
     """Makes one file with the row groups of all parts.
 
-    Of no part it has no columns of vectors, whose width nobody knows.
+    Without a part it has no columns of vectors, whose width nobody knows.
     """
     if not parts:
         known = {n: _TYPES[k] for n, k in columns.items() if k in _TYPES}
         pq.write_table(pa.schema(known).empty_table(), path, compression=_COMPRESSION)
         return
-    with storage.local_reader(parts[0]) as local:
-        schema = pq.read_schema(local)
+    schema = _schema(parts[0])
     with pq.ParquetWriter(path, schema, compression=_COMPRESSION) as writer:
         for part in parts:
             with storage.local_reader(part) as local:
@@ -62,26 +76,29 @@ def join(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
 
 def write_empty(path: Path, like: str) -> None:
     """Writes a file without rows that has the columns of a part."""
-    with storage.local_reader(like) as local:
-        schema = pq.read_schema(local)
-    pq.write_table(schema.empty_table(), path, compression=_COMPRESSION)
+    pq.write_table(_schema(like).empty_table(), path, compression=_COMPRESSION)
+
+
+def _schema(part: str) -> pa.Schema:
+    with storage.local_reader(part) as local:
+        return pq.read_schema(local)
 
 
 def _array(kind: str, column: list[Any]) -> pa.Array:
-    if kind == values.VECTOR:
+    if kind == VECTOR:
         return _fixed(np.stack(column))
-    if kind == values.VECTORS:
+    if kind == VECTORS:
         offsets = np.cumsum([0, *map(len, column)], dtype="int32")
         return pa.ListArray.from_arrays(offsets, _fixed(np.concatenate(column)))
-    if kind in (values.STRING, values.NULL):
-        column = [None if each is None else values.to_text(each) for each in column]
+    if kind in (STRING, NULL):
+        column = [None if each is None else to_text(each) for each in column]
     else:
-        column = [values.from_json(kind, each) for each in column]
+        column = [from_json(kind, each) for each in column]
     return pa.array(column, _TYPES[kind])
 
 
 def _fixed(rows: np.ndarray) -> pa.Array:
-    """Of `(rows, …, dim)`: nested lists of fixed length."""
+    """Returns `(rows, …, dim)` as nested lists of fixed length."""
     *lengths, dim = rows.shape[1:]
     rows = np.ascontiguousarray(rows)
     if rows.dtype == np.float16:

@@ -1,4 +1,4 @@
-"""Values of carried columns: JSON's types, and the kind that a whole column has."""
+"""Tables of rows: their values in JSON's types, and the kinds of their columns."""
 
 from __future__ import annotations
 
@@ -9,21 +9,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-
-class Table(NamedTuple):
-    """Rows of dicts; a column that a row lacks is missing there.
-
-    Args:
-        columns: Kind of each column (`values`), in the order of the output.
-        rows: Values by name; those of the kinds `vector` and `vectors` are numpy
-            arrays, all of one dtype.
-        key: Column that tells rows apart, if one was named.
-    """
-
-    columns: Mapping[str, str]
-    rows: Sequence[Mapping[str, Any]]
-    key: str | None = None
-
+# The formats of an output, by the names that users give them; `formats` writes them.
+JSONL = "jsonl"
+CSV = "csv"
+PARQUET = "parquet"
+TFRECORD = "tfrecord"
+HDF5 = "hdf5"
+ROW_FORMATS = (JSONL, CSV, PARQUET, TFRECORD)
+VECTOR_FORMATS = (PARQUET, HDF5)
 
 # Kinds of columns, as output formats with types need them.
 NULL = "null"  # nothing but missing values so far
@@ -43,11 +36,26 @@ _INT64 = 2**63
 _KINDS = {FLOAT: float, DATE: datetime.date, BYTES: bytes}
 
 
-def to_json(value: Any) -> Any:
-    """The value in JSON's types; the same as it was, wherever JSON can say it.
+class Table(NamedTuple):
+    """Rows by column name; a column that a row does not have is missing there.
 
-    Dates and times become ISO 8601, bytes base64, decimals their digits, and numbers
-    that are none None.
+    Args:
+        columns: Kind of each column, in the order of the output.
+        rows: Values by name; those of the kinds `vector` and `vectors` are numpy
+            arrays, all of one dtype.
+        key: Column that tells rows apart, if one was named.
+    """
+
+    columns: Mapping[str, str]
+    rows: Sequence[Mapping[str, Any]]
+    key: str | None = None
+
+
+def to_json(value: Any) -> Any:
+    """Returns the value in JSON's types, unchanged wherever JSON has its type.
+
+    Dates and times become ISO 8601, bytes base64, decimals their digits; NaN and
+    infinity become None.
     """
     if value is None or isinstance(value, (str, bool, int)):
         return value
@@ -64,7 +72,7 @@ def to_json(value: Any) -> Any:
 
 
 def kind_of(value: Any) -> str:
-    """The kind of column in which a value fits, as it was before `to_json`."""
+    """Returns the kind of column in which a value fits, as it was before `to_json`."""
     if value is None:
         return NULL
     if isinstance(value, bool):
@@ -83,7 +91,7 @@ def kind_of(value: Any) -> str:
 
 
 def from_json(kind: str, value: Any) -> Any:
-    """A value of `to_json` as it was before, in a column of its kind."""
+    """Returns a value of `to_json` as it was before, in a column of its kind."""
     if value is None:
         return None
     if kind == DATE:
@@ -96,7 +104,7 @@ def from_json(kind: str, value: Any) -> Any:
 
 
 def common_kind(one: str, other: str) -> str:
-    """The kind of column in which values of two kinds fit."""
+    """Returns the kind of column in which values of two kinds fit."""
     if one == other or other == NULL:
         return one
     if one == NULL:
@@ -105,16 +113,16 @@ def common_kind(one: str, other: str) -> str:
 
 
 def merge_kinds(*columns: Mapping[str, str]) -> dict[str, str]:
-    """Kinds by name, over several tables; names in the order in which they came."""
+    """Returns kinds by name over several tables, names in the order of the tables."""
     merged: dict[str, str] = {}
-    for table in columns:
-        for name, kind in table.items():
+    for of_table in columns:
+        for name, kind in of_table.items():
             merged[name] = common_kind(merged.get(name, NULL), kind)
     return merged
 
 
 def to_text(value: Any) -> str:
-    """The value as a field of CSV: strings as they are, all else as JSON writes it."""
+    """Returns a field of CSV: a string as it is, all else as JSON writes it."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -49,8 +49,8 @@ def _write(folder, payloads, **options):
         _ = (
             pipeline
             | beam.Create(payloads)
-            | ingestion.WriteSorted(
-                ingestion.open_lines,
+            | ingestion.write_sorted(
+                ingestion.open_text,
                 staging=f"{folder}/unfinished",
                 suffix=".txt",
                 **options,
@@ -60,7 +60,7 @@ def _write(folder, payloads, **options):
 
 def test_files_have_settled_names_and_order(tmp_path):
     prefix = f"{tmp_path}/new/part"
-    payloads = [((prefix, s), (f"{i}", b"%d" % i)) for s in (0, 1) for i in (2, 3, 1)]
+    payloads = [((prefix, s), (f"{i}", b"%d\n" % i)) for s in (0, 1) for i in (2, 3, 1)]
     _write(tmp_path, payloads, shards=2)
     files = {path.name: path.read_text() for path in (tmp_path / "new").iterdir()}
     assert files == {
@@ -74,7 +74,7 @@ def test_a_write_that_fails_leaves_no_file_that_looks_finished(tmp_path):
         ((f"{tmp_path}/part", 0), ("a", b"x")),
         ((f"{tmp_path}/part", 0), ("b", 7)),
     ]
-    with pytest.raises(Exception, match="bytes"):  # wrapped by Beam
+    with pytest.raises(Exception, match="got 7"):  # wrapped by Beam
         _write(tmp_path, payloads)
     assert [path.name for path in tmp_path.iterdir()] == ["unfinished"]
 

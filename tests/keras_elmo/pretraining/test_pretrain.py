@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -15,12 +16,33 @@ OPTIONS = BiLMOptions(**TINY)
 SETTINGS = Settings(steps=4, rows=3, unroll=2, negatives=6, min_count=1)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_tensorflow_for_tokens():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus_module, "_tokenize", split_at_spaces)
+        yield
+
+
+def write_texts(folder):
+    write_text(folder / "first.txt", lines=60)
+    write_text(folder / "second.txt", lines=40, seed=1)
+    return str(folder / "*.txt")
+
+
 @pytest.fixture
-def texts(tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus_module, "_tokenize", split_at_spaces)
-    write_text(tmp_path / "first.txt", lines=60)
-    write_text(tmp_path / "second.txt", lines=40, seed=1)
-    return str(tmp_path / "*.txt")
+def texts(tmp_path):
+    return write_texts(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The texts, the folder of a finished training, and its perplexity."""
+    folder = tmp_path_factory.mktemp("trained")
+    texts = write_texts(folder)
+    perplexity = run(
+        texts, folder / "out", corpus_note="Made up.", licence="Public domain"
+    )
+    return texts, folder / "out", perplexity
 
 
 def run(texts, output, **changes):
@@ -28,11 +50,8 @@ def run(texts, output, **changes):
     return pretrain(texts, output, **{**options, **changes})
 
 
-def test_the_result_is_a_source_for_the_layer(texts, tmp_path):
-    perplexity = run(
-        texts, tmp_path / "out", corpus_note="Made up.", licence="Public domain"
-    )
-    out = tmp_path / "out"
+def test_the_result_is_a_source_for_the_layer(trained):
+    _, out, perplexity = trained
     options = BiLMOptions.from_file(out / "options.json")
     assert options == OPTIONS
     words = (out / "vocabulary.txt").read_text().splitlines()
@@ -48,10 +67,11 @@ def test_the_result_is_a_source_for_the_layer(texts, tmp_path):
     assert ElmoEmbeddingLayer(str(out))([["a", "dog"]]).shape == (1, 2, 10)
 
 
-def test_a_finished_training_is_not_done_again(texts, tmp_path):
-    first = run(texts, tmp_path / "out")
-    assert run(texts, tmp_path / "out") == pytest.approx(first)
-    with np.load(tmp_path / "out/training/checkpoint.npz") as arrays:
+def test_a_finished_training_is_not_done_again(trained, tmp_path):
+    texts, finished, perplexity = trained
+    out = shutil.copytree(finished, tmp_path / "out")
+    assert run(texts, out) == pytest.approx(perplexity)
+    with np.load(out / "training/checkpoint.npz") as arrays:
         assert json.loads(arrays["facts"].tobytes())["steps"] == 4
 
 

@@ -24,8 +24,16 @@ def expected(small_elmo):
     return [of_text[:, :n] for of_text, n in zip(layers, lengths, strict=True)]
 
 
-def _rows(small_elmo, **given):
-    return Embedder(source=str(small_elmo), **given).load()(TEXTS)
+@pytest.fixture
+def eagerly():
+    """Runs the graph's operations one by one: to trace one takes seconds."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def _rows(small_elmo, **settings):
+    return Embedder(source=str(small_elmo), **settings).load()(TEXTS)
 
 
 def _assert_vectors(rows, expected):
@@ -43,12 +51,14 @@ def test_tokens_come_with_their_vectors(small_elmo, expected):
     assert not any(row["text_is_cut"] for row in rows)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("layer", ["0", "1", "2"])
 def test_one_layer(small_elmo, expected, layer):
     rows = _rows(small_elmo, layer=layer)
     _assert_vectors(rows, [layers[int(layer)] for layers in expected])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_mean_of_the_layers(small_elmo, expected):
     rows = _rows(small_elmo, layer="mean")
     _assert_vectors(rows, [layers.mean(axis=0) for layers in expected])
@@ -59,6 +69,7 @@ def test_all_layers_of_a_token(small_elmo, expected):
     _assert_vectors(rows, [layers.swapaxes(0, 1) for layers in expected])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_as_sentences_all_layers_lie_as_the_published_files_have_them(
     small_elmo, expected
 ):
@@ -67,6 +78,7 @@ def test_as_sentences_all_layers_lie_as_the_published_files_have_them(
     assert rows[0]["sentence"] == "A good film , it is ."
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_text_has_the_mean_of_its_tokens_and_zeros_if_it_has_none(
     small_elmo, expected
 ):
@@ -76,12 +88,14 @@ def test_a_text_has_the_mean_of_its_tokens_and_zeros_if_it_has_none(
     assert not rows[3]["vector"].any()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_float16(small_elmo, expected):
     rows = _rows(small_elmo, dtype="float16", layer="1")
     assert rows[0]["vectors"].dtype == np.float16
     np.testing.assert_allclose(rows[0]["vectors"], expected[0][1], atol=1e-2)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_long_texts_are_cut_and_say_so(small_elmo):
     rows = _rows(small_elmo, max_tokens=5)
     assert [row["text_is_cut"] for row in rows] == [True, False, False, False]
@@ -89,12 +103,13 @@ def test_long_texts_are_cut_and_say_so(small_elmo):
     assert rows[0]["vectors"].shape[0] == 5
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_texts_of_tokens_are_only_split(small_elmo):
     score = Embedder(source=str(small_elmo), split_only=True).load()
     [row] = score(["It's  well-split , I.think"])
     assert row["tokens"] == ["It's", "well-split", ",", "I.think"]
 
 
-def test_a_source_that_is_none_is_refused(tmp_path):
+def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(ModelError, match=str(tmp_path)):
         Embedder(source=str(tmp_path)).load()

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pipeline.batch import storage
 from pipeline.batch.output import BatchOutput, OutputBusy, OutputExists
 
 
@@ -18,8 +19,6 @@ def _finish(output, text="rows"):
     with output.locked():
         staging = output.staging({"job": text})
         finished = f"{staging}/finished/part"
-        from pipeline.batch import storage
-
         storage.write_json(finished, text)
         output.commit(staging, {"rows_in": 1})
 
@@ -52,7 +51,7 @@ def test_an_earlier_output_is_replaced_as_a_whole(output, tmp_path):
 def test_a_folder_that_no_job_has_made_is_never_overwritten(output, tmp_path):
     (tmp_path / "scored").mkdir()
     (tmp_path / "scored" / "thesis.txt").write_text("dear")
-    with pytest.raises(OutputExists, match="no earlier output"):
+    with pytest.raises(OutputExists, match="not an earlier output"):
         output.check(overwrite=True)
 
 

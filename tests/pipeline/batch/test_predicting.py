@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pipeline.batch.predicting import Predictor
 from pipeline.batch.scoring import Failure, score_rows
-from pipeline.serving.versions import ModelError, newest_model
+from pipeline.serving.versions import ModelError
 
 
 def test_it_knows_the_classes_and_its_columns(predictor):
@@ -63,20 +63,10 @@ def test_a_worker_refuses_a_model_that_changed(predictor, toy_model, tmp_path):
 def test_a_model_without_the_signature_is_refused(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path / "m"))
     with pytest.raises(ModelError, match="must have the signature predict_text"):
-        Predictor.look_at(str(tmp_path / "m"), None)
+        Predictor.inspect(str(tmp_path / "m"), None)
 
 
 def test_a_model_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"no graph")
     with pytest.raises(ModelError, match="cannot be loaded"):
-        Predictor.look_at(str(tmp_path), None)
-
-
-def test_the_newest_whole_version_wins(tmp_path):
-    for version in ("9", "10", "11", "notes"):
-        (tmp_path / version).mkdir()
-        if version != "11":  # still being copied
-            (tmp_path / version / "saved_model.pb").touch()
-    assert newest_model(str(tmp_path)) == str(tmp_path / "10")
-    assert newest_model(str(tmp_path / "9/")) == str(tmp_path / "9")
-    assert newest_model(str(tmp_path / "11")) is None
+        Predictor.inspect(str(tmp_path), None)

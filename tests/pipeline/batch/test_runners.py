@@ -59,8 +59,8 @@ def predict(texts, toy_model):
 @pytest.fixture(scope="module")
 def embed(texts, small_elmo):
     """A command of which one row is rejected."""
-    given = ("--input", texts, "--elmo", small_elmo, "--max-rejected", "1")
-    return ("embed", *given)
+    arguments = ("--input", texts, "--elmo", small_elmo, "--max-rejected", "1")
+    return ("embed", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +83,8 @@ def local_output(run, tmp_path_factory):
 
 
 def _finish(process):
-    _, said = process.communicate()
-    assert process.returncode == 0, said
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
 
 
 def _bytes(folder):
@@ -122,23 +122,23 @@ def test_a_worker_killed_on_the_way_costs_no_row_and_doubles_none(
     run, beam_runner, embed_many, local_output, tmp_path
 ):
     output = tmp_path / "vectors"
-    given = (*embed_many, "--output", output, "--", *beam_runner.options)
-    job = run(*given)
+    arguments = (*embed_many, "--output", output, "--", *beam_runner.options)
+    job = run(*arguments)
     _wait_for(lambda: list(tmp_path.glob("vectors.unfinished/*/parts/*.json")), job)
     beam_runner.kill_a_worker()
     assert not output.exists()
-    _, said = job.communicate()
+    _, errors = job.communicate()
     if job.returncode:  # This runner does not try again by itself.
-        assert "the same command goes on from here" in said
+        assert "the same command goes on from here" in errors
         assert not output.exists()
-        _finish(run(*given))
+        _finish(run(*arguments))
     assert _table(output)["id"].to_pylist() == [str(n) for n in range(_MANY)]
     assert _table(output).equals(_table(local_output(embed_many)))
 
 
-def _wait_for(found, job, seconds=180):
+def _wait_for(condition, job, seconds=180):
     end = time.monotonic() + seconds
-    while not found():
+    while not condition():
         assert job.poll() is None, job.communicate()
         assert time.monotonic() < end, "nothing came"
         time.sleep(0.05)

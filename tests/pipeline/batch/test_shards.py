@@ -7,19 +7,23 @@ import pytest
 from components.text_example_gen.options import ReadOptions
 from pipeline.batch import shards
 from pipeline.batch.shards import plan_shards
-from pipeline.batch.staging import BatchJob
+from pipeline.batch.staging import BatchJob, Request
 
 
 def _job(number=None):
-    return BatchJob(
+    request = Request(
+        inputs=("in.csv",),
         options=ReadOptions(label_column=None),
         keep=None,
-        staging="/staging",
+        output="/out",
+        overwrite=False,
         format="csv",
         shards=number,
         chunk_rows=10,
         chunk_chars=100,
+        beam_args=(),
     )
+    return BatchJob(request, "/staging")
 
 
 def _part(name, size=10, rejected=None):
@@ -67,6 +71,6 @@ def test_rejects_of_reading_come_before_those_of_the_model():
     splits = [{"number": 1, "rejected": "s1"}, {"number": 0, "rejected": None}]
     parts = [_part("00000-00000", rejected="r0"), _part("00001-00000")]
     planned = list(plan_shards(splits, parts, _job()))
-    [aside] = [shard for shard in planned if not shard["is_table"]]
-    assert aside["path"] == "/staging/finished/rejected/rejected.jsonl"
-    assert aside["pieces"] == ["s1", "r0"]
+    [rejects] = [shard for shard in planned if not shard["is_table"]]
+    assert rejects["path"] == "/staging/finished/rejected/rejected.jsonl"
+    assert rejects["pieces"] == ["s1", "r0"]

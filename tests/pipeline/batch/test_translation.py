@@ -26,7 +26,7 @@ from components.text_example_gen.options import ReadOptions
 from pipeline.batch.embedding import Embedder
 from pipeline.batch.graph import ScoreFiles
 from pipeline.batch.splitting import FileGroup, InputFile
-from pipeline.batch.staging import BatchJob
+from pipeline.batch.staging import BatchJob, Request
 from tests.pipeline.batch import beam_graph
 
 _PAGE = Path(__file__).resolve().parents[3] / "docs" / "runners.md"
@@ -39,7 +39,7 @@ _MODULES = {  # of our functions, by their labels in the graph
     "Score": "pipeline.batch.scoring",
     "PlanShards": "pipeline.batch.shards",
     "Join": "pipeline.batch.shards",
-    "WriteTallies": "pipeline.batch.graph",
+    "WriteCounts": "pipeline.batch.graph",
 }
 _SIDE_INPUTS = {  # as in BatchSideInputHandlerFactory of Flink and Spark
     common_urns.side_inputs.ITERABLE.urn,
@@ -90,16 +90,25 @@ def scorer(request, predictor):
     return predictor if request.param == "predict" else Embedder(source="default")
 
 
-@pytest.fixture(scope="module", params=_PORTABLE, ids=_id)
-def options(request):
-    """A command's options for Flink or Spark."""
-    return PipelineOptions(request.param)
+@pytest.fixture(
+    scope="module",
+    # The scorer is one value in the graph: with another one, no option means more.
+    params=[*((options, False) for options in _PORTABLE), (_PORTABLE[0], True)],
+    ids=lambda param: _id(param[0]) + ("-embed" if param[1] else "-predict"),
+)
+def sent(request, predictor):
+    """A command's options for Flink or Spark, and what its job server gets."""
+    arguments, is_embed = request.param
+    options = PipelineOptions(arguments)
+    scorer = Embedder(source="default") if is_embed else predictor
+    pipeline = _pipeline(options, scorer)
+    return options, PortableRunner.get_proto_pipeline(pipeline, options)
 
 
 @pytest.fixture(scope="module")
-def graph(options, scorer):
+def graph(sent):
     """What the job server of Flink or Spark gets."""
-    return PortableRunner.get_proto_pipeline(_pipeline(options, scorer), options)
+    return sent[1]
 
 
 @pytest.fixture(scope="module")
@@ -124,16 +133,20 @@ def dataflow(scorer):
 
 
 def _pipeline(options: PipelineOptions, scorer) -> beam.Pipeline:
-    job = BatchJob(
+    path = "gs://my-bucket/new/0.csv"
+    request = Request(
+        inputs=(path,),
         options=ReadOptions(label_column=None, keep_all=True),
         keep=None,
-        staging="gs://my-bucket/scored.unfinished/0",
+        output="gs://my-bucket/scored",
+        overwrite=False,
         format="jsonl",
         shards=None,
         chunk_rows=8192,
         chunk_chars=2**20,
+        beam_args=(),
     )
-    path = "gs://my-bucket/new/0.csv"
+    job = BatchJob(request, "gs://my-bucket/scored.unfinished/0")
     file = InputFile(path=path, size_bytes=1, changed=0.0, in_class_folder=False)
     groups = [FileGroup(number=0, files=[file])]
     pipeline = beam.Pipeline(options=options)
@@ -188,7 +201,8 @@ def test_flink_and_spark_can_tell_the_keys_that_they_group_by(graph):
     assert beam_graph.group_by_key_coders(graph) == {common_urns.coders.KV.urn}
 
 
-def test_flink_and_spark_are_told_where_the_workers_are(graph, options):
+def test_flink_and_spark_are_told_where_the_workers_are(sent):
+    options, graph = sent
     given = options.get_all_options()
     environment = beam_graph.environment(graph)
     if given["environment_type"] == "DOCKER":

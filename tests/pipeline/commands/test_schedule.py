@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.commands.schedule import command
-from pipeline.scheduling import store as past_runs
 from pipeline.scheduling.outcome import Outcome
 from pipeline.scheduling.store import PastRun, ScheduleFolder
 
@@ -62,7 +61,7 @@ def past(folder) -> PastRun:
     start = datetime(2026, 11, 26, 3, tzinfo=timezone.utc)
     outcome = Outcome("pushed", "x.log", run_id="r", version=17)
     past = PastRun(1, start, start, start + timedelta(minutes=2), 0, outcome)
-    past_runs.append(folder.history, past)
+    folder.append_to_history(past)
     return past
 
 

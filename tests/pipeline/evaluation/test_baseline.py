@@ -64,9 +64,9 @@ def test_a_label_that_only_the_test_split_has_counts_as_wrong(examples):
 @pytest.mark.parametrize(
     ("train", "test", "note"),
     [
-        ([("one two", "a"), ("three four", "b")], _GOOD, "no word stands in two of"),
-        ([("!", "a"), ("?", "b")], _GOOD, "no word stands in two of"),
-        (_GOOD * 2, _GOOD, "the training rows have 1 class(es); it takes 2"),
+        ([("one two", "a"), ("three four", "b")], _GOOD, "no word occurs in two of"),
+        ([("!", "a"), ("?", "b")], _GOOD, "no word occurs in two of"),
+        (_GOOD * 2, _GOOD, "the training rows have 1 class(es); 2 are needed"),
         ([], _GOOD, "the training rows have 0 class(es)"),
         (_GOOD + _BAD, [], "the test split is empty"),
     ],

@@ -1,4 +1,7 @@
-"""Runs TFX's own Evaluator on small models whose answers stand in the texts."""
+"""The report of an evaluation by TFX's own Evaluator, and its lines of failure.
+
+The models are small: their answers are written in the texts.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,9 @@ from tfx.components.evaluator.executor import Executor
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 
+from pipeline.config import EvaluationConfig
 from pipeline.evaluation.config import eval_config
-from pipeline.evaluation.report import read_evaluation
+from pipeline.evaluation.report import failures, read_evaluation
 from pipeline.features import LABEL, LABEL_ID, LENGTH_BUCKET, TEXT
 
 _EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
@@ -117,15 +121,17 @@ def evaluate(tmp_path: Path) -> Callable[..., _Outcome]:
         )
         blessing = _artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
         context = Executor.Context(
-            beam_pipeline_args=["--runner=FnApiRunner"],
+            # With an image that is not used, TFX does not pack itself for the workers.
+            beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=unused"],
             tmp_dir=str(tmp_path / "tmp"),
             unique_id="1",
         )
+        section = EvaluationConfig(**{"thresholds": {}, "max_drop": {}, **options})
         Executor(context).Do(
             inputs,
             {"evaluation": [evaluation], "blessing": [blessing]},
             {
-                "eval_config": proto_utils.proto_to_json(eval_config(options)),
+                "eval_config": proto_utils.proto_to_json(eval_config(section)),
                 "example_splits": json.dumps(["test"]),
                 "fairness_indicator_thresholds": "null",
             },
@@ -247,12 +253,12 @@ def test_a_model_worse_than_the_blessed_one_is_refused(evaluate):
     first = probabilities[:, 0]
     moved = np.sum((first > 0.1) & (first <= 0.5))  # short for one, long for the other
     assert report["notes"] == [
-        f"{moved} test rows stand in two of the thirds by length: their limits moved "
+        f"{moved} test rows are in two of the thirds by length: their limits moved "
         "since the last blessed model"
     ]
 
 
-def test_predictions_that_are_no_numbers_are_refused_without_a_threshold(evaluate):
+def test_predictions_that_are_not_numbers_are_refused_without_a_threshold(evaluate):
     labels, probabilities = _rows(20, 2)
     probabilities[3] = np.nan
     report, blessed, _ = evaluate(labels, probabilities, _Oracle(2), thresholds={})
@@ -271,3 +277,52 @@ def test_an_empty_test_split_blesses_nothing(evaluate):
     assert report["failures"] == [
         "the test split is empty, so nothing could be measured"
     ]
+
+
+def _report(measure: str, kind: str, bound: float, value: float | None, **facts):
+    missed = {"measure": measure, "kind": kind, "bound": bound, "value": value}
+    met = {"measure": "accuracy", "kind": "least", "bound": 0.0, "value": 1.0}
+    return {
+        "ok": False,
+        "rows": 9,
+        "invalid_predictions": 0,
+        "metrics": {measure: value},
+        "baseline": None,
+        "thresholds": [{**met, "ok": True}, {**missed, "ok": False}],
+        **facts,
+    }
+
+
+@pytest.mark.parametrize(
+    ("report", "line"),
+    [
+        (_report("auc", "least", 0.6, 0.59996), "auc 0.59996 is below 0.6"),
+        (
+            _report("calibration_error", "most", 0.1, 0.2),
+            "calibration_error 0.2 is above 0.1",
+        ),
+        (
+            _report("auc", "change", -0.01, -0.02),
+            "auc changed by -0.0200 against the last blessed model; "
+            "it may be worse by 0.01",
+        ),
+        (
+            _report("auc", "least", 0.6, None),
+            "auc is undefined: the test split holds one class only",
+        ),
+        (
+            _report("auc", "least", 0.6, None, invalid_predictions=1),
+            "auc is undefined: the model gives probabilities that are not numbers",
+        ),
+        (
+            _report("auc", "change", -0.01, None, metrics={"auc": 0.7}),
+            "auc is undefined: it is undefined for the last blessed model",
+        ),
+        (
+            _report("auc", "least", 0.6, None, rows=0),
+            "the test split is empty, so nothing could be measured",
+        ),
+    ],
+)
+def test_each_missed_threshold_gets_one_line(report, line):
+    assert failures(report) == [line]

@@ -1,4 +1,4 @@
-"""Tests of metadata_store: which store is meant, and what is said of one that fails."""
+"""Tests of pipeline.metadata.store: which store is meant, and how it fails."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def test_a_password_may_lie_in_a_file(environment, tmp_path):
 
 @pytest.mark.parametrize("missing", ["DATABASE", "USER"])
 def test_what_is_missing_beside_the_host_is_named(environment, tmp_path, missing):
-    given = {name: value for name, value in _GOOD.items() if name != missing}
-    environment(**given, PASSWORD="p")
+    values = {name: value for name, value in _GOOD.items() if name != missing}
+    environment(**values, PASSWORD="p")
     with pytest.raises(MetadataUnavailable, match=f"_{missing} must be set beside"):
         connection_config(tmp_path / "unused")
 
 
-def test_a_port_that_is_no_number_is_refused(environment, tmp_path):
+def test_a_port_that_is_not_a_number_is_refused(environment, tmp_path):
     environment(**{**_GOOD, "PORT": "mysql"}, PASSWORD="p")
     with pytest.raises(
         MetadataUnavailable, match="must be a number. Received: 'mysql'"
@@ -68,6 +68,6 @@ def test_a_server_that_does_not_answer_is_named_without_the_password(
     environment(**{**_GOOD, "PORT": "1"}, PASSWORD="hush-hush")
     with pytest.raises(
         MetadataUnavailable, match="d on 127.0.0.1:1 .* by u: "
-    ) as found:
+    ) as raised:
         open_store(tmp_path / "unused")
-    assert "hush" not in str(found.value)
+    assert "hush" not in str(raised.value)

@@ -9,8 +9,8 @@ from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.config import load_config
 from pipeline.config.checked import checked_config
+from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.pushed_models import ROLLBACK
-from pipeline.metadata.runs import FinishedRuns
 from pipeline.metadata.store import open_store
 from pipeline.runs import lifecycle
 from pipeline.runs.lifecycle import plan_run
@@ -91,17 +91,17 @@ def _begin(store, run_id: str) -> None:
 
 
 def _end(store, run_id: str, plan) -> None:
-    FinishedRuns(store, "ours").record(run_id, plan.fingerprint, plan.span)
+    Metadata(store, "ours").finished.record(run_id, plan.fingerprint, plan.span)
 
 
 def test_a_repeat_of_the_last_run_is_needless(spans, store):
-    assert _plan().nothing_new(store, "ours") is None
+    assert _plan().nothing_new(Metadata(store, "ours")) is None
     _begin(store, "run-2")
     _end(store, "run-2", _plan())
-    said = str(_plan().nothing_new(store, "ours"))
+    said = str(_plan().nothing_new(Metadata(store, "ours")))
     assert said.startswith("nothing new in span 2 since the run that ended 20")
     assert said.endswith("UTC (run-2): same data, options and code")
-    assert _plan().nothing_new(store, "theirs") is None
+    assert _plan().nothing_new(Metadata(store, "theirs")) is None
 
 
 @pytest.mark.parametrize("ended_well", [True, False])
@@ -111,7 +111,7 @@ def test_a_run_in_between_may_have_changed_the_window(spans, store, ended_well):
     _begin(store, "run-1")
     if ended_well:
         _end(store, "run-1", _plan("data.span=1"))
-    assert _plan().nothing_new(store, "ours") is None
+    assert _plan().nothing_new(Metadata(store, "ours")) is None
 
 
 def test_a_rollback_in_between_has_changed_the_model_to_beat(spans, store):
@@ -121,10 +121,10 @@ def test_a_rollback_in_between_has_changed_the_model_to_beat(spans, store):
     kind = metadata_store_pb2.ExecutionType(name=ROLLBACK)
     rollback = metadata_store_pb2.Execution(type_id=store.put_execution_type(kind))
     store.put_executions([rollback])
-    assert _plan().nothing_new(store, "ours") is None
+    assert _plan().nothing_new(Metadata(store, "ours")) is None
     _begin(store, "run-3")
     _end(store, "run-3", _plan())
-    assert _plan().nothing_new(store, "ours") is not None
+    assert _plan().nothing_new(Metadata(store, "ours")) is not None
 
 
 def test_a_span_that_waits_for_its_file_is_named(spans, store):
@@ -133,7 +133,7 @@ def test_a_span_that_waits_for_its_file_is_named(spans, store):
     assert (plan.span, plan.waiting) == ("1", "waiting for _SUCCESS: span 2")
     _begin(store, "run-1")
     _end(store, "run-1", plan)
-    said = str(plan.nothing_new(store, "ours"))
+    said = str(plan.nothing_new(Metadata(store, "ours")))
     assert said.endswith("options and code; waiting for _SUCCESS: span 2")
     (spans / "2" / "_SUCCESS").touch()
     assert _plan("data.done_file=_SUCCESS").waiting == ""

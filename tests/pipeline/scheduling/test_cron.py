@@ -1,4 +1,4 @@
-"""Tests of cron: what is refused, and times where clocks are changed."""
+"""Tests of pipeline.scheduling.cron: what is refused, and changes of clocks."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ def test_a_time_without_a_zone_is_refused():
 
 
 def _times(expression: str, start: str, count: int) -> list[str]:
-    now, found = datetime.fromisoformat(start).astimezone(_BERLIN), []
+    now, times = datetime.fromisoformat(start).astimezone(_BERLIN), []
     for _ in range(count):
         # As a scheduler does, which calculates in UTC.
         now = next_time(expression, now.astimezone(timezone.utc).astimezone(_BERLIN))
-        found.append(now.isoformat(timespec="minutes"))
-    return found
+        times.append(now.isoformat(timespec="minutes"))
+    return times
 
 
 def test_a_time_that_spring_leaves_out_comes_due_right_after_the_gap():

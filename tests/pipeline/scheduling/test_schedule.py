@@ -11,12 +11,13 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.scheduling import store as past_runs
 from pipeline.scheduling.schedule import Schedule
 from pipeline.scheduling.store import ScheduleBusy, ScheduleFolder, SeenTo
 
@@ -42,22 +43,50 @@ def folder(tmp_path) -> ScheduleFolder:
     return ScheduleFolder(tmp_path / "out")
 
 
+class _Clock:
+    """A clock that a test can set."""
+
+    def __init__(self, now: str) -> None:
+        self.set(now)
+
+    def set(self, now: str) -> None:
+        self._offset = datetime.fromisoformat(now) - datetime.now(_UTC)
+
+    def __call__(self) -> datetime:
+        return datetime.now(_UTC) + self._offset
+
+
 def _run(
-    folder: ScheduleFolder, cron: str, job: str = "", *, until: str, kills: int = 1
+    folder: ScheduleFolder,
+    cron: str,
+    job: str = "",
+    *,
+    until: str,
+    on: dict[str, Callable[[], None]] | None = None,
+    **options,
 ) -> list[str]:
-    """Runs a schedule until it has said a line with `until`, and returns its story."""
-    story: list[str] = []
+    """Runs a schedule until it has said a line with `until`, and returns its lines.
+
+    Args:
+        folder: Its folder.
+        cron: Its expression.
+        job: What a run does.
+        until: Part of a line at which the schedule is asked to end.
+        on: Part of a line -> what is called when it is said.
+        options: Further arguments of `Schedule`.
+    """
+    lines: list[str] = []
 
     def say(line: str) -> None:
-        story.append(line)
-        if until in line:
-            _signal(kills)
+        lines.append(line)
+        for part, action in {until: lambda: _signal(1), **(on or {})}.items():
+            if part in line:
+                action()
 
-    schedule = Schedule(
-        folder, cron=cron, fields=6, zone=_UTC, say=say, command=_command(job)
-    )
+    arguments = {"zone": _UTC, "command": _command(job), "say": say, **options}
+    schedule = Schedule(folder, cron=cron, fields=6, **arguments)
     assert schedule.run('{"a": 1}') == signal.SIGTERM
-    return story
+    return lines
 
 
 def _signal(times: int) -> None:
@@ -69,24 +98,20 @@ def _signal(times: int) -> None:
     threading.Thread(target=send).start()
 
 
-def _history(folder: ScheduleFolder) -> list[past_runs.PastRun]:
-    return list(past_runs.read(folder.history))
-
-
 def _seen_to(folder: ScheduleFolder, cron: str, until: datetime) -> None:
     folder.logs.mkdir(parents=True)
     folder.write_seen_to(SeenTo(cron, "UTC", until))
 
 
 def test_runs_begin_on_time_and_the_history_says_so(folder):
-    story = _run(folder, _EVERY_SECOND, 'print("hello")', until="run 2: ")
-    first, second, *_ = _history(folder)
+    lines = _run(folder, _EVERY_SECOND, 'print("hello")', until="run 2: ")
+    first, second, *_ = folder.read_history()
     assert (first.run, second.run) == (1, 2)
     assert first.outcome.version == 17
     assert timedelta() <= first.started - first.scheduled < timedelta(seconds=1)
     assert Path(first.outcome.log).read_text() == "hello\n"
-    texts = [line[len("2026-11-26 03:00  ") :] for line in story]
-    assert texts[0] == f'schedule "{_EVERY_SECOND}" (UTC) into {folder.given}'
+    texts = [line[len("2026-11-26 03:00  ") :] for line in lines]
+    assert texts[0] == f'schedule "{_EVERY_SECOND}" (UTC) into {folder.name}'
     assert texts[1].startswith("next run ")
     assert texts[2:4] == ["run 1 began", "run 1: model pushed as version 17"]
     assert texts[4].startswith("next run ")
@@ -101,52 +126,41 @@ def test_a_run_gets_the_configuration_and_no_one_else_may_read_it(folder):
 
 def test_what_comes_due_during_a_run_is_run_once_after_it(folder):
     # Due at 1 to 3 s and begun at 1 s; those at 2 and 3 s make one.
-    _run(folder, _EVERY_SECOND, "time.sleep(2.5)", until="run 2: ")
-    first, second, *_ = _history(folder)
+    _run(folder, _EVERY_SECOND, "time.sleep(2.5)", until="run 2 began")
+    first, second, *_ = folder.read_history()
     assert second.started >= first.ended
     assert second.started - first.ended < timedelta(seconds=1)
     assert second.scheduled == first.scheduled + timedelta(seconds=1)
 
 
 def test_what_came_due_before_a_run_began_is_met_by_it(folder):
-    def say(line: str) -> None:
-        if "run 1: " in line:
-            time.sleep(1.5)  # more comes due before the next one can begin
-        if "run 3: " in line:
-            _signal(1)
-
-    Schedule(
-        folder,
-        cron=_EVERY_SECOND,
-        fields=6,
-        zone=_UTC,
-        say=say,
-        command=_command("time.sleep(1.2)"),
-    ).run("{}")
-    for earlier, later in itertools.pairwise(_history(folder)):
+    # More comes due before the second run can begin.
+    late = {"run 1: ": lambda: time.sleep(1.5)}
+    _run(folder, _EVERY_SECOND, "time.sleep(1.2)", until="run 3 began", on=late)
+    for earlier, later in itertools.pairwise(folder.read_history()):
         assert later.scheduled > earlier.started
 
 
 def test_times_that_were_missed_are_run_once_at_the_start(folder):
     _seen_to(folder, "0 0 * * * *", datetime.now(_UTC) - timedelta(days=3))
-    story = _run(folder, "0 0 * * * *", until="next run")
-    assert "due since" in "\n".join(story)
-    [past] = _history(folder)
+    lines = _run(folder, "0 0 * * * *", until="next run")
+    assert "due since" in "\n".join(lines)
+    [past] = folder.read_history()
     assert past.started - past.scheduled > timedelta(days=2)
     # A second start finds nothing missed any more.
     _run(folder, "0 0 * * * *", until="next run")
-    assert len(_history(folder)) == 1
+    assert len(folder.read_history()) == 1
 
 
 def test_of_another_expression_nothing_was_missed(folder):
     _seen_to(folder, _NEVER, datetime.now(_UTC) - timedelta(days=3))
     _run(folder, "0 0 * * * *", until="next run")
-    assert _history(folder) == []
+    assert folder.read_history() == []
 
 
 def test_the_first_start_has_missed_nothing(folder):
     _run(folder, _NEVER, until="next run")
-    assert _history(folder) == []
+    assert folder.read_history() == []
 
 
 @pytest.mark.parametrize(
@@ -154,7 +168,7 @@ def test_the_first_start_has_missed_nothing(folder):
     [
         (
             'sys.exit("no such data")',
-            "its process ended with exit code 1; it said last: no such data",
+            "its process ended with exit code 1; its last line: no such data",
         ),
         (
             "os.kill(os.getpid(), signal.SIGKILL)",
@@ -164,25 +178,16 @@ def test_the_first_start_has_missed_nothing(folder):
     ids=["it fails", "it is killed"],
 )
 def test_a_failed_run_does_not_end_the_schedule(folder, job, reason):
-    story = _run(folder, _EVERY_SECOND, job, until="run 2: failed")
-    first, second, *_ = _history(folder)
+    lines = _run(folder, _EVERY_SECOND, job, until="run 2: failed")
+    first, second, *_ = folder.read_history()
     assert first.outcome.outcome == second.outcome.outcome == "failed"
-    assert any("run 1: failed: its process" in line for line in story)
+    assert any("run 1: failed: its process" in line for line in lines)
     assert first.outcome.reason == reason
 
 
 def test_a_process_that_cannot_start_is_a_failed_run(folder):
-    story: list[str] = []
-
-    def say(line: str) -> None:
-        story.append(line)
-        if "run 1: " in line:
-            _signal(1)
-
-    Schedule(
-        folder, cron=_EVERY_SECOND, fields=6, zone=_UTC, say=say, command=["/no/such"]
-    ).run("{}")
-    past = _history(folder)[0]
+    _run(folder, _EVERY_SECOND, until="run 1: ", command=["/no/such"])
+    past = folder.read_history()[0]
     assert past.exit_code is None
     assert "cannot be started: " in past.outcome.reason
     assert "/no/such" in past.outcome.reason
@@ -194,16 +199,16 @@ def test_a_signal_asks_the_run_to_end_and_the_next_start_takes_it_up(folder):
         time.sleep(60)
     """
     start = time.monotonic()
-    story = _run(folder, _EVERY_SECOND, job, until="run 1 began")
+    lines = _run(folder, _EVERY_SECOND, job, until="run 1 began")
     # The child may not have come to its handler: both ways it has been interrupted.
     assert time.monotonic() - start < 30
-    [past] = _history(folder)
+    [past] = folder.read_history()
     assert past.outcome.outcome == "interrupted"
     assert past.exit_code in (130, -signal.SIGTERM)
-    assert "asked run 1 to end; once more kills it" in story[-3]
-    story = _run(folder, _EVERY_SECOND, until="run 2: ")
-    assert "run 2 began" in story[1]
-    assert _history(folder)[1].scheduled <= past.started
+    assert "asked run 1 to end; once more kills it" in lines[-3]
+    lines = _run(folder, _EVERY_SECOND, until="run 2: ")
+    assert "run 2 began" in lines[1]
+    assert folder.read_history()[1].scheduled <= past.started
 
 
 def test_a_second_signal_kills_a_run_that_does_not_end(folder):
@@ -212,22 +217,15 @@ def test_a_second_signal_kills_a_run_that_does_not_end(folder):
         open(outcome + ".ready", "w").close()
         time.sleep(60)
     """
-    story: list[str] = []
-
-    def say(line: str) -> None:
-        story.append(line)
-        if "began" in line:
-            threading.Thread(target=send).start()
 
     def send() -> None:
         while not Path(f"{folder.outcome}.ready").exists():
             time.sleep(0.05)
         _signal(2)
 
-    Schedule(
-        folder, cron=_EVERY_SECOND, fields=6, zone=_UTC, say=say, command=_command(job)
-    ).run("{}")
-    [past] = _history(folder)
+    start = {"run 1 began": lambda: threading.Thread(target=send).start()}
+    _run(folder, _EVERY_SECOND, job, until="no such line", on=start)
+    [past] = folder.read_history()
     assert past.exit_code == -signal.SIGKILL
     assert past.outcome.outcome == "interrupted"
 
@@ -254,24 +252,14 @@ def test_a_second_schedule_for_one_output_is_refused(folder):
 
 
 def test_a_history_that_cannot_be_written_does_not_end_the_schedule(folder):
-    story: list[str] = []
-
-    def say(line: str) -> None:
-        story.append(line)
-        if line.endswith("run 1 began"):
-            folder.history.mkdir()  # a folder in its place
-        if "run 2 is not recorded" in line:
-            _signal(1)
-
-    Schedule(
-        folder, cron=_EVERY_SECOND, fields=6, zone=_UTC, say=say, command=_command("")
-    ).run("{}")
-    assert any("run 1 is not recorded; a new start repeats it" in s for s in story)
+    spoil = {"run 1 began": folder.history.mkdir}  # a folder in its place
+    lines = _run(folder, _EVERY_SECOND, until="run 2 is not recorded", on=spoil)
+    assert any("run 1 is not recorded; a new start repeats it" in s for s in lines)
 
 
 def test_half_a_line_of_a_killed_schedule_does_not_stop_the_next_one(folder):
     _run(folder, _EVERY_SECOND, until="run 1: ")
-    count = len(_history(folder))
+    count = len(folder.read_history())
     with folder.history.open("a") as file:
         file.write('{"run": 2, "sched')
     _run(folder, _EVERY_SECOND, until=f"run {count + 1}: ")
@@ -287,12 +275,59 @@ def test_a_terminal_that_is_gone_stops_nothing(folder):
             _signal(1)
         raise BrokenPipeError
 
-    Schedule(
+    _run(folder, _EVERY_SECOND, 'print("hello")', until="run 2: ", say=say)
+    assert len(folder.read_history()) >= 2
+
+
+@pytest.fixture
+def short_waits(monkeypatch) -> None:
+    name = "pipeline.scheduling.schedule._LONGEST_WAIT_SECONDS"
+    monkeypatch.setattr(name, 0.05)
+
+
+def test_times_that_passed_while_the_machine_slept_are_run_once(folder, short_waits):
+    clock = _Clock("2026-11-26T00:30+00:00")
+    on = {
+        "next run 2026-11-26 01:00": lambda: clock.set("2026-11-26T05:30+00:00"),
+        "next run 2026-11-26 06:00": lambda: _signal(1),
+    }
+    _run(folder, "0 0 * * * *", until="no such line", on=on, clock=clock)
+    [past] = folder.read_history()
+    assert past.scheduled == datetime(2026, 11, 26, 1, tzinfo=_UTC)
+    assert past.started.hour == 5
+
+
+def test_a_clock_that_is_put_back_repeats_no_run(folder, short_waits):
+    clock = _Clock("2026-11-26T02:59:59.900+00:00")
+
+    def put_back() -> None:
+        clock.set("2026-11-26T02:59:59.900+00:00")
+        threading.Timer(0.5, _signal, [1]).start()
+
+    lines = _run(
         folder,
-        cron=_EVERY_SECOND,
-        fields=6,
-        zone=_UTC,
-        say=say,
-        command=_command('print("hello")'),
-    ).run("{}")
-    assert len(_history(folder)) >= 2
+        "0 0 * * * *",
+        until="no such line",
+        on={"next run 2026-11-26 04:00": put_back},
+        clock=clock,
+    )
+    assert len(folder.read_history()) == 1
+    assert lines[-2].endswith("next run 2026-11-26 04:00")
+
+
+def test_in_the_night_clocks_are_changed_the_wait_is_as_long_as_it_really_is(
+    folder, short_waits
+):
+    # 3 o'clock in Berlin: it would be 01:00 UTC if the clocks were not put back.
+    clock = _Clock("2026-10-25T00:59:59.900+00:00")
+
+    def go_on() -> None:
+        time.sleep(0.3)
+        threading.Timer(0.3, clock.set, ["2026-10-25T01:59:59.900+00:00"]).start()
+
+    on = {"next run 2026-10-25 03:00": go_on}
+    zone = ZoneInfo("Europe/Berlin")
+    _run(folder, "0 0 3 * * *", until="run 1: ", on=on, clock=clock, zone=zone)
+    [past] = folder.read_history()
+    assert past.scheduled.isoformat() == "2026-10-25T03:00:00+01:00"
+    assert timedelta() <= past.started - past.scheduled < timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""Tests of scheduled_run: what its process leaves for the schedule."""
+"""Tests of pipeline.scheduling.scheduled_run: what its process leaves."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ def test_a_run_that_cannot_begin_leaves_its_reason(repository, tmp_path):
         },
         overrides=["train.learning_rate=0.00001"],
     )
-    given, outcome = tmp_path / "config.json", tmp_path / "outcome.json"
-    given.write_text(config.model_dump_json())
+    config_path, outcome = tmp_path / "config.json", tmp_path / "outcome.json"
+    config_path.write_text(config.model_dump_json())
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline.scheduling.scheduled_run", given, outcome],
+        [sys.executable, "-m", "pipeline.scheduling.scheduled_run"]
+        + [config_path, outcome],
         cwd=repository,
         check=False,
         timeout=120,

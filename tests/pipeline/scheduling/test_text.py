@@ -1,4 +1,4 @@
-"""Tests of pipeline.scheduling.text: the lines of the story and the table."""
+"""Tests of pipeline.scheduling.text: the lines that are shown, and the table."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import pytest
 
 from pipeline.scheduling.outcome import Outcome
 from pipeline.scheduling.store import PastRun
-from pipeline.scheduling.text import began, ended, table
+from pipeline.scheduling.text import beginning, end, table
 
 _THREE = datetime(2026, 11, 26, 3, tzinfo=timezone.utc)
 
 
 def test_a_run_on_time_says_only_its_span():
     late = _THREE + timedelta(seconds=59)
-    assert began(1, "latest", _THREE, late) == "run 1 began (span latest)"
-    assert began(1, None, _THREE, late) == "run 1 began"
+    assert beginning(1, "latest", _THREE, late) == "run 1 began (span latest)"
+    assert beginning(1, None, _THREE, late) == "run 1 began"
 
 
 def test_a_late_run_says_since_when_it_was_due():
-    line = began(2, None, _THREE, _THREE + timedelta(hours=5))
+    line = beginning(2, None, _THREE, _THREE + timedelta(hours=5))
     assert line == "run 2 began, due since 2026-11-26 03:00"
 
 
@@ -61,7 +61,7 @@ def test_a_late_run_says_since_when_it_was_due():
     ],
 )
 def test_each_outcome_has_its_words(outcome, line):
-    assert ended(4, outcome, {"r1": 1}) == f"run 4: {line}"
+    assert end(4, outcome, {"r1": 1}) == f"run 4: {line}"
 
 
 def test_the_table_has_a_row_for_each_run_under_aligned_headings():

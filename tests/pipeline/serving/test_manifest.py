@@ -54,10 +54,10 @@ def test_a_changed_model_is_refused(model, change, message):
 
 
 @pytest.mark.parametrize("content", [b"no list\n", b"abc  file\n"])
-def test_what_is_no_manifest_is_refused(tmp_path, content):
+def test_a_file_that_is_not_a_manifest_is_refused(tmp_path, content):
     path = tmp_path / "m"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match="no list of SHA-256"):
+    with pytest.raises(ModelError, match="is not a list of SHA-256"):
         read_manifest(str(path))
 
 

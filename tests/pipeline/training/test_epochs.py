@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.progress import listening
 from pipeline.training.data import LabelledTokens
 from pipeline.training.epochs import train_epochs
 from tests.pipeline.tiny_training import TRAIN
@@ -36,7 +40,9 @@ class Interrupted(Exception):
     pass
 
 
-def make_model(learning_rate=0.05):
+@functools.cache
+def compiled_model():
+    """Returns a model, and the values of a fresh one: compiling it takes a second."""
     keras.utils.set_random_seed(1)
     model = keras.Sequential(
         [
@@ -46,16 +52,29 @@ def make_model(learning_rate=0.05):
         ]
     )
     model.compile(
-        keras.optimizers.Adam(learning_rate),
+        keras.optimizers.Adam(),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
+    model.optimizer.build(model.trainable_variables)
+    return model, values(model), [v.numpy() for v in model.optimizer.variables]
+
+
+def values(model):
+    return [variable.numpy() for variable in model.variables]
+
+
+def make_model(learning_rate=0.05):
+    """Returns the one model as if it were fresh."""
+    model, fresh, fresh_optimizer = compiled_model()
+    variables = (*model.variables, *model.optimizer.variables)
+    for variable, value in zip(variables, (*fresh, *fresh_optimizer), strict=True):
+        variable.assign(value)
+    model.optimizer.learning_rate.assign(learning_rate)
     return model
 
 
 def train(model, folder, *, weights=(1, 1), logs="logs", inputs=None, **changes):
-    settings = {"after_epoch": lambda epoch: None, "seconds_before": 0.0}
-    settings |= {name: changes.pop(name) for name in settings if name in changes}
     return train_epochs(
         model,
         DATA,
@@ -64,7 +83,7 @@ def train(model, folder, *, weights=(1, 1), logs="logs", inputs=None, **changes)
         options={**TRAIN, "epochs": 4, **changes},
         resume_dir=folder / "resume",
         log_dir=str(folder / logs),
-        **settings,
+        seconds_before=1000,
     )
 
 
@@ -72,24 +91,47 @@ def without_seconds(state):
     return [{**entry, "seconds": None} for entry in state.history]
 
 
-def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path):
-    whole = make_model()
-    expected = train(whole, tmp_path / "whole")
+@contextlib.contextmanager
+def interrupted_after(epochs):
+    """Ends what it wraps once so many epochs are done."""
 
-    def interrupt(epoch):
-        if epoch == 2:
+    def interrupt(what, done, total, note):
+        if done == epochs:
             raise Interrupted
 
-    with pytest.raises(Interrupted):
-        train(make_model(), tmp_path / "cut", after_epoch=interrupt)
-    epochs = []
+    with pytest.raises(Interrupted), listening(interrupt):
+        yield
+
+
+@pytest.mark.parametrize("max_steps", [None, 10])
+def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path, max_steps):
+    whole = make_model()
+    expected = train(whole, tmp_path / "whole", max_steps=max_steps)
+    expected_values = values(whole)
+    with interrupted_after(2):
+        train(make_model(), tmp_path / "cut", max_steps=max_steps)
+    progress = []
     resumed = make_model()
-    state = train(resumed, tmp_path / "cut", after_epoch=epochs.append)
-    assert epochs == [3, 4]
+    with listening(lambda *told: progress.append(told)):
+        state = train(resumed, tmp_path / "cut", max_steps=max_steps)
+    assert [told[:3] for told in progress] == [
+        ("epochs", epoch, 4) for epoch in range(3, state.epochs_done + 1)
+    ]
     assert state.resumed_after == 2
     assert without_seconds(state) == without_seconds(expected)
-    for one, other in zip(whole.variables, resumed.variables, strict=True):
-        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    for value, expected_value in zip(values(resumed), expected_values, strict=True):
+        np.testing.assert_array_equal(value, expected_value)
+
+
+def test_it_tells_after_each_epoch_how_good_the_model_is_on_the_eval_split(tmp_path):
+    progress = []
+    with listening(lambda *told: progress.append(told)):
+        history = train(make_model(), tmp_path, epochs=2).history
+    notes = [
+        f"loss {entry['eval_loss']:.2f}, accuracy {entry['eval_accuracy']:.2f}"
+        for entry in history
+    ]
+    assert progress == [("epochs", 1, 2, notes[0]), ("epochs", 2, 2, notes[1])]
 
 
 def test_each_epoch_reads_in_an_order_of_its_own(tmp_path):
@@ -101,13 +143,8 @@ def test_each_epoch_reads_in_an_order_of_its_own(tmp_path):
                 epochs[-1].extend(texts.tolist())
             return super().read(texts)
 
-    train(
-        make_model(),
-        tmp_path,
-        inputs=Recorded(),
-        epochs=2,
-        after_epoch=lambda epoch: epochs.append([]),
-    )
+    with listening(lambda *told: epochs.append([])):
+        train(make_model(), tmp_path, inputs=Recorded(), epochs=2)
     assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(30))
     assert epochs[0] != epochs[1]
 
@@ -146,27 +183,9 @@ def test_it_ends_after_the_steps_of_the_bound_with_a_shorter_epoch(tmp_path):
 
 
 @pytest.mark.parametrize(("bound", "steps"), [(3, [3]), (8, [4, 4]), (100, [4] * 4)])
-def test_no_epoch_is_empty_and_none_too_many(tmp_path, bound, steps):
+def test_no_epoch_is_empty_and_no_step_is_too_many(tmp_path, bound, steps):
     state = train(make_model(), tmp_path, max_steps=bound)
     assert [entry["steps"] for entry in state.history] == steps
-
-
-def test_the_bound_counts_the_steps_of_an_interrupted_training(tmp_path):
-    whole = make_model()
-    expected = train(whole, tmp_path / "whole", max_steps=10)
-
-    def interrupt(epoch):
-        if epoch == 2:
-            raise Interrupted
-
-    with pytest.raises(Interrupted):
-        train(make_model(), tmp_path / "cut", max_steps=10, after_epoch=interrupt)
-    resumed = make_model()
-    state = train(resumed, tmp_path / "cut", max_steps=10)
-    assert state.resumed_after == 2
-    assert without_seconds(state) == without_seconds(expected)
-    for one, other in zip(whole.variables, resumed.variables, strict=True):
-        np.testing.assert_array_equal(one.numpy(), other.numpy())
 
 
 def test_the_epoch_that_the_bound_cut_can_be_the_best(tmp_path):
@@ -187,7 +206,7 @@ def test_class_weights_move_both_losses_but_no_accuracy(tmp_path):
 
 
 def test_the_first_epoch_counts_what_came_before_it(tmp_path):
-    history = train(make_model(), tmp_path, epochs=2, seconds_before=1000).history
+    history = train(make_model(), tmp_path, epochs=2).history
     assert history[0]["seconds"] > 1000 > history[1]["seconds"]
 
 
@@ -205,10 +224,10 @@ POINTS = [
 ]
 
 
-@pytest.mark.parametrize("split", ["train", "eval"])
-def test_tensorboard_finds_both_curves(tmp_path, split):
+def test_tensorboard_finds_both_curves(tmp_path):
     train(make_model(), tmp_path)
-    assert curve_points(tmp_path / "logs" / split) == POINTS
+    for split in ("train", "eval"):
+        assert curve_points(tmp_path / "logs" / split) == POINTS
 
 
 def test_the_curves_of_a_resumed_training_are_whole(tmp_path):

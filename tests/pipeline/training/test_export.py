@@ -11,9 +11,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from pipeline.training import trainer
-from pipeline.training.export import WARMUP_PATH, export_classifier
-from tests.pipeline.tiny_training import CLASSES, TRAIN, example, fn_args
+from pipeline.training.export import SERVING_REQUESTS
+from tests.pipeline.tiny_training import CLASSES, example
 
 TEXTS = ["A good film, it is.", "", "so bad that I left <br /> early", "bad " * 50]
 
@@ -30,37 +29,8 @@ print(json.dumps(answer["probabilities"].numpy().tolist()))
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory, transformed_data, small_elmo):
-    """Gives the folder of the exported model, and the model that was exported."""
-    out = tmp_path_factory.mktemp("exported")
-    args = fn_args(
-        transformed_data,
-        out,
-        elmo=small_elmo,
-        model={
-            "pooling": "attention",
-            "hidden_units": 0,
-            "embedding_dropout": 0.0,
-            "dropout": 0.0,
-            "ngram_rows": 1000,
-        },
-        train={**TRAIN, "epochs": 20, "patience": 20},
-    )
-    models = []
-
-    def export(*export_args):
-        models.append(export_args[2])
-        export_classifier(*export_args)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(trainer, "export_classifier", export)
-        trainer.run_fn(args)
-    return out / "model", models[0]
-
-
-@pytest.fixture(scope="module")
-def model_dir(exported):
-    return exported[0]
+def model_dir(trained):
+    return trained.folder / "model"
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +61,11 @@ def test_it_says_which_texts_were_cut(signatures):
     assert answer["is_cut"].numpy().tolist() == [True, False, False, True]
 
 
-def test_the_exported_model_reads_the_tokens_of_training(exported, signatures):
+def test_the_exported_model_reads_the_tokens_of_training(trained, signatures):
     # Six tokens are kept: so says the transform these examples went through.
     tokens = np.array([["A", "good", "film", ",", "it", "is"]])
     answer = signatures["predict_text"](tf.constant(TEXTS[:1]))["probabilities"]
-    np.testing.assert_allclose(answer, exported[1](tokens), atol=1e-6)
+    np.testing.assert_allclose(answer, trained.classifier(tokens), atol=1e-6)
 
 
 def test_a_batch_of_empty_texts_gets_the_answer_of_an_empty_text(signatures):
@@ -149,9 +119,9 @@ def test_it_runs_where_only_tensorflow_is(model_dir, signatures):
     np.testing.assert_allclose(json.loads(done.stdout), expected, atol=1e-6)
 
 
-def test_the_warm_up_requests_can_be_answered(model_dir, signatures):
+def test_the_serving_requests_can_be_answered(model_dir, signatures):
     asked = set()
-    for record in tf.data.TFRecordDataset(str(model_dir / WARMUP_PATH)):
+    for record in tf.data.TFRecordDataset(str(model_dir / SERVING_REQUESTS)):
         log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
         request = log.predict_log.request
         inputs = {

@@ -90,7 +90,7 @@ def test_a_damaged_file_is_told_in_one_line_with_a_hint(folder, damage):
     with pytest.raises(SavedWeightsError) as error:
         read(folder)
     line, hint = str(error.value).splitlines()
-    assert line.startswith(f"{path} must be as a training has left it")
+    assert line.startswith(f"{path} must be as a training wrote it")
     assert "Received: SHA-256 " in line
     assert hint.startswith("hint: ") and "train.warm_start=false" in hint
 
@@ -126,10 +126,13 @@ def test_pickled_objects_are_refused_and_never_loaded(folder, tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"mix.0": np.arange(3)}, "no array of floats as mix.0"),
-        ({"mix.0": np.array(["a"])}, "no array of floats as mix.0"),
-        ({"mix.0": np.array([1, np.nan])}, "not finite in mix.0"),
-        ({"mix.0": np.ones(4, "float32")}, r"shapes {'mix.0': \[4\]}, where facts"),
+        ({"mix.0": np.arange(3)}, "mix.0 is not an array of floats"),
+        ({"mix.0": np.array(["a"])}, "mix.0 is not an array of floats"),
+        ({"mix.0": np.array([1, np.nan])}, "mix.0 has a number that is not finite"),
+        (
+            {"mix.0": np.ones(4, "float32")},
+            r"shapes {'mix.0': \[4\]}, not the .* of facts",
+        ),
         ({**WEIGHTS, "more": np.ones(1)}, "shapes .*'more'"),
     ],
 )

@@ -84,7 +84,7 @@ def test_a_save_that_dies_leaves_the_last_state(tmp_path, monkeypatch):
     state.save(tmp_path, model)
 
     def die(file, **_):
-        file.write_bytes(b"half")
+        file.write(b"half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(np, "savez", die)

@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 
 from tests.beam_runners import CACHE
-from tools.runners import flink_cluster, flink_jars
+from tools.runners import flink
 from tools.runners.runner import Unavailable
 from tools.runners.services import Services, free_port
 
@@ -18,19 +18,19 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 def test_a_cluster_starts_with_all_slots_and_notices_a_dead_task_manager(tmp_path):
     try:
-        java = flink_jars.java()
+        java = flink.java_program()
     except Unavailable as error:
         pytest.skip(str(error))
     port = free_port()
-    flink_cluster.write_configuration(tmp_path, rest_port=port)
+    flink.write_configuration(tmp_path, rest_port=port)
     services = Services(tmp_path)
-    jars = flink_jars.libraries(CACHE)
-    services.start(list(flink_cluster.services(java, jars, tmp_path, rest_port=port)))
+    jars = flink.libraries(CACHE)
+    services.start(list(flink.cluster(java, jars, tmp_path, rest_port=port)))
     try:
         overview = _overview(port)
         assert overview["flink-version"].startswith("1.20")
         assert (overview["taskmanagers"], overview["slots-total"]) == (2, 4)
-        services.kill(flink_cluster.TASK_MANAGERS[0])
+        services.kill(flink.TASK_MANAGERS[0])
         end = time.monotonic() + 60
         while _overview(port)["taskmanagers"] != 1:
             assert time.monotonic() < end, "the cluster still counts it"

@@ -1,0 +1,59 @@
+"""The rows that are classified: sample texts over and over, no two of them the same."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+from benchmarks.processes import run
+
+SPLIT = "all"  # of the tf.Examples; TFX's folder of them is named by it
+
+
+def numbered(texts: Sequence[str], count: int) -> Iterator[tuple[int, str]]:
+    """Yields `count` ids and texts; a text ends with its id."""
+    for number, text in enumerate(islice(cycle(texts), count)):
+        yield number, f"{text} {number}"
+
+
+class Inputs:
+    """Files with rows, each made when it is first asked for.
+
+    Args:
+        folder: Where they lie.
+        texts: What the rows are made of.
+    """
+
+    def __init__(self, folder: Path, texts: Sequence[str]) -> None:
+        self._folder = folder
+        self._texts = texts
+
+    def csv(self, rows: int) -> Path:
+        """Returns a CSV file with the columns `id` and `text`."""
+        path = self._folder / f"{rows}.csv"
+        if not path.exists():
+            with path.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(("id", "text"))
+                writer.writerows(numbered(self._texts, rows))
+        return path
+
+    def examples(self, rows: int) -> Path:
+        """Returns a folder with the same rows as tf.Examples, as TFX's nodes pass them.
+
+        Raises:
+            NotMeasured: If they cannot be written.
+        """
+        folder = self._folder / f"{rows}.examples"
+        if not folder.exists():
+            split = folder / f"Split-{SPLIT}"
+            split.mkdir(parents=True)
+            # In another process: TensorFlow would make this one large, and the memory
+            # of a process that is forked from it seem so.
+            worker = [sys.executable, "-m", "benchmarks.batch.workers.examples"]
+            files = [self.csv(rows), split / "rows.gz"]
+            run([*worker, *files], scratch=self._folder)
+        return folder

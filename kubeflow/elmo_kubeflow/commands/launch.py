@@ -1,0 +1,180 @@
+"""What `submit` and `schedule create` share: a package, its parameters, a server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from elmo_kubeflow.commands import options
+from elmo_kubeflow.errors import require
+from elmo_kubeflow.server.vertex import Place
+from pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from elmo_kubeflow.server.submit import Package, Uploaded
+    from pipeline.config.kubeflow import KubeflowConfig
+
+launch_options = options.adds(
+    options.CONFIG,
+    options.OVERRIDES,
+    click.option(
+        "--package",
+        type=click.Path(path_type=Path),
+        help="What compile has written; default: it is compiled now, from --config.",
+    ),
+    click.option("--span", help="Newest span to read: number, day or latest."),
+    click.option("--data", help="Data to read: a glob, as the steps see it."),
+    click.option(
+        "--training-steps",
+        type=click.IntRange(min=0),
+        help="Stop training after this many steps; 0: no limit.",
+    ),
+    click.option("--force-run", is_flag=True, help="Run even if nothing is new."),
+    options.HOST,
+    options.CREDENTIALS,
+    options.NAMESPACE,
+    click.option("--vertex", is_flag=True, help="Use Vertex AI."),
+    click.option("--project", help="With --vertex: id of the project."),
+    click.option("--region", help="With --vertex: such as europe-west4."),
+    click.option("--root", help="With --vertex: folder for outputs, gs://…"),
+)
+"""Adds what `Launch` takes."""
+
+
+_OF_VERTEX = ("project", "region", "root")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What is sent and where to, as the options of a command say it.
+
+    Raises:
+        UserError: An option of Vertex AI is missing, or an option does not go with
+            --vertex, or not without it.
+    """
+
+    config: Path | None
+    overrides: tuple[str, ...]
+    package: Path | None
+    span: str | None
+    data: str | None
+    training_steps: int | None
+    force_run: bool
+    host: str | None
+    credentials: Path | None
+    namespace: str | None
+    vertex: bool
+    project: str | None
+    region: str | None
+    root: str | None
+
+    def __post_init__(self) -> None:
+        if not self.vertex:
+            for name in _OF_VERTEX:
+                if getattr(self, name):
+                    raise UserError(f"option --{name} means nothing without --vertex")
+            return
+        for name in ("host", "credentials", "namespace"):
+            if getattr(self, name):
+                raise UserError(f"option --{name} means nothing with --vertex")
+        for name in _OF_VERTEX:
+            if not getattr(self, name):
+                raise UserError(f"option --vertex needs --{name}")
+
+    @property
+    def place(self) -> Place | None:
+        """Where on Vertex AI; None: on Kubeflow Pipelines.
+
+        Raises:
+            UserError: The root is not in a bucket.
+        """
+        if not self.vertex:
+            return None
+        return Place(str(self.project), str(self.region), str(self.root))
+
+    @cached_property
+    def cluster(self) -> KubeflowConfig:
+        """The section `kubeflow` of the configuration.
+
+        Raises:
+            ConfigError: The configuration cannot be used.
+        """
+        return options.cluster_options(self.config, self.overrides)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of a run that differ from the defaults of the package."""
+        values = {
+            "span": self.span,
+            "data_pattern": self.data,
+            "training_steps": self.training_steps,
+            "force": self.force_run or None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    @contextlib.contextmanager
+    def compiled(self) -> Iterator[Package]:
+        """Yields the package for as long as it is needed: a file, or compiled now.
+
+        Raises:
+            ConfigError: The configuration cannot be used.
+            BadPackage: The file is not a compiled pipeline.
+        """
+        from elmo_kubeflow.server.submit import read_package
+
+        if self.package is not None:
+            yield read_package(self.package)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "pipeline.yaml"
+            compile_to(path, self.config, self.overrides, vertex=self.vertex)
+            yield read_package(path)
+
+    def upload(self, package: Package) -> tuple[Any, Uploaded]:
+        """Uploads a package, and says on stderr whether that was needed.
+
+        Returns:
+            A connected `kfp.Client`, and what lies on its server.
+
+        Raises:
+            BadCredentials: The login cannot be used.
+            KubeflowError: The server cannot be reached, or refuses.
+        """
+        from elmo_kubeflow.server.submit import upload
+
+        client = options.connect_with(self.host, self.credentials)
+        namespace = self.namespace or self.cluster.namespace
+        uploaded = upload(client, package, namespace=namespace)
+        outcome = "uploaded" if uploaded.is_new else "already there"
+        click.echo(f"version {package.version}: {outcome}", err=True)
+        return client, uploaded
+
+
+def compile_to(
+    path: Path, config: Path | None, overrides: tuple[str, ...], *, vertex: bool
+) -> None:
+    """Compiles the pipeline of a configuration into a file.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+        NotInstalled: kfp is absent.
+    """
+    from pipeline.config import load_config
+
+    loaded = load_config(config, overrides)
+    require("kfp")
+    from pipeline.runs.run_log import run_log
+
+    # TensorFlow greets and warns when TFX imports it; what goes wrong is raised.
+    with run_log(Path(os.devnull)):
+        from elmo_kubeflow.package import compile_package
+
+        compile_package(loaded, path, platform="vertex" if vertex else "kubeflow")

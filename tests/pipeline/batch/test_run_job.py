@@ -1,0 +1,276 @@
+"""Whole jobs on Beam's local runner."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+from components.text_example_gen.options import ReadOptions
+from pipeline.batch import scoring
+from pipeline.batch.output import BatchOutput
+from pipeline.batch.predicting import Predictor
+from pipeline.batch.run_job import run_job
+from pipeline.batch.staging import Request
+from pipeline.errors import UserError
+
+BROKEN = [
+    b"only one field\n",
+    b"n1,too,many,fields\n",
+    b"n2,\n",
+    b'n3,"  \t "\n',
+    b'n4,"an open quote\n',
+    b"n5,a \0 character\n",
+    b"n6,<br />\n",
+    b",no key\n",
+    b"n7,boom\n",
+    b'n8,"' + b"long " * (16 * 2**18) + b'"\n',
+]
+
+
+@pytest.fixture
+def data(tmp_path):
+    return _write_data(tmp_path / "data")
+
+
+def _write_data(folder):
+    """Two files: one with ten broken rows among good ones, one zipped and clean."""
+    folder.mkdir()
+    with (folder / "a.csv").open("wb") as file:
+        file.write(b"id,text\n")
+        for number in range(100):
+            words = b"word " * (number % 9)
+            file.write(b'a%d,"%sgood, film"\n' % (number, words))
+            if number % 10 == 5:
+                file.write(BROKEN[number // 10])
+    with gzip.open(folder / "b.csv.gz", "wb") as file:
+        file.write(b"id,text\nb0,dull\nb1,a good one\n")
+    return folder
+
+
+def _request(data, tmp_path, **changes):
+    return Request(
+        **{
+            "inputs": (str(data),),
+            "options": ReadOptions(
+                label_column=None, key_column="id", keep_all=True, format="csv"
+            ),
+            "keep": ("id",),
+            "output": str(tmp_path / "out"),
+            "overwrite": False,
+            "format": "jsonl",
+            "shards": None,
+            "chunk_rows": 16,
+            "chunk_chars": 2**20,
+            "beam_args": (),
+            **changes,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, predictor):
+    """The folder of a finished job over that data, with its output, and its summary."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, _run(_request(_write_data(folder / "data"), folder), predictor)
+
+
+def _run(request, scorer):
+    output = BatchOutput(request.output)
+    with output.locked():
+        return run_job(request, scorer, output, model={}, terminal=io.StringIO())
+
+
+def _lines(path: Path):
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
+
+
+def test_every_good_row_comes_out_once_in_order_and_every_bad_one_apart(finished):
+    folder, summary = finished
+    assert summary.rows_in == 112
+    assert summary.rows_out == 102
+    assert summary.rows_rejected == 10
+    assert summary.reasons == {
+        "no_text": 3,
+        "bad_quotes": 1,
+        "model_failed": 1,
+        "no_key": 1,
+        "not_text": 1,
+        "too_few_fields": 1,
+        "too_long": 1,
+        "too_many_fields": 1,
+    }
+    rows = _lines(folder / "out" / "part-00000-of-00001.jsonl")
+    assert [row["id"] for row in rows] == [f"a{n}" for n in range(100)] + ["b0", "b1"]
+    labels = [row["predicted_label"] for row in rows]
+    assert labels == ["good"] * 100 + ["bad", "good"]
+    assert [row["text_is_cut"] for row in rows[:9]] == [False] * 4 + [True] * 5
+    rejects = _lines(folder / "out" / "rejected" / "rejected.jsonl")
+    assert len(rejects) == 10
+    assert {Path(reject["source"]).name for reject in rejects} == {"a.csv"}
+    [failed] = [r for r in rejects if r["reason"] == "model_failed"]
+    assert (failed["text"], failed["position"]) == ("boom", 96)
+    assert not (folder / "out.unfinished").exists()
+    assert summary.output_files == [
+        "part-00000-of-00001.jsonl",
+        "rejected/rejected.jsonl",
+    ]
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"shards": 3}, {"chunk_rows": 1000}, {"chunk_chars": 300, "shards": 2}]
+)
+def test_sizes_of_chunks_and_files_change_no_row(finished, tmp_path, predictor, sizes):
+    folder, _ = finished
+    _run(_request(folder / "data", tmp_path, **sizes), predictor)
+    parts = sorted((tmp_path / "out").glob("part-*"))
+    assert len(parts) == sizes.get("shards", 1)
+    rows = [row for part in parts for row in _lines(part)]
+    assert rows == _lines(folder / "out" / "part-00000-of-00001.jsonl")
+
+
+def test_an_interrupted_job_goes_on_where_it_was(
+    data, tmp_path, predictor, monkeypatch
+):
+    scored = []
+    real = scoring.write_part
+
+    def write_part(format_name, path, table):
+        scored.append(path)
+        if len(scored) == 4:
+            raise OSError("the machine went down")
+        return real(format_name, path, table)
+
+    monkeypatch.setattr(scoring, "write_part", write_part)
+    request = _request(data, tmp_path)
+    with pytest.raises(Exception, match="the machine went down"):
+        _run(request, predictor)
+    assert not (tmp_path / "out").exists()
+    before = len(scored)
+    summary = _run(request, predictor)
+    assert summary.rows_out == 102
+    rows = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")
+    assert [row["id"] for row in rows] == [f"a{n}" for n in range(100)] + ["b0", "b1"]
+    # Of seven chunks three were done; the fourth is done again.
+    assert len(scored) - before == 4
+
+
+def test_a_chunk_of_which_nothing_is_left_leaves_no_hole(tmp_path, predictor):
+    path = tmp_path / "x.csv"
+    path.write_text("id,text\n" + "a,boom\n" * 16 + "b,good\n")
+    for format_name in ("parquet", "jsonl"):
+        request = _request(
+            path, tmp_path, output=str(tmp_path / format_name), format=format_name
+        )
+        summary = _run(request, predictor)
+        assert (summary.rows_out, summary.rows_rejected) == (1, 16)
+
+
+def test_changed_input_is_not_mixed_with_what_was_done(
+    data, tmp_path, predictor, monkeypatch
+):
+    def fail(*_):
+        raise OSError("the machine went down")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scoring, "write_part", fail)
+        with pytest.raises(Exception, match="went down"):
+            _run(_request(data, tmp_path), predictor)
+    with (data / "a.csv").open("ab") as file:
+        file.write(b"a100,one more\n")
+    assert _run(_request(data, tmp_path), predictor).rows_out == 103
+
+
+def test_all_columns_are_carried_by_default(tmp_path, predictor):
+    path = tmp_path / "x.jsonl"
+    path.write_text(
+        '{"text": "good", "n": 1, "tags": ["a"]}\n{"text": "dull", "late": true}\n'
+    )
+    request = _request(
+        path,
+        tmp_path,
+        options=ReadOptions(label_column=None, keep_all=True),
+        keep=None,
+    )
+    _run(request, predictor)
+    first, second = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")
+    assert list(first)[:5] == ["text", "n", "tags", "late", "predicted_label"]
+    assert (first["n"], first["tags"], first["late"]) == (1, ["a"], None)
+    assert (second["n"], second["tags"], second["late"]) == (None, None, True)
+
+
+def test_a_carried_column_never_hides_a_result(tmp_path, predictor):
+    path = tmp_path / "x.csv"
+    path.write_text("text,predicted_label\ngood,old\n")
+    options = ReadOptions(label_column=None, keep_all=True)
+    request = _request(path, tmp_path, options=options, keep=None)
+    with pytest.raises(Exception, match="has a column `predicted_label`"):
+        _run(request, predictor)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_column_is_refused_before_anything_runs(data, tmp_path, predictor):
+    options = ReadOptions(label_column=None, text_column="review", keep_all=True)
+    with pytest.raises(UserError, match="no column `review`"):
+        _run(_request(data, tmp_path, options=options), predictor)
+
+
+def test_a_damaged_file_is_a_problem_and_costs_no_other(data, tmp_path, predictor):
+    # Longer than what is looked at before the job starts.
+    rows = "".join(f"c{number},good {number}\n" for number in range(20_000))
+    whole = gzip.compress(f"id,text\n{rows}".encode())
+    (data / "b.csv.gz").write_bytes(whole[:-2000])
+    request = _request(data, tmp_path, chunk_rows=5000)
+    summary = _run(request, predictor)
+    assert "b.csv.gz is damaged" in summary.problems[0]
+    assert summary.reasons["damaged_file"] == 1
+    assert 15_000 < summary.rows_out < 20_100
+    assert summary.rows_in == summary.rows_out + summary.rows_rejected
+
+
+def test_the_model_is_loaded_once(data, tmp_path, predictor, monkeypatch):
+    loaded = []
+    real = tf.saved_model.load
+    monkeypatch.setattr(
+        tf.saved_model, "load", lambda folder: loaded.append(folder) or real(folder)
+    )
+    folder = shutil.copytree(predictor.folder, tmp_path / "other" / "4")
+    _run(_request(data, tmp_path), Predictor.inspect(str(folder), None))
+    assert len(loaded) == 1
+
+
+def test_rows_with_invalid_utf8_are_used_and_counted(tmp_path, predictor):
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"id,text\na,good \xff film\nb,good\nc,\xfe\n")
+    summary = _run(_request(path, tmp_path, keep=None), predictor)
+    assert (summary.rows_out, summary.replaced_utf8) == (3, 2)
+    first = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")[0]
+    assert first["text"] == "good \ufffd film"
+
+
+def test_parquet_columns_keep_their_types(tmp_path, predictor):
+    zone = datetime.timezone(datetime.timedelta(hours=2))
+    columns = {
+        "text": pa.array(["good", "dull", "good"]),
+        "day": pa.array([datetime.date(2026, 11, 25), None, datetime.date(1, 1, 1)]),
+        "at": pa.array([datetime.datetime(2026, 1, 2, 3, 4, 5, 6), None, None]),
+        "seen": pa.array([datetime.datetime(2026, 1, 2, tzinfo=zone)] * 3),
+        "raw": pa.array([b"\xff", b"", None]),
+        "n": pa.array([1, None, 3]),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    options = ReadOptions(label_column=None, keep_all=True)
+    changes = {"options": options, "keep": None, "format": "parquet", "chunk_rows": 2}
+    _run(_request(tmp_path / "x.parquet", tmp_path, **changes), predictor)
+    table = pq.read_table(tmp_path / "out" / "part-00000-of-00001.parquet")
+    for name, column in columns.items():
+        assert table[name].to_pylist() == column.to_pylist(), name
+        assert pa.types.is_string(table[name].type) == (name == "text")

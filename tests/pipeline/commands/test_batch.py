@@ -1,0 +1,136 @@
+"""`predict`, `embed` and their neighbours: what is refused, and how early."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.batch.run_job import JobSummary
+from pipeline.cli import main
+from pipeline.commands.batch import Allowance
+from pipeline.errors import RunError, UserError
+
+# Answers arguments on stdin, a list a line, by exit code, output and large libraries.
+_ANSWER = """
+import json, sys
+from click.testing import CliRunner
+from pipeline.cli import main
+large = {"tensorflow", "keras", "tfx", "apache_beam", "ml_metadata", "pydantic"}
+for line in sys.stdin:
+    result = CliRunner().invoke(main, json.loads(line))
+    loaded = sorted(large & sys.modules.keys())
+    print(json.dumps([result.exit_code, result.output, loaded]))
+"""
+
+
+def test_help_and_what_is_missing_need_no_large_library(
+    toy_model, repository, tmp_path
+):
+    (tmp_path / "x.csv").write_text("id,text\n1,good\n")
+    output = ("--output", f"{tmp_path}/out")
+    embed = ("embed", "--input", f"{tmp_path}/x.csv", *output)
+    predict = ("predict", "--input", f"{tmp_path}/x.csv", "--model", f"{toy_model}")
+    predict += output
+    cases = [
+        *(
+            ([name, "--help"], f"elmo-tfx {name} ")
+            for name in ("predict", "embed", "score", "rollback", "pretrain")
+        ),
+        ([*predict, "--max-rejected", "x"], "option --max-rejected: a number of rows"),
+        ([*predict, "--input-format", "xls"], "`format` must be one of"),
+        ([*predict, "--columns", "id,id"], "must not repeat a name"),
+        ([*predict, "--model", "nowhere"], "there is no saved_model.pb"),
+        ([*predict, "--model-sha256", "nowhere"], "nowhere cannot be read"),
+        ([*predict, "stray.csv"], "unexpected argument. Received: 'stray.csv'"),
+        ([*predict, "--input", "no.csv"], "no file matches. Received: no.csv"),
+        ([*predict, "--input", f"{tmp_path}/*.tsv"], f"Received: {tmp_path}/*.tsv"),
+        ([*embed, "--elmo", "no/"], "there is no such folder. Received: no/"),
+        (["score", "--model", "no", "fine"], "there is no saved_model.pb"),
+        (["rollback", "--output", "no"], "Directory 'no' does not exist"),
+        (["pretrain", "--corpus", "no", *output], "at least one text file. Received:"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", _ANSWER],
+        input="\n".join(json.dumps(arguments) for arguments, _ in cases),
+        capture_output=True,
+        text=True,
+        cwd=repository,
+        check=True,
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    for (arguments, words), answer in zip(cases, answers, strict=True):
+        code, text, large = answer
+        assert words in text, arguments
+        assert large == [], arguments
+        is_help = "--help" in arguments
+        assert code == (0 if is_help else 2), text
+        assert is_help or (text.startswith("error: ") and text.count("\n") == 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+
+
+def test_a_missing_column_is_refused_once_beam_has_read_the_file(toy_model, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("id,text\n1,good\n")
+    arguments = ["--input", path, "--output", tmp_path / "out", "--model", toy_model]
+    arguments += ["--text-column", "txt"]
+    result = CliRunner().invoke(main, ["predict", *map(str, arguments)])
+    assert result.exit_code == 2
+    loading, error = result.output.splitlines()
+    assert loading == "loading TensorFlow …"
+    assert error.startswith("error: ")
+    assert "no column `txt`" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+
+
+def _summary(rejected, **changes):
+    values = {
+        "model": {},
+        "input_files": 1,
+        "rows_in": 1000,
+        "rows_out": 1000 - rejected,
+        "rows_rejected": rejected,
+        "reasons": {"no_text": rejected},
+        "replaced_utf8": 0,
+        "problems": [],
+        "tallies": {},
+        "output": "/out",
+        "output_files": [],
+        "seconds": 1.0,
+        "rows_per_second": 1000.0,
+    }
+    return JobSummary(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("text", "rejected"),
+    [("10", 10), ("1%", 10), ("0", 0), ("100%", 1000), ("0.5%", 5)],
+)
+def test_so_many_are_allowed_and_not_one_more(text, rejected):
+    allowance = Allowance.parse(text)
+    allowance.check(_summary(rejected))
+    if rejected < 1000:
+        with pytest.raises(RunError, match=f"{rejected + 1:,} of 1,000 rows"):
+            allowance.check(_summary(rejected + 1))
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "101%", "one", "1 %"])
+def test_anything_else_is_refused(text):
+    with pytest.raises(UserError, match="a share such as 1%"):
+        Allowance.parse(text)
+
+
+def test_the_reasons_that_are_named_and_the_others_are_all_that_was_rejected():
+    reasons = {"no_text": 5, "no_key": 3, "too_long": 2, "bad_json": 1, "not_text": 1}
+    summary = _summary(12, reasons=reasons)
+    with pytest.raises(RunError, match="no_text 5, no_key 3, too_long 2, others 2"):
+        Allowance.parse("0").check(summary)
+
+
+def test_a_damaged_file_is_never_allowed():
+    summary = _summary(1, problems=["x.gz is damaged", "y.gz too"])
+    with pytest.raises(RunError, match="x.gz is damaged .and 1 more files"):
+        Allowance.parse("100%").check(summary)

@@ -1,0 +1,85 @@
+"""`elmo-tfx predict` with a toy classifier, in the process of the tests."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import main
+from pipeline.serving.manifest import write_manifest
+
+BROKEN = ["only one field", "x,a,b", ',""', 'y,"<br />"']
+
+
+@pytest.fixture
+def predict(toy_model, tmp_path, monkeypatch):
+    """Runs the command on 100 good rows and four broken ones, into `tmp_path/out`."""
+    # What it does with stderr when a process ends is not meant for this one.
+    monkeypatch.setattr("pipeline.runs.run_log.log_the_end", lambda log: None)
+    lines = [f"{number},a good film" for number in range(100)]
+    path = tmp_path / "texts.csv"
+    path.write_text("\n".join(["id,text", *lines[:50], *BROKEN, *lines[50:], ""]))
+    required = ["--input", path, "--model", toy_model, "--output", tmp_path / "out"]
+
+    def run(*arguments):
+        command = ["predict", *map(str, (*required, "--max-rejected", "4", *arguments))]
+        return CliRunner().invoke(main, command)
+
+    return run
+
+
+def test_too_many_rejects_fail_after_everything_is_written(predict, tmp_path):
+    done = predict("--max-rejected", "3", "--summary", tmp_path / "summary.json")
+    assert done.exit_code == 1
+    loading, line, error = done.output.splitlines()
+    assert loading == "loading TensorFlow …"
+    assert line.startswith("rows_in=104 rows_out=100 rows_rejected=4 seconds=")
+    assert "4 of 104 rows were rejected" in error
+    [path] = (tmp_path / "out").glob("part-*.jsonl")
+    assert path.read_text().count("\n") == 100
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert list(summary)[:4] == ["command", "model", "model_version", "input_files"]
+
+
+def test_a_model_with_other_files_than_its_manifest_lists_is_refused(
+    predict, toy_model, tmp_path
+):
+    manifest = tmp_path / "3.sha256"
+    write_manifest(str(toy_model), str(manifest))
+    text = manifest.read_text()
+    other = tmp_path / "other.sha256"
+    other.write_text(text.replace(text[:8], "00000000", 1))
+    refused = predict("--model-sha256", other)
+    assert refused.exit_code == 2
+    assert "has changed since its manifest was made" in refused.output
+    assert not (tmp_path / "out").exists()
+    done = predict("--model-sha256", manifest, "--format", "parquet")
+    assert done.exit_code == 0, done.output
+    [path] = (tmp_path / "out").glob("*.parquet")
+    assert pq.read_table(path).num_rows == 100
+
+
+def test_a_column_to_keep_that_does_not_exist_is_refused(predict):
+    done = predict("--keep", "idd")
+    assert done.exit_code == 2
+    assert "has no column `idd`" in done.output
+    assert "did you mean `id`?" in done.output
+
+
+def test_an_existing_output_needs_overwrite(predict, tmp_path):
+    assert predict("--key", "id", "--max-rejected", "5").exit_code == 0
+    refused = predict()
+    assert refused.exit_code == 2
+    assert "--overwrite" in refused.output
+    assert predict("--overwrite").exit_code == 0
+
+
+def test_an_output_that_cannot_be_created_is_refused(predict, tmp_path):
+    (tmp_path / "file").touch()
+    refused = predict("--output", tmp_path / "file" / "out")
+    assert refused.exit_code == 2
+    assert "option --output: cannot be written" in refused.output

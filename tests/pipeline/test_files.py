@@ -1,0 +1,79 @@
+"""Tests of pipeline.files: whole or not at all, and one holder at a time."""
+
+from __future__ import annotations
+
+import os
+
+import filelock
+import pytest
+
+from pipeline.files import locked_folder, replace_when_done, write_whole
+
+
+def _names(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_text_and_bytes_are_written_as_they_are(tmp_path):
+    write_whole(tmp_path / "text", "première\r\n")
+    write_whole(tmp_path / "bytes", b"\x00\xff")
+    assert (tmp_path / "text").read_bytes() == "première\r\n".encode()
+    assert (tmp_path / "bytes").read_bytes() == b"\x00\xff"
+    assert _names(tmp_path) == ["bytes", "text"]
+
+
+def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("before")
+    with pytest.raises(KeyboardInterrupt), replace_when_done(path) as unfinished:
+        unfinished.write_text("half")
+        assert path.read_text() == "before"
+        raise KeyboardInterrupt
+    assert path.read_text() == "before"
+    assert _names(tmp_path) == ["file"]
+
+
+def test_a_failed_rename_leaves_nothing_behind(tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(tmp_path / "file", "text")
+    assert _names(tmp_path) == []
+
+
+def test_a_folder_appears_with_all_that_is_in_it(tmp_path):
+    folder = tmp_path / "1"
+    with replace_when_done(folder) as unfinished:
+        (unfinished / "variables").mkdir(parents=True)
+        assert _names(tmp_path) != ["1"]
+    assert _names(folder) == ["variables"]
+    with pytest.raises(OSError, match="not empty"), replace_when_done(folder) as again:
+        again.mkdir()
+    assert _names(tmp_path) == ["1"]
+
+
+def test_two_writers_of_one_path_do_not_share_their_unfinished_file(tmp_path):
+    path = tmp_path / "file"
+    with replace_when_done(path) as first:
+        with replace_when_done(path) as second:
+            second.write_text("second")
+        first.write_text("first")
+    assert path.read_text() == "first"
+
+
+def test_a_held_folder_cannot_be_held_a_second_time(tmp_path):
+    folder = tmp_path / "new" / "folder"
+    with locked_folder(folder), pytest.raises(filelock.Timeout), locked_folder(folder):
+        pytest.fail("the lock was given twice")
+    with locked_folder(folder):
+        pass
+
+
+def test_a_folder_that_cannot_be_created_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "folder"
+    with pytest.raises(NotADirectoryError) as raised, locked_folder(folder):
+        pytest.fail("it has no place")
+    assert raised.value.filename == str(folder)
