@@ -29,3 +29,5 @@ compile peers/allennlp "${@}" \
   --python-version 3.9 --python-platform x86_64-manylinux_2_31
 # BiLM without TensorFlow, for its test.
 compile backends/jax "${@}" --universal --python-version 3.10
+# What the manifests are checked with.
+compile manifests/kubernetes "${@}" --universal --python-version 3.10

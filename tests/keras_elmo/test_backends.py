@@ -20,6 +20,7 @@ import tensorflow as tf
 from keras_elmo import BiLM, BiLMOptions
 from keras_elmo.checkpoints import load_hdf5
 from keras_elmo.pretraining import Settings
+from tests.environments import make_environment
 from tests.keras_elmo import training_worker
 from tests.keras_elmo.pretraining.texts import make_corpus
 from tests.keras_elmo.test_bilm import SENTENCES, spell_batch
@@ -39,22 +40,8 @@ SHAPES = {
 @pytest.fixture(scope="module")
 def jax_python(tmp_path_factory, repository):
     """The Python of an environment with JAX and without TensorFlow."""
-    folder = tmp_path_factory.mktemp("jax") / "venv"
-    uv = Path(sys.executable).with_name("uv")
-    if not uv.exists():
-        pytest.skip(f"no uv beside {sys.executable}, to install JAX")
-    python = folder / "bin" / "python"
-    locked = repository / "requirements" / "backends" / "jax.txt"
-    environment = dict(os.environ)
-    if "PIP_INDEX_URL" in environment:  # uv does not read pip's settings
-        environment.setdefault("UV_DEFAULT_INDEX", environment["PIP_INDEX_URL"])
-    for command in (
-        ["venv", "--quiet", "--python", sys.executable, folder],
-        ["pip", "install", "--quiet", "--python", python, "--no-deps"]
-        + ["--only-binary", ":all:", "--require-hashes", "--requirement", locked],
-    ):
-        subprocess.run([uv, *command], env=environment, check=True)
-    return python
+    pinned = repository / "requirements" / "backends" / "jax.txt"
+    return make_environment(tmp_path_factory.mktemp("jax") / "venv", pinned)
 
 
 @pytest.fixture(scope="module")

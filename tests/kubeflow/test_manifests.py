@@ -1,19 +1,14 @@
-"""kubeflow/manifests: Kubernetes' own schemas, and what the files say of each other."""
+"""kubeflow/manifests: what the files say of each other."""
 
 from __future__ import annotations
 
 import re
 import shutil
 
-import kubernetes_validate
 import pytest
-import yaml
 
 from tests.kubeflow import manifests
 from tests.kubeflow.dockerfile import last, read_stages
-
-_VERSIONS = ["1.27", "1.37"]
-_FOREIGN = {"InferenceService"}  # It has a schema of its own: test_manifests_kserve.py.
 
 # Each: a file, a text in it, its replacement, and the fault that is reported then.
 _BROKEN = {
@@ -173,34 +168,6 @@ def documents(folder):
 @pytest.fixture(scope="module")
 def stages(repository):
     return read_stages((repository / "kubeflow" / "Dockerfile").read_text("utf-8"))
-
-
-@pytest.mark.parametrize("version", _VERSIONS)
-def test_every_document_follows_the_schema_of_kubernetes(documents, version):
-    kinds = set()
-    for document in documents:
-        if document["kind"] not in _FOREIGN:
-            kubernetes_validate.validate(document, version, strict=True)
-            kinds.add(document["kind"])
-    assert len(kinds) == 8
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "replacement"),
-    [
-        ("volume.yaml", "accessModes:", "accessMode:"),
-        ("metadata-mysql.yaml", "replicas: 1", "replicas: one"),
-        ("metadata-mysql.yaml", "failureThreshold: 6\n", "failures: 6\n"),
-        ("metadata-secret.example.yaml", '"3306"', "3306"),
-        ("tf-serving.yaml", "readOnly: true", "readonly: true"),
-    ],
-)
-def test_the_schema_refuses_what_kubernetes_would(folder, name, text, replacement):
-    content = (folder / name).read_text("utf-8")
-    assert text in content
-    with pytest.raises(kubernetes_validate.ValidationError):
-        for document in yaml.safe_load_all(content.replace(text, replacement)):
-            kubernetes_validate.validate(document, _VERSIONS[-1], strict=True)
 
 
 def test_the_files_fit_each_other_and_the_configuration(documents):

@@ -12,6 +12,7 @@ LISTS = (
     "peers/simple_elmo",
     "peers/allennlp",
     "backends/jax",
+    "manifests/kubernetes",
 )
 
 
