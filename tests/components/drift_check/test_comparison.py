@@ -58,7 +58,7 @@ def test_lengths_that_have_nothing_in_common_are_at_distance_one():
     assert list(anomalies.anomaly_info) == ["length"]
 
 
-def test_more_unknown_words_are_an_anomaly_that_gives_both_shares():
+def test_more_unknown_words_are_an_anomaly_that_names_both_shares():
     newest, before = _shares([0.5, 0.3], [0.2, 0.0]), _shares([0.1, 0.1])
     distances, anomalies = compare_unknown(newest, before, _THRESHOLDS)
     words = distances["unknown_words"]

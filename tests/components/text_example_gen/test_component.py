@@ -46,7 +46,7 @@ def test_a_value_out_of_range_is_refused_at_construction(values, message):
 
 
 def run(folder: Path, beam_args: list[str], **options: object) -> list[Path]:
-    """Runs a pipeline of one node; gives the folders of all its examples so far."""
+    """Runs a pipeline of one node; returns the folders of all its examples so far."""
     node = TextExampleGen(str(folder / "data" / "{SPAN}" / "*.csv"), **options)
     LocalDagRunner().run(
         pipeline.Pipeline(

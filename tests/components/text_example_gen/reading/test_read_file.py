@@ -253,7 +253,7 @@ def test_a_damaged_file_is_reported_after_what_could_be_read(tmp_path):
     assert read(tmp_path / "a.parquet", b"PAR1 no") == [(0, "damaged_file")]
 
 
-def test_an_empty_file_gives_nothing(tmp_path):
+def test_an_empty_file_has_no_rows(tmp_path):
     for name in ("a.csv", "a.jsonl", "a.parquet", "a.txt"):
         assert read(tmp_path / name, b"") == []
     assert read(tmp_path / "a.csv", b"text,label\n") == []
