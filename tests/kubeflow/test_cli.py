@@ -36,7 +36,7 @@ def test_no_line_of_the_lists_of_commands_is_cut_short():
         assert "..." not in commands.partition("\n\n")[0]
 
 
-def test_help_answers_within_half_a_second_without_kfp_or_tfx(repository):
+def test_all_help_takes_a_second_of_work_at_most_and_neither_kfp_nor_tfx(repository):
     code = (
         "import sys; from pipeline.cli import main\n"
         f"for path in {[[], *_paths(command)]}:\n"
@@ -54,7 +54,7 @@ def test_help_answers_within_half_a_second_without_kfp_or_tfx(repository):
         check=True,
         cwd=repository,
     )
-    assert _children_seconds() - before < 0.5
+    assert _children_seconds() - before < 1.0
     assert done.stderr.strip() == "set()"
 
 

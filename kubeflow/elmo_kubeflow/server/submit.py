@@ -63,7 +63,7 @@ def read_package(path: Path) -> Package:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise BadPackage(f"package cannot be read: {path}: {reason}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
         raise BadPackage(f"package is not YAML: {path}") from error
     name = _at(spec, "pipelineInfo", "name")
     if not isinstance(name, str):
@@ -114,30 +114,29 @@ def upload(client: Any, package: Package, *, namespace: str | None) -> Uploaded:
     Raises:
         KubeflowError: The server refuses.
     """
-    name = by_name(package.name)
-    pipelines = client.list_pipelines(filter=name, namespace=namespace).pipelines
-    if pipelines:
-        pipeline = pipelines[0].pipeline_id
+    name = package.name
+    pipelines = client.list_pipelines(filter=by_name(name), namespace=namespace)
+    if pipelines.pipelines:
+        pipeline_id = pipelines.pipelines[0].pipeline_id
     else:
-        pipeline = client.create_pipeline(package.name, namespace).pipeline_id
+        pipeline_id = client.create_pipeline(name, namespace).pipeline_id
 
-    version = by_name(package.version)
-    versions = client.list_pipeline_versions(pipeline, filter=version).pipeline_versions
-    uploaded = versions[0] if versions else None
-    if uploaded is None:
+    known = client.list_pipeline_versions(pipeline_id, filter=by_name(package.version))
+    is_new = not known.pipeline_versions
+    if is_new:
         with _quiet():
-            uploaded = client.upload_pipeline_version(
-                str(package.path), package.version, pipeline_id=pipeline
+            version = client.upload_pipeline_version(
+                str(package.path), package.version, pipeline_id=pipeline_id
             )
+    else:
+        version = known.pipeline_versions[0]
 
-    experiment = _find_experiment(client, package.name, namespace)
+    experiment = _find_experiment(client, name, namespace)
     if experiment is None:
         with _quiet():
-            created = client.create_experiment(package.name, namespace=namespace)
+            created = client.create_experiment(name, namespace=namespace)
         experiment = created.experiment_id
-    return Uploaded(
-        pipeline, uploaded.pipeline_version_id, experiment, is_new=not versions
-    )
+    return Uploaded(pipeline_id, version.pipeline_version_id, experiment, is_new)
 
 
 def experiment_id(client: Any, name: str, *, namespace: str | None) -> str:

@@ -68,7 +68,7 @@ def job(
     require("google.cloud.aiplatform", "google-cloud-aiplatform")
     from google.cloud import aiplatform
 
-    with _errors_of_ours():
+    with _translated_errors():
         try:
             return aiplatform.PipelineJob(
                 display_name=name,
@@ -91,7 +91,7 @@ def submit(pipeline_job: Any, *, service_account: str | None, wait: bool) -> str
     Raises:
         KubeflowError: Vertex AI refuses, or the job fails while it is waited for.
     """
-    with _errors_of_ours():
+    with _translated_errors():
         pipeline_job.submit(service_account=service_account)
         if wait:
             pipeline_job.wait()
@@ -116,7 +116,7 @@ def create_schedule(
     check_cron(cron, fields=FIELDS)
     from google.cloud import aiplatform
 
-    with _errors_of_ours():
+    with _translated_errors():
         same_name = aiplatform.PipelineJobSchedule.list(
             filter=f"display_name={json.dumps(name)}",
             project=pipeline_job.project,
@@ -138,7 +138,7 @@ def create_schedule(
 
 
 @contextlib.contextmanager
-def _errors_of_ours() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     """Turns the errors of Google's libraries into those of this package."""
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
