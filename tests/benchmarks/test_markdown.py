@@ -81,8 +81,7 @@ def test_a_page_without_the_marks_is_left_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("page", "name"),
     [
-        ("README.md", "layer"),
-        ("README.md", "nodes"),
+        ("docs/elmo_speed.md", "layer"),
         ("docs/elmo_speed.md", "elmo"),
         ("docs/scaling.md", "batch"),
         ("docs/quality.md", "quality"),
