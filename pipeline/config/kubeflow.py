@@ -10,21 +10,21 @@ from pydantic import AfterValidator, Field, model_validator
 from pipeline.config.sections import Section
 
 EVERY_STEP = "default"
-"""The entry of `kubeflow.steps` for all steps that have none, or lack an option."""
+"""The entry of `kubeflow.steps` for steps without one, or without an option."""
 
 
 def _matching(pattern: str, example: str) -> AfterValidator:
     """Refuses what does not match, with an example of what does."""
 
-    def check(given: str) -> str:
-        if not re.fullmatch(pattern, given):
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
             raise ValueError(f"should be like {example}")
-        return given
+        return value
 
     return AfterValidator(check)
 
 
-# As kfp takes them; none is zero, and memory has a unit.
+# As kfp takes them: above zero, and memory with a unit.
 _Cores = Annotated[str, _matching(r"(?=.*[1-9])[0-9]+(\.[0-9]+)?m?", "2 or 500m")]
 _Memory = Annotated[str, _matching(r"[1-9][0-9]*[EPTGMK]i?", "8Gi or 512Mi")]
 _Image = Annotated[str, _matching(r"\S+", "registry.example.org/elmo-tfx:1")]
@@ -34,7 +34,7 @@ _Name = Annotated[
 
 
 class StepConfig(Section):
-    """What one step asks of a cluster; what is none is taken from `default`."""
+    """What one step asks of a cluster; an option that is None is that of `default`."""
 
     cpu: _Cores | None = Field(
         None, description="Cores it asks for, and its limit: `2`."
@@ -43,10 +43,10 @@ class StepConfig(Section):
         None, description="Memory it asks for, and its limit: `8Gi`."
     )
     retries: int | None = Field(
-        None, ge=0, description="How often it is started again where it failed."
+        None, ge=0, description="How often it is started again if it fails."
     )
     timeout_minutes: float | None = Field(
-        None, gt=0, description="How long one try may take."
+        None, gt=0, description="How long one attempt may take."
     )
     accelerator: str | None = Field(
         None,
@@ -74,15 +74,17 @@ class KubeflowConfig(Section):
         description="Name of the pipeline and of its experiment.",
     )
     namespace: str | None = Field(
-        None, min_length=1, description="Namespace of runs, where there are profiles."
+        None, min_length=1, description="Namespace of the runs, if there are profiles."
     )
     service_account: str | None = Field(
-        None, min_length=1, description="Who the steps are; none: the cluster's own."
+        None,
+        min_length=1,
+        description="Service account of the steps; none: the cluster's default.",
     )
     volume_claim: str = Field(
         "elmo-tfx",
         min_length=1,
-        description="Claim of the volume with data and outputs, which all steps share.",
+        description="Claim of the volume with data and outputs that all steps share.",
     )
     mount_path: str = Field(
         "/data", pattern="^/", description="Where the steps see that volume."
@@ -95,13 +97,13 @@ class KubeflowConfig(Section):
     )
     steps: dict[str, StepConfig] = Field(
         default_factory=dict,
-        description="What single steps ask for, by node such as `Trainer`; "
-        "`default` holds for the others.",
+        description="What single steps ask for, by node such as `Trainer`; `default` "
+        "is for the others.",
     )
 
 
 class VertexConfig(Section):
-    """What Vertex AI needs beside that: how its steps reach ML Metadata's MySQL."""
+    """What Vertex AI needs too: how its steps reach the MySQL of ML Metadata."""
 
     metadata_host: str | None = Field(
         None, min_length=1, description="Address of the server."
@@ -111,7 +113,7 @@ class VertexConfig(Section):
         "elmo_tfx", min_length=1, description="Name of the database."
     )
     metadata_user: str = Field(
-        "elmo_tfx", min_length=1, description="Who the steps are there."
+        "elmo_tfx", min_length=1, description="User of the steps there."
     )
     metadata_password_file: str = Field(
         "/gcs/secrets/elmo-tfx-metadata-password",

@@ -40,7 +40,7 @@ class DataConfig(Section):
         description="A file, a glob of files, or a folder with one folder per class.",
     )
     format: Format = Field(
-        "auto", description="File format; `auto` goes by the files' names."
+        "auto", description="File format; `auto`: by the files' names."
     )
     text_column: str = Field(
         "text", min_length=1, description="Name of the column with the text."
@@ -51,32 +51,32 @@ class DataConfig(Section):
     columns: tuple[str, ...] | None = Field(
         None,
         min_length=1,
-        description="Names of the columns in CSV and TSV, if no header gives them.",
+        description="Names of the columns of CSV and TSV files that have no header.",
     )
     header: bool | None = Field(
-        None, description="Whether the first row is a header; none: found out."
+        None, description="Whether the first row is a header; none: it is detected."
     )
     eval_fraction: float = Field(
         0.1,
         gt=0,
         lt=1,
-        description="Fraction of the rows that early stopping looks at.",
+        description="Fraction of the rows used for early stopping.",
     )
     test_fraction: float = Field(
-        0.1, gt=0, lt=1, description="Fraction of the rows that the Evaluator looks at."
+        0.1, gt=0, lt=1, description="Fraction of the rows used by the Evaluator."
     )
     max_rejected_fraction: Fraction = Field(
         0.01, description="Fraction of unusable rows above which the run stops."
     )
     schema_path: str | None = Field(
         None,
-        description="A curated schema (schema.pbtxt); none: inferred from the data.",
+        description="Your own schema (schema.pbtxt); none: inferred from the data.",
     )
 
     span: Annotated[int, Field(ge=0)] | str = Field(
         LATEST,
-        description="Which span of a pattern with `{SPAN}`, or `{YYYY}`, `{MM}` and "
-        "`{DD}`: `latest`, a number or a day such as 2026-11-26.",
+        description="Which span to read if the pattern has `{SPAN}`, or `{YYYY}`, "
+        "`{MM}` and `{DD}`: `latest`, a number, or a day such as 2026-11-26.",
     )
     window_spans: int = Field(
         1,
@@ -86,22 +86,22 @@ class DataConfig(Section):
     done_file: str | None = Field(
         None,
         pattern="^[^/]+$",
-        description="Name of a file, such as `_SUCCESS`, that lies beside a span's "
-        "files once all have arrived: `latest` passes over spans without it.",
+        description="Name of a file, such as `_SUCCESS`, that is put beside the files "
+        "of a span when all have arrived: `latest` skips spans without it.",
     )
 
     @field_validator("span", mode="before")
     @classmethod
-    def _read_days(cls, given: Any) -> Any:
+    def _read_days(cls, value: Any) -> Any:
         """YAML makes a date of a day."""
-        return given.isoformat() if isinstance(given, datetime.date) else given
+        return value.isoformat() if isinstance(value, datetime.date) else value
 
     @field_validator("span")
     @classmethod
-    def _name_a_span(cls, given: int | str) -> int | str:
-        if given != LATEST:
-            span_number(given)
-        return given
+    def _name_a_span(cls, value: int | str) -> int | str:
+        if value != LATEST:
+            span_number(value)
+        return value
 
     @model_validator(mode="after")
     def _have_spans_where_they_are_named(self) -> DataConfig:
@@ -134,20 +134,20 @@ class TransformConfig(Section):
         description="Tokens kept of a text; `auto`: a quantile of the training texts.",
     )
     max_tokens_quantile: float = Field(
-        0.95, gt=0, le=1, description="The quantile that `auto` takes; no unit."
+        0.95, gt=0, le=1, description="The quantile that `auto` uses; no unit."
     )
     max_tokens_limit: int = Field(
-        400, ge=1, description="Most tokens that `auto` ever keeps of a text."
+        400, ge=1, description="Most tokens that `auto` keeps of a text."
     )
 
 
 class ElmoConfig(Section):
-    """Which ELMo makes the embeddings."""
+    """Which ELMo computes the embeddings."""
 
     source: str = Field(
         "default",
         min_length=1,
-        description="`default` (embedded), a folder, a TF Hub or Kaggle handle.",
+        description="`default` (included), a folder, a TF Hub or Kaggle handle.",
     )
     trainable: bool = Field(
         False, description="Whether the ELMo weights themselves are fine-tuned."
@@ -155,7 +155,7 @@ class ElmoConfig(Section):
 
 
 class ModelConfig(Section):
-    """What reads the embeddings, and the words, and gives the class probabilities."""
+    """The head: it reads the embeddings and the words, and returns probabilities."""
 
     pooling: Literal["mean", "max", "attention", "bilstm"] = Field(
         "attention", description="How token vectors become one vector per text."
@@ -167,26 +167,29 @@ class ModelConfig(Section):
         0.2,
         ge=0,
         lt=1,
-        description="Fraction of the embeddings' values dropped while training.",
+        description="Fraction of the embeddings' values set to zero in training.",
     )
     dropout: float = Field(
         0.5,
         ge=0,
         lt=1,
-        description="Fraction of the pooled values dropped while training.",
+        description="Fraction of the pooled values set to zero in training.",
     )
     ngram_rows: Literal[0] | Annotated[int, Field(ge=2, le=2**24)] = Field(
         2**18,
-        description="Most rows of the table that gives words and pairs of words, by "
-        "their hash, a weight for each class; above 8 classes fewer, so that it has "
-        "two million weights at most. 0: the head reads ELMo alone.",
+        description="Rows of the table with a weight per class for words and pairs of "
+        "words, which are found by their hash. With more than 8 classes the table has "
+        "fewer rows, so that it has at most two million weights. 0: the head reads "
+        "only ELMo.",
     )
 
 
 class TrainConfig(Section):
     """How the model is trained."""
 
-    epochs: int = Field(20, ge=1, description="Most epochs; fewer if it stops early.")
+    epochs: int = Field(
+        20, ge=1, description="Most epochs; fewer if training stops early."
+    )
     batch_size: int = Field(32, ge=1, description="Examples per training step.")
     learning_rate: float = Field(
         1e-3, gt=0, description="Step size of the optimizer; no unit."
@@ -195,10 +198,10 @@ class TrainConfig(Section):
         1, ge=0, lt=2**31, description="Seed of every random choice; no unit."
     )
     patience: int = Field(
-        3, ge=1, description="Epochs without a better eval loss before it stops."
+        3, ge=1, description="Epochs without a better eval loss before training stops."
     )
     max_steps: int | None = Field(
-        None, ge=1, description="Most training steps; none: as many as the epochs have."
+        None, ge=1, description="Most training steps; none: as many as the epochs take."
     )
     warm_start: bool = Field(
         False,
@@ -208,7 +211,7 @@ class TrainConfig(Section):
         "balanced", description="Whether rare classes weigh more in the loss."
     )
     cache_gib: float = Field(
-        4.0, ge=0, description="Bound of the embedding cache in GiB; 0: no cache."
+        4.0, ge=0, description="Limit of the embedding cache in GiB; 0: no cache."
     )
 
 
@@ -230,50 +233,52 @@ class EvaluationConfig(Section):
     thresholds: dict[MetricName, Fraction] = Field(
         {"auc": 0.6},
         validate_default=True,
-        description="Least value of each metric, most for calibration_error; no unit.",
+        description="Least value of each metric; for calibration_error, the most.",
     )
     max_drop: dict[MetricName, Fraction] = Field(
         {"accuracy": 0.01},
         validate_default=True,
-        description="Most that a metric may lose against the last blessed model.",
+        description="How much worse than the last blessed model a metric may be.",
     )
 
 
 class PushConfig(Section):
-    """What becomes of pushed models."""
+    """What happens to pushed models."""
 
     keep_versions: int | None = Field(
-        None, ge=1, description="Newest versions that stay; none: all of them."
+        None,
+        ge=1,
+        description="How many of the newest versions to keep; none: all of them.",
     )
 
 
 class GateConfig(Section):
-    """What happens when the data looks wrong."""
+    """What to do if the data looks wrong."""
 
     on_schema_anomaly: StopOrWarn = Field(
-        "stop", description="When the data does not fit the schema."
+        "stop", description="If the data does not fit the schema."
     )
     on_drift: StopOrWarn = Field(
         "warn",
-        description="When the newest span lies too far from the window before it.",
+        description="If the newest span differs too much from the window before it.",
     )
 
 
 class DriftConfig(Section):
-    """How far a span may lie from the window of spans before it.
+    """How much a span may differ from the window of spans before it.
 
-    Each is the distance of two distributions and has no unit: 0, the same; 1, nothing
+    Each is a distance of two distributions, without a unit: 0 is the same, 1 is nothing
     in common.
     """
 
     label: Fraction = Field(
-        0.1, description="Of the labels: most that the share of one may change."
+        0.1, description="Of the labels: the largest change of the share of one."
     )
     length: Fraction = Field(
         0.1, description="Of the texts' lengths in tokens: Jensen-Shannon divergence."
     )
     unknown_words: Fraction = Field(
         0.1,
-        description="Of the words that the window has not: most that their share may "
-        "change.",
+        description="Of words that are not in the window: the largest change of their "
+        "share.",
     )
