@@ -13,7 +13,6 @@ from pipeline.runs.summary_text import drift_warnings, unread_spans
 
 Kind = Literal["pushed", "refused", "nothing new", "failed", "interrupted"]
 
-_LISTS = ("removed_versions", "reasons", "warnings")
 _SHOWN_REASON = 500  # characters of a failure's reason
 
 
@@ -50,17 +49,14 @@ class Outcome:
     reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the attributes as JSON has them."""
-        values = dataclasses.asdict(self)
-        return {**values, **{name: list(values[name]) for name in _LISTS}}
+        """Returns the attributes, all of them of JSON's types."""
+        return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Outcome:
         """Returns what `to_json` wrote; keys that are unknown are passed over."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        attributes = {name: values[name] for name in known & values.keys()}
-        lists = {name: tuple(values.get(name, ())) for name in _LISTS}
-        return cls(**{**attributes, **lists})
+        known = {field.name for field in dataclasses.fields(cls)} & values.keys()
+        return cls(**{name: _hashable(values[name]) for name in known})
 
 
 def outcome_of(
@@ -109,6 +105,10 @@ def one_line(message: str) -> str:
     message = re.sub(r"\nhint: (.*)", r" (hint: \1)", message)
     line = " ".join(message.split())
     return line if len(line) <= _SHOWN_REASON else line[: _SHOWN_REASON - 1] + "…"
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _warnings(summary: RunSummary) -> Iterator[str]:

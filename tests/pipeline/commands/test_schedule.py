@@ -75,7 +75,7 @@ def test_the_history_is_a_table_for_people(folder, past):
 
 def test_the_history_is_json_lines_for_machines(folder, past):
     result = _invoke("--history", "--json", "--output", str(folder.output))
-    assert json.loads(result.output) == past.to_json()
+    assert PastRun.from_json(json.loads(result.output)) == past
 
 
 def test_the_history_of_a_configuration_file_is_that_of_its_output(
