@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmarks.report import write_report
+from benchmarks.markdown import write_report
 from benchmarks.session import BenchmarkError
 
 Results = dict[str, Any]

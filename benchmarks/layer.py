@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.command import COUNT, Results, path_option, result_options, run
-from benchmarks.report import bullets, joined, machine, table
+from benchmarks.markdown import bullets, joined, machine, table
 from benchmarks.session import Session
 from benchmarks.texts import SAMPLE, read_texts
 from keras_elmo import ElmoEmbeddingLayer

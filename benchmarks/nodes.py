@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from benchmarks.command import Results, path_option, result_options, run
-from benchmarks.report import bullets, joined, machine, table
+from benchmarks.markdown import bullets, joined, machine, table
 from benchmarks.session import BenchmarkError, Session
 from benchmarks.texts import SAMPLE
 

@@ -19,7 +19,7 @@ from pipeline.errors import RunError
 from pipeline.files import write_whole
 
 KEPT = Path(".bench")  # not in /tmp, which may be small and is emptied
-_MEASURED = ("keras_elmo", "components", "pipeline")
+_MEASURED = ("keras_elmo", "components", "pipeline", "benchmarks")
 _START = time.monotonic()
 
 
@@ -35,8 +35,8 @@ class Session:
     """Measurements, each kept as soon as it is made.
 
     After an interruption the same command goes on from them: its name, its settings,
-    the code of the project and the processor must be the same. `with` removes them at
-    the end of a whole run.
+    the project's code and weights, and the processor must be the same. `with` removes
+    them at the end of a whole run.
 
     Args:
         name: Of the benchmark.
@@ -46,8 +46,9 @@ class Session:
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         identity = hashlib.sha256(f"{dict(settings)} {_cpu_name()}".encode())
         for package in _MEASURED:
-            for path in sorted((Path(__file__).parents[1] / package).rglob("*.py")):
-                identity.update(path.read_bytes())
+            for path in sorted((Path(__file__).parents[1] / package).rglob("*")):
+                if path.suffix in (".py", ".json", ".hdf5"):
+                    identity.update(path.read_bytes())
         self._path = KEPT / f"{name}-{identity.hexdigest()[:12]}.json"
         self._measured: dict[str, Any] = {}
         if self._path.exists():

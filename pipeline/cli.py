@@ -53,11 +53,11 @@ class _LazyGroup(click.Group):
         **extra: Any,
     ) -> Any:
         """Runs a command; an error becomes `error: ...` and the exit code."""
-        given = (args, prog_name, complete_var)
+        arguments = (args, prog_name, complete_var)
         if not standalone_mode:
-            return super().main(*given, standalone_mode=False, **extra)
+            return super().main(*arguments, standalone_mode=False, **extra)
         try:
-            super().main(*given, standalone_mode=False, **extra)
+            super().main(*arguments, standalone_mode=False, **extra)
         except click.UsageError as error:
             message = error.format_message()
             is_explained = "hint:" in message or "Did you mean" in message
@@ -72,7 +72,7 @@ class _LazyGroup(click.Group):
 
 
 def _leave(message: str, code: int) -> None:
-    # The hint of a message has a line of its own; here all of it takes one.
+    # A message has its hint on a second line; here all of it takes one line.
     click.echo("error: " + re.sub(r"\nhint: (.*)", r" (hint: \1)", message), err=True)
     sys.exit(code)
 

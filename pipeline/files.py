@@ -13,8 +13,6 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import filelock
-
 _WILDCARD = re.compile(r"[*?\[]")
 
 
@@ -86,5 +84,7 @@ def locked_folder(folder: Path) -> contextlib.AbstractContextManager[object]:
         filelock.Timeout: Another process holds the folder. It is an `OSError`, too.
         OSError: The folder cannot be created or written.
     """
+    import filelock  # with asyncio, which no --help should wait for
+
     folder.mkdir(parents=True, exist_ok=True)
     return filelock.FileLock(folder / ".lock").acquire(timeout=0)

@@ -5,10 +5,10 @@ What TFX, a batch job or a scheduled run made is only used again while both stay
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import importlib.util
+import modulefinder
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,66 +68,39 @@ def sources_of(*modules: str) -> dict[str, bytes]:
     Raises:
         ModuleNotFoundError: There is no such module.
     """
-    sources: dict[str, bytes] = {}
-    waiting = list(modules)
-    while waiting:
-        name = waiting.pop()
-        path = _path_of(name)
-        if path is None:
-            if name in modules:
-                raise ModuleNotFoundError(f"there is no module {name}", name=name)
-            continue  # a name imported from a module, not a module itself
-        if name not in sources:
-            sources[name] = path.read_bytes()
-            waiting.extend(_imports(sources[name], name, path))
-            waiting.extend(_files_of_program(name, path))
-    return sources
+    specs = filter(None, map(importlib.util.find_spec, _PACKAGES))
+    places = [
+        place for spec in specs for place in spec.submodule_search_locations or ()
+    ]
+    finder = _ProjectFinder(path=[str(Path(place).parent) for place in places])
+    missing = set(modules)
+    while missing:
+        for name in missing:
+            try:
+                finder.import_hook(name)
+            except ImportError as error:
+                message = f"there is no module {name}"
+                raise ModuleNotFoundError(message, name=name) from error
+        missing = set(_modules_of_programs(finder.modules)) - set(finder.modules)
+    found: dict[str, Any] = finder.modules
+    return {name: Path(found[name].__file__).read_bytes() for name in found}
 
 
-def _path_of(name: str) -> Path | None:
-    """Returns the file of a project module without running any of its code."""
-    package, *rest = name.split(".")
-    if package not in _PACKAGES:
-        return None
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    place = Path(spec.submodule_search_locations[0]).joinpath(*rest)
-    if (place / "__init__.py").is_file():
-        return place / "__init__.py"
-    file = place.with_suffix(".py")
-    return file if file.is_file() else None
+class _ProjectFinder(modulefinder.ModuleFinder):
+    """Follows imports through modules of the project alone, and runs none of them."""
+
+    def find_module(self, name: str, path: Any, parent: Any = None) -> Any:
+        if path is None and name not in _PACKAGES:
+            raise ImportError(name)
+        return super().find_module(name, path, parent)
 
 
-def _files_of_program(name: str, path: Path) -> Iterator[str]:
-    is_package = path.name == "__init__.py"
-    if (path.parent / "__main__.py").is_file():
-        package = name if is_package else name.rpartition(".")[0]
-        for file in path.parent.glob("*.py"):
-            yield package if file.stem == "__init__" else f"{package}.{file.stem}"
-
-
-def _imports(source: bytes, name: str, path: Path) -> Iterator[str]:
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _with_parents(alias.name)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                outer = package.rsplit(".", node.level - 1)[0]
-                base = f"{outer}.{base}" if base else outer
-            yield from _with_parents(base)
-            for alias in node.names:
-                yield f"{base}.{alias.name}"
-
-
-def _with_parents(name: str) -> Iterator[str]:
-    """Yields a module and the packages around it, whose code its import runs first."""
-    while name:
-        yield name
-        name = name.rpartition(".")[0]
+def _modules_of_programs(modules: Mapping[str, Any]) -> Iterator[str]:
+    for name, module in modules.items():
+        folder = Path(module.__file__).parent
+        if module.__path__ and (folder / "__main__.py").is_file():
+            for file in folder.glob("*.py"):
+                yield name if file.stem == "__init__" else f"{name}.{file.stem}"
 
 
 def elmo_version(source: str) -> str:

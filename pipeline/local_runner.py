@@ -163,7 +163,7 @@ def _failure(error: Exception, node: str, output: OutputFolder, log: str) -> Run
     logging.error("%s failed", node or "the run", exc_info=error)
     reason = reason_of(error)
     if output.is_full():
-        # SQLite, among others, has its own words for it, or none.
+        # SQLite, for one, reports it in other words, or not at all.
         reason = f"No space left on device for {output.path} ({reason})"
     return RunFailed(node=node, reason=reason, log=log)
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from benchmarks.batch.contenders import BARE_LOOP, PREDICT, TFX
-from benchmarks.report import Goal, at_least, at_most
+from benchmarks.markdown import Goal, at_least, at_most
 
 # Of the labels, a share: two contenders round differently, and a text may lie between.
 _TOLERANCE = 0.001

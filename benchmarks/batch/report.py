@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchmarks import markdown
 from benchmarks.batch.contenders import BARE_LOOP, PREDICT, TFX
 from benchmarks.batch.figures import (
     Results,
@@ -13,15 +14,7 @@ from benchmarks.batch.figures import (
     disagree,
     judge,
 )
-from benchmarks.report import (
-    NONE,
-    bullets,
-    goal_list,
-    joined,
-    machine,
-    table,
-    versions,
-)
+from benchmarks.markdown import NONE
 
 _COLUMNS = (
     "Contender",
@@ -38,8 +31,10 @@ def report(raw: Mapping[str, Any]) -> str:
     """Returns the table, the goals, what a billion texts cost, and the conditions."""
     results = Results(**raw)
     lines = [*_billion(results), *_conditions(results)]
-    goals = goal_list(judge(results))
-    return joined(table(_COLUMNS, _rows(results)), goals, bullets(lines))
+    goals = markdown.goal_list(judge(results))
+    return markdown.joined(
+        markdown.table(_COLUMNS, _rows(results)), goals, markdown.bullets(lines)
+    )
 
 
 def failures(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -56,7 +51,12 @@ def _rows(results: Results) -> Iterator[list[str]]:
     for run in results.runs:
         yield [run.contender, *_figures(run)]
     for missing in results.missing:
-        yield [missing.contender, f"{missing.rows:,}", "not measured", *[NONE] * 4]
+        yield [
+            missing.contender,
+            f"{missing.rows:,}",
+            "not measured",
+            *[NONE] * 4,
+        ]
 
 
 def _figures(run: Run) -> list[str]:
@@ -85,7 +85,7 @@ def _billion(results: Results) -> Iterator[str]:
 def _conditions(results: Results) -> list[str]:
     facts = results.conditions
     return [
-        machine(facts),
+        markdown.machine(facts),
         f"Rows: the {facts['texts']:,} texts of {facts['source']}, on average "
         f"{facts['characters']:.0f} characters, again and again, each with the number "
         "of its row behind it.",
@@ -105,5 +105,5 @@ def _conditions(results: Results) -> list[str]:
         f"{facts['repeats']}, above {results.sizes['rows']:,} rows of one. Core-s: "
         "user and system time of the process and its children, without the start-up. "
         "Peak MiB: resident size of the largest process.",
-        f"Model {facts['model_version']}; {versions(facts['versions'])}.",
+        f"Model {facts['model_version']}; {markdown.versions(facts['versions'])}.",
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.report import Goal, at_least, at_most
+from benchmarks.markdown import Goal, at_least, at_most
 
 Results = dict[str, Any]
 TOLERANCE = 1e-4  # on vectors; beyond it two contenders do not compute the same

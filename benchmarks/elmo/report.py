@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from benchmarks import markdown
 from benchmarks.elmo.contenders import KEEP_MEMORY, MEMORY_BATCH, TRAINING_BATCHES
 from benchmarks.elmo.figures import (
     Results,
@@ -14,15 +15,7 @@ from benchmarks.elmo.figures import (
     share_of_peak,
     step_cost,
 )
-from benchmarks.report import (
-    NONE,
-    bullets,
-    goal_list,
-    joined,
-    machine,
-    table,
-    versions,
-)
+from benchmarks.markdown import NONE
 
 _SPEED_COLUMNS = (
     "Model",
@@ -40,14 +33,12 @@ _TRAINING_COLUMNS = ("Model", "biLM", "Forward, s", "Fit step, s", "Ratio")
 
 def report(results: Results) -> str:
     """Returns the whole report."""
-    return joined(
-        table(_SPEED_COLUMNS, _speed_rows(results)),
+    return markdown.joined(
+        markdown.table(_SPEED_COLUMNS, _speed_rows(results)),
         *(f"**Not one computation:** {name}." for name in disagreeing(results)),
-        "A fit step of a classifier beside the forward pass of the same model, each "
-        f"over {TRAINING_BATCHES} batches of {MEMORY_BATCH} sentences as they come:",
-        table(_TRAINING_COLUMNS, _training_rows(results)),
-        goal_list(judge(results)),
-        bullets(_conditions(results)),
+        _training(results),
+        markdown.goal_list(judge(results)),
+        markdown.bullets(_conditions(results)),
     )
 
 
@@ -84,15 +75,23 @@ def _speed_rows(results: Results) -> Iterator[list[str]]:
             ]
 
 
-def _training_rows(results: Results) -> Iterator[list[str]]:
+def _training(results: Results) -> str:
+    rows = []
     for name, model in results["models"].items():
         for kind, each in model["training"].items():
             if "missing" in each:
-                yield [name, kind, f"not measured: {each['missing']}", NONE, NONE]
-                continue
-            seconds = (each["forward_seconds"], each["step_seconds"])
-            times = [f"{value:.2f}" for value in seconds]
-            yield [name, kind, *times, f"{step_cost(each):.2f}"]
+                cells = [f"not measured: {each['missing']}", NONE, NONE]
+            else:
+                seconds = (each["forward_seconds"], each["step_seconds"])
+                cells = [f"{value:.2f}" for value in (*seconds, step_cost(each))]
+            rows.append([name, kind, *cells])
+    if not rows:
+        return ""
+    introduction = (
+        "A fit step of a classifier beside the forward pass of the same model, each "
+        f"over {TRAINING_BATCHES} batches of {MEMORY_BATCH} sentences as they come:"
+    )
+    return f"{introduction}\n\n{markdown.table(_TRAINING_COLUMNS, rows)}"
 
 
 def _conditions(results: Results) -> list[str]:
@@ -101,7 +100,7 @@ def _conditions(results: Results) -> list[str]:
         f"{rate:,.0f} GFLOP/s in {dtype}" for dtype, rate in peak["gflops"].items()
     )
     return [
-        machine(facts),
+        markdown.machine(facts),
         f"keras_elmo and the peak on {peak['device']}. Peak: the best square matrix "
         f"product of TensorFlow: {rates}.",
         f"{facts['sentences']} sentences, {facts['tokens']:,} tokens of "
@@ -114,5 +113,8 @@ def _conditions(results: Results) -> list[str]:
         f"whole process, batch {MEMORY_BATCH} as it comes.",
         f"The peers' speed is measured with {', '.join(KEEP_MEMORY)} set, which makes "
         "them faster; their memory without.",
-        *(f"{name}: {versions(each)}." for name, each in facts["versions"].items()),
+        *(
+            f"{name}: {markdown.versions(each)}."
+            for name, each in facts["versions"].items()
+        ),
     ]

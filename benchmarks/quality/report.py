@@ -7,17 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import markdown
 from benchmarks.quality.measuring import ELMO, HEAD, MEAN, TF_IDF, Results
-from benchmarks.report import (
-    Goal,
-    at_least,
-    bullets,
-    goal_list,
-    joined,
-    machine,
-    table,
-    versions,
-)
 
 # Frozen, mean-pooled, a simple classifier: what the published ELMo reaches on MR with
 # 93.6 million weights, trained on 5.5 billion words.
@@ -33,26 +24,26 @@ def report(raw: Mapping[str, Any]) -> str:
         [contender, *(_cell(results.accuracies[name][contender]) for name in names)]
         for contender in contenders
     ]
-    return joined(
-        table(["Accuracy, %", *names], rows),
-        goal_list(judge(results)),
-        bullets(_conditions(results)),
+    return markdown.joined(
+        markdown.table(["Accuracy, %", *names], rows),
+        markdown.goal_list(judge(results)),
+        markdown.bullets(_conditions(results)),
     )
 
 
-def judge(results: Results) -> Iterator[Goal]:
+def judge(results: Results) -> Iterator[markdown.Goal]:
     """Yields the goals for MR, if it was measured."""
     if "MR" not in results.accuracies:
         return
     means = {name: float(np.mean(x)) for name, x in results.accuracies["MR"].items()}
     head, tf_idf = means[HEAD.format(ELMO)], means[TF_IDF]
-    yield at_least(
+    yield markdown.at_least(
         f"MR, the pipeline's head at least as good as TF-IDF ({tf_idf:.1%})",
         head,
         tf_idf,
         "{:.1%}",
     )
-    yield at_least(
+    yield markdown.at_least(
         f"MR, {PUBLISHED:.1%} as the published ELMo of 5.5 billion words",
         max(head, means[MEAN.format(ELMO)]),
         PUBLISHED,
@@ -79,4 +70,4 @@ def _conditions(results: Results) -> Iterator[str]:
     )
     options = ", ".join(f"{name} {value}" for name, value in facts["model"].items())
     yield f"The head: {options}; the Trainer's other settings are their defaults."
-    yield f"{machine(facts)} {versions(facts['versions'])}."
+    yield f"{markdown.machine(facts)} {markdown.versions(facts['versions'])}."

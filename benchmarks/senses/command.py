@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from benchmarks.command import COUNT, path_option
-from benchmarks.report import write_report
+from benchmarks.markdown import write_report
 from benchmarks.senses.curve import curve_plot, read_curve
 from benchmarks.senses.measuring import measure
 from benchmarks.senses.report import markdown

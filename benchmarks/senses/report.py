@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.report import table
+from benchmarks.markdown import table
 from benchmarks.senses.curve import HELD_OUT
 from benchmarks.senses.measuring import SEEDS, Accuracies, Measured
 from benchmarks.senses.neighbours import Pool, nearest

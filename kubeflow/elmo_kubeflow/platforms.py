@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import abc
 import posixpath
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.config import Config, ConfigError
 from pipeline.config.kubeflow import EVERY_STEP, StepConfig
 from pipeline.metadata.store import PREFIX
 
+_SECRET_KEYS = ("host", "port", "database", "user", "password")
+_GS = "gs://"
+_BUCKETS = "/gcs/"  # where Vertex AI shows buckets as folders
 _DEFAULTS = StepConfig(cpu="1", memory="4Gi", retries=1)
 # Beside data and weights the Trainer holds up to `train.cache_gib` of vectors.
 _DEFAULTS_BY_STEP = {"Trainer": StepConfig(cpu="2", memory="8Gi")}
@@ -34,13 +38,10 @@ def step_options(config: Config, step: str) -> StepConfig:
     return StepConfig.model_validate(merged)
 
 
-_SECRET_KEYS = ("host", "port", "database", "user", "password")
-_BUCKETS = "/gcs/"  # where Vertex AI shows buckets as folders
-
-
-class Platform(Protocol):
+class Platform(abc.ABC):
     """What runs a package."""
 
+    @abc.abstractmethod
     def checked(self, config: Config) -> Config:
         """Returns the configuration as the steps read it.
 
@@ -50,13 +51,27 @@ class Platform(Protocol):
 
     def equip(self, task: Any, config: Config, step: str) -> None:
         """Sets on a task of kfp what its step needs."""
+        options = step_options(config, step)
+        task.set_display_name(step)
+        # KFP would skip a step whose arguments it has seen before. TFX's own cache also
+        # looks at the data, and knows resolvers.
+        task.set_caching_options(False)
+        task.set_cpu_limit(options.cpu)
+        task.set_memory_limit(options.memory)
+        if options.retries:
+            # What a step needs, such as the database, may be unreachable for a moment.
+            task.set_retry(
+                num_retries=options.retries, backoff_duration="30s", backoff_factor=2
+            )
+        if options.accelerator is not None:
+            task.set_accelerator_type(options.accelerator)
+            task.set_accelerator_limit(options.accelerators or 1)
 
 
-class Kubeflow:
+class Kubeflow(Platform):
     """The open-source Kubeflow Pipelines: a volume and a Secret."""
 
     def checked(self, config: Config) -> Config:
-        """See `Platform`."""
         mount = config.kubeflow.mount_path.rstrip("/") + "/"
         output = posixpath.normpath(config.output)
         if not output.startswith(mount):
@@ -73,11 +88,10 @@ class Kubeflow:
         return config.model_copy(update={"output": output})
 
     def equip(self, task: Any, config: Config, step: str) -> None:
-        """See `Platform`."""
         from kfp import kubernetes
 
+        super().equip(task, config, step)
         cluster, options = config.kubeflow, step_options(config, step)
-        _equip(task, config, step)
         task.set_cpu_request(options.cpu)
         task.set_memory_request(options.memory)
         kubernetes.mount_pvc(
@@ -90,12 +104,11 @@ class Kubeflow:
         )
 
 
-class Vertex:
+class Vertex(Platform):
     """Vertex AI Pipelines: buckets that are mounted as folders, no Kubernetes."""
 
     def checked(self, config: Config) -> Config:
-        """See `Platform`."""
-        if not config.output.startswith("gs://"):
+        if not config.output.startswith(_GS):
             raise ConfigError(
                 "option output must be a folder in a bucket, gs://bucket/folder. "
                 f"Received: {config.output}"
@@ -105,48 +118,25 @@ class Vertex:
         return config.model_copy(update={"output": _mounted(config.output)})
 
     def equip(self, task: Any, config: Config, step: str) -> None:
-        """See `Platform`."""
-        _equip(task, config, step)
-        for name, value in _metadata_environment(config).items():
-            task.set_env_variable(name, value)
+        super().equip(task, config, step)
+        vertex = config.vertex
+        values = {
+            "HOST": vertex.metadata_host,
+            "PORT": str(vertex.metadata_port),
+            "DATABASE": vertex.metadata_database,
+            "USER": vertex.metadata_user,
+            # Never the password itself: everyone who sees the pipeline sees this.
+            "PASSWORD_FILE": _mounted(vertex.metadata_password_file),
+        }
+        for name, value in values.items():
+            task.set_env_variable(PREFIX + name, value)
 
 
 PLATFORMS: Mapping[str, Platform] = {"kubeflow": Kubeflow(), "vertex": Vertex()}
 
 
-def _equip(task: Any, config: Config, step: str) -> None:
-    options = step_options(config, step)
-    task.set_display_name(step)
-    # KFP would skip a step whose arguments it has seen before. TFX's own cache looks at
-    # the data, and knows resolvers.
-    task.set_caching_options(False)
-    task.set_cpu_limit(options.cpu)
-    task.set_memory_limit(options.memory)
-    if options.retries:
-        # What a step needs, such as the database, may be unreachable for a moment.
-        task.set_retry(
-            num_retries=options.retries, backoff_duration="30s", backoff_factor=2
-        )
-    if options.accelerator is not None:
-        task.set_accelerator_type(options.accelerator)
-        task.set_accelerator_limit(options.accelerators or 1)
-
-
-def _metadata_environment(config: Config) -> dict[str, str]:
-    vertex = config.vertex
-    values = {
-        "HOST": vertex.metadata_host,
-        "PORT": str(vertex.metadata_port),
-        "DATABASE": vertex.metadata_database,
-        "USER": vertex.metadata_user,
-        # Never the password itself: everyone who sees the pipeline sees this.
-        "PASSWORD_FILE": _mounted(vertex.metadata_password_file),
-    }
-    return {PREFIX + name: value for name, value in values.items() if value}
-
-
 def _mounted(path: str) -> str:
-    return path.replace("gs://", _BUCKETS, 1) if path.startswith("gs://") else path
+    return _BUCKETS + path.removeprefix(_GS) if path.startswith(_GS) else path
 
 
 def address_of(path: str, config: Config) -> str:
@@ -155,7 +145,7 @@ def address_of(path: str, config: Config) -> str:
     It is `pvc://claim/path` on Kubeflow Pipelines, and `gs://bucket/path` on Vertex AI.
     """
     if path.startswith(_BUCKETS):
-        return "gs://" + path.removeprefix(_BUCKETS)
+        return _GS + path.removeprefix(_BUCKETS)
     cluster = config.kubeflow
     inside = posixpath.relpath(path, cluster.mount_path)
     return f"pvc://{cluster.volume_claim}/{inside}"

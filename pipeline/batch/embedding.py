@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from keras_elmo import ElmoEmbeddingLayer
 from keras_elmo.text import normalize_text, tokenize
-from pipeline.batch.formats import table
 from pipeline.batch.formats.hdf5 import SENTENCE, VECTORS
+from pipeline.batch.formats.table import Kind
 from pipeline.batch.scoring import CUT, once_per_process
 from pipeline.serving.versions import ModelError
 
@@ -47,10 +47,10 @@ class Embedder:
     def fields(self) -> dict[str, str]:
         """Tokens and their vectors, or one vector; whether the text was cut."""
         if self.as_sentences:
-            return {SENTENCE: table.STRING, VECTORS: table.VECTORS}
+            return {SENTENCE: Kind.STRING, VECTORS: Kind.VECTORS}
         if self.pooled:
-            return {VECTOR: table.VECTOR, CUT: table.BOOL}
-        return {TOKENS: table.STRINGS, VECTORS: table.VECTORS, CUT: table.BOOL}
+            return {VECTOR: Kind.VECTOR, CUT: Kind.BOOL}
+        return {TOKENS: Kind.STRINGS, VECTORS: Kind.VECTORS, CUT: Kind.BOOL}
 
     def load(self) -> _Score:
         """Returns the layer of this process."""

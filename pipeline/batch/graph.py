@@ -13,7 +13,7 @@ from pipeline.batch.rejects import add_counts
 from pipeline.batch.scoring import PartRecord, ScoreChunks, Scorer
 from pipeline.batch.shards import JoinPieces, plan_shards
 from pipeline.batch.splitting import Chunk, FileGroup, SplitFiles, SplitRecord
-from pipeline.batch.staging import COUNTS, BatchJob
+from pipeline.batch.staging import COUNTS, FINISHED, BatchJob
 from pipeline.errors import UserError
 
 
@@ -26,7 +26,7 @@ class JobCounts(TypedDict):
     replaced_utf8: int  # rows in whose text invalid bytes became U+FFFD
     problems: list[str]  # with files as wholes
     tallies: dict[str, int]  # what the scorer counts
-    files: list[str]  # of the output
+    output_files: list[str]  # paths in the output
 
 
 class ScoreFiles(beam.PTransform):
@@ -77,7 +77,7 @@ class ScoreFiles(beam.PTransform):
             _write_counts,
             beam.pvalue.AsSingleton(part_list),
             beam.pvalue.AsSingleton(finished),
-            job.path(COUNTS),
+            job,
         )
 
 
@@ -102,8 +102,12 @@ def _chunks(split: SplitRecord) -> list[Chunk]:
 
 
 def _write_counts(
-    splits: list[SplitRecord], parts: list[PartRecord], finished: list[str], path: str
+    splits: list[SplitRecord],
+    parts: list[PartRecord],
+    finished: list[str],
+    job: BatchJob,
 ) -> None:
+    folder = job.path(FINISHED, "")
     counts = JobCounts(
         rows_in=sum(split["rows_in"] for split in splits),
         rows_out=sum(part["rows_out"] for part in parts),
@@ -113,6 +117,6 @@ def _write_counts(
         replaced_utf8=sum(split["replaced_utf8"] for split in splits),
         problems=sorted(p for split in splits for p in split["problems"]),
         tallies=add_counts(part["tallies"] for part in parts),
-        files=sorted(finished),
+        output_files=sorted(path.removeprefix(folder) for path in finished),
     )
-    storage.write_json(path, counts)
+    storage.write_json(job.path(COUNTS), counts)

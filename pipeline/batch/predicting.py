@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.batch.formats import table
+from pipeline.batch.formats.table import Kind
 from pipeline.batch.scoring import CUT, once_per_process
 from pipeline.serving.manifest import check_digests, digests
 from pipeline.serving.versions import load_classifier, version_of
@@ -54,14 +54,12 @@ class Predictor:
     @property
     def fields(self) -> dict[str, str]:
         """Label, probabilities, whether the text was cut, and version of the model."""
-        probabilities = {
-            _PROBABILITY.format(name): table.FLOAT for name in self.classes
-        }
+        probabilities = {_PROBABILITY.format(name): Kind.FLOAT for name in self.classes}
         return {
-            LABEL: table.STRING,
+            LABEL: Kind.STRING,
             **probabilities,
-            CUT: table.BOOL,
-            VERSION: table.STRING,
+            CUT: Kind.BOOL,
+            VERSION: Kind.STRING,
         }
 
     def load(self) -> _Score:

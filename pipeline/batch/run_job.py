@@ -29,22 +29,15 @@ from pipeline.fingerprints import code_version
 _LOGGER = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class JobSummary:
     """What became of a job.
 
     Args:
         model: What the command says of the model, by names of its own.
         input_files: How many were read.
-        rows_in: Rows of the input.
-        rows_out: Rows of the output.
-        rows_rejected: The others.
-        reasons: Rejected rows by reason, most frequent first.
-        replaced_utf8: Rows in whose text invalid bytes became U+FFFD.
-        problems: What is wrong with files as wholes.
-        tallies: What the scorer counted.
+        counts: What became of all rows.
         output: The folder.
-        output_files: Paths in it.
         seconds: How long this call took.
         rows_per_second: Of what this call has done; an interrupted job may have left
             little to do.
@@ -52,22 +45,27 @@ class JobSummary:
 
     model: Mapping[str, str]
     input_files: int
-    rows_in: int
-    rows_out: int
-    rows_rejected: int
-    reasons: dict[str, int]
-    replaced_utf8: int
-    problems: list[str]
-    tallies: dict[str, int]
+    counts: JobCounts
     output: str
-    output_files: list[str]
     seconds: float
     rows_per_second: float
 
+    @property
+    def rows_rejected(self) -> int:
+        """Rows of the input that are not in the output."""
+        return sum(self.counts["reasons"].values())
+
     def to_dict(self) -> dict[str, Any]:
-        """Returns what `summary.json` holds: `model` comes first, without its name."""
-        values = dataclasses.asdict(self)
-        return {**values.pop("model"), **values}
+        """Returns what `summary.json` holds."""
+        return {
+            **self.model,
+            "input_files": self.input_files,
+            **self.counts,
+            "rows_rejected": self.rows_rejected,
+            "output": self.output,
+            "seconds": self.seconds,
+            "rows_per_second": self.rows_per_second,
+        }
 
 
 def run_job(
@@ -108,31 +106,18 @@ def run_job(
     for counter in result.metrics().query()["counters"]:
         _LOGGER.info("%s: %s", counter.key.metric.name, counter.result)
     counts: JobCounts = storage.read_json(job.path(COUNTS))
-    rejected = sum(counts["reasons"].values())
-    if counts["rows_in"] != counts["rows_out"] + rejected:
+    seconds = time.monotonic() - began
+    new_rows = counts["rows_in"] - progress.rows_before
+    rate = new_rows / max(seconds, 1e-9)
+    summary = JobSummary(
+        model, len(files), counts, request.output, round(seconds, 1), round(rate, 1)
+    )
+    if counts["rows_in"] != counts["rows_out"] + summary.rows_rejected:
         raise RuntimeError(
             "Rows do not add up; this is a fault of the program, not of the data. "
             f"Read: {counts['rows_in']}, written: {counts['rows_out']}, "
-            f"rejected: {rejected}"
+            f"rejected: {summary.rows_rejected}"
         )
-    seconds = time.monotonic() - began
-    new_rows = counts["rows_in"] - progress.rows_before
-    finished = job.path(FINISHED, "")
-    summary = JobSummary(
-        model=model,
-        input_files=len(files),
-        rows_in=counts["rows_in"],
-        rows_out=counts["rows_out"],
-        rows_rejected=rejected,
-        reasons=counts["reasons"],
-        replaced_utf8=counts["replaced_utf8"],
-        problems=counts["problems"],
-        tallies=counts["tallies"],
-        output=request.output,
-        output_files=[path.removeprefix(finished) for path in counts["files"]],
-        seconds=round(seconds, 1),
-        rows_per_second=round(new_rows / max(seconds, 1e-9), 1),
-    )
     output.commit(job.staging, summary.to_dict())
     return summary
 

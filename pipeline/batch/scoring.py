@@ -40,7 +40,7 @@ class Scorer(Protocol):
 
     @property
     def fields(self) -> dict[str, str]:
-        """The columns that it adds, name to kind (`formats.table`)."""
+        """The columns that it adds, name to `Kind`."""
 
     def load(self) -> Score:
         """Returns the model, which a process loads once for all its threads.

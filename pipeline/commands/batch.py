@@ -145,16 +145,17 @@ class Allowance:
                 read to its end is too much in any case: nobody knows how many rows it
                 had.
         """
-        if summary.problems:
-            more = len(summary.problems) - 1
+        counts, rejected = summary.counts, summary.rows_rejected
+        if counts["problems"]:
+            more = len(counts["problems"]) - 1
             others = f" (and {more} more files)" if more else ""
-            message, newline, hint = summary.problems[0].partition("\n")
+            message, newline, hint = counts["problems"][0].partition("\n")
             raise RunError(
                 f"{message}{others}; all other rows are written{newline}{hint}"
             )
-        rows, rejected = summary.rows_in, summary.rows_rejected
+        rows = counts["rows_in"]
         if rejected > (self.share * rows if self.rows is None else self.rows):
-            shown = list(summary.reasons.items())[:_SHOWN_REASONS]
+            shown = list(counts["reasons"].items())[:_SHOWN_REASONS]
             reasons = ", ".join(f"{reason} {number:,}" for reason, number in shown)
             hidden = rejected - sum(number for _, number in shown)
             if hidden:
@@ -245,4 +246,5 @@ def absolute(path: str) -> str:
 
 def _line(summary: JobSummary) -> str:
     names = ("rows_in", "rows_out", "rows_rejected", "seconds", "rows_per_second")
-    return " ".join(f"{name}={getattr(summary, name)}" for name in (*names, "output"))
+    values = summary.to_dict()
+    return " ".join(f"{name}={values[name]}" for name in (*names, "output"))

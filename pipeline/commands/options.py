@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def refuse_stray(ctx: click.Context, beam_args: Sequence[str]) -> None:
-    """Refuses what is no option of Beam, such as a glob that the shell has spread."""
+    """Refuses an argument that is not an option, such as a glob the shell expanded."""
     stray = [arg for arg in beam_args[:1] if not arg.startswith("--")]
     if stray:
         raise click.UsageError(
@@ -91,9 +91,9 @@ def run_config(
         "elmo.source": elmo,
         "beam.args": beam_args or None,
     }
-    given = {name: value for name, value in options.items() if value is not None}
+    chosen = {name: value for name, value in options.items() if value is not None}
     try:
-        return load_config(config, overrides, options=given)
+        return load_config(config, overrides, options=chosen)
     except ConfigError as error:
         raise UserError(_in_words_of_options(str(error))) from error
 

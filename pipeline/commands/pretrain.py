@@ -7,6 +7,7 @@ import logging
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -43,7 +44,9 @@ Examples:
 )
 @click.option("--minutes", type=float, help="Time to train for.  [default: 60]")
 @click.option("--steps", type=int, help="Batches to train on, in place of a time.")
-@click.option("--batch", type=int, default=64, show_default=True, help="Rows of it.")
+@click.option(
+    "--batch", "rows", type=int, default=64, show_default=True, help="Rows of a batch."
+)
 @click.option(
     "--unroll", type=int, default=20, show_default=True, help="Tokens of a row."
 )
@@ -74,6 +77,7 @@ Examples:
 )
 @click.option(
     "--vocabulary-size",
+    "max_vocabulary",
     type=int,
     default=40_000,
     show_default=True,
@@ -111,21 +115,12 @@ def command(
     options_file: Path | None,
     minutes: float | None,
     steps: int | None,
-    batch: int,
-    unroll: int,
-    learning_rate: float,
-    dropout: float,
-    lowercase_share: float,
-    dtype: str,
-    negatives: int,
-    vocabulary_size: int,
-    min_count: int,
-    seed: int,
     held_out_every: int,
     corpus_note: str,
     licence: str,
     float16: bool,
     prepare_only: bool,
+    **settings: Any,  # the other ones of `Settings`, by their names
 ) -> None:
     """Train a small ELMo on plain texts, to a folder usable as `elmo.source`.
 
@@ -137,8 +132,8 @@ def command(
     for pattern in corpus:
         if not glob.glob(pattern, recursive=True):
             raise UserError(
-                f"option --corpus: it must match at least one text file. Received: "
-                f"{pattern}"
+                "option --corpus: it must match at least one text file. "
+                f"Received: {pattern}"
             )
     say_loading()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -150,24 +145,15 @@ def command(
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("keras_elmo").setLevel(logging.INFO)
     try:
-        settings = Settings(
+        how = Settings(
             steps=steps,
             minutes=60.0 if minutes is None and steps is None else minutes,
-            rows=batch,
-            unroll=unroll,
-            learning_rate=learning_rate,
-            dropout=dropout,
-            lowercase_share=lowercase_share,
-            dtype=dtype,
-            negatives=negatives,
-            max_vocabulary=vocabulary_size,
-            min_count=min_count,
-            seed=seed,
+            **settings,
         )
         perplexity = pretrain(
             corpus or None,
             output,
-            settings=None if prepare_only else settings,
+            settings=None if prepare_only else how,
             options=BiLMOptions.from_file(options_file) if options_file else SMALL,
             held_out_every=held_out_every,
             corpus_note=corpus_note,

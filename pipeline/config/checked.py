@@ -43,39 +43,39 @@ class BeamArgsError(UserError):
     """The options for Beam cannot be used."""
 
 
-def complete_beam_args(given: Sequence[str]) -> list[str]:
-    """Returns the options given, with what they do not say themselves.
+def complete_beam_args(args: Sequence[str]) -> list[str]:
+    """Returns the options, with what they leave out.
 
     Without a runner it is the local one; on another one a job may take a month.
     """
-    if _is_local(given):
-        return [*_LOCAL, *given]
-    if any(arg.startswith(_STREAM) for arg in given):
-        return list(given)
-    return [*given, f"{_STREAM}={_STREAM_SECONDS}"]
+    if _is_local(args):
+        return [*_LOCAL, *args]
+    if any(arg.startswith(_STREAM) for arg in args):
+        return list(args)
+    return [*args, f"{_STREAM}={_STREAM_SECONDS}"]
 
 
-def check_beam_args(given: Sequence[str]) -> None:
-    """Looks whether the runner exists, and its job server answers if one is named.
+def check_beam_args(args: Sequence[str]) -> None:
+    """Checks that the runner exists and, if a job server is named, that it answers.
 
-    Of the local runner all options are known; a job server may have more.
+    The local runner's options are all known, so an unknown one is refused.
 
     Raises:
-        BeamArgsError: It is not so.
+        BeamArgsError: There is no such runner, or nothing answers.
     """
-    for arg in given:
+    for arg in args:
         if arg.startswith("--runner="):
             _check_runner(arg.removeprefix("--runner="))
-    options = PipelineOptions(list(given))
-    if _is_local(given):
+    options = PipelineOptions(list(args))
+    if _is_local(args):
         _check_known(options)
     endpoint = options.view_as(PortableOptions).job_endpoint
     if endpoint and ":" in endpoint:
         _check_endpoint(endpoint)
 
 
-def _is_local(given: Sequence[str]) -> bool:
-    return not any(arg.startswith("--runner") for arg in given)
+def _is_local(args: Sequence[str]) -> bool:
+    return not any(arg.startswith("--runner") for arg in args)
 
 
 def _check_runner(name: str) -> None:
@@ -179,8 +179,8 @@ def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
         raise ConfigError(f"section data: {error}") from error
     except OSError as error:
         raise ConfigError(f"the data cannot be read: {error}") from error
-    found = data.model_copy(update={"pattern": pattern, "span": span})
-    return found, preview.size_bytes
+    resolved = data.model_copy(update={"pattern": pattern, "span": span})
+    return resolved, preview.size_bytes
 
 
 def _check_elmo(source: str) -> str:

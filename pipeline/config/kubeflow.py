@@ -16,15 +16,15 @@ EVERY_STEP = "default"
 def _matching(pattern: str, example: str) -> AfterValidator:
     """Refuses what does not match, with an example of what does."""
 
-    def check(given: str) -> str:
-        if not re.fullmatch(pattern, given):
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
             raise ValueError(f"should be like {example}")
-        return given
+        return value
 
     return AfterValidator(check)
 
 
-# As kfp takes them; none is zero, and memory has a unit.
+# As kfp takes them: above zero, and memory with a unit.
 _Cores = Annotated[str, _matching(r"(?=.*[1-9])[0-9]+(\.[0-9]+)?m?", "2 or 500m")]
 _Memory = Annotated[str, _matching(r"[1-9][0-9]*[EPTGMK]i?", "8Gi or 512Mi")]
 _Image = Annotated[str, _matching(r"\S+", "registry.example.org/elmo-tfx:1")]
@@ -34,7 +34,7 @@ _Name = Annotated[
 
 
 class StepConfig(Section):
-    """What one step asks of a cluster; options that are none come from `default`."""
+    """What one step asks of a cluster; an option that is None is that of `default`."""
 
     cpu: _Cores | None = Field(
         None, description="Cores it asks for, and its limit: `2`."

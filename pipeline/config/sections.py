@@ -92,16 +92,16 @@ class DataConfig(Section):
 
     @field_validator("span", mode="before")
     @classmethod
-    def _read_days(cls, given: Any) -> Any:
+    def _read_days(cls, value: Any) -> Any:
         """YAML makes a date of a day."""
-        return given.isoformat() if isinstance(given, datetime.date) else given
+        return value.isoformat() if isinstance(value, datetime.date) else value
 
     @field_validator("span")
     @classmethod
-    def _name_a_span(cls, given: int | str) -> int | str:
-        if given != LATEST:
-            span_number(given)
-        return given
+    def _name_a_span(cls, value: int | str) -> int | str:
+        if value != LATEST:
+            span_number(value)
+        return value
 
     @model_validator(mode="after")
     def _have_spans_where_they_are_named(self) -> DataConfig:

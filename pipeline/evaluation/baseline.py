@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import logging
 import os
@@ -111,23 +112,20 @@ def _some_rows(
 ) -> tuple[list[_Row], int]:
     """Returns at most so many rows, all equally likely, and how many there are.
 
-    One pass that keeps `max_rows` rows: row i takes the place of an earlier one with
-    probability max_rows / i (Vitter 1985, algorithm R).
+    In one pass that keeps `max_rows` rows: those with the smallest random numbers.
     """
     chance = random.Random(f"{seed} {split}")
-    rows: list[_Row] = []
     available = 0
-    for row in itertools.chain(*(_read(uri, split) for uri in examples_uris)):
-        available += 1
-        if len(rows) < max_rows:
-            rows.append(row)
-        elif (place := chance.randrange(available)) < max_rows:
-            rows[place] = row
-    if sum(len(text) for text, _ in rows) > max_characters:
-        chance.shuffle(rows)
-        ends = np.cumsum([len(text) for text, _ in rows])
-        rows = rows[: int(np.searchsorted(ends, max_characters, side="right"))]
-    return rows, available
+
+    def draw() -> Iterator[tuple[float, _Row]]:
+        nonlocal available
+        for row in itertools.chain(*(_read(uri, split) for uri in examples_uris)):
+            available += 1
+            yield chance.random(), row
+
+    rows = [row for _, row in heapq.nsmallest(max_rows, draw())]
+    ends = np.cumsum([len(text) for text, _ in rows])
+    return rows[: int(np.searchsorted(ends, max_characters, side="right"))], available
 
 
 def _read(examples_uri: str, split: str) -> Iterator[_Row]:

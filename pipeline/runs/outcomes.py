@@ -96,10 +96,10 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _remote_reason(text: str) -> str:
     """Returns what a worker in another process raised, from its traceback."""
     after = text[text.rindex(_REMOTE_TRACEBACK) :]
-    found = _REMOTE_ERROR.search(after)
-    if found is None:
+    match = _REMOTE_ERROR.search(after)
+    if match is None:
         return after.strip().splitlines()[-1].strip()
-    path, message = found["type"], _STEP.sub("", found["message"]).strip()
+    path, message = match["type"], _STEP.sub("", match["message"]).strip()
     if path.startswith(_OURS):
         return message
     return f"{path.rpartition('.')[2]}: {message}"

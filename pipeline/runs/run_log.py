@@ -34,9 +34,9 @@ def run_log(path: Path) -> Iterator[TextIO]:
         log = stack.enter_context(_opened(path))
         handler = logging.StreamHandler(log)
         handler.setFormatter(logging.Formatter(_FORMAT))
-        talk = stack.enter_context(_redirected(log.fileno()))
+        terminal = stack.enter_context(_redirected(log.fileno()))
         stack.enter_context(_logging_to(handler))
-        yield talk
+        yield terminal
 
 
 def log_the_end(path: Path) -> None:
@@ -70,21 +70,21 @@ def _redirected(log: int) -> Iterator[TextIO]:
     for stream in streams:
         stream.flush()
     saved = [os.dup(1), os.dup(2)]
-    # In a test, or under a tool that captures output, sys.stderr is no descriptor.
-    talk = os.fdopen(os.dup(2), "w", buffering=1) if _is_stderr() else sys.stderr
+    # In a test, or under a tool that captures output, sys.stderr may have none.
+    terminal = os.fdopen(os.dup(2), "w", buffering=1) if _is_stderr() else sys.stderr
     os.dup2(log, 1)
     os.dup2(log, 2)
     inner = os.fdopen(os.dup(log), "a", buffering=1, encoding="utf-8")
     sys.stdout = sys.stderr = inner
     try:
-        yield talk
+        yield terminal
     finally:
         sys.stdout, sys.stderr = streams
         for descriptor, original in enumerate(saved, start=1):
             os.dup2(original, descriptor)
             os.close(original)
-        if talk is not sys.stderr:
-            talk.close()
+        if terminal is not sys.stderr:
+            terminal.close()
         # Not closed: a library may have kept it as its stream for later messages.
         with contextlib.suppress(OSError):  # a full disk is reported by what failed
             inner.flush()

@@ -106,7 +106,7 @@ def _digest(path: str) -> str:
 
 def _walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
     if is_local(folder):
-        return os.walk(folder)
+        return os.walk(folder, followlinks=True)  # as TensorFlow does
     import tensorflow as tf
 
     return tf.io.gfile.walk(folder)

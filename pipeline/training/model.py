@@ -101,8 +101,8 @@ class TokenClassifier(keras.Model):
     """Encoder and head in one: tokens to probabilities.
 
     Args:
-        encoder: What `build_encoder` gave.
-        head: What `build_head` gave.
+        encoder: What `build_encoder` returned.
+        head: What `build_head` returned.
 
     Inputs:  string `(batch, time)`, padded at the end with "".
     Outputs: float32 `(batch, classes)`.
@@ -158,7 +158,7 @@ def adapt_ngrams(head: keras.Model, data: LabelledTokens, texts: np.ndarray) -> 
     """Makes the n-grams of the training texts known to a head, if it reads any.
 
     Args:
-        head: What `build_head` gave.
+        head: What `build_head` returned.
         data: Tokenised texts.
         texts: Places of the training texts, int64.
     """

@@ -115,7 +115,7 @@ def read_weights(folder: str, facts: SavedFacts) -> dict[str, np.ndarray]:
 
     Args:
         folder: Where `write_weights` wrote.
-        facts: What `read_facts` gave.
+        facts: What `read_facts` returned.
 
     Raises:
         SavedWeightsError: The file is missing, or not the one the facts are about.

@@ -116,7 +116,7 @@ def test_an_unreachable_handle_says_what_was_tried_and_where_to_place_it(cache):
     assert "TFHUB_CACHE_DIR" in message
 
 
-def test_both_attempts_at_a_kaggle_handle_are_told(cache, kagglehub, monkeypatch):
+def test_both_attempts_at_a_kaggle_handle_are_reported(cache, kagglehub, monkeypatch):
     kagglehub.answer = kagglehub.exceptions.UnauthenticatedError("log in\nfirst")
     monkeypatch.setattr(handles, "_by_tensorflow_hub", fail_as_offline)
     with pytest.raises(SourceError) as caught:
@@ -132,7 +132,7 @@ def fail_as_offline(_):
     raise SourceError("offline")
 
 
-def test_an_error_that_is_no_failure_to_fetch_passes(cache, kagglehub):
+def test_an_error_that_is_not_a_failure_to_fetch_passes(cache, kagglehub):
     kagglehub.answer = TypeError("a bug")
     with pytest.raises(TypeError, match="a bug"):
         handles.resolve("google/elmo/tensorFlow1/elmo")
@@ -146,7 +146,7 @@ def test_packages_that_are_lacking_are_named(cache, monkeypatch):
         handles.resolve(NOWHERE)
 
 
-def test_an_address_that_is_not_local_is_told(cache):
+def test_an_address_that_is_not_local_is_reported(cache):
     with pytest.raises(SourceError, match=r"Tried: tensorflow-hub with gs://"):
         handles.resolve("gs://127.0.0.1/elmo.tar.gz/none")
 
@@ -158,7 +158,7 @@ def test_the_page_of_a_model_is_not_enough(kagglehub):
     assert not kagglehub.asked
 
 
-def test_a_handle_that_brings_something_else_is_told(tmp_path, kagglehub):
+def test_a_handle_that_brings_something_else_is_refused(tmp_path, kagglehub):
     (tmp_path / "readme.txt").touch()
     kagglehub.answer = str(tmp_path)
     with pytest.raises(SourceError, match="exactly one .*options.json"):

@@ -8,44 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_elmo import ElmoEmbeddingLayer, ScalarMix
+from keras_elmo import ElmoEmbeddingLayer
 from keras_elmo.checkpoints import save_hdf5
 from tests.keras_elmo.test_bilm import spell_batch
+from tests.keras_elmo.test_scalar_mix import mix_by_hand
 from tests.keras_elmo.tiny import read_hdf5
 
 SENTENCES = [["The", "cat", "sat", "unbelievablylong"], ["Hello", "cat"], ["."]]
 STEP = 5e-4  # of the finite differences: float32 has no room for a smaller one
-
-
-def mix_by_hand(layers, weights, gamma, mask=None):
-    """The published formula, float64: `layers` is `(batch, layers, time, dim)`."""
-    shares = np.exp(weights) / np.exp(weights).sum()
-    real = np.ones(layers[:, 0, :, :1].shape) if mask is None else mask[..., None]
-    mixed = 0.0
-    for k, share in enumerate(shares):
-        layer = layers[:, k].astype(np.float64)
-        chosen = layer[np.broadcast_to(real, layer.shape).astype(bool)]
-        spread = np.sqrt(chosen.var() + 1e-12)
-        mixed = mixed + share * (layer - chosen.mean()) / spread
-    return gamma * mixed * real
-
-
-@pytest.mark.parametrize("is_list", [False, True], ids=["stacked", "list"])
-@pytest.mark.parametrize("is_masked", [False, True], ids=["all tokens", "masked"])
-def test_layer_norm_has_one_mean_and_variance_per_layer_over_all_tokens(
-    is_list, is_masked
-):
-    rng = np.random.default_rng(0)
-    layers = rng.normal(3.0, 2.0, (2, 3, 4, 5)).astype("float32")
-    mask = np.array([[1, 1, 1, 0], [1, 0, 0, 0]], bool) if is_masked else None
-    weights, gamma = np.array([0.5, -1.0, 0.2]), np.array([1.7])
-    mix = ScalarMix(layer_norm=True)
-    mix.build(layers.shape)
-    mix.set_weights([weights, gamma])
-    inputs = list(layers.swapaxes(0, 1)) if is_list else layers
-    np.testing.assert_allclose(
-        mix(inputs, mask=mask), mix_by_hand(layers, weights, gamma, mask), atol=1e-5
-    )
 
 
 def test_the_layers_own_mix_normalises_over_the_tokens_of_the_batch(

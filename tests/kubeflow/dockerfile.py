@@ -22,7 +22,7 @@ class Stage:
     instructions: list[tuple[str, str]] = field(default_factory=list)
 
     def all(self, name: str) -> list[str]:
-        return [rest for found, rest in self.instructions if found == name]
+        return [rest for each, rest in self.instructions if each == name]
 
     def commands(self) -> list[list[str]]:
         """The words of every command of every RUN."""
@@ -41,7 +41,7 @@ class Stage:
 
 
 def read_stages(text: str) -> dict[str, Stage]:
-    """Gives the stages by name; arguments have their defaults."""
+    """Returns the stages by name; arguments have their defaults."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     stages: dict[str, Stage] = {}
     arguments: dict[str, str] = {}
@@ -64,9 +64,9 @@ def read_stages(text: str) -> dict[str, Stage]:
 def last(stages: Mapping[str, Stage], stage: str, name: str) -> str | None:
     """What an instruction says last in a stage, or in those that it is built on."""
     while stage in stages:
-        found = stages[stage].all(name)
-        if found:
-            return found[-1]
+        instructions = stages[stage].all(name)
+        if instructions:
+            return instructions[-1]
         stage = stages[stage].base
     return None
 
@@ -87,4 +87,4 @@ def is_ignored(path: str, dockerignore: str) -> bool:
 
 
 def _substitute(text: str, arguments: Mapping[str, str]) -> str:
-    return re.sub(r"\$\{(\w+)\}", lambda found: arguments.get(found[1], found[0]), text)
+    return re.sub(r"\$\{(\w+)\}", lambda match: arguments.get(match[1], match[0]), text)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.kubeflow.image_machine import Unavailable, network
 
-# How apt and pip say so.
+# Messages of apt and pip.
 _NO_NETWORK = ("Temporary failure", "Failed to establish a new connection")
 
 # Mounts layers over each other at $4, with $2 on top of them, and starts the rest.
@@ -112,7 +112,7 @@ class Image:
         )
         if done.returncode != 0:
             last = "\n".join(done.stdout.splitlines()[-15:])
-            if any(said in done.stdout for said in _NO_NETWORK):
+            if any(message in done.stdout for message in _NO_NETWORK):
                 raise Unavailable(f"a command of the image found no network:\n{last}")
             raise AssertionError(f"the image's command failed: {words[-1]}\n{last}")
 
@@ -134,8 +134,8 @@ class Image:
     def _start(self, user, certificates, volumes, words) -> list[str]:
         bound = [str(word) for pair in volumes.items() for word in pair]
         # With the colon the group is the one that the image's passwd names.
-        given = [str(self.cache / "mount"), f"{user}:", self.folder, certificates]
-        return ["bash", "-c", _START, "bash", *given, *bound, "--", *words]
+        places = [str(self.cache / "mount"), f"{user}:", self.folder, certificates]
+        return ["bash", "-c", _START, "bash", *places, *bound, "--", *words]
 
 
 def _variables(environment: Mapping[str, str]) -> list[str]:

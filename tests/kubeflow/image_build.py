@@ -29,7 +29,7 @@ _NOT_FILES = {"ARG", "LABEL"}
 
 @contextmanager
 def built(repository: Path, target: str, cache: Path) -> Iterator[Image]:
-    """Gives a target of the Dockerfile; nobody else changes the layers meanwhile.
+    """Yields a target of the Dockerfile; nobody else changes the layers meanwhile.
 
     Raises:
         Unavailable: This machine cannot build it; the message says what is missing.
@@ -64,8 +64,8 @@ class _Builder:
             return image
         if instruction == "ENV":
             name, _, value = rest.partition("=")
-            for given in image.environment:
-                value = value.replace(f"${given}", image.environment[given])
+            for variable, known in image.environment.items():
+                value = value.replace(f"${variable}", known)
             return replace(image, environment={**image.environment, name: value})
         if instruction == "USER":
             return replace(image, user=rest)

@@ -59,16 +59,16 @@ def debian(image: str, cache: Path) -> str:
     Raises:
         Unavailable: debootstrap cannot make it, for want of a network mostly.
     """
-    found = re.fullmatch(r"debian:(\w+)-slim", image)
-    assert found, f"no image that debootstrap could make: {image}"
-    name = f"debian-{found[1]}"
+    release = re.fullmatch(r"debian:(\w+)-slim", image)
+    assert release, f"no image that debootstrap could make: {image}"
+    name = f"debian-{release[1]}"
     if (cache / name).exists():
         return name
     new = cache / f"{name}.new"
     if new.exists():
         shutil.rmtree(new)
     done = subprocess.run(
-        ["debootstrap", "--variant=minbase", found[1], str(new)],
+        ["debootstrap", "--variant=minbase", release[1], str(new)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -77,7 +77,7 @@ def debian(image: str, cache: Path) -> str:
     )
     if done.returncode != 0:
         last = "\n".join(done.stdout.splitlines()[-5:])
-        raise Unavailable(f"debootstrap cannot make Debian {found[1]} here:\n{last}")
+        raise Unavailable(f"debootstrap cannot make Debian {release[1]} here:\n{last}")
     (new / "etc" / "resolv.conf").touch()  # The machine's own is mounted over it.
     new.rename(cache / name)
     return name

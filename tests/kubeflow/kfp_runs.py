@@ -17,7 +17,7 @@ def task(
     pods: tuple[str, ...] = (),
     begin: datetime.datetime = BEGIN,
 ) -> dict[str, Any]:
-    """One task; without seconds it has not ended, as the server says it."""
+    """One task; without seconds it has not ended, in the words of the server."""
     end = "1970-01-01T00:00:00Z"
     if seconds is not None:
         end = _text(begin + datetime.timedelta(seconds=seconds))

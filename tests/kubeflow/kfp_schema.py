@@ -54,23 +54,23 @@ class Operation:
         return self.name.partition("_service_")[2] or self.name
 
     def match(self, method: str, path: str) -> dict[str, str] | None:
-        """The parts of a path, or None where it is of another call."""
+        """The parts of a path, or None if it is the path of another call."""
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/:]+)", re.escape(self.path))
-        found = re.fullmatch(pattern, path) if method == self.method else None
-        return found and {k: unquote(v) for k, v in found.groupdict().items()}
+        matched = re.fullmatch(pattern, path) if method == self.method else None
+        return matched and {k: unquote(v) for k, v in matched.groupdict().items()}
 
 
 def operations() -> list[Operation]:
     """All calls of the API; those with fewer names in their path come first."""
-    found = []
+    calls = []
     for name, api in vars(kfp_server_api).items():
         if not name.endswith("ServiceApi"):
             continue
         for method_name, method in vars(api).items():
             if method_name.endswith("_with_http_info"):
                 call = method_name.removesuffix("_with_http_info")
-                found.append(_operation(call, inspect.getsource(method)))
-    return sorted(found, key=lambda operation: operation.path.count("{"))
+                calls.append(_operation(call, inspect.getsource(method)))
+    return sorted(calls, key=lambda operation: operation.path.count("{"))
 
 
 def check(value: Any, kind: str, where: str = "") -> None:
@@ -81,14 +81,14 @@ def check(value: Any, kind: str, where: str = "") -> None:
     """
     if value is None or kind == "object":
         return
-    if found := re.fullmatch(r"list\[(.*)\]", kind):
+    if matched := re.fullmatch(r"list\[(.*)\]", kind):
         _expect(isinstance(value, list), value, kind, where)
         for item in value:
-            check(item, found[1], where)
-    elif found := re.fullmatch(r"dict\(str, (.*)\)", kind):
+            check(item, matched[1], where)
+    elif matched := re.fullmatch(r"dict\(str, (.*)\)", kind):
         _expect(isinstance(value, dict), value, kind, where)
         for key, item in value.items():
-            check(item, found[1], f"{where}.{key}")
+            check(item, matched[1], f"{where}.{key}")
     elif kind == "datetime":
         _expect(isinstance(value, str), value, kind, where)
         datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
@@ -106,14 +106,14 @@ def check_filter(text: str) -> list[Mapping[str, Any]]:
     """Reads the filter of a list call; returns its predicates.
 
     Raises:
-        SchemaError: It has an unknown field, or an operation that there is not.
+        SchemaError: It has an unknown field, or an unknown operation.
     """
-    given = json.loads(text)
-    _only(given, {"predicates"}, "filter")
+    parsed = json.loads(text)
+    _only(parsed, {"predicates"}, "filter")
     model = kfp_server_api.V2beta1Predicate
     fields = {_camel(name): name for name in model.attribute_map.values()}
     operation = kfp_server_api.V2beta1PredicateOperation
-    for predicate in given["predicates"]:
+    for predicate in parsed["predicates"]:
         _only(predicate, {*fields, *fields.values()}, "filter.predicates")
         number = predicate["operation"]
         _expect(
@@ -122,7 +122,7 @@ def check_filter(text: str) -> list[Mapping[str, Any]]:
             "V2beta1PredicateOperation",
             "filter.operation",
         )
-    return given["predicates"]
+    return parsed["predicates"]
 
 
 _SIMPLE: dict[str, tuple[type, ...]] = {

@@ -76,7 +76,7 @@ class Server:
 def serving(
     *, certificate: tuple[Path, Path] | None = None, **options: Any
 ) -> Iterator[Server]:
-    """Gives a server that listens, for as long as it is needed.
+    """Yields a server that listens, for as long as it is needed.
 
     Args:
         certificate: Files of a certificate and its key, for https.

@@ -1,4 +1,4 @@
-"""What a Kubeflow Pipelines server keeps, in memory, and when it says no.
+"""What a Kubeflow Pipelines server keeps, in memory, and what it refuses.
 
 Each public method of `State` is a call of the API; its answer is JSON as the API
 gives it. Ids are numbered, so that a failing test can be read.
@@ -14,11 +14,11 @@ import yaml
 
 _ZERO = "1970-01-01T00:00:00Z"  # what the server says for "not yet"
 _CREATED = "2026-03-01T03:00:00Z"
-_PAGE = 2  # items at most, so that whoever lists must turn pages
+_PAGE = 2  # items at most, so that a client must turn pages
 
 
 class Refusal(Exception):
-    """The server says no.
+    """The server refuses a request.
 
     Args:
         status: HTTP status.
@@ -56,8 +56,8 @@ class State:
 
     def list_pipelines(self, query, path, body):
         of = query.get("namespace", "")
-        found = [p for p in self.pipelines.values() if p.get("namespace", "") == of]
-        return self._page("pipelines", found, query)
+        pipelines = [p for p in self.pipelines.values() if p.get("namespace", "") == of]
+        return self._page("pipelines", pipelines, query)
 
     def create_pipeline(self, query, path, body):
         name = _required(body, "display_name", "pipeline")
@@ -69,12 +69,12 @@ class State:
 
     def list_pipeline_versions(self, query, path, body):
         self._known(self.pipelines, "Pipeline", path["pipeline_id"])
-        found = [
+        versions = [
             version
             for version in self.versions.values()
             if version["pipeline_id"] == path["pipeline_id"]
         ]
-        return self._page("pipeline_versions", found, query)
+        return self._page("pipeline_versions", versions, query)
 
     def upload_pipeline_version(self, query, path, body):
         pipeline = self._known(self.pipelines, "Pipeline", query["pipelineid"])
@@ -91,12 +91,12 @@ class State:
 
     def list_experiments(self, query, path, body):
         of = self._namespace(query)
-        found = [
+        experiments = [
             experiment
             for experiment in self.experiments.values()
             if experiment.get("namespace", "") == of
         ]
-        return self._page("experiments", found, query)
+        return self._page("experiments", experiments, query)
 
     def create_experiment(self, query, path, body):
         _required(body, "display_name", "experiment")
@@ -118,14 +118,14 @@ class State:
         return run
 
     def list_runs(self, query, path, body):
-        found = [
+        runs = [
             run
             for run in self.runs.values()
             if run["experiment_id"] == query["experiment_id"]
         ]
         if query.get("sort_by") == "created_at desc":
-            found.reverse()
-        return self._page("runs", found, query)
+            runs.reverse()
+        return self._page("runs", runs, query)
 
     def create_recurring_run(self, query, path, body):
         self._check_runnable(body)
@@ -139,17 +139,17 @@ class State:
         status = {"ENABLE": "ENABLED", "DISABLE": "DISABLED"}[body["mode"]]
         text = str(body["max_concurrency"])  # 64 bits: text in JSON
         made = {**body, "status": status, "max_concurrency": text}
-        # The server names its own account where none is given.
+        # The server names its own account if the request names none.
         made.setdefault("service_account", "pipeline-runner")
         return self._put(self.recurring, "recurring_run", made)
 
     def list_recurring_runs(self, query, path, body):
-        found = [
+        recurring_runs = [
             recurring
             for recurring in self.recurring.values()
             if recurring["experiment_id"] == query["experiment_id"]
         ]
-        return self._page("recurringRuns", found, query)
+        return self._page("recurringRuns", recurring_runs, query)
 
     def enable_recurring_run(self, query, path, body):
         return self._switch(path, "ENABLED")
@@ -164,8 +164,8 @@ class State:
         return {}
 
     def _switch(self, path: Mapping[str, str], status: str) -> dict[str, Any]:
-        found = self._known(self.recurring, "Job", path["recurring_run_id"])
-        found["status"] = status
+        recurring = self._known(self.recurring, "Job", path["recurring_run_id"])
+        recurring["status"] = status
         return {}
 
     def _check_runnable(self, body: Mapping[str, Any]) -> None:
@@ -185,8 +185,8 @@ class State:
                 message = f"input parameter {name} has a wrong type or does not exist"
                 raise Refusal(400, 3, f"Invalid input error: {message}")
 
-    def _namespace(self, given: Mapping[str, Any]) -> str:
-        of = given.get("namespace") or ""
+    def _namespace(self, request: Mapping[str, Any]) -> str:
+        of = request.get("namespace") or ""
         if self.multi_user and not of:
             message = "Invalid resource references. Namespace is empty"
             raise Refusal(400, 3, f"Invalid input error: {message}")
@@ -227,10 +227,10 @@ _TYPES: dict[str, type] = {
 }
 
 
-def _required(given: Mapping[str, Any], name: str, kind: str) -> str:
-    if not given.get(name):
+def _required(request: Mapping[str, Any], name: str, kind: str) -> str:
+    if not request.get(name):
         raise Refusal(400, 3, f"Invalid input error: {kind} has no {name}")
-    return given[name]
+    return request[name]
 
 
 def _exists(kind: str, name: str) -> Refusal:

@@ -31,8 +31,8 @@ class Pod:
         return [*self.spec.get("initContainers", []), *self.spec["containers"]]
 
     def ports(self) -> dict[str, int]:
-        given = [port for one in self.containers() for port in one.get("ports", [])]
-        return {port["name"]: port["containerPort"] for port in given}
+        ports = [port for one in self.containers() for port in one.get("ports", [])]
+        return {port["name"]: port["containerPort"] for port in ports}
 
     def claims(self) -> dict[str, str]:
         """Claims by the names of their volumes."""
@@ -59,7 +59,7 @@ def of_kind(documents: list[Document], kind: str) -> dict[str, Document]:
 
 
 def pods(documents: list[Document]) -> list[Pod]:
-    found = []
+    templates = []
     for document in documents:
         if document["kind"] in ("Deployment", "StatefulSet", "Job"):
             template = document["spec"]["template"]
@@ -68,8 +68,8 @@ def pods(documents: list[Document]) -> list[Pod]:
         else:
             continue
         labels = template["metadata"]["labels"]
-        found.append(Pod(document["metadata"]["name"], labels, template["spec"]))
-    return found
+        templates.append(Pod(document["metadata"]["name"], labels, template["spec"]))
+    return templates
 
 
 def faults(documents: list[Document]) -> list[str]:
@@ -104,8 +104,8 @@ def _secret(documents: list[Document]) -> Iterator[str]:
     if name not in secrets:
         yield f"no Secret {name}, the configuration's default"
         return
-    given = secrets[name]["stringData"]
-    for key in SECRET_KEYS - {*given}:
+    values = secrets[name]["stringData"]
+    for key in SECRET_KEYS - {*values}:
         yield f"the Secret lacks {key}, which the steps read"
     for pod in pods(documents):
         for container in pod.containers():
@@ -114,15 +114,15 @@ def _secret(documents: list[Document]) -> Iterator[str]:
                 key = variable["name"].removeprefix(PREFIX).lower()
                 if variable["name"].startswith(PREFIX) and asked["key"] != key:
                     yield f"{pod.name}: {variable['name']} is {asked['key']}"
-                if asked and (asked["name"] != name or asked["key"] not in given):
+                if asked and (asked["name"] != name or asked["key"] not in values):
                     yield f"{pod.name}: no {asked['key']} in a Secret {asked['name']}"
     services = {
         f"{service}:{port['port']}"
         for service, document in of_kind(documents, "Service").items()
         for port in document["spec"]["ports"]
     }
-    if f"{given.get('host')}:{given.get('port')}" not in services:
-        yield f"no Service at {given.get('host')}:{given.get('port')}, the Secret's"
+    if f"{values.get('host')}:{values.get('port')}" not in services:
+        yield f"no Service at {values.get('host')}:{values.get('port')}, the Secret's"
 
 
 def _selectors(documents: list[Document]) -> Iterator[str]:

@@ -60,5 +60,5 @@ def started_mariadb(
 
 def _execute(socket: Path, *statements: str) -> None:
     client = ["mariadb", "--no-defaults", f"--socket={socket}", "--user=root"]
-    given: Sequence[str] = [f"{statement};\n" for statement in statements]
-    subprocess.run(client, input="".join(given), text=True, check=True)
+    lines: Sequence[str] = [f"{statement};\n" for statement in statements]
+    subprocess.run(client, input="".join(lines), text=True, check=True)

@@ -57,7 +57,7 @@ class Outcome:
     pages: dict[str, str] = field(default_factory=dict)  # step.output -> content
 
     def log(self, step: str) -> str:
-        """What the last attempt of a step said."""
+        """What the last attempt of a step wrote."""
         attempts = [each for each in self.attempts if each.step == step]
         return attempts[-1].log.read_text()
 
@@ -117,14 +117,14 @@ class PackageExecutor:
         while tasks or running:
             for name, task in list(tasks.items()):
                 if set(task.get("dependentTasks", ())) <= set(made):
-                    given = _inputs_of(task, inputs, made, run_id)
+                    values = _inputs_of(task, inputs, made, run_id)
                     component = self._spec["components"][task["componentRef"]["name"]]
                     del tasks[name]
                     if "dag" not in component:
-                        work = (task, component, given, run_id, outcome)
+                        work = (task, component, values, run_id, outcome)
                         running[pool.submit(self._step, *work)] = name
-                    elif _is_met(task, given):
-                        self._walk(component["dag"], given, run_id, outcome, pool)
+                    elif _is_met(task, values):
+                        self._walk(component["dag"], values, run_id, outcome, pool)
                         made[name] = {}
                     else:
                         for step in _steps(self._spec, component["dag"]):
@@ -143,17 +143,17 @@ class PackageExecutor:
         self,
         task: Mapping[str, Any],
         component: Mapping[str, Any],
-        given: Mapping[str, Any],
+        values: Mapping[str, Any],
         run_id: str,
         outcome: Outcome,
     ) -> dict[str, Any] | None:
-        """Runs a step until it succeeds; None where it never did."""
+        """Runs a step until it succeeds; None if it never did."""
         step = task["taskInfo"]["name"]
         retries = int(task.get("retryPolicy", {}).get("maxRetryCount", 0))
         for number in range(1, retries + 2):
             folder = self._folder / run_id / f"{step}-{number}"
             folder.mkdir(parents=True)
-            outputs = self._attempt(step, number, component, given, folder, outcome)
+            outputs = self._attempt(step, number, component, values, folder, outcome)
             if outputs is not None:
                 with self._lock:
                     outcome.states[step] = SUCCEEDED
@@ -168,13 +168,13 @@ class PackageExecutor:
         step: str,
         number: int,
         component: Mapping[str, Any],
-        given: Mapping[str, Any],
+        values: Mapping[str, Any],
         folder: Path,
         outcome: Outcome,
     ) -> dict[str, Any] | None:
         label = component["executorLabel"]
         container = self._spec["deploymentSpec"]["executors"][label]["container"]
-        message = _executor_input(component, given, folder)
+        message = _executor_input(component, values, folder)
         arguments = [
             _filled(argument, message)
             for argument in (*container["command"], *container.get("args", ()))
@@ -206,10 +206,10 @@ class PackageExecutor:
             assert mount["mountPath"] == str(self._volumes[claim])
         programs = [str(Path(sys.executable).parent), "/usr/bin", "/bin"]
         environment = {"PATH": os.pathsep.join(programs), "HOME": str(folder / "work")}
-        for given in options["secretAsEnv"]:
-            name = given.get("secretName")
-            name = name or given["secretNameParameter"]["runtimeValue"]["constant"]
-            for key in given["keyToEnv"]:
+        for secret in options["secretAsEnv"]:
+            name = secret.get("secretName")
+            name = name or secret["secretNameParameter"]["runtimeValue"]["constant"]
+            for key in secret["keyToEnv"]:
                 environment[key["envVar"]] = self._secrets[name][key["secretKey"]]
         return environment
 
@@ -233,13 +233,13 @@ def _inputs_of(
     return inputs
 
 
-def _is_met(task: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+def _is_met(task: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
     condition = task.get("triggerPolicy", {}).get("condition")
     if condition is None:
         return True
     match = _CONDITION.fullmatch(condition)
     assert match, condition
-    return given[match[1]] == match[2]
+    return values[match[1]] == match[2]
 
 
 def _steps(spec: Mapping[str, Any], dag: Mapping[str, Any]) -> Iterator[str]:
@@ -252,11 +252,11 @@ def _steps(spec: Mapping[str, Any], dag: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _executor_input(
-    component: Mapping[str, Any], given: Mapping[str, Any], folder: Path
+    component: Mapping[str, Any], values: Mapping[str, Any], folder: Path
 ) -> dict[str, Any]:
     declared = component.get("outputDefinitions", {})
     message = {
-        "inputs": {"parameterValues": dict(given)},
+        "inputs": {"parameterValues": dict(values)},
         "outputs": {
             "parameters": {
                 name: {"outputFile": str(folder / "parameters" / name)}
@@ -305,9 +305,11 @@ def _outputs(
         path = Path(_local(message, name))
         if path.exists():
             outcome.pages[f"{step}.{name}"] = path.read_text("utf-8")
-    told = Path(message["outputs"]["outputFile"])
-    if told.exists():
-        parsed = json_format.Parse(told.read_text(), pipeline_spec_pb2.ExecutorOutput())
+    described = Path(message["outputs"]["outputFile"])
+    if described.exists():
+        parsed = json_format.Parse(
+            described.read_text(), pipeline_spec_pb2.ExecutorOutput()
+        )
         for name, artifacts in parsed.artifacts.items():
             (artifact,) = artifacts.artifacts
             metadata = json_format.MessageToDict(artifact.metadata)

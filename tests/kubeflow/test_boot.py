@@ -48,7 +48,7 @@ def variables(repository):
     """What the worker image sets."""
     text = (repository / "kubeflow" / "Dockerfile").read_text("utf-8")
     worker = read_stages(text)["worker"]
-    return dict(given.split("=", 1) for given in worker.all("ENV"))
+    return dict(line.split("=", 1) for line in worker.all("ENV"))
 
 
 @pytest.fixture
@@ -74,10 +74,19 @@ def portable(boot, variables, tmp_path):
 
 
 def _predict(repository, output, model, texts, *options):
-    given = ("--input", texts, "--model", model, "--format", "csv", "--output", output)
+    arguments = (
+        "--input",
+        texts,
+        "--model",
+        model,
+        "--format",
+        "csv",
+        "--output",
+        output,
+    )
     done = subprocess.run(
         [sys.executable, "-m", "pipeline.cli", "predict"]
-        + [str(word) for word in (*given, "--", *options)],
+        + [str(word) for word in (*arguments, "--", *options)],
         cwd=repository,
         capture_output=True,
         text=True,

@@ -107,8 +107,8 @@ def test_nothing_else_reaches_docker(stages, repository, ignored):
 def test_every_package_that_setup_py_installs_is_copied(stages, repository):
     # setup.py installs what it finds, so that a package left out goes unnoticed there.
     setup = (repository / "setup.py").read_text("utf-8")
-    [found] = re.findall(r"include=\[(.*?)\]", setup, re.DOTALL)
-    named = [name for name in re.findall(r'"([\w.*]+)"', found) if "." not in name]
+    [included] = re.findall(r"include=\[(.*?)\]", setup, re.DOTALL)
+    named = [name for name in re.findall(r'"([\w.*]+)"', included) if "." not in name]
     [elsewhere] = re.findall(r"package_dir=\{(.*?)\}", setup)
     folders = re.findall(r': "([\w/]+)"', elsewhere)
     assert named and folders

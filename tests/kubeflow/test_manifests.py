@@ -15,7 +15,7 @@ from tests.kubeflow.dockerfile import last, read_stages
 _VERSIONS = ["1.27", "1.37"]
 _FOREIGN = {"InferenceService"}  # It has a schema of its own: test_manifests_kserve.py.
 
-# Each a file, what stands in it, what to put there, and what is said of that.
+# Each: a file, a text in it, its replacement, and the fault that is reported then.
 _BROKEN = {
     "claim": ("volume.yaml", "name: elmo-tfx", "name: other", "no claim elmo-tfx,"),
     "claim of a pod": (
@@ -186,7 +186,7 @@ def test_every_document_follows_the_schema_of_kubernetes(documents, version):
 
 
 @pytest.mark.parametrize(
-    ("name", "found", "put"),
+    ("name", "text", "replacement"),
     [
         ("volume.yaml", "accessModes:", "accessMode:"),
         ("metadata-mysql.yaml", "replicas: 1", "replicas: one"),
@@ -195,11 +195,11 @@ def test_every_document_follows_the_schema_of_kubernetes(documents, version):
         ("tf-serving.yaml", "readOnly: true", "readonly: true"),
     ],
 )
-def test_the_schema_refuses_what_kubernetes_would(folder, name, found, put):
-    text = (folder / name).read_text("utf-8")
-    assert found in text
+def test_the_schema_refuses_what_kubernetes_would(folder, name, text, replacement):
+    content = (folder / name).read_text("utf-8")
+    assert text in content
     with pytest.raises(kubernetes_validate.ValidationError):
-        for document in yaml.safe_load_all(text.replace(found, put)):
+        for document in yaml.safe_load_all(content.replace(text, replacement)):
             kubernetes_validate.validate(document, _VERSIONS[-1], strict=True)
 
 
@@ -209,13 +209,13 @@ def test_the_files_fit_each_other_and_the_configuration(documents):
 
 @pytest.mark.parametrize("fault", _BROKEN)
 def test_a_file_that_does_not_fit_is_found(folder, tmp_path, fault):
-    name, found, put, said = _BROKEN[fault]
+    name, text, replacement, message = _BROKEN[fault]
     copy = tmp_path / "manifests"
     shutil.copytree(folder, copy)
-    text = (copy / name).read_text("utf-8")
-    assert found in text
-    (copy / name).write_text(text.replace(found, put))
-    assert any(said in line for line in manifests.faults(manifests.read(copy)))
+    content = (copy / name).read_text("utf-8")
+    assert text in content
+    (copy / name).write_text(content.replace(text, replacement))
+    assert any(message in line for line in manifests.faults(manifests.read(copy)))
 
 
 def test_pods_on_the_volume_are_the_user_of_the_image_on_its_debian(documents, stages):

@@ -46,7 +46,7 @@ class Models:
             ]
         if kind in _PLAIN:
             right = isinstance(value, _PLAIN[kind])
-            return [] if right else [f"{place} is no {kind}: {value!r}"]
+            return [] if right else [f"{place} is not {kind}: {value!r}"]
         if kind.lower() not in self._files:
             return []  # One of Kubernetes itself, such as V1ObjectMeta.
         fields = self._fields(kind)
@@ -63,14 +63,14 @@ class Models:
     def _fields(self, kind: str) -> dict[str, str]:
         tree = ast.parse(self._wheel.read(self._files[kind.lower()]))
         [model] = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-        given = {
+        assigned = {
             statement.targets[0].id: ast.literal_eval(statement.value)
             for statement in model.body
             if isinstance(statement, ast.Assign)
             and isinstance(statement.value, ast.Dict)
             and isinstance(statement.targets[0], ast.Name)
         }
-        types, names = given["openapi_types"], given["attribute_map"]
+        types, names = assigned["openapi_types"], assigned["attribute_map"]
         return {names[field]: types[field] for field in types}
 
 
@@ -117,7 +117,7 @@ def test_the_service_has_no_field_that_kserve_does_not_know(models, service):
             "predictor",
             "minReplicas",
             "1",
-            "service.spec.predictor.minReplicas is no int",
+            "service.spec.predictor.minReplicas is not int",
         ),
         (
             "model",
@@ -125,8 +125,8 @@ def test_the_service_has_no_field_that_kserve_does_not_know(models, service):
             "pvc://a/b",
             "no field service.spec.predictor.model.st",
         ),
-        ("model", "runtimeVersion", 2.19, "runtimeVersion is no str: 2.19"),
-        ("modelFormat", "version", 2, "model.modelFormat.version is no str: 2"),
+        ("model", "runtimeVersion", 2.19, "runtimeVersion is not str: 2.19"),
+        ("modelFormat", "version", 2, "model.modelFormat.version is not str: 2"),
     ],
 )
 def test_a_field_that_kserve_would_refuse_is_found(
@@ -136,5 +136,5 @@ def test_a_field_that_kserve_would_refuse_is_found(
     parts = {"predictor": predictor, "model": predictor["model"]}
     parts["modelFormat"] = predictor["model"]["modelFormat"]
     parts[of][name] = value
-    [found] = _faults(models, service)
-    assert fault in found
+    [message] = _faults(models, service)
+    assert fault in message

@@ -45,8 +45,8 @@ def secret(documents):
 def port(container, secret, tmp_path_factory):
     """Where a server answers that was set up as the image would."""
     folder = tmp_path_factory.mktemp("mariadb")
-    given = (secret["database"], secret["user"], _PASSWORD, *container["args"])
-    with started_mariadb(folder, *given) as port:
+    arguments = (secret["database"], secret["user"], _PASSWORD, *container["args"])
+    with started_mariadb(folder, *arguments) as port:
         yield port
 
 
@@ -54,9 +54,9 @@ def _probe(container, secret, port, name: str, **changed: str) -> int:
     """Runs a probe as the cluster would, with variables from the Secret."""
     variables = {"PATH": os.environ["PATH"], "MYSQL_TCP_PORT": str(port)}
     for variable in container["env"]:
-        given = variable.get("valueFrom", {}).get("secretKeyRef")
+        reference = variable.get("valueFrom", {}).get("secretKeyRef")
         variables[variable["name"]] = (
-            secret[given["key"]] if given else variable["value"]
+            secret[reference["key"]] if reference else variable["value"]
         )
     done = subprocess.run(
         container[name]["exec"]["command"],
@@ -91,9 +91,9 @@ def test_a_probe_fails_where_the_steps_could_not_get_in(
 def test_ml_metadata_writes_there_with_what_the_secret_gives(
     secret, port, monkeypatch, tmp_path: Path
 ):
-    given = {**secret, "host": "127.0.0.1", "port": str(port)}
+    values = {**secret, "host": "127.0.0.1", "port": str(port)}
     for key in manifests.SECRET_KEYS:
-        monkeypatch.setenv(metadata_store.PREFIX + key.upper(), given[key])
+        monkeypatch.setenv(metadata_store.PREFIX + key.upper(), values[key])
     store = metadata_store.open_store(tmp_path / "not used")
     kind = store.put_context_type(metadata_store_pb2.ContextType(name="run"))
     # Two names that differ in case only are two, as in SQLite.
@@ -101,5 +101,5 @@ def test_ml_metadata_writes_there_with_what_the_secret_gives(
         metadata_store_pb2.Context(type_id=kind, name=name) for name in ("r1", "R1")
     ]
     numbers = [store.put_contexts([run])[0] for run in runs]
-    found = store.get_context_by_type_and_name("run", "R1")
-    assert found.id == numbers[1] != numbers[0]
+    context = store.get_context_by_type_and_name("run", "R1")
+    assert context.id == numbers[1] != numbers[0]

@@ -74,8 +74,8 @@ def test_the_secret_gets_the_keys_of_the_template_and_no_password_as_an_argument
     [template] = manifests.of_kind(
         manifests.read(folder / "manifests"), "Secret"
     ).values()
-    given = [word.partition("=")[2] for word in create if word.startswith("--from-")]
-    values = dict(word.split("=", 1) for word in given)
+    pairs = [word.partition("=")[2] for word in create if word.startswith("--from-")]
+    values = dict(word.split("=", 1) for word in pairs)
     assert create[4] == template["metadata"]["name"]
     assert {*values} == {*template["stringData"]}
     for key, value in template["stringData"].items():
@@ -107,9 +107,9 @@ def test_commands_of_elmo_tfx_exist_with_these_options(commands):
     for _, *words in asked:
         command: click.Command = main
         while isinstance(command, click.Group):
-            found = command.get_command(click.Context(command), words.pop(0))
-            assert found is not None
-            command = found
+            below = command.get_command(click.Context(command), words.pop(0))
+            assert below is not None
+            command = below
         command.make_context("elmo-tfx", words)
 
 

@@ -282,6 +282,6 @@ def test_the_password_is_in_no_argument_log_or_record(cluster, first, second, th
 
 
 def test_each_step_leaves_what_it_printed_for_a_person(first):
-    said = first.log("Transform").splitlines()
-    assert any(re.fullmatch(r"Transform: done in \d+\.\d s", line) for line in said)
-    assert any(line.startswith("  transform_graph: /") for line in said)
+    lines = first.log("Transform").splitlines()
+    assert any(re.fullmatch(r"Transform: done in \d+\.\d s", line) for line in lines)
+    assert any(line.startswith("  transform_graph: /") for line in lines)

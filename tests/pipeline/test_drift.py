@@ -14,7 +14,8 @@ from pipeline.config import load_config
 from pipeline.output_folder import OutputFolder
 from pipeline.pipeline import create_pipeline
 from pipeline.runs.node_launcher import NodeLauncher
-from pipeline.runs.summary import _anomalies, _drift
+from pipeline.runs.summarize import _anomalies, _drift
+from pipeline.runs.summary import Anomaly
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -64,7 +65,7 @@ def test_a_span_with_other_labels_stops_at_the_gate_or_is_let_pass_with_a_warnin
     run_span,
 ):
     drift, _, anomalies = run_span(1, spam=50)
-    assert (drift, anomalies["verdict"]) == (None, "clear")
+    assert (drift, anomalies.verdict) == (None, "clear")
 
     with pytest.raises(AnomaliesFoundError) as caught:
         run_span(2, spam=90)
@@ -74,11 +75,12 @@ def test_a_span_with_other_labels_stops_at_the_gate_or_is_let_pass_with_a_warnin
         "raise `drift.label`; or let drift pass with `gate.on_drift: warn`" in message
     )
 
-    # The span that was refused is no measure of the next one.
+    # The next span is not measured against the one that was refused.
     drift, clearance, anomalies = run_span(3, spam=90, on_drift="warn")
-    assert drift["before"] == ["1"]
-    assert drift["distances"]["label"]["value"] == pytest.approx(0.4)
-    assert anomalies["verdict"] == "warned"
-    (found,) = anomalies["found"]
-    assert (found["split"], found["feature"]) == ("(whole span)", "label")
-    assert json.loads(Path(clearance, "clearance.json").read_text())["drift"] == [found]
+    assert drift.before == ["1"]
+    assert drift.distances["label"].value == pytest.approx(0.4)
+    assert anomalies.verdict == "warned"
+    (anomaly,) = anomalies.found
+    assert (anomaly.split, anomaly.feature) == ("(whole span)", "label")
+    written = json.loads(Path(clearance, "clearance.json").read_text())["drift"]
+    assert [Anomaly.model_validate(each) for each in written] == [anomaly]

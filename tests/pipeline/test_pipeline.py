@@ -27,14 +27,14 @@ def _nodes(folder, *overrides: str):
 
 def _upstream(node) -> set[str]:
     """Ids of all nodes that must end before this one starts."""
-    found: set[str] = set()
+    upstream: set[str] = set()
     waiting = [node]
     while waiting:
         for other in waiting.pop().upstream_nodes:
-            if other.id not in found:
-                found.add(other.id)
+            if other.id not in upstream:
+                upstream.add(other.id)
                 waiting.append(other)
-    return found
+    return upstream
 
 
 def test_the_nodes_come_in_the_order_of_the_drawing(folder):
@@ -114,20 +114,20 @@ def test_the_trainer_gets_a_model_to_start_from_only_where_it_is_wanted(folder):
 
 
 @pytest.mark.parametrize(
-    ("given", "runner"),
+    ("arguments", "runner"),
     [
         ("[]", "--runner=FnApiRunner"),
         ("[--save_main_session]", "--runner=FnApiRunner"),
         ("[--runner=FlinkRunner]", "--runner=FlinkRunner"),
     ],
 )
-def test_beam_runs_in_memory_unless_another_runner_is_named(folder, given, runner):
+def test_beam_runs_in_memory_unless_another_runner_is_named(folder, arguments, runner):
     config = load_config(
         None,
         [
             f"output={folder}/out",
             f"data.pattern={folder}/texts.csv",
-            f"beam.args={given}",
+            f"beam.args={arguments}",
         ],
     )
     args = create_pipeline(config).beam_pipeline_args

@@ -29,6 +29,10 @@ from tools.runners.runner import (
 )
 from tools.runners.services import Service, accepts, free_port
 
+FLINK = "1.20"
+JAR_VARIABLE = "ELMO_TFX_FLINK_JOB_SERVER"
+"""Names a job server's jar that is there already."""
+
 PARALLELISM = 2
 TASK_MANAGERS = ("task-manager-1", "task-manager-2")
 SLOTS = 2  # of each: one of them can hold a job of parallelism 2 alone
@@ -55,10 +59,6 @@ appender.console.type = CONSOLE
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d{HH:mm:ss} %-5p %c{1} %m%n
 """
-JAR_VARIABLE = "ELMO_TFX_FLINK_JOB_SERVER"
-"""Names a job server's jar that is there already."""
-
-FLINK = "1.20"
 _LIST = REPOSITORY / "requirements" / "runners" / "flink.txt"
 _LIBRARIES = "/deps/lib/"
 # How Maven says so, now or of an earlier try.

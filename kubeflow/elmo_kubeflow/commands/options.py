@@ -21,7 +21,7 @@ secret stands in the shell's history. The file is YAML, with any of:
   client_id: ...                 Google's IAP (KF_PIPELINES_IAP_OAUTH2_CLIENT_ID)
   other_client_id: ...           the same (KF_PIPELINES_APP_OAUTH2_CLIENT_ID)
   other_client_secret: ...       the same (KF_PIPELINES_APP_OAUTH2_CLIENT_SECRET)
-  ssl_ca_cert: /path/ca.pem      the certificate of the server's CA (KFP_CA_CERT)
+  ssl_ca_cert: /path/ca.pem      a certificate to trust, such as a CA's (KFP_CA_CERT)
 """
 
 CONFIG = click.option("--config", type=click.Path(path_type=Path), help="A YAML file.")

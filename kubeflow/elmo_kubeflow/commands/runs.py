@@ -74,10 +74,9 @@ def show_command(
         return
     run = client.get_run(run_id)
     click.echo(f"{run.run_id} {_state(run)} {_took(run)} s  {_name(run)}")
-    now = datetime.datetime.now(datetime.timezone.utc)
     rows = [
         (step.name, step.state.lower(), _seconds(step.seconds), step.error)
-        for step in runs.steps_of(run, now)
+        for step in runs.steps_of(run)
     ]
     click.echo(as_table(("STEP", "STATE", "SECONDS", "ERROR"), rows))
 

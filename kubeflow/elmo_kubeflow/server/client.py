@@ -7,23 +7,18 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from elmo_kubeflow.errors import BadCredentials, Unreachable, require
 from elmo_kubeflow.server.credentials import Credentials
+from pipeline.errors import UserError
 
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
 """Where kfp looks for the server's address."""
 
 
-def connect(
-    host: str | None,
-    credentials: Credentials,
-    *,
-    environ: Mapping[str, str] = os.environ,
-) -> Any:
+def connect(host: str | None, credentials: Credentials) -> Any:
     """Returns a `kfp.Client` whose server has answered.
 
     `~/.config/kfp/context.json` holds for it as for kfp: a namespace, and a cookie.
@@ -33,17 +28,17 @@ def connect(
             `KF_PIPELINES_ENDPOINT` says, or else the cluster that this runs in or
             kubectl talks to.
         credentials: The login.
-        environ: The variables of the environment.
 
     Raises:
         NotInstalled: kfp is absent.
+        UserError: The address does not start with `http://` or `https://`.
         BadCredentials: Google's Identity-Aware Proxy returns no token.
         Unreachable: There is no address, or nothing answers there in a few seconds.
         Refused: The server wants a login, or denies access.
     """
     require("kfp")
-    host = host or environ.get(HOST_VARIABLE)
-    _check_address(host, environ)
+    host = host or os.environ.get(HOST_VARIABLE)
+    _check_address(host)
 
     from google.auth.exceptions import GoogleAuthError
     from kfp.client import ServiceAccountTokenVolumeCredentials
@@ -83,18 +78,18 @@ def by_name(name: str) -> str:
     return json.dumps({"predicates": [predicate]})
 
 
-def _check_address(host: str | None, environ: Mapping[str, str]) -> None:
+def _check_address(host: str | None) -> None:
     if host is not None:
         if not host.startswith(("http://", "https://")):
-            raise Unreachable(
+            raise UserError(
                 "the address of Kubeflow Pipelines must start with http:// or "
                 f"https://. Received: {host}"
             )
         return
     # kfp would go on to localhost, where something else may answer.
-    kubeconfig = environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    kubeconfig = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     files = [Path(part) for part in kubeconfig.split(os.pathsep)]
-    if "KUBERNETES_SERVICE_HOST" not in environ and not any(map(Path.exists, files)):
+    if "KUBERNETES_SERVICE_HOST" not in os.environ and not any(map(Path.exists, files)):
         raise Unreachable(
             "there is no address of Kubeflow Pipelines "
             f"(hint: --host https://…, or {HOST_VARIABLE})"

@@ -90,11 +90,8 @@ def read_credentials(path: Path | None, environ: Mapping[str, str]) -> Credentia
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise BadCredentials(f"credentials cannot be read: {path}: {reason}") from error
-    except (UnicodeDecodeError, yaml.YAMLError):
+        values = yaml.safe_load(_content(path, "credentials"))
+    except yaml.YAMLError:
         # A parser's error quotes what it read.
         raise BadCredentials(f"credentials are not YAML: {path}") from None
     if not isinstance(values, dict):
@@ -112,13 +109,14 @@ def _check(credentials: Credentials) -> None:
             f"Received: {' and '.join(tokens)}"
         )
     for option in ("token_file", "ssl_ca_cert"):
-        path: Path | None = getattr(credentials, option)
-        if path is None:
-            continue
-        try:
-            path.read_bytes()
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise BadCredentials(
-                f"credentials: {option} cannot be read: {path}: {reason}"
-            ) from error
+        path = getattr(credentials, option)
+        if path is not None:
+            _content(path, f"credentials: {option}")
+
+
+def _content(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise BadCredentials(f"{what} cannot be read: {path}: {reason}") from error

@@ -11,13 +11,12 @@ from typing import Any
 
 from elmo_kubeflow.errors import ApiError, Unreachable
 
-ENDED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
-"""States that a run or a step does not leave."""
-
 POLL_SECONDS = 5
 PATIENCE_SECONDS = 300
 """How long a server may be out of reach while a run is followed."""
 
+# States that a run does not leave.
+_ENDED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
 # What the server lists beside the steps: what prepares and starts them, and the group
 # of steps that is skipped if nothing is new.
 _HELPERS = re.compile(
@@ -42,15 +41,10 @@ class Step:
     error: str = ""
 
 
-def steps_of(run: Any, now: datetime.datetime) -> list[Step]:
-    """Returns the steps of a run in the order in which they were started.
-
-    Args:
-        run: What `kfp.Client.get_run` returns.
-        now: The end, so far, of steps that still run.
-    """
+def steps_of(run: Any) -> list[Step]:
+    """Returns the steps of a run, a result of `kfp.Client.get_run`, as they started."""
     steps = [task for task in _tasks(run) if not _is_helper(task)]
-    return [_step(task, now) for task in sorted(steps, key=_begin)]
+    return [_step(task) for task in sorted(steps, key=_begin)]
 
 
 def follow(
@@ -59,8 +53,6 @@ def follow(
     *,
     report: Callable[[Step], None],
     trouble: Callable[[str], None],
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> Any:
     """Waits for the end of a run; returns it as `kfp.Client.get_run` does.
 
@@ -70,36 +62,35 @@ def follow(
         report: Called with each step whose state is new.
         trouble: Called with the error, once each time that the server gets out of
             reach.
-        clock: Returns seconds; for tests.
-        sleep: Waits for seconds; for tests.
 
     Raises:
         KubeflowError: The server refuses, or is out of reach for five minutes. The
             run goes on.
     """
     reported: dict[str, str] = {}  # step -> state
-    last_answer = clock()
+    last_answer = time.monotonic()
     is_lost = False
     while True:
         try:
             run = client.get_run(run_id)
         except (Unreachable, ApiError) as error:
-            is_restarting = isinstance(error, Unreachable) or error.status >= 500
-            if not is_restarting or clock() - last_answer > PATIENCE_SECONDS:
+            is_temporary = isinstance(error, Unreachable) or error.status >= 500
+            silence = time.monotonic() - last_answer
+            if not is_temporary or silence > PATIENCE_SECONDS:
                 raise
             if not is_lost:
                 trouble(str(error))
             is_lost = True
-            sleep(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
             continue
-        last_answer, is_lost = clock(), False
-        for step in steps_of(run, _now()):
+        last_answer, is_lost = time.monotonic(), False
+        for step in steps_of(run):
             if reported.get(step.name) != step.state:
                 reported[step.name] = step.state
                 report(step)
-        if run.state in ENDED:
+        if run.state in _ENDED:
             return run
-        sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def failed_steps(run: Any) -> str:
@@ -107,11 +98,10 @@ def failed_steps(run: Any) -> str:
 
     If none has, then what prepares a step has failed: its name ends in `-driver`.
     """
-    now = _now()
-    failed = [step for step in steps_of(run, now) if step.state == "FAILED"]
+    failed = [step for step in steps_of(run) if step.state == "FAILED"]
     if not failed:
         failed = [
-            _step(task, now)
+            _step(task)
             for task in _tasks(run)
             if task.state == "FAILED" and str(task.display_name).endswith("-driver")
         ]
@@ -151,20 +141,18 @@ def recent(
 
 
 def seconds_of(
-    begin: datetime.datetime | None,
-    end: datetime.datetime | None,
-    now: datetime.datetime | None = None,
+    begin: datetime.datetime | None, end: datetime.datetime | None
 ) -> float | None:
-    """Returns how long something ran; None if it has not begun.
+    """Returns how long something ran, or has run so far; None if it has not begun.
 
     Args:
         begin: When it began. None or the year 1970, the server's empty time: not yet.
         end: When it ended, likewise.
-        now: The end, so far, of what still runs; default: now.
     """
     if begin is None or not _is_time(begin):
         return None
-    until = end if end is not None and _is_time(end) else now or _now()
+    now = datetime.datetime.now(datetime.timezone.utc)
+    until = end if end is not None and _is_time(end) else now
     return max(0.0, (until - begin).total_seconds())
 
 
@@ -188,11 +176,11 @@ def _begin(task: Any) -> datetime.datetime:
     return datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
 
 
-def _step(task: Any, now: datetime.datetime) -> Step:
+def _step(task: Any) -> Step:
     return Step(
         str(task.display_name),
         task.state or "PENDING",
-        seconds_of(task.start_time, task.end_time, now),
+        seconds_of(task.start_time, task.end_time),
         _error(task),
     )
 
@@ -204,7 +192,3 @@ def _error(run_or_task: Any) -> str:
 
 def _is_time(time_: datetime.datetime | None) -> bool:
     return time_ is not None and time_.year > 1970
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc)

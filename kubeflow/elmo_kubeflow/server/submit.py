@@ -63,7 +63,7 @@ def read_package(path: Path) -> Package:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise BadPackage(f"package cannot be read: {path}: {reason}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
         raise BadPackage(f"package is not YAML: {path}") from error
     name = _at(spec, "pipelineInfo", "name")
     if not isinstance(name, str):

@@ -17,14 +17,12 @@ import tensorflow as tf
 from pipeline.batch import storage
 from pipeline.batch.formats import hdf5, parquet
 from pipeline.batch.formats.table import (
-    BOOL,
     CSV,
-    FLOAT,
     HDF5,
-    INT,
     JSONL,
     PARQUET,
     TFRECORD,
+    Kind,
     Table,
     to_text,
 )
@@ -101,9 +99,9 @@ def _write_tfrecord(path: Path, table: Table) -> None:
 def _fill(feature: Any, kind: str, value: Any) -> None:
     if value is None:
         return
-    if kind in (INT, BOOL):
+    if kind in (Kind.INT, Kind.BOOL):
         feature.int64_list.value.append(int(value))  # protobuf 6 takes no bool
-    elif kind == FLOAT:
+    elif kind == Kind.FLOAT:
         feature.float_list.value.append(value)
     else:
         feature.bytes_list.value.append(to_text(value).encode("utf-8"))

@@ -11,35 +11,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.batch import storage
-from pipeline.batch.formats.table import (
-    BOOL,
-    BYTES,
-    DATE,
-    FLOAT,
-    INSTANT,
-    INT,
-    NULL,
-    STRING,
-    STRINGS,
-    TIMESTAMP,
-    VECTOR,
-    VECTORS,
-    Table,
-    from_json,
-    to_text,
-)
+from pipeline.batch.formats.table import Kind, Table, from_json, to_text
 
 _TYPES = {
-    NULL: pa.string(),
-    STRING: pa.string(),
-    INT: pa.int64(),
-    FLOAT: pa.float64(),
-    BOOL: pa.bool_(),
-    DATE: pa.date32(),
-    TIMESTAMP: pa.timestamp("us"),
-    INSTANT: pa.timestamp("us", "UTC"),
-    BYTES: pa.binary(),
-    STRINGS: pa.list_(pa.string()),
+    Kind.NULL: pa.string(),
+    Kind.STRING: pa.string(),
+    Kind.INT: pa.int64(),
+    Kind.FLOAT: pa.float64(),
+    Kind.BOOL: pa.bool_(),
+    Kind.DATE: pa.date32(),
+    Kind.TIMESTAMP: pa.timestamp("us"),
+    Kind.INSTANT: pa.timestamp("us", "UTC"),
+    Kind.BYTES: pa.binary(),
+    Kind.STRINGS: pa.list_(pa.string()),
 }
 _COMPRESSION = "zstd"
 
@@ -85,12 +69,12 @@ def _schema(part: str) -> pa.Schema:
 
 
 def _array(kind: str, column: list[Any]) -> pa.Array:
-    if kind == VECTOR:
+    if kind == Kind.VECTOR:
         return _fixed(np.stack(column))
-    if kind == VECTORS:
+    if kind == Kind.VECTORS:
         offsets = np.cumsum([0, *map(len, column)], dtype="int32")
         return pa.ListArray.from_arrays(offsets, _fixed(np.concatenate(column)))
-    if kind in (STRING, NULL):
+    if kind in (Kind.STRING, Kind.NULL):
         column = [None if each is None else to_text(each) for each in column]
     else:
         column = [from_json(kind, each) for each in column]

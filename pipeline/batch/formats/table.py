@@ -18,22 +18,26 @@ HDF5 = "hdf5"
 ROW_FORMATS = (JSONL, CSV, PARQUET, TFRECORD)
 VECTOR_FORMATS = (PARQUET, HDF5)
 
-# Kinds of columns, as output formats with types need them.
-NULL = "null"  # nothing but missing values so far
-STRING = "string"
-INT = "int"
-FLOAT = "float"
-BOOL = "bool"
-DATE = "date"
-TIMESTAMP = "timestamp"  # without a time zone
-INSTANT = "instant"  # with one: a point in time
-BYTES = "bytes"
-VECTOR = "vector"  # (dim,)
-VECTORS = "vectors"  # (time, …, dim)
-STRINGS = "strings"
+
+class Kind:
+    """Kinds of columns, as output formats with types need them."""
+
+    NULL = "null"  # nothing but missing values so far
+    STRING = "string"
+    INT = "int"
+    FLOAT = "float"
+    BOOL = "bool"
+    DATE = "date"
+    TIMESTAMP = "timestamp"  # without a time zone
+    INSTANT = "instant"  # with one: a point in time
+    BYTES = "bytes"
+    VECTOR = "vector"  # (dim,)
+    VECTORS = "vectors"  # (time, …, dim)
+    STRINGS = "strings"
+
 
 _INT64 = 2**63
-_KINDS = {FLOAT: float, DATE: datetime.date, BYTES: bytes}
+_KINDS = {Kind.FLOAT: float, Kind.DATE: datetime.date, Kind.BYTES: bytes}
 
 
 class Table(NamedTuple):
@@ -74,42 +78,42 @@ def to_json(value: Any) -> Any:
 def kind_of(value: Any) -> str:
     """Returns the kind of column in which a value fits, as it was before `to_json`."""
     if value is None:
-        return NULL
+        return Kind.NULL
     if isinstance(value, bool):
-        return BOOL
+        return Kind.BOOL
     if isinstance(value, int):
-        return INT if -_INT64 <= value < _INT64 else STRING
+        return Kind.INT if -_INT64 <= value < _INT64 else Kind.STRING
     if isinstance(value, datetime.datetime):
         # Parquet's nanoseconds come as pandas' own times; microseconds are kept.
         if getattr(value, "nanosecond", 0):
-            return STRING
-        return TIMESTAMP if value.tzinfo is None else INSTANT
+            return Kind.STRING
+        return Kind.TIMESTAMP if value.tzinfo is None else Kind.INSTANT
     for kind, types in _KINDS.items():
         if isinstance(value, types):
             return kind
-    return STRING
+    return Kind.STRING
 
 
 def from_json(kind: str, value: Any) -> Any:
     """Returns a value of `to_json` as it was before, in a column of its kind."""
     if value is None:
         return None
-    if kind == DATE:
+    if kind == Kind.DATE:
         return datetime.date.fromisoformat(value)
-    if kind in (TIMESTAMP, INSTANT):
+    if kind in (Kind.TIMESTAMP, Kind.INSTANT):
         return datetime.datetime.fromisoformat(value)
-    if kind == BYTES:
+    if kind == Kind.BYTES:
         return base64.b64decode(value)
     return value
 
 
 def common_kind(one: str, other: str) -> str:
     """Returns the kind of column in which values of two kinds fit."""
-    if one == other or other == NULL:
+    if one == other or other == Kind.NULL:
         return one
-    if one == NULL:
+    if one == Kind.NULL:
         return other
-    return FLOAT if {one, other} == {INT, FLOAT} else STRING
+    return Kind.FLOAT if {one, other} == {Kind.INT, Kind.FLOAT} else Kind.STRING
 
 
 def merge_kinds(*columns: Mapping[str, str]) -> dict[str, str]:
@@ -117,7 +121,7 @@ def merge_kinds(*columns: Mapping[str, str]) -> dict[str, str]:
     merged: dict[str, str] = {}
     for of_table in columns:
         for name, kind in of_table.items():
-            merged[name] = common_kind(merged.get(name, NULL), kind)
+            merged[name] = common_kind(merged.get(name, Kind.NULL), kind)
     return merged
 
 

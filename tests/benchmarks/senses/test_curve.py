@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.report import table
+from benchmarks.markdown import table
 from benchmarks.senses.curve import millions, read_curve
 from benchmarks.session import BenchmarkError
 

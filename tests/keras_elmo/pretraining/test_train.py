@@ -108,7 +108,7 @@ def test_a_gradient_in_pieces_is_bounded_as_a_whole(corpus, tmp_path):
     np.testing.assert_allclose(found[5, :2], [0.6, 0.8], rtol=1e-5)
 
 
-def test_a_loss_that_is_no_number_ends_the_training(corpus, tmp_path):
+def test_a_loss_that_is_not_a_number_ends_the_training(corpus, tmp_path):
     training = Training(corpus, OPTIONS, make_settings(), tmp_path)
     training.model.train_on_batch = lambda batch: float("nan")
     with pytest.raises(FloatingPointError, match="lower learning rate"):

@@ -161,7 +161,7 @@ def test_a_signature_that_is_not_googles_is_refused(tmp_path, wrong, words):
         SignatureModule(signature(tmp_path, **wrong))
 
 
-def test_a_file_that_is_no_saved_model_is_refused(tmp_path):
+def test_a_file_that_is_not_a_saved_model_is_refused(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"no protocol buffer")
     with pytest.raises(SourceError, match="cannot be loaded"):
         SignatureModule(tmp_path)

@@ -58,7 +58,7 @@ def test_a_vocabulary_without_words_still_serves(plain, tiny_elmo):
     np.testing.assert_allclose(cached(KNOWN), plain(KNOWN), atol=1e-6)
 
 
-def test_words_are_kept_once_and_padding_is_no_word(cached):
+def test_words_are_kept_once_and_padding_is_not_a_word(cached):
     kept = cached.encoder.cache.vocabulary
     assert sorted(kept) == sorted({*VOCABULARY, "<S>"} - {""})
     assert cached.encoder.cache.table.shape == (len(kept), 5)

@@ -81,7 +81,8 @@ def test_a_broken_configuration_of_kubectl_is_an_error(no_context, tmp_path):
 
 
 def test_an_address_without_http_is_refused(no_context):
-    assert "Received: kfp.example.org" in error_of(_show("kfp.example.org"))
+    error = error_of(_show("kfp.example.org"), code=2)
+    assert "Received: kfp.example.org" in error
 
 
 def test_a_password_in_an_address_is_not_shown(no_context):

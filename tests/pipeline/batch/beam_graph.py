@@ -36,23 +36,23 @@ BY_WORKERS = frozenset(
 
 
 def steps(graph: beam_api.Pipeline) -> list[beam_api.PTransform]:
-    """What is carried out; what a runner does itself is not looked into."""
-    found, waiting = [], list(graph.root_transform_ids)
+    """Returns the steps; those that a runner does itself are not taken apart."""
+    leaves, waiting = [], list(graph.root_transform_ids)
     while waiting:
         step = graph.components.transforms[waiting.pop()]
         if step.subtransforms and step.spec.urn not in BY_RUNNER:
             waiting.extend(step.subtransforms)
         else:
-            found.append(step)
-    return found
+            leaves.append(step)
+    return leaves
 
 
-def urns(given: Iterable[beam_api.PTransform]) -> set[str]:
-    return {step.spec.urn for step in given}
+def urns(transforms: Iterable[beam_api.PTransform]) -> set[str]:
+    return {step.spec.urn for step in transforms}
 
 
-def names(given: Iterable[beam_api.PTransform]) -> set[str]:
-    return {step.unique_name.rpartition("/")[2] for step in given}
+def names(transforms: Iterable[beam_api.PTransform]) -> set[str]:
+    return {step.unique_name.rpartition("/")[2] for step in transforms}
 
 
 def pardos(graph: beam_api.Pipeline) -> dict[str, beam_api.ParDoPayload]:
@@ -93,10 +93,10 @@ def environment(graph: beam_api.Pipeline) -> beam_api.Environment:
     return graph.components.environments[name]
 
 
-def image(given: beam_api.Environment) -> str:
+def image(environment: beam_api.Environment) -> str:
     """The container image of an environment."""
-    assert given.urn == common_urns.environments.DOCKER.urn
-    return beam_api.DockerPayload.FromString(given.payload).container_image
+    assert environment.urn == common_urns.environments.DOCKER.urn
+    return beam_api.DockerPayload.FromString(environment.payload).container_image
 
 
 def group_by_key_coders(graph: beam_api.Pipeline) -> Collection[str]:

@@ -95,10 +95,10 @@ def _lines(path: Path):
 
 def test_every_good_row_comes_out_once_in_order_and_every_bad_one_apart(finished):
     folder, summary = finished
-    assert summary.rows_in == 112
-    assert summary.rows_out == 102
+    assert summary.counts["rows_in"] == 112
+    assert summary.counts["rows_out"] == 102
     assert summary.rows_rejected == 10
-    assert summary.reasons == {
+    assert summary.counts["reasons"] == {
         "no_text": 3,
         "bad_quotes": 1,
         "model_failed": 1,
@@ -119,7 +119,7 @@ def test_every_good_row_comes_out_once_in_order_and_every_bad_one_apart(finished
     [failed] = [r for r in rejects if r["reason"] == "model_failed"]
     assert (failed["text"], failed["position"]) == ("boom", 96)
     assert not (folder / "out.unfinished").exists()
-    assert summary.output_files == [
+    assert summary.counts["output_files"] == [
         "part-00000-of-00001.jsonl",
         "rejected/rejected.jsonl",
     ]
@@ -156,7 +156,7 @@ def test_an_interrupted_job_goes_on_where_it_was(
     assert not (tmp_path / "out").exists()
     before = len(scored)
     summary = _run(request, predictor)
-    assert summary.rows_out == 102
+    assert summary.counts["rows_out"] == 102
     rows = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")
     assert [row["id"] for row in rows] == [f"a{n}" for n in range(100)] + ["b0", "b1"]
     # Of seven chunks three were done; the fourth is done again.
@@ -171,7 +171,7 @@ def test_a_chunk_of_which_nothing_is_left_leaves_no_hole(tmp_path, predictor):
             path, tmp_path, output=str(tmp_path / format_name), format=format_name
         )
         summary = _run(request, predictor)
-        assert (summary.rows_out, summary.rows_rejected) == (1, 16)
+        assert (summary.counts["rows_out"], summary.rows_rejected) == (1, 16)
 
 
 def test_changed_input_is_not_mixed_with_what_was_done(
@@ -186,7 +186,7 @@ def test_changed_input_is_not_mixed_with_what_was_done(
             _run(_request(data, tmp_path), predictor)
     with (data / "a.csv").open("ab") as file:
         file.write(b"a100,one more\n")
-    assert _run(_request(data, tmp_path), predictor).rows_out == 103
+    assert _run(_request(data, tmp_path), predictor).counts["rows_out"] == 103
 
 
 def test_all_columns_are_carried_by_default(tmp_path, predictor):
@@ -230,10 +230,12 @@ def test_a_damaged_file_is_a_problem_and_costs_no_other(data, tmp_path, predicto
     (data / "b.csv.gz").write_bytes(whole[:-2000])
     request = _request(data, tmp_path, chunk_rows=5000)
     summary = _run(request, predictor)
-    assert "b.csv.gz is damaged" in summary.problems[0]
-    assert summary.reasons["damaged_file"] == 1
-    assert 15_000 < summary.rows_out < 20_100
-    assert summary.rows_in == summary.rows_out + summary.rows_rejected
+    assert "b.csv.gz is damaged" in summary.counts["problems"][0]
+    assert summary.counts["reasons"]["damaged_file"] == 1
+    assert 15_000 < summary.counts["rows_out"] < 20_100
+    assert (
+        summary.counts["rows_in"] == summary.counts["rows_out"] + summary.rows_rejected
+    )
 
 
 def test_the_model_is_loaded_once(data, tmp_path, predictor, monkeypatch):
@@ -251,7 +253,7 @@ def test_rows_with_invalid_utf8_are_used_and_counted(tmp_path, predictor):
     path = tmp_path / "x.csv"
     path.write_bytes(b"id,text\na,good \xff film\nb,good\nc,\xfe\n")
     summary = _run(_request(path, tmp_path, keep=None), predictor)
-    assert (summary.rows_out, summary.replaced_utf8) == (3, 2)
+    assert (summary.counts["rows_out"], summary.counts["replaced_utf8"]) == (3, 2)
     first = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")[0]
     assert first["text"] == "good \ufffd film"
 

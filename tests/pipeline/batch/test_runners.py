@@ -71,7 +71,7 @@ def embed_many(many_texts):
 
 @pytest.fixture(scope="module")
 def local_output(run, tmp_path_factory):
-    """Gives what a command writes on the local runner; each runs once."""
+    """Returns what a command writes on the local runner; each runs once."""
 
     @functools.cache
     def output(command):

@@ -18,8 +18,8 @@ def _texts(number: int) -> list[str]:
 
 def test_every_text_is_in_one_batch():
     texts = _texts(3000)
-    found = list(batches(texts))
-    assert sorted(row for batch in found for row in batch) == list(range(3000))
+    places = list(batches(texts))
+    assert sorted(row for batch in places for row in batch) == list(range(3000))
 
 
 def test_no_batch_is_larger_than_allowed_but_for_one_long_text(monkeypatch):
@@ -64,7 +64,7 @@ def test_a_bad_row_fails_alone(bad):
     assert all(isinstance(results[row], Failure) for row in bad)
 
 
-def test_a_fault_of_the_program_is_no_bad_row():
+def test_a_fault_of_the_program_is_not_a_bad_row():
     def faulty(texts):
         raise AttributeError("a fault")
 

@@ -165,10 +165,10 @@ def _check_code_travels_by_name(graph: beam_api.Pipeline) -> None:
         assert not re.search(file, beam_graph.pickled(pardo)), f"{label} holds our code"
 
 
-@pytest.mark.parametrize("given", [*_PORTABLE, _DATAFLOW])
-def test_beam_knows_the_options_of_the_page(given):
-    known = PipelineOptions(given).get_all_options()
-    for option in given:
+@pytest.mark.parametrize("arguments", [*_PORTABLE, _DATAFLOW])
+def test_beam_knows_the_options_of_the_page(arguments):
+    known = PipelineOptions(arguments).get_all_options()
+    for option in arguments:
         name, _, value = option.removeprefix("--").partition("=")
         assert str(known.get(name)) == value
 
@@ -201,16 +201,16 @@ def test_flink_and_spark_can_tell_the_keys_that_they_group_by(graph):
     assert beam_graph.group_by_key_coders(graph) == {common_urns.coders.KV.urn}
 
 
-def test_flink_and_spark_are_told_where_the_workers_are(sent):
+def test_flink_and_spark_know_where_the_workers_are(sent):
     options, graph = sent
-    given = options.get_all_options()
+    values = options.get_all_options()
     environment = beam_graph.environment(graph)
-    if given["environment_type"] == "DOCKER":
+    if values["environment_type"] == "DOCKER":
         assert beam_graph.image(environment) == _IMAGE
     else:
         assert environment.urn == common_urns.environments.EXTERNAL.urn
         pool = beam_api.ExternalPayload.FromString(environment.payload)
-        assert pool.endpoint.url == given["environment_config"]
+        assert pool.endpoint.url == values["environment_config"]
 
 
 def test_flink_and_spark_get_names_of_code_and_no_code(graph):

@@ -64,3 +64,9 @@ def test_a_file_that_is_not_a_manifest_is_refused(tmp_path, content):
 def test_a_missing_manifest_is_named(tmp_path):
     with pytest.raises(ModelError, match="no-such"):
         read_manifest(str(tmp_path / "no-such"))
+
+
+def test_files_behind_a_link_to_a_folder_count(model, tmp_path):
+    (model / "variables").rename(tmp_path / "elsewhere")
+    (model / "variables").symlink_to(tmp_path / "elsewhere")
+    assert "variables/variables.index" in digests(str(model))

@@ -76,6 +76,20 @@ def test_it_tells_how_many_of_the_texts_that_fit_are_encoded(tmp_path, monkeypat
     ]
 
 
+def test_no_call_of_the_encoder_has_too_many_tokens_or_texts(monkeypatch):
+    monkeypatch.setattr(embedding_cache, "_MAX_TEXTS_PER_CALL", 3)
+    monkeypatch.setattr(embedding_cache, "_TOKENS_PER_CALL", 10)
+    lengths = np.array([0, 0, 1, 1, 4, 5, 5, 6, 99])  # padding counts as well
+    batches = embedding_cache._encoding_batches(np.arange(9), lengths)
+    assert [batch.tolist() for batch in batches] == [
+        [0, 1, 2],
+        [3, 4],
+        [5, 6],
+        [7],
+        [8],
+    ]
+
+
 def test_texts_beyond_the_bound_are_encoded_in_each_epoch(tmp_path):
     encoder = Encoder()
     cache = open_cache(tmp_path, encoder, bound_bytes=4 * BYTES_PER_TOKEN)

@@ -14,7 +14,7 @@ ROWS = 2**17
 
 
 def ids(*texts):
-    """Gives the set of ids of each text, padding left out."""
+    """Returns the set of ids of each text, padding left out."""
     words = tf.ragged.constant([text.split() for text in texts], dtype=tf.string)
     return [{*row.tolist()} - {0} for row in ngram_ids(words.to_tensor("")).numpy()]
 
@@ -32,8 +32,8 @@ def test_the_ids_do_not_depend_on_the_padding():
 
 
 def test_padding_is_known_in_arrays_of_bytes_too():
-    given = np.array([[b"good", b"film", b""]], object)
-    assert {*ngram_ids(given).numpy()[0].tolist()} - {0} == ids("good film")[0]
+    tokens = np.array([[b"good", b"film", b""]], object)
+    assert {*ngram_ids(tokens).numpy()[0].tolist()} - {0} == ids("good film")[0]
 
 
 def test_upper_and_lower_case_are_one():
@@ -41,7 +41,7 @@ def test_upper_and_lower_case_are_one():
     assert small == large
 
 
-def test_what_occurs_twice_stands_there_once():
+def test_what_occurs_twice_has_one_id():
     row = ngram_ids(tf.constant([["so", "so", "so", "so"]])).numpy()[0]
     assert row.shape == (7,)
     assert (row > 0).sum() == 2  # so; so so
@@ -55,15 +55,15 @@ def test_a_text_without_a_token_has_no_ngram():
     assert not ngram_ids(tf.constant([["", ""], ["", ""]])).numpy().any()
 
 
-def test_bytes_that_are_no_utf8_have_ids_too():
+def test_bytes_that_are_not_utf8_have_ids_too():
     assert ngram_ids(tf.constant([[b"\xff\xfe"]])).numpy().all()
 
 
 @pytest.mark.parametrize("rows", [2, 3, 1000])
 def test_rows_are_those_of_the_table_and_the_first_is_for_padding(rows):
     layer = NgramLogits(rows, 2)
-    found = np.array(layer._row(np.array([0, 1, 2, 999, 2**24 - 1], np.int32)))
-    assert found[0] == 0 and found[1:].min() >= 1 and found.max() < rows
+    places = np.array(layer._row(np.array([0, 1, 2, 999, 2**24 - 1], np.int32)))
+    assert places[0] == 0 and places[1:].min() >= 1 and places.max() < rows
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_logits_are_sums_over_known_ngrams_by_the_root_of_their_number():
 
 
 def labelled(texts, labels):
-    """Gives the texts as training reads them."""
+    """Returns the texts as training reads them."""
     words, ids = np.unique(" ".join(texts).encode().split(), return_inverse=True)
     lengths = [len(text.split()) for text in texts]
     return LabelledTokens(

@@ -63,11 +63,11 @@ def test_the_weights_lie_beside_the_saved_model():
 
 def test_weights_and_facts_come_back_as_they_were_written(folder):
     assert read_facts(str(folder)).model == MODEL
-    found = read(folder)
-    assert list(found) == list(WEIGHTS)
+    weights = read(folder)
+    assert list(weights) == list(WEIGHTS)
     for name, weight in WEIGHTS.items():
-        assert found[name].dtype == weight.dtype
-        np.testing.assert_array_equal(found[name], weight)
+        assert weights[name].dtype == weight.dtype
+        np.testing.assert_array_equal(weights[name], weight)
 
 
 def test_facts_from_before_there_were_ngrams_are_read_and_say_so(folder):
@@ -84,7 +84,7 @@ def test_a_model_without_weights_has_no_facts(tmp_path):
 @pytest.mark.parametrize(
     "damage", [lambda b: b[:-9], lambda b: b"", lambda b: b + b"x"]
 )
-def test_a_damaged_file_is_told_in_one_line_with_a_hint(folder, damage):
+def test_a_damaged_file_gives_one_line_and_a_hint(folder, damage):
     path = folder / "weights.npz"
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(SavedWeightsError) as error:
@@ -95,7 +95,7 @@ def test_a_damaged_file_is_told_in_one_line_with_a_hint(folder, damage):
     assert hint.startswith("hint: ") and "train.warm_start=false" in hint
 
 
-def test_a_missing_file_is_told(folder):
+def test_a_missing_file_is_named(folder):
     (folder / "weights.npz").unlink()
     with pytest.raises(SavedWeightsError, match="Received: no such file"):
         read(folder)

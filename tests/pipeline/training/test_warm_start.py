@@ -84,14 +84,15 @@ def test_outputs_are_matched_by_the_name_of_their_class(make, saved_model):
     save_weights(saved_model, base, FACTS)
     facts = other(classes=["new", "c", "a", "newer"])  # b is gone
     classifier = make(facts)
-    here = classifier.head.get_layer("logits")
-    fresh = here.kernel.numpy()
+    new_output = classifier.head.get_layer("logits")
+    fresh = new_output.kernel.numpy()
     started = start_from(saved_model, classifier, facts)
     assert started.new_classes == ("new", "newer")
-    np.testing.assert_array_equal(here.bias.numpy(), [0.0, 3.0, 1.0, 0.0])
-    there = output.kernel.numpy()
-    expected = [fresh[:, 0], there[:, 2], there[:, 0], fresh[:, 3]]
-    np.testing.assert_array_equal(here.kernel.numpy(), np.stack(expected, axis=1))
+    np.testing.assert_array_equal(new_output.bias.numpy(), [0.0, 3.0, 1.0, 0.0])
+    saved = output.kernel.numpy()
+    expected = [fresh[:, 0], saved[:, 2], saved[:, 0], fresh[:, 3]]
+    kernel = new_output.kernel.numpy()
+    np.testing.assert_array_equal(kernel, np.stack(expected, axis=1))
     table = classifier.head.get_layer("ngram_logits").table.numpy()
     np.testing.assert_array_equal(table, [[0.0, 3.0, 1.0, 0.0]] * 10)
     hidden = [each.head.get_layer("hidden") for each in (base, classifier)]

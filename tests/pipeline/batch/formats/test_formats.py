@@ -128,18 +128,18 @@ def test_parquet_keeps_the_vectors_of_tokens(tmp_path, shape):
     path = _joined(tmp_path, "parquet", [rows[:2], rows[2:]], columns)
     table = pq.read_table(path)
     assert table.column("tokens").to_pylist() == [row["tokens"] for row in rows]
-    for found, row in zip(table.column("vectors").to_pylist(), rows, strict=True):
+    for vectors, row in zip(table.column("vectors").to_pylist(), rows, strict=True):
         expected = row["vectors"]
         np.testing.assert_array_equal(
-            np.array(found, "float32").reshape(expected.shape), expected
+            np.array(vectors, "float32").reshape(expected.shape), expected
         )
 
 
 def test_float16_is_binary_of_fixed_size_in_parquet(tmp_path):
     rows = _vectors("float16")
     path = _joined(tmp_path, "parquet", [rows], {"vectors": "vectors"})
-    found = pq.read_table(path).column("vectors").to_pylist()
-    for data, row in zip(found, rows, strict=True):
+    column = pq.read_table(path).column("vectors").to_pylist()
+    for data, row in zip(column, rows, strict=True):
         vectors = np.frombuffer(b"".join(data), "<f2").reshape(-1, 4)
         np.testing.assert_array_equal(vectors, row["vectors"])
 
@@ -147,15 +147,15 @@ def test_float16_is_binary_of_fixed_size_in_parquet(tmp_path):
 def test_parquet_keeps_one_vector_a_row(tmp_path):
     rows = [{"vector": np.arange(4, dtype="float32") + n} for n in range(3)]
     path = _joined(tmp_path, "parquet", [rows[:1], rows[1:]], {"vector": "vector"})
-    found = pq.read_table(path).column("vector").to_pylist()
-    np.testing.assert_array_equal(found, [row["vector"] for row in rows])
+    column = pq.read_table(path).column("vector").to_pylist()
+    np.testing.assert_array_equal(column, [row["vector"] for row in rows])
 
 
 def test_hdf5_has_the_published_layout(tmp_path):
-    given = _vectors("float32")
+    vectors = _vectors("float32")
     rows = [
         {"id": f"k{n}", "sentence": f"text {n}", "vectors": row["vectors"]}
-        for n, row in enumerate(given)
+        for n, row in enumerate(vectors)
     ]
     columns = {"id": "string", "sentence": "string", "vectors": "vectors"}
     parts = [str(tmp_path / f"{n}.hdf5") for n in range(2)]

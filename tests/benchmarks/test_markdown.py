@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.report import (
+from benchmarks.markdown import (
     Goal,
     at_least,
     at_most,
@@ -81,13 +81,15 @@ def test_a_page_without_the_marks_is_left_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("page", "name"),
     [
-        ("elmo_speed", "elmo"),
-        ("scaling", "batch"),
-        ("quality", "quality"),
-        ("embedded_elmo", "senses"),
+        ("README.md", "layer"),
+        ("README.md", "nodes"),
+        ("docs/elmo_speed.md", "elmo"),
+        ("docs/scaling.md", "batch"),
+        ("docs/quality.md", "quality"),
+        ("docs/embedded_elmo.md", "senses"),
     ],
 )
 def test_the_pages_have_the_marks_of_their_benchmark(repository, page, name):
-    text = (repository / "docs" / f"{page}.md").read_text("utf-8")
+    text = (repository / page).read_text("utf-8")
     begin, end = marks(name)
     assert 0 < text.index(begin) < text.index(end)

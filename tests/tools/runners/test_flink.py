@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
 import os
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.beam_runners import CACHE
 from tools.runners import flink
 from tools.runners.runner import (
     REPOSITORY,
@@ -12,6 +16,7 @@ from tools.runners.runner import (
     beam_version,
     build_prism,
 )
+from tools.runners.services import Services, free_port
 
 
 def _program(folder: Path, name: str, script: str) -> None:
@@ -54,3 +59,33 @@ def test_what_a_path_lacks_is_named(prepare, tmp_path, monkeypatch):
 def test_flinks_jars_are_of_the_release_that_the_job_server_is_for():
     pinned = (REPOSITORY / "requirements" / "runners" / "flink.txt").read_text()
     assert f"apache-flink-libraries=={flink.FLINK}." in pinned
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(600)
+def test_a_cluster_starts_with_all_slots_and_notices_a_dead_task_manager(tmp_path):
+    try:
+        java = flink.java_program()
+    except Unavailable as error:
+        pytest.skip(str(error))
+    port = free_port()
+    flink.write_configuration(tmp_path, rest_port=port)
+    services = Services(tmp_path)
+    jars = flink.libraries(CACHE)
+    services.start(list(flink.cluster(java, jars, tmp_path, rest_port=port)))
+    try:
+        overview = _overview(port)
+        assert overview["flink-version"].startswith("1.20")
+        assert (overview["taskmanagers"], overview["slots-total"]) == (2, 4)
+        services.kill(flink.TASK_MANAGERS[0])
+        end = time.monotonic() + 60
+        while _overview(port)["taskmanagers"] != 1:
+            assert time.monotonic() < end, "the cluster still counts it"
+            time.sleep(0.5)
+    finally:
+        services.stop()
+
+
+def _overview(port):
+    with urllib.request.urlopen(f"http://localhost:{port}/overview", timeout=10) as got:
+        return json.load(got)

@@ -1,4 +1,4 @@
-"""What a report is made of, in Markdown, and how it gets into a page."""
+"""Goals, tables and lists in Markdown, and how a report gets into a page."""
 
 from __future__ import annotations
 
