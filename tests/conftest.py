@@ -18,6 +18,28 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+# Begun first, so that no process is left alone with a long file at the end.
+_LONG_FILES = (
+    "e2e/test_spans.py",
+    "e2e/test_run.py",
+    "e2e/test_predict.py",
+    "e2e/test_interrupted_run.py",
+    "benchmarks/batch/test_whole.py",
+    "benchmarks/quality/test_quality.py",
+    "keras_elmo/test_keras_life.py",
+    "keras_elmo/test_precision.py",
+    "pipeline/training/test_trainer.py",
+    "components/drift_check/test_executor.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the long files first; the others keep their order."""
+    tests = _REPOSITORY / "tests"
+    place = {tests / name: number for number, name in enumerate(_LONG_FILES)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
 def _seed() -> None:
     if keras := sys.modules.get("keras"):  # who has not imported it draws nothing
         keras.utils.set_random_seed(1)
