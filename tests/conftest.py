@@ -20,10 +20,10 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Begun first, so that no process is left alone with a long file at the end.
 _LONG_FILES = (
-    "e2e/test_spans.py",
     "e2e/test_run.py",
-    "e2e/test_predict.py",
+    "e2e/test_spans.py",
     "e2e/test_interrupted_run.py",
+    "e2e/test_predict.py",
     "benchmarks/batch/test_whole.py",
     "benchmarks/quality/test_quality.py",
     "keras_elmo/test_keras_life.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import filelock
 import pytest
 
 from tests.texts import real_sentences, write_csv
@@ -105,9 +107,27 @@ def sentences() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="session")
 def full_run(cli, sentences, tmp_path_factory) -> Run:
-    """A whole run on real sentences and some rows that cannot be used."""
-    folder = tmp_path_factory.mktemp("full")
-    path = write_csv(folder / "texts.csv", sentences)
+    """A whole run on real sentences and some rows that cannot be used.
+
+    Of several test processes the first that needs it makes it for all.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, made = shared / "full", shared / "full" / "done.json"
+    with filelock.FileLock(shared / "full.lock"):
+        if not made.exists():
+            data = _write_texts(folder / "texts.csv", sentences)
+            command = ("run", "--data", data, "--output", folder / "out", *cli.quick)
+            done = cli.run(*command)
+            assert done.returncode == 0, done.stderr
+            made.write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
+    done = subprocess.CompletedProcess([], *json.loads(made.read_text()))
+    return Run(folder / "out", done)
+
+
+def _write_texts(path: Path, sentences: list[tuple[str, str]]) -> Path:
+    write_csv(path, sentences)
     with path.open("ab") as file:
         file.write(
             b'"  \t ",positive\n'  # no text
@@ -118,10 +138,7 @@ def full_run(cli, sentences, tmp_path_factory) -> Run:
         )
         file.write(b'"' + b"word " * 100_000 + b'",negative\n')
         file.write(f'"{sentences[0][0]}",{sentences[0][1]}\n'.encode())
-    output = folder / "out"
-    done = cli.run("run", "--data", path, "--output", output, *cli.quick)
-    assert done.returncode == 0, done.stderr
-    return Run(output, done)
+    return path
 
 
 @pytest.fixture(scope="session", name="write_csv")
