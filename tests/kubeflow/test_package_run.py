@@ -44,7 +44,7 @@ class _Killer:
 
     @staticmethod
     def _kill(attempt) -> None:
-        running = f"Component {attempt.step} is running."
+        running = f"{attempt.step} begins"
         while running not in attempt.log.read_text():
             time.sleep(0.05)
         time.sleep(0.3)  # the execution is registered, its work has begun
