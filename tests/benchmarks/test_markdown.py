@@ -82,6 +82,7 @@ def test_a_page_without_the_marks_is_left_as_it_is(tmp_path):
     ("page", "name"),
     [
         ("docs/elmo_speed.md", "layer"),
+        ("docs/run.md", "nodes"),
         ("docs/elmo_speed.md", "elmo"),
         ("docs/scaling.md", "batch"),
         ("docs/quality.md", "quality"),
