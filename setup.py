@@ -32,7 +32,6 @@ _PIPELINE = [
     "pyyaml>=6,<7",
     "scikit-learn>=1.5,<2",
     "tabulate>=0.9,<1",
-    "tabulate>=0.9,<1",
     "tensorboard>=2.16,<3",
     "tqdm>=4.66,<5",
     "tzlocal>=5",

@@ -42,8 +42,8 @@ def export_hub_module(
             `(batch,)`: tokens of each row; what comes after is not read.
 
     Outputs, of both: float32 `word_emb` `(batch, time, dim / 2)`, `lstm_outputs1`,
-        `lstm_outputs2` and `elmo`, the mix, `(batch, time, dim)`, zero where there
-        is no token; `default` `(batch, dim)`, the mean of `elmo` over the tokens;
+        `lstm_outputs2` and `elmo`, the mix, `(batch, time, dim)`, zero where
+        there is no token; `default` `(batch, dim)`, the mean of `elmo` over the tokens;
         and int32 `sequence_len` `(batch,)`.
 
     Args:

@@ -29,8 +29,8 @@ from components.text_example_gen.component import TextExampleGen
 from components.text_example_gen.spans import LATEST, span_number
 from pipeline.config import Config
 from pipeline.config.checked import complete_beam_args
-from pipeline.evaluation.config import eval_config
-from pipeline.evaluation.metrics import ClassificationMetrics
+from pipeline.evaluation.tfma_metrics import ClassificationMetrics
+from pipeline.evaluation.thresholds import eval_config
 from pipeline.features import EVAL, LABEL, SPLITS, TEST, TEXT, TRAIN
 from pipeline.fingerprints import CODE, code_version, elmo_version, mark_code
 from pipeline.metadata.resolvers import (

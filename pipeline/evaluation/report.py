@@ -15,7 +15,7 @@ from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
 from pipeline.evaluation.measures import ACCURACY, AUC, LOWER_IS_BETTER, MEASURES
-from pipeline.evaluation.metrics import (
+from pipeline.evaluation.tfma_metrics import (
     EXAMPLE_COUNT,
     INVALID_PREDICTIONS,
     PER_CLASS,

@@ -14,6 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from components.anomaly_gate import executor as anomaly_gate
+from components.drift_check import report as drift_report
+from components.serving_check import executor as serving_check
+from components.text_example_gen.examples import COUNTS_FILE, REJECTED_FOLDER
 from components.text_example_gen.input_files import arrived_spans
 from components.text_example_gen.spans import has_spans, span_name
 from pipeline.config import Config, DataConfig
@@ -117,7 +121,7 @@ def _spans(
         return None
     rows_used = {}
     for examples in sorted(window, key=_span):
-        counts = _read_json(examples, "counts.json") or {}
+        counts = _read_json(examples, COUNTS_FILE) or {}
         rows_used[_span(examples)] = counts.get("rows_used")
     last = _span(newest)
     wanted = range(last - data.window_spans + 1, last)
@@ -134,10 +138,10 @@ def _span(examples: MadeArtifact) -> int:
 
 
 def _rows(examples: MadeArtifact | None) -> Rows | None:
-    counts = _read_json(examples, "counts.json")
+    counts = _read_json(examples, COUNTS_FILE)
     if examples is None or counts is None:
         return None
-    rejected = os.path.join(examples.uri, "rejected")
+    rejected = os.path.join(examples.uri, REJECTED_FOLDER)
     return Rows(
         read=counts["rows_in"],
         used=counts["rows_used"],
@@ -150,7 +154,7 @@ def _rows(examples: MadeArtifact | None) -> Rows | None:
 
 
 def _drift(pattern: str, drift: MadeArtifact | None) -> Drift | None:
-    report = _read_json(drift, "drift.json")
+    report = _read_json(drift, drift_report.REPORT_NAME)
     if report is None or not report["before"]:
         return None
     before = [span_name(number, pattern) for number in report["before"]]
@@ -158,7 +162,7 @@ def _drift(pattern: str, drift: MadeArtifact | None) -> Drift | None:
 
 
 def _anomalies(clearance: MadeArtifact | None) -> Anomalies | None:
-    report = _read_json(clearance, "clearance.json")
+    report = _read_json(clearance, anomaly_gate.REPORT_NAME)
     if report is None:
         return None
     anomalies = [a for split in report["splits"].values() for a in split["anomalies"]]
@@ -193,7 +197,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _serving_check(blessing: MadeArtifact | None) -> ServingCheck | None:
-    report = _read_json(blessing, "report.json")
+    report = _read_json(blessing, serving_check.REPORT_NAME)
     return None if report is None else ServingCheck.model_validate(report)
 
 

@@ -67,7 +67,7 @@ def write_hub_module(folder, model, *, prefix="", rename=None, drop=(), mix=(0, 
 
 
 def _variables(model, prefix, rename):
-    """Gives a variable for each tensor of the hdf5 file, by the file's path."""
+    """Returns a variable for each tensor of the hdf5 file, by the file's path."""
     variables = {}
 
     def add(path, item):

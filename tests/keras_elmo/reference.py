@@ -98,7 +98,7 @@ class ReferenceBiLM:
         return [[zero] * lstm["n_layers"] for _ in range(2)]
 
     def layers(self, tokens, states=None):
-        """Gives all layers of one sentence, and the states it leaves."""
+        """Returns all layers of one sentence, and the states it leaves."""
         states = states or self.zero_states()
         vectors = [self.token_vector(token) for token in (BOS, *tokens, EOS)]
         forward, last_forward = self.direction(0, vectors, states[0])

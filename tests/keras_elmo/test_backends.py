@@ -57,7 +57,7 @@ def torch_python():
 
 
 def run_here(bilm, ids, factors):
-    """Gives what `backend_worker.py` writes, computed by TensorFlow."""
+    """Returns what `backend_worker.py` writes, computed by TensorFlow."""
     variables = bilm.trainable_variables
     with tf.GradientTape() as tape:
         layers = bilm(ids)

@@ -95,7 +95,7 @@ def nodes(tmp_path_factory):
 _NAMED = {
     "Transform": ["pipeline.preprocessing"],
     "Trainer": ["pipeline.training.trainer"],
-    "Evaluator": ["pipeline.evaluation.metrics"],
+    "Evaluator": ["pipeline.evaluation.tfma_metrics"],
 }
 _MARKED = [
     "TextExampleGen",

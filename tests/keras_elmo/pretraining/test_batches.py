@@ -90,7 +90,7 @@ def test_the_spellings_of_a_batch_are_those_of_its_words(corpus):
 
 
 def make_lower_cased(corpus, **changes):
-    """Gives a batcher of ten rows that reads some in lower case, and its words."""
+    """Returns a batcher of ten rows that reads some in lower case, and its words."""
     table, added = corpus.lower_case()
     options = {
         "spellings": corpus.spellings(50, added),
@@ -103,7 +103,7 @@ def make_lower_cased(corpus, **changes):
 
 
 def as_text(batcher, words, steps=8):
-    """Gives the words of inputs and targets, `(2, 2, rows, time)`."""
+    """Returns the words of inputs and targets, `(2, 2, rows, time)`."""
     return words[np.concatenate([batcher.words(n) for n in range(steps)], axis=-1)]
 
 

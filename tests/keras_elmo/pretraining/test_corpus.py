@@ -10,7 +10,7 @@ from tests.keras_elmo.pretraining.texts import make_corpus, split_at_spaces
 
 
 def read_back(corpus, ids):
-    """Gives the sentences of a stream as lists of words."""
+    """Returns the sentences of a stream as lists of words."""
     (starts,) = np.nonzero(ids == BOUNDARY)
     return [
         [corpus.words[i] for i in ids[start + 1 : end]]

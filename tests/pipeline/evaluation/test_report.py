@@ -19,8 +19,8 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 
 from pipeline.config import EvaluationConfig
-from pipeline.evaluation.config import eval_config
 from pipeline.evaluation.report import failures, read_evaluation
+from pipeline.evaluation.thresholds import eval_config
 from pipeline.features import LABEL, LABEL_ID, LENGTH_BUCKET, TEXT
 
 _EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]

@@ -9,7 +9,10 @@ import pytest
 import tensorflow_model_analysis as tfma
 from apache_beam.testing.util import assert_that
 
-from pipeline.evaluation.metrics import ClassificationCombiner, ClassificationMetrics
+from pipeline.evaluation.tfma_metrics import (
+    ClassificationCombiner,
+    ClassificationMetrics,
+)
 
 
 def _row(label, probabilities) -> tfma.metrics.StandardMetricInputs:
@@ -95,7 +98,7 @@ def test_a_model_without_a_probability_per_class_is_refused():
 
 def test_the_combiner_is_pickled_by_reference():
     pickled = cloudpickle.dumps(ClassificationCombiner(model_name="candidate"))
-    assert b"pipeline.evaluation.metrics" in pickled
+    assert b"pipeline.evaluation.tfma_metrics" in pickled
     assert len(pickled) < 500
 
 

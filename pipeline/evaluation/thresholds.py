@@ -11,7 +11,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from pipeline import features
 from pipeline.config import EvaluationConfig
 from pipeline.evaluation.measures import ACCURACY, LOWER_IS_BETTER, MEASURES
-from pipeline.evaluation.metrics import ClassificationMetrics
+from pipeline.evaluation.tfma_metrics import ClassificationMetrics
 
 
 def eval_config(evaluation: EvaluationConfig) -> config_pb2.EvalConfig:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.config import EvaluationConfig
-from pipeline.evaluation.config import eval_config
+from pipeline.evaluation.thresholds import eval_config
 
 
 def _thresholds(**options) -> dict:
