@@ -77,6 +77,7 @@ def run(
     say_loading()
     checked, library_output = _checked(config)
     with output.locked():
+        output.prepare(checked.data_bytes)  # a log needs room, too
         log = output.new_log(clock())
         log.write_bytes(library_output)
         # Heavy imports come this late so that their messages go into the log.

@@ -137,6 +137,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
         splits_config=SplitsConfig(analyze=[TRAIN], transform=list(SPLITS)),
         custom_config={"transform": _section(config.transform)},
+        disable_statistics=True,  # TFDV's, of every split; nobody reads them
     )
     transform.add_upstream_node(gate)
 
