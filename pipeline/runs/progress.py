@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tqdm import tqdm
 
@@ -56,6 +57,7 @@ class Progress:
         self._count = 0
         self._shown_at = 0.0
         self._bar: tqdm | None = None
+        self._counted = ""  # what the bar counts
         self._lock = threading.Lock()  # a node may tell from several threads
         self.node = ""
         """Id of the node that works, or worked last; empty before the first."""
@@ -98,20 +100,20 @@ class Progress:
                 self._write(f"    {self.node}: {done:,}{of_total} {what}{end}\n")
 
     def _move_bar(self, what: str, done: int, total: int | None, note: str) -> None:
-        label = f"{self._label()} {what}"
-        if self._bar is None or self._bar.desc != f"{label}: ":
+        if self._bar is None or self._counted != what:
             self._close_bar()
+            self._counted = what
             self._bar = tqdm(
-                desc=label,
+                desc=f"{self._label()} {what}",
                 total=total,
                 file=self._stream,
                 leave=False,
-                dynamic_ncols=True,
                 unit="",
+                **_size_of(self._stream),
             )
         self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(done - self._bar.n)
-        if note:
+        if note or done == total:
             self._bar.refresh()  # tqdm itself draws only so often
 
     def _close_bar(self) -> None:
@@ -125,3 +127,12 @@ class Progress:
     def _write(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
+
+
+def _size_of(stream: TextIO) -> dict[str, Any]:
+    """Returns how large a bar may be: tqdm draws none on a terminal without a size."""
+    try:
+        columns, lines = os.get_terminal_size(stream.fileno())
+    except OSError:
+        columns, lines = 0, 0
+    return {"dynamic_ncols": True} if columns and lines else {"ncols": 80, "nrows": 24}

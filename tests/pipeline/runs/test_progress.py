@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import pty
+import struct
+import termios
 
 import pytest
 
@@ -91,15 +96,36 @@ def test_what_a_long_node_tells_is_a_plain_line_every_ten_seconds(clock):
     )
 
 
-def test_on_a_terminal_what_a_node_tells_is_a_bar_that_goes_away(clock):
-    stream = _Terminal()
+def _tell_all(stream, clock) -> None:
     with Progress(stream, total=3, clock=clock).showing("Trainer") as has_ended:
-        tell("texts encoded", 0, 100)
-        tell("texts encoded", 100, 100)
-        tell("epochs", 1, 4, "loss 0.41")
+        for done in range(0, 101, 10):
+            tell("texts encoded", done, 100)
+        for epoch in (1, 2):
+            tell("epochs", epoch, 4, f"loss 0.4{epoch}")
         has_ended(_record("Trainer"))
+
+
+def test_on_a_terminal_what_a_node_tells_is_one_bar_that_moves_and_goes_away(clock):
+    stream = _Terminal()
+    _tell_all(stream, clock)
     shown = stream.getvalue()
-    assert "[1/3] Trainer … texts encoded: " in shown
-    assert "[1/3] Trainer … epochs:  25%" in shown
-    assert "loss 0.41" in shown
+    assert shown.count("texts encoded:   0%") == 1
+    assert "[1/3] Trainer … texts encoded: 100%" in shown
+    assert "| 100/100 [" in shown
+    assert "[1/3] Trainer … epochs:  50%" in shown
+    assert "loss 0.42" in shown
     assert shown.endswith("\r\033[K[1/3] Trainer … 0.0 s\n")
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 120), (40, 120)])
+def test_a_real_terminal_shows_the_bar_whatever_it_says_of_its_size(clock, size):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+    with os.fdopen(theirs, "w", buffering=1) as stream:
+        _tell_all(stream, clock)
+        shown = b""
+        while b"0.0 s" not in shown:
+            shown += os.read(ours, 1 << 16)
+    os.close(ours)
+    assert b"texts encoded: 100%" in shown
+    assert b"loss 0.42" in shown
