@@ -7,12 +7,13 @@ wait for TensorFlow. Exit codes: 0 done, 1 failed, 2 misused.
 from __future__ import annotations
 
 import importlib
-import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
+
+from pipeline.errors import with_hint_in_brackets
 
 # Command -> module, function, first line of its help.
 _COMMANDS = {
@@ -72,8 +73,7 @@ class _LazyGroup(click.Group):
 
 
 def _leave(message: str, code: int) -> None:
-    # A message has its hint on a second line; here all of it takes one line.
-    click.echo("error: " + re.sub(r"\nhint: (.*)", r" (hint: \1)", message), err=True)
+    click.echo(f"error: {with_hint_in_brackets(message)}", err=True)
     sys.exit(code)
 
 

@@ -11,6 +11,8 @@ what would help. Any other exception is a fault of this program and keeps its tr
 
 from __future__ import annotations
 
+import re
+
 import click
 
 
@@ -24,3 +26,8 @@ class RunError(click.ClickException):
     """What was asked for could not be done, though it could be asked for."""
 
     exit_code = 1
+
+
+def with_hint_in_brackets(message: str) -> str:
+    """Returns a message whose hint follows in brackets and not on a line of its own."""
+    return re.sub(r"\nhint: (.*)", r" (hint: \1)", message)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipeline.errors import with_hint_in_brackets
 from pipeline.runs.summary import RunSummary
 from pipeline.runs.summary_text import drift_warnings, unread_spans
 
@@ -102,8 +102,7 @@ def failure(
 
 def one_line(message: str) -> str:
     """Returns a message in one line, its hint in brackets."""
-    message = re.sub(r"\nhint: (.*)", r" (hint: \1)", message)
-    line = " ".join(message.split())
+    line = " ".join(with_hint_in_brackets(message).split())
     return line if len(line) <= _SHOWN_REASON else line[: _SHOWN_REASON - 1] + "…"
 
 
