@@ -89,7 +89,7 @@ class ElmoEmbeddingLayer(StringLayer):
         output: `elmo` for the mix of all layers; `word_emb`, `lstm_outputs1` or
             `lstm_outputs2` for one layer; `layers` for all; `default` for the
             mean of the mix over a text's tokens.
-        trainable: Whether the biLM is fine-tuned.
+        trainable: Whether the biLM is fine-tuned; else no gradient goes into it.
         trainable_mix: Whether the mix (a softmax weight per layer, and gamma) is
             learned.
         mixes: How many mixes are learned over one run of the biLM; with more than

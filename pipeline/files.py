@@ -24,18 +24,24 @@ def is_local(path: str) -> bool:
 def may_exist(pattern: str) -> bool:
     """Returns False if no file can match a name or glob; loads nothing for it.
 
-    Of what does not lie on this machine nothing is known so soon.
+    Of what is not on this machine, or may not be looked at, nothing is known so soon.
     """
     if not is_local(pattern):
         return True
     wildcard = _WILDCARD.search(pattern)
-    if wildcard is None:
-        return os.path.exists(pattern)
-    folder, slash, name = pattern[: wildcard.start()].rpartition("/")
-    base = Path(folder + slash)
-    if "**" in pattern:
-        return base.is_dir()
-    return any(base.glob(name + pattern[wildcard.start() :]))
+    try:
+        if wildcard is None:
+            os.stat(pattern)
+            return True
+        folder, slash, name = pattern[: wildcard.start()].rpartition("/")
+        base = Path(folder + slash)
+        if "**" in pattern:
+            return base.is_dir()
+        return any(base.glob(name + pattern[wildcard.start() :]))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 @contextlib.contextmanager

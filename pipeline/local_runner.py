@@ -70,7 +70,7 @@ def run(
         RunFailed: A node failed.
     """
     output = OutputFolder(config.output)
-    if output.path.exists():
+    if os.path.exists(output.path):
         with output.locked():
             pass  # another run is reported now, not when all is loaded
     _refuse_missing_files(config)

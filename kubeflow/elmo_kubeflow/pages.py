@@ -131,6 +131,7 @@ def _table(
         rows: Values, not yet HTML.
         text_columns: How many columns, from the first, hold text; "1.0" stays so.
     """
+    rows = list(rows)
     return tabulate(
         rows,
         headers,
@@ -138,5 +139,6 @@ def _table(
         floatfmt=".3f",
         intfmt=",",
         missingval="-",
-        disable_numparse=list(range(text_columns)),
+        # tabulate wants no column named of a table that has no rows.
+        disable_numparse=list(range(text_columns)) if rows else True,
     )

@@ -19,7 +19,8 @@ from components.text_example_gen.options import ReadOptions
 from pipeline.batch.staging import Request
 from pipeline.commands.options import refuse_stray
 from pipeline.errors import RunError, UserError
-from pipeline.files import is_local, may_exist, write_whole
+from pipeline.files import is_local, may_exist
+from pipeline.runs.outcomes import reason_of
 from pipeline.runs.progress import say_loading
 
 if TYPE_CHECKING:  # it imports Beam
@@ -103,7 +104,8 @@ def run_batch(
     summary = _run(request, make_scorer)
     if arguments["summary"]:
         text = json.dumps(summary.to_dict(), ensure_ascii=False, indent=1)
-        write_whole(Path(arguments["summary"]), text + "\n")
+        # Not by a rename: what the user names may be a pipe or a link.
+        Path(arguments["summary"]).write_text(text + "\n", encoding="utf-8")
     click.echo(_line(summary))
     allowance.check(summary)
 
@@ -219,14 +221,13 @@ def _run(request: Request, make_scorer: ScorerMaker) -> JobSummary:
                 summary = run_job(
                     request, scorer, output, model=model, terminal=terminal
                 )
-        except click.ClickException:
+        except (UserError, RunError) as error:
             log.unlink(missing_ok=True)
-            raise
+            kind = UserError if isinstance(error, UserError) else RunError
+            raise kind(reason_of(error)) from error  # without Beam's own words
         # Whatever a worker raises, the user is told why and where to read on.
         except Exception as error:  # noqa: BLE001
             logging.exception("the job failed")
-            from pipeline.runs.outcomes import reason_of
-
             raise RunError(
                 f"{reason_of(error)}\nlog: {log}\nthe same command goes on from here"
             ) from error

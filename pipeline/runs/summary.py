@@ -57,10 +57,19 @@ class Rows(_Facts):
 
 
 class Distance(_Facts):
-    """How far a span lies from those before it; None: not measured, or no bound."""
+    """How far a span lies from those before it; None: not measured, or no bound.
 
+    Attributes:
+        measure: How it is measured, such as `L_INFTY`.
+        newest: What was measured of the newest span, where that is a number.
+        before: The same of the spans before it.
+    """
+
+    measure: str | None = None
     value: float | None
     threshold: float | None
+    newest: float | None = None
+    before: float | None = None
 
 
 class Drift(_Facts):
@@ -71,11 +80,21 @@ class Drift(_Facts):
 
 
 class Anomaly(_Facts):
-    """One thing in which the data does not fit its schema, and was let pass."""
+    """One thing in which the data does not fit its schema, and was let pass.
+
+    Attributes:
+        split, feature: Where.
+        kind, type, severity: See `components.anomaly_gate.anomalies.Anomaly`.
+        short, description: In a few words, and with the values seen.
+    """
 
     split: str
     feature: str
+    kind: str | None = None
+    type: str | None = None
+    severity: str | None = None
     short: str
+    description: str | None = None
 
 
 class Anomalies(_Facts):

@@ -89,3 +89,8 @@ def test_the_page_of_statistics_has_tables_for_each_split(tmp_path):
     assert _rows(page).count(["label", "3", "0", "2", "1.000"]) == 2
     assert _rows(page).count(["label", "x", "2"]) == 2
     assert ["text", "a &lt;b&gt;", "1"] in _rows(page)
+
+
+def test_an_evaluation_of_no_rows_has_a_page_all_the_same():
+    page = _page_of({**_EVALUATION, "rows": 0, "classes": [], "by_length": {}})
+    assert "The model is refused, on 0 test rows." in page

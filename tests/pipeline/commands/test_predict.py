@@ -83,3 +83,24 @@ def test_an_output_that_cannot_be_created_is_refused(predict, tmp_path):
     refused = predict("--output", tmp_path / "file" / "out")
     assert refused.exit_code == 2
     assert "option --output: cannot be written" in refused.output
+
+
+def test_a_column_of_a_name_that_the_output_has_is_told_in_plain_words(
+    toy_model, tmp_path
+):
+    path = tmp_path / "scored.csv"
+    path.write_text("text,predicted_label\na good film,good\n")
+    command = ["predict", "--input", path, "--model", toy_model]
+    command += ["--output", tmp_path / "out"]
+    done = CliRunner().invoke(main, list(map(str, command)))
+    assert done.exit_code == 2
+    assert "predicted_label" in done.output
+    assert "while running" not in done.output
+
+
+def test_the_summary_can_be_read_through_a_link(predict, tmp_path):
+    (tmp_path / "link.json").symlink_to(tmp_path / "summary.json")
+    done = predict("--summary", tmp_path / "link.json")
+    assert done.exit_code == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "summary.json").read_text())["rows_in"] == 104

@@ -304,7 +304,22 @@ def test_no_rows_make_no_lines():
 def test_the_summary_file_keeps_every_fact_under_its_name():
     facts = copy.deepcopy(_FACTS)
     facts["training"]["warm_start"] = {"from": "/m/1", "reason": None}
+    anomaly = {
+        "split": "eval",
+        "feature": "label",
+        "kind": "schema",
+        "type": "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
+        "severity": "ERROR",
+        "short": "Unexpected string values",
+        "description": "Examples contain values missing from the schema: x (~1%).",
+    }
+    words = {"measure": "difference", "value": 0.1, "threshold": 0.2}
+    words |= {"newest": 0.3, "before": 0.2}
+    facts["anomalies"]["found"] = [anomaly]
+    facts["drift"] = {"before": ["1"], "distances": {"unknown_words": words}}
     written = json.loads(RunSummary.model_validate(facts).to_json())
+    assert written["anomalies"]["found"] == [anomaly]
+    assert written["drift"]["distances"]["unknown_words"] == words
     assert written["training"]["warm_start"]["from"] == "/m/1"
     assert written["rows"] == facts["rows"]
     assert RunSummary.model_validate_json(json.dumps(written)).to_json() == (
