@@ -117,7 +117,6 @@ class OutputFolder:
 
     def new_log(self, now: datetime) -> Path:
         """Returns a log's path that no earlier run of this folder has used."""
-        self.logs.mkdir(parents=True, exist_ok=True)
         name = now.strftime("%Y-%m-%dT%H-%M-%S")
         path = self.logs / f"{name}.log"
         count = 1
