@@ -220,28 +220,31 @@ def write_configuration(folder: Path, *, rest_port: int) -> None:
 def cluster(
     java: str, libraries: Path, folder: Path, *, rest_port: int
 ) -> Iterator[Service]:
-    """Yields the job manager, then the task managers, each ready when it is known."""
+    """Yields the job manager, then the task managers, each ready with its slots.
 
-    def service(name: str, main: str, managers: int) -> Service:
+    A task manager registers a moment before the job manager counts its slots.
+    """
+
+    def service(name: str, main: str, slots: int) -> Service:
         command = [java, _HEAP, *_OPENS, "-cp", f"{libraries.resolve()}/*"]
         command += [f"-Dlog4j.configurationFile={folder / 'log4j.properties'}"]
         command += [main, "--configDir", str(folder)]
-        return Service(name, command, lambda: _task_managers(rest_port) == managers)
+        return Service(name, command, lambda: _slots(rest_port) == slots)
 
     yield service("job-manager", _ENTRY, 0)
     for number, name in enumerate(TASK_MANAGERS, start=1):
-        yield service(name, _TASK_MANAGER, number)
+        yield service(name, _TASK_MANAGER, number * SLOTS)
 
 
-def _task_managers(rest_port: int) -> int | None:
-    """Returns how many task managers have registered; None while nobody answers."""
+def _slots(rest_port: int) -> int | None:
+    """Returns how many slots the cluster has; None while nobody answers."""
     connection = http.client.HTTPConnection("localhost", rest_port, timeout=5)
     try:
         connection.request("GET", "/overview")
         answer = connection.getresponse()
         if answer.status != http.client.OK:
             return None
-        return json.load(answer)["taskmanagers"]
+        return json.load(answer)["slots-total"]
     except (OSError, http.client.HTTPException):
         return None
     finally:
