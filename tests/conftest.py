@@ -22,9 +22,7 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 _LONG_FILES = (
     "e2e/test_run.py",
     "e2e/test_spans.py",
-    "e2e/test_interrupted_run.py",
     "e2e/test_predict.py",
-    "benchmarks/batch/test_whole.py",
     "benchmarks/quality/test_quality.py",
     "keras_elmo/test_keras_life.py",
     "keras_elmo/test_precision.py",

@@ -20,6 +20,17 @@ def real_sentences() -> list[tuple[str, str]]:
     return rows[:200]
 
 
+def six_classes(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Returns the rows with labels that also say how long the text is, in thirds."""
+    lengths = sorted(len(text) for text, _ in rows)
+    bounds = lengths[len(lengths) // 3], lengths[2 * len(lengths) // 3]
+    sizes = ("short", "medium", "long")
+    return [
+        (text, f"{label} {sizes[sum(len(text) > bound for bound in bounds)]}")
+        for text, label in rows
+    ]
+
+
 def write_csv(path: Path, rows: Iterable[tuple[str, str]]) -> Path:
     """Writes rows as CSV with the columns text and label."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import filelock
 import pytest
 
-from tests.texts import real_sentences, write_csv
+from tests.texts import real_sentences, six_classes, write_csv
 
 _TIMEOUT_SECONDS = 280
 
@@ -87,10 +88,17 @@ def _given_path() -> list[str]:
 
 
 class Run(NamedTuple):
-    """A run that has ended, and where it wrote."""
+    """A run that was killed in its Trainer and then started again."""
 
     output: Path
+    texts: Path
+    """The file of the span that it read."""
+
+    beside: subprocess.CompletedProcess
+    """A run that was started into the same output while the killed one was at work."""
+
     done: subprocess.CompletedProcess
+    """The run that took up what the killed one had left, and ended well."""
 
 
 @pytest.fixture(scope="session")
@@ -107,38 +115,70 @@ def sentences() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="session")
 def full_run(cli, sentences, tmp_path_factory) -> Run:
-    """A whole run on real sentences and some rows that cannot be used.
+    """A whole run on real sentences of six classes and some rows that cannot be used.
 
-    Of several test processes the first that needs it makes it for all.
+    Its data is the span 2026-11-25; the run before it in its window was never made. Of
+    several test processes the first that needs it makes it for all.
     """
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
     folder, made = shared / "full", shared / "full" / "done.json"
+    texts = folder / "data" / "2026-11-25" / "texts.csv"
     with filelock.FileLock(shared / "full.lock"):
         if not made.exists():
-            data = _write_texts(folder / "texts.csv", sentences)
-            command = ("run", "--data", data, "--output", folder / "out", *cli.quick)
-            done = cli.run(*command)
-            assert done.returncode == 0, done.stderr
-            made.write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
-    done = subprocess.CompletedProcess([], *json.loads(made.read_text()))
-    return Run(folder / "out", done)
+            rows = six_classes(sentences)
+            _write_texts(texts, rows)
+            write_csv(folder / "data" / "2026-11-24" / "texts.csv", rows[:9])
+            ended = _interrupt_and_take_up(cli, folder)
+            made.write_text(
+                json.dumps([[one.returncode, one.stdout, one.stderr] for one in ended])
+            )
+    ended = [
+        subprocess.CompletedProcess([], *one) for one in json.loads(made.read_text())
+    ]
+    return Run(folder / "out", texts, *ended)
 
 
-def _write_texts(path: Path, sentences: list[tuple[str, str]]) -> Path:
-    write_csv(path, sentences)
+def _interrupt_and_take_up(
+    cli: Cli, folder: Path
+) -> tuple[subprocess.CompletedProcess, subprocess.CompletedProcess]:
+    """Returns the run that was started beside the killed one, and the one after it."""
+    output = folder / "out"
+    data = ("--data", folder / "data" / "{YYYY}-{MM}-{DD}" / "*.csv")
+    command = ("run", *data, "--output", output, "--set=data.span=2026-11-25")
+    command += ("--set=data.window_spans=2", *cli.quick)
+    killed = cli.start(*command)
+    for line in killed.stderr:
+        if "] TextExampleGen" in line:
+            break
+    beside = cli.run(*command)
+    for line in killed.stderr:
+        if "] Transform" in line:  # has ended; the Trainer is at work
+            break
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    (output / "serving" / "1" / "variables").mkdir(parents=True)  # a killed push
+    done = cli.run(*command)
+    assert done.returncode == 0, done.stderr
+    return beside, done
+
+
+def _write_texts(path: Path, rows: list[tuple[str, str]]) -> None:
+    text, label = rows[0]
+    write_csv(path, rows)
     with path.open("ab") as file:
         file.write(
-            b'"  \t ",positive\n'  # no text
-            b"A text without a label.,\n"
+            f'"  \t ",{label}\n'.encode()  # no text
+            + b"A text without a label.,\n"
             b"only one field\n"
             b"one,field,too many\n"
-            b"Not quite UTF-8: \xff\xfe.,negative\n"
+            + b"Not quite UTF-8: \xff\xfe.,%s\n"
+            % label.encode()
         )
-        file.write(b'"' + b"word " * 100_000 + b'",negative\n')
-        file.write(f'"{sentences[0][0]}",{sentences[0][1]}\n'.encode())
-    return path
+        file.write(b'"' + b"word " * 100_000 + b'",%s\n' % label.encode())
+        file.write(f'"{text}",{label}\n'.encode())
 
 
 @pytest.fixture(scope="session", name="write_csv")

@@ -1,4 +1,4 @@
-"""End-to-end tests of `elmo-tfx run`: one full run, looked at from all sides."""
+"""End-to-end tests of `elmo-tfx run`: one run that is killed and taken up again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ import pytest
 
 # The first test here waits for the full run, about a minute alone on 2 cores.
 pytestmark = pytest.mark.timeout(600)
+
+_CLASSES = {
+    f"{label} {size}"
+    for label in ("negative", "positive")
+    for size in ("short", "medium", "long")
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +47,20 @@ def test_a_run_shows_each_node_on_stderr_and_the_summary_on_stdout(cli, full_run
         line for line in others if line.startswith(tuple(f"    {n}: " for n in nodes))
     ]
     assert len(others) == len(nodes) + len(told)
+
+
+def test_a_second_run_into_an_output_at_work_is_refused(full_run):
+    assert full_run.beside.returncode == 1
+    assert "another run writes into this output" in full_run.beside.stderr
+    assert str(full_run.output) in full_run.beside.stderr
+
+
+def test_a_killed_run_is_taken_up_and_pushes_exactly_once(cli, full_run, version):
+    states = cli.nodes(full_run.done.stderr)
+    finished = ("TextExampleGen", "StatisticsGen", "AnomalyGate", "Transform")
+    assert {states[node] for node in finished} == {"unchanged"}
+    assert states["Trainer"] != "unchanged"
+    assert (version / "saved_model.pb").is_file()
 
 
 def test_rows_read_are_rows_used_and_rows_rejected_with_their_reasons(
@@ -74,9 +94,9 @@ def test_the_summary_names_the_training_the_test_and_the_baseline(summary):
             assert 0 <= summary[part]["metrics"][measure] <= 1
     assert summary["evaluation"]["blessed"]
     classes = {one["name"] for one in summary["evaluation"]["classes"]}
-    assert classes == {"negative", "positive"}
+    assert classes == _CLASSES
     assert summary["serving_check"]["blessed"]
-    assert {node["state"] for node in summary["nodes"]} == {"done"}
+    assert {node["state"] for node in summary["nodes"]} == {"done", "unchanged"}
 
 
 def test_the_model_is_pushed_whole_and_where_the_summary_says(summary, version):
@@ -93,7 +113,8 @@ model = tf.saved_model.load(sys.argv[1])
 texts = tf.constant(["A fine film.", "", "x" * 1000])
 found = model.signatures["predict_text"](texts=texts)
 assert not {"keras_elmo", "pipeline", "components", "tfx"} & set(sys.modules)
-print(found["probabilities"].shape, found["label"].numpy()[0].decode())
+print(found["probabilities"].shape)
+print(found["label"].numpy()[0].decode())
 """
     done = subprocess.run(
         [sys.executable, "-P" if sys.version_info >= (3, 11) else "-I"]
@@ -104,9 +125,9 @@ print(found["probabilities"].shape, found["label"].numpy()[0].decode())
         cwd=tmp_path,
         env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
     )
-    shape, label = done.stdout.strip().rsplit(" ", 1)
-    assert shape == "(3, 2)"
-    assert label in ("negative", "positive")
+    shape, label = done.stdout.splitlines()
+    assert shape == "(3, 6)"
+    assert label in _CLASSES
 
 
 def test_the_printed_command_scores_texts(cli, full_run, version):
@@ -115,7 +136,7 @@ def test_the_printed_command_scores_texts(cli, full_run, version):
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["text"] for answer in answers] == ["A fine film.", "Dreadful."]
     for answer in answers:
-        assert set(answer["probabilities"]) == {"negative", "positive"}
+        assert set(answer["probabilities"]) == _CLASSES
         assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-4)
         best = max(answer["probabilities"], key=answer["probabilities"].get)
         assert answer["label"] == best
@@ -163,7 +184,7 @@ def test_data_of_one_class_fails_with_component_reason_and_log(
 def test_a_misspelt_column_is_named_in_one_line_with_those_there_are(
     cli, full_run, tmp_path
 ):
-    data = full_run.output.parent / "texts.csv"
+    data = full_run.texts
     done = cli.run(
         "run", "--data", data, "--text-column", "txt", "--output", tmp_path / "out"
     )

@@ -14,8 +14,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 def test_all_beam_nodes_run_there_and_transform_writes_the_same_rows(
     cli, full_run, beam_runner, tmp_path
 ):
-    texts = full_run.output.parent / "texts.csv"
-    given = ("--data", texts, "--output", tmp_path / "out", *cli.quick)
+    given = ("--data", full_run.texts, "--output", tmp_path / "out", *cli.quick)
     done = cli.run("run", *given, "--", *beam_runner.options)
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "out" / "serving").glob("*/saved_model.pb"))

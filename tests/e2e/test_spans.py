@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 
 from pipeline.output_folder import OutputFolder
 from tests.pipeline.newest_run import newest_run
+from tests.texts import six_classes, write_csv
 
 pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def spans(sentences, write_csv, tmp_path_factory):
-    """Three days of texts, and a function that runs one of them."""
-    folder = tmp_path_factory.mktemp("spans")
-    for number in range(3):
-        day = folder / "data" / f"2026-11-2{number + 4}"
-        day.mkdir(parents=True)
-        write_csv(day / "a.csv", sentences[number * 50 : number * 50 + 100])
+def spans(full_run, sentences, tmp_path_factory):
+    """A copy of the full run's output and data, with the texts of one more day."""
+    folder = tmp_path_factory.mktemp("spans") / "copy"
+    shutil.copytree(full_run.output.parent, folder)
+    write_csv(folder / "data" / "2026-11-26" / "a.csv", six_classes(sentences)[::2])
     return folder
 
 
@@ -40,18 +40,18 @@ def _window(folder):
 
 
 def test_each_run_trains_on_the_window_of_its_span_against_the_model_before_it(
-    cli, run, spans
+    full_run, run, spans, sentences
 ):
-    done = run("--set=data.span=2026-11-25")
-    assert done.returncode == 0, done.stderr
     assert _window(spans) == ("2026-11-25", ["2026-11-25"])
     # A window that begins with what no run has read.
-    assert "of the window, 2026-11-24 were not read or did not pass" in done.stdout
+    missing = "of the window, 2026-11-24 were not read or did not pass"
+    assert missing in full_run.done.stdout
 
     done = run()  # the newest
     assert done.returncode == 0, done.stderr
     assert _window(spans) == ("2026-11-26", ["2026-11-25", "2026-11-26"])
-    assert "trained and tested on 2026-11-25 (100 rows), 2026-11-26" in done.stdout
+    before = f"2026-11-25 ({len(sentences) + 2} rows)"
+    assert f"trained and tested on {before}, 2026-11-26" in done.stdout
     record = newest_run(OutputFolder(spans / "out").open_metadata())
     assert len(record.all_outputs("Transform", "transformed_examples")) == 2
     assert record.output("PreviousModel", "model") is not None
@@ -109,7 +109,7 @@ def test_a_span_without_data_is_named_with_the_place_where_it_should_lie(run):
 
 
 def test_a_span_of_a_pattern_that_has_none_is_refused(cli, spans):
-    texts = spans / "data" / "2026-11-24" / "a.csv"
+    texts = spans / "data" / "2026-11-24" / "texts.csv"
     done = cli.run("run", "--data", texts, "--output", "o", "--set=data.window_spans=2")
     assert done.returncode == 2
     assert "span and window_spans need a pattern with {SPAN}" in done.stderr

@@ -37,6 +37,7 @@ def _leave_start_ups(model, data):
         raise _Interrupted
 
 
+@pytest.mark.integration
 @pytest.mark.timeout(900)  # seven processes that import TensorFlow or TFX
 def test_all_contenders_classify_all_rows(repository, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
