@@ -160,13 +160,15 @@ def _component(
         inputs: Name -> type of its parameters.
         outputs: Name -> annotation of its outputs, as kfp wants it.
     """
-    minutes = step_options(config, step).timeout_minutes
+    options = step_options(config, step)
 
     def component(*placeholders: Any) -> dsl.ContainerSpec:
         by_name = dict(zip([*inputs, *outputs], placeholders, strict=True))
         args = [*arguments, "--executor-input", _EXECUTOR_INPUT]
-        if minutes is not None:
-            args += ["--timeout-minutes", f"{minutes:g}"]
+        if options.timeout_minutes is not None:
+            args += ["--timeout-minutes", f"{options.timeout_minutes:g}"]
+        if options.retries:
+            args += ["--retries", str(options.retries)]
         for name in names.OPTIONS_OF_PATHS:
             if name in outputs:
                 args += [f"--{name}", by_name[name].path]

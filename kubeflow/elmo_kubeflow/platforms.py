@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import abc
+import math
 import posixpath
 from collections.abc import Mapping
 from typing import Any
 
+from elmo_kubeflow.tries import PAUSE_SECONDS
 from pipeline.config import Config, ConfigError
 from pipeline.config.kubeflow import EVERY_STEP, StepConfig
 from pipeline.metadata.store import PREFIX
@@ -14,6 +16,7 @@ from pipeline.metadata.store import PREFIX
 _SECRET_KEYS = ("host", "port", "database", "user", "password")
 _GS = "gs://"
 _BUCKETS = "/gcs/"  # where Vertex AI shows buckets as folders
+_LONGEST_TRY_MINUTES = 24 * 60  # of a step without a time limit
 _DEFAULTS = StepConfig(cpu="1", memory="4Gi", retries=1)
 # Beside data and weights the Trainer holds up to `train.cache_gib` of vectors.
 _DEFAULTS_BY_STEP = {"Trainer": StepConfig(cpu="2", memory="8Gi")}
@@ -59,9 +62,15 @@ class Platform(abc.ABC):
         task.set_cpu_limit(options.cpu)
         task.set_memory_limit(options.memory)
         if options.retries:
-            # What a step needs, such as the database, may be unreachable for a moment.
+            # For pods that die; a program that fails is started again by the step
+            # itself (`tries`). kfp 2.5 makes an hour of any longer limit.
+            minutes = options.timeout_minutes or _LONGEST_TRY_MINUTES
+            seconds = math.ceil((options.retries + 1) * minutes * 60)
             task.set_retry(
-                num_retries=options.retries, backoff_duration="30s", backoff_factor=2
+                num_retries=options.retries,
+                backoff_duration=f"{PAUSE_SECONDS:g}s",
+                backoff_factor=2,
+                backoff_max_duration=f"{seconds}s",
             )
         if options.accelerator is not None:
             task.set_accelerator_type(options.accelerator)

@@ -1,25 +1,30 @@
 """One step of the compiled pipeline, as its container starts it.
 
 python -m elmo_kubeflow.step start --executor-input '{{$}}'
-python -m elmo_kubeflow.step node Transform --executor-input '{{$}}'
+python -m elmo_kubeflow.step node Transform --executor-input '{{$}}' --retries 2
 python -m elmo_kubeflow.step end --executor-input '{{$}}'
+
+With --retries this process only starts the same command, once or again; so it imports
+neither TFX nor TensorFlow before a command is at work.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from elmo_kubeflow import step_names as names
-from elmo_kubeflow.step_outputs import shown_of, write_summary
+from elmo_kubeflow.tries import PAUSE_SECONDS, is_a_try, run_tries
 from pipeline.config import Config, load_config
-from pipeline.config.checked import checked_config
+from pipeline.metadata.store import open_store
+from pipeline.metadata.tries import StepTries
+from pipeline.output_folder import OutputFolder
 from pipeline.run_node import log_to_stderr, report_lines, run_node, time_limit
-from pipeline.runs.lifecycle import RunPlan, end_run, prepare_run
 
 
 class ExecutorInput:
@@ -47,6 +52,16 @@ class ExecutorInput:
     def run_id(self) -> str:
         """Id of the run."""
         return str(self.parameters[names.RUN_ID])
+
+    def tries(self, step: str) -> Callable[[int], int | None]:
+        """Returns what counts a try of a step, and opens ML Metadata to do so."""
+
+        def begin(most: int) -> int | None:
+            output = OutputFolder(json.loads(self.parameters[names.CONFIG])["output"])
+            store = open_store(output.metadata)
+            return StepTries(store, self.run_id, step).begin(most)
+
+        return begin
 
     def write_parameter(self, name: str, value: str) -> None:
         """Writes the value of an output parameter."""
@@ -93,11 +108,21 @@ class _Json(click.ParamType):
 
 
 class _Step(click.Command):
-    """A command with a log on stderr and a time limit."""
+    """A command with a log on stderr, a time limit for each try, and several tries."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        params = ctx.params
+        retries, pause = params.pop("retries"), params.pop("pause_seconds")
+        minutes, executor = params.pop("timeout_minutes"), params["executor"]
+        step = params.get("name") or str(self.name)
+        if retries and not is_a_try():
+            command = [sys.executable, "-m", "elmo_kubeflow.step", *sys.argv[1:]]
+            begin = executor.tries(step)
+            ctx.exit(
+                run_tries(command, retries=retries, begin=begin, pause_seconds=pause)
+            )
         log_to_stderr()
-        with time_limit(ctx.params.pop("timeout_minutes"), str(self.name)):
+        with time_limit(minutes, step):
             return super().invoke(ctx)
 
 
@@ -107,15 +132,40 @@ def main() -> None:
 
 
 _EXECUTOR = click.option("--executor-input", "executor", type=_Json(), required=True)
-_LIMIT = click.option("--timeout-minutes", type=click.FloatRange(min=0, min_open=True))
+_LIMIT = click.option(
+    "--timeout-minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="How long a try may take.",
+)
+_RETRIES = click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    default=0,
+    help="How often the step is started again if it fails.",
+)
+_PAUSE = click.option(
+    "--pause-seconds",
+    type=click.FloatRange(min=0),
+    default=PAUSE_SECONDS,
+    help="Time before the second try; each later pause is twice as long.",
+)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
+def _step_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that every step has."""
+    for option in (_PAUSE, _RETRIES, _LIMIT, _EXECUTOR):
+        function = option(function)
+    return function
+
+
 @main.command(cls=_Step)
-@_EXECUTOR
-@_LIMIT
+@_step_options
 def start(executor: ExecutorInput) -> None:
     """Find the span, check the configuration, and see whether anything is new."""
+    from pipeline.config.checked import checked_config
+    from pipeline.runs.lifecycle import prepare_run
+
     parameters = executor.parameters
     prepared = prepare_run(checked_config(_submitted_config(parameters)))
     nothing_new = None if parameters.get(names.FORCE) else prepared.nothing_new
@@ -144,11 +194,12 @@ def _submitted_config(parameters: Mapping[str, Any]) -> Config:
 
 @main.command(cls=_Step)
 @click.argument("name")
-@_EXECUTOR
-@_LIMIT
+@_step_options
 @click.option("--report", type=_FILE, help="Where KFP wants the page of this node.")
 def node(name: str, executor: ExecutorInput, report: Path | None) -> None:
     """Run one node of the pipeline."""
+    from elmo_kubeflow.step_outputs import shown_of
+
     config, run_id = executor.config, executor.run_id
     record = run_node(config, name, run_id)
     click.echo("\n".join(report_lines(record)))
@@ -161,11 +212,13 @@ def node(name: str, executor: ExecutorInput, report: Path | None) -> None:
 
 
 @main.command(cls=_Step)
-@_EXECUTOR
-@_LIMIT
+@_step_options
 @click.option("--summary", type=_FILE, required=True)
 def end(executor: ExecutorInput, summary: Path) -> None:
     """Write the summary, remove old versions, and record that the run ended well."""
+    from elmo_kubeflow.step_outputs import write_summary
+    from pipeline.runs.lifecycle import RunPlan, end_run
+
     config, run_id = executor.config, executor.run_id
     parameters = executor.parameters
     plan = RunPlan(parameters[names.FINGERPRINT], parameters[names.SPAN_NAME])

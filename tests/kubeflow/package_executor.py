@@ -4,7 +4,9 @@ Every step's command is run in a process of its own, in an empty working folder,
 nothing but the environment and the volume that the package's Kubernetes part names.
 What KFP's back end does is done here by hand, since it is a set of programs inside a
 cluster: this walks the graph, fills in inputs and placeholders, evaluates conditions,
-runs at most two steps at a time and repeats those that fail. The messages that steps
+runs at most two steps at a time, and starts a step again whose processes have all been
+killed, as when its machine dies. One whose program has failed it does not start again,
+as KFP since 2.17. The messages that steps
 get and give are checked against the protos of KFP's specification.
 """
 
@@ -32,7 +34,7 @@ _RUN_ID = "{{$.pipeline_job_uuid}}"
 _CONDITION = re.compile(r"inputs\.parameter_values\['([^']+)'\] == '([^']*)'")
 _PATH = re.compile(r"\{\{\$\.outputs\.artifacts\['([^']+)'\]\.path\}\}")
 _AT_ONCE = 2
-_STEP_SECONDS = 280
+_STEP_SECONDS = 600  # all tries together
 
 
 @dataclass
@@ -72,6 +74,7 @@ class PackageExecutor:
         secrets: Secret -> keys and values.
         folder: For the working folders of steps.
         started: Called with each attempt when its process has begun.
+        environment: More variables for the steps, by which a test makes them fail.
     """
 
     def __init__(
@@ -82,12 +85,14 @@ class PackageExecutor:
         secrets: Mapping[str, Mapping[str, str]],
         folder: Path,
         started: Callable[[Attempt], None] = lambda attempt: None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._spec, platform = yaml.safe_load_all(package.read_text())
         kubernetes = platform["platforms"]["kubernetes"]["deploymentSpec"]
         self._kubernetes = kubernetes["executors"]
         self._volumes, self._secrets = volumes, secrets
         self._folder, self._started = folder, started
+        self._more = dict(environment or {})
         self._lock = threading.Lock()
 
     def run(self, run_id: str, **parameters: Any) -> Outcome:
@@ -153,12 +158,16 @@ class PackageExecutor:
         for number in range(1, retries + 2):
             folder = self._folder / run_id / f"{step}-{number}"
             folder.mkdir(parents=True)
-            outputs = self._attempt(step, number, component, values, folder, outcome)
+            status, outputs = self._attempt(
+                step, number, component, values, folder, outcome
+            )
             if outputs is not None:
                 with self._lock:
                     outcome.states[step] = SUCCEEDED
                     outcome.outputs[step] = outputs
                 return outputs
+            if status > 0:
+                break
         with self._lock:
             outcome.states[step] = FAILED
         return None
@@ -171,7 +180,8 @@ class PackageExecutor:
         values: Mapping[str, Any],
         folder: Path,
         outcome: Outcome,
-    ) -> dict[str, Any] | None:
+    ) -> tuple[int, dict[str, Any] | None]:
+        """Returns the exit status, and the outputs if it is 0."""
         label = component["executorLabel"]
         container = self._spec["deploymentSpec"]["executors"][label]["container"]
         message = _executor_input(component, values, folder)
@@ -179,6 +189,7 @@ class PackageExecutor:
             _filled(argument, message)
             for argument in (*container["command"], *container.get("args", ()))
         ]
+        arguments += ["--pause-seconds", "0.5"]  # half a minute in a cluster
         log = folder / "log"
         (folder / "work").mkdir()
         with log.open("wb") as file:
@@ -196,7 +207,9 @@ class PackageExecutor:
                 outcome.attempts.append(attempt)
             self._started(attempt)
             status = process.wait(_STEP_SECONDS)
-        return _outputs(step, component, message, outcome) if status == 0 else None
+        if status:
+            return status, None
+        return status, _outputs(step, component, message, outcome)
 
     def _environment(self, label: str, folder: Path) -> dict[str, str]:
         options = self._kubernetes[label]
@@ -206,6 +219,7 @@ class PackageExecutor:
             assert mount["mountPath"] == str(self._volumes[claim])
         programs = [str(Path(sys.executable).parent), "/usr/bin", "/bin"]
         environment = {"PATH": os.pathsep.join(programs), "HOME": str(folder / "work")}
+        environment |= self._more
         for secret in options["secretAsEnv"]:
             name = secret.get("secretName")
             name = name or secret["secretNameParameter"]["runtimeValue"]["constant"]

@@ -105,11 +105,12 @@ def test_each_step_has_its_own_options_or_those_of_default(documents):
     trainer, other = _container(spec, "Trainer"), _container(spec, "Transform")
     assert trainer["image"] == other["image"] == _OPTIONS["kubeflow.image"]
     assert "retryPolicy" not in tasks["Trainer"]
+    assert "--retries" not in trainer["args"]
     assert tasks["Transform"]["retryPolicy"]["maxRetryCount"] == 3
     assert "accelerator" in trainer["resources"]
     assert "accelerator" not in other["resources"]
     assert trainer["resources"] != other["resources"]
-    assert other["args"][-2:] == ["--timeout-minutes", "30"]
+    assert other["args"][-4:] == ["--timeout-minutes", "30", "--retries", "3"]
 
 
 def test_every_step_gets_the_volume_and_the_secret_as_environment(documents):

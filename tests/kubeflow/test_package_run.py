@@ -51,6 +51,29 @@ class _Killer:
         os.killpg(attempt.process.pid, signal.SIGKILL)
 
 
+# Python runs it before a step's program. The first try of each step is killed while it
+# works, the second one fails when all is done. Transform's first try is left to _Killer.
+_FAULTS = """
+import atexit, logging, os, signal, sys, threading
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class KillSoon(logging.Handler):
+    def emit(self, record):
+        if record.getMessage().endswith(" begins"):
+            threading.Timer(0.3, kill).start()
+
+number = os.environ.get("ELMO_TFX_TRY")
+if "elmo_kubeflow.step" in sys.orig_argv:
+    if number == "1" and "Transform" not in sys.orig_argv:
+        logging.getLogger().addHandler(KillSoon())
+        atexit.register(kill)
+    elif number == "2":
+        atexit.register(os._exit, 1)
+"""
+
+
 class Cluster:
     """Packages, the volume, the server, and the runs that there were."""
 
@@ -76,7 +99,7 @@ class Cluster:
             "drift.unknown_words": 1.0,
             "kubeflow.image": "elmo-tfx:test",
             "kubeflow.mount_path": str(self.volume),
-            "kubeflow.steps": {"default": {"timeout_minutes": 4}},
+            "kubeflow.steps": {"default": {"timeout_minutes": 4, "retries": 2}},
         }
 
     def add_span(self, number: int, rows, *, whole: bool = True) -> None:
@@ -93,14 +116,19 @@ class Cluster:
             compile_package(load_config(options={**self._options, **more}), path)
         return path
 
-    def run(self, run_id: str, package: Path, **parameters):
-        """Executes a package."""
+    def run(self, run_id: str, package: Path, *, faulty: bool = False, **parameters):
+        """Executes a package; `faulty`: every step fails twice."""
+        environment = {}
+        if faulty:
+            (self.folder / "sitecustomize.py").write_text(_FAULTS)
+            environment["PYTHONPATH"] = str(self.folder)
         executor = PackageExecutor(
             package,
             volumes={"elmo-tfx": self.volume},
             secrets={"elmo-tfx-metadata": self.secret},
             folder=self.folder / "steps",
             started=self.killer,
+            environment=environment,
         )
         return executor.run(run_id, **parameters)
 
@@ -173,16 +201,17 @@ def first(cluster, rows):
 
 @pytest.fixture(scope="module")
 def second(cluster, rows, first):
-    """Span 2, whole now, with a step that is killed."""
+    """Span 2, whole now, in a run of which every step fails twice."""
     cluster.add_span(2, rows[_ROWS:])
     cluster.killer.step = "Transform"
-    return cluster.run("run-2", cluster.package("nightly"))
+    return cluster.run("run-2", cluster.package("nightly"), faulty=True)
 
 
 def test_a_missing_span_fails_and_says_where_it_was_looked_for(cluster):
     cluster.add_span(0, [("one", "a"), ("two", "b")])
     outcome = cluster.run("run-0", cluster.package("nightly"), span="7")
     assert outcome.states == {"Start": FAILED}
+    assert [attempt.process.returncode for attempt in outcome.attempts] == [2]
     assert "No file matches" in outcome.log("Start")
     assert f"{cluster.volume}/spans/7/*.csv" in outcome.log("Start")
 
@@ -222,7 +251,22 @@ def test_the_second_run_goes_on_from_the_first_over_both_spans(cluster, second):
     assert len(cluster.versions()) == 2
 
 
-def test_a_killed_step_is_tried_again_and_what_it_left_is_gone(cluster, second):
+def test_a_step_that_is_killed_and_then_fails_is_started_again_by_itself(second):
+    by_step = {}
+    for attempt in second.attempts:
+        by_step.setdefault(attempt.step, []).append(attempt)
+    assert len(by_step.pop("Transform")) == 2
+    for step, attempts in by_step.items():
+        assert len(attempts) == 1, step
+        ended = re.findall(
+            r"try (\d) of 3 ended with exit code (\d+)", second.log(step)
+        )
+        assert ended == [("1", "137"), ("2", "1")], step
+
+
+def test_a_step_whose_machine_dies_has_the_tries_that_are_left(cluster, second):
+    ended = re.findall(r"try \d of 3 ended .*", second.log("Transform"))
+    assert ended == ["try 2 of 3 ended with exit code 1"]
     tries = [each for each in second.attempts if each.step == "Transform"]
     assert [each.process.returncode for each in tries] == [-signal.SIGKILL, 0]
     assert "removing what an earlier try of Transform left" in second.log("Transform")
