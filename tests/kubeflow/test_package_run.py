@@ -52,7 +52,7 @@ class _Killer:
 
 
 # Python runs it before a step's program. The first try of each step is killed while it
-# works, the second one fails when all is done. Transform's first try is left to _Killer.
+# works, the second one fails when all is done. Transform's first try is the killer's.
 _FAULTS = """
 import atexit, logging, os, signal, sys, threading
 
