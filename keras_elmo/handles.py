@@ -39,6 +39,10 @@ _FAILURES = (
 )
 
 
+# Where the handles lie that somebody named in this process, and what fetched them.
+_FETCHED: dict[str, tuple[Path, str]] = {}
+
+
 def is_handle(source: str) -> bool:
     """Returns whether `source` names a model that lies elsewhere.
 
@@ -73,7 +77,8 @@ def resolve(handle: str) -> tuple[Path, str]:
             failures.append(f"{package} with {name} ({error})")
             continue
         if Path(folder).is_dir():
-            return Path(folder), package
+            _FETCHED[handle] = (Path(folder), package)
+            return _FETCHED[handle]
         failures.append(f"{package} with {name} ({folder} is not a local folder)")
     raise SourceError(
         f"The handle {handle} cannot be fetched. Tried: {'; '.join(failures)}\n"
@@ -81,6 +86,20 @@ def resolve(handle: str) -> tuple[Path, str]:
         f"source; or unpack it into {_place(address)}, where tensorflow-hub looks "
         "first (the environment variable TFHUB_CACHE_DIR moves that cache)"
     )
+
+
+def resolved(handle: str) -> tuple[Path, str]:
+    """Returns what `resolve` returned for `handle` before, and fetches nothing.
+
+    Raises:
+        SourceError: If nobody has named the handle in this process.
+    """
+    if handle not in _FETCHED:
+        raise SourceError(
+            f"The handle {handle} is named by a configuration, and has not been "
+            "fetched in this process"
+        )
+    return _FETCHED[handle]
 
 
 def _kaggle_handle(handle: str) -> str | None:
