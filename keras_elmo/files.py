@@ -71,8 +71,12 @@ def reading(what: str, *errors: type[Exception]) -> Iterator[None]:
     except ElmoError:
         raise
     except (*_FAILURES, *errors) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise SourceError(f"Cannot read {what}: {said}") from error
+        raise SourceError(f"Cannot read {what}: {one_line(error)}") from error
+
+
+def one_line(error: Exception) -> str:
+    """Returns what an error says, or what it is called, without line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def check_file(path: Path) -> None:
@@ -174,7 +178,9 @@ def find_tensor(file: h5py.File, name: str) -> h5py.Dataset | None:
         if item is None:
             return None
         if not isinstance(item, h5py.Dataset):
-            raise WeightsError(f"{file.filename} has no tensor, but a group, at {name}")
+            raise WeightsError(
+                f"{file.filename} has no tensor, but something else, at {name}"
+            )
         if item.dtype.kind != "f" or item.dtype.itemsize > 8:
             raise WeightsError(
                 f"{what} must be of float16, float32 or float64. Received: {item.dtype}"

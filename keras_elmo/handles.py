@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from keras_elmo import files
 from keras_elmo.errors import SourceError
 
 _KAGGLE_SITE = re.compile(r"https?://(?:www\.)?kaggle\.com/models/|kaggle://", re.I)
@@ -129,7 +130,7 @@ def _by_kagglehub(handle: str) -> str:
     try:
         return kagglehub.model_download(handle)
     except (*_FAILURES, *own) as error:
-        raise SourceError(_one_line(error)) from error
+        raise SourceError(files.one_line(error)) from error
 
 
 def _is_error(item: object) -> bool:
@@ -149,7 +150,7 @@ def _by_tensorflow_hub(handle: str) -> str:
     try:
         return tensorflow_hub.resolve(handle)
     except (*_FAILURES, tf.errors.OpError) as error:
-        raise SourceError(_one_line(error)) from error
+        raise SourceError(files.one_line(error)) from error
 
 
 def _place(handle: str) -> Path:
@@ -157,7 +158,3 @@ def _place(handle: str) -> Path:
     default = Path(tempfile.gettempdir()) / "tfhub_modules"
     cache = Path(os.environ.get("TFHUB_CACHE_DIR") or default)
     return cache / hashlib.sha1(handle.encode()).hexdigest()
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

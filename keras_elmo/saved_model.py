@@ -215,8 +215,6 @@ class _SavedTensors:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._files = sorted((folder / "variables").glob("variables.*"))
-        for path in self._files:
-            files.check_file(path)
         what = f"the variables of the SavedModel {folder}"
         with files.reading(what, tf.errors.OpError, DecodeError):
             self._reader = tf.train.load_checkpoint(

@@ -181,7 +181,9 @@ def _folder(folder: Path, name: str, where: str = "", *, is_trusted: bool) -> So
     with files.reading(f"the ELMo folder {folder}"):
         names = sorted(os.listdir(folder))
     if "saved_model.pb" in names:
-        files.check_file(folder / "saved_model.pb")
+        for path in folder.rglob("*"):
+            if not path.is_dir():
+                files.check_file(path)
         return _saved_model(folder, name, where, is_trusted=is_trusted)
     options, weights = (
         folder / _only(folder, names, ending)

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from keras_elmo import files
 from keras_elmo.errors import SourceError
 from keras_elmo.runtime.packed_lstm import token_places
 
@@ -47,7 +48,7 @@ class SignatureModule(tf.Module):
             self.loaded = tf.saved_model.load(self.folder, tags=tags)
         except _FAILURES as error:
             raise SourceError(
-                f"The SavedModel {folder} cannot be loaded: {error}"
+                f"The SavedModel {folder} cannot be loaded: {files.one_line(error)}"
             ) from error
         _check_signature(self.loaded.signatures, folder)
         outputs = self.loaded.signatures[SIGNATURE].structured_outputs
