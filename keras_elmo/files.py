@@ -172,8 +172,8 @@ def find_tensor(file: h5py.File, name: str) -> h5py.Dataset | None:
     Raises:
         WeightsError: If there is anything else.
     """
-    what = f"the tensor {name} of {file.filename}"
-    with reading(what):
+    tensor = f"tensor {name} of {file.filename}"
+    with reading(f"the {tensor}"):
         item = _follow(file, name)
         if item is None:
             return None
@@ -183,17 +183,18 @@ def find_tensor(file: h5py.File, name: str) -> h5py.Dataset | None:
             )
         if item.dtype.kind != "f" or item.dtype.itemsize > 8:
             raise WeightsError(
-                f"{what} must be of float16, float32 or float64. Received: {item.dtype}"
+                f"The {tensor} must be of float16, float32 or float64. Received: "
+                f"{item.dtype}"
             )
         plan = item.id.get_create_plist()
         if plan.get_external_count() or plan.get_layout() == h5py.h5d.VIRTUAL:
-            raise WeightsError(f"{what} lies in another file, which is not read")
+            raise WeightsError(f"The {tensor} lies in another file, which is not read")
         filters = [plan.get_filter(i) for i in range(plan.get_nfilters())]
         for code, _, _, filter_name in filters:
             if code not in _FILTERS:
                 raise WeightsError(
-                    f"{what} is packed by the filter {code} ({filter_name.decode()}), "
-                    "which hdf5 itself does not have"
+                    f"The {tensor} is packed by the filter {code} "
+                    f"({filter_name.decode()}), which hdf5 itself does not have"
                 )
         return item
 
@@ -202,10 +203,12 @@ def _follow(file: h5py.File, name: str) -> Any:
     """Returns the object at a path of plain links; None if one is missing."""
     item: Any = file
     for part in name.split("/"):
-        if not isinstance(item, h5py.Group) or part not in item.id:
+        if not isinstance(item, h5py.Group):
             return None
-        link = item.id.links.get_info(part.encode())
-        if link.type != h5py.h5l.TYPE_HARD:
+        links, link = item.id.links, part.encode()
+        if not links.exists(link):
+            return None
+        if links.get_info(link).type != h5py.h5l.TYPE_HARD:
             raise WeightsError(
                 f"The tensor {name} of {file.filename} stands behind a link, which "
                 "is not followed"

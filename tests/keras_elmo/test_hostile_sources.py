@@ -167,6 +167,12 @@ def link_outside(file):
     file[KERNEL] = h5py.ExternalLink("other.h5", "/kernel")
 
 
+def link_to_a_pipe(file):
+    os.mkfifo(Path(file.filename).parent / "pipe.h5")
+    del file[KERNEL]
+    file[KERNEL] = h5py.ExternalLink("pipe.h5", "/kernel")
+
+
 def link_a_group_outside(file):
     shutil.copy(file.filename, Path(file.filename).parent / "other.h5")
     del file["RNN_0"]
@@ -255,6 +261,7 @@ def with_value(place, value, dtype="f4"):
 
 HDF5 = {
     "an external link": (link_outside, "behind a link, which is not followed"),
+    "a link into a pipe": (link_to_a_pipe, "behind a link"),
     "a group's external link": (link_a_group_outside, "behind a link"),
     "external storage": (store_outside, "lies in another file"),
     "a virtual dataset": (map_outside, "lies in another file"),
