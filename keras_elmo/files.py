@@ -1,8 +1,8 @@
 """Files that a stranger may have written: what is checked before they are believed.
 
-Nothing is read that is no regular file, since a pipe or a device could wait for ever;
-no tensor before its type, its shape and its room in the file are known; and nothing
-that lies in another file than the one that was named.
+Only regular files are read, since a pipe or a device could wait for ever. A tensor is
+read only when its type, its shape and its room in the file are known, and never from
+another file than the one that was named.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def check_file(path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise SourceError(f"{path} is a folder, where a file belongs")
     if not stat.S_ISREG(mode):
-        raise SourceError(f"{path} is a pipe, a socket or a device, and no file")
+        raise SourceError(f"{path} is a pipe, a socket or a device, not a file")
 
 
 def kind(path: Path) -> str | None:
@@ -128,8 +128,8 @@ def read_json(path: Path) -> Any:
     """Returns what a small JSON file says.
 
     Raises:
-        SourceError: If it is no file, is too large or holds no JSON; NaN and infinity
-            are none.
+        SourceError: If it is not a file, is too large or is not JSON; NaN and infinity
+            are not JSON.
     """
     what = "ELMo options"
     check_file(path)
@@ -146,7 +146,7 @@ def read_json(path: Path) -> Any:
 
 
 def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number in JSON")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 @contextlib.contextmanager
@@ -154,7 +154,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """Opens an hdf5 file of weights to read; errors name it.
 
     Raises:
-        SourceError: If it is no hdf5 file, or a broken one.
+        SourceError: If it is not an hdf5 file, or is broken.
     """
     what = "ELMo weights"
     check_file(path)
