@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
@@ -54,21 +53,25 @@ class PushedModels:
         self._store = store
 
     def pushes(self) -> list[Push]:
-        """Returns all that was ever pushed, oldest version first."""
+        """Returns all that was ever pushed, by version: servers take the highest.
+
+        Of two pushes to one folder, which only outputs of earlier versions can have,
+        the later one counts.
+        """
         pushed = [
             artifact
             for artifact in self._store.get_artifacts_by_type(_PUSHED_MODEL)
             if artifact.custom_properties["pushed"].int_value == 1
         ]
         models = self._models_of([artifact.id for artifact in pushed])
-        pushes = []
-        for artifact in pushed:
+        pushes = {}
+        for artifact in sorted(pushed, key=lambda artifact: artifact.id):
             model = models.get(artifact.id)
             if model is not None:
                 path = artifact.custom_properties["pushed_destination"].string_value
                 withdrawn = model.custom_properties[WITHDRAWN].int_value == 1
-                pushes.append(Push(path, model.id, withdrawn))
-        return sorted(pushes, key=lambda push: push.version)
+                pushes[path] = Push(path, model.id, withdrawn)
+        return sorted(pushes.values(), key=lambda push: push.version)
 
     def withdraw(self, models: Collection[int], *, but: int) -> None:
         """Marks models: no run takes them as the model to beat, or pushes them.
@@ -112,12 +115,10 @@ class PushedModels:
             [],
         )
 
-    def rolled_back_after(self, time: datetime) -> bool:
-        """Whether an earlier model was served again after a time."""
-        return any(
-            each.create_time_since_epoch / 1000 > time.timestamp()
-            for each in self._store.get_executions_by_type(ROLLBACK)
-        )
+    def rolled_back_after(self, execution: int) -> bool:
+        """Whether an earlier model was served again after the execution of a number."""
+        rollbacks = self._store.get_executions_by_type(ROLLBACK)
+        return any(each.id > execution for each in rollbacks)
 
     def _models_of(
         self, pushed: Sequence[int]

@@ -42,7 +42,8 @@ def test_a_killed_run_is_taken_up_and_pushes_exactly_once(cli, six_classes, tmp_
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
     assert first.returncode == -signal.SIGKILL
-    (output / "serving" / "1" / "variables").mkdir(parents=True)  # a killed push
+    killed_push = output / "serving" / f".1.{'0' * 32}.part"
+    (killed_push / "variables").mkdir(parents=True)
 
     third = cli.run(*command)
     assert third.returncode == 0, third.stderr

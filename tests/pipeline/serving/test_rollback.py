@@ -3,10 +3,8 @@
 import itertools
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from tfx.components.pusher import executor as tfx_pusher
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
@@ -17,6 +15,7 @@ from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import standard_artifacts
 
 from pipeline.output_folder import OutputFolder
+from pipeline.serving import pusher as our_pusher
 from pipeline.serving.manifest import manifest_path, read_manifest
 from pipeline.serving.pusher import Pusher
 from pipeline.serving.rollback import roll_back
@@ -85,7 +84,7 @@ class _Output(OutputFolder):
 def clock(monkeypatch):
     """A second passes at each look: versions are numbers of seconds."""
     seconds = itertools.count(1_800_000_000)
-    monkeypatch.setattr(tfx_pusher, "time", SimpleNamespace(time=lambda: next(seconds)))
+    monkeypatch.setattr(our_pusher, "clock", lambda: next(seconds))
     return lambda: next(seconds)
 
 
@@ -161,3 +160,43 @@ def test_a_push_that_was_killed_later_does_not_cost_the_version_of_a_rollback(
     done = roll_back(output, None, clock=clock)
     output.clean_after_kill()
     assert done.version in output.versions()
+
+
+def test_versions_rise_when_the_clock_is_put_back(output, clock, monkeypatch):
+    output.push(1)
+    output.push(2)
+    first, second = output.versions()
+    monkeypatch.setattr(our_pusher, "clock", lambda: 5.0)
+    output.push(3)
+    assert output.versions() == [first, second, second + 1]
+    assert output.served() == "3"
+    assert output.last_baseline() == "2"
+    done = roll_back(output, None, clock=lambda: 5.0)
+    assert (done.restored, done.version) == (second, second + 2)
+    assert output.served() == "2"
+
+
+def test_a_version_put_there_by_hand_can_be_left_by_a_rollback(output, clock):
+    output.push(1)
+    [first] = output.versions()
+    (output.serving / "99999999999").mkdir()
+    (output.serving / "99999999999" / "saved_model.pb").write_text("by hand")
+    done = roll_back(output, None, clock=clock)
+    assert (done.restored, done.version) == (first, 100000000000)
+    assert done.withdrawn == ()
+    assert output.served() == "1"
+    output.push(2)
+    assert output.served() == "2"
+
+
+def test_a_moved_output_pushes_compares_and_rolls_back_as_before(output, clock):
+    output.push(1)
+    output.push(2)
+    moved = _Output(output.path.rename(output.path.with_name("moved")))
+    assert moved.follow_move() == output.path
+    assert moved.clean_after_kill() == []
+    before = moved.versions()
+    assert roll_back(moved, None, clock=clock).withdrawn == (before[1],)
+    moved.push(3)
+    assert moved.last_baseline() == "1"
+    assert not output.path.exists()
