@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
@@ -14,6 +15,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import standard_artifacts
 
+from pipeline.commands.rollback import command
 from pipeline.output_folder import OutputFolder
 from pipeline.serving import pusher as our_pusher
 from pipeline.serving.manifest import manifest_path, read_manifest
@@ -162,6 +164,27 @@ def test_a_push_that_was_killed_later_does_not_cost_the_version_of_a_rollback(
     assert done.version in output.versions()
 
 
+def test_a_push_that_is_killed_before_its_record_is_undone_and_no_other(
+    output, monkeypatch
+):
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    output.push(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(our_pusher.Executor, "_MarkPushed", killed)
+        with pytest.raises(KeyboardInterrupt):
+            output.push(2)
+    first, second = output.versions()
+    (output.serving / "99999999999" / "assets").mkdir(parents=True)
+    assert output.clean_after_kill() == [output.serving / str(second)]
+    assert output.versions() == [first, 99999999999]
+    assert [each.name for each in output.manifests.iterdir()] == [f"{first}.sha256"]
+    output.push(2)
+    assert output.versions() == [first, 99999999999, 100000000000]
+    assert output.served() == "2"
+
+
 def test_versions_rise_when_the_clock_is_put_back(output, clock, monkeypatch):
     output.push(1)
     output.push(2)
@@ -200,3 +223,31 @@ def test_a_moved_output_pushes_compares_and_rolls_back_as_before(output, clock):
     moved.push(3)
     assert moved.last_baseline() == "1"
     assert not output.path.exists()
+
+
+def test_the_command_says_that_the_output_was_moved(output):
+    output.push(1)
+    output.push(2)
+    first, second = output.versions()
+    moved = output.path.rename(output.path.with_name("moved"))
+    done = CliRunner().invoke(command, ["--output", f"{moved}/../moved/"])
+    assert done.exit_code == 0, done.output
+    was, served = sorted(done.output.splitlines())  # two streams
+    assert (
+        was == f"this output was at {output.path}: its records now lead to where it is"
+    )
+    assert served.endswith(f"model of version {first}; withdrawn: {second}")
+
+
+def test_a_version_that_is_now_a_link_is_copied_and_what_it_points_to_stays(
+    output, clock, tmp_path
+):
+    output.push(1)
+    output.push(2)
+    first = output.serving / str(output.versions()[0])
+    elsewhere = first.rename(tmp_path / "elsewhere")
+    first.symlink_to(elsewhere)
+    done = roll_back(output, None, clock=clock)
+    assert not (output.serving / str(done.version)).is_symlink()
+    assert output.served() == "1"
+    assert (elsewhere / "saved_model.pb").exists()
