@@ -166,6 +166,24 @@ class OutputFolder:
             _LOGGER.warning("this output was at %s before", before)
         return before
 
+    def refuse_without_last_model(self) -> None:
+        """Refuses a run that would only fail when its model is to be compared.
+
+        With ML Metadata on a server nothing is done: other outputs share it.
+
+        Raises:
+            OutputUnusable: Somebody has removed the last blessed model.
+        """
+        if is_on_server() or not self.metadata.exists():
+            return
+        model = self.open_metadata().pushed.last_blessed()
+        if model is not None and not os.path.exists(model):
+            raise OutputUnusable(
+                "the last blessed model, with which a new one is compared, is gone: "
+                f"{model} (hint: bring it back, or remove {self.metadata}: then the "
+                "output begins anew, and keeps what is served)"
+            )
+
     def clean_after_kill(self) -> list[Path]:
         """Puts right what a killed run left; call it while holding the lock.
 

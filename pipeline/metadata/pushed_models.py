@@ -15,6 +15,10 @@ WITHDRAWN = "withdrawn"
 ROLLBACK = "pipeline.rollback"
 """Type of the executions that serve an earlier model again."""
 
+# As TFX's Evaluator writes it.
+_BLESSING = "ModelBlessing"
+_BLESSED = "blessed"
+_BLESSED_MODEL = "current_model_id"
 # As TFX's Pusher writes them.
 _PUSHED_MODEL = "PushedModel"
 _MODEL_KEY = "model"
@@ -72,6 +76,26 @@ class PushedModels:
                 withdrawn = model.custom_properties[WITHDRAWN].int_value == 1
                 pushes[path] = Push(path, model.id, withdrawn)
         return sorted(pushes.values(), key=lambda push: push.version)
+
+    def last_blessed(self) -> str | None:
+        """Returns the folder of the model that the next one is compared with, or None.
+
+        That is the last blessed one in service, as `PreviousBlessedModelStrategy` has
+        it; a run that is repeated is compared with the one before.
+        """
+        blessings = self._store.get_artifacts_by_type(_BLESSING)
+        models = self._store.get_artifacts_by_id(
+            [
+                each.custom_properties[_BLESSED_MODEL].int_value
+                for each in blessings
+                if each.custom_properties[_BLESSED].int_value == 1
+            ]
+        )
+        in_service = [
+            each for each in models if each.custom_properties[WITHDRAWN].int_value != 1
+        ]
+        last = max(in_service, key=lambda each: each.id, default=None)
+        return None if last is None else last.uri
 
     def withdraw(self, models: Collection[int], *, but: int) -> None:
         """Marks models: no run takes them as the model to beat, or pushes them.

@@ -127,7 +127,7 @@ def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
 
     Raises:
         ConfigError: The output or the schema cannot be used.
-        OutputUnusable: The disk is nearly full.
+        OutputUnusable: The disk is nearly full, or the last blessed model is gone.
         MetadataUnavailable: ML Metadata cannot be reached.
         MoveIncomplete: The output was copied in part.
         StoreUnreadable: The file of ML Metadata cannot be read or written.
@@ -135,6 +135,7 @@ def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
     output = OutputFolder(checked.config.output)
     output.prepare(checked.data_bytes)
     moved_from = output.follow_move()
+    output.refuse_without_last_model()
     if alone:
         output.clean_after_kill()
     config = with_kept_schema(checked.config, output)

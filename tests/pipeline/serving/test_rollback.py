@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import standard_artifacts
 
 from pipeline.commands.rollback import command
-from pipeline.output_folder import OutputFolder
+from pipeline.output_folder import OutputFolder, OutputUnusable
 from pipeline.serving import pusher as our_pusher
 from pipeline.serving.manifest import manifest_path, read_manifest
 from pipeline.serving.pusher import Pusher
@@ -237,6 +238,29 @@ def test_the_command_says_that_the_output_was_moved(output):
         was == f"this output was at {output.path}: its records now lead to where it is"
     )
     assert served.endswith(f"model of version {first}; withdrawn: {second}")
+
+
+def test_a_run_is_refused_where_the_model_to_beat_is_gone(output, clock):
+    output.refuse_without_last_model()
+    output.push(1)
+    output.push(2)
+    output.refuse_without_last_model()
+    *_, second = sorted((output.artifacts / "MakeServing" / "model").iterdir())
+    second.rename(second.with_name("elsewhere"))
+    with pytest.raises(OutputUnusable, match=f"is gone: {second} .hint: bring it back"):
+        output.refuse_without_last_model()
+    roll_back(output, None, clock=clock)
+    output.refuse_without_last_model()  # the first is to beat again
+
+
+def test_an_output_that_begins_anew_keeps_what_is_served(output):
+    output.push(1)
+    shutil.rmtree(output.artifacts)
+    output.metadata.unlink()
+    assert output.clean_after_kill() == []
+    output.push(2)
+    assert output.served() == "2"
+    assert len(output.versions()) == 2
 
 
 def test_a_version_that_is_now_a_link_is_copied_and_what_it_points_to_stays(
