@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _WILDCARD = re.compile(r"[*?\[]")
+_HIDDEN = re.compile(r"\.(.+)\.[0-9a-f]{32}\.part", re.DOTALL)
 
 
 def is_local(path: str) -> bool:
@@ -56,16 +57,53 @@ def replace_when_done(path: Path) -> Iterator[Path]:
     Raises:
         OSError: It cannot be renamed, such as a folder to one that is not empty.
     """
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    unfinished = _hidden_name(path)
     try:
         yield unfinished
         os.replace(unfinished, path)
     except BaseException:
-        if unfinished.is_dir():
-            shutil.rmtree(unfinished, ignore_errors=True)
-        else:
-            unfinished.unlink(missing_ok=True)
+        # The first error counts, not that of a disk on which nothing can be removed.
+        with contextlib.suppress(OSError):
+            remove(unfinished)
         raise
+
+
+def remove(path: Path) -> None:
+    """Removes a file, or a folder with all that is in it; nothing if it is not there.
+
+    Of a symbolic link only the link goes: what it points to is not touched.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remove_at_once(folder: Path) -> None:
+    """Removes a folder that others look at: they see all of it or nothing.
+
+    What a killed process leaves is among `hidden_leftovers`.
+    """
+    hidden = _hidden_name(folder)
+    os.rename(folder, hidden)
+    remove(hidden)
+
+
+def hidden_leftovers(folder: Path) -> dict[Path, str]:
+    """Returns what `replace_when_done` and `remove_at_once` have hidden in a folder.
+
+    Returns:
+        Hidden path -> the name for which it is, or from which it was removed.
+    """
+    found = {each: _HIDDEN.fullmatch(each.name) for each in folder.glob(".*.part")}
+    return {path: match[1] for path, match in found.items() if match}
+
+
+def _hidden_name(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
 
 
 def write_whole(path: Path, content: bytes | str) -> None:

@@ -32,7 +32,7 @@ from components.text_example_gen.spans import without_placeholders
 from pipeline.config import Config, ConfigError, load_config
 from pipeline.errors import RunError, UserError
 from pipeline.files import may_exist
-from pipeline.output_folder import OutputFolder
+from pipeline.output_folder import OutputFolder, describe_move
 from pipeline.runs.outcomes import NothingNew, RunFailed, RunResult, reason_of
 from pipeline.runs.progress import Progress, say_loading
 from pipeline.runs.run_log import log_the_end, run_log
@@ -67,6 +67,7 @@ def run(
         ConfigError: The data, the ELMo source, the schema or the output cannot be
             used.
         OutputUnusable: Another run writes into the output, or its disk is nearly full.
+        MoveIncomplete: The output was copied in part.
         RunFailed: A node failed.
     """
     output = OutputFolder(config.output)
@@ -87,6 +88,8 @@ def run(
             from pipeline.runs.node_launcher import NodeLauncher
 
             prepared = prepare_run(checked, alone=True)
+            if prepared.moved_from is not None:
+                terminal.write(f"{describe_move(prepared.moved_from)}\n")
             if only_if_new and prepared.nothing_new is not None:
                 _LOGGER.info("%s", prepared.nothing_new)
                 return prepared.nothing_new
@@ -176,6 +179,7 @@ def _run_for_tfx_cli() -> None:
     from pipeline.metadata.store import is_on_server
     from pipeline.pipeline import create_pipeline
     from pipeline.runs.lifecycle import prepare_run
+    from pipeline.runs.node_launcher import cache_of_first_place
 
     if is_on_server():
         sys.exit(
@@ -193,8 +197,9 @@ def _run_for_tfx_cli() -> None:
         with OutputFolder(checked.config.output).locked():
             prepared = prepare_run(checked, alone=True)
             absl.logging.set_verbosity(absl.logging.INFO)
-            # TFX's command line demands exactly one call of run() in this file.
-            LocalDagRunner().run(create_pipeline(prepared.config))
+            with cache_of_first_place(prepared.output.metadata):
+                # TFX's command line demands exactly one call of run() in this file.
+                LocalDagRunner().run(create_pipeline(prepared.config))
     except (UserError, RunError) as error:
         sys.exit(f"error: {error}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import os
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -13,15 +14,19 @@ import filelock
 
 from pipeline.config import Config, ConfigError
 from pipeline.errors import RunError
-from pipeline.files import locked_folder, write_whole
+from pipeline.files import locked_folder, remove, write_whole
 from pipeline.metadata.metadata import Metadata
+from pipeline.metadata.place import adopt_place
 from pipeline.metadata.store import is_on_server, open_store
+from pipeline.serving.publish import (
+    forget_push,
+    noted_pushes,
+    remove_leftovers,
+    remove_version,
+)
 
 _LOGGER = logging.getLogger(__name__)
 _PIPELINE_NAME = "elmo_tfx"
-
-# As ML Metadata knows the component: its path, and the path that it had before.
-_PUSHERS = ("pipeline.serving.pusher.Pusher", "pipeline.pusher.Pusher")
 _LEAST_FREE_BYTES = 1 << 30
 _FULL_BYTES = 16 << 20
 # Models and statistics do not grow with the data; examples, transformed examples and
@@ -41,7 +46,8 @@ class OutputFolder:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).expanduser().absolute()
+        # As the configuration of a run has it: without `..`, links as they are.
+        self.path = Path(os.path.abspath(Path(path).expanduser()))
         self.metadata = self.path / "metadata.sqlite"
         self.artifacts = self.path / "pipeline"
         self.serving = self.path / "serving"
@@ -139,14 +145,52 @@ class OutputFolder:
             write_whole(kept, content)
         return str(kept)
 
+    def follow_move(self) -> Path | None:
+        """Makes the records in ML Metadata follow a folder that was moved or copied.
+
+        Call it while holding the lock, before anything else reads the records. A copy
+        leaves its original alone. With ML Metadata on a server nothing is done: there
+        a folder that was moved is a new one.
+
+        Returns:
+            Where the folder was before, or None if it was here.
+
+        Raises:
+            MoveIncomplete: Artifacts were left behind.
+            StoreUnreadable: The file of ML Metadata cannot be read or written.
+        """
+        if is_on_server() or not self.metadata.exists():
+            return None
+        before = adopt_place(self.metadata)
+        if before is not None:
+            _LOGGER.warning("this output was at %s before", before)
+        return before
+
+    def refuse_without_last_model(self) -> None:
+        """Refuses a run that would only fail when its model is to be compared.
+
+        With ML Metadata on a server nothing is done: other outputs share it.
+
+        Raises:
+            OutputUnusable: Somebody has removed the last blessed model.
+        """
+        if is_on_server() or not self.metadata.exists():
+            return
+        model = self.open_metadata().pushed.last_blessed()
+        if model is not None and not os.path.exists(model):
+            raise OutputUnusable(
+                "the last blessed model, with which a new one is compared, is gone: "
+                f"{model} (hint: bring it back, or remove {self.metadata}: then the "
+                "output begins anew, and keeps what is served)"
+            )
+
     def clean_after_kill(self) -> list[Path]:
         """Puts right what a killed run left; call it while holding the lock.
 
-        Executions that still count as running are marked as failed. Two kinds of
-        versions in serving/ are removed: those without saved_model.pb, which were being
-        copied; and those that are whole but not recorded, begun after a push that never
-        ended, which would be pushed a second time under another number. What somebody
-        put there by hand stays.
+        Executions that still count as running are marked as failed. From serving/ goes
+        what was hidden there until it is whole, and a version that a run has pushed
+        without living to record it: it would be pushed a second time under another
+        number. What somebody put there by hand stays.
 
         With ML Metadata on a server nothing is done: other runs may be under way.
 
@@ -156,20 +200,17 @@ class OutputFolder:
         if is_on_server():
             return []
         metadata = self.open_metadata()
-        began = metadata.runs.close_interrupted(_PUSHERS)
-        removed = self._remove_torn()
-        if began is not None:
-            removed += self._remove_unrecorded(metadata, began)
-        return removed
+        metadata.runs.close_interrupted()
+        remove_leftovers(self.serving)
+        return self.settle_pushes(metadata)
 
     def clean_after_killed_node(self, run_id: str, node: str) -> None:
         """Puts right what an earlier try of a node of a run left, if there was one.
 
         Call it before the node is launched again, while none of its tries is under
         way; other nodes may be. The try's outputs are removed, because TFX takes its
-        execution up again and would write among them. If the node is the Pusher, so
-        are versions in serving/ without their graph or without a record that are as
-        new as the try: two runs must not push into one output at once.
+        execution up again and would write among them. If the node is the Pusher, so is
+        the version that the try has pushed without a record.
         """
         metadata = self.open_metadata()
         earlier = metadata.runs.unfinished(run_id, node)
@@ -177,43 +218,44 @@ class OutputFolder:
             return
         _LOGGER.warning("removing what an earlier try of %s left", node)
         folder = self.artifacts / node
-        for pattern in (f"*/{earlier.id}", f".system/*/{earlier.id}"):
+        for pattern in (f"*/{earlier}", f".system/*/{earlier}"):
             for outputs in folder.glob(pattern):
-                shutil.rmtree(outputs)
+                remove(outputs)
         if node == "Pusher":
-            self._remove_torn(earlier.began)
-            self._remove_unrecorded(metadata, earlier.began)
+            self.settle_pushes(metadata, only=earlier)
 
-    def _remove_torn(self, since: float = 0) -> list[Path]:
-        """Removes versions without their graph, numbered `since` or later."""
-        return [
-            self._remove(version)
-            for version in self._versions(since)
-            if not (version / "saved_model.pb").exists()
-        ]
+    def settle_pushes(
+        self, metadata: Metadata, *, only: int | None = None
+    ) -> list[Path]:
+        """Forgets pushes that are recorded, and undoes those that never will be.
 
-    def _remove_unrecorded(self, metadata: Metadata, since: float) -> list[Path]:
-        """Removes versions without a record, numbered `since` or later."""
-        pushed = {push.path for push in metadata.pushed.pushes()}
-        return [
-            self._remove(version)
-            for version in self._versions(since)
-            if str(version) not in pushed
-        ]
+        Args:
+            metadata: Of this output.
+            only: Number of the only execution whose push may be undone; None: of any
+                that did not end well.
 
-    def _versions(self, since: float) -> list[Path]:
-        """Returns the versions from a time on: their numbers are seconds since 1970."""
-        return [
-            each
-            for each in sorted(self.serving.iterdir())
-            if each.is_dir() and each.name.isdecimal() and int(each.name) >= int(since)
-        ]
+        Returns:
+            The versions that were removed.
+        """
+        recorded = {push.path for push in metadata.pushed.pushes()}
+        removed = []
+        for version, execution in noted_pushes(self.serving).items():
+            if str(version) not in recorded:
+                if not execution.isdecimal() or only not in (None, int(execution)):
+                    continue
+                # Unknown to a store that was begun anew, the version is a person's.
+                if metadata.runs.did_not_end_well(int(execution)):
+                    _LOGGER.warning("removing what a killed push left: %s", version)
+                    removed += [version] if version.exists() else []
+                    remove_version(version)
+                    remove_leftovers(self.serving, only=version.name)
+            forget_push(version)
+        return removed
 
-    def _remove(self, version: Path) -> Path:
-        _LOGGER.warning("removing what a killed push left: %s", version)
-        shutil.rmtree(version)
-        (self.manifests / f"{version.name}.sha256").unlink(missing_ok=True)
-        return version
+
+def describe_move(before: Path) -> str:
+    """Returns the line with which a command says what `follow_move` has done."""
+    return f"this output was at {before}: its records now lead to where it is"
 
 
 def with_kept_schema(config: Config, output: OutputFolder) -> Config:

@@ -82,6 +82,7 @@ def run_node(config: Config, node: str, run_id: str) -> NodeRecord:
 
     output = OutputFolder(config.output)
     output.prepare(0)
+    output.follow_move()
     output.clean_after_killed_node(run_id, node)
     launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
     if node not in launcher.nodes:

@@ -40,16 +40,19 @@ def command(output: Path, to: int | None) -> None:
     from pipeline.runs.run_log import run_log
 
     # ML Metadata prints messages of its own.
-    with run_log(Path(os.devnull)):
-        from pipeline.output_folder import OutputFolder
+    with run_log(Path(os.devnull)) as terminal:
+        from pipeline.output_folder import OutputFolder, describe_move
         from pipeline.serving.rollback import roll_back
 
         folder = OutputFolder(output)
         with folder.locked():
             if folder.metadata.exists():
+                moved_from = folder.follow_move()
+                if moved_from is not None:
+                    terminal.write(f"{describe_move(moved_from)}\n")
                 folder.clean_after_kill()
             done = roll_back(folder, to, clock=time.time)
-    withdrawn = ", ".join(map(str, done.withdrawn))
+    withdrawn = ", ".join(map(str, done.withdrawn)) or "none"
     click.echo(
         f"version {done.version} is served, with the model of version {done.restored}; "
         f"withdrawn: {withdrawn}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
@@ -16,6 +15,10 @@ WITHDRAWN = "withdrawn"
 ROLLBACK = "pipeline.rollback"
 """Type of the executions that serve an earlier model again."""
 
+# As TFX's Evaluator writes it.
+_BLESSING = "ModelBlessing"
+_BLESSED = "blessed"
+_BLESSED_MODEL = "current_model_id"
 # As TFX's Pusher writes them.
 _PUSHED_MODEL = "PushedModel"
 _MODEL_KEY = "model"
@@ -54,21 +57,45 @@ class PushedModels:
         self._store = store
 
     def pushes(self) -> list[Push]:
-        """Returns all that was ever pushed, oldest version first."""
+        """Returns all that was ever pushed, by version: servers take the highest.
+
+        Of two pushes to one folder, which only outputs of earlier versions can have,
+        the later one counts.
+        """
         pushed = [
             artifact
             for artifact in self._store.get_artifacts_by_type(_PUSHED_MODEL)
             if artifact.custom_properties["pushed"].int_value == 1
         ]
         models = self._models_of([artifact.id for artifact in pushed])
-        pushes = []
-        for artifact in pushed:
+        pushes = {}
+        for artifact in sorted(pushed, key=lambda artifact: artifact.id):
             model = models.get(artifact.id)
             if model is not None:
                 path = artifact.custom_properties["pushed_destination"].string_value
                 withdrawn = model.custom_properties[WITHDRAWN].int_value == 1
-                pushes.append(Push(path, model.id, withdrawn))
-        return sorted(pushes, key=lambda push: push.version)
+                pushes[path] = Push(path, model.id, withdrawn)
+        return sorted(pushes.values(), key=lambda push: push.version)
+
+    def last_blessed(self) -> str | None:
+        """Returns the folder of the model that the next one is compared with, or None.
+
+        That is the last blessed one in service, as `PreviousBlessedModelStrategy` has
+        it; a run that is repeated is compared with the one before.
+        """
+        blessings = self._store.get_artifacts_by_type(_BLESSING)
+        models = self._store.get_artifacts_by_id(
+            [
+                each.custom_properties[_BLESSED_MODEL].int_value
+                for each in blessings
+                if each.custom_properties[_BLESSED].int_value == 1
+            ]
+        )
+        in_service = [
+            each for each in models if each.custom_properties[WITHDRAWN].int_value != 1
+        ]
+        last = max(in_service, key=lambda each: each.id, default=None)
+        return None if last is None else last.uri
 
     def withdraw(self, models: Collection[int], *, but: int) -> None:
         """Marks models: no run takes them as the model to beat, or pushes them.
@@ -112,12 +139,10 @@ class PushedModels:
             [],
         )
 
-    def rolled_back_after(self, time: datetime) -> bool:
-        """Whether an earlier model was served again after a time."""
-        return any(
-            each.create_time_since_epoch / 1000 > time.timestamp()
-            for each in self._store.get_executions_by_type(ROLLBACK)
-        )
+    def rolled_back_after(self, execution: int) -> bool:
+        """Whether an earlier model was served again after the execution of a number."""
+        rollbacks = self._store.get_executions_by_type(ROLLBACK)
+        return any(each.id > execution for each in rollbacks)
 
     def _models_of(
         self, pushed: Sequence[int]

@@ -179,10 +179,13 @@ def _passed(store: mlmd.MetadataStore, gate: str, examples: Iterable[int]) -> se
 
 
 def _last_made(store: mlmd.MetadataStore, examples: Iterable[int]) -> dict[int, int]:
-    """Returns when examples were last an output, of a cached execution too, in ms."""
+    """Returns the last execution whose output examples were, a cached one too.
+
+    Executions are numbered in their order; a clock may have been put back.
+    """
     made: dict[int, int] = {}
     for event in store.get_events_by_artifact_ids(list(examples)):
         if event.type == _EVENT.OUTPUT:
             before = made.get(event.artifact_id, 0)
-            made[event.artifact_id] = max(before, event.milliseconds_since_epoch)
+            made[event.artifact_id] = max(before, event.execution_id)
     return made

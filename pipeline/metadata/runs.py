@@ -93,19 +93,6 @@ class RunRecord:
         return outputs[0].get(key, []) if outputs else []
 
 
-@dataclass(frozen=True)
-class UnfinishedExecution:
-    """A try of a node that failed or was killed.
-
-    Attributes:
-        id: Its number, after which TFX names the folders of its outputs.
-        began: In seconds since 1970.
-    """
-
-    id: int
-    began: float
-
-
 class RunRecords:
     """The runs of one pipeline, whether they ended well or not.
 
@@ -164,28 +151,33 @@ class RunRecords:
             return self._context_name(execution, _RUN_CONTEXT)
         return None
 
-    def unfinished(self, run_id: str, node: str) -> UnfinishedExecution | None:
-        """Returns the try of a node that did not end well, or None.
+    def last_execution(self, run_id: str) -> int:
+        """Returns the highest number of a run's executions; 0 if none has begun.
 
-        TFX takes such an execution up again, with its number and so with its folders.
+        ML Metadata numbers executions in their order, whatever the clock says.
+        """
+        return max((each.id for each in self._executions(run_id)), default=0)
+
+    def unfinished(self, run_id: str, node: str) -> int | None:
+        """Returns the number of a try of a node that did not end well, or None.
+
+        TFX takes such an execution up again, with its number, after which the folders
+        of its outputs are named.
         """
         for execution in self._executions(run_id):
-            is_over = _STATES.get(execution.last_known_state) in _ENDED_WELL
-            if not is_over and self._node_id(execution) == node:
-                return UnfinishedExecution(execution.id, _began(execution))
+            if not _ended_well(execution) and self._node_id(execution) == node:
+                return execution.id
         return None
 
-    def close_interrupted(self, node_types: Sequence[str]) -> float | None:
+    def did_not_end_well(self, execution: int) -> bool:
+        """Whether an execution of this number began, and did not end well."""
+        found = self._store.get_executions_by_id([execution])
+        return any(not _ended_well(each) for each in found)
+
+    def close_interrupted(self) -> None:
         """Marks executions that still count as running as failed.
 
         Only right while no run is under way, of any pipeline in the store.
-
-        Args:
-            node_types: Full class names of components, as ML Metadata records them.
-
-        Returns:
-            When the oldest interrupted execution of these types began, in seconds
-            since 1970, or None if there was none.
         """
         interrupted = [
             execution
@@ -195,10 +187,6 @@ class RunRecords:
         for execution in interrupted:
             execution.last_known_state = _EXECUTION.FAILED
         self._store.put_executions(interrupted)
-        return min(
-            (_began(each) for each in interrupted if each.type in node_types),
-            default=None,
-        )
 
     def _executions(self, run_id: str) -> list[metadata_store_pb2.Execution]:
         """Returns the executions of a run, oldest first."""
@@ -213,7 +201,8 @@ class RunRecords:
         return NodeRecord(
             node=self._node_id(execution),
             state=_state(execution),
-            seconds=updated - _began(execution),
+            # The clock may have been put back meanwhile.
+            seconds=max(0.0, updated - _began(execution)),
             outputs=self._outputs(execution),
         )
 
@@ -316,6 +305,10 @@ def _state(execution: metadata_store_pb2.Execution) -> str:
     if state == UNCHANGED and execution.type == _RESOLVER:
         return DONE
     return state
+
+
+def _ended_well(execution: metadata_store_pb2.Execution) -> bool:
+    return _STATES.get(execution.last_known_state) in _ENDED_WELL
 
 
 def _began(execution: metadata_store_pb2.Execution) -> float:

@@ -13,7 +13,7 @@ from pipeline.config import Config, DataConfig
 from pipeline.config.checked import CheckedConfig
 from pipeline.fingerprints import code_version, elmo_version
 from pipeline.metadata.metadata import Metadata
-from pipeline.metadata.runs import FinishedRun
+from pipeline.metadata.runs import DONE, FinishedRun, RunRecord
 from pipeline.output_folder import OutputFolder, with_kept_schema
 from pipeline.runs.outcomes import NothingNew
 from pipeline.serving.retention import remove_old_versions
@@ -55,7 +55,8 @@ class RunPlan:
             return None
         if metadata.runs.newest() != last.run_id:
             return None
-        if metadata.pushed.rolled_back_after(last.ended):
+        last_execution = metadata.runs.last_execution(last.run_id)
+        if metadata.pushed.rolled_back_after(last_execution):
             return None
         return NothingNew(last.run_id, _minute(last), self.span or None, self.waiting)
 
@@ -72,10 +73,13 @@ def plan_run(config: Config) -> RunPlan:
         number = int(data.span)
         waiting = _waiting(data, number)
         pattern, span = pattern_of_span(pattern, number), span_name(number, pattern)
+    options = config.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
+    # Its content counts, and not where the output that keeps it lies.
+    options["data"].pop("schema_path")
     schema = data.schema_path and Path(data.schema_path).read_text("utf-8")
     facts = [
         code_version(*_CODE),
-        config.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
+        options,
         data_fingerprint(pattern),
         elmo_version(config.elmo.source),
         schema,
@@ -103,12 +107,14 @@ class PreparedRun:
         output: What it writes into.
         plan: What it depends on.
         nothing_new: Why its nodes need not be launched, or None.
+        moved_from: Where the output was before it was moved or copied, or None.
     """
 
     config: Config
     output: OutputFolder
     plan: RunPlan
     nothing_new: NothingNew | None
+    moved_from: Path | None = None
 
 
 def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
@@ -121,17 +127,31 @@ def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
 
     Raises:
         ConfigError: The output or the schema cannot be used.
-        OutputUnusable: The disk is nearly full.
+        OutputUnusable: The disk is nearly full, or the last blessed model is gone.
         MetadataUnavailable: ML Metadata cannot be reached.
+        MoveIncomplete: The output was copied in part.
+        StoreUnreadable: The file of ML Metadata cannot be read or written.
     """
     output = OutputFolder(checked.config.output)
     output.prepare(checked.data_bytes)
+    moved_from = output.follow_move()
+    output.refuse_without_last_model()
     if alone:
         output.clean_after_kill()
     config = with_kept_schema(checked.config, output)
     plan = plan_run(config)
     nothing_new = plan.nothing_new(output.open_metadata())
-    return PreparedRun(config, output, plan, nothing_new)
+    return PreparedRun(config, output, plan, nothing_new, moved_from)
+
+
+def _pushed_by(run: RunRecord) -> list[str]:
+    """Returns the folder of the version that a run has pushed, if it has."""
+    pushed = run.output("Pusher", "pushed_model")
+    states = {node.node: node.state for node in run.nodes}
+    if pushed is None or states["Pusher"] != DONE:
+        return []
+    place = pushed.properties.get("pushed_destination")
+    return [str(place)] if place else []
 
 
 def end_run(config: Config, run_id: str, plan: RunPlan) -> list[int]:
@@ -153,6 +173,8 @@ def end_run(config: Config, run_id: str, plan: RunPlan) -> list[int]:
     if keep is not None:
         pushes = metadata.pushed.pushes()
         withdrawn = {push.path for push in pushes if push.withdrawn}
-        removed = remove_old_versions(output.serving, keep, withdrawn)
+        own = _pushed_by(metadata.runs.of(run_id))
+        removed = remove_old_versions(output.serving, keep, withdrawn, own)
+    output.settle_pushes(metadata, only=0)  # of none: other runs may be under way
     metadata.finished.record(run_id, plan.fingerprint, plan.span)
     return removed

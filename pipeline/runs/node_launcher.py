@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local import runner_utils
-from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.orchestration.portable import (
+    cache_utils,
+    launcher,
+    runtime_parameter_utils,
+)
 
+from pipeline.metadata.place import first_place
 from pipeline.metadata.runs import NodeRecord, RunRecords
-from pipeline.metadata.store import connection_config, open_store
+from pipeline.metadata.store import connection_config, is_on_server, open_store
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -78,8 +88,65 @@ class NodeLauncher:
             ),
         )
         _LOGGER.info("%s begins", node)
-        launching.launch()
+        with cache_of_first_place(self._store):
+            launching.launch()
         runs = RunRecords(open_store(self._store), self._pipeline.pipeline_info.id)
         record = runs.completed(self._run_id, node)
         _LOGGER.info("%s has ended: %s", node, record.state)
         return record
+
+
+@contextlib.contextmanager
+def cache_of_first_place(database: Path) -> Iterator[None]:
+    """Lets TFX's cache know an output that was moved; of any other it changes nothing.
+
+    A key of the cache is a digest of a node's inputs and parameters, with all paths in
+    them. In the block TFX computes it as if the output were where it first was, so that
+    what was made there is found.
+
+    Args:
+        database: The SQLite file of ML Metadata, in the output's folder.
+    """
+    here = str(database.parent)
+    first = None if is_on_server() or not database.exists() else first_place(database)
+    if first is None or first == here:
+        yield
+        return
+    compute_key = cache_utils.get_cache_context
+
+    def as_at_first(*args: Any, **given: Any) -> Any:
+        inputs = given.get("input_artifacts") or {}
+        parameters = given.get("parameters") or {}
+        given["input_artifacts"] = {
+            key: [_artifact_at(each, here, first) for each in artifacts]
+            for key, artifacts in inputs.items()
+        }
+        given["parameters"] = {
+            key: _text_at(str(value), here, first) for key, value in parameters.items()
+        }
+        return compute_key(*args, **given)
+
+    cache_utils.get_cache_context = as_at_first
+    try:
+        yield
+    finally:
+        cache_utils.get_cache_context = compute_key
+
+
+def _artifact_at(artifact: Any, here: str, first: str) -> Any:
+    """Returns an artifact as its record was in the output's first place."""
+    moved = copy.deepcopy(artifact)
+    record = moved.mlmd_artifact
+    record.uri = _text_at(record.uri, here, first)
+    for value in record.custom_properties.values():
+        if value.WhichOneof("value") == "string_value":
+            value.string_value = _text_at(value.string_value, here, first)
+    return moved
+
+
+def _text_at(text: str, here: str, first: str) -> str:
+    """Replaces `here` by `first` in a text that is a path, or JSON with paths in it."""
+    if text.startswith(f"{here}/"):
+        return first + text[len(here) :]
+    old, new = (json.dumps(place)[:-1] for place in (here, first))
+    return text.replace(f"{old}/", f"{new}/")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.files import replace_when_done
 from pipeline.metadata.pushed_models import Push
 from pipeline.metadata.store import store_exists
 from pipeline.output_folder import OutputFolder
@@ -17,7 +15,14 @@ from pipeline.serving.manifest import (
     read_manifest,
     write_manifest,
 )
-from pipeline.serving.versions import GRAPH, ModelError
+from pipeline.serving.publish import publish
+from pipeline.serving.versions import (
+    GRAPH,
+    ModelError,
+    next_version,
+    version_of,
+    whole_versions,
+)
 
 
 @dataclass(frozen=True)
@@ -47,10 +52,12 @@ def roll_back(
         output: Held by the caller.
         to: The version to serve again; None: the last one with a model other than
             the served one.
-        clock: Returns seconds since 1970; they become the number, as Pusher's do.
+        clock: Returns seconds since 1970; they become the number, as Pusher's do,
+            unless a version there has a higher one.
 
     Raises:
-        ModelError: There is no such version, or its files have changed.
+        ModelError: There is no such version, its files have changed, or no number is
+            left above those of the folder.
     """
     if not store_exists(output.metadata):
         raise ModelError(f"no run has written into {output.path}")
@@ -62,38 +69,38 @@ def roll_back(
     ]
     if not present:
         raise ModelError(f"no pushed version lies in {output.serving}")
-    target = _target(present, to)
+    # Somebody may have put a later one there by hand, which no run knows.
+    newest = whole_versions(str(output.serving))[-1]
+    target = _target(present, newest, to)
     manifest = manifest_path(target.path)
     check_digests(target.path, read_manifest(manifest))
     later = [push for push in present if push.version > target.version]
     others = [push for push in later if push.model != target.model]
     # In this order a rollback that dies can be repeated: until the copy is there, the
     # served version is the one to leave.
+    version = next_version(str(output.serving), clock())
     records.withdraw({push.model for push in others}, but=target.model)
-    version = max(int(clock()), present[-1].version + 1)
     folder = output.serving / str(version)
-    # Servers look for folders named by a number: they see the copy when it is whole.
-    with replace_when_done(folder) as unfinished:
-        shutil.copytree(target.path, unfinished)
+    publish(Path(target.path), folder)
     write_manifest(str(folder), manifest_path(str(folder)))
     records.record_rollback(target.model, str(folder))
     return Rollback(version, target.version, tuple(push.version for push in others))
 
 
-def _target(present: Sequence[Push], to: int | None) -> Push:
-    served = present[-1]
+def _target(present: Sequence[Push], served: str, to: int | None) -> Push:
     known = ", ".join(str(push.version) for push in present)
+    model = present[-1].model if present[-1].path == served else None
     if to is None:
-        earlier = [p for p in present if p.model != served.model and not p.withdrawn]
+        earlier = [p for p in present if p.model != model and not p.withdrawn]
         if not earlier:
             raise ModelError(
-                f"version {served.version} is served, and no earlier model is there to "
-                f"go back to. Versions: {known}"
+                f"version {version_of(served)} is served, and no earlier model is "
+                f"there to go back to. Versions: {known}"
             )
         return earlier[-1]
     for push in present:
         if push.version == to:
-            if push.model == served.model:
+            if push.model == model:
                 raise ModelError(f"version {to} has the model that is served now")
             return push
     raise ModelError(f"there is no version {to}. Versions: {known}")

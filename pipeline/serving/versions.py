@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import glob
 import posixpath
+import re
 from typing import Any
 
 from pipeline.errors import UserError
@@ -16,6 +17,9 @@ from pipeline.features import SERVE_TEXTS
 from pipeline.files import is_local
 
 GRAPH = "saved_model.pb"
+
+_NUMBER = re.compile(r"[0-9]+")
+_HIGHEST = 2**63 - 1  # TensorFlow Serving reads an int64, and passes over the rest
 
 
 class ModelError(UserError):
@@ -27,8 +31,7 @@ def find_model(path: str) -> str:
 
     Args:
         path: A SavedModel folder, or a folder of versions, of which the highest
-            number wins. One without its graph is still being copied: Pusher copies
-            that file last.
+            number wins. One without its graph is no model, or still being copied.
 
     Raises:
         ModelError: There is none.
@@ -54,8 +57,36 @@ def newest_model(path: str) -> str | None:
 def whole_versions(path: str) -> list[str]:
     """Returns the folders of a folder of versions that have their graph, by number."""
     versions = [posixpath.dirname(graph) for graph in _glob(path, f"*/{GRAPH}")]
-    numbered = [each for each in versions if version_of(each).isdecimal()]
+    numbered = [each for each in versions if is_version(version_of(each))]
     return sorted(numbered, key=lambda each: int(version_of(each)))
+
+
+def is_version(name: str) -> bool:
+    """Whether a server takes a folder of this name for a version."""
+    return _NUMBER.fullmatch(name) is not None and int(name) <= _HIGHEST
+
+
+def next_version(serving: str, now: float) -> int:
+    """Returns the number of the next version, which no other one is above.
+
+    Servers take the highest number, so a clock that was put back must not lower it.
+
+    Args:
+        serving: The folder of versions. All in it count, whole or not, and whoever put
+            them there.
+        now: In seconds since 1970; the number, unless one there is as high.
+
+    Raises:
+        ModelError: A version there has the highest number that there is.
+    """
+    names = [version_of(each) for each in _glob(serving.rstrip("/"), "*")]
+    newest = max((int(name) for name in names if is_version(name)), default=0)
+    if newest == _HIGHEST:
+        raise ModelError(
+            f"{serving}/{newest} has the highest number that a version can have, so no "
+            "later one can follow (hint: move it away)"
+        )
+    return max(int(now), newest + 1)
 
 
 def version_of(folder: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import time
 from math import inf
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.files import replace_when_done
+from pipeline.files import remove, replace_when_done
 
 # An interrupted run that nobody took up again within this time is thrown away.
 _ABANDONED_AFTER_SECONDS = 14 * 24 * 3600
@@ -113,9 +112,9 @@ def remove_abandoned(root: Path, *, now: float | None = None) -> None:
     """Deletes the folders under `root` that nothing has written to for two weeks."""
     now = time.time() if now is None else now
     for folder in root.iterdir() if root.exists() else ():
-        newest = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+        newest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
         if now - newest > _ABANDONED_AFTER_SECONDS:
-            shutil.rmtree(folder)
+            remove(folder)
 
 
 def _values(variables: list[Any]) -> list[np.ndarray]:

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ import tensorflow_transform as tft
 
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
+from pipeline.files import remove
 from pipeline.training.data import LabelledTokens, read_labelled_tokens
 from pipeline.training.embedding_cache import EmbeddingCache
 from pipeline.training.epochs import (
@@ -120,7 +120,7 @@ def run_fn(fn_args: Any) -> None:
             cache=cache.facts if cache else None,
             warm_start=warm_start,
         )
-        shutil.rmtree(resume_dir)  # not before: until here a new run would need it
+        remove(resume_dir)  # not before: until here a new run would need it
 
 
 def _build_classifier(config: Mapping[str, Any], num_classes: int) -> TokenClassifier:

@@ -159,7 +159,8 @@ def _interrupt_and_take_up(
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
     assert killed.returncode == -signal.SIGKILL
-    (output / "serving" / "1" / "variables").mkdir(parents=True)  # a killed push
+    killed_push = output / "serving" / f".1.{'0' * 32}.part"
+    (killed_push / "variables").mkdir(parents=True)
     done = cli.run(*command)
     assert done.returncode == 0, done.stderr
     return beside, done

@@ -6,17 +6,16 @@ import collections
 import shutil
 import subprocess
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline import output_folder
 from pipeline.config import ConfigError
 from pipeline.metadata.store import PREFIX, open_store
 from pipeline.output_folder import OutputFolder, OutputUnusable
+from pipeline.serving.publish import note_push, noted_pushes
 
 _STATES = metadata_store_pb2.Execution
 _Usage = collections.namedtuple("_Usage", "total used free")
@@ -102,14 +101,32 @@ def test_a_schema_is_kept_under_a_name_that_changes_with_its_content(folder, tmp
     assert Path(second).read_text() == "feature { name: 'x' }"
 
 
-def test_a_half_copied_version_is_removed_and_whole_ones_stay(folder):
-    half, whole = _version(folder, 100, whole=False), _version(folder, 99)
-    notes = folder.serving / "notes"
-    notes.mkdir()
-    assert folder.clean_after_kill() == [half]
-    assert not half.exists()
-    assert whole.exists()
-    assert notes.exists()
+def test_what_is_hidden_of_a_version_is_removed_and_all_else_stays(folder):
+    hidden = folder.serving / f".100.{'a' * 32}.part"
+    (hidden / "variables").mkdir(parents=True)
+    by_hand = [
+        _version(folder, 99),
+        _version(folder, 101, whole=False),  # somebody copies it at this moment
+        folder.serving / "notes",
+        folder.serving / ".101.part",
+        folder.serving / f".notes.{'a' * 32}.part",
+    ]
+    for each in by_hand:
+        each.mkdir(exist_ok=True)
+    assert folder.clean_after_kill() == []
+    assert not hidden.exists()
+    assert all(each.exists() for each in by_hand)
+
+
+def test_a_hidden_link_is_removed_and_not_what_it_points_to(folder, tmp_path):
+    golden = tmp_path / "golden"
+    golden.mkdir()
+    (golden / "saved_model.pb").touch()
+    hidden = folder.serving / f".100.{'a' * 32}.part"
+    hidden.symlink_to(golden)
+    folder.clean_after_kill()
+    assert not hidden.is_symlink()
+    assert (golden / "saved_model.pb").exists()
 
 
 def _record(folder: OutputFolder, node_type: str, state: int, run_id: str = "r") -> int:
@@ -141,50 +158,51 @@ def _record_push(folder: OutputFolder, version: Path) -> None:
     folder.open_metadata().pushed.record_rollback(model, str(version))
 
 
-@pytest.mark.parametrize("pusher", output_folder._PUSHERS)
-def test_a_whole_version_of_a_push_that_was_never_recorded_is_removed(folder, pusher):
-    now = int(time.time())
-    recorded, unrecorded = _version(folder, now + 1), _version(folder, now + 2)
-    by_hand = _version(folder, now - 100)
+def _push_unrecorded(folder: OutputFolder, number: int, execution: int) -> Path:
+    """What a push leaves that is killed before TFX has recorded it."""
+    version = folder.serving / str(number)
+    note_push(version, str(execution))
+    return _version(folder, number)
+
+
+def test_a_whole_version_of_a_push_that_was_never_recorded_is_removed(folder):
+    killed = _record(folder, "Pusher", _STATES.RUNNING)
+    recorded = _push_unrecorded(folder, 100, killed)
     _record_push(folder, recorded)
-    _record(folder, pusher, _STATES.RUNNING)
+    unrecorded = _push_unrecorded(folder, 101, killed)
+    by_hand = _version(folder, 102)
     assert folder.clean_after_kill() == [unrecorded]
     assert recorded.exists()
     assert by_hand.exists()
+    assert noted_pushes(folder.serving) == {}
 
 
-def test_without_an_interrupted_push_nothing_whole_is_removed(folder):
-    version = _version(folder, int(time.time()) + 1)
-    _record(folder, output_folder._PUSHERS[0], _STATES.COMPLETE)
-    _record(folder, "Trainer", _STATES.RUNNING)
+@pytest.mark.parametrize("state", [None, _STATES.COMPLETE])
+def test_a_push_that_did_not_die_is_none_to_undo(folder, state):
+    """`None`: somebody has removed metadata.sqlite, and keeps what is served."""
+    execution = 7 if state is None else _record(folder, "Pusher", state)
+    version = _push_unrecorded(folder, 100, execution)
     assert folder.clean_after_kill() == []
     assert version.exists()
+    assert noted_pushes(folder.serving) == {}
 
 
 def test_a_killed_step_takes_nothing_from_a_run_beside_it(folder):
-    now = int(time.time())
-    beside = _version(folder, now - 60, whole=False)
-    own = _version(folder, now + 1, whole=False)
+    other = _record(folder, "Pusher", _STATES.RUNNING, "another run")
+    beside = _push_unrecorded(folder, 100, other)
     _record(folder, "Trainer", _STATES.RUNNING, "r")
     number = _record(folder, "Pusher", _STATES.RUNNING, "r")
+    own = _push_unrecorded(folder, 101, number)
     outputs = folder.artifacts / "Pusher" / "pushed_model" / str(number)
     outputs.mkdir(parents=True)
     folder.clean_after_killed_node("r", "Trainer")
-    folder.clean_after_killed_node("another run", "Pusher")
+    folder.clean_after_killed_node("a third run", "Pusher")
     assert own.exists()
     assert outputs.exists()
     folder.clean_after_killed_node("r", "Pusher")
     assert not own.exists()
     assert not outputs.exists()
     assert beside.exists()
-
-
-def test_the_pusher_is_known_to_tfx_under_the_name_that_is_looked_for():
-    from tfx.utils import name_utils
-
-    from pipeline.serving.pusher import Pusher
-
-    assert name_utils.get_full_name(Pusher) == output_folder._PUSHERS[0]
 
 
 def test_a_sqlite_file_has_one_pipeline_wherever_its_folder_is_moved():

@@ -97,8 +97,13 @@ def test_the_try_that_failed_is_the_unfinished_one(runs, metadata):
     records, failed = metadata[1].runs, runs["failed"]
     assert records.unfinished(failed.run_id, "MakeModel") is None
     bless = records.unfinished(failed.run_id, "Bless")
-    [execution] = metadata[0].glob(f"pipeline/Bless/.system/*/{bless.id}")
+    [execution] = metadata[0].glob(f"pipeline/Bless/.system/*/{bless}")
     assert execution.exists()
+    assert records.did_not_end_well(bless)
+    assert not records.did_not_end_well(bless - 1)
+    assert not records.did_not_end_well(bless + 1)  # there is none
+    assert records.last_execution(failed.run_id) == bless
+    assert records.last_execution("no such run") == 0
 
 
 @pytest.fixture
@@ -126,13 +131,10 @@ def test_executions_that_a_kill_left_running_are_closed(store):
     killed = _put_execution(store, "Pusher", states.RUNNING)
     done = _put_execution(store, "Pusher", states.COMPLETE)
     runs = Metadata(store, "ours").runs
-    began = runs.close_interrupted(["Pusher"])
-    [execution] = store.get_executions_by_id([killed])
-    assert began == execution.create_time_since_epoch / 1000
+    runs.close_interrupted()
     after = {e.id: e.last_known_state for e in store.get_executions()}
     assert after[killed] == after[other] == states.FAILED
     assert after[done] == states.COMPLETE
-    assert runs.close_interrupted(["Pusher"]) is None
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
@@ -117,7 +115,6 @@ def test_a_run_in_between_may_have_changed_the_window(spans, store, ended_well):
 def test_a_rollback_in_between_has_changed_the_model_to_beat(spans, store):
     _begin(store, "run-2")
     _end(store, "run-2", _plan())
-    time.sleep(0.01)
     kind = metadata_store_pb2.ExecutionType(name=ROLLBACK)
     rollback = metadata_store_pb2.Execution(type_id=store.put_execution_type(kind))
     store.put_executions([rollback])

@@ -1,29 +1,38 @@
-"""What is pushed is written down."""
+"""What is pushed appears whole, above all others, and is written down."""
 
 from __future__ import annotations
 
+import sys
+
+import pytest
+import tensorflow as tf
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from pipeline.serving.manifest import digests, read_manifest
+from pipeline.serving import publish, pusher
+from pipeline.serving.manifest import digests, manifest_path, read_manifest
+from pipeline.serving.publish import noted_pushes
 from pipeline.serving.pusher import Executor
 
+watch = []
+sys.addaudithook(lambda event, args: [each(event, args) for each in watch])
 
-def _push(tmp_path, blessed):
+
+def _push(tmp_path, blessed=True, to=None):
     model = standard_artifacts.Model()
     model.uri = str(tmp_path / "model")
     serving = tmp_path / "model" / "Format-Serving"
-    (serving / "variables").mkdir(parents=True)
+    (serving / "variables").mkdir(parents=True, exist_ok=True)
     (serving / "saved_model.pb").write_bytes(b"graph")
     (serving / "variables" / "variables.index").write_bytes(b"index")
     blessing = standard_artifacts.ModelBlessing()
     blessing.uri = str(tmp_path / "blessing")
     blessing.set_int_custom_property("blessed", int(blessed))
     pushed = standard_artifacts.PushedModel()
-    pushed.uri = str(tmp_path / "pushed")
+    pushed.uri = str(tmp_path / "pushed" / "11")
     folder = pusher_pb2.PushDestination.Filesystem(
-        base_directory=str(tmp_path / "out" / "serving")
+        base_directory=to or str(tmp_path / "out" / "serving")
     )
     destination = pusher_pb2.PushDestination(filesystem=folder)
     Executor().Do(
@@ -31,17 +40,66 @@ def _push(tmp_path, blessed):
         {"pushed_model": [pushed]},
         {"push_destination": proto_utils.proto_to_json(destination)},
     )
+    return pushed
 
 
 def test_a_pushed_version_has_a_manifest_of_its_files(tmp_path):
-    _push(tmp_path, blessed=True)
+    pushed = _push(tmp_path)
     [version] = (tmp_path / "out" / "serving").iterdir()
-    [manifest] = (tmp_path / "out" / "manifests").iterdir()
-    assert manifest.name == f"{version.name}.sha256"
-    assert read_manifest(str(manifest)) == digests(str(version))
+    assert pushed.get_string_custom_property("pushed_destination") == str(version)
+    assert pushed.get_string_custom_property("pushed_version") == version.name
+    assert read_manifest(manifest_path(str(version))) == digests(str(version))
+    assert digests(pushed.uri) == digests(str(version))
     assert len(digests(str(version))) == 2
+    assert noted_pushes(version.parent) == {version: "11"}
 
 
 def test_what_is_not_pushed_has_none(tmp_path):
-    _push(tmp_path, blessed=False)
+    assert _push(tmp_path, blessed=False).get_int_custom_property("pushed") == 0
     assert not (tmp_path / "out").exists()
+
+
+def test_versions_rise_whatever_the_clock_says(tmp_path, monkeypatch):
+    for now in (200, 200, 100):
+        monkeypatch.setattr(pusher, "clock", lambda now=now: now)
+        _push(tmp_path)
+    names = sorted(each.name for each in (tmp_path / "out" / "serving").iterdir())
+    assert names == ["200", "201", "202"]
+
+
+def test_nobody_sees_a_version_before_it_is_whole(tmp_path, monkeypatch):
+    serving = tmp_path / "out" / "serving"
+    seen = []
+
+    def look(event, args):
+        if event == "open" and str(args[0]).startswith(str(serving)):
+            seen.append([each.name for each in serving.iterdir()])
+
+    watch.append(look)
+    try:
+        _push(tmp_path)
+    finally:
+        watch.clear()
+    assert len(seen) > 4
+    assert all(name.endswith(".part") for names in seen for name in names)
+    assert len(list(serving.iterdir())) == 1
+
+
+def test_a_push_that_fails_leaves_no_version(tmp_path, monkeypatch):
+    def full(folder):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(publish, "_flush", full)
+    with pytest.raises(OSError, match="No space left"):
+        _push(tmp_path)
+    assert list((tmp_path / "out" / "serving").iterdir()) == []
+
+
+def test_other_file_systems_get_the_graph_last(tmp_path):
+    for _ in range(2):
+        place = _push(tmp_path, to="ram://out/serving").get_string_custom_property(
+            "pushed_destination"
+        )
+        assert digests(place) == digests(str(tmp_path / "pushed" / "11"))
+    assert read_manifest(manifest_path(place)) == digests(place)
+    assert len(tf.io.gfile.listdir("ram://out/serving")) == 2

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from pipeline import files
 from pipeline.serving.retention import remove_old_versions
 
 
@@ -38,11 +40,40 @@ def test_what_is_half_copied_or_no_version_counts_for_nothing_and_stays(serving)
     assert _left(serving) == ["11", "12", "notes"]
 
 
-def test_what_a_call_that_died_left_of_a_version_goes_too(serving):
-    (serving / "9" / "saved_model.pb").unlink()
+def test_a_version_goes_in_one_step_and_what_a_kill_hides_of_it_goes_later(
+    serving, monkeypatch
+):
+    def killed(path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            remove_old_versions(serving, 2)
+    hidden, *others = _left(serving)
+    assert hidden.startswith(".9.")
+    assert others == ["10", "11"]
+    pushed_meanwhile = serving / f".12.{'0' * 32}.part"
+    pushed_meanwhile.mkdir()
     assert remove_old_versions(serving, 2) == []
-    assert _left(serving) == ["10", "11"]
-    assert _left(serving.parent / "manifests") == ["10.sha256", "11.sha256"]
+    assert _left(serving) == [pushed_meanwhile.name, "10", "11"]
+
+
+def test_a_link_and_what_it_points_to_stay(serving, tmp_path):
+    golden = tmp_path / "golden"
+    shutil.copytree(serving / "9", golden)
+    (serving / "1").symlink_to(golden)
+    shutil.rmtree(serving / "10" / "variables")
+    (serving / "10" / "variables").symlink_to(golden)
+    (serving / "12").symlink_to(golden)
+    assert remove_old_versions(serving, 1) == [9, 10]
+    assert _left(serving) == ["1", "11", "12"]
+    assert _left(golden) == ["saved_model.pb", "variables"]
+
+
+def test_what_a_run_has_pushed_stays_whatever_its_number(serving):
+    assert remove_old_versions(serving, 1, pushed=[str(serving / "9")]) == [10]
+    assert _left(serving) == ["11", "9"]
 
 
 def test_a_withdrawn_version_takes_no_place_of_another(serving):

@@ -2,11 +2,11 @@
 
 import itertools
 import json
+import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from tfx.components.pusher import executor as tfx_pusher
+from click.testing import CliRunner
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
@@ -16,7 +16,9 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import standard_artifacts
 
-from pipeline.output_folder import OutputFolder
+from pipeline.commands.rollback import command
+from pipeline.output_folder import OutputFolder, OutputUnusable
+from pipeline.serving import pusher as our_pusher
 from pipeline.serving.manifest import manifest_path, read_manifest
 from pipeline.serving.pusher import Pusher
 from pipeline.serving.rollback import roll_back
@@ -85,7 +87,7 @@ class _Output(OutputFolder):
 def clock(monkeypatch):
     """A second passes at each look: versions are numbers of seconds."""
     seconds = itertools.count(1_800_000_000)
-    monkeypatch.setattr(tfx_pusher, "time", SimpleNamespace(time=lambda: next(seconds)))
+    monkeypatch.setattr(our_pusher, "clock", lambda: next(seconds))
     return lambda: next(seconds)
 
 
@@ -161,3 +163,115 @@ def test_a_push_that_was_killed_later_does_not_cost_the_version_of_a_rollback(
     done = roll_back(output, None, clock=clock)
     output.clean_after_kill()
     assert done.version in output.versions()
+
+
+def test_a_push_that_is_killed_before_its_record_is_undone_and_no_other(
+    output, monkeypatch
+):
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    output.push(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(our_pusher.Executor, "_MarkPushed", killed)
+        with pytest.raises(KeyboardInterrupt):
+            output.push(2)
+    first, second = output.versions()
+    (output.serving / "99999999999" / "assets").mkdir(parents=True)
+    assert output.clean_after_kill() == [output.serving / str(second)]
+    assert output.versions() == [first, 99999999999]
+    assert [each.name for each in output.manifests.iterdir()] == [f"{first}.sha256"]
+    output.push(2)
+    assert output.versions() == [first, 99999999999, 100000000000]
+    assert output.served() == "2"
+
+
+def test_versions_rise_when_the_clock_is_put_back(output, clock, monkeypatch):
+    output.push(1)
+    output.push(2)
+    first, second = output.versions()
+    monkeypatch.setattr(our_pusher, "clock", lambda: 5.0)
+    output.push(3)
+    assert output.versions() == [first, second, second + 1]
+    assert output.served() == "3"
+    assert output.last_baseline() == "2"
+    done = roll_back(output, None, clock=lambda: 5.0)
+    assert (done.restored, done.version) == (second, second + 2)
+    assert output.served() == "2"
+
+
+def test_a_version_put_there_by_hand_can_be_left_by_a_rollback(output, clock):
+    output.push(1)
+    [first] = output.versions()
+    (output.serving / "99999999999").mkdir()
+    (output.serving / "99999999999" / "saved_model.pb").write_text("by hand")
+    done = roll_back(output, None, clock=clock)
+    assert (done.restored, done.version) == (first, 100000000000)
+    assert done.withdrawn == ()
+    assert output.served() == "1"
+    output.push(2)
+    assert output.served() == "2"
+
+
+def test_a_moved_output_pushes_compares_and_rolls_back_as_before(output, clock):
+    output.push(1)
+    output.push(2)
+    moved = _Output(output.path.rename(output.path.with_name("moved")))
+    assert moved.follow_move() == output.path
+    assert moved.clean_after_kill() == []
+    before = moved.versions()
+    assert roll_back(moved, None, clock=clock).withdrawn == (before[1],)
+    moved.push(3)
+    assert moved.last_baseline() == "1"
+    assert not output.path.exists()
+
+
+def test_the_command_says_that_the_output_was_moved(output):
+    output.push(1)
+    output.push(2)
+    first, second = output.versions()
+    moved = output.path.rename(output.path.with_name("moved"))
+    done = CliRunner().invoke(command, ["--output", f"{moved}/../moved/"])
+    assert done.exit_code == 0, done.output
+    was, served = sorted(done.output.splitlines())  # two streams
+    assert (
+        was == f"this output was at {output.path}: its records now lead to where it is"
+    )
+    assert served.endswith(f"model of version {first}; withdrawn: {second}")
+
+
+def test_a_run_is_refused_where_the_model_to_beat_is_gone(output, clock):
+    output.refuse_without_last_model()
+    output.push(1)
+    output.push(2)
+    output.refuse_without_last_model()
+    *_, second = sorted((output.artifacts / "MakeServing" / "model").iterdir())
+    second.rename(second.with_name("elsewhere"))
+    with pytest.raises(OutputUnusable, match=f"is gone: {second} .hint: bring it back"):
+        output.refuse_without_last_model()
+    roll_back(output, None, clock=clock)
+    output.refuse_without_last_model()  # the first is to beat again
+
+
+def test_an_output_that_begins_anew_keeps_what_is_served(output):
+    output.push(1)
+    shutil.rmtree(output.artifacts)
+    output.metadata.unlink()
+    assert output.clean_after_kill() == []
+    output.push(2)
+    assert output.served() == "2"
+    assert len(output.versions()) == 2
+
+
+def test_a_version_that_is_now_a_link_is_copied_and_what_it_points_to_stays(
+    output, clock, tmp_path
+):
+    output.push(1)
+    output.push(2)
+    first = output.serving / str(output.versions()[0])
+    elsewhere = first.rename(tmp_path / "elsewhere")
+    first.symlink_to(elsewhere)
+    done = roll_back(output, None, clock=clock)
+    assert not (output.serving / str(done.version)).is_symlink()
+    assert output.served() == "1"
+    assert (elsewhere / "saved_model.pb").exists()

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.serving.versions import ModelError, find_model, newest_model
+from pipeline.serving.versions import (
+    ModelError,
+    find_model,
+    newest_model,
+    next_version,
+)
 
 
 def test_the_newest_whole_version_wins(tmp_path):
@@ -28,3 +33,40 @@ def test_a_folder_whose_name_looks_like_a_glob_is_taken_as_it_is(tmp_path):
     folder.mkdir()
     (folder / "saved_model.pb").touch()
     assert find_model(str(folder)) == str(folder)
+
+
+@pytest.mark.parametrize(
+    ("there", "now", "expected"),
+    [
+        ([], 17.9, 17),
+        ([], 0, 1),
+        (["9", "10"], 100, 100),
+        (["9", "100"], 100, 101),
+        (["99999999999"], 100, 100000000000),
+        (
+            [".200.part", "notes", "٣٠٠", str(2**63)],
+            100,
+            100,
+        ),  # no versions to a server
+        (["0101"], 100, 102),
+    ],
+)
+def test_the_next_version_is_above_all_that_a_server_may_take(
+    tmp_path, there, now, expected
+):
+    for name in there:
+        (tmp_path / name).mkdir()
+    assert next_version(str(tmp_path), now) == expected
+
+
+def test_without_a_higher_number_no_version_can_follow(tmp_path):
+    (tmp_path / str(2**63 - 1)).mkdir()
+    with pytest.raises(ModelError, match="9223372036854775807 has the highest number"):
+        next_version(str(tmp_path), 100)
+
+
+def test_a_number_that_no_server_reads_is_not_the_newest_model(tmp_path):
+    for name in ("7", str(2**63)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").touch()
+    assert newest_model(str(tmp_path)) == str(tmp_path / "7")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import keras
 import numpy as np
@@ -103,3 +104,15 @@ def test_only_runs_that_nobody_took_up_for_long_are_deleted(tmp_path):
             os.utime(path, (10**9 - age, 10**9 - age))
     remove_abandoned(tmp_path, now=10**9)
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_of_an_abandoned_link_only_the_link_is_deleted(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "dangling").symlink_to(tmp_path / "nothing")
+    root = tmp_path / "resume"
+    root.mkdir()
+    (root / "old").symlink_to(elsewhere)
+    remove_abandoned(root, now=time.time() + 15 * 24 * 3600)
+    assert list(root.iterdir()) == []
+    assert len(list(elsewhere.iterdir())) == 1

@@ -1,0 +1,164 @@
+"""Lets the records of an output follow its folder when that is moved or copied.
+
+ML Metadata records where artifacts lie as absolute paths. When a run finds the store in
+another folder than its artifacts were recorded in, these paths are rewritten. TFX's
+cache compares the paths, too; so the place where the output was first is kept, and
+`pipeline.runs.node_launcher` looks nodes up as if it were still there.
+
+All this is for the SQLite file in the output itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.errors import RunError
+from pipeline.metadata.store import open_store
+
+# What a run records: outputs of nodes, and versions that a rollback serves again.
+_PATH = re.compile(r"(?P<place>.*)/(?:pipeline/[^/]+/[^/]+|serving)/[0-9]+", re.DOTALL)
+_LIVE = metadata_store_pb2.Artifact.LIVE
+
+# A context of our own, and its property.
+_FIRST_PLACE = "elmo_tfx.FirstPlace"
+_PLACE = "path"
+
+
+class MoveIncomplete(RunError):
+    """A part of an output was left behind; the message says which."""
+
+
+class StoreUnreadable(RunError):
+    """ML Metadata's SQLite file cannot be read or written; the message says why."""
+
+
+def adopt_place(database: Path) -> Path | None:
+    """Makes all that is recorded lie where the database lies now: all or nothing.
+
+    Args:
+        database: The SQLite file, in the folder of its output. No other process may
+            use it meanwhile.
+
+    Returns:
+        Where the output was before, or None if it was here, perhaps under the name of
+        a symbolic link.
+
+    Raises:
+        MoveIncomplete: An artifact is there but not here.
+        StoreUnreadable: The file is no database, or cannot be written.
+    """
+    here = str(database.parent)
+    with _connected(database) as connection:
+        artifacts = _artifacts(connection)
+    places = [_place(uri) for _, uri, _ in artifacts]
+    earlier = [place for place in dict.fromkeys(places) if place not in (None, here)]
+    if not earlier:
+        return None
+    moved = [place for place in earlier if not _is_same(place, here)]
+    moves = {
+        uri: _moved(uri, earlier, here)
+        for (_, uri, _), place in zip(artifacts, places, strict=True)
+        if place in earlier
+    }
+    for _, uri, state in artifacts:
+        if state == _LIVE and _place(uri) in moved:
+            _refuse_left_behind(uri, moves[uri], here)
+    _keep_first_place(database, next(filter(None, places)))
+    with _connected(database) as connection:
+        _rewrite(connection, earlier, here)
+    return Path(moved[-1]) if moved else None
+
+
+def first_place(database: Path) -> str | None:
+    """Returns where the output of a database was before it was first moved, or None."""
+    [context] = open_store(database).get_contexts_by_type(_FIRST_PLACE) or [None]
+    return context and context.custom_properties[_PLACE].string_value
+
+
+def _keep_first_place(database: Path, place: str) -> None:
+    if first_place(database) is not None:
+        return
+    store = open_store(database)
+    kind = metadata_store_pb2.ContextType(name=_FIRST_PLACE)
+    context = metadata_store_pb2.Context(
+        type_id=store.put_context_type(kind), name=_FIRST_PLACE
+    )
+    context.custom_properties[_PLACE].string_value = place
+    store.put_contexts([context])
+
+
+def _artifacts(connection: sqlite3.Connection) -> list[tuple[int, str, int]]:
+    """Returns number, path and state of all artifacts, in their order."""
+    tables = "SELECT 1 FROM sqlite_master WHERE name = 'Artifact'"
+    if not connection.execute(tables).fetchall():
+        return []  # a store that was never opened
+    rows = "SELECT id, uri, state FROM Artifact WHERE uri IS NOT NULL ORDER BY id"
+    return connection.execute(rows).fetchall()
+
+
+def _rewrite(connection: sqlite3.Connection, earlier: list[str], here: str) -> None:
+    """Rewrites paths, and not the times of change: TFX's cache compares these, too."""
+    for table, column, key in (
+        ("Artifact", "uri", "id"),
+        ("ArtifactProperty", "string_value", "rowid"),
+    ):
+        rows = connection.execute(
+            f"SELECT {column}, {key} FROM {table} WHERE {column} IS NOT NULL"
+        )
+        connection.executemany(
+            f"UPDATE {table} SET {column} = ? WHERE {key} = ?",
+            [
+                (new, number)
+                for old, number in rows.fetchall()
+                if (new := _moved(old, earlier, here)) != old
+            ],
+        )
+
+
+def _moved(path: str, earlier: list[str], here: str) -> str:
+    """Returns a path in an earlier place as it is here; any other text as it is."""
+    for place in sorted(earlier, key=len, reverse=True):
+        if path.startswith(f"{place}/"):
+            return here + path[len(place) :]
+    return path
+
+
+def _place(uri: str) -> str | None:
+    match = _PATH.fullmatch(uri)
+    return match["place"] if match else None
+
+
+def _is_same(place: str, here: str) -> bool:
+    try:
+        return os.path.samefile(place, here)
+    except OSError:
+        return False
+
+
+def _refuse_left_behind(old: str, new: str, here: str) -> None:
+    if os.path.exists(old) and not os.path.exists(new):
+        raise MoveIncomplete(
+            f"this output was copied without {os.path.relpath(new, here)}, which still "
+            f"lies at {old}. Received: {here} (hint: copy the whole folder, or choose "
+            "another --output)"
+        )
+
+
+@contextlib.contextmanager
+def _connected(database: Path) -> Iterator[sqlite3.Connection]:
+    """Opens a database; what is written in the block is written whole or not at all."""
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(database)) as connection,
+            connection,
+        ):
+            yield connection
+    except sqlite3.Error as error:
+        raise StoreUnreadable(f"{database} cannot be used: {error}") from error

@@ -1,0 +1,102 @@
+"""Puts versions into the serving folder and takes them out, each in one step.
+
+Servers, and whoever copies the folder, see a version whole or not at all: until it is
+whole it has a hidden name, which is no version to them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from pipeline.files import (
+    hidden_leftovers,
+    remove,
+    remove_at_once,
+    replace_when_done,
+    write_whole,
+)
+from pipeline.serving.manifest import manifest_path
+from pipeline.serving.versions import is_version
+
+
+def publish(model: Path, version: Path) -> None:
+    """Copies a model to the folder of a version, which appears when it is whole.
+
+    Raises:
+        OSError: It cannot be copied, or the version is there already.
+    """
+    version.parent.mkdir(parents=True, exist_ok=True)
+    with replace_when_done(version) as unfinished:
+        shutil.copytree(model, unfinished)
+        _flush(unfinished)
+
+
+def remove_version(version: Path) -> None:
+    """Removes a version and its manifest."""
+    if version.exists() or version.is_symlink():
+        remove_at_once(version)
+    Path(manifest_path(str(version))).unlink(missing_ok=True)
+
+
+def remove_leftovers(
+    serving: Path, *, below: int | None = None, only: str | None = None
+) -> None:
+    """Removes what killed processes have left of versions under hidden names.
+
+    Args:
+        serving: The folder of versions.
+        below: Of versions with lower numbers. Without it and `only` it is all, which
+            is right only while nothing is pushed.
+        only: Of the version of this name.
+    """
+    for path, name in hidden_leftovers(serving).items():
+        if (
+            is_version(name)
+            and (below is None or int(name) < below)
+            and only in (None, name)
+        ):
+            remove(path)
+
+
+def note_push(version: Path, execution: str) -> None:
+    """Notes that an execution of Pusher is about to publish a version.
+
+    A process that is killed between that and the record in ML Metadata leaves a version
+    that looks as if somebody had put it there by hand. The note tells them apart.
+
+    Args:
+        version: Its folder, which is not there yet.
+        execution: The number of the execution in ML Metadata.
+    """
+    note = _note(version)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(note, execution)
+
+
+def noted_pushes(serving: Path) -> dict[Path, str]:
+    """Returns folder of a version -> the execution that was to publish it."""
+    notes = _note(serving / "0").parent.glob(".*.push")
+    pushes = {note.name.split(".")[1]: note.read_text("utf-8") for note in notes}
+    return {serving / name: pushes[name] for name in pushes if is_version(name)}
+
+
+def forget_push(version: Path) -> None:
+    """Removes the note on a version: ML Metadata knows it, or it is gone."""
+    _note(version).unlink(missing_ok=True)
+
+
+def _note(version: Path) -> Path:
+    return Path(manifest_path(str(version))).with_name(f".{version.name}.push")
+
+
+def _flush(folder: Path) -> None:
+    """Waits until all files are on disk: no name may outlast them in a power cut."""
+    for directory, _, names in os.walk(folder):
+        for path in (directory, *(os.path.join(directory, name) for name in names)):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

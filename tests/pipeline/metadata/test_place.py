@@ -1,0 +1,174 @@
+"""Records follow an output that was moved or copied, and its nodes stay unchanged."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
+
+from pipeline.metadata.metadata import Metadata
+from pipeline.metadata.place import (
+    MoveIncomplete,
+    StoreUnreadable,
+    adopt_place,
+    first_place,
+)
+from pipeline.metadata.store import open_store
+from pipeline.runs.node_launcher import cache_of_first_place
+from tests.pipeline import tiny_pipeline
+from tests.pipeline.newest_run import newest_run
+from tests.pipeline.run_nodes import run_nodes
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Path:
+    """An output, with JSON in its path that has to be written in another way."""
+    folder = tmp_path_factory.mktemp("a place") / 'é"out'
+    _run(folder)
+    return folder
+
+
+@pytest.fixture
+def output(written, tmp_path) -> Path:
+    """A copy of that output, whose original is gone."""
+    path = tmp_path / "out"
+    shutil.copytree(written, path)
+    with sqlite3.connect(path / "metadata.sqlite") as connection:
+        # As if it had been made in a folder that is no longer there.
+        gone, here = f"{tmp_path}/gone", str(written)
+        for change in (
+            "UPDATE Artifact SET uri = replace(uri, ?, ?)",
+            "UPDATE ArtifactProperty SET string_value = replace(string_value, ?, ?)",
+        ):
+            connection.execute(change, (here, gone))
+    return path
+
+
+@component
+def Told(
+    model: OutputArtifact[standard_artifacts.Model],
+    path: Parameter[str],
+    options: Parameter[str],
+):
+    """Is told paths in the output, as our Trainer and TFX's Pusher are."""
+    model.set_string_custom_property("path", path)
+
+
+def _run(folder: Path, seed: int = 1) -> dict[str, str]:
+    """Runs the tiny pipeline; returns the state of each node."""
+    database = folder / "metadata.sqlite"
+    paths = {"path": f"{folder}/x", "options": json.dumps({"path": f"{folder}/x"})}
+    with cache_of_first_place(database):
+        run_nodes([Told(**paths)], folder)
+        told = newest_run(Metadata(open_store(database), "tiny"))
+        tiny_pipeline.run(folder, seed=seed)
+    record = newest_run(Metadata(open_store(database), "tiny"))
+    nodes = [*told.nodes, *record.nodes]
+    return {node.node: node.state for node in nodes}
+
+
+_UNCHANGED = {
+    "Told": "unchanged",
+    "MakeModel": "unchanged",
+    "PreviousModel": "done",
+    "Bless": "unchanged",
+}
+
+
+def _recorded(folder: Path) -> set[str]:
+    with sqlite3.connect(folder / "metadata.sqlite") as connection:
+        rows = connection.execute(
+            "SELECT uri FROM Artifact UNION "
+            "SELECT string_value FROM ArtifactProperty WHERE name = 'path'"
+        )
+        return {path for (path,) in rows}
+
+
+def test_a_copy_has_unchanged_nodes_and_leaves_its_original_alone(written, tmp_path):
+    before = (written / "metadata.sqlite").read_bytes()
+    copy = shutil.copytree(written, tmp_path / 'another é "place"')
+    assert adopt_place(copy / "metadata.sqlite") == written
+    assert _run(copy) == _UNCHANGED
+    assert all(path.startswith(f"{copy}/") for path in _recorded(copy))
+    assert (written / "metadata.sqlite").read_bytes() == before
+    assert adopt_place(written / "metadata.sqlite") is None
+
+
+def test_a_node_that_ran_anew_after_a_move_is_unchanged_after_the_next(
+    written, tmp_path
+):
+    first = shutil.copytree(written, tmp_path / "first")
+    adopt_place(first / "metadata.sqlite")
+    assert _run(first, seed=2)["MakeModel"] == "done"
+    second = first.rename(tmp_path / "second")
+    assert adopt_place(second / "metadata.sqlite") == first
+    assert _run(second, seed=2) == _UNCHANGED
+    assert first_place(second / "metadata.sqlite") == str(written)
+
+
+def test_a_link_to_the_output_is_the_same_place(written, tmp_path):
+    copy = shutil.copytree(written, tmp_path / "out")
+    adopt_place(copy / "metadata.sqlite")
+    link = tmp_path / "link"
+    link.symlink_to(copy)
+    assert adopt_place(link / "metadata.sqlite") is None
+    assert all(path.startswith(f"{link}/") for path in _recorded(copy))
+    assert _run(link) == _UNCHANGED
+
+
+def test_a_moved_output_whose_old_place_is_gone_needs_nothing_of_it(output):
+    assert adopt_place(output / "metadata.sqlite") == output.with_name("gone")
+    assert adopt_place(output / "metadata.sqlite") is None
+    assert all(path.startswith(f"{output}/") for path in _recorded(output))
+
+
+def test_a_run_of_an_earlier_version_after_the_move_does_no_harm(output):
+    tiny_pipeline.run(output, seed=3)  # records some artifacts here, some are there
+    before = {path for path in _recorded(output) if path.startswith(f"{output}/")}
+    assert before
+    assert adopt_place(output / "metadata.sqlite") == output.with_name("gone")
+    assert all(path.startswith(f"{output}/") for path in _recorded(output))
+    assert before < _recorded(output)
+
+
+def test_what_was_left_behind_is_named_and_nothing_changes(written, tmp_path):
+    copy = shutil.copytree(written, tmp_path / "out")
+    shutil.rmtree(copy / "pipeline" / "MakeModel")
+    before = _recorded(copy)
+    with pytest.raises(
+        MoveIncomplete, match=r"copied without pipeline/MakeModel/model/\d+, which"
+    ):
+        adopt_place(copy / "metadata.sqlite")
+    assert _recorded(copy) == before
+
+
+def test_other_text_stays_as_it_is(output):
+    place = output.with_name("gone")
+    others = [f"{place}er/pipeline/A/b/1", "serving/1", f"see {place}/pipeline/A/b/1"]
+    with sqlite3.connect(output / "metadata.sqlite") as connection:
+        connection.executemany(
+            "INSERT INTO ArtifactProperty (artifact_id, name, is_custom_property, "
+            "string_value) VALUES (1, ?, 1, ?)",
+            [(f"other {text}", text) for text in others],
+        )
+    adopt_place(output / "metadata.sqlite")
+    with sqlite3.connect(output / "metadata.sqlite") as connection:
+        rows = connection.execute(
+            "SELECT string_value FROM ArtifactProperty WHERE name LIKE 'other %'"
+        )
+        assert sorted(text for (text,) in rows) == sorted(others)
+
+
+def test_a_file_that_is_no_store_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "metadata.sqlite"
+    path.write_bytes(b"")
+    assert adopt_place(path) is None
+    path.write_bytes(b"no database, but long enough to be taken for one" * 30)
+    with pytest.raises(
+        StoreUnreadable, match="metadata.sqlite cannot be used: file is"
+    ):
+        adopt_place(path)
