@@ -50,7 +50,7 @@ def test_each_run_trains_on_the_window_of_its_span_against_the_model_before_it(
     done = run()  # the newest
     assert done.returncode == 0, done.stderr
     assert _window(spans) == ("2026-11-26", ["2026-11-25", "2026-11-26"])
-    before = f"2026-11-25 ({len(sentences) + 2} rows)"
+    before = f"2026-11-25 ({len(sentences) + 3} rows)"
     assert f"trained and tested on {before}, 2026-11-26" in done.stdout
     record = newest_run(OutputFolder(spans / "out").open_metadata())
     assert len(record.all_outputs("Transform", "transformed_examples")) == 2
