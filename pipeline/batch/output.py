@@ -36,8 +36,8 @@ class BatchOutput:
     """An output and its work folder, `<output>.unfinished`.
 
     The same job again finds there what it has finished; another one begins anew. What
-    is to be removed is renamed first: a job that is killed meanwhile leaves nothing that
-    another one would take for its own, and the next start removes the rest.
+    is to be removed is renamed first: a job that is killed meanwhile leaves nothing
+    that another one would take for its own, and the next start removes the rest.
 
     Args:
         path: A folder on any file system that Beam knows; if local, absolute.
