@@ -107,6 +107,7 @@ class _HubModule(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="strings")])
     def default(self, strings: tf.Tensor) -> dict[str, tf.Tensor]:
+        strings = tf.ensure_shape(strings, [None])  # a loaded signature takes any rank
         tokens = tensors.as_tokens(strings, None)
         return self._run(tokens, tensors.token_counts(tokens))
 
@@ -119,6 +120,8 @@ class _HubModule(tf.Module):
     def tokens(
         self, tokens: tf.Tensor, sequence_len: tf.Tensor
     ) -> dict[str, tf.Tensor]:
+        tokens = tf.ensure_shape(tokens, [None, None])
+        sequence_len = tf.ensure_shape(sequence_len, [None])
         # Whatever stands for padding is then one word to encode.
         real = tf.sequence_mask(sequence_len, tf.shape(tokens)[1])
         return self._run(tf.where(real, tokens, ""), sequence_len)

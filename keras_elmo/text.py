@@ -7,6 +7,13 @@ import tensorflow as tf
 # Web reviews are full of HTML line breaks; they and control characters are spaces.
 _TO_SPACE = r"(?i)<br\s*/?>|[\p{Cc}\p{Z}]"
 
+# Characters that are read of a text, for each token that is kept of it: as they come,
+# and once white space is folded. A token has 5 of them on average.
+_RAW_CHARS = 1000
+_FOLDED_CHARS = 100
+_LEAST_TOKENS = 512  # so that few tokens to keep do not make few to count
+_MOST_TOKENS = 2**40  # far from where these products overflow
+
 # Rules in the order they are applied; each puts spaces around what is a token of
 # its own. They follow the Penn Treebank's conventions, which the One Billion Word
 # Benchmark, ELMo's training text, was tokenised by. Case is kept.
@@ -67,7 +74,45 @@ def tokenize(text: tf.Tensor) -> tf.RaggedTensor:
     Returns:
         string `(batch, (time))`; a row of white space has no tokens.
     """
-    text = normalize_text(text)
+    return tf.strings.split(_apart(normalize_text(text)))
+
+
+def first_tokens(
+    text: tf.Tensor, max_tokens: int, *, split_only: bool = False
+) -> tuple[tf.RaggedTensor, tf.Tensor]:
+    """Tokenises what can matter of each text if only `max_tokens` tokens are kept.
+
+    The rules take seconds for a megabyte. Of a text no more is read than 1,000
+    characters a token, and of these, once white space is folded, no more than 100;
+    `max_tokens` counts as at least 512 here. The tokens of a text that is shorter, and
+    the first `max_tokens` of any text that has no such tokens or gaps, are those of
+    `tokenize`.
+
+    Args:
+        text: string `(batch,)`, valid UTF-8 or not.
+        max_tokens: How many tokens of a text the caller keeps, at least 1.
+        split_only: Whether texts are tokens with spaces between them.
+
+    Returns:
+        The tokens of what was read, string `(batch, (time))`, not cut to `max_tokens`;
+        and int64 `(batch,)`, how many these are, plus 1 if not all was read.
+    """
+    counted = min(max(max_tokens, _LEAST_TOKENS), _MOST_TOKENS)
+    raw = _first_chars(text, counted * _RAW_CHARS)
+    folded = normalize_text(raw)
+    read = _first_chars(folded, counted * _FOLDED_CHARS)
+    tokens = tf.strings.split(read if split_only else _apart(read))
+    is_cut = tf.logical_or(raw != text, read != folded)
+    return tokens, tokens.row_lengths() + tf.cast(is_cut, tf.int64)
+
+
+def _apart(text: tf.Tensor) -> tf.Tensor:
+    """Puts spaces around the tokens of normalised text."""
     for pattern, replacement in _RULES:
         text = tf.strings.regex_replace(text, pattern, replacement)
-    return tf.strings.split(text)
+    return text
+
+
+def _first_chars(text: tf.Tensor, count: int) -> tf.Tensor:
+    begin, length = tf.constant(0, tf.int64), tf.constant(count, tf.int64)
+    return tf.strings.substr(text, begin, length, unit="UTF8_CHAR")

@@ -1,12 +1,14 @@
 """The command `elmo-tfx`.
 
 A command's module is imported when that command is called, so that `--help` does not
-wait for TensorFlow. Exit codes: 0 done, 1 failed, 2 misused.
+wait for TensorFlow. Exit codes: 0 done, 1 failed, 2 misused, 130 ended by Ctrl-C, 143
+by SIGTERM.
 """
 
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +16,8 @@ from typing import Any
 import click
 
 from pipeline.errors import with_hint_in_brackets
+from pipeline.interrupts import interrupts_noted
+from pipeline.terminal import show_controls
 
 # Command -> module, function, first line of its help.
 _COMMANDS = {
@@ -26,6 +30,16 @@ _COMMANDS = {
     "pretrain": ("pipeline.commands.pretrain", "Train an ELMo on texts of one's own."),
     "kubeflow": ("elmo_kubeflow.cli", "Run on Kubeflow Pipelines or Vertex AI."),
 }
+# Of these an interrupted one loses nothing that it has finished.
+_GO_ON = {"run", "predict", "embed", "pretrain"}
+
+
+class _Interrupted(click.ClickException):
+    """The signal `number` ended a command."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number
 
 
 class _LazyGroup(click.Group):
@@ -45,6 +59,18 @@ class _LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command; what a signal ends is interrupted, and has not failed."""
+        with interrupts_noted() as noted:
+            try:
+                return super().invoke(ctx)
+            except (KeyboardInterrupt, Exception) as error:
+                is_interrupt = isinstance(error, KeyboardInterrupt)
+                if noted.number is None and not is_interrupt:
+                    raise
+                number = noted.number or signal.SIGINT
+                raise _Interrupted(_interruption(ctx, error), number) from error
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -57,6 +83,7 @@ class _LazyGroup(click.Group):
         arguments = (args, prog_name, complete_var)
         if not standalone_mode:
             return super().main(*arguments, standalone_mode=False, **extra)
+        show_controls()
         try:
             super().main(*arguments, standalone_mode=False, **extra)
         except click.UsageError as error:
@@ -65,11 +92,22 @@ class _LazyGroup(click.Group):
             if error.ctx is not None and not is_explained:
                 message += f" (hint: {error.ctx.command_path} --help)"
             _leave(message, error.exit_code)
+        except _Interrupted as error:
+            _leave(error.format_message(), 128 + error.number)  # as shells expect it
         except click.ClickException as error:
             _leave(error.format_message(), error.exit_code)
-        except (click.Abort, KeyboardInterrupt):
-            _leave("interrupted; the same command goes on from here", 130)
         sys.exit(0)
+
+
+def _interruption(ctx: click.Context, error: BaseException) -> str:
+    if (
+        isinstance(error, click.ClickException)
+        and error.exit_code == 128 + signal.SIGINT
+    ):
+        return error.format_message()  # the command says itself what goes on
+    goes_on = ctx.invoked_subcommand in _GO_ON
+    message = "interrupted; the same command goes on from here"
+    return message if goes_on else "interrupted"
 
 
 def _leave(message: str, code: int) -> None:

@@ -32,10 +32,12 @@ from components.text_example_gen.spans import without_placeholders
 from pipeline.config import Config, ConfigError, load_config
 from pipeline.errors import RunError, UserError
 from pipeline.files import may_exist
+from pipeline.interrupts import reraise_interrupt
 from pipeline.output_folder import OutputFolder, describe_move
 from pipeline.runs.outcomes import NothingNew, RunFailed, RunResult, reason_of
 from pipeline.runs.progress import Progress, say_loading
-from pipeline.runs.run_log import log_the_end, run_log
+from pipeline.runs.run_log import run_log
+from pipeline.terminal import visible
 
 if TYPE_CHECKING:
     from pipeline.config.checked import CheckedConfig
@@ -93,7 +95,7 @@ def run(
             if only_if_new and prepared.nothing_new is not None:
                 _LOGGER.info("%s", prepared.nothing_new)
                 return prepared.nothing_new
-            terminal.write(f"log: {log}\n")
+            terminal.write(f"log: {visible(str(log))}\n")
             run_id, config = clock().isoformat(), prepared.config
             launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
             progress = Progress(terminal, total=len(launcher.nodes))
@@ -101,6 +103,7 @@ def run(
                 _launch_all(launcher, progress)
             # Whatever a component raises, the user is told which one and why.
             except Exception as error:  # noqa: BLE001
+                reraise_interrupt(error)
                 raise _failure(error, progress.node, output, str(log)) from error
             record = output.open_metadata().runs.of(run_id)
             removed = end_run(config, run_id, prepared.plan)
@@ -108,12 +111,7 @@ def run(
 
 
 def summarize(result: RunResult) -> RunSummary:
-    """Returns what came of a run; what the libraries say meanwhile goes into its log.
-
-    Call it as the last thing of a process: TensorFlow's complaints at the end of the
-    interpreter go into the log, too.
-    """
-    log_the_end(result.log)
+    """Returns what came of a run; what the libraries say goes into its log."""
     with run_log(result.log):
         from pipeline.runs.summarize import summarize_run
 

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from keras_elmo.text import tokenize
+from keras_elmo.text import first_tokens
 from pipeline import features
 
 _QUANTILES = 100  # `max_tokens_quantile` counts in hundredths
@@ -30,13 +30,15 @@ def preprocessing_fn(
 
     Returns:
         TOKENS: sparse string `(batch, time)`, cut to `max_tokens` at the end.
-        N_TOKENS: int64 `(batch,)`, before the cut.
+        N_TOKENS: int64 `(batch,)`, before the cut; of a text that is so long that
+            `first_tokens` does not read it to its end, what was read, plus 1.
         LENGTH_BUCKET: string `(batch,)`, which third of the training lengths.
         LABEL_ID: int64 `(batch,)`, most frequent label first; -1 if unknown.
     """
     section = custom_config["transform"]
-    tokens = tokenize(_one_value(inputs[features.TEXT]))
-    n_tokens = tokens.row_lengths()
+    tokens, n_tokens = first_tokens(
+        _one_value(inputs[features.TEXT]), _most_tokens(section)
+    )
     max_tokens = _max_tokens(n_tokens, section)
     return {
         features.TOKENS: tokens[:, :max_tokens].to_sparse(),
@@ -56,6 +58,12 @@ def _one_value(feature: Any) -> tf.Tensor:
         feature = tf.SparseTensor(feature.indices, feature.values, [rows, 1])
         feature = tf.sparse.to_dense(feature, default_value="")
     return tf.reshape(feature, [-1])
+
+
+def _most_tokens(section: Mapping[str, Any]) -> int:
+    """Returns how many tokens of a text may be kept, before the data is known."""
+    chosen = section["max_tokens"]
+    return section["max_tokens_limit"] if chosen == "auto" else chosen
 
 
 def _max_tokens(n_tokens: tf.Tensor, section: Mapping[str, Any]) -> tf.Tensor:

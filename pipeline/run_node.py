@@ -22,9 +22,11 @@ import absl.logging
 import click
 
 from pipeline.config import Config, ConfigError, load_config
+from pipeline.interrupts import reraise_interrupt
 from pipeline.metadata.runs import NodeRecord
 from pipeline.output_folder import OutputFolder
 from pipeline.runs.outcomes import RunFailed, reason_of
+from pipeline.terminal import show_controls
 
 TOOK_TOO_LONG = 124
 """The exit code, which is that of the command `timeout`."""
@@ -93,6 +95,7 @@ def run_node(config: Config, node: str, run_id: str) -> NodeRecord:
         return launcher.launch(node)
     # Whatever a component raises, the user is told why.
     except Exception as error:  # noqa: BLE001
+        reraise_interrupt(error)
         logging.exception("%s failed", node)
         raise RunFailed(node=node, reason=reason_of(error)) from error
 
@@ -114,7 +117,11 @@ def report_lines(record: NodeRecord) -> Iterator[str]:
 
 
 def log_to_stderr() -> None:
-    """Makes TFX and the others say on stderr what they do, for a container's log."""
+    """Makes TFX and the others say on stderr what they do, for a container's log.
+
+    Whoever reads that log may do so on a terminal: control characters are made visible.
+    """
+    show_controls()
     absl.logging.use_absl_handler()
     absl.logging.set_verbosity(absl.logging.INFO)
     absl.logging.set_stderrthreshold(absl.logging.INFO)

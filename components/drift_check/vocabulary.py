@@ -8,7 +8,7 @@ import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 
-from keras_elmo.text import tokenize
+from keras_elmo.text import first_tokens
 
 WORDS = "words"
 CHARACTERS = "characters"
@@ -17,6 +17,7 @@ _DTYPE = np.dtype("<i8")
 # Words get 63 bits: among ten million known ones, one new word in a million million
 # is taken for one of them.
 _FINGERPRINTS = 2**63 - 1
+_MOST_TOKENS = 10_000  # of a text
 _LEAST_PENDING = 8 * 2**20  # bytes
 
 
@@ -34,8 +35,11 @@ def units(tokens: tf.RaggedTensor) -> dict[str, tf.RaggedTensor]:
 
 
 def tokens_of(texts: Sequence[bytes]) -> tf.RaggedTensor:
-    """Tokenises texts as the pipeline does; returns string `(batch, (time))`."""
-    return tokenize(tf.constant(list(texts), tf.string))
+    """Tokenises texts as the pipeline does; returns string `(batch, (time))`.
+
+    Of a text of more than a million characters only these are read.
+    """
+    return first_tokens(tf.constant(list(texts), tf.string), _MOST_TOKENS)[0]
 
 
 def pack(numbers: Iterable[int] | np.ndarray) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_elmo import ElmoEmbeddingLayer
-from keras_elmo.text import normalize_text, tokenize
+from keras_elmo.text import first_tokens
 from pipeline.batch.formats.hdf5 import SENTENCE, VECTORS
 from pipeline.batch.formats.table import Kind
 from pipeline.batch.scoring import CUT, once_per_process
@@ -83,12 +83,12 @@ class _Score:
         return [self._row(answer, row) for row in range(len(texts))]
 
     def _embed(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        if self._embedder.split_only:
-            tokens = tf.strings.split(normalize_text(texts))
-        else:
-            tokens = tokenize(texts)
-        lengths = tokens.row_lengths()
-        tokens = tokens[:, : self._embedder.max_tokens].to_tensor("")
+        tokens, lengths = first_tokens(
+            texts, self._embedder.max_tokens, split_only=self._embedder.split_only
+        )
+        tokens = tokens[:, : self._embedder.max_tokens]
+        kept = tokens.row_lengths()
+        tokens = tokens.to_tensor("")
         vectors = self._elmo(tokens)
         layer = self._embedder.layer
         if layer == "mean":
@@ -97,13 +97,18 @@ class _Score:
             vectors = tf.transpose(vectors, [0, 2, 1, 3])
         elif layer != "mix":
             vectors = vectors[:, int(layer)]
-        return {"tokens": tokens, "lengths": lengths, "vectors": vectors}
+        return {
+            "tokens": tokens,
+            "lengths": kept,
+            "is_cut": lengths > kept,
+            "vectors": vectors,
+        }
 
     def _row(self, answer: Mapping[str, np.ndarray], row: int) -> dict[str, Any]:
         embedder = self._embedder
-        length = min(int(answer["lengths"][row]), embedder.max_tokens)
+        length = int(answer["lengths"][row])
         vectors = answer["vectors"][row, :length]  # (time, …, dim)
-        is_cut = bool(answer["lengths"][row] > embedder.max_tokens)
+        is_cut = bool(answer["is_cut"][row])
         if embedder.pooled:
             mean = vectors.sum(axis=0, dtype="float32") / max(length, 1)
             return {VECTOR: mean.astype(embedder.dtype), CUT: is_cut}

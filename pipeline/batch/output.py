@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import posixpath
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ import filelock
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.batch import storage
-from pipeline.batch.staging import FINISHED
+from pipeline.batch.staging import COUNTS, FINISHED, PARTS, SPLITS
 from pipeline.errors import RunError, UserError
 from pipeline.files import is_local, locked_folder
 
 SUMMARY = "summary.json"
+_DEAD = "dead-"  # begins the name of a folder that only waits to be removed
 
 
 class OutputExists(UserError):
@@ -33,7 +35,9 @@ class OutputBusy(RunError):
 class BatchOutput:
     """An output and its work folder, `<output>.unfinished`.
 
-    The same job again finds there what it has finished; another one begins anew.
+    The same job again finds there what it has finished; another one begins anew. What
+    is to be removed is renamed first: a job that is killed meanwhile leaves nothing
+    that another one would take for its own, and the next start removes the rest.
 
     Args:
         path: A folder on any file system that Beam knows; if local, absolute.
@@ -46,9 +50,12 @@ class BatchOutput:
     def check(self, *, overwrite: bool) -> None:
         """Refuses an output that exists, unless it may be overwritten.
 
+        What a job that was killed in its clean-up has left is removed in any case.
+
         Raises:
             OutputExists: It exists, or it may be overwritten and no job has made it.
         """
+        self._remove_left()
         present = storage.list_files(posixpath.join(self.path, "*"))
         if not present:
             return
@@ -92,11 +99,14 @@ class BatchOutput:
         """
         text = json.dumps(identity, sort_keys=True)
         name = hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
-        if is_local(self.work) and os.path.isdir(self.work):
-            for entry in os.scandir(self.work):
-                if entry.is_dir() and entry.name != name:
-                    storage.remove(entry.path)
-        return posixpath.join(self.work, name)
+        for entry in self._entries():
+            if entry.name != name or _is_done(entry):
+                self._discard(entry.path)
+        staging = posixpath.join(self.work, name)
+        # In this order: counts without finished files say that the job was done.
+        storage.remove_file(posixpath.join(staging, COUNTS))
+        storage.remove(posixpath.join(staging, FINISHED))
+        return staging
 
     def commit(self, staging: str, summary: Mapping[str, Any]) -> None:
         """Makes the finished files the output, and removes the work folder.
@@ -107,20 +117,56 @@ class BatchOutput:
         finished = posixpath.join(staging, FINISHED)
         storage.write_json(posixpath.join(finished, SUMMARY), summary)
         if is_local(self.path):
-            replaced = posixpath.join(staging, "replaced")
             if os.path.isdir(self.path):
-                os.replace(self.path, replaced)
+                os.replace(self.path, self._dead_name())
             os.replace(finished, self.path)
         else:
             if storage.list_files(posixpath.join(self.path, "*")):
                 FileSystems.delete([self.path + "/"])
             self._move(finished)
+        self._discard(staging)
         storage.remove(self.work)
+
+    def _dead_name(self) -> str:
+        return posixpath.join(self.work, _DEAD + uuid.uuid4().hex)
+
+    def _discard(self, folder: str) -> None:
+        """Removes a folder in the work folder, so that no half of it is ever used."""
+        if is_local(folder):
+            dead = self._dead_name()
+            os.replace(folder, dead)
+            storage.remove(dead)
+            return
+        # Without a rename: the records go first, as a job believes in these alone.
+        for part in (SPLITS, PARTS):
+            records = storage.list_files(posixpath.join(folder, part, "*.json"))
+            if records:
+                FileSystems.delete(records)
+        storage.remove(folder)
+
+    def _entries(self) -> list[os.DirEntry[str]]:
+        """Returns the folders in the work folder, if that is on this machine."""
+        if not is_local(self.work) or not os.path.isdir(self.work):
+            return []
+        return [entry for entry in os.scandir(self.work) if entry.is_dir()]
+
+    def _remove_left(self) -> None:
+        """Removes what a killed job would have removed, unless a job is under way."""
+        entries = self._entries()
+        left = [entry for entry in entries if _is_done(entry)]
+        if not left and (entries or not is_local(self.work)):
+            return
+        if not os.path.isdir(self.work):
+            return
+        # What is held by another job, or may not be changed, is not our affair here.
+        with contextlib.suppress(OSError), locked_folder(Path(self.work)):
+            for entry in left:
+                self._discard(entry.path)
+            self._remove_unused()
 
     def _remove_unused(self) -> None:
         """Removes the work folder if no job was begun in it."""
-        work = Path(self.work)
-        if work.is_dir() and not any(entry.is_dir() for entry in work.iterdir()):
+        if os.path.isdir(self.work) and not self._entries():
             storage.remove(self.work)
 
     def _move(self, finished: str) -> None:
@@ -129,3 +175,15 @@ class BatchOutput:
         for moved in ([file for file in files if file != summary], [summary]):
             targets = [self.path + file.removeprefix(finished) for file in moved]
             FileSystems.rename(moved, targets)
+
+
+def _is_done(entry: os.DirEntry[str]) -> bool:
+    """Whether nothing in a folder of the work folder will be used again.
+
+    A job's counts are written when all files are finished, and these are moved away in
+    one step.
+    """
+    if entry.name.startswith(_DEAD):
+        return True
+    has_counts = os.path.exists(os.path.join(entry.path, COUNTS))
+    return has_counts and not os.path.exists(os.path.join(entry.path, FINISHED))

@@ -21,7 +21,7 @@ from pipeline.batch.output import BatchOutput
 from pipeline.batch.progress import JobProgress
 from pipeline.batch.scoring import Scorer
 from pipeline.batch.splitting import InputFile, find_files, group_files
-from pipeline.batch.staging import COUNTS, FINISHED, BatchJob, Request
+from pipeline.batch.staging import COUNTS, BatchJob, Request
 from pipeline.config.checked import check_beam_args, complete_beam_args
 from pipeline.errors import UserError
 from pipeline.fingerprints import code_version
@@ -95,7 +95,6 @@ def run_job(
     patterns = [_checked_pattern(data, request.options) for data in request.inputs]
     files = find_files(patterns)
     job = BatchJob(request, output.staging(_identity(request, files, scorer)))
-    storage.remove(job.path(FINISHED))
     options = PipelineOptions(complete_beam_args(request.beam_args))
     progress = JobProgress(terminal, job)
     with progress.shown():

@@ -97,3 +97,9 @@ def remove(folder: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     elif list_files(posixpath.join(folder, "**")):
         FileSystems.delete([folder + "/"])
+
+
+def remove_file(path: str) -> None:
+    """Removes a file; nothing happens if it is not there."""
+    if FileSystems.exists(path):
+        FileSystems.delete([path])

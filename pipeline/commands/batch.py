@@ -20,6 +20,7 @@ from pipeline.batch.staging import Request
 from pipeline.commands.options import refuse_stray
 from pipeline.errors import RunError, UserError
 from pipeline.files import is_local, may_exist
+from pipeline.interrupts import reraise_interrupt
 from pipeline.runs.outcomes import reason_of
 from pipeline.runs.progress import say_loading
 
@@ -203,12 +204,12 @@ def _request(
 
 def _run(request: Request, make_scorer: ScorerMaker) -> JobSummary:
     """Runs the job; what the libraries print goes to a log, kept if the job fails."""
-    from pipeline.runs.run_log import log_the_end, run_log
+    from pipeline.runs.run_log import run_log
 
     now = datetime.datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
     descriptor, path = tempfile.mkstemp(".log", f"elmo-tfx-{now}-")
     os.close(descriptor)
-    log = Path(path)
+    log, is_kept = Path(path), False
     with run_log(log) as terminal:
         try:
             from pipeline.batch.output import BatchOutput
@@ -222,17 +223,19 @@ def _run(request: Request, make_scorer: ScorerMaker) -> JobSummary:
                     request, scorer, output, model=model, terminal=terminal
                 )
         except (UserError, RunError) as error:
-            log.unlink(missing_ok=True)
             kind = UserError if isinstance(error, UserError) else RunError
             raise kind(reason_of(error)) from error  # without Beam's own words
         # Whatever a worker raises, the user is told why and where to read on.
         except Exception as error:  # noqa: BLE001
+            reraise_interrupt(error)
+            is_kept = True
             logging.exception("the job failed")
             raise RunError(
                 f"{reason_of(error)}\nlog: {log}\nthe same command goes on from here"
             ) from error
-    log.unlink(missing_ok=True)
-    log_the_end(Path(os.devnull))
+        finally:
+            if not is_kept:
+                log.unlink(missing_ok=True)
     return summary
 
 

@@ -14,6 +14,9 @@ from typing import TextIO
 
 import absl.logging
 
+from pipeline.terminal import only_visible
+
+_end = Path(os.devnull)  # where messages go once the interpreter ends
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -23,33 +26,42 @@ def run_log(path: Path) -> Iterator[TextIO]:
 
     TensorFlow's C++ code and the libraries below it write straight to the file
     descriptors, so these are redirected too, and with them those of child processes.
+    What is said when the interpreter ends goes there, too, if the file is still there.
+    The control characters in what Python writes are made visible.
 
     Args:
         path: The log; appended to if it exists.
 
     Yields:
-        A stream that still reaches what was stderr, for progress.
+        A stream that still reaches what was stderr, for progress; control characters
+        pass through it.
     """
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(_opened(path))
-        handler = logging.StreamHandler(log)
+        handler = logging.StreamHandler(only_visible(log))
         handler.setFormatter(logging.Formatter(_FORMAT))
         terminal = stack.enter_context(_redirected(log.fileno()))
         stack.enter_context(_logging_to(handler))
+        stack.callback(_log_the_end_in, path)
         yield terminal
 
 
-def log_the_end(path: Path) -> None:
-    """Makes stderr go into `path` once the interpreter shuts down.
+def _log_the_end_in(path: Path) -> None:
+    """Makes stderr go into `path`, if that is still there, once the interpreter ends.
 
-    TensorFlow's functions complain there that the modules they need are gone.
+    TensorFlow's functions complain there that the modules they need are gone, most of
+    all after an error, whose traceback keeps them alive until then.
     """
+    global _end
+    _end = path
+    # The last one to be registered is the first to be called.
+    atexit.unregister(_redirect_the_end)
+    atexit.register(_redirect_the_end)
 
-    def redirect() -> None:
-        with path.open("ab") as log:
-            os.dup2(log.fileno(), 2)
 
-    atexit.register(redirect)
+def _redirect_the_end() -> None:
+    with open(_end if _end.exists() else os.devnull, "ab") as log:
+        os.dup2(log.fileno(), 2)
 
 
 @contextlib.contextmanager
@@ -75,7 +87,7 @@ def _redirected(log: int) -> Iterator[TextIO]:
     os.dup2(log, 1)
     os.dup2(log, 2)
     inner = os.fdopen(os.dup(log), "a", buffering=1, encoding="utf-8")
-    sys.stdout = sys.stderr = inner
+    sys.stdout = sys.stderr = only_visible(inner)
     try:
         yield terminal
     finally:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import pydantic
+
 from pipeline.errors import with_hint_in_brackets
 from pipeline.runs.summary import RunSummary
 from pipeline.runs.summary_text import drift_warnings, unread_spans
@@ -41,9 +43,9 @@ class Outcome:
     run_id: str | None = None
     span: str | None = None
     version: int | None = None
-    removed_versions: Sequence[int] = ()
-    reasons: Sequence[str] = ()
-    warnings: Sequence[str] = ()
+    removed_versions: tuple[int, ...] = ()
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     accuracy: float | None = None
     component: str | None = None
     reason: str | None = None
@@ -53,10 +55,13 @@ class Outcome:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Outcome:
-        """Returns what `to_json` wrote; keys that are unknown are passed over."""
-        known = {field.name for field in dataclasses.fields(cls)} & values.keys()
-        return cls(**{name: _hashable(values[name]) for name in known})
+    def from_json(cls, text: bytes | str) -> Outcome:
+        """Returns what `to_json` wrote; keys that are unknown are passed over.
+
+        Raises:
+            ValueError: It is not JSON, or a value is missing or of another type.
+        """
+        return pydantic.TypeAdapter(cls).validate_json(text, strict=True)
 
 
 def outcome_of(
@@ -104,10 +109,6 @@ def one_line(message: str) -> str:
     """Returns a message in one line, its hint in brackets."""
     line = " ".join(with_hint_in_brackets(message).split())
     return line if len(line) <= _SHOWN_REASON else line[: _SHOWN_REASON - 1] + "…"
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _warnings(summary: RunSummary) -> Iterator[str]:

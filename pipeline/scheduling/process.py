@@ -17,6 +17,7 @@ class RunProcess:
     Args:
         command: The program and its arguments.
         log: File that gets its stdout and stderr.
+        held: A descriptor that the process gets and keeps until it ends.
         on_end: Called with its exit code once it has ended, from another thread; a
             negative one is the signal that killed it.
 
@@ -25,7 +26,12 @@ class RunProcess:
     """
 
     def __init__(
-        self, command: Sequence[str], log: Path, on_end: Callable[[int], None]
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        held: int,
+        on_end: Callable[[int], None],
     ) -> None:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -33,6 +39,7 @@ class RunProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                pass_fds=[held],
                 # Ctrl-C in a terminal goes to all of a session; we pass it on.
                 start_new_session=True,
             )

@@ -23,6 +23,7 @@ _INTERRUPTED = (130, -signal.SIGINT, -signal.SIGTERM)
 # The clock may be set, and a wait does not count the time that the machine sleeps: the
 # clock is read again after so long.
 _LONGEST_WAIT_SECONDS = 30
+_BUSY_SECONDS = 2  # between two looks at a run that is not ours
 _RUN = (sys.executable, "-m", "pipeline.scheduling.scheduled_run")
 
 
@@ -51,7 +52,8 @@ class Schedule:
     """A schedule of runs into one output.
 
     Times that come due during a run make one more run after it; so do times that
-    passed while no schedule was running or the machine slept.
+    passed while no schedule was running or the machine slept. A run that somebody else
+    has begun is waited for, as is one that has outlived a schedule that was killed.
 
     Args:
         folder: Where it keeps its state, its history and its logs.
@@ -90,6 +92,7 @@ class Schedule:
         self._events: queue.SimpleQueue[_Ended | _Signalled] = queue.SimpleQueue()
         self._under_way: tuple[_Run, RunProcess] | None = None
         self._signal: int | None = None
+        self._said_busy = self._said_next = False
 
     def run(self, config: str) -> int:
         """Runs until SIGINT, SIGTERM or SIGHUP, and returns which of them it was.
@@ -115,18 +118,23 @@ class Schedule:
             return self._loop(record)
 
     def _loop(self, record: Record) -> int:
+        self._correct(record)
         self._say_next(record)
         while self._under_way is not None or self._signal is None:
             timeout = None
             if self._under_way is None:
+                self._correct(record)
                 due = self._next_after(record.until)
                 # Not within one zone: there Python subtracts what the clocks show, and
                 # the night in which they are changed would be an hour off.
                 seconds = (due.astimezone(timezone.utc) - self._clock()).total_seconds()
-                if seconds <= 0:
+                if seconds > 0:
+                    timeout = min(seconds, _LONGEST_WAIT_SECONDS)
+                elif self._must_wait():
+                    timeout = _BUSY_SECONDS
+                else:
                     self._start(due, record)
                     continue
-                timeout = min(seconds, _LONGEST_WAIT_SECONDS)
             with contextlib.suppress(queue.Empty):
                 self._take(self._events.get(timeout=timeout), record)
         self._say("schedule ended")
@@ -154,6 +162,26 @@ class Schedule:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def _correct(self, record: Record) -> None:
+        """Sees to it that a clock that was ahead does not keep runs from coming due."""
+        ahead = record.correct(self._clock())
+        if ahead is not None:
+            local = text.minute(ahead.astimezone(self._zone))
+            self._say(f"the clock was ahead, at {local}: runs are due from now on")
+            if self._said_next:
+                self._say_next(record)
+
+    def _must_wait(self) -> bool:
+        """Whether a run of somebody else is under way; says so once."""
+        try:
+            busy = self._folder.has_run()
+        except OSError:
+            busy = False  # the run will fail on it, and say why
+        if busy and not self._said_busy:
+            self._say("a run into this output is under way already; waiting for it")
+        self._said_busy = busy
+        return busy
+
     def _take(self, event: _Ended | _Signalled, record: Record) -> None:
         if isinstance(event, _Ended):
             self._finish(event.exit_code, record)
@@ -174,11 +202,13 @@ class Schedule:
         self._say(text.beginning(run.number, self._span, due, now))
         try:
             self._folder.outcome.unlink(missing_ok=True)
-            process = RunProcess(
-                self._command,
-                self._folder.log_of(run.number),
-                on_end=lambda code: self._events.put(_Ended(code)),
-            )
+            with self._folder.run_held() as held:
+                process = RunProcess(
+                    self._command,
+                    self._folder.log_of(run.number),
+                    held=held,
+                    on_end=lambda code: self._events.put(_Ended(code)),
+                )
         except OSError as error:
             outcome = failure(f"its process cannot be started: {error}")
             self._conclude(run, None, outcome, record)
@@ -229,6 +259,7 @@ class Schedule:
         due = self._next_after(record.until)
         if due > self._clock():
             self._say(f"next run {text.minute(due)}")
+            self._said_next = True
 
     def _say(self, line: str) -> None:
         now = self._clock().astimezone(self._zone)

@@ -9,7 +9,6 @@ ended well, or there was nothing new; 1 it failed; 130 it was asked to end.
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,9 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.errors import RunError, UserError
 from pipeline.files import write_whole
+from pipeline.interrupts import interrupts_noted
 from pipeline.scheduling.outcome import Outcome, failure, outcome_of
+from pipeline.terminal import show_controls
 
 
 def run_once(config: Config) -> Outcome:
@@ -54,12 +55,18 @@ def main(args: Sequence[str]) -> int:
     Args:
         args: The path of the configuration, and the path for the outcome.
     """
-    # SIGTERM ends a run as Ctrl-C does: what must be put right is put right.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    show_controls()
     config_path, outcome_path = map(Path, args)
-    try:
-        outcome = run_once(Config.model_validate_json(config_path.read_text("utf-8")))
-    except KeyboardInterrupt:
+    with interrupts_noted() as noted:
+        try:
+            config = Config.model_validate_json(config_path.read_text("utf-8"))
+            outcome = run_once(config)
+        except KeyboardInterrupt:
+            outcome = Outcome("interrupted")
+    # A library may have made a failure of the interruption.
+    if outcome.outcome == "interrupted" or (
+        outcome.outcome == "failed" and noted.number is not None
+    ):
         print("interrupted", file=sys.stderr)  # noqa: T201  # into the run's log
         return 130
     write_whole(outcome_path, json.dumps(outcome.to_json()) + "\n")

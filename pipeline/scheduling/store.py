@@ -7,21 +7,28 @@ is passed over and then overwritten.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import filelock
+import pydantic
+from pydantic import AwareDatetime
 
 from pipeline.config import ConfigError
 from pipeline.errors import RunError
 from pipeline.files import locked_folder, write_whole
-from pipeline.scheduling.outcome import Outcome
+from pipeline.scheduling.outcome import Outcome, failure
+
+# A clock is put back by some seconds every now and then; what was run then is not run
+# again.
+_SLACK = timedelta(minutes=1)
 
 
 class ScheduleBusy(RunError):
@@ -47,16 +54,16 @@ class PastRun:
     """
 
     run: int
-    scheduled: datetime
-    started: datetime
-    ended: datetime
+    scheduled: AwareDatetime
+    started: AwareDatetime
+    ended: AwareDatetime
     exit_code: int | None
     outcome: Outcome
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
-        return (self.ended - self.started).total_seconds()
+        """How long it took; 0 if the clock was put back meanwhile."""
+        return max(0.0, (self.ended - self.started).total_seconds())
 
     def to_json(self) -> dict[str, Any]:
         """Returns the line's object; times with their offset from UTC."""
@@ -71,16 +78,18 @@ class PastRun:
         }
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> PastRun:
-        """Returns what `to_json` wrote."""
-        return cls(
-            run=values["run"],
-            scheduled=datetime.fromisoformat(values["scheduled"]),
-            started=datetime.fromisoformat(values["started"]),
-            ended=datetime.fromisoformat(values["ended"]),
-            exit_code=values["exit_code"],
-            outcome=Outcome.from_json(values),
-        )
+    def from_json(cls, line: bytes | str) -> PastRun:
+        """Returns the run whose `to_json` a line holds.
+
+        Raises:
+            ValueError: It is not JSON, or a value is missing or of another type.
+        """
+        values = json.loads(line)
+        if not isinstance(values, dict):
+            raise ValueError(f"an object is expected, not {type(values).__name__}")
+        # The outcome's values stand beside the others, and one of them has its name.
+        nested = json.dumps({**values, "outcome": values})
+        return pydantic.TypeAdapter(cls).validate_json(nested, strict=True)
 
 
 def numbers_of(history: Iterable[PastRun]) -> dict[str, int]:
@@ -104,7 +113,7 @@ class SeenTo:
 
     cron: str
     timezone: str
-    until: datetime
+    until: AwareDatetime
 
 
 class ScheduleFolder:
@@ -123,6 +132,7 @@ class ScheduleFolder:
         self.outcome = self.path / "outcome.json"
         self.logs = self.path / "logs"
         self._state = self.path / "state.json"
+        self._run = self.path / "run.lock"
 
     def locked(self) -> contextlib.AbstractContextManager[object]:
         """Takes hold of the folder for one schedule, until the context ends.
@@ -145,6 +155,30 @@ class ScheduleFolder:
             ) from error
         return lock
 
+    @contextlib.contextmanager
+    def run_held(self) -> Iterator[int]:
+        """Yields a descriptor that says, while any process has it, that a run lives.
+
+        The system frees it when the last of them ends, however that is.
+        """
+        with self._run.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield file.fileno()
+
+    def has_run(self) -> bool:
+        """Whether a run into the output is under way: ours, or one begun by hand.
+
+        A run outlives the schedule that has begun it, if that is killed.
+
+        Raises:
+            OSError: The lock of the output cannot be looked at.
+        """
+        try:
+            with locked_folder(self.output), self.run_held():
+                return False
+        except (filelock.Timeout, BlockingIOError):
+            return True
+
     def write_config(self, config: str) -> None:
         """Keeps the configuration, as JSON, where runs read it; for the user only."""
         self.config.touch()
@@ -153,9 +187,12 @@ class ScheduleFolder:
 
     def read_outcome(self) -> Outcome | None:
         """Returns what the last run wrote down; None if it ended before that."""
-        if not self.outcome.exists():
+        try:
+            return Outcome.from_json(self.outcome.read_bytes())
+        except FileNotFoundError:
             return None
-        return Outcome.from_json(json.loads(self.outcome.read_text("utf-8")))
+        except ValueError:
+            return failure(f"what it wrote down cannot be read: {self.outcome}")
 
     def log_of(self, run: int) -> Path:
         """Returns where the output of a run's process is kept."""
@@ -177,8 +214,8 @@ class ScheduleFolder:
         history = []
         for number, line in enumerate(lines, start=1):
             try:
-                history.append(PastRun.from_json(json.loads(line)))
-            except (ValueError, KeyError, TypeError) as error:
+                history.append(PastRun.from_json(line))
+            except ValueError as error:
                 raise HistoryUnreadable(
                     f"line {number} of the history is not what was written. Received: "
                     f"{line[:60].decode(errors='replace')!r} in {self.history} "
@@ -214,12 +251,11 @@ class ScheduleFolder:
             ConfigError: The file is not what was written.
         """
         try:
-            values = json.loads(self._state.read_text("utf-8"))
-            until = datetime.fromisoformat(values["until"])
-            return SeenTo(values["cron"], values["timezone"], until)
+            state = self._state.read_bytes()
+            return pydantic.TypeAdapter(SeenTo).validate_json(state, strict=True)
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             raise ConfigError(
                 f"the schedule's state cannot be read: {self._state} "
                 "(hint: remove it, and the schedule begins anew)"
@@ -266,6 +302,19 @@ class Record:
             seen_to = SeenTo(cron, zone, now)
             folder.write_seen_to(seen_to)
         self.until = seen_to.until
+
+    def correct(self, now: datetime) -> datetime | None:
+        """Takes a time that is still to come for now, and returns it; else None.
+
+        It was written when the clock was ahead. Until it had come again, nothing would
+        be due.
+        """
+        if self.until - now <= _SLACK:
+            return None
+        ahead, self.until = self.until, now
+        with contextlib.suppress(OSError):  # the next start finds it and corrects it
+            self._folder.write_seen_to(SeenTo(self._cron, self._zone, now))
+        return ahead
 
     @property
     def numbers(self) -> Mapping[str, int]:

@@ -37,13 +37,13 @@ def export_classifier(
 ) -> None:
     """Writes a SavedModel that needs nothing but TensorFlow, and its serving requests.
 
-    Signatures, all on a batch of strings:
+    Signatures, all on a batch of strings `(batch,)`; any other rank is refused:
         serving_default: `examples`, serialised tf.Examples with the feature `text`
             -> `probabilities` float32 `(batch, classes)`.
         predict_text: `texts`, raw texts -> `label` string `(batch,)`,
             `probabilities`; `classes` string `(batch, classes)`: the names, in the
             order of the probabilities; `is_cut` bool `(batch,)`: whether the text had
-            more tokens than the model reads.
+            more than the model reads.
         transform_features: `examples` with text and label -> the transformed features
             that are dense (not the tokens), for TFMA.
 
@@ -65,9 +65,22 @@ def export_classifier(
 
 
 def _on_strings(name: str) -> Callable[[Any], Any]:
-    spec = tf.TensorSpec([None], tf.string, name)  # (batch,)
-    # Nothing below needs AutoGraph, which triples the time of tracing.
-    return tf.function(input_signature=[spec], autograph=False)
+    """Makes a method a signature on strings `(batch,)`, and refuses any other rank.
+
+    A loaded signature does not compare an input with its spec by itself: some outputs
+    would have the rows of `(batch, 1)`, and others one.
+    """
+    spec = tf.TensorSpec([None], tf.string, name)
+
+    def decorate(method: Callable[[Any, tf.Tensor], Any]) -> Any:
+        @functools.wraps(method)
+        def checked(self: Any, strings: tf.Tensor) -> Any:
+            return method(self, tf.ensure_shape(strings, [None]))
+
+        # Nothing below needs AutoGraph, which triples the time of tracing.
+        return tf.function(checked, input_signature=[spec], autograph=False)
+
+    return decorate
 
 
 class _Classifier(tf.Module):

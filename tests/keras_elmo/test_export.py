@@ -102,6 +102,17 @@ def test_the_lengths_are_given_back(loaded, signature):
     np.testing.assert_array_equal(lengths, LENGTHS)
 
 
+def test_inputs_of_another_rank_are_refused(loaded):
+    default, tokens = loaded.signatures["default"], loaded.signatures["tokens"]
+    for wrong in (
+        lambda: default(TEXTS[:, None]),
+        lambda: tokens(tokens=TEXTS, sequence_len=LENGTHS),
+        lambda: tokens(tokens=TOKENS, sequence_len=LENGTHS[:, None]),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not compatible"):
+            wrong()
+
+
 def test_what_follows_a_rows_tokens_is_not_read(loaded):
     filled = tf.where(TOKENS == "", "<pad>", TOKENS)
     vectors = loaded.signatures["tokens"](tokens=filled, sequence_len=LENGTHS)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_elmo.text import normalize_text, tokenize
+from keras_elmo.text import first_tokens, normalize_text, tokenize
 
 CASES = {
     "I don't like it. It's John's 3.5-star movie, isn't it?": (
@@ -57,3 +59,51 @@ def test_nothing_but_white_space_and_marks_is_lost(text):
     assert all(token and not token.isspace() for token in tokens)
     letters = [c for c in text if c.isalnum()]
     assert [c for token in tokens for c in token if c.isalnum()] == letters
+
+
+def test_of_texts_of_any_usual_length_the_first_tokens_are_all_tokens():
+    texts = [*CASES, "A <br\x01> and\x00 \xa0 more. " * 1000]
+    tokens, counts = first_tokens(tf.constant(texts), 3)
+    expected = tokenize(tf.constant(texts))
+    assert tokens.to_list() == expected.to_list()
+    assert counts.numpy().tolist() == expected.row_lengths().numpy().tolist()
+
+
+@pytest.mark.parametrize("split_only", [False, True])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"A good film, isn't it? " * 500_000,
+        "好的电影。 ".encode() * 500_000,
+        b"a. " * 4_000_000,
+        b"\xff<br/> \n" * 1_000_000,
+    ],
+)
+def test_an_endless_text_has_the_tokens_of_its_beginning_and_costs_no_more(
+    text, split_only
+):
+    began = time.process_time()
+    tokens, counts = first_tokens(tf.constant([text]), 400, split_only=split_only)
+    assert time.process_time() - began < 2  # 10 megabytes take tokenize 20 s
+    short = text[: 400 * 40]
+    expected = first_tokens(tf.constant([short]), 400, split_only=split_only)[0]
+    assert tokens[0, :390].numpy().tolist() == expected[0, :390].numpy().tolist()
+    assert counts[0] > 400
+
+
+@pytest.mark.parametrize("text", ["x" * 2_000_000, " " * 2_000_000 + "late"])
+def test_a_token_or_a_gap_without_end_counts_as_cut(text):
+    tokens, counts = first_tokens(tf.constant([text]), 400)
+    assert len(tokens[0]) <= 1
+    assert counts[0] == len(tokens[0]) + 1
+
+
+def test_words_after_many_blanks_are_read():
+    tokens, counts = first_tokens(tf.constant([" \n" * 200_000 + "a film"]), 1)
+    assert tokens.to_list() == [[b"a", b"film"]]
+    assert counts.numpy().tolist() == [2]
+
+
+def test_so_many_tokens_that_no_text_has_them_are_kept_whole():
+    tokens, _ = first_tokens(tf.constant(["a film"]), 2**62)
+    assert tokens.to_list() == [[b"a", b"film"]]

@@ -113,3 +113,11 @@ def test_texts_of_tokens_are_only_split(small_elmo):
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(ModelError, match=str(tmp_path)):
         Embedder(source=str(tmp_path)).load()
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("split_only", [False, True])
+def test_a_token_without_end_counts_as_cut(small_elmo, split_only):
+    embedder = Embedder(source=str(small_elmo), pooled=True, split_only=split_only)
+    rows = embedder.load()(["x" * 2**21, "bad"])
+    assert [row["text_is_cut"] for row in rows] == [True, False]

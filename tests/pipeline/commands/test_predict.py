@@ -15,10 +15,8 @@ BROKEN = ["only one field", "x,a,b", ',""', 'y,"<br />"']
 
 
 @pytest.fixture
-def predict(toy_model, tmp_path, monkeypatch):
+def predict(toy_model, tmp_path):
     """Runs the command on 100 good rows and four broken ones, into `tmp_path/out`."""
-    # What it does with stderr when a process ends is not meant for this one.
-    monkeypatch.setattr("pipeline.runs.run_log.log_the_end", lambda log: None)
     lines = [f"{number},a good film" for number in range(100)]
     path = tmp_path / "texts.csv"
     path.write_text("\n".join(["id,text", *lines[:50], *BROKEN, *lines[50:], ""]))

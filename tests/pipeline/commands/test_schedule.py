@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -75,7 +74,7 @@ def test_the_history_is_a_table_for_people(folder, past):
 
 def test_the_history_is_json_lines_for_machines(folder, past):
     result = _invoke("--history", "--json", "--output", str(folder.output))
-    assert PastRun.from_json(json.loads(result.output)) == past
+    assert PastRun.from_json(result.output) == past
 
 
 def test_the_history_of_a_configuration_file_is_that_of_its_output(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 _PROGRAM = """
 import logging, os, subprocess, sys, warnings
 from pathlib import Path
@@ -39,6 +41,45 @@ def test_everything_goes_into_the_log_but_progress_and_what_follows(
     for source in ("printed", "from C++", "from TFX", "from a library", "from a child"):
         assert text.count(source) >= 1, source
     assert text.count("from TFX") == 1
+
+
+_LATE = """
+import sys
+from pathlib import Path
+from pipeline.runs.run_log import run_log
+
+class Function:
+    def __del__(self):
+        print("its module is gone", file=sys.stderr)
+
+log = Path(sys.argv[1])
+with run_log(log) as terminal:
+    print("a title: \x1b]0;mine\x07")
+    terminal.write("\x1b[K progress\n")
+if len(sys.argv) > 2:
+    log.unlink()
+sys.late = Function()
+sys.stderr.write("error: failed\n")
+sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_what_is_said_when_the_interpreter_ends_is_not_shown(
+    tmp_path, repository, is_removed
+):
+    log = tmp_path / "run.log"
+    done = subprocess.run(
+        [sys.executable, "-c", _LATE, str(log), *(["gone"] if is_removed else [])],
+        capture_output=True,
+        text=True,
+        cwd=repository,
+    )
+    assert done.stderr == "\x1b[K progress\nerror: failed\n"
+    assert log.exists() is not is_removed
+    if not is_removed:
+        shown = "a title: \\u001b]0;mine\\u0007\n"
+        assert log.read_text() == shown + "its module is gone\n"
 
 
 _FULL = """

@@ -119,5 +119,5 @@ def test_a_failure_takes_one_line():
 
 def test_an_outcome_survives_the_way_through_json():
     outcome = failure("why", log="x.log", component="Trainer")
-    again = Outcome.from_json({**json.loads(json.dumps(outcome.to_json())), "new": 1})
+    again = Outcome.from_json(json.dumps({**outcome.to_json(), "new": 1}))
     assert again == outcome

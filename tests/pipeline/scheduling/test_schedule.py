@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -281,8 +282,8 @@ def test_a_terminal_that_is_gone_stops_nothing(folder):
 
 @pytest.fixture
 def short_waits(monkeypatch) -> None:
-    name = "pipeline.scheduling.schedule._LONGEST_WAIT_SECONDS"
-    monkeypatch.setattr(name, 0.05)
+    for name in ("_LONGEST_WAIT_SECONDS", "_BUSY_SECONDS"):
+        monkeypatch.setattr(f"pipeline.scheduling.schedule.{name}", 0.05)
 
 
 def test_times_that_passed_while_the_machine_slept_are_run_once(folder, short_waits):
@@ -331,3 +332,84 @@ def test_in_the_night_clocks_are_changed_the_wait_is_as_long_as_it_really_is(
     [past] = folder.read_history()
     assert past.scheduled.isoformat() == "2026-10-25T03:00:00+01:00"
     assert timedelta() <= past.started - past.scheduled < timedelta(seconds=1)
+
+
+def _texts(lines: list[str]) -> list[str]:
+    return [line[len("2026-11-26 03:00  ") :] for line in lines]
+
+
+def test_a_state_from_the_future_counts_as_now_and_is_said_once(folder):
+    _seen_to(folder, "0 0 * * * *", datetime(2036, 1, 1, tzinfo=_UTC))
+    lines = _run(folder, "0 0 * * * *", until="next run")
+    assert _texts(lines)[1] == (
+        "the clock was ahead, at 2036-01-01 00:00: runs are due from now on"
+    )
+    soon = datetime.now(_UTC) + timedelta(hours=1)
+    assert f"next run {soon:%Y-%m-%d %H}:00" in lines[2]
+    assert folder.read_history() == []
+    assert folder.read_seen_to().until <= datetime.now(_UTC)
+    assert "ahead" not in "".join(_run(folder, "0 0 * * * *", until="next run"))
+
+
+def test_a_clock_that_is_put_back_by_years_does_not_stop_the_runs(folder, short_waits):
+    clock = _Clock("2036-11-26T02:59:59.900+00:00")
+
+    def put_back() -> None:
+        clock.set("2026-11-26T03:59:59.900+00:00")
+
+    on = {"next run 2036-11-26 04:00": put_back}
+    lines = _run(folder, "0 0 * * * *", until="run 2: ", on=on, clock=clock)
+    assert any("the clock was ahead" in line for line in lines)
+    first, second = folder.read_history()
+    assert (first.scheduled.year, second.scheduled.year) == (2036, 2026)
+
+
+_WAITING = "a run into this output is under way already; waiting for it"
+
+
+def test_a_run_that_was_begun_by_hand_is_waited_for(folder, short_waits):
+    folder.output.mkdir()
+    held = (folder.output / ".lock").open("w")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    ended: list[datetime] = []
+
+    def end() -> None:
+        ended.append(datetime.now(_UTC))
+        held.close()
+
+    on = {_WAITING: lambda: threading.Timer(0.5, end).start()}
+    lines = _run(folder, _EVERY_SECOND, until="run 1: ", on=on)
+    assert sum(_WAITING in line for line in lines) == 1
+    past = folder.read_history()[0]
+    assert past.started >= ended[0]
+    assert past.outcome.outcome == "pushed"
+
+
+_DAEMON = """
+import sys
+from datetime import timezone
+from pipeline.scheduling.schedule import Schedule
+from pipeline.scheduling.store import ScheduleFolder
+Schedule(
+    ScheduleFolder(sys.argv[1]), cron="* * * * * *", fields=6, zone=timezone.utc,
+    say=lambda line: print(line, flush=True),
+    command=[sys.executable, "-c", "import time; print(1, flush=True); time.sleep(3)"],
+).run("{}")
+"""
+
+
+def test_a_run_that_has_outlived_its_schedule_is_waited_for(folder, short_waits):
+    # It holds nothing of the output yet: it may still be loading.
+    command = [sys.executable, "-c", _DAEMON, str(folder.output)]
+    daemon = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    log = folder.log_of(1)
+    while not (log.exists() and log.read_text()):
+        assert daemon.poll() is None
+        time.sleep(0.05)
+    orphan_began = datetime.now(_UTC)
+    daemon.kill()
+    daemon.wait()
+    daemon.stdout.close()
+    lines = _run(folder, _EVERY_SECOND, until="run 1: ")
+    assert sum(_WAITING in line for line in lines) == 1
+    assert folder.read_history()[0].started >= orphan_began + timedelta(seconds=2)

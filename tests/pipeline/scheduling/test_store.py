@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from pipeline.config import ConfigError
 from pipeline.scheduling.outcome import Outcome
-from pipeline.scheduling.store import HistoryUnreadable, PastRun, ScheduleFolder
+from pipeline.scheduling.store import HistoryUnreadable, PastRun, ScheduleFolder, SeenTo
 
 _START = datetime(2026, 11, 26, 3, tzinfo=ZoneInfo("Europe/Berlin"))
 
@@ -68,3 +69,65 @@ def test_a_line_that_was_spoilt_is_named(folder):
         file.write("my notes\n")
     with pytest.raises(HistoryUnreadable, match="line 2 of the history .*'my notes'"):
         folder.read_history()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"run": "one"},
+        {"run": True},
+        {"run": None},
+        {"exit_code": "0"},
+        {"scheduled": 5},
+        {"started": "2026-11-26T03:00:00"},
+        {"ended": None},
+        {"outcome": "won"},
+        {"outcome": {}},
+        {"reasons": 5},
+        {"reasons": [5]},
+        {"removed_versions": "15"},
+        {"accuracy": "high"},
+        {"run_id": ["r"]},
+        {"log": 5},
+    ],
+    ids=str,
+)
+def test_a_line_with_a_value_of_another_type_is_named(folder, wrong):
+    folder.append_to_history(_past(1))
+    line = {**_past(2).to_json(), **wrong}
+    with folder.history.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    with pytest.raises(HistoryUnreadable, match="line 2 of the history"):
+        folder.read_history()
+
+
+@pytest.mark.parametrize("line", ["[]", "5", "null", '"run"', "{}", "\x00"])
+def test_a_line_that_is_no_object_is_named(folder, line):
+    folder.history.write_text(line + "\n")
+    with pytest.raises(HistoryUnreadable, match="line 1 of the history"):
+        folder.read_history()
+
+
+@pytest.mark.parametrize("until", ["2026-11-26T03:00:00", 5, None, "soon"])
+def test_a_state_that_cannot_be_compared_with_a_clock_is_refused(folder, until):
+    folder.write_seen_to(SeenTo("* * * * *", "UTC", _START))
+    assert folder.read_seen_to().until == _START
+    state = folder.path / "state.json"
+    state.write_text(json.dumps({**json.loads(state.read_text()), "until": until}))
+    with pytest.raises(ConfigError, match="state cannot be read"):
+        folder.read_seen_to()
+
+
+@pytest.mark.parametrize("left", ["", "[]", '{"outcome": "won"}', '{"log": 5}'])
+def test_an_outcome_that_cannot_be_read_is_that_of_a_failed_run(folder, left):
+    assert folder.read_outcome() is None
+    folder.outcome.write_text(left)
+    outcome = folder.read_outcome()
+    assert outcome.outcome == "failed"
+    assert str(folder.outcome) in outcome.reason
+
+
+def test_a_clock_that_was_put_back_makes_no_run_shorter_than_nothing():
+    now = datetime.now(timezone.utc)
+    past = PastRun(1, now, now, now - timedelta(hours=1), 0, Outcome("pushed"))
+    assert past.seconds == 0

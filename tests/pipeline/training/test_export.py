@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -96,6 +97,31 @@ def test_an_empty_batch_gets_an_empty_answer(signatures):
     answer = signatures["predict_text"](tf.constant([], tf.string))
     assert answer["probabilities"].shape == (0, 2)
     assert answer["label"].shape == (0,)
+
+
+@pytest.mark.parametrize("shape", [(), (3, 1), (1, 3), (2, 0)])
+@pytest.mark.parametrize(
+    "name", ["predict_text", "serving_default", "transform_features"]
+)
+def test_what_is_no_batch_of_strings_is_refused_by_every_signature(
+    signatures, name, shape
+):
+    rows = serialized([{"text": "bad", "label": "bad"}])[0]
+    value = "bad film" if name == "predict_text" else rows
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not compatible"):
+        signatures[name](tf.fill(shape, value))
+
+
+def test_an_endless_text_is_cut_before_it_is_read(signatures):
+    text = "A good film, it is. "
+    began = time.process_time()
+    answer = signatures["predict_text"](
+        tf.constant([text * 500_000, text, "x" * 2**21])
+    )
+    assert time.process_time() - began < 4
+    assert answer["is_cut"].numpy().tolist() == [True, True, True]
+    probabilities = answer["probabilities"].numpy()
+    np.testing.assert_allclose(probabilities[0], probabilities[1], atol=1e-6)
 
 
 def test_evaluation_gets_the_transformed_label_and_length(signatures):

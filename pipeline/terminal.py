@@ -1,0 +1,82 @@
+"""What is shown holds nothing that a terminal would obey.
+
+A header, a label, a path or a library's message may hold control characters: they move
+the cursor, set the window's title or turn a line around. Every command line of ours
+calls `show_controls`, and then no message has to think of it. Who moves the cursor on
+purpose, as the progress of a run does, writes to a stream of its own.
+
+Nothing of ours is imported here.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any, TextIO, cast
+
+# C0 but tab and newline, DEL and C1; line separators and what reorders text; halves of
+# surrogate pairs, which stand for bytes that are not UTF-8.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    r"""Returns a text with its control characters as they are written in JSON.
+
+    The escape character becomes `\u001b`. Tabs and newlines stay. What was JSON is
+    still the same JSON.
+    """
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+class VisibleStream:
+    """A stream for text that writes `visible` text to another one.
+
+    What that one's encoding lacks is escaped, too. It has no `buffer`: bytes would pass
+    by. All else is that of the other stream.
+
+    Args:
+        stream: The other one.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes a text, and returns how many characters of it were taken: all."""
+        shown = visible(text)
+        try:
+            self._stream.write(shown)
+        except UnicodeEncodeError:
+            encoding = self._stream.encoding
+            escaped = shown.encode(encoding, "backslashreplace").decode(encoding)
+            self._stream.write(escaped)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Writes texts one after the other."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "buffer":
+            raise AttributeError(name)
+        return getattr(self._stream, name)
+
+
+def only_visible(stream: TextIO) -> TextIO:
+    """Returns a stream that writes `visible` text to `stream`."""
+    if isinstance(stream, VisibleStream):
+        return stream
+    return cast(TextIO, VisibleStream(stream))
+
+
+def show_controls() -> None:
+    """Makes stdout and stderr of this process show control characters, to its end.
+
+    Doing it again changes nothing.
+    """
+    sys.stdout = only_visible(sys.stdout)
+    sys.stderr = only_visible(sys.stderr)

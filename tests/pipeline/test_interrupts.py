@@ -1,0 +1,109 @@
+"""A signal ends a command with one plain line and the exit code of a shell."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from pipeline import cli
+from pipeline.errors import RunError
+from pipeline.interrupts import interrupts_noted, reraise_interrupt
+
+_GOES_ON = "error: interrupted; the same command goes on from here\n"
+
+
+def _signalled(number):
+    os.kill(os.getpid(), number)
+
+
+def _wrapped(number):
+    """Raises what Beam makes of an interrupt in a worker of this process."""
+    try:
+        _signalled(number)
+    except KeyboardInterrupt:
+        raise RuntimeError("KeyboardInterrupt [while running 'Score']")  # noqa: B904
+
+
+def _explained(number):
+    try:
+        _wrapped(number)
+    except RuntimeError as error:
+        raise RunError(f"Transform failed: {error}") from error
+
+
+@pytest.fixture
+def invoke(monkeypatch):
+    """Runs `elmo-tfx NAME`, which does what it is told instead of its work."""
+
+    def run(name, work, number):
+        command = click.Command(name, callback=lambda: work(number))
+        get = lambda self, ctx, cmd_name: command  # noqa: E731
+        monkeypatch.setattr(cli._LazyGroup, "get_command", get)
+        return CliRunner().invoke(cli.main, [name])
+
+    return run
+
+
+@pytest.mark.parametrize("work", [_signalled, _wrapped, _explained])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_one_line_and_the_code_of_the_signal(invoke, work, number, code):
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    done = invoke("predict", work, number)
+    assert (done.exit_code, done.output) == (code, _GOES_ON)
+    after = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    assert after == before
+
+
+def test_what_does_not_go_on_does_not_say_so(invoke):
+    done = invoke("score", _signalled, signal.SIGINT)
+    assert (done.exit_code, done.output) == (130, "error: interrupted\n")
+
+
+def test_what_a_command_says_itself_of_its_interruption_stays(invoke):
+    def work(number):
+        try:
+            _signalled(number)
+        except KeyboardInterrupt as error:
+            own = click.ClickException("interrupted; the run goes on")
+            own.exit_code = 130
+            raise own from error
+
+    done = invoke("kubeflow", work, signal.SIGTERM)
+    assert (done.exit_code, done.output) == (
+        143,
+        "error: interrupted; the run goes on\n",
+    )
+
+
+def test_a_failure_is_still_a_failure(invoke):
+    def work(number):
+        raise RunError("no memory")
+
+    done = invoke("predict", work, None)
+    assert (done.exit_code, done.output) == (1, "error: no memory\n")
+    assert isinstance(invoke("run", lambda _: {}[1], None).exception, KeyError)
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupts_noted() as noted:
+            _signalled(signal.SIGINT)
+        assert noted.number is None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_behind_an_error_is_found_and_nothing_else():
+    reraise_interrupt(ValueError())
+    with pytest.raises(KeyboardInterrupt), interrupts_noted():
+        try:
+            _explained(signal.SIGINT)
+        except RunError as error:
+            reraise_interrupt(error)
