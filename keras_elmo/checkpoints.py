@@ -72,6 +72,8 @@ def tensors(bilm: BiLM) -> Iterator[tuple[str, np.ndarray]]:
     """Yields the weights of `bilm` as the hdf5 file has them, by path."""
     for name, variable in named_variables(bilm):
         yield name, to_file(name, keras.ops.convert_to_numpy(variable))
+    for name, variable in bilm.initial_states().items():
+        yield name, keras.ops.convert_to_numpy(variable)
 
 
 def load_hdf5(bilm: BiLM, path: str | Path) -> None:
@@ -104,9 +106,12 @@ def assign_weights(
         WeightsError: If a tensor is missing or has another shape.
     """
     values: list[tuple[Any, np.ndarray]] = []
-    for name, variable in named_variables(bilm):
+    states = bilm.initial_states()  # only files of this package have them
+    for name, variable in [*named_variables(bilm), *states.items()]:
         expected = to_file(name, np.broadcast_to(0.0, variable.shape)).shape
         value = read(name)
+        if value is None and name in states:
+            continue
         if value is None:
             raise WeightsError(f"{origin} lacks the tensor {name} of shape {expected}")
         fits = value.ndim == len(expected)
@@ -123,6 +128,9 @@ def assign_weights(
 
 def save_hdf5(bilm: BiLM, path: str | Path, *, dtype: str = "float32") -> None:
     """Writes the weights of `bilm` in the published layout.
+
+    The warm state of a layer goes along, as tensors that other readers do not ask
+    for: the weights were trained from it.
 
     Args:
         bilm: The model.

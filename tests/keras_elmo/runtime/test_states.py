@@ -170,3 +170,43 @@ def test_a_saved_stateful_model_goes_on_where_it_was(pair, tmp_path):
     again.layers[0].reset_states()
     layer.reset_states()
     np.testing.assert_allclose(again.layers[0](A), layer(A), atol=1e-6)
+
+
+def write_hdf5(layer, folder):
+    folder.mkdir()
+    layer.bilm.options.to_file(folder / "options.json")
+    save_hdf5(layer.bilm, folder / "weights.hdf5")
+
+
+@pytest.mark.parametrize("write", [write_hdf5, export_hub_module])
+def test_what_was_trained_from_a_warm_state_is_read_from_the_same(
+    tmp_path, write, monkeypatch
+):
+    source = write_model(tmp_path / "elmo", max_chars=50)
+    layer = ElmoEmbeddingLayer(str(source))
+    for weight in layer.bilm.weights:  # as fine-tuning would
+        weight.assign(1.3 * weight.value)
+    write(layer, tmp_path / "tuned")
+    again = ElmoEmbeddingLayer(str(tmp_path / "tuned"))
+    np.testing.assert_allclose(again(TOKENS), layer(TOKENS), atol=1e-6)
+    zeros = ElmoEmbeddingLayer(str(tmp_path / "tuned"), initial_state="zeros")
+    expected = ElmoEmbeddingLayer(str(source), initial_state="zeros")
+    expected.bilm.set_weights(layer.bilm.get_weights())
+    np.testing.assert_allclose(zeros(TOKENS), expected(TOKENS), atol=1e-6)
+    # A second time, and into a form of the other kind:
+    write_hdf5(again, tmp_path / "twice")
+    twice = ElmoEmbeddingLayer(str(tmp_path / "twice"))
+    np.testing.assert_allclose(twice(TOKENS), layer(TOKENS), atol=1e-6)
+    with h5py.File(tmp_path / "twice" / "weights.hdf5", "r+") as file:
+        del file["initial_state"]  # as in a file of before
+    warmed = ElmoEmbeddingLayer(str(tmp_path / "twice"))
+    assert warmed.encoder.start.are_set()
+    assert np.abs(warmed(TOKENS) - layer(TOKENS)).max() > 1e-4
+
+
+def test_a_stored_state_of_another_shape_is_named(tmp_path):
+    source = write_model(tmp_path / "elmo")
+    with h5py.File(source / "weights.hdf5", "r+") as file:
+        file["initial_state/RNN_0/Cell0/c"] = np.zeros(3)
+    with pytest.raises(WeightsError, match="initial_state/RNN_0/Cell0/c"):
+        ElmoEmbeddingLayer(str(source))
