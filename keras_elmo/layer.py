@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,41 +12,13 @@ import tensorflow as tf
 from keras_elmo import checks, tensors
 from keras_elmo.bilm import BiLM
 from keras_elmo.options import BiLMOptions
-from keras_elmo.runtime.native import NativeElmo, learns
+from keras_elmo.runtime.native import Encoder, NativeElmo, learns
 from keras_elmo.scalar_mix import ScalarMix
 from keras_elmo.sources import DEFAULT, Source, SourceInfo, open_source
 from keras_elmo.string_layer import StringLayer
 
 INITIAL_STATES = ("warm", "zeros")
 _LOG = logging.getLogger("keras_elmo")
-
-
-class Encoder(Protocol):
-    """What runs the biLM for the layer: `NativeElmo` or `SignatureModule`."""
-
-    @property
-    def dim(self) -> int:
-        """Width of an ELMo vector."""
-
-    @property
-    def num_layers(self) -> int:
-        """Layers of the biLM, the token encoder counted as the first."""
-
-    def run(
-        self, words: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
-    ) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Runs the model over a batch.
-
-        Args:
-            words: string `(tokens,)`, row after row.
-            lengths: int32 `(batch,)`, the tokens of each row.
-            training: Whether gradients will be asked for.
-
-        Returns:
-            Each layer `(tokens, dim)`, without padding, the token vector twice as the
-            first; and of each token the row and the number in its row, int32
-            `(tokens, 2)`.
-        """
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
@@ -248,8 +220,16 @@ class ElmoEmbeddingLayer(StringLayer):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._check_vocabulary(value)
-        keras.layers.Layer.trainable.fset(self, value)
+        for layer in self._flatten_layers():
+            keras.layers.Layer.trainable.fset(layer, value)  # type: ignore[attr-defined]
         self._freeze_unread()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Keras skips a flag that stands as it is set, but parts may differ from it.
+        if name == "trainable":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     @property
     def parts(self) -> dict[str, keras.layers.Layer]:
@@ -369,9 +349,9 @@ class ElmoEmbeddingLayer(StringLayer):
             "source": self.source,
             "max_sequence_length": self.max_sequence_length,
             "output": self.output_name,
-            "trainable": self.bilm is not None and self.bilm.trainable,
-            "trainable_mix": any(mix.trainable for mix in self.mixes),
-            "frozen": [name for name, part in self.parts.items() if not part.trainable],
+            "trainable": self.bilm is not None and learns(self.bilm),
+            "trainable_mix": any(learns(mix) for mix in self.mixes),
+            "frozen": [name for name, part in self.parts.items() if not learns(part)],
             "input_form": self.input_form,
             "mixes": len(self.mixes),
             "mix_layer_norm": self.mix_layer_norm,

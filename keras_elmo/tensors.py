@@ -77,14 +77,14 @@ def as_tokens(
     columns = tf.shape(inputs)[1]
     position = tf.range(columns)[None, :]
     is_word = inputs != ""
+    starts = tf.reduce_min(tf.where(is_word, position, columns), axis=1)
+    if max_tokens is not None:
+        is_word &= position - starts[:, None] < max_tokens
     ends = tf.where(is_word, position + 1, 0)
     ends = tf.reduce_max(tf.pad(ends, [[0, 0], [1, 0]]), axis=1)
-    starts = tf.reduce_min(tf.where(is_word, position, columns), axis=1)
     starts = tf.minimum(starts, ends)  # 0 in a row without tokens
-    lengths, time = ends - starts, columns
-    if max_tokens is not None:
-        lengths, time = tf.minimum(lengths, max_tokens), max_tokens
-    real = (position >= starts[:, None]) & (position < (starts + lengths)[:, None])
+    lengths, time = ends - starts, columns if max_tokens is None else max_tokens
+    real = (position >= starts[:, None]) & (position < ends[:, None])
     words = tf.boolean_mask(inputs, real)
     # A row padded at its start stays so in the columns that there are.
     return Tokens(words, lengths, tf.minimum(starts, time - lengths), time)

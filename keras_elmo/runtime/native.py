@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
@@ -15,6 +15,34 @@ from keras_elmo.runtime.packed_bilm import layers_in_groups, packed_layers
 from keras_elmo.runtime.packed_lstm import pack, token_places
 from keras_elmo.runtime.states import CarriedStates, InitialStates
 from keras_elmo.runtime.words import WordCache, distinct_words, encode_words
+
+
+class Encoder(Protocol):
+    """What runs a biLM for the layer: `NativeElmo` or `SignatureModule`."""
+
+    @property
+    def dim(self) -> int:
+        """Width of an ELMo vector."""
+
+    @property
+    def num_layers(self) -> int:
+        """Layers of the biLM, the token encoder counted as the first."""
+
+    def run(
+        self, words: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Runs the model over a batch.
+
+        Args:
+            words: string `(tokens,)`, row after row.
+            lengths: int32 `(batch,)`, the tokens of each row.
+            training: Whether gradients will be asked for.
+
+        Returns:
+            Each layer `(tokens, dim)`, without padding, the token vector twice as the
+            first; and of each token the row and the number in its row, int32
+            `(tokens, 2)`.
+        """
 
 
 def learns(layer: keras.layers.Layer) -> bool:

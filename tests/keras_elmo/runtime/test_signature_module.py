@@ -140,7 +140,7 @@ def signature(tmp_path, dtype=tf.int32, half=3, left_out=None):
 
 
 def test_a_saved_model_of_tf2_is_called_as_well(tmp_path):
-    layers, _ = SignatureModule(signature(tmp_path)).run(TOKENS, LENGTHS)
+    layers, _ = SignatureModule(signature(tmp_path)).run(WORDS, LENGTHS)
     np.testing.assert_array_equal(layers, np.ones((3, 5, 6)))
 
 
