@@ -15,9 +15,10 @@ import h5py
 import keras
 import numpy as np
 
-from keras_elmo import characters
+from keras_elmo import characters, files
 from keras_elmo.bilm import BiLM
-from keras_elmo.errors import SourceError, WeightsError
+from keras_elmo.errors import WeightsError
+from keras_elmo.options import BiLMOptions
 
 
 def named_variables(bilm: BiLM) -> Iterator[tuple[str, Any]]:
@@ -76,54 +77,95 @@ def tensors(bilm: BiLM) -> Iterator[tuple[str, np.ndarray]]:
         yield name, keras.ops.convert_to_numpy(variable)
 
 
+def check_hdf5(options: BiLMOptions, path: str | Path) -> None:
+    """Checks that a published or exported hdf5 file fits, without reading its values.
+
+    Raises:
+        SourceError: If the file is missing, cut short or not hdf5.
+        WeightsError: If a tensor is missing, of another shape or type, was never
+            written, or lies in another file.
+    """
+    with files.open_hdf5(Path(path)) as file:
+        _fitting_tensors(file, options, Path(path))
+
+
 def load_hdf5(bilm: BiLM, path: str | Path) -> None:
     """Reads the weights of `bilm` from a published or exported hdf5 file.
 
     Raises:
         SourceError: If the file is missing, cut short or not hdf5.
-        WeightsError: If a tensor is missing or has another shape.
+        WeightsError: If it does not pass `check_hdf5`, or holds other values than
+            finite float32.
     """
-    try:
-        with h5py.File(path, "r") as file:
+    with files.open_hdf5(Path(path)) as file:
+        found = _fitting_tensors(file, bilm.options, Path(path))
 
-            def read(name: str) -> np.ndarray | None:
-                return np.asarray(file[name]) if name in file else None
+        def read(name: str) -> np.ndarray | None:
+            if name not in found:
+                return None
+            with files.reading(f"the tensor {name} of {path}"):
+                return found[name][()]
 
-            assign_weights(bilm, read, str(path))
-    except OSError as error:
-        raise SourceError(f"Cannot read ELMo weights from {path}: {error}") from error
+        assign_weights(bilm, read, str(path))
+
+
+def _fitting_tensors(
+    file: h5py.File, options: BiLMOptions, path: Path
+) -> dict[str, h5py.Dataset]:
+    shapes, states = options.shapes(), options.state_shapes()
+    if any(files.find_tensor(file, name) is not None for name in states):
+        shapes |= states
+    found: dict[str, h5py.Dataset] = {}
+    for name, expected in shapes.items():
+        tensor = files.find_tensor(file, name)
+        if tensor is None:
+            raise WeightsError(f"{path} lacks the tensor {name} of shape {expected}")
+        if not fits(name, tensor.shape, expected):
+            raise WeightsError(
+                f"The tensor {name} of {path} does not fit the options: expected "
+                f"shape {expected}. Received: {tensor.shape}"
+            )
+        found[name] = tensor
+    files.check_room(found, path)
+    return found
+
+
+def fits(name: str, shape: files.Shape | None, expected: files.Shape) -> bool:
+    """Whether the tensor `name` may be stored with `shape`."""
+    if name == "char_embed" and shape == (expected[0] + 1, *expected[1:]):
+        return True  # with the row of zeros for padding
+    return shape == expected
 
 
 def assign_weights(
     bilm: BiLM, read: Callable[[str], np.ndarray | None], origin: str
 ) -> None:
-    """Fills `bilm` from `read`, which returns the tensor of an hdf5 path or None.
+    """Fills `bilm` from `read`, which returns the tensor of an hdf5 path.
 
-    Every shape is checked before the first weight is set, so that a file that
-    does not fit leaves the model as it was.
+    It may return None for an initial state: only files of this package hold them.
+
+    Every value is checked before the first weight is set, so that a file that does
+    not fit leaves the model as it was.
 
     Raises:
-        WeightsError: If a tensor is missing or has another shape.
+        WeightsError: If a value is not finite in float32.
     """
-    values: list[tuple[Any, np.ndarray]] = []
-    states = bilm.initial_states()  # only files of this package have them
-    for name, variable in [*named_variables(bilm), *states.items()]:
-        expected = to_file(name, np.broadcast_to(0.0, variable.shape)).shape
-        value = read(name)
-        if value is None and name in states:
-            continue
-        if value is None:
-            raise WeightsError(f"{origin} lacks the tensor {name} of shape {expected}")
-        fits = value.ndim == len(expected)
-        converted = from_file(name, value) if fits else value
-        if not fits or converted.shape != tuple(variable.shape):
-            raise WeightsError(
-                f"The tensor {name} of {origin} does not fit the options: expected "
-                f"shape {expected}. Received: {value.shape}"
-            )
-        values.append((variable, converted))
-    for variable, converted in values:
-        variable.assign(converted.astype("float32"))
+    values = [
+        (variable, from_file(name, finite(name, value, origin)))
+        for name, variable in [*named_variables(bilm), *bilm.initial_states().items()]
+        if (value := read(name)) is not None
+    ]
+    for variable, value in values:
+        variable.assign(value)
+
+
+def finite(name: str, value: np.ndarray, origin: str) -> np.ndarray:
+    """Returns `value` as float32; refuses NaN, infinity and what is as large."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = np.asarray(value).astype("float32")
+    if not np.isfinite(value).all():
+        raise WeightsError(f"The tensor {name} of {origin} holds NaN or infinity")
+    return value
 
 
 def save_hdf5(bilm: BiLM, path: str | Path, *, dtype: str = "float32") -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Sequence
 
-from keras.src.saving import serialization_lib  # safe mode has no public name
+# Safe mode, and what Keras is about, have no public names.
+from keras.src.backend.common import global_state
+from keras.src.saving import serialization_lib
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
@@ -42,7 +44,16 @@ def word_list(vocabulary: Sequence[str] | None) -> list[str] | None:
             "`vocabulary` must be a sequence of words or None. "
             f"Received: `vocabulary={reprlib.repr(vocabulary)}`"
         )
-    return [str(word) for word in vocabulary]
+    words = [str(word) for word in vocabulary]
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                "`vocabulary` must hold words of whole characters: one of them was "
+                f"read from bytes that are not UTF-8. Received: {ascii(word)}"
+            ) from error
+    return words
 
 
 def check_output(output: str, num_layers: int) -> None:
@@ -61,6 +72,18 @@ def check_dtype(dtype: str) -> None:
             "`ElmoEmbeddingLayer` takes tokens as strings. "
             f"Received: inputs of dtype {dtype}"
         )
+
+
+def weights_will_come() -> bool:
+    """Whether Keras is reading a file of a model, and so its weights next.
+
+    A layer's `from_config` runs likewise when a model is cloned or made from a
+    configuration alone, where nothing else brings weights. Keras tells this to
+    nobody, but it shares objects between the layers of a `.keras` file, and marks
+    that it reads an `.h5` file.
+    """
+    marks = ("shared_objects/id_to_obj_map", "use_legacy_config")
+    return any(global_state.get_global_attribute(m) not in (None, False) for m in marks)
 
 
 def check_trusted(source: str) -> None:

@@ -1,8 +1,8 @@
 """The errors of this package.
 
 ElmoError
-├── SourceError    an ELMo source that cannot be found or is of no known form
-└── WeightsError   a weight file that does not fit the options beside it
+└── SourceError    an ELMo source that cannot be found or is of no known form
+    └── WeightsError   its weights do not fit its options, or are no finite numbers
 """
 
 
@@ -14,5 +14,5 @@ class SourceError(ElmoError):
     """A source names nothing that can be loaded."""
 
 
-class WeightsError(ElmoError):
-    """A weight file lacks a tensor, or holds one of another shape."""
+class WeightsError(SourceError):
+    """A source lacks a tensor, or holds one of another shape, type or value."""

@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from keras_elmo import files
 from keras_elmo.errors import SourceError
 
 _KAGGLE_SITE = re.compile(r"https?://(?:www\.)?kaggle\.com/models/|kaggle://", re.I)
@@ -37,6 +38,10 @@ _FAILURES = (
     tarfile.TarError,
     zlib.error,
 )
+
+
+# Where the handles lie that somebody named in this process, and what fetched them.
+_FETCHED: dict[str, tuple[Path, str]] = {}
 
 
 def is_handle(source: str) -> bool:
@@ -73,7 +78,8 @@ def resolve(handle: str) -> tuple[Path, str]:
             failures.append(f"{package} with {name} ({error})")
             continue
         if Path(folder).is_dir():
-            return Path(folder), package
+            _FETCHED[handle] = (Path(folder), package)
+            return _FETCHED[handle]
         failures.append(f"{package} with {name} ({folder} is not a local folder)")
     raise SourceError(
         f"The handle {handle} cannot be fetched. Tried: {'; '.join(failures)}\n"
@@ -81,6 +87,20 @@ def resolve(handle: str) -> tuple[Path, str]:
         f"source; or unpack it into {_place(address)}, where tensorflow-hub looks "
         "first (the environment variable TFHUB_CACHE_DIR moves that cache)"
     )
+
+
+def resolved(handle: str) -> tuple[Path, str]:
+    """Returns what `resolve` returned for `handle` before, and fetches nothing.
+
+    Raises:
+        SourceError: If nobody has named the handle in this process.
+    """
+    if handle not in _FETCHED:
+        raise SourceError(
+            f"The handle {handle} is named by a configuration, and has not been "
+            "fetched in this process"
+        )
+    return _FETCHED[handle]
 
 
 def _kaggle_handle(handle: str) -> str | None:
@@ -110,7 +130,7 @@ def _by_kagglehub(handle: str) -> str:
     try:
         return kagglehub.model_download(handle)
     except (*_FAILURES, *own) as error:
-        raise SourceError(_one_line(error)) from error
+        raise SourceError(files.one_line(error)) from error
 
 
 def _is_error(item: object) -> bool:
@@ -130,7 +150,7 @@ def _by_tensorflow_hub(handle: str) -> str:
     try:
         return tensorflow_hub.resolve(handle)
     except (*_FAILURES, tf.errors.OpError) as error:
-        raise SourceError(_one_line(error)) from error
+        raise SourceError(files.one_line(error)) from error
 
 
 def _place(handle: str) -> Path:
@@ -138,7 +158,3 @@ def _place(handle: str) -> Path:
     default = Path(tempfile.gettempdir()) / "tfhub_modules"
     cache = Path(os.environ.get("TFHUB_CACHE_DIR") or default)
     return cache / hashlib.sha1(handle.encode()).hexdigest()
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

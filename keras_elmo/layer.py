@@ -14,7 +14,13 @@ from keras_elmo.bilm import BiLM
 from keras_elmo.options import BiLMOptions
 from keras_elmo.runtime.native import Encoder, NativeElmo, learns
 from keras_elmo.scalar_mix import ScalarMix
-from keras_elmo.sources import DEFAULT, Source, SourceInfo, open_source
+from keras_elmo.sources import (
+    DEFAULT,
+    Source,
+    SourceInfo,
+    open_source,
+    reopen_source,
+)
 from keras_elmo.string_layer import StringLayer
 
 INITIAL_STATES = ("warm", "zeros")
@@ -58,8 +64,10 @@ class ElmoEmbeddingLayer(StringLayer):
         vocabulary: Words whose token vectors are computed once, here; others are
             computed as they come. It changes the speed, no result.
         options: Sizes of the biLM in the form of options.json. `get_config()` writes
-            them: a layer that gets them does not read `source`, and its weights come
-            from the saved model.
+            them: a layer that gets them needs no `source` while Keras reads a saved
+            model, which has the weights. Elsewhere, as in `clone_model`, it loads
+            `source` again; a handle, if it was fetched in this process. If that
+            fails, it warns, and its weights are random.
 
     Inputs:  string `(batch, time)`: tokens, padded with `""` at the end or the start;
         or a RaggedTensor or nested list of them; or `(batch,)`: whole texts, which
@@ -120,7 +128,12 @@ class ElmoEmbeddingLayer(StringLayer):
         self.vocabulary = checks.word_list(vocabulary)
         self._check_vocabulary(trainable)
         self.supports_masking = True
-        opened = None if options else open_source(source)
+        if options is None:
+            opened: Source | None = open_source(source)
+        elif checks.weights_will_come():
+            opened = None
+        else:
+            opened = reopen_source(source, BiLMOptions.from_dict(options))
         self.source_info = (
             opened.info if opened else SourceInfo.of_saved_layer(str(source))
         )

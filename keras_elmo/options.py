@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import numbers
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from keras_elmo import characters, files
 from keras_elmo.errors import SourceError
 
 _ACTIVATIONS = ("relu", "tanh")
+# Far above any published model, and low enough that none of them takes for ever.
+_MAX_SIZE = 1 << 16
+_MAX_PARTS = 100  # layers or filters
+_MAX_CHARS = 1_000
+_MAX_CLIP = 1_000_000
+_MAX_WEIGHTS = 1 << 30  # 4 GiB; the largest published model has 0.09 of it
+# The sizes, with their entries in options.json, the least and the most.
+_SIZES = {
+    "char_dim": ("char_cnn.embedding.dim", 1, _MAX_SIZE),
+    "n_highway": ("char_cnn.n_highway", 0, _MAX_PARTS),
+    # A sentence mark has three: it stands between the marks of a word.
+    "max_chars": ("char_cnn.max_characters_per_token", 3, _MAX_CHARS),
+    "n_layers": ("lstm.n_layers", 1, _MAX_PARTS),
+    "cell_dim": ("lstm.dim", 1, _MAX_SIZE),
+    "projection_dim": ("lstm.projection_dim", 1, _MAX_SIZE),
+}
+_OPTIONAL = {"char_cnn.n_highway": 0, "lstm.n_layers": 1}
+_REQUIRED = object()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,23 +68,73 @@ class BiLMOptions:
     use_skip_connections: bool
 
     def __post_init__(self) -> None:
-        sizes = ("char_dim", "max_chars", "n_layers", "cell_dim", "projection_dim")
-        for name in sizes:
-            if getattr(self, name) < 1:
-                raise SourceError(
-                    f"`{name}` must be a positive int. "
-                    f"Received: `{name}={getattr(self, name)}`"
-                )
+        for name, (entry, low, high) in _SIZES.items():
+            _check_size(entry, getattr(self, name), low, high)
+        for name in ("cell_clip", "proj_clip"):
+            value = getattr(self, name)
+            is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+            if value is not None and not (is_number and 0 < value <= _MAX_CLIP):
+                rule = f"null, or a number above 0 and up to {_MAX_CLIP:,}"
+                raise _refused(f"lstm.{name}", rule, value)
         if self.activation not in _ACTIVATIONS:
+            rule = f"one of {', '.join(_ACTIVATIONS)}"
+            raise _refused("char_cnn.activation", rule, self.activation)
+        if not isinstance(self.use_skip_connections, bool):
+            value = self.use_skip_connections
+            raise _refused("lstm.use_skip_connections", "true or false", value)
+        self._check_filters()
+        weights = sum(math.prod(shape) for shape in self.shapes().values())
+        if weights > _MAX_WEIGHTS:
             raise SourceError(
-                f"`activation` must be one of {', '.join(_ACTIVATIONS)}. "
-                f"Received: `activation={self.activation}`"
+                f"An ELMo may have {_MAX_WEIGHTS:,} weights. Received: options for "
+                f"{weights:,}"
             )
-        if not self.filters or max(w for w, _ in self.filters) > self.max_chars:
-            raise SourceError(
-                "`filters` must hold at least one filter, none wider than "
-                f"`max_chars={self.max_chars}`. Received: `filters={self.filters}`"
-            )
+
+    def _check_filters(self) -> None:
+        entry = "char_cnn.filters"
+        if not 1 <= len(self.filters) <= _MAX_PARTS:
+            rule = f"1 to {_MAX_PARTS} pairs of width and count"
+            raise _refused(entry, rule, self.filters)
+        for i, (width, count) in enumerate(self.filters):
+            _check_size(f"{entry}[{i}][0]", width, 1, self.max_chars)
+            _check_size(f"{entry}[{i}][1]", count, 1, _MAX_SIZE)
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Returns the shape of every tensor of the published hdf5 file, by its path."""
+        half, cell, width = self.projection_dim, self.cell_dim, self.n_filters
+        shapes: dict[str, tuple[int, ...]] = {
+            "char_embed": (characters.N_CHARACTERS, self.char_dim)
+        }
+        for i, (chars, count) in enumerate(self.filters):
+            shapes[f"CNN/W_cnn_{i}"] = (1, chars, self.char_dim, count)
+            shapes[f"CNN/b_cnn_{i}"] = (count,)
+        for i in range(self.n_highway):
+            for part in ("transform", "carry"):
+                shapes[f"CNN_high_{i}/W_{part}"] = (width, width)
+                shapes[f"CNN_high_{i}/b_{part}"] = (width,)
+        if width != half:
+            shapes["CNN_proj/W_proj"] = (width, half)
+            shapes["CNN_proj/b_proj"] = (half,)
+        for direction in range(2):
+            for layer in range(self.n_layers):
+                lstm = f"RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/LSTMCell"
+                shapes[f"{lstm}/W_0"] = (2 * half, 4 * cell)
+                shapes[f"{lstm}/B"] = (4 * cell,)
+                if self.has_projection:
+                    shapes[f"{lstm}/W_P_0"] = (cell, half)
+        return shapes
+
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Returns the shape of every initial state, by its path in a file of weights.
+
+        A file holds all of them or none: other programs do not write them.
+        """
+        return {
+            f"initial_state/RNN_{direction}/Cell{layer}/{name}": (dim,)
+            for direction in range(2)
+            for layer in range(self.n_layers)
+            for name, dim in (("c", self.cell_dim), ("h", self.projection_dim))
+        }
 
     @property
     def n_filters(self) -> int:
@@ -84,32 +156,42 @@ class BiLMOptions:
         """Reads the nested form of options.json.
 
         Raises:
-            SourceError: If an entry is missing or out of range.
+            SourceError: If an entry is missing, of another type or out of range.
         """
-        try:
-            lstm, cnn = options["lstm"], options["char_cnn"]
-            return cls(
-                char_dim=int(cnn["embedding"]["dim"]),
-                filters=tuple((int(w), int(n)) for w, n in cnn["filters"]),
-                n_highway=int(cnn.get("n_highway") or 0),
-                activation=cnn["activation"],
-                max_chars=int(cnn["max_characters_per_token"]),
-                n_layers=int(lstm.get("n_layers", 1)),
-                cell_dim=int(lstm["dim"]),
-                projection_dim=int(lstm["projection_dim"]),
-                cell_clip=lstm.get("cell_clip"),
-                proj_clip=lstm.get("proj_clip"),
-                use_skip_connections=bool(lstm.get("use_skip_connections", False)),
-            )
-        except KeyError as error:
-            raise SourceError(f"The ELMo options lack the entry {error}") from error
+        # What would be another model than this one.
+        for entry, allowed in (
+            ("bidirectional", (True,)),
+            (
+                "char_cnn.n_characters",
+                (characters.N_CHARACTERS + 1, characters.N_CHARACTERS),
+            ),
+        ):
+            value = _entry(options, entry, allowed[0])
+            if value not in allowed:
+                rule = " or ".join(json.dumps(item) for item in allowed)
+                raise _refused(entry, rule, value)
+        sizes = {
+            name: _whole(_entry(options, entry, _OPTIONAL.get(entry, _REQUIRED)))
+            for name, (entry, *_) in _SIZES.items()
+        }
+        if sizes["n_highway"] is None:
+            sizes["n_highway"] = 0
+        return cls(
+            **sizes,
+            filters=_pairs(_entry(options, "char_cnn.filters")),
+            activation=_entry(options, "char_cnn.activation"),
+            cell_clip=_entry(options, "lstm.cell_clip", None),
+            proj_clip=_entry(options, "lstm.proj_clip", None),
+            use_skip_connections=_entry(options, "lstm.use_skip_connections", False),
+        )
 
     @classmethod
     def from_file(cls, path: str | Path) -> BiLMOptions:
         """Reads an options.json; errors name the file."""
+        options = files.read_json(Path(path))
         try:
-            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
-        except (OSError, json.JSONDecodeError, SourceError) as error:
+            return cls.from_dict(options)
+        except SourceError as error:
             message = f"Cannot read ELMo options from {path}: {error}"
             raise SourceError(message) from error
 
@@ -137,3 +219,44 @@ class BiLMOptions:
     def to_file(self, path: Path) -> None:
         """Writes options.json."""
         path.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+def _entry(options: Mapping[str, Any], path: str, default: Any = _REQUIRED) -> Any:
+    """Returns the value at a path such as `lstm.dim`."""
+    value: Any = options
+    names = path.split(".")
+    for i, name in enumerate(names):
+        if not isinstance(value, Mapping):
+            entry = ".".join(names[:i]) or "the whole"
+            raise _refused(entry, "a JSON object", value)
+        if name not in value:
+            if default is not _REQUIRED and i == len(names) - 1:
+                return default
+            raise SourceError(f"The ELMo options lack the entry {path}")
+        value = value[name]
+    return value
+
+
+def _whole(value: Any) -> Any:
+    """Returns 16.0, as some programs write a size, as an int; else the value."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _pairs(value: Any) -> tuple[tuple[Any, Any], ...]:
+    is_list = isinstance(value, (list, tuple))
+    if not is_list or not all(
+        isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in value
+    ):
+        raise _refused("char_cnn.filters", "a list of pairs of width and count", value)
+    return tuple((_whole(width), _whole(count)) for width, count in value)
+
+
+def _check_size(entry: str, value: Any, low: int, high: int) -> None:
+    is_int = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_int or not low <= value <= high:
+        raise _refused(entry, f"an int from {low} to {high:,}", value)
+
+
+def _refused(entry: str, rule: str, value: Any) -> SourceError:
+    received = reprlib.repr(value)
+    return SourceError(f"`{entry}` must be {rule}. Received: `{entry}={received}`")

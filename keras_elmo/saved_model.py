@@ -7,19 +7,22 @@ google/elmo gives them. They map one to one to the published hdf5 layout.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
-from keras_elmo import characters, checkpoints
+from keras_elmo import checkpoints, files
 from keras_elmo.bilm import BiLM
-from keras_elmo.errors import SourceError
+from keras_elmo.errors import SourceError, WeightsError
+from keras_elmo.files import Shape
 from keras_elmo.options import BiLMOptions
 from keras_elmo.scalar_mix import ScalarMix
 
@@ -38,8 +41,6 @@ PUBLISHED = "published"
 PUBLISHED_TRANSPOSED = "published_transposed"
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "VARIABLE_VALUE"
-
-Shape = tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,34 +74,38 @@ def open_module(folder: Path) -> HubModule:
     tensors = _SavedTensors(folder)
     shapes = tensors.shapes()
     prefix = _prefix(shapes, folder)
-    bilm_shapes = {
-        name.removeprefix(prefix + BILM): _with_axis(name, shape)
-        for name, shape in shapes.items()
-        if name.startswith(prefix + BILM)
-    }
     has_options = (folder / OPTIONS_FILE).is_file()
     if has_options:
         options = BiLMOptions.from_file(folder / OPTIONS_FILE)
     else:
-        options = _infer_options(bilm_shapes, folder)
-    for name, shape in _expected_shapes(options):
-        _check_shape(BILM + name, bilm_shapes.get(name), shape, folder)
+        options = _infer_options(prefix + BILM, shapes, folder)
+    variables = {}  # of each path of the hdf5 layout
+    expected_shapes, states = options.shapes(), options.state_shapes()
+    if any(prefix + BILM + path in shapes for path in states):
+        expected_shapes |= states
+    for path, expected in expected_shapes.items():
+        variables[path] = prefix + BILM + variable_name(path)
+        _check_shape(path, shapes.get(variables[path]), expected, folder)
+    mix_names = (prefix + MIX_WEIGHTS, prefix + MIX_SCALING)
+    has_mix = shapes.get(mix_names[0]) == (options.n_layers + 1,) and (
+        shapes.get(mix_names[1]) in ((), (1,))
+    )
+    tensors.check_room([*variables.values(), *(mix_names if has_mix else ())])
 
-    def read(name: str) -> np.ndarray | None:
-        variable = prefix + BILM + variable_name(name)
-        if variable not in shapes:
+    def read(path: str) -> np.ndarray | None:
+        if path not in variables:
             return None
-        value = tensors.read(variable)
-        return value.reshape(_with_axis(variable, value.shape))
+        value = tensors.read(variables[path])
+        return value.reshape(_with_axis(path, value.shape))
 
     def load_mix(mix: ScalarMix) -> None:
-        mix.mix_weights.assign(tensors.read(prefix + MIX_WEIGHTS))
-        mix.gamma.assign(np.reshape(tensors.read(prefix + MIX_SCALING), (1,)))
+        weights, gamma = (
+            checkpoints.finite(name, tensors.read(name), str(folder))
+            for name in mix_names
+        )
+        mix.mix_weights.assign(weights)
+        mix.gamma.assign(np.reshape(gamma, (1,)))
 
-    n_layers = options.n_layers + 1
-    has_mix = shapes.get(prefix + MIX_WEIGHTS) == (n_layers,) and (
-        shapes.get(prefix + MIX_SCALING) in ((), (1,))
-    )
     return HubModule(
         options=options,
         load=lambda bilm: checkpoints.assign_weights(bilm, read, str(folder)),
@@ -139,7 +144,15 @@ def _with_axis(name: str, shape: Shape) -> Shape:
     return (1, *shape) if "CNN/W_cnn_" in name and len(shape) == 3 else shape
 
 
-def _infer_options(shapes: Mapping[str, Shape], folder: Path) -> BiLMOptions:
+def _infer_options(
+    prefix: str, all_shapes: Mapping[str, Shape], folder: Path
+) -> BiLMOptions:
+    shapes = {
+        name.removeprefix(prefix): _with_axis(name, shape)
+        for name, shape in all_shapes.items()
+        if name.startswith(prefix)
+    }
+
     def count(pattern: str) -> int:
         return sum(bool(re.fullmatch(pattern, name)) for name in shapes)
 
@@ -168,37 +181,18 @@ def _infer_options(shapes: Mapping[str, Shape], folder: Path) -> BiLMOptions:
             f"The variables of the SavedModel {folder} do not have the ranks of "
             "google/elmo's"
         ) from error
+    except SourceError as error:
+        raise SourceError(
+            f"The variables of the SavedModel {folder} do not have the sizes of an "
+            f"ELMo: {error}"
+        ) from error
 
 
-def _expected_shapes(options: BiLMOptions) -> Iterator[tuple[str, Shape]]:
-    """Yields the variables that a model of these options has, and their shapes."""
-    half, cell, width = options.projection_dim, options.cell_dim, options.n_filters
-    yield "char_embed", (characters.N_CHARACTERS, options.char_dim)
-    for i, (size, count) in enumerate(options.filters):
-        yield f"CNN/W_cnn_{i}", (1, size, options.char_dim, count)
-        yield f"CNN/b_cnn_{i}", (count,)
-    for i in range(options.n_highway):
-        for part in ("carry", "transform"):
-            yield f"CNN_high_{i}/W_{part}", (width, width)
-            yield f"CNN_high_{i}/b_{part}", (width,)
-    if width != half:
-        yield "CNN_proj/W_proj", (width, half)
-        yield "CNN_proj/b_proj", (half,)
-    for direction in range(2):
-        for layer in range(options.n_layers):
-            lstm = f"RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/rnn/lstm_cell"
-            yield f"{lstm}/kernel", (2 * half, 4 * cell)
-            yield f"{lstm}/bias", (4 * cell,)
-            if options.has_projection:
-                yield f"{lstm}/projection/kernel", (cell, half)
-
-
-def _check_shape(name: str, shape: Shape | None, expected: Shape, folder: Path) -> None:
+def _check_shape(path: str, shape: Shape | None, expected: Shape, folder: Path) -> None:
+    name = BILM + variable_name(path)
     if shape is None:
         raise SourceError(f"The SavedModel {folder} lacks the variable {name}")
-    if name == BILM + "char_embed" and shape[:1] == (characters.N_CHARACTERS + 1,):
-        shape = (shape[0] - 1, *shape[1:])  # with the row of zeros for padding
-    if shape != expected:
+    if not checkpoints.fits(path, _with_axis(path, shape), expected):
         raise SourceError(
             f"The variable {name} of the SavedModel {folder} must have the shape "
             f"{expected} for the other variables' sizes. Received: {shape}"
@@ -224,19 +218,26 @@ class _SavedTensors:
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
+        self._folder = folder
+        self._files = sorted((folder / "variables").glob("variables.*"))
+        what = f"the variables of the SavedModel {folder}"
+        with files.reading(what, tf.errors.OpError, DecodeError):
             self._reader = tf.train.load_checkpoint(
                 str(folder / "variables" / "variables")
             )
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
-            raise SourceError(f"{folder} has no readable variables: {error}") from error
-        self._shapes = self._reader.get_variable_to_shape_map()
-        self._tensors = {name: _Tensor(name) for name in self._shapes}
-        if _OBJECT_GRAPH in self._shapes:
-            graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
-                self._reader.get_tensor(_OBJECT_GRAPH)
-            )
-            self._tensors = dict(_listed(graph)) or dict(_full_names(graph))
+            self._shapes = self._reader.get_variable_to_shape_map()
+            self._dtypes = self._reader.get_variable_to_dtype_map()
+            self._tensors = {name: _Tensor(name) for name in self._shapes}
+            if _OBJECT_GRAPH in self._shapes:
+                graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
+                    self._reader.get_tensor(_OBJECT_GRAPH)
+                )
+                tensors = dict(_listed(graph)) or dict(_full_names(graph))
+                self._tensors = {
+                    name: tensor
+                    for name, tensor in tensors.items()
+                    if tensor.key in self._shapes
+                }
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Returns the shape of every tensor by its name."""
@@ -245,10 +246,33 @@ class _SavedTensors:
             for name, (key, is_transposed) in self._tensors.items()
         }
 
+    def check_room(self, names: Iterable[str]) -> None:
+        """Refuses tensors of other types than floats, or of more bytes than there are.
+
+        A few bytes can announce as much as they like, and reading would take it.
+        """
+        total = 0
+        for name in names:
+            key = self._tensors[name].key
+            dtype = self._dtypes[key]
+            if not dtype.is_floating:
+                raise WeightsError(
+                    f"The variable {name} of the SavedModel {self._folder} must be of "
+                    f"a float type. Received: {dtype.name}"
+                )
+            total += math.prod(self._shapes[key]) * dtype.size
+        size = sum(path.stat().st_size for path in self._files)
+        if total > size:
+            raise WeightsError(
+                f"The variables of the SavedModel {self._folder} would take {total:,} "
+                f"bytes, from files of {size:,}"
+            )
+
     def read(self, name: str) -> np.ndarray:
         """Returns the tensor of one of the names in `shapes()`."""
         key, is_transposed = self._tensors[name]
-        value = self._reader.get_tensor(key)
+        with files.reading(f"the variable {name} of {self._folder}", tf.errors.OpError):
+            value = self._reader.get_tensor(key)
         return value.T if is_transposed else value
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
+import os
+import reprlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_elmo import checkpoints, handles
+from keras_elmo import checkpoints, files, handles
 from keras_elmo.bilm import BiLM
 from keras_elmo.errors import SourceError
 from keras_elmo.options import BiLMOptions
@@ -18,6 +20,12 @@ if TYPE_CHECKING:  # they need TensorFlow; files do not
     from keras_elmo.scalar_mix import ScalarMix
 
 DEFAULT = "default"
+_EXPECTED = (
+    "An ELMo source must be `default`, a folder with options.json and an hdf5 file, a "
+    "SavedModel folder, or a handle such as https://tfhub.dev/google/elmo/3"
+)
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+_LISTED = 5  # names in a message, at most
 PRETRAINED = Path(__file__).parent / "pretrained"
 _LOG = logging.getLogger("keras_elmo")
 
@@ -37,6 +45,13 @@ class SourceInfo:
     runs: str
 
     @classmethod
+    def of_random_layer(cls, source: str) -> SourceInfo:
+        """Describes a rebuilt layer whose `source` could not be read again."""
+        form = "the source of a rebuilt layer, which could not be read again"
+        runs = "the native layer, with random weights unless others were set"
+        return cls(source, form, runs)
+
+    @classmethod
     def of_saved_layer(cls, source: str) -> SourceInfo:
         """Describes a layer rebuilt from its own file, where `source` is not read."""
         form = "the source of a saved layer, which is not read again"
@@ -53,7 +68,8 @@ class Source:
     Attributes:
         info: What was found, and what runs.
         options: Of the native model; None if the module itself must be called.
-        load: Fills a `BiLM` of these options; None likewise.
+        load: Fills a `BiLM` of these options; None likewise, or if there is
+            nothing to fill it with.
         load_mix: Fills a `ScalarMix`; None if the source says nothing of the mix.
         module: The module to call; None if the native model runs.
     """
@@ -68,6 +84,8 @@ class Source:
 def open_source(source: str | Path | tuple[str, str]) -> Source:
     """Opens an ELMo source; native weights are read only when its `load` is called.
 
+    That they fit is checked here, as far as it shows without reading their values.
+
     Args:
         source: `default` for the embedded model; a folder with options.json and an
             hdf5 file; the pair of these files; the folder of a SavedModel, in
@@ -77,31 +95,100 @@ def open_source(source: str | Path | tuple[str, str]) -> Source:
             Kaggle handle, such as google/elmo/tensorFlow1/elmo.
 
     Raises:
-        SourceError: If nothing of that form is there.
+        SourceError: If nothing of that form is there, or if it is broken.
     """
+    return _open(source, is_trusted=True)
+
+
+def reopen_source(source: str | Path | tuple[str, str], options: BiLMOptions) -> Source:
+    """Opens the source of a native layer once more, as its configuration names it.
+
+    A configuration may be a stranger's. So a handle is not fetched, but found where
+    it was fetched in this process; and no module is called. If the source cannot be
+    read, a warning says so, and what is returned has no weights.
+
+    Args:
+        source: As `open_source` takes it.
+        options: Those of the layer.
+    """
+    name = _name(source)
+    try:
+        opened = _open(source, is_trusted=False)
+        if opened.options != options:
+            raise SourceError(f"{name} is a model of other options by now")
+    except SourceError as error:
+        _LOG.warning(
+            "A layer is rebuilt from its configuration, and its source cannot be read "
+            "again: its weights are random until others are set. %s",
+            error,
+        )
+        return Source(info=SourceInfo.of_random_layer(name), options=options)
+    return opened
+
+
+def _name(source: object) -> str:
+    is_pair = isinstance(source, (tuple, list))
+    return " and ".join(map(str, source)) if is_pair else str(source)  # type: ignore
+
+
+def _open(source: object, *, is_trusted: bool) -> Source:
+    name = _name(source)
     if isinstance(source, (tuple, list)):
-        return _files(Path(source[0]), Path(source[1]), " and ".join(map(str, source)))
-    name = str(source)
+        return _pair(source, name)
+    if not isinstance(source, (str, os.PathLike)):
+        raise SourceError(f"{_EXPECTED}. Received: {source!r}")
     if name == DEFAULT:
-        files = (PRETRAINED / "options.json", PRETRAINED / "weights.hdf5")
-        return _files(*files, name, form="the model embedded in keras_elmo")
-    if Path(source).is_dir():
-        return _folder(Path(source), name)
+        pretrained = (PRETRAINED / "options.json", PRETRAINED / "weights.hdf5")
+        return _files(*pretrained, name, form="the model embedded in keras_elmo")
+    path = Path(source)
+    with files.reading(f"the ELMo source {reprlib.repr(name)}"):
+        is_folder, is_there = path.is_dir(), path.exists()
+    if is_folder:
+        return _folder(path, name, is_trusted=is_trusted)
     if handles.is_handle(name):
-        folder, package = handles.resolve(name)
-        return _folder(folder, name, where=f", fetched by {package} into {folder}")
-    missing = "" if Path(source).exists() else ", which does not exist"
-    raise SourceError(
-        "An ELMo source must be `default`, a folder with options.json and an "
-        "hdf5 file, a SavedModel folder, or a handle such as "
-        f"https://tfhub.dev/google/elmo/3. Received: {source}{missing}"
+        fetch = handles.resolve if is_trusted else handles.resolved
+        folder, package = fetch(name)
+        where = f", fetched by {package} into {folder}"
+        return _folder(folder, name, where, is_trusted=is_trusted)
+    if not is_there:
+        raise SourceError(f"{_EXPECTED}. Received: {source}, which does not exist")
+    files.check_file(path)
+    found = files.kind(path) or "a file"
+    hint = "\nhint: name the folder that holds it"
+    if found.endswith(files.ARCHIVE):
+        hint = files.UNPACK
+    raise SourceError(f"{_EXPECTED}. Received: {source}, which is {found}{hint}")
+
+
+def _pair(source: Sequence[object], name: str) -> Source:
+    if len(source) != 2 or not all(isinstance(x, (str, os.PathLike)) for x in source):
+        raise SourceError(
+            "A pair of ELMo files must be the paths of options.json and of an hdf5 "
+            f"file. Received: {source!r}"
+        )
+    for part in map(str, source):
+        if "://" in part:
+            raise SourceError(
+                "A pair of ELMo files must lie on this machine; only handles are "
+                f"fetched. Received: {part}\nhint: download both files, and name them "
+                "by their paths"
+            )
+    options, weights = (Path(part) for part in source)  # type: ignore[arg-type]
+    return _files(options, weights, name)
+
+
+def _folder(folder: Path, name: str, where: str = "", *, is_trusted: bool) -> Source:
+    with files.reading(f"the ELMo folder {folder}"):
+        names = sorted(os.listdir(folder))
+    if "saved_model.pb" in names:
+        for path in folder.rglob("*"):
+            if not path.is_dir():
+                files.check_file(path)
+        return _saved_model(folder, name, where, is_trusted=is_trusted)
+    options, weights = (
+        folder / _only(folder, names, ending)
+        for ending in ("options.json", "weights.hdf5")
     )
-
-
-def _folder(folder: Path, name: str, where: str = "") -> Source:
-    if (folder / "saved_model.pb").exists():
-        return _saved_model(folder, name, where)
-    options, weights = _only(folder, "*options.json"), _only(folder, "*weights.hdf5")
     return _files(options, weights, name, where=where)
 
 
@@ -114,28 +201,37 @@ def _files(
     where: str = "",
 ) -> Source:
     for path in (options, weights):
-        if not path.is_file():
-            raise SourceError(f"There is no ELMo file {path}")
+        files.check_file(path)
+    if files.is_hdf5(options) and not files.is_hdf5(weights):
+        raise SourceError(
+            "A pair of ELMo files must be named in this order: options.json, then the "
+            f"hdf5 file. Received: {options}, which is an hdf5 file, then {weights}"
+        )
+    read_options = BiLMOptions.from_file(options)
+    checkpoints.check_hdf5(read_options, weights)
     runs = f"the native layer, with weights read from {weights}"
     return Source(
         info=SourceInfo(name, form + where, runs),
-        options=BiLMOptions.from_file(options),
+        options=read_options,
         load=lambda bilm: checkpoints.load_hdf5(bilm, weights),
     )
 
 
-def _only(folder: Path, pattern: str) -> Path:
-    matches = sorted(folder.glob(pattern))
+def _only(folder: Path, names: Sequence[str], ending: str) -> str:
+    matches = [name for name in names if name.endswith(ending)]
     if len(matches) != 1:
-        names = ", ".join(path.name for path in matches) or "none"
+        received = ", ".join(matches[:_LISTED]) or "none"
+        more = f" and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
+        archives = [name for name in names if name.endswith(_ARCHIVES)]
+        hint = f"\nhint: unpack {archives[0]} first" if archives else ""
         raise SourceError(
-            f"An ELMo folder must hold exactly one {pattern}. Received: {folder} with "
-            f"{names}"
+            f"An ELMo folder must hold exactly one *{ending}. Received: {folder} with "
+            f"{received}{more}{hint}"
         )
     return matches[0]
 
 
-def _saved_model(folder: Path, name: str, where: str) -> Source:
+def _saved_model(folder: Path, name: str, where: str, *, is_trusted: bool) -> Source:
     from keras_elmo import saved_model
     from keras_elmo.runtime.signature_module import (
         HUB_MARKER,
@@ -159,6 +255,8 @@ def _saved_model(folder: Path, name: str, where: str) -> Source:
             load=module.load,
             load_mix=module.load_mix,
         )
+    if not is_trusted:
+        raise unmapped
     try:
         callable_module = SignatureModule(folder)
     except SourceError as error:

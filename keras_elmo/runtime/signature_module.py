@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
+from keras_elmo import files
 from keras_elmo.errors import SourceError
 from keras_elmo.runtime.packed_lstm import token_places
 
@@ -16,6 +18,11 @@ _INPUTS = {"tokens": (tf.string, 2), "sequence_len": (tf.int32, 1)}
 _OUTPUTS = ("word_emb", "lstm_outputs1", "lstm_outputs2")
 # A module in TF1-Hub form has this file, and its graph for inference no tags.
 HUB_MARKER = "tfhub_module.pb"
+# What TensorFlow raises over a graph that is broken.
+_FAILURES = (
+    *(OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError),
+    *(AssertionError, DecodeError, tf.errors.OpError),
+)
 
 
 class SignatureModule(tf.Module):
@@ -39,9 +46,9 @@ class SignatureModule(tf.Module):
         try:
             # Kept whole: whatever holds this object exports its variables with it.
             self.loaded = tf.saved_model.load(self.folder, tags=tags)
-        except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        except _FAILURES as error:
             raise SourceError(
-                f"The SavedModel {folder} cannot be loaded: {error}"
+                f"The SavedModel {folder} cannot be loaded: {files.one_line(error)}"
             ) from error
         _check_signature(self.loaded.signatures, folder)
         outputs = self.loaded.signatures[SIGNATURE].structured_outputs

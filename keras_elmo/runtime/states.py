@@ -43,17 +43,13 @@ class InitialStates(keras.layers.Layer):
 
     def __init__(self, options: BiLMOptions, **kwargs: Any) -> None:
         super().__init__(trainable=False, autocast=False, **kwargs)
+        self.options = options
         self.states, self.parts = add_states(self, options)
         self.built = True
 
     def by_path(self) -> dict[str, Any]:
         """Returns the states by their paths in a file of weights."""
-        return {
-            f"initial_state/RNN_{direction}/Cell{i}/{name}": part
-            for direction, stack in enumerate(self.states)
-            for i, state in enumerate(stack)
-            for name, part in zip("ch", state, strict=True)
-        }
+        return dict(zip(self.options.state_shapes(), self.parts, strict=True))
 
     def are_set(self) -> bool:
         """Returns whether any state is not zero."""

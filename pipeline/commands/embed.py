@@ -112,7 +112,7 @@ def _check_source(elmo: str) -> None:
     """Refuses a folder that does not exist, without the seconds that Keras takes."""
     # A handle is an address, or on Kaggle owner/model/framework/variation.
     is_handle = "://" in elmo or (elmo[:1].isalnum() and elmo.count("/") >= 3)
-    if elmo != "default" and not is_handle and not os.path.isdir(elmo):
+    if elmo != "default" and not is_handle and not os.path.exists(elmo):
         raise UserError(
             f"option --elmo: there is no such folder. Received: {elmo} (hint: default, "
             "a folder, or a handle such as https://tfhub.dev/google/elmo/3)"

@@ -142,7 +142,7 @@ def test_a_file_cut_short_is_refused(tiny_elmo, tmp_path):
     ("change", "words"),
     [
         ({"lstm": {}}, "lack the entry"),
-        ({"char_cnn": {"activation": "gelu"}}, "`activation` must be one of"),
+        ({"char_cnn": {"activation": "gelu"}}, "`char_cnn.activation` must be one of"),
     ],
 )
 def test_bad_options_name_the_file_and_the_entry(tiny_elmo, tmp_path, change, words):

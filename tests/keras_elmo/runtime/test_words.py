@@ -145,6 +145,7 @@ def test_a_vocabulary_of_any_form_is_kept_as_plain_words(tiny_elmo, vocabulary):
 BAD = {
     "one text": ({"vocabulary": "The cat"}, "sequence of words"),
     "numbers": ({"vocabulary": [1, 2]}, "sequence of words"),
+    "broken bytes": ({"vocabulary": ["a", "caf\udce9"]}, "that are not UTF-8"),
     "fine-tuning": ({"vocabulary": ["a"], "trainable": True}, "`trainable=True`"),
 }
 

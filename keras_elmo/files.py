@@ -1,0 +1,248 @@
+"""Files that a stranger may have written: what is checked before they are believed.
+
+Nothing is read that is no regular file, since a pipe or a device could wait for ever;
+no tensor before its type, its shape and its room in the file are known; and nothing
+that lies in another file than the one that was named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from keras_elmo.errors import ElmoError, SourceError, WeightsError
+
+Shape = tuple[int, ...]
+
+_MAX_JSON_BYTES = 1 << 20
+# What a file may hold for each of its bytes, once it is unpacked. Weights hardly
+# compress; a file of zeros would, to a thousand times its size.
+_MAX_EXPANSION = 100
+_ALWAYS_ALLOWED_BYTES = 1 << 26
+_HDF5 = "an hdf5 file"
+ARCHIVE = "archive"  # the last word of such kinds
+_KINDS = (  # how files of a kind begin: where, and with what
+    (0, b"\x89HDF\r\n\x1a\n", _HDF5),
+    (0, b"PK", "a zip archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"BZh", "a bzip2 archive"),
+    (0, b"\xfd7zXZ\0", "an xz archive"),
+    (257, b"ustar", "a tar archive"),
+)
+# What Python and h5py raise over a broken file; RuntimeError has recursion in it, and
+# ValueError has broken UTF-8 and JSON.
+_FAILURES: tuple[type[Exception], ...] = (
+    *(OSError, RuntimeError, LookupError, TypeError, ValueError, MemoryError),
+)
+UNPACK = "\nhint: unpack the archive, and name the folder that comes out of it"
+# What the hdf5 library itself undoes, and the filter that h5py brings along; for any
+# other it would load a plug-in.
+_FILTERS = (
+    h5py.h5z.FILTER_DEFLATE,
+    h5py.h5z.FILTER_SHUFFLE,
+    h5py.h5z.FILTER_FLETCHER32,
+    h5py.h5z.FILTER_SZIP,
+    h5py.h5z.FILTER_NBIT,
+    h5py.h5z.FILTER_SCALEOFFSET,
+    h5py.h5z.FILTER_LZF,
+)
+
+
+@contextlib.contextmanager
+def reading(what: str, *errors: type[Exception]) -> Iterator[None]:
+    """Says which file and field is meant where a library fails over what it reads.
+
+    Args:
+        what: What is read, with its file.
+        *errors: What the library raises besides Python's own errors.
+
+    Raises:
+        SourceError: In place of those; errors of this package pass.
+    """
+    try:
+        yield
+    except ElmoError:
+        raise
+    except (*_FAILURES, *errors) as error:
+        raise SourceError(f"Cannot read {what}: {one_line(error)}") from error
+
+
+def one_line(error: Exception) -> str:
+    """Returns what an error says, or what it is called, without line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def check_file(path: Path) -> None:
+    """Refuses what is missing or no regular file; a link to one is as good.
+
+    Raises:
+        SourceError: It says what is there instead.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceError(f"There is no ELMo file {path}") from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"Cannot read the ELMo file {path}: {error}") from error
+    if stat.S_ISDIR(mode):
+        raise SourceError(f"{path} is a folder, where a file belongs")
+    if not stat.S_ISREG(mode):
+        raise SourceError(f"{path} is a pipe, a socket or a device, and no file")
+
+
+def kind(path: Path) -> str | None:
+    """Returns what a regular file is by its first bytes; None if they tell nothing."""
+    with reading(f"the ELMo file {path}"), path.open("rb") as file:
+        start = file.read(512)
+    for offset, magic, name in _KINDS:
+        if start.startswith(magic, offset):
+            return name
+    return None
+
+
+def is_hdf5(path: Path) -> bool:
+    """Returns whether a regular file begins as hdf5 files do."""
+    return kind(path) == _HDF5
+
+
+def refuse_kind(what: str, path: Path) -> None:
+    """Refuses a file that is plainly of another kind than text.
+
+    Raises:
+        SourceError: It says of which, and what can be done about an archive.
+    """
+    found = kind(path)
+    if found is not None:
+        hint = UNPACK if found.endswith(ARCHIVE) else ""
+        raise SourceError(f"Cannot read {what} from {path}: it is {found}{hint}")
+
+
+def read_json(path: Path) -> Any:
+    """Returns what a small JSON file says.
+
+    Raises:
+        SourceError: If it is no file, is too large or holds no JSON; NaN and infinity
+            are none.
+    """
+    what = "ELMo options"
+    check_file(path)
+    refuse_kind(what, path)
+    with reading(f"{what} from {path}"):
+        with path.open("rb") as file:
+            data = file.read(_MAX_JSON_BYTES + 1)
+        if len(data) > _MAX_JSON_BYTES:
+            raise ValueError(f"it is larger than {_MAX_JSON_BYTES:,} bytes")
+        try:
+            return json.loads(data.decode("utf-8-sig"), parse_constant=_no_number)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+@contextlib.contextmanager
+def open_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Opens an hdf5 file of weights to read; errors name it.
+
+    Raises:
+        SourceError: If it is no hdf5 file, or a broken one.
+    """
+    what = "ELMo weights"
+    check_file(path)
+    if not is_hdf5(path):  # hdf5 may follow other bytes, as in a .mat file
+        refuse_kind(what, path)
+    with reading(f"{what} from {path}"), h5py.File(path, "r") as file:
+        yield file
+
+
+def find_tensor(file: h5py.File, name: str) -> h5py.Dataset | None:
+    """Returns the dataset at a path; None if nothing is there.
+
+    No value is read. What is returned holds floats, all of them in this file.
+
+    Raises:
+        WeightsError: If there is anything else.
+    """
+    tensor = f"tensor {name} of {file.filename}"
+    with reading(f"the {tensor}"):
+        item = _follow(file, name)
+        if item is None:
+            return None
+        if not isinstance(item, h5py.Dataset):
+            raise WeightsError(
+                f"{file.filename} has no tensor, but something else, at {name}"
+            )
+        if item.dtype.kind != "f" or item.dtype.itemsize > 8:
+            raise WeightsError(
+                f"The {tensor} must be of float16, float32 or float64. Received: "
+                f"{item.dtype}"
+            )
+        plan = item.id.get_create_plist()
+        if plan.get_external_count() or plan.get_layout() == h5py.h5d.VIRTUAL:
+            raise WeightsError(f"The {tensor} lies in another file, which is not read")
+        filters = [plan.get_filter(i) for i in range(plan.get_nfilters())]
+        for code, _, _, filter_name in filters:
+            if code not in _FILTERS:
+                raise WeightsError(
+                    f"The {tensor} is packed by the filter {code} "
+                    f"({filter_name.decode()}), which hdf5 itself does not have"
+                )
+        return item
+
+
+def _follow(file: h5py.File, name: str) -> Any:
+    """Returns the object at a path of plain links; None if one is missing."""
+    item: Any = file
+    for part in name.split("/"):
+        if not isinstance(item, h5py.Group):
+            return None
+        links, link = item.id.links, part.encode()
+        if not links.exists(link):
+            return None
+        if links.get_info(link).type != h5py.h5l.TYPE_HARD:
+            raise WeightsError(
+                f"The tensor {name} of {file.filename} stands behind a link, which "
+                "is not followed"
+            )
+        item = item[part]
+    return item
+
+
+def check_room(tensors: dict[str, h5py.Dataset], path: Path) -> None:
+    """Refuses tensors that a file has no room for, or that were never written.
+
+    A few bytes can announce as much as they like, and reading them would take it.
+
+    Raises:
+        WeightsError: It names the tensor, or how much all of them would take.
+    """
+    total = 0
+    for name, tensor in tensors.items():
+        with reading(f"the tensor {name} of {path}"):
+            if tensor.chunks is None:
+                is_whole = tensor.id.get_storage_size() >= tensor.nbytes
+                total += tensor.nbytes
+            else:
+                pairs = zip(tensor.shape, tensor.chunks, strict=True)
+                chunks = math.prod(-(-size // chunk) for size, chunk in pairs)
+                is_whole = tensor.id.get_num_chunks() >= chunks
+                total += chunks * math.prod(tensor.chunks) * tensor.dtype.itemsize
+        if not is_whole:
+            raise WeightsError(
+                f"The tensor {name} of {path} has a shape, {tensor.shape}, but its "
+                "values were never written"
+            )
+    size = path.stat().st_size
+    if total > max(_ALWAYS_ALLOWED_BYTES, _MAX_EXPANSION * size):
+        raise WeightsError(
+            f"The tensors of {path} would take {total:,} bytes, from a file of {size:,}"
+        )
