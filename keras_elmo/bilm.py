@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -51,6 +52,8 @@ class BiLM(keras.layers.Layer):
             LSTMStack(options, dropout=dropout, unroll=unroll, name=name, dtype=policy)
             for name in ("forward_lstm", "backward_lstm")
         )
+        # What a layer reads its texts from, by path: it is stored with the weights.
+        self.initial_states: Callable[[], dict[str, Any]] = dict
         self.build()
 
     def build(self, *_: Any) -> None:

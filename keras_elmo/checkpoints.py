@@ -73,6 +73,8 @@ def tensors(bilm: BiLM) -> Iterator[tuple[str, np.ndarray]]:
     """Yields the weights of `bilm` as the hdf5 file has them, by path."""
     for name, variable in named_variables(bilm):
         yield name, to_file(name, keras.ops.convert_to_numpy(variable))
+    for name, variable in bilm.initial_states().items():
+        yield name, keras.ops.convert_to_numpy(variable)
 
 
 def check_hdf5(options: BiLMOptions, path: str | Path) -> None:
@@ -98,7 +100,9 @@ def load_hdf5(bilm: BiLM, path: str | Path) -> None:
     with files.open_hdf5(Path(path)) as file:
         found = _fitting_tensors(file, bilm.options, Path(path))
 
-        def read(name: str) -> np.ndarray:
+        def read(name: str) -> np.ndarray | None:
+            if name not in found:
+                return None
             with files.reading(f"the tensor {name} of {path}"):
                 return found[name][()]
 
@@ -108,8 +112,11 @@ def load_hdf5(bilm: BiLM, path: str | Path) -> None:
 def _fitting_tensors(
     file: h5py.File, options: BiLMOptions, path: Path
 ) -> dict[str, h5py.Dataset]:
+    shapes, states = options.shapes(), options.state_shapes()
+    if any(files.find_tensor(file, name) is not None for name in states):
+        shapes |= states
     found: dict[str, h5py.Dataset] = {}
-    for name, expected in options.shapes().items():
+    for name, expected in shapes.items():
         tensor = files.find_tensor(file, name)
         if tensor is None:
             raise WeightsError(f"{path} lacks the tensor {name} of shape {expected}")
@@ -130,8 +137,12 @@ def fits(name: str, shape: files.Shape | None, expected: files.Shape) -> bool:
     return shape == expected
 
 
-def assign_weights(bilm: BiLM, read: Callable[[str], np.ndarray], origin: str) -> None:
+def assign_weights(
+    bilm: BiLM, read: Callable[[str], np.ndarray | None], origin: str
+) -> None:
     """Fills `bilm` from `read`, which returns the tensor of an hdf5 path.
+
+    It may return None for an initial state: only files of this package hold them.
 
     Every value is checked before the first weight is set, so that a file that does
     not fit leaves the model as it was.
@@ -140,8 +151,9 @@ def assign_weights(bilm: BiLM, read: Callable[[str], np.ndarray], origin: str) -
         WeightsError: If a value is not finite in float32.
     """
     values = [
-        (variable, from_file(name, finite(name, read(name), origin)))
-        for name, variable in named_variables(bilm)
+        (variable, from_file(name, finite(name, value, origin)))
+        for name, variable in [*named_variables(bilm), *bilm.initial_states().items()]
+        if (value := read(name)) is not None
     ]
     for variable, value in values:
         variable.assign(value)
@@ -158,6 +170,9 @@ def finite(name: str, value: np.ndarray, origin: str) -> np.ndarray:
 
 def save_hdf5(bilm: BiLM, path: str | Path, *, dtype: str = "float32") -> None:
     """Writes the weights of `bilm` in the published layout.
+
+    The warm state of a layer goes along, as tensors that other readers do not ask
+    for: the weights were trained from it.
 
     Args:
         bilm: The model.

@@ -108,8 +108,7 @@ class _HubModule(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="strings")])
     def default(self, strings: tf.Tensor) -> dict[str, tf.Tensor]:
         strings = tf.ensure_shape(strings, [None])  # a loaded signature takes any rank
-        tokens = tensors.as_tokens(strings, None)
-        return self._run(tokens, tensors.token_counts(tokens))
+        return self._run(tensors.as_tokens(strings, None))
 
     @tf.function(
         input_signature=[
@@ -122,9 +121,10 @@ class _HubModule(tf.Module):
     ) -> dict[str, tf.Tensor]:
         tokens = tf.ensure_shape(tokens, [None, None])
         sequence_len = tf.ensure_shape(sequence_len, [None])
-        # Whatever stands for padding is then one word to encode.
-        real = tf.sequence_mask(sequence_len, tf.shape(tokens)[1])
-        return self._run(tf.where(real, tokens, ""), sequence_len)
+        time = tf.shape(tokens)[1]
+        words = tf.boolean_mask(tokens, tf.sequence_mask(sequence_len, time))
+        starts = tf.zeros_like(sequence_len)
+        return self._run(tensors.Tokens(words, sequence_len, starts, time))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="strings")])
     def __call__(self, strings: tf.Tensor) -> tf.Tensor:
@@ -132,23 +132,21 @@ class _HubModule(tf.Module):
         return self.default(strings)["default"]
 
 
-def _outputs(
-    layer: ElmoEmbeddingLayer, tokens: tf.Tensor, lengths: tf.Tensor
-) -> dict[str, tf.Tensor]:
-    layers, places = layer.encoder.run(tokens, lengths)  # each (tokens, dim)
+def _outputs(layer: ElmoEmbeddingLayer, tokens: tensors.Tokens) -> dict[str, tf.Tensor]:
+    layers, places = layer.encoder.run(tokens.words, tokens.lengths)
     packed = {
         name: tensors.select(layers, name)
         for name in ("word_emb", "lstm_outputs1", "lstm_outputs2")
     }
     packed["elmo"] = layer.mix(layers)
+    packed = {name: tf.cast(x, tf.float32) for name, x in packed.items()}
     vectors = {
-        name: tf.cast(tensors.unpack(x, places, tf.shape(tokens), None), tf.float32)
-        for name, x in packed.items()
+        name: tensors.unpack(x, places, tokens, None) for name, x in packed.items()
     }
     return {
         **vectors,
-        "default": tensors.mean(vectors["elmo"], lengths),
-        "sequence_len": tf.identity(lengths),
+        "default": tensors.mean(packed["elmo"], places, tokens.lengths),
+        "sequence_len": tf.identity(tokens.lengths),
     }
 
 
@@ -159,6 +157,9 @@ def _published(bilm: BiLM, mix: ScalarMix) -> tuple[dict[str, Any], dict[str, An
     for path, variable in checkpoints.named_variables(bilm):
         names = transposed if checkpoints.is_transposed(path) else plain
         names[BILM + variable_name(path)] = variable.value
+    # Training may have gone on from them: the weights alone do not tell.
+    for path, variable in bilm.initial_states().items():
+        plain[BILM + path] = variable.value
     plain[MIX_WEIGHTS] = mix.mix_weights.value
     plain[MIX_SCALING] = mix.gamma.value
     return plain, transposed

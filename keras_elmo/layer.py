@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -11,7 +12,7 @@ import tensorflow as tf
 from keras_elmo import checks, tensors
 from keras_elmo.bilm import BiLM
 from keras_elmo.options import BiLMOptions
-from keras_elmo.runtime.native import NativeElmo
+from keras_elmo.runtime.native import Encoder, NativeElmo, learns
 from keras_elmo.scalar_mix import ScalarMix
 from keras_elmo.sources import (
     DEFAULT,
@@ -20,65 +21,10 @@ from keras_elmo.sources import (
     open_source,
     reopen_source,
 )
+from keras_elmo.string_layer import StringLayer
 
 INITIAL_STATES = ("warm", "zeros")
-
-
-class Encoder(Protocol):
-    """What runs the biLM for the layer: `NativeElmo` or `SignatureModule`."""
-
-    @property
-    def dim(self) -> int:
-        """Width of an ELMo vector."""
-
-    @property
-    def num_layers(self) -> int:
-        """Layers of the biLM, the token encoder counted as the first."""
-
-    def run(
-        self, tokens: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
-    ) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Runs the model over a batch.
-
-        Args:
-            tokens: string `(batch, time)`, padded with `""`.
-            lengths: int32 `(batch,)`, the tokens of each row.
-            training: Whether gradients will be asked for.
-
-        Returns:
-            Each layer `(tokens, dim)`, without padding, the token vector twice as the
-            first; and the row and time of each token, int32 `(tokens, 2)`.
-        """
-
-
-class StringLayer(keras.layers.Layer):
-    """A layer that takes strings: a tensor, a RaggedTensor, an array or lists.
-
-    `call()` gets a dense tensor. The layer has no weights of its own: those of its
-    parts have the dtypes of `dtype_policy`, as its outputs have.
-
-    Errors: `TypeError` for inputs that are not strings.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_jit = False  # strings never compile
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype of the inputs: a Sequential model without `Input` needs it."""
-        return "string"
-
-    @property
-    def variable_dtype(self) -> str:
-        """The same, or Keras would believe that the policy is a mixed one."""
-        return "string"
-
-    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if not isinstance(inputs, keras.KerasTensor):
-            inputs = tensors.as_tensor(inputs)
-        checks.check_dtype(keras.backend.standardize_dtype(inputs.dtype))
-        return super().__call__(inputs, *args, **kwargs)
+_LOG = logging.getLogger("keras_elmo")
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
@@ -95,9 +41,14 @@ class ElmoEmbeddingLayer(StringLayer):
         output: `elmo` for the mix of all layers; `word_emb`, `lstm_outputs1` or
             `lstm_outputs2` for one layer; `layers` for all; `default` for the
             mean of the mix over a text's tokens.
-        trainable: Whether the biLM is fine-tuned; else no gradient goes into it.
+        trainable: Whether the biLM is fine-tuned at first; else no gradient goes
+            into it. The attribute `trainable` can be set later, as for any layer.
         trainable_mix: Whether the mix (a softmax weight per layer, and gamma) is
-            learned.
+            learned at first.
+        frozen: Names in `parts` of what does not learn at first, although the two
+            above say so.
+        input_form: `texts` or `tokens`, if the inputs are always of one kind; None
+            if their rank says it.
         mixes: How many mixes are learned over one run of the biLM; with more than
             one, `elmo` and `default` are lists of as many tensors.
         mix_layer_norm: Whether layers are normalised before they are mixed, over
@@ -118,16 +69,18 @@ class ElmoEmbeddingLayer(StringLayer):
             `source` again; a handle, if it was fetched in this process. If that
             fails, it warns, and its weights are random.
 
-    Inputs:  string `(batch, time)`, padded at the end with `""`; or a RaggedTensor
-        or nested list of tokens; or whole texts `(batch,)` or `(batch, 1)`, which
-        are split at spaces.
+    Inputs:  string `(batch, time)`: tokens, padded with `""` at the end or the start;
+        or a RaggedTensor or nested list of them; or `(batch,)`: whole texts, which
+        are split at spaces. `(batch, 1)` is one token a row, or one text with
+        `input_form="texts"`.
     Outputs: float `(batch, time, dim)` with `dim = 2 * projection_dim`; `word_emb`
         has half that width, as TF Hub's has; `layers` is `(batch, layers, time,
         dim)`; `default` is `(batch, dim)`. Zero where there is no token.
     Mask:    Made here, `(batch, time)`, True where there is a token; none for
         `default` and `layers`.
     Errors:  `SourceError` or `WeightsError` at construction; `TypeError` for
-        inputs that are not strings, `ValueError` for those of another rank.
+        inputs that are not strings, `ValueError` for those of another rank, and for
+        `keras.Input((1,))` without `input_form`.
     Source:  Peters et al. 2018, arXiv:1802.05365; outputs as of google/elmo/3.
 
     Example:
@@ -144,6 +97,8 @@ class ElmoEmbeddingLayer(StringLayer):
         trainable: bool = False,
         *,
         trainable_mix: bool = True,
+        frozen: Sequence[str] = (),
+        input_form: str | None = None,
         mixes: int = 1,
         mix_layer_norm: bool = False,
         mix_l2: float = 0.0,
@@ -155,32 +110,23 @@ class ElmoEmbeddingLayer(StringLayer):
         options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            max_sequence_length=max_sequence_length, input_form=input_form, **kwargs
+        )
         checks.check_choice("output", output, tensors.OUTPUTS)
         checks.check_choice("initial_state", initial_state, INITIAL_STATES)
-        if max_sequence_length is not None:
-            checks.check_positive(
-                "max_sequence_length", max_sequence_length, "a positive int or None"
-            )
         checks.check_positive("mixes", mixes)
         checks.check_positive("max_batch_size", max_batch_size)
         checks.check_dropout(dropout)
-        if vocabulary is not None and trainable:
-            raise ValueError(
-                "`vocabulary` must be None where `trainable=True`: fine-tuning would "
-                "leave its vectors behind"
-            )
         self.source = source
-        self.max_sequence_length = max_sequence_length
-        self.output_name = output  # `output` and `trainable` mean more in Keras
-        self.trainable_bilm = trainable
-        self.trainable_mix = trainable_mix
+        self.output_name = output  # `output` means more in Keras
         self.mix_layer_norm = mix_layer_norm
         self.mix_l2 = mix_l2
         self.initial_state = initial_state
         self.stateful = stateful
         self.max_batch_size = max_batch_size
         self.vocabulary = checks.word_list(vocabulary)
+        self._check_vocabulary(trainable)
         self.supports_masking = True
         if options is None:
             opened: Source | None = open_source(source)
@@ -192,9 +138,9 @@ class ElmoEmbeddingLayer(StringLayer):
             opened.info if opened else SourceInfo.of_saved_layer(str(source))
         )
         self.encoder = self._make_encoder(opened, options)
-        self._check_model()
+        self._check_model(trainable)
         # Under `mixes` and `dropout` a saved model keeps the state of these layers.
-        self.mixes = [self._make_mix(number) for number in range(mixes)]
+        self.mixes = [self._make_mix(number, trainable_mix) for number in range(mixes)]
         self.dropout = keras.layers.Dropout(
             dropout, name="dropout", dtype=self.dtype_policy
         )
@@ -202,6 +148,10 @@ class ElmoEmbeddingLayer(StringLayer):
             self._load(opened)
         if self.bilm is not None:
             self.bilm.trainable = trainable
+        self._freeze_unread()
+        for name in frozen:
+            checks.check_choice("frozen", name, tuple(self.parts))
+            self.parts[name].trainable = False
 
     def _make_encoder(
         self, opened: Source | None, options: dict[str, Any] | None
@@ -210,16 +160,24 @@ class ElmoEmbeddingLayer(StringLayer):
             return opened.module
         return NativeElmo(
             (opened and opened.options) or BiLMOptions.from_dict(options or {}),
+            warm=self.initial_state == "warm",
             max_batch_size=self.max_batch_size if self.stateful else None,
             vocabulary=self.vocabulary,
             name="native",
             dtype=self.dtype_policy,
         )
 
-    def _check_model(self) -> None:
+    def _check_vocabulary(self, trainable: bool) -> None:
+        if self.vocabulary is not None and trainable:
+            raise ValueError(
+                "`vocabulary` must be None where `trainable=True`: fine-tuning would "
+                "leave its vectors behind"
+            )
+
+    def _check_model(self, trainable: bool) -> None:
         checks.check_output(self.output_name, self.num_layers)
         needs_native = {
-            "trainable": self.trainable_bilm,
+            "trainable": trainable,
             "stateful": self.stateful,
             "vocabulary": self.vocabulary,
         }
@@ -230,12 +188,12 @@ class ElmoEmbeddingLayer(StringLayer):
                     "SavedModel of which only the signature can be called"
                 )
 
-    def _make_mix(self, number: int) -> ScalarMix:
+    def _make_mix(self, number: int, trainable: bool) -> ScalarMix:
         mix = ScalarMix(
             layer_norm=self.mix_layer_norm,
             l2=self.mix_l2,
             name=f"mix_{number}" if number else "mix",
-            trainable=self.trainable_mix,
+            trainable=trainable,
             dtype=self.dtype_policy,
         )
         mix.build((None, self.num_layers, None, self.dim))
@@ -247,7 +205,7 @@ class ElmoEmbeddingLayer(StringLayer):
             for mix in self.mixes:
                 opened.load_mix(mix)
         if opened.load and isinstance(self.encoder, NativeElmo):
-            self.encoder.load(opened.load, self.initial_state)
+            self.encoder.load(opened.load)
 
     @property
     def is_native(self) -> bool:
@@ -258,6 +216,58 @@ class ElmoEmbeddingLayer(StringLayer):
     def bilm(self) -> BiLM | None:
         """The native model; None where a module's signature runs."""
         return self.encoder.bilm if isinstance(self.encoder, NativeElmo) else None
+
+    @property
+    def trainable(self) -> bool:
+        """Whether anything here learns: the biLM, a mix, or parts of them.
+
+        Setting it freezes all of them, or lets all learn that `output` reads. To
+        let some learn, set `trainable` of `bilm`, `mix` or `parts` after it. A
+        model must be compiled anew, as after any such change.
+
+        Raises:
+            ValueError: If the biLM would learn in a layer with a `vocabulary`.
+        """
+        return any(learns(part) for part in self.parts.values())
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._check_vocabulary(value)
+        for layer in self._flatten_layers():
+            keras.layers.Layer.trainable.fset(layer, value)  # type: ignore[attr-defined]
+        self._freeze_unread()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Keras skips a flag that stands as it is set, but parts may differ from it.
+        if name == "trainable":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    @property
+    def parts(self) -> dict[str, keras.layers.Layer]:
+        """What can learn by itself: `mix`, `mix_1`, `token_encoder`, `forward_lstm_0`.
+
+        The numbers are those of the mixes and of the LSTM layers, `forward` and
+        `backward`, from 0.
+        """
+        parts: dict[str, keras.layers.Layer] = {mix.name: mix for mix in self.mixes}
+        if self.bilm is not None:
+            parts["token_encoder"] = self.bilm.token_encoder
+            for stack in (self.bilm.forward_lstm, self.bilm.backward_lstm):
+                for number, lstm in enumerate(stack.layers):
+                    parts[f"{stack.name}_{number}"] = lstm
+        return parts
+
+    def _freeze_unread(self) -> None:
+        # It would have no gradient, and Keras would warn of it in every fit.
+        unread = [] if self.output_name in tensors.MIXED else list(self.mixes)
+        if self.bilm is not None:
+            first = tensors.lstm_layers_read(self.output_name, self.num_layers)
+            for stack in (self.bilm.forward_lstm, self.bilm.backward_lstm):
+                unread += stack.layers[first:]
+        for part in unread:
+            part.trainable = False
 
     @property
     def mix(self) -> ScalarMix:
@@ -282,26 +292,28 @@ class ElmoEmbeddingLayer(StringLayer):
     def build(self, *_: Any) -> None:
         self.built = True  # the weights depend on the source, not on the inputs
 
+    def check_shape(self, shape: Any) -> None:
+        super().check_shape(shape)
+        if isinstance(self.encoder, NativeElmo):
+            self.encoder.check_room(shape[0])
+
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> Any:
-        # (batch, time), cut; padding to max_sequence_length comes last
-        tokens = tensors.as_tokens(inputs, self.max_sequence_length)
-        lengths = tensors.token_counts(tokens)
-        layers, places = self.encoder.run(tokens, lengths, training)
+        tokens = self.tokens(inputs)
+        layers, places = self.encoder.run(tokens.words, tokens.lengths, training)
         layers = [tf.cast(layer, self.dtype_policy.compute_dtype) for layer in layers]
-        if self.bilm is None or not self.bilm.trainable_variables:
+        if self.bilm is None or not learns(self.bilm):
             # Else TensorFlow would build a gradient of the LSTMs that nothing reads.
             layers = [tf.stop_gradient(layer) for layer in layers]
 
-        def unpack(x: tf.Tensor) -> tf.Tensor:
-            shape = tf.shape(tokens)
-            return tensors.unpack(x, places, shape, self.max_sequence_length)
-
         if self.output_name not in tensors.MIXED:
-            outputs = [unpack(tensors.select(layers, self.output_name))]
+            packed = [tensors.select(layers, self.output_name)]
         else:
-            outputs = [unpack(mix(layers)) for mix in self.mixes]
+            packed = [mix(layers) for mix in self.mixes]
         if self.output_name == "default":
-            outputs = [tensors.mean(x, lengths) for x in outputs]
+            outputs = [tensors.mean(x, places, tokens.lengths) for x in packed]
+        else:
+            time = self.max_sequence_length
+            outputs = [tensors.unpack(x, places, tokens, time) for x in packed]
         outputs = [self.dropout(x, training=training) for x in outputs]
         return outputs[0] if len(outputs) == 1 else outputs
 
@@ -312,16 +324,14 @@ class ElmoEmbeddingLayer(StringLayer):
             return None
         if isinstance(inputs, keras.KerasTensor):
             return None
-        tokens = tensors.as_tokens(tensors.as_tensor(inputs), self.max_sequence_length)
-        time = self.max_sequence_length or tf.shape(tokens)[1]
-        mask = tf.sequence_mask(tensors.token_counts(tokens), time)
-        return self._for_each_mix(mask)
+        return self._for_each_mix(self.tokens(tensors.as_tensor(inputs)).mask())
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self._for_each_mix(
             tensors.output_shape(
                 input_shape,
                 output=self.output_name,
+                form=self.input_form,
                 max_tokens=self.max_sequence_length,
                 num_layers=self.num_layers,
                 dim=self.dim,
@@ -329,7 +339,13 @@ class ElmoEmbeddingLayer(StringLayer):
         )
 
     def compute_output_spec(self, inputs: Any, *_: Any, **__: Any) -> Any:
-        tensors.check_rank(inputs.shape)
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            _LOG.warning(
+                "A Keras model of strings that is made inside of strategy.scope() "
+                "cannot fit() on several replicas: make its layers inside, and the "
+                "model itself outside"
+            )
+        tensors.check_form(inputs.shape, self.input_form)
         dtype = self.dtype_policy.compute_dtype
         return keras.tree.map_shape_structure(
             lambda shape: keras.KerasTensor(shape, dtype),
@@ -346,8 +362,10 @@ class ElmoEmbeddingLayer(StringLayer):
             "source": self.source,
             "max_sequence_length": self.max_sequence_length,
             "output": self.output_name,
-            "trainable": self.trainable_bilm,
-            "trainable_mix": self.trainable_mix,
+            "trainable": self.bilm is not None and learns(self.bilm),
+            "trainable_mix": any(learns(mix) for mix in self.mixes),
+            "frozen": [name for name, part in self.parts.items() if not learns(part)],
+            "input_form": self.input_form,
             "mixes": len(self.mixes),
             "mix_layer_norm": self.mix_layer_norm,
             "mix_l2": self.mix_l2,
@@ -364,4 +382,6 @@ class ElmoEmbeddingLayer(StringLayer):
     def from_config(cls, config: dict[str, Any]) -> ElmoEmbeddingLayer:
         if config.get("options") is None:
             checks.check_trusted(str(config.get("source")))
-        return cls(**config)
+        layer = cls(**config)
+        layer.takes_columns_for_texts = "input_form" not in config
+        return layer

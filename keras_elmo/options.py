@@ -124,6 +124,18 @@ class BiLMOptions:
                     shapes[f"{lstm}/W_P_0"] = (cell, half)
         return shapes
 
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Returns the shape of every initial state, by its path in a file of weights.
+
+        A file holds all of them or none: other programs do not write them.
+        """
+        return {
+            f"initial_state/RNN_{direction}/Cell{layer}/{name}": (dim,)
+            for direction in range(2)
+            for layer in range(self.n_layers)
+            for name, dim in (("c", self.cell_dim), ("h", self.projection_dim))
+        }
+
     @property
     def n_filters(self) -> int:
         """Width of the concatenated convolutions."""

@@ -80,7 +80,10 @@ def open_module(folder: Path) -> HubModule:
     else:
         options = _infer_options(prefix + BILM, shapes, folder)
     variables = {}  # of each path of the hdf5 layout
-    for path, expected in options.shapes().items():
+    expected_shapes, states = options.shapes(), options.state_shapes()
+    if any(prefix + BILM + path in shapes for path in states):
+        expected_shapes |= states
+    for path, expected in expected_shapes.items():
         variables[path] = prefix + BILM + variable_name(path)
         _check_shape(path, shapes.get(variables[path]), expected, folder)
     mix_names = (prefix + MIX_WEIGHTS, prefix + MIX_SCALING)
@@ -89,7 +92,9 @@ def open_module(folder: Path) -> HubModule:
     )
     tensors.check_room([*variables.values(), *(mix_names if has_mix else ())])
 
-    def read(path: str) -> np.ndarray:
+    def read(path: str) -> np.ndarray | None:
+        if path not in variables:
+            return None
         value = tensors.read(variables[path])
         return value.reshape(_with_axis(path, value.shape))
 

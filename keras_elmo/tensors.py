@@ -5,88 +5,136 @@ Inside, a batch is packed: its tokens lie one after the other, without padding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import reprlib
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 MIXED = ("elmo", "default")
 OUTPUTS = ("elmo", "word_emb", "lstm_outputs1", "lstm_outputs2", "layers", "default")
+INPUT_FORMS = ("texts", "tokens")
+
+
+class Tokens(NamedTuple):
+    """The tokens of a batch, packed."""
+
+    words: tf.Tensor  # string (tokens,), row after row
+    lengths: tf.Tensor  # int32 (batch,), the tokens of each row
+    starts: tf.Tensor  # int32 (batch,), the time of each row's first token
+    time: tf.Tensor | int  # of the outputs
+
+    def mask(self) -> tf.Tensor:
+        """Returns bool `(batch, time)`: True where there is a token."""
+        before_end = tf.sequence_mask(self.starts + self.lengths, self.time)
+        return before_end & ~tf.sequence_mask(self.starts, self.time)
 
 
 def as_tensor(inputs: Any) -> tf.Tensor:
     """Returns a dense tensor of lists, nested lists, arrays or a RaggedTensor.
 
     Raises:
-        ValueError: For lists of anything but strings, or of both texts and lists.
+        ValueError: For anything but strings among strings (it names the row), or for
+            lists of both texts and lists.
     """
-    if isinstance(inputs, (list, tuple)):
-        inputs = _of_lists(inputs)
-    if isinstance(inputs, tf.RaggedTensor):
-        return inputs.to_tensor("" if inputs.dtype == tf.string else None)
-    return tf.convert_to_tensor(inputs)
+    try:
+        if isinstance(inputs, (list, tuple)):
+            inputs = _of_lists(inputs)
+        if isinstance(inputs, tf.RaggedTensor):
+            return inputs.to_tensor("" if inputs.dtype == tf.string else None)
+        return tf.convert_to_tensor(inputs)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "`ElmoEmbeddingLayer` takes texts or lists of tokens, all of them strings. "
+            f"Received: {_no_string(inputs) or error}"
+        ) from error
 
 
-def as_tokens(inputs: tf.Tensor, max_tokens: int | None) -> tf.Tensor:
-    """Returns tokens `(batch, time)`, padded with `""` and cut at their end.
+def as_tokens(
+    inputs: tf.Tensor, max_tokens: int | None, form: str | None = None
+) -> Tokens:
+    """Returns the tokens of a batch, cut at their end.
 
     Args:
-        inputs: string: tokens `(batch, time)`, or texts `(batch,)` or `(batch, 1)`,
-            which are split as google/elmo splits them: at spaces.
-        max_tokens: Where to cut, or None. Time is then also no longer than the
-            longest text, so that nothing is computed for padding alone.
+        inputs: string: tokens `(batch, time)`, or texts `(batch,)`, which are split
+            as google/elmo splits them: at spaces. `""` before the first and after
+            the last token of a row is padding.
+        max_tokens: Where to cut, and the time of the outputs; None for as many as
+            there are columns, or tokens in the longest text.
+        form: `texts` if the inputs are texts, `(batch,)` or `(batch, 1)`; `tokens`
+            if they are tokens; None if their rank says it.
 
     Raises:
-        ValueError: For inputs of any other rank.
+        ValueError: For inputs of any other shape.
     """
-    if inputs.shape.rank == 2 and inputs.shape[1] == 1:
+    check_form(inputs.shape, form)
+    if form == "texts" and inputs.shape.rank == 2:
+        tf.debugging.assert_equal(tf.shape(inputs)[1], 1, _one_column(form))
         inputs = inputs[:, 0]
     if inputs.shape.rank == 1:
-        inputs = tf.strings.split(inputs, " ")
-        inputs = tf.ragged.boolean_mask(inputs, inputs != "").to_tensor("")
-    check_rank(inputs.shape)
-    if max_tokens is None:
-        return inputs
-    inputs = inputs[:, :max_tokens]
-    longest = tf.reduce_max(tf.concat([[0], token_counts(inputs)], axis=0))
-    return inputs[:, :longest]
+        return _tokens_of_texts(inputs, max_tokens)
+    columns = tf.shape(inputs)[1]
+    position = tf.range(columns)[None, :]
+    is_word = inputs != ""
+    starts = tf.reduce_min(tf.where(is_word, position, columns), axis=1)
+    if max_tokens is not None:
+        is_word &= position - starts[:, None] < max_tokens
+    ends = tf.where(is_word, position + 1, 0)
+    ends = tf.reduce_max(tf.pad(ends, [[0, 0], [1, 0]]), axis=1)
+    starts = tf.minimum(starts, ends)  # 0 in a row without tokens
+    lengths, time = ends - starts, columns if max_tokens is None else max_tokens
+    real = (position >= starts[:, None]) & (position < ends[:, None])
+    words = tf.boolean_mask(inputs, real)
+    # A row padded at its start stays so in the columns that there are.
+    return Tokens(words, lengths, tf.minimum(starts, time - lengths), time)
 
 
-def token_counts(tokens: tf.Tensor) -> tf.Tensor:
-    """Returns `(batch,)` int32: the position after each row's last token."""
-    after = tf.range(1, tf.shape(tokens)[1] + 1)[None, :]
-    ends = tf.where(tokens != "", after, 0)
-    return tf.reduce_max(tf.pad(ends, [[0, 0], [1, 0]]), axis=1)
+def _tokens_of_texts(texts: tf.Tensor, max_tokens: int | None) -> Tokens:
+    words = tf.strings.split(texts, " ")
+    words = tf.ragged.boolean_mask(words, words != "")
+    if max_tokens is not None:
+        words = words[:, :max_tokens]
+    lengths = tf.cast(words.row_lengths(), tf.int32)
+    longest = tf.reduce_max(tf.pad(lengths, [[1, 0]]))
+    time = longest if max_tokens is None else max_tokens
+    return Tokens(words.flat_values, lengths, tf.zeros_like(lengths), time)
 
 
-def check_rank(shape: Any) -> None:
+def check_form(shape: Any, form: str | None) -> None:
     """Refuses what are neither tokens nor texts.
 
     Args:
         shape: A tensor's shape, as far as it is known.
+        form: As for `as_tokens`.
 
     Raises:
-        ValueError: For any other rank than 1 and 2.
+        ValueError: For a rank other than 1 and 2, or one that `form` rules out.
     """
     if len(shape) not in (1, 2):
         raise ValueError(
             "`ElmoEmbeddingLayer` takes tokens (batch, time) or texts (batch,). "
             f"Received: inputs of shape {tuple(shape)}"
         )
+    if form == "tokens" and len(shape) == 1:
+        raise ValueError(
+            f'`input_form="{form}"` takes tokens (batch, time). '
+            f"Received: inputs of shape {tuple(shape)}"
+        )
+    if form == "texts" and len(shape) == 2 and shape[1] not in (1, None):
+        raise ValueError(f"{_one_column(form)}. Received: shape {tuple(shape)}")
+
+
+def _one_column(form: str) -> str:
+    return f'`input_form="{form}"` takes texts (batch,) or (batch, 1)'
 
 
 def _of_lists(inputs: Any) -> tf.Tensor | tf.RaggedTensor:
     # Where nothing shows the dtype, TensorFlow would take float.
     dtype = None if _has_items(inputs) else tf.string
-    try:
-        if any(isinstance(item, (list, tuple)) for item in inputs):
-            return tf.ragged.constant(inputs, dtype)
-        return tf.convert_to_tensor(inputs, dtype)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            "`ElmoEmbeddingLayer` takes a list of texts or a list of lists of tokens, "
-            f"all of them strings. Received: a list of which TensorFlow says: {error}"
-        ) from error
+    if any(isinstance(item, (list, tuple)) for item in inputs):
+        return tf.ragged.constant(inputs, dtype)
+    return tf.convert_to_tensor(inputs, dtype)
 
 
 def _has_items(inputs: Any) -> bool:
@@ -94,6 +142,33 @@ def _has_items(inputs: Any) -> bool:
     if not isinstance(inputs, (list, tuple)):
         return True
     return any(_has_items(item) for item in inputs)
+
+
+def _no_string(inputs: Any) -> str | None:
+    """Names the first item that is no string; None if there is none such."""
+    rows: Iterable[Any] = inputs
+    if not isinstance(inputs, (list, tuple)):
+        rows = np.asarray(inputs, object)
+        rows = np.atleast_1d(rows)
+    for number, row in enumerate(rows):
+        for item in row if isinstance(row, (list, tuple, np.ndarray)) else [row]:
+            if not isinstance(item, (str, bytes, list, tuple, np.ndarray)):
+                return f"{reprlib.repr(item)} in row {number}, counted from 0"
+    return None
+
+
+def lstm_layers_read(output: str, num_layers: int) -> int:
+    """Returns how many of the LSTM layers an output depends on, the lowest first.
+
+    Args:
+        output: One of `OUTPUTS`.
+        num_layers: Layers of the biLM, the token encoder counted as the first.
+    """
+    if output == "word_emb":
+        return 0
+    if output.startswith("lstm_outputs"):
+        return int(output.removeprefix("lstm_outputs"))
+    return num_layers - 1
 
 
 def select(layers: Sequence[tf.Tensor], output: str) -> tf.Tensor:
@@ -106,43 +181,58 @@ def select(layers: Sequence[tf.Tensor], output: str) -> tf.Tensor:
 
 
 def unpack(
-    x: tf.Tensor, places: tf.Tensor, shape: tf.Tensor, max_tokens: int | None
+    x: tf.Tensor, places: tf.Tensor, tokens: Tokens, max_tokens: int | None
 ) -> tf.Tensor:
-    """Puts packed tokens where they belong in their texts, zeros elsewhere.
+    """Puts packed vectors where their tokens stand, zeros elsewhere.
 
     Args:
         x: `(tokens, ..., dim)`.
-        places: int32 `(tokens, 2)`, row and time of each token.
-        shape: int32 `(2,)`, batch and time.
-        max_tokens: Time of the result; None for that of `shape`.
+        places: int32 `(tokens, 2)`: of each the row, and the number in its row.
+        tokens: The batch.
+        max_tokens: Time of the result; None for that of `tokens`.
 
     Returns:
         `(batch, time, dim)`, or `(batch, layers, time, dim)` for `x` of rank 3.
     """
-    batch = shape[0]
-    time = shape[1] if max_tokens is None else max_tokens
-    padded = tf.scatter_nd(places, x, tf.stack([batch, time, *x.shape[1:]]))
+    rows = places[:, 0]
+    times = places[:, 1] + tf.gather(tokens.starts, rows)
+    shape = tf.stack([tf.size(tokens.lengths), tokens.time, *x.shape[1:]])
+    padded = tf.scatter_nd(tf.stack([rows, times], axis=1), x, shape)
     padded = tf.ensure_shape(padded, [None, max_tokens, *x.shape[1:]])
     return padded if x.shape.rank == 2 else tf.transpose(padded, [0, 2, 1, 3])
 
 
-def mean(x: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-    """Returns the mean `(batch, dim)` of `x` `(batch, time, dim)` over the tokens."""
-    count = tf.cast(tf.maximum(lengths, 1), x.dtype)
-    return tf.reduce_sum(x, axis=1) / count[:, None]  # padding is zero
+def mean(x: tf.Tensor, places: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """Returns the mean of each row's vectors, without a tensor that is padded.
+
+    Args:
+        x: `(tokens, dim)`.
+        places: int32 `(tokens, 2)`: of each the row, and the number in its row.
+        lengths: int32 `(batch,)`, the tokens of each row.
+
+    Returns:
+        `(batch, dim)`; zero for a row without tokens.
+    """
+    dtype = tf.float32 if x.dtype.size < 4 else x.dtype  # a long sum needs the room
+    sums = tf.math.unsorted_segment_sum(
+        tf.cast(x, dtype), places[:, 0], tf.size(lengths)
+    )
+    count = tf.cast(tf.maximum(lengths, 1), dtype)
+    return tf.cast(sums / count[:, None], x.dtype)
 
 
 def output_shape(
     input_shape: Sequence[int | None],
     *,
     output: str,
+    form: str | None,
     max_tokens: int | None,
     num_layers: int,
     dim: int,
 ) -> tuple[int | None, ...]:
     """Returns the static shape of one output tensor."""
     batch = input_shape[0]
-    is_text = len(input_shape) == 1 or input_shape[1] == 1
+    is_text = len(input_shape) == 1 or form == "texts"
     time = max_tokens or (None if is_text else input_shape[1])
     if output == "default":
         return (batch, dim)

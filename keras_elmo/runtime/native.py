@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
@@ -17,6 +17,42 @@ from keras_elmo.runtime.states import CarriedStates, InitialStates
 from keras_elmo.runtime.words import WordCache, distinct_words, encode_words
 
 
+class Encoder(Protocol):
+    """What runs a biLM for the layer: `NativeElmo` or `SignatureModule`."""
+
+    @property
+    def dim(self) -> int:
+        """Width of an ELMo vector."""
+
+    @property
+    def num_layers(self) -> int:
+        """Layers of the biLM, the token encoder counted as the first."""
+
+    def run(
+        self, words: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Runs the model over a batch.
+
+        Args:
+            words: string `(tokens,)`, row after row.
+            lengths: int32 `(batch,)`, the tokens of each row.
+            training: Whether gradients will be asked for.
+
+        Returns:
+            Each layer `(tokens, dim)`, without padding, the token vector twice as the
+            first; and of each token the row and the number in its row, int32
+            `(tokens, 2)`.
+        """
+
+
+def learns(layer: keras.layers.Layer) -> bool:
+    """Returns whether a model around `layer` trains any of its weights.
+
+    Not by the layer's own flag: that of a part may be set after it.
+    """
+    return any(variable.trainable for variable in layer.variables)
+
+
 class NativeElmo(keras.layers.Layer):
     """A `BiLM` with what it needs to read strings, without needless work.
 
@@ -24,11 +60,12 @@ class NativeElmo(keras.layers.Layer):
 
     Args:
         options: Sizes of the model.
+        warm: Whether texts are read from a fixed state that is not zero.
         max_batch_size: Rows whose states are carried on; None if none are.
         vocabulary: Words to encode once for all calls; None for none.
 
-    Inputs:  tokens, string `(batch, time)`, padded with `""`; `lengths`, int32
-        `(batch,)`, the tokens of each row.
+    Inputs:  words, string `(tokens,)`, row after row; `lengths`, int32 `(batch,)`,
+        the tokens of each row.
     Outputs: each layer `(tokens, dim)`, without padding; and the row and time of
         each token, int32 `(tokens, 2)`.
     """
@@ -37,6 +74,7 @@ class NativeElmo(keras.layers.Layer):
         self,
         options: BiLMOptions,
         *,
+        warm: bool,
         max_batch_size: int | None = None,
         vocabulary: Sequence[str] | None = None,
         **kwargs: Any,
@@ -46,6 +84,8 @@ class NativeElmo(keras.layers.Layer):
         dtype = self.dtype_policy
         self.bilm = BiLM(options, name="bilm", dtype=dtype)
         self.start = InitialStates(options, name="start", dtype=dtype)
+        if warm:
+            self.bilm.initial_states = self.start.by_path
         self.carried: Any = None
         self.cache: Any = None
         if max_batch_size is not None:
@@ -65,10 +105,10 @@ class NativeElmo(keras.layers.Layer):
         """Layers of the biLM, the token encoder counted as the first."""
         return self.options.n_layers + 1
 
-    def load(self, fill: Callable[[BiLM], None], initial_state: str) -> None:
+    def load(self, fill: Callable[[BiLM], None]) -> None:
         """Fills the biLM, then all that follows from its weights."""
         fill(self.bilm)
-        if initial_state == "warm":
+        if self.bilm.initial_states() and not self.start.are_set():
             self.start.warm_up(self.bilm)
         if self.cache is not None:
             self.cache.fill(self.bilm)
@@ -79,36 +119,51 @@ class NativeElmo(keras.layers.Layer):
         if self.carried is not None:
             self.carried.reset(self.start.states)
 
+    def check_room(self, rows: int | None) -> None:
+        """Refuses a batch, if its size is known, of more rows than states are kept for.
+
+        Raises:
+            ValueError: If there is no room for it.
+        """
+        room = None if self.carried is None else self.carried.max_batch_size
+        if rows is not None and room is not None and rows > room:
+            raise ValueError(f"{self.carried.no_room()}: {rows}")
+
     def run(
-        self, tokens: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
+        self, words: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Runs the model; the class says what goes in and comes out."""
+        if self.cache is not None and learns(self.bilm.token_encoder):
+            raise ValueError(
+                "The biLM cannot learn in a layer with a `vocabulary`: fine-tuning "
+                "would leave its vectors behind"
+            )
         # What the LSTMs' gradient needs is kept only where it will be asked for.
-        learns = bool(training) and bool(self.bilm.trainable_variables)
+        keep = bool(training) and learns(self.bilm)
         if not tf.executing_eagerly():
-            return self._run(learns, tokens, lengths)
+            return self._run(keep, words, lengths)
         # Outside of a graph the loop over time would run step by step in Python.
-        return self._compiled[learns](tokens, lengths)
+        return self._compiled[keep](words, lengths)
 
     @functools.cached_property  # where neither Keras nor a SavedModel tracks it
     def _compiled(self) -> dict[bool, Any]:
         specs = (
-            tf.TensorSpec([None, None], tf.string),
+            tf.TensorSpec([None], tf.string),
             tf.TensorSpec([None], tf.int32),
         )
         return {
-            learns: tf.function(
-                functools.partial(self._run, learns),
+            keep: tf.function(
+                functools.partial(self._run, keep),
                 input_signature=specs,
                 autograph=False,
             )
-            for learns in (False, True)
+            for keep in (False, True)
         }
 
     def _run(
-        self, learns: bool, tokens: tf.Tensor, lengths: tf.Tensor
+        self, keep: bool, words: tf.Tensor, lengths: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
-        words, ids = distinct_words(tokens, lengths)
+        words, ids = distinct_words(words, lengths)
         if self.cache is not None:
             vectors = self.cache.vectors(self.bilm, words)
         else:
@@ -116,7 +171,7 @@ class NativeElmo(keras.layers.Layer):
         if self.carried is not None:
             return self._run_stateful(tf.gather(vectors, ids), lengths)
         states = self.start.states
-        if not learns:
+        if not keep:
             return layers_in_groups(self.bilm, vectors, ids, lengths, states)
         packing = pack(lengths)
         layers = packed_layers(self.bilm, vectors, ids, packing, states, learns=True)

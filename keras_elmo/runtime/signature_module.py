@@ -56,12 +56,13 @@ class SignatureModule(tf.Module):
         self.num_layers = len(_OUTPUTS)
 
     def run(
-        self, tokens: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
+        self, words: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Calls the module, as `Encoder.run` says; layers are float32.
 
         `training` makes no difference: the module does not learn.
         """
+        tokens = tf.RaggedTensor.from_row_lengths(words, lengths).to_tensor("")
         places = token_places(lengths)
         layers = tf.cond(
             tf.size(places) > 0,  # the module was not made for an empty batch

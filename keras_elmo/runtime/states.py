@@ -34,7 +34,8 @@ class InitialStates(keras.layers.Layer):
     hardly seen a zero state, so vectors from zeros differ for the first few
     tokens. Carrying states at inference would make a text's vectors depend on the
     texts before it. A fixed state, the mean over what a few sentences leave
-    behind, avoids both.
+    behind, avoids both. It is part of what is trained: fine-tuning does not change
+    it, and every form in which the model is saved holds it.
 
     Args:
         options: Sizes of the model.
@@ -42,8 +43,17 @@ class InitialStates(keras.layers.Layer):
 
     def __init__(self, options: BiLMOptions, **kwargs: Any) -> None:
         super().__init__(trainable=False, autocast=False, **kwargs)
+        self.options = options
         self.states, self.parts = add_states(self, options)
         self.built = True
+
+    def by_path(self) -> dict[str, Any]:
+        """Returns the states by their paths in a file of weights."""
+        return dict(zip(self.options.state_shapes(), self.parts, strict=True))
+
+    def are_set(self) -> bool:
+        """Returns whether any state is not zero."""
+        return any(np.any(ops.convert_to_numpy(part)) for part in self.parts)
 
     def warm_up(self, bilm: BiLM) -> None:
         """Sets the states to the mean of what the built-in sentences leave."""
@@ -82,16 +92,20 @@ class CarriedStates(keras.layers.Layer):
         Raises:
             tf.errors.InvalidArgumentError: If there are not so many rows.
         """
-        room = tf.debugging.assert_less_equal(
-            batch,
-            self.max_batch_size,
-            "a stateful ElmoEmbeddingLayer has room for `max_batch_size="
-            f"{self.max_batch_size}` rows; the batch has more",
+        room = tf.debugging.Assert(
+            batch <= self.max_batch_size, [self.no_room()], summarize=1
         )
         with tf.control_dependencies([room] if room is not None else []):
             batch = tf.identity(batch)
         return tf.nest.map_structure(
             lambda part: ops.convert_to_tensor(part)[:batch], self.states
+        )
+
+    def no_room(self) -> str:
+        """Returns what is wrong with a batch of more rows than there is room for."""
+        return (
+            "a stateful ElmoEmbeddingLayer has room for `max_batch_size="
+            f"{self.max_batch_size}` rows; the batch has more"
         )
 
     def keep(self, last: Any) -> None:

@@ -84,23 +84,21 @@ def encode_words(bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
     return tf.gather(vectors, tf.math.invert_permutation(order))
 
 
-def distinct_words(
-    tokens: tf.Tensor, lengths: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Finds the distinct tokens, and which of them stands where.
+def distinct_words(words: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Finds the distinct words, and which of them stands where.
 
     Args:
-        tokens: string `(batch, time)`, padded with `""`.
+        words: string `(tokens,)`, row after row.
         lengths: `(batch,)` int32, tokens of each row.
 
     Returns:
-        The distinct tokens, string `(words,)`, and int32 `(batch, time + 2)`, the
+        The distinct words, string `(words,)`, and int32 `(batch, time + 2)`, the
         number of the word at each position of each sentence with its marks.
     """
-    words, ids = tf.unique(tf.concat([_MARKS, tf.reshape(tokens, [-1])], axis=0))
-    ids = tf.reshape(ids[len(_MARKS) :], tf.shape(tokens))
+    words, ids = tf.unique(tf.concat([_MARKS, words], axis=0))
+    ids = tf.RaggedTensor.from_row_lengths(ids[len(_MARKS) :], lengths)
     # Begin, tokens, end: word 1, the end mark, stands right after the last token.
-    ids = tf.pad(ids, [[0, 0], [1, 1]])
+    ids = tf.pad(ids.to_tensor(), [[0, 0], [1, 1]])
     position = tf.range(tf.shape(ids)[1])[None, :]
     return words, tf.where(position == lengths[:, None] + 1, 1, ids)
 

@@ -38,6 +38,7 @@ def build_encoder(elmo: Mapping[str, Any]) -> ElmoEmbeddingLayer:
         output="layers",
         trainable=elmo.get("trainable", False),
         trainable_mix=False,  # the head has a mix of its own
+        input_form="tokens",
         name="elmo",
     )
 

@@ -36,7 +36,6 @@ FORMS = {
     "array": np.array(TOKENS),
     "tensor": tf.constant(TOKENS),
     "texts": ["The cat sat .", "Hello"],
-    "texts in a column": [["The cat sat ."], ["Hello"]],
     "texts with spaces to spare": tf.constant([" The  cat sat .", "Hello "]),
 }
 

@@ -192,7 +192,11 @@ def test_weights_go_through_the_layer_bit_for_bit(tiny_elmo, tmp_path):
             file[name] = value
     paths = (str(tiny_elmo / "options.json"), str(tmp_path / "source.hdf5"))
     save_hdf5(ElmoEmbeddingLayer(paths).bilm, tmp_path / "copy.hdf5")
-    after = read_hdf5(tmp_path / "copy.hdf5")
+    after = {
+        name: value
+        for name, value in read_hdf5(tmp_path / "copy.hdf5").items()
+        if not name.startswith("initial_state/")  # what other readers skip
+    }
     assert before.keys() == after.keys()
     for name, value in before.items():
         assert after[name].dtype == value.dtype

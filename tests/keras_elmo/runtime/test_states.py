@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import h5py
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_elmo import ElmoEmbeddingLayer
+from keras_elmo import ElmoEmbeddingLayer, WeightsError
+from keras_elmo.checkpoints import save_hdf5
+from keras_elmo.export import export_hub_module
 from tests.keras_elmo.test_parity import N_BATCHES, TOLERANCE, fixture_model
+from tests.keras_elmo.tiny import write_model
 
 __all__ = ["fixture_model"]  # a fixture is used by its name
 WORDS = ["The", "cat", "sat", "on", "a", "café", ".", "unbelievablylong", "<UNK>"]
@@ -132,8 +136,13 @@ def test_a_batch_that_is_too_large_is_refused_and_leaves_the_states(tiny_elmo):
     without = stateful(tiny_elmo, max_batch_size=3)
     layer(A)
     without(A)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="`max_batch_size=3`"):
+    with pytest.raises(ValueError, match="`max_batch_size=3`"):
         layer(A + B)
+    graph = tf.function(
+        layer.__call__, input_signature=[tf.TensorSpec([None, None], tf.string)]
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`max_batch_size=3`"):
+        graph(pad(A + B, 3))
     np.testing.assert_array_equal(layer(C), without(C))
 
 
@@ -170,3 +179,41 @@ def test_a_saved_stateful_model_goes_on_where_it_was(pair, tmp_path):
     again.layers[0].reset_states()
     layer.reset_states()
     np.testing.assert_allclose(again.layers[0](A), layer(A), atol=1e-6)
+
+
+def write_hdf5(layer, folder):
+    folder.mkdir()
+    layer.bilm.options.to_file(folder / "options.json")
+    save_hdf5(layer.bilm, folder / "weights.hdf5")
+
+
+@pytest.mark.parametrize("write", [write_hdf5, export_hub_module])
+def test_what_was_trained_from_a_warm_state_is_read_from_the_same(tmp_path, write):
+    source = write_model(tmp_path / "elmo", max_chars=50)
+    layer = ElmoEmbeddingLayer(str(source))
+    for weight in layer.bilm.weights:  # as fine-tuning would
+        weight.assign(1.3 * weight.value)
+    write(layer, tmp_path / "tuned")
+    again = ElmoEmbeddingLayer(str(tmp_path / "tuned"))
+    np.testing.assert_allclose(again(A), layer(A), atol=1e-6)
+    zeros = ElmoEmbeddingLayer(str(tmp_path / "tuned"), initial_state="zeros")
+    expected = ElmoEmbeddingLayer(str(source), initial_state="zeros")
+    expected.bilm.set_weights(layer.bilm.get_weights())
+    np.testing.assert_allclose(zeros(A), expected(A), atol=1e-6)
+    # A second time, and into a form of the other kind:
+    write_hdf5(again, tmp_path / "twice")
+    twice = ElmoEmbeddingLayer(str(tmp_path / "twice"))
+    np.testing.assert_allclose(twice(A), layer(A), atol=1e-6)
+    with h5py.File(tmp_path / "twice" / "weights.hdf5", "r+") as file:
+        del file["initial_state"]  # as in a file of before
+    warmed = ElmoEmbeddingLayer(str(tmp_path / "twice"))
+    assert warmed.encoder.start.are_set()
+    assert np.abs(warmed(A) - layer(A)).max() > 1e-4
+
+
+def test_a_stored_state_of_another_shape_is_named(tmp_path):
+    source = write_model(tmp_path / "elmo")
+    with h5py.File(source / "weights.hdf5", "r+") as file:
+        file["initial_state/RNN_0/Cell0/c"] = np.zeros(3)
+    with pytest.raises(WeightsError, match="initial_state/RNN_0/Cell0/c"):
+        ElmoEmbeddingLayer(str(source))

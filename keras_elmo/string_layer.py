@@ -1,0 +1,79 @@
+"""What a layer of strings takes, and what it refuses before Keras sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_elmo import checks, tensors
+
+
+class StringLayer(keras.layers.Layer):
+    """A layer that takes tokens or texts: a tensor, a RaggedTensor, an array or lists.
+
+    `call()` gets a dense tensor. The layer has no weights of its own: those of its
+    parts have the dtypes of `dtype_policy`, as its outputs have.
+
+    Args:
+        max_sequence_length: Tokens per text; None for as many as there are.
+        input_form: `texts` or `tokens`; None if the rank of the inputs says it.
+
+    Errors: `TypeError` for inputs that are not strings, `ValueError` for those of a
+        shape that is refused, or that could mean both.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_sequence_length: int | None,
+        input_form: str | None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if max_sequence_length is not None:
+            checks.check_positive(
+                "max_sequence_length", max_sequence_length, "a positive int or None"
+            )
+        if input_form is not None:
+            checks.check_choice("input_form", input_form, tensors.INPUT_FORMS)
+        self.max_sequence_length = max_sequence_length
+        self.input_form = input_form
+        # Set for a layer saved by a version that took keras.Input((1,)) for texts.
+        self.takes_columns_for_texts = False
+        self.supports_jit = False  # strings never compile
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype of the inputs: a Sequential model without `Input` needs it."""
+        return "string"
+
+    @property
+    def variable_dtype(self) -> str:
+        """The same, or Keras would believe that the policy is a mixed one."""
+        return "string"
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        is_symbolic = isinstance(inputs, keras.KerasTensor)
+        if not is_symbolic:
+            inputs = tensors.as_tensor(inputs)
+        # Here, since Keras puts many lines around the errors of `call()`.
+        checks.check_dtype(keras.backend.standardize_dtype(inputs.dtype))
+        if is_symbolic and self.input_form is None and inputs.shape[1:] == (1,):
+            if not self.takes_columns_for_texts:
+                raise ValueError(
+                    "keras.Input((1,)) may stand for one text a row or for one token "
+                    'a row: say `input_form="texts"` or `input_form="tokens"`'
+                )
+            self.input_form = "texts"
+        self.check_shape(inputs.shape)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def check_shape(self, shape: Any) -> None:
+        """Refuses inputs of a shape that cannot be read."""
+        tensors.check_form(shape, self.input_form)
+
+    def tokens(self, inputs: tf.Tensor) -> tensors.Tokens:
+        """Returns the tokens of a dense tensor, cut to `max_sequence_length`."""
+        return tensors.as_tokens(inputs, self.max_sequence_length, self.input_form)

@@ -1,0 +1,194 @@
+"""What is a text, what is a token, and what is neither."""
+
+from __future__ import annotations
+
+import logging
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from keras_elmo import ElmoEmbeddingLayer
+
+COLUMN = tf.constant([["New York"], ["Rome"]])
+ANY_TIME = tf.TensorSpec([None, None], tf.string)
+
+
+@pytest.fixture(scope="module")
+def elmo(shared_layer):
+    return shared_layer()
+
+
+@pytest.fixture(scope="module")
+def of_texts(shared_layer):
+    return shared_layer(input_form="texts")
+
+
+def test_a_row_of_one_token_is_one_token_in_any_batch_and_graph(elmo):
+    alone = np.array(elmo(COLUMN))
+    assert alone.shape == (2, 1, 10)
+    among = elmo([["New York"], ["I", "am"]])
+    np.testing.assert_allclose(among[0, :1], alone[0], atol=1e-6)
+    graph = tf.function(elmo.__call__, input_signature=[ANY_TIME])
+    np.testing.assert_allclose(graph(COLUMN), alone, atol=1e-6)
+    for inputs in (
+        [["New York"], ["Rome"]],
+        tf.ragged.constant([["New York"], ["Rome"]]),
+    ):
+        np.testing.assert_allclose(elmo(inputs), alone, atol=1e-6)
+    model = keras.Sequential([keras.Input((None,), dtype="string"), elmo])
+    np.testing.assert_allclose(model.predict(COLUMN, verbose=0), alone, atol=1e-6)
+
+
+def test_a_column_of_texts_is_one_by_argument(elmo, of_texts):
+    expected = elmo(COLUMN[:, 0])  # texts, split at spaces
+    assert expected.shape == (2, 2, 10)
+    graph = tf.function(of_texts.__call__, input_signature=[ANY_TIME])
+    model = keras.Sequential([keras.Input((1,), dtype="string"), of_texts])
+    assert model.output_shape == (None, None, 10)
+    for got in (of_texts(COLUMN), graph(COLUMN), model.predict(COLUMN, verbose=0)):
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+    np.testing.assert_array_equal(of_texts.compute_mask(COLUMN), [[1, 1], [1, 0]])
+    np.testing.assert_allclose(of_texts(COLUMN[:, 0]), expected, atol=1e-6)
+
+
+def test_more_columns_are_no_texts(of_texts):
+    with pytest.raises(ValueError, match=r"takes texts \(batch,\) or \(batch, 1\)"):
+        of_texts([["a", "b"]])
+    graph = tf.function(of_texts.__call__, input_signature=[ANY_TIME])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"or \(batch, 1\)"):
+        graph(tf.constant([["a", "b"]]))
+
+
+def test_a_layer_of_tokens_takes_no_texts(shared_layer):
+    layer = shared_layer(input_form="tokens")
+    assert layer(keras.Input((1,), dtype="string")).shape == (None, 1, 10)
+    with pytest.raises(ValueError, match=r"takes tokens \(batch, time\)"):
+        layer(["a text"])
+
+
+def test_an_input_that_may_be_both_is_refused(tiny_elmo):
+    layer = ElmoEmbeddingLayer(str(tiny_elmo))
+    with pytest.raises(ValueError, match='say `input_form="texts"` or'):
+        keras.Sequential([keras.Input((1,), dtype="string"), layer])
+
+
+@pytest.mark.parametrize(("time", "form"), [(1, "texts"), (None, None)])
+def test_a_model_of_before_reads_what_it_read(tiny_elmo, tmp_path, time, form):
+    # It had no `input_form`, and took keras.Input((1,)) for texts.
+    config = ElmoEmbeddingLayer(str(tiny_elmo)).get_config()
+    for name in ("input_form", "frozen"):
+        del config[name]
+    layer = ElmoEmbeddingLayer.from_config(config)
+    model = keras.Sequential([keras.Input((time,), dtype="string"), layer])
+    assert layer.input_form == form
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again(COLUMN).shape == model(COLUMN).shape == (2, 2 if form else 1, 10)
+
+
+PADDED = tf.constant(
+    [["", "", "dogs", "run"], ["", "cats", "", "sit"], ["a", "", "", ""], [""] * 4]
+)
+WORDS = [["dogs", "run"], ["cats", "", "sit"], ["a"], []]
+PLACES = {  # by `max_sequence_length`: where in each row its tokens come out
+    None: [(2, 2), (1, 3), (0, 1), (0, 0)],
+    2: [(0, 2), (1, 1), (0, 1), (0, 0)],
+    3: [(1, 2), (0, 3), (0, 1), (0, 0)],
+    6: [(2, 2), (1, 3), (0, 1), (0, 0)],
+}
+
+
+@pytest.mark.parametrize("length", PLACES)
+def test_padding_may_stand_before_the_tokens(tiny_elmo, shared_layer, length):
+    layer = ElmoEmbeddingLayer(str(tiny_elmo), length)
+    vectors, mask = layer(PADDED), layer.compute_mask(PADDED)
+    assert vectors.shape[1] == mask.shape[1] == (length or 4)
+    for row, (start, count) in enumerate(PLACES[length]):
+        real = np.arange(mask.shape[1])
+        real = (real >= start) & (real < start + count)
+        np.testing.assert_array_equal(mask[row], real)
+        assert not np.array(vectors[row])[~real].any()
+        if count:
+            alone = shared_layer()([WORDS[row][:count]])[0]
+            np.testing.assert_allclose(vectors[row][real], alone, atol=1e-5)
+
+
+def test_padding_before_the_tokens_changes_no_mean(shared_layer):
+    mean = shared_layer(output="default")
+    expected = mean([["dogs", "run"], ["cats", "", "sit"]])
+    np.testing.assert_allclose(mean(PADDED[:2]), expected, atol=1e-5)
+
+
+def test_the_mean_is_taken_without_a_padded_tensor(shared_layer, monkeypatch):
+    layer = shared_layer(output="default")
+    texts = ["a b"] * 3 + ["w " * 50]
+    expected = layer(texts)
+    whole = np.array(shared_layer()(texts))
+    np.testing.assert_allclose(expected[0], whole[0, :2].mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(expected[3], whole[3].mean(axis=0), atol=1e-5)
+    graph = tf.function(layer.__call__).get_concrete_function(tf.constant(texts))
+    graphs = [graph.graph, *graph.graph._functions.values()]
+    kinds = {
+        op.type for one in graphs for op in getattr(one, "graph", one).get_operations()
+    }
+    assert "UnsortedSegmentSum" in kinds
+    assert "ScatterNd" not in kinds
+
+
+MISSING = {
+    "None in lists": [["a", "b"], ["a", None]],
+    "nan among texts": ["a", float("nan")],
+    "an array of objects": np.array([["a", "b"], ["a", None]], object),
+    "a column of pandas": pd.Series(["a", None], dtype="string"),
+    "a table of pandas": pd.DataFrame({"text": ["a", float("nan")]}),
+}
+
+
+@pytest.mark.parametrize("inputs", MISSING.values(), ids=MISSING)
+def test_the_row_of_a_missing_value_is_named(elmo, inputs):
+    with pytest.raises(ValueError, match=r"(None|nan|<NA>) in row 1, counted") as error:
+        elmo(inputs)
+    assert "\n" not in str(error.value)
+
+
+ARRAYS = {
+    "an array of objects": np.array(["a b", "c"], object),
+    "a tensor": tf.constant(["a b", "c"]),
+    "an array of strings, made one of objects": np.array(["a b", "c"]).astype(object),
+    "a column of pandas, made an array": pd.Series(["a b", "c"]).to_numpy(object),
+}
+
+
+def test_fit_takes_what_the_page_says(tiny_elmo):
+    layer = ElmoEmbeddingLayer(str(tiny_elmo), output="default")
+    model = keras.Sequential([keras.Input((), dtype="string"), layer, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    for texts in ARRAYS.values():
+        model.fit(texts, np.zeros(2), verbose=0)
+
+
+@pytest.mark.parametrize(
+    "inputs", [tf.constant(["a"] * 3), keras.Input((), 3, "string")]
+)
+def test_too_many_rows_of_a_stateful_layer_are_refused_in_one_line(tiny_elmo, inputs):
+    layer = ElmoEmbeddingLayer(str(tiny_elmo), stateful=True, max_batch_size=2)
+    with pytest.raises(ValueError, match="room for `max_batch_size=2` rows; .*: 3$"):
+        layer(inputs)
+
+
+def test_a_model_made_for_replicas_is_warned_of(tiny_elmo, monkeypatch, caplog):
+    layer = ElmoEmbeddingLayer(str(tiny_elmo))
+
+    class Strategy:
+        num_replicas_in_sync = 2
+
+    layer(keras.Input((), dtype="string"))
+    assert not caplog.records
+    monkeypatch.setattr(tf.distribute, "get_strategy", Strategy)
+    with caplog.at_level(logging.WARNING, "keras_elmo"):
+        layer(keras.Input((), dtype="string"))
+    assert "make its layers inside, and the model itself outside" in caplog.text
