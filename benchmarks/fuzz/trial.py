@@ -27,7 +27,7 @@ from pipeline.batch import graph, storage
 from pipeline.batch.formats.table import CSV, JSONL, PARQUET, Kind
 from pipeline.batch.scoring import ScoreChunks
 from pipeline.batch.shards import JoinPieces, plan_shards
-from pipeline.batch.splitting import SplitFiles, find_files, group_files
+from pipeline.batch.splitting import SplitFiles, find_files, group_files, pack_group
 from pipeline.batch.staging import COUNTS, FINISHED, BatchJob, Request
 
 _SHARDS = 2
@@ -100,7 +100,8 @@ def _score(given: FuzzInput, folder: Path) -> int:
     )
     job, scorer = BatchJob(request, str(folder / "work")), _Lengths()
     groups = group_files(find_files([glob.escape(given.path)]))
-    splits = list(_all(SplitFiles(job).process(group) for group in groups))
+    split = SplitFiles(job)
+    splits = list(_all(split.process(pack_group(group)) for group in groups))
     columns = graph._columns(splits, scorer.fields)
     score = ScoreChunks(job, scorer)
     chunks = [chunk for split in splits for chunk in split["chunks"]]

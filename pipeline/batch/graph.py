@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import TypedDict
 
@@ -13,7 +12,13 @@ from pipeline.batch.formats.table import count_as_text, merge_kinds
 from pipeline.batch.rejects import add_counts
 from pipeline.batch.scoring import PartRecord, ScoreChunks, Scorer
 from pipeline.batch.shards import JoinPieces, plan_shards
-from pipeline.batch.splitting import Chunk, FileGroup, SplitFiles, SplitRecord
+from pipeline.batch.splitting import (
+    Chunk,
+    FileGroup,
+    SplitFiles,
+    SplitRecord,
+    pack_group,
+)
 from pipeline.batch.staging import COUNTS, FINISHED, BatchJob
 from pipeline.errors import UserError
 
@@ -52,10 +57,8 @@ class ScoreFiles(beam.PTransform):
         job, scorer = self._job, self._scorer
         splits = (
             pbegin
-            # As JSON, which has ASCII for names of files that are not UTF-8.
-            | "Groups" >> beam.Create([json.dumps(group) for group in self._groups])
+            | "Groups" >> beam.Create(map(pack_group, self._groups))
             | "SpreadGroups" >> beam.Reshuffle()
-            | "ReadGroups" >> beam.Map(json.loads)
             | "Split" >> beam.ParDo(SplitFiles(job))
         )
         columns = beam.pvalue.AsSingleton(

@@ -124,8 +124,13 @@ def group_files(files: Sequence[InputFile]) -> list[FileGroup]:
     return groups
 
 
+def pack_group(group: FileGroup) -> str:
+    """Returns a group as it travels: in ASCII, as a file's name may be no UTF-8."""
+    return json.dumps(group)
+
+
 class SplitFiles(beam.DoFn):
-    """Reads a `FileGroup`, writes its rows into chunks and yields a `SplitRecord`.
+    """Reads a packed group, writes its rows into chunks and yields a `SplitRecord`.
 
     A group that was split before is not read again.
     """
@@ -135,13 +140,14 @@ class SplitFiles(beam.DoFn):
         self._job = job
         self._rows_in = Metrics.counter(METRICS, "rows_in")
 
-    def process(self, element: FileGroup) -> Iterator[SplitRecord]:
-        name = f"{element['number']:05d}"
+    def process(self, element: str) -> Iterator[SplitRecord]:
+        group: FileGroup = json.loads(element)
+        name = f"{group['number']:05d}"
         record_path = self._job.path(SPLITS, f"{name}.json")
         record: SplitRecord | None = storage.read_json(record_path)
         if record is None:
             with RejectLines() as rejects:
-                record = _Splitter(self._job, name, rejects).split(element)
+                record = _Splitter(self._job, name, rejects).split(group)
             storage.write_json(record_path, record)
         self._rows_in.inc(record["rows_in"])
         yield record
