@@ -45,7 +45,9 @@ def text_sizes(array: pa.Array) -> np.ndarray:
         inner = text_sizes(array.values).reshape(-1, kind.list_size).sum(axis=1)
         return inner[array.offset : array.offset + len(array)]
     if types.is_map(kind):
-        return _sums(array, text_sizes(array.keys) + text_sizes(array.items))
+        # Not `keys` and `items`, which need not be of one length.
+        pairs = array.values
+        return _sums(array, text_sizes(pairs.field(0)) + text_sizes(pairs.field(1)))
     if types.is_list(kind) or types.is_large_list(kind):
         return _sums(array, text_sizes(array.values))
     sizes = np.full(len(array), _VALUE_CHARS, "int64")

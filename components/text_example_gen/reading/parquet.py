@@ -133,8 +133,8 @@ def _read(
     schema = file.schema_arrow
     names = list(schema.names)
     check_columns(path, names, options.required)
-    _check_depth(path, schema)
     kept = None if options.keep_all else list(options.required)
+    _check_depth(path, [f for f in schema if kept is None or f.name in kept])
     position = 0
     for group in range(metadata.num_row_groups):
         rows = _batch_rows(source, path, metadata, group, _kept_leaves(file, kept))
@@ -142,6 +142,7 @@ def _read(
             batch_size=rows, row_groups=[group], columns=kept, use_threads=False
         )
         for batch in batches:
+            batch.validate()  # lists of a damaged file may point beyond its values
             yield from _rows(batch, path, position, kept)
             position += len(batch)
 
@@ -170,8 +171,8 @@ def _kept_leaves(file: pq.ParquetFile, kept: Sequence[str] | None) -> list[_Leaf
     ]
 
 
-def _check_depth(path: str, schema: pa.Schema) -> None:
-    for field in schema:
+def _check_depth(path: str, fields: Sequence[pa.Field]) -> None:
+    for field in fields:
         if _levels(field.type) > MAX_DEPTH:
             raise UnreadableFileError(
                 reasons.TOO_LONG,

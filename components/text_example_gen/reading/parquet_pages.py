@@ -23,6 +23,8 @@ _INTEGERS = (4, 5, 6)
 _LISTS = (9, 10)
 _MAP, _STRUCT = 11, 12
 _MOST_VARINT_BYTES = 10
+_MOST_STRING_BYTES = 2**31
+_MOST_FILE_BYTES = 2**60
 _MOST_LEVELS = 8  # a page header has three
 
 
@@ -61,6 +63,8 @@ def chunk_size(
     if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < place:
         place = chunk.dictionary_page_offset
     end = place + chunk.total_compressed_size
+    if not 0 <= place <= end <= _MOST_FILE_BYTES:
+        raise EOFError("a column does not lie in the file")
     values = data = dictionary = largest = bomb = 0
     while values < chunk.num_values and place < end:
         stream.seek(place)
@@ -78,7 +82,8 @@ def chunk_size(
             dictionary = max(dictionary, unpacked)
             continue
         data += unpacked
-        number = header.get(_OF_PAGE.get(page, 0), {}).get(_NUM_VALUES, 0)
+        of_page = header.get(_OF_PAGE.get(page, 0))
+        number = of_page.get(_NUM_VALUES) if isinstance(of_page, dict) else None
         values += number if _is_size(number) else 0
     return ChunkSize(max(values, chunk.num_values), data, dictionary, largest, bomb)
 
@@ -108,7 +113,10 @@ def _read_value(stream: BinaryIO, kind: int, level: int) -> Any:
     if kind == _STRUCT:
         return _read_struct(stream, level + 1)
     if kind == _BINARY:
-        stream.seek(_unsigned(stream), io.SEEK_CUR)
+        length = _unsigned(stream)
+        if length > _MOST_STRING_BYTES:
+            raise EOFError("a page header has a string that is too long")
+        stream.seek(length, io.SEEK_CUR)
     elif kind in (_BYTE, _DOUBLE):
         _read(stream, 1 if kind == _BYTE else 8)
     elif kind in _LISTS:

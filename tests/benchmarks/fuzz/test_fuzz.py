@@ -65,6 +65,6 @@ def test_crashes_and_hangs_are_counted_and_the_other_files_are_tried(monkeypatch
     assert "- No hang: **not reached**, 1." in text
 
 
-@pytest.mark.parametrize("seed", [1317])
+@pytest.mark.parametrize("seed", [1317, 17591, 24978, 25664])
 def test_files_that_once_ended_a_job_do_not(tmp_path, seed):
     try_input(make_input(seed, tmp_path), tmp_path)

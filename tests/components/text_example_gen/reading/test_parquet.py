@@ -125,20 +125,29 @@ def test_a_column_that_is_not_kept_costs_nothing(read):
     assert record["columns"] == {"text": "x"}
 
 
-def test_rows_are_read_so_many_at_a_time_as_fit_into_memory(read, tmp_path):
-    table = pa.table({"text": repeated(1000, "a" * 2**20), "n": list(range(1000))})
+@pytest.mark.parametrize("use_dictionary", [False, True])
+def test_rows_are_read_so_many_at_a_time_as_fit_into_memory(
+    tmp_path, monkeypatch, use_dictionary
+):
+    monkeypatch.setattr(parquet, "_BATCH_BYTES", 2**20)
     path = tmp_path / "a.parquet"
-    pq.write_table(table, path, compression="zstd", dictionary_pagesize_limit=2**30)
-    assert path.stat().st_size < 10_000
+    pq.write_table(
+        pa.table({"text": ["a" * 2**17] * 600, "n": list(range(600))}),
+        path,
+        compression="zstd",
+        use_dictionary=use_dictionary,
+        write_batch_size=1,
+        dictionary_pagesize_limit=2**30,
+    )
     usual = pa.default_memory_pool()
     pool = pa.proxy_memory_pool(usual)
     pa.set_memory_pool(pool)
     try:
-        rows = sum(len(item["columns"]["text"]) for item in read_file(str(path), KEPT))
+        items = list(read_file(str(path), KEPT))
     finally:
         pa.set_memory_pool(usual)
-    assert rows == 1000 * 2**20
-    assert pool.max_memory() < 200 * 2**20
+    assert [len(item["columns"]["text"]) for item in items] == [2**17] * 600
+    assert pool.max_memory() < 8 * 2**20
 
 
 def test_a_page_that_is_far_larger_than_on_disk_is_not_unpacked(read, monkeypatch):
