@@ -135,7 +135,7 @@ class Mender:
         ]
 
     def _maps(self, array: pa.Array) -> list[Any]:
-        pairs = []
+        pairs: list[list[tuple[Any, Any]] | None] = []
         for each in map(array.__getitem__, range(len(array))):
             if not each.is_valid:
                 pairs.append(None)

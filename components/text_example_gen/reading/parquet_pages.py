@@ -70,9 +70,9 @@ def chunk_size(
         stream.seek(place)
         header = _read_struct(stream, 0)
         page, unpacked, packed = (
-            header.get(field) for field in (_TYPE, _UNPACKED, _PACKED)
+            _size(header.get(field)) for field in (_TYPE, _UNPACKED, _PACKED)
         )
-        if not (_is_size(unpacked) and _is_size(packed)):
+        if page is None or unpacked is None or packed is None:
             raise EOFError(f"there is no page at byte {place}")
         place = stream.tell() + packed
         largest = max(largest, unpacked)
@@ -83,13 +83,13 @@ def chunk_size(
             continue
         data += unpacked
         of_page = header.get(_OF_PAGE.get(page, 0))
-        number = of_page.get(_NUM_VALUES) if isinstance(of_page, dict) else None
-        values += number if _is_size(number) else 0
+        if isinstance(of_page, dict):
+            values += _size(of_page.get(_NUM_VALUES)) or 0
     return ChunkSize(max(values, chunk.num_values), data, dictionary, largest, bomb)
 
 
-def _is_size(value: Any) -> bool:
-    return isinstance(value, int) and value >= 0
+def _size(value: Any) -> int | None:
+    return value if isinstance(value, int) and value >= 0 else None
 
 
 def _read_struct(stream: BinaryIO, level: int) -> dict[int, Any]:
