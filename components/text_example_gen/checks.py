@@ -8,6 +8,7 @@ import itertools
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from apache_beam.io.filesystem import FileMetadata
 
@@ -23,7 +24,11 @@ from components.text_example_gen.input_files import (
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.documents import class_of
 from components.text_example_gen.reading.read_file import read_file
-from components.text_example_gen.reading.records import Record, is_reject
+from components.text_example_gen.reading.records import (
+    Record,
+    is_reject,
+    replace_invalid,
+)
 from components.text_example_gen.values import BadValueError, clean_label
 
 _logger = logging.getLogger(__name__)
@@ -48,6 +53,7 @@ class DataPreview:
         size_bytes: Their size on disk, compressed or not.
         rows: Rows looked at, good or bad.
         labels: Labels among them, most frequent first; empty if none are read.
+        columns: Names of the columns that were read of them.
     """
 
     pattern: str
@@ -55,6 +61,7 @@ class DataPreview:
     size_bytes: int
     rows: int
     labels: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
 def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
@@ -79,11 +86,13 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
         raise DataError(describe_absence(location.pattern))
     empty = [file.path for file in files if not file.size_in_bytes]
     if empty:
-        _logger.warning("%d files are empty, such as %s", len(empty), empty[0])
-    rows, labels = _look(files, pattern, options)
+        shown, _ = replace_invalid(empty[0])
+        _logger.warning("%d files are empty, such as %s", len(empty), shown)
+    rows, labels, columns = _look(files, pattern, options)
     if not rows and len(files) <= _MOST_FILES:
-        one = f"{files[0].path} is"
-        several = f"all {len(files)} files that match, such as {files[0].path}, are"
+        shown, _ = replace_invalid(files[0].path)
+        one = f"{shown} is"
+        several = f"all {len(files)} files that match, such as {shown}, are"
         raise DataError(
             f"The data has no rows: {one if len(files) == 1 else several} empty"
         )
@@ -94,23 +103,28 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
         size_bytes=sum(file.size_in_bytes for file in files),
         rows=rows,
         labels=tuple(label for label, _ in labels.most_common()),
+        columns=columns,
     )
 
 
 def _look(
     files: Sequence[FileMetadata], pattern: str, options: ReadOptions
-) -> tuple[int, collections.Counter[str]]:
+) -> tuple[int, collections.Counter[str], tuple[str, ...]]:
     in_class_folder = has_class_folders(pattern)
     rows = 0
     labels: collections.Counter[str] = collections.Counter()
+    columns: dict[str, None] = {}
     for file in files[:_MOST_FILES]:
         items = read_file(file.path, options, in_class_folder=in_class_folder)
         for item in itertools.islice(items, _MOST_ROWS):
             rows += 1
-            if not is_reject(item):
-                labels.update(_label_of(item, options))  # type: ignore[arg-type]
-            elif item["position"] == 0:
-                raise DataError(item["detail"])  # type: ignore[typeddict-item]
+            if is_reject(item):
+                if item["position"] == 0:
+                    raise DataError(item["detail"])  # type: ignore[typeddict-item]
+                continue
+            record = cast(Record, item)
+            labels.update(_label_of(record, options))
+            columns.update(dict.fromkeys(record["columns"]))
     if options.format == "folder" and options.label_column is not None:
         classes = {class_of(file.path) for file in files}
         if len(classes) == 1:
@@ -118,7 +132,7 @@ def _look(
                 f"The data has only one class: all files lie in `{classes.pop()}`\n"
                 "hint: one folder per class is expected"
             )
-    return rows, labels
+    return rows, labels, tuple(columns)
 
 
 def _label_of(record: Record, options: ReadOptions) -> list[str]:

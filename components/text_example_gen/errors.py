@@ -38,6 +38,7 @@ def describe_absence(pattern: str) -> str:
     if not os.path.isdir(folder):
         return message
     names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    names = [os.fsencode(name).decode("utf-8", "replace") for name in names]
     shown = ", ".join(names[:_MOST_NAMES_SHOWN]) + (
         ", ..." if names[_MOST_NAMES_SHOWN:] else ""
     )

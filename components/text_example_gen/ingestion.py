@@ -27,7 +27,12 @@ from components.text_example_gen.counts import (
     tally_used,
 )
 from components.text_example_gen.examples import LABEL, REJECTED_FOLDER, TEXT
-from components.text_example_gen.input_files import has_class_folders, match_files
+from components.text_example_gen.input_files import (
+    file_name,
+    file_name_bytes,
+    has_class_folders,
+    match_files,
+)
 from components.text_example_gen.labelling import REJECTS, KeepKnownLabels, LabelRows
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.read_file import read_file
@@ -225,10 +230,10 @@ class ReadRecords(beam.PTransform):
         return read[None], read[REJECTS]
 
 
-def _match(pattern: str) -> Iterator[tuple[str, bool]]:
+def _match(pattern: str) -> Iterator[tuple[bytes, bool]]:
     in_class_folder = has_class_folders(pattern)
     for file in match_files(pattern):
-        yield file.path, in_class_folder
+        yield file_name_bytes(file.path), in_class_folder
 
 
 class _ReadFile(beam.DoFn):
@@ -238,8 +243,8 @@ class _ReadFile(beam.DoFn):
         self._job = uuid.uuid4().hex
         self._unreported = 0  # rows
 
-    def process(self, element: tuple[str, bool]) -> Iterator[Any]:
-        path, in_class_folder = element
+    def process(self, element: tuple[bytes, bool]) -> Iterator[Any]:
+        path, in_class_folder = file_name(element[0]), element[1]
         for item in read_file(path, self._options, in_class_folder=in_class_folder):
             if is_reject(item):
                 yield beam.pvalue.TaggedOutput(REJECTS, as_dict(item))

@@ -89,6 +89,16 @@ def match_files(pattern: str) -> list[FileMetadata]:
     )
 
 
+def file_name_bytes(path: str) -> bytes:
+    """Returns a path as it travels between workers: a name may be no valid UTF-8."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def file_name(path: bytes) -> str:
+    """Returns what `file_name_bytes` took."""
+    return path.decode("utf-8", "surrogateescape")
+
+
 def newest_span(pattern: str, done_file: str | None = None) -> int:
     """Returns the number of the newest span that is complete.
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypedDict
 
 import apache_beam as beam
 
 from pipeline.batch import storage
-from pipeline.batch.formats.table import merge_kinds
+from pipeline.batch.formats.table import count_as_text, merge_kinds
 from pipeline.batch.rejects import add_counts
 from pipeline.batch.scoring import PartRecord, ScoreChunks, Scorer
 from pipeline.batch.shards import JoinPieces, plan_shards
-from pipeline.batch.splitting import Chunk, FileGroup, SplitFiles, SplitRecord
+from pipeline.batch.splitting import (
+    Chunk,
+    FileGroup,
+    SplitFiles,
+    SplitRecord,
+    pack_group,
+)
 from pipeline.batch.staging import COUNTS, FINISHED, BatchJob
 from pipeline.errors import UserError
 
@@ -24,6 +30,9 @@ class JobCounts(TypedDict):
     rows_out: int
     reasons: dict[str, int]  # rejected rows by reason, most frequent first
     replaced_utf8: int  # rows in whose text invalid bytes became U+FFFD
+    replaced_nul: int  # values in which NUL became U+FFFD, as CSV needs it
+    renamed_columns: dict[str, int]  # rows by names that columns got in place of others
+    values_as_text: dict[str, int]  # by column, as not all of its values have a type
     problems: list[str]  # with files as wholes
     tallies: dict[str, int]  # what the scorer counts
     output_files: list[str]  # paths in the output
@@ -48,7 +57,7 @@ class ScoreFiles(beam.PTransform):
         job, scorer = self._job, self._scorer
         splits = (
             pbegin
-            | "Groups" >> beam.Create(self._groups)
+            | "Groups" >> beam.Create(map(pack_group, self._groups))
             | "SpreadGroups" >> beam.Reshuffle()
             | "Split" >> beam.ParDo(SplitFiles(job))
         )
@@ -88,13 +97,22 @@ class ColumnClash(UserError):
 def _columns(splits: list[SplitRecord], fields: Mapping[str, str]) -> dict[str, str]:
     ordered = sorted(splits, key=lambda split: split["number"])
     columns = merge_kinds(*(split["columns"] for split in ordered))
+    check_clash(columns, fields)
+    return columns
+
+
+def check_clash(columns: Collection[str], fields: Iterable[str]) -> None:
+    """Refuses columns to carry that have the name of one that the model adds.
+
+    Raises:
+        ColumnClash: With the first of them.
+    """
     for name in fields:
         if name in columns:
             raise ColumnClash(
                 f"the input has a column `{name}`, which the output needs itself\n"
                 "hint: choose the columns to carry with --keep"
             )
-    return columns
 
 
 def _chunks(split: SplitRecord) -> list[Chunk]:
@@ -115,6 +133,11 @@ def _write_counts(
             [split["reasons"] for split in splits] + [part["reasons"] for part in parts]
         ),
         replaced_utf8=sum(split["replaced_utf8"] for split in splits),
+        replaced_nul=sum(split["replaced_nul"] for split in splits),
+        renamed_columns=add_counts(split["renamed"] for split in splits),
+        values_as_text=count_as_text(
+            job.request.format, *(split["columns"] for split in splits)
+        ),
         problems=sorted(p for split in splits for p in split["problems"]),
         tallies=add_counts(part["tallies"] for part in parts),
         output_files=sorted(path.removeprefix(folder) for path in finished),

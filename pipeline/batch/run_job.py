@@ -11,17 +11,16 @@ from typing import Any, TextIO
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.text_example_gen.checks import check_data
+from components.text_example_gen.checks import DataPreview, check_data
 from components.text_example_gen.errors import DataError
-from components.text_example_gen.input_files import locate
 from components.text_example_gen.options import ReadOptions
 from pipeline.batch import storage
-from pipeline.batch.graph import JobCounts, ScoreFiles
+from pipeline.batch.graph import JobCounts, ScoreFiles, check_clash
 from pipeline.batch.output import BatchOutput
 from pipeline.batch.progress import JobProgress
 from pipeline.batch.scoring import Scorer
 from pipeline.batch.splitting import InputFile, find_files, group_files
-from pipeline.batch.staging import COUNTS, BatchJob, Request
+from pipeline.batch.staging import COUNTS, SPLITS, BatchJob, Request
 from pipeline.config.checked import check_beam_args, complete_beam_args
 from pipeline.errors import UserError
 from pipeline.fingerprints import code_version
@@ -92,7 +91,12 @@ def run_job(
     """
     began = time.monotonic()
     check_beam_args(request.beam_args)
-    patterns = [_checked_pattern(data, request.options) for data in request.inputs]
+    patterns = []
+    for data in request.inputs:
+        preview = _first_look(data, request.options)
+        patterns.append(preview.pattern)
+        kept = preview.columns if request.keep is None else request.keep
+        check_clash(kept, scorer.fields)
     files = find_files(patterns)
     job = BatchJob(request, output.staging(_identity(request, files, scorer)))
     options = PipelineOptions(complete_beam_args(request.beam_args))
@@ -100,8 +104,13 @@ def run_job(
     with progress.shown():
         pipeline = beam.Pipeline(options=options)
         _ = pipeline | "ScoreFiles" >> ScoreFiles(group_files(files), job, scorer)
-        result = pipeline.run()
-        result.wait_until_finish()
+        try:
+            result = pipeline.run()
+            result.wait_until_finish()
+        except Exception:
+            # The one error that is the user's, as other runners lose its class.
+            check_clash(_columns_so_far(job), scorer.fields)
+            raise
     for counter in result.metrics().query()["counters"]:
         _LOGGER.info("%s: %s", counter.key.metric.name, counter.result)
     counts: JobCounts = storage.read_json(job.path(COUNTS))
@@ -121,13 +130,16 @@ def run_job(
     return summary
 
 
-def _checked_pattern(data: str, options: ReadOptions) -> str:
-    """Returns the pattern of an input, after a look at its first files."""
+def _first_look(data: str, options: ReadOptions) -> DataPreview:
     try:
-        check_data(data, options=options)
+        return check_data(data, options=options)
     except DataError as error:
         raise UserError(str(error)) from error
-    return locate(data, options.format).pattern
+
+
+def _columns_so_far(job: BatchJob) -> set[str]:
+    records = map(storage.read_json, storage.list_files(job.path(SPLITS, "*.json")))
+    return {name for record in records if record for name in record["columns"]}
 
 
 def _identity(

@@ -5,6 +5,7 @@ Small files are read together, by groups; a chunk is what is scored together lat
 
 from __future__ import annotations
 
+import collections
 import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,12 +25,19 @@ from components.text_example_gen.reading.records import (
 )
 from components.text_example_gen.values import BadValueError, clean_text
 from pipeline.batch import storage
-from pipeline.batch.formats.table import kind_of, merge_kinds, to_json
+from pipeline.batch.formats.table import (
+    CSV,
+    KindCounts,
+    kind_of,
+    to_json,
+    without_nul,
+)
 from pipeline.batch.rejects import RejectLines
 from pipeline.batch.staging import CHUNKS, METRICS, REJECTED, SPLITS, BatchJob
 
 _GROUP_BYTES = 32 * 2**20
 _GROUP_FILES = 1000
+_CHUNK_JSON_CHARS = 64 * 2**20  # of the rows of a chunk, with all their columns
 _GZIP_LEVEL = 1  # a chunk is read once, and soon
 
 
@@ -66,8 +74,10 @@ class SplitRecord(TypedDict):
     rejected: str | None  # path of the rejects, if there are any
     reasons: Mapping[str, int]  # rejected rows by reason
     problems: list[str]  # with files as wholes
-    columns: dict[str, str]  # kinds of the carried columns
+    columns: KindCounts  # of the carried columns
     replaced_utf8: int  # rows in whose text invalid bytes became U+FFFD
+    replaced_nul: int  # carried values in which NUL became U+FFFD
+    renamed: Mapping[str, int]  # rows by names given to columns whose name came twice
 
 
 class ChunkRow(NamedTuple):
@@ -114,8 +124,13 @@ def group_files(files: Sequence[InputFile]) -> list[FileGroup]:
     return groups
 
 
+def pack_group(group: FileGroup) -> str:
+    """Returns a group as it travels: in ASCII, as a file's name may be no UTF-8."""
+    return json.dumps(group)
+
+
 class SplitFiles(beam.DoFn):
-    """Reads a `FileGroup`, writes its rows into chunks and yields a `SplitRecord`.
+    """Reads a packed group, writes its rows into chunks and yields a `SplitRecord`.
 
     A group that was split before is not read again.
     """
@@ -125,13 +140,14 @@ class SplitFiles(beam.DoFn):
         self._job = job
         self._rows_in = Metrics.counter(METRICS, "rows_in")
 
-    def process(self, element: FileGroup) -> Iterator[SplitRecord]:
-        name = f"{element['number']:05d}"
+    def process(self, element: str) -> Iterator[SplitRecord]:
+        group: FileGroup = json.loads(element)
+        name = f"{group['number']:05d}"
         record_path = self._job.path(SPLITS, f"{name}.json")
         record: SplitRecord | None = storage.read_json(record_path)
         if record is None:
             with RejectLines() as rejects:
-                record = _Splitter(self._job, name, rejects).split(element)
+                record = _Splitter(self._job, name, rejects).split(group)
             storage.write_json(record_path, record)
         self._rows_in.inc(record["rows_in"])
         yield record
@@ -145,11 +161,14 @@ class _Splitter:
         self._request = job.request
         self._name = name
         self._rejects = rejects
-        self._rows: list[ChunkRow] = []
-        self._chars = 0
+        self._rows: list[str] = []  # a `ChunkRow` each, as JSON
+        self._chars = 0  # of their texts
+        self._json_chars = 0
         self._chunks: list[Chunk] = []
-        self._columns: dict[str, str] = {}
+        self._columns: dict[str, collections.Counter[str]] = {}
         self._replaced = 0
+        self._replaced_nul = 0
+        self._renamed: collections.Counter[str] = collections.Counter()
 
     def split(self, group: FileGroup) -> SplitRecord:
         rows_in = 0
@@ -176,6 +195,8 @@ class _Splitter:
             problems=self._rejects.problems,
             columns=self._columns,
             replaced_utf8=self._replaced,
+            replaced_nul=self._replaced_nul,
+            renamed=self._renamed,
         )
 
     def _add(self, record: Record) -> None:
@@ -194,21 +215,37 @@ class _Splitter:
         if key_column is not None and columns.get(key_column) in (None, ""):
             self._reject(record, reasons.NO_KEY, f"`{key_column}` is empty")
             return
+        row = ChunkRow(
+            record["source"], record["position"], text, self._carried(columns)
+        )
+        line = json.dumps(row, ensure_ascii=False)
         if len(self._rows) == self._request.chunk_rows or (
-            self._rows and self._chars + len(text) > self._request.chunk_chars
+            self._rows
+            and (
+                self._chars + len(text) > self._request.chunk_chars
+                or self._json_chars + len(line) > _CHUNK_JSON_CHARS
+            )
         ):
             self._end_chunk()
-        self._rows.append(
-            ChunkRow(record["source"], record["position"], text, self._carried(columns))
-        )
+        self._rows.append(line)
         self._chars += len(text)
+        self._json_chars += len(line)
         self._replaced += record["replaced_utf8"]
+        self._renamed.update(record["renamed"])
 
     def _carried(self, columns: dict[str, Any]) -> dict[str, Any]:
         keep = columns if self._request.keep is None else self._request.keep
-        kinds = {name: kind_of(columns.get(name)) for name in keep}
-        self._columns = merge_kinds(self._columns, kinds)
-        return {name: to_json(columns.get(name)) for name in keep}
+        carried = {}
+        for name in keep:
+            value = columns.get(name)
+            kinds = self._columns.setdefault(name, collections.Counter())
+            kinds[kind_of(value)] += 1
+            if self._request.format == CSV and isinstance(value, str):
+                whole = without_nul(value)
+                self._replaced_nul += whole != value
+                value = whole
+            carried[name] = to_json(value)
+        return carried
 
     def _end_chunk(self) -> None:
         if not self._rows:
@@ -217,19 +254,19 @@ class _Splitter:
         path = self._job.path(CHUNKS, f"{name}.jsonl.gz")
         _write_chunk(path, self._rows)
         self._chunks.append(Chunk(name=name, path=path, rows=len(self._rows)))
-        self._rows, self._chars = [], 0
+        self._rows, self._chars, self._json_chars = [], 0, 0
 
     def _reject(self, record: Record, reason: str, detail: str) -> None:
         self._rejects.add(as_dict(reject(record, reason, detail)))
 
 
-def _write_chunk(path: str, rows: Sequence[ChunkRow]) -> None:
+def _write_chunk(path: str, lines: Sequence[str]) -> None:
     with (
         storage.local_writer(path) as local,
         gzip.open(local, "wt", _GZIP_LEVEL, encoding="utf-8") as file,
     ):
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        for line in lines:
+            file.write(line + "\n")
 
 
 def read_chunk(path: str) -> list[ChunkRow]:

@@ -101,6 +101,7 @@ def run_batch(
     for data in request.inputs:
         if not may_exist(data):
             raise UserError(f"option --input: no file matches. Received: {data}")
+    _check_absent(request)
     say_loading()
     summary = _run(request, make_scorer)
     if arguments["summary"]:
@@ -108,7 +109,31 @@ def run_batch(
         # Not by a rename: what the user names may be a pipe or a link.
         Path(arguments["summary"]).write_text(text + "\n", encoding="utf-8")
     click.echo(_line(summary))
+    if renamed := summary.counts["renamed_columns"]:
+        click.echo(
+            f"columns whose name another has are called {', '.join(renamed)}", err=True
+        )
     allowance.check(summary)
+
+
+def _check_absent(request: Request) -> None:
+    """Refuses an output on this machine before the seconds that the libraries take.
+
+    `BatchOutput.check` knows the rest.
+    """
+    if request.overwrite or not is_local(request.output):
+        return
+    if any(not name.startswith(".") for name in _names_in(request.output)):
+        raise UserError(
+            f"{request.output} exists (hint: another --output, or --overwrite)"
+        )
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:  # it is not there, or will be refused with its own message
+        return []
 
 
 @dataclasses.dataclass(frozen=True)

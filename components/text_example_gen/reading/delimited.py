@@ -17,6 +17,8 @@ from components.text_example_gen.reading.records import (
     Record,
     Reject,
     check_columns,
+    distinct_names,
+    new_names,
     reject_at,
     replace_invalid,
 )
@@ -68,8 +70,10 @@ def read_delimited(
     )
     lines = Lines(text)
     names, first = _read_names(lines, path, dialect, options)
-    keep = set(names if options.keep_all else options.required)
-    kept = [(i, name) for i, name in enumerate(names) if name in keep]
+    columns = distinct_names(names)
+    renamed = new_names(names, columns) if options.keep_all else ()
+    keep = set(columns if options.keep_all else options.required)
+    kept = [(i, name) for i, name in enumerate(columns) if name in keep]
     rows = read_rows(lines, dialect, width=len(names))
     for row in itertools.chain(first, rows):
         problem = _problem(row, len(names))
@@ -80,6 +84,7 @@ def read_delimited(
                 columns={name: row.fields[i] for i, name in kept},
                 raw=row.raw,
                 replaced_utf8=row.replaced_utf8,
+                renamed=renamed,
             )
         else:
             reason, detail = problem

@@ -46,6 +46,7 @@ def read_document(path: str, options: ReadOptions) -> Record | Reject:
         if not is_damage(error):
             raise
         return _reject(path, reasons.DAMAGED_FILE, str(error))
+    source, _ = replace_invalid(path)
     text, replaced = replace_invalid(data.decode("utf-8-sig", "surrogateescape"))
     if len(text) > MAX_RECORD_CHARS:
         return _reject(path, reasons.TOO_LONG, "the text is too long", text)
@@ -53,9 +54,14 @@ def read_document(path: str, options: ReadOptions) -> Record | Reject:
         return _reject(path, reasons.NOT_TEXT, "the file has NUL characters", text)
     columns = {options.text_column: text}
     if options.label_column is not None:
-        columns[options.label_column] = class_of(path)
+        columns[options.label_column] = class_of(source)
     return Record(
-        source=path, position=1, columns=columns, raw=text, replaced_utf8=replaced
+        source=source,
+        position=1,
+        columns=columns,
+        raw=text,
+        replaced_utf8=replaced,
+        renamed=(),
     )
 
 

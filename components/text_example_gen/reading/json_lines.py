@@ -13,9 +13,13 @@ from components.text_example_gen.reading.lines import Lines
 from components.text_example_gen.reading.records import (
     Record,
     Reject,
+    TooDeepError,
     check_columns,
+    distinct_names,
+    new_names,
     reject_at,
     replace_invalid,
+    replace_invalid_in,
 )
 
 # If none of the first objects has a required column, its name is misspelt.
@@ -47,46 +51,67 @@ def read_json_lines(
         raw, replaced = replace_invalid(lines.raw)
         if not raw.strip():
             continue
-        columns, detail = _parse(raw)
         if lines.is_cut:
             yield reject_at(path, lines.number, reasons.TOO_LONG, "too long", raw)
-        elif columns is None:
-            yield reject_at(path, lines.number, reasons.BAD_JSON, detail, raw)
-        else:
-            objects += 1
-            if objects <= _LOOK_ROWS:
-                seen.update(dict.fromkeys(columns))
-            if objects == _LOOK_ROWS:
-                check_columns(path, list(seen), options.required)
-            if not options.keep_all:
-                columns = {n: columns[n] for n in options.required if n in columns}
-            columns, lone = _replace_invalid(columns)
-            yield Record(
-                source=path,
-                position=lines.number,
-                columns=columns,
-                raw=raw,
-                replaced_utf8=replaced or lone,
-            )
+            continue
+        try:
+            columns, renamed, is_repaired = _parse(raw, options)
+        except (ValueError, RecursionError) as error:
+            yield reject_at(path, lines.number, reasons.BAD_JSON, str(error), raw)
+            continue
+        objects += 1
+        if objects <= _LOOK_ROWS:
+            seen.update(dict.fromkeys(columns))
+        if objects == _LOOK_ROWS:
+            check_columns(path, list(seen), options.required)
+        if not options.keep_all:
+            columns = {n: columns[n] for n in options.required if n in columns}
+        try:
+            columns, is_replaced = replace_invalid_in(columns)
+        except TooDeepError as error:
+            yield reject_at(path, lines.number, reasons.BAD_JSON, str(error), raw)
+            continue
+        yield Record(
+            source=path,
+            position=lines.number,
+            columns=columns,
+            raw=raw,
+            replaced_utf8=replaced or is_repaired or is_replaced,
+            renamed=renamed,
+        )
     if 0 < objects < _LOOK_ROWS:
         check_columns(path, list(seen), options.required)
 
 
-def _parse(line: str) -> tuple[dict[str, Any] | None, str]:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return None, str(error)
-    if isinstance(value, dict):
-        return value, ""
-    return None, f"the line is a {type(value).__name__}, not an object"
+def _parse(
+    line: str, options: ReadOptions
+) -> tuple[dict[str, Any], tuple[str, ...], bool]:
+    """Returns the object of a line, its new names, and whether a name was mended.
 
+    JSON allows a name twice in an object; Python keeps the last value in silence. Here
+    all are kept, as `distinct_names` calls them.
 
-def _replace_invalid(columns: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    r"""Replaces lone surrogates, which JSON can spell (`"\ud800"`) and UTF-8 cannot."""
-    replaced = False
-    for name, value in columns.items():
-        if isinstance(value, str):
-            columns[name], is_replaced = replace_invalid(value)
-            replaced |= is_replaced
-    return columns, replaced
+    Raises:
+        ValueError: It is not JSON, not an object, or has a required name twice.
+        RecursionError: It is nested too deeply.
+    """
+    renamed: tuple[str, ...] = ()
+    is_repaired = False
+    names: list[str] = []  # those of the object that ends last: the outermost
+
+    def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal renamed, is_repaired, names
+        repaired = [replace_invalid(name) for name, _ in pairs]
+        is_repaired |= any(is_replaced for _, is_replaced in repaired)
+        names = [name for name, _ in repaired]
+        distinct = distinct_names(names)
+        renamed += new_names(names, distinct)
+        return dict(zip(distinct, (value for _, value in pairs), strict=True))
+
+    value = json.loads(line, object_pairs_hook=as_object)
+    if not isinstance(value, dict):
+        raise ValueError(f"the line is a {type(value).__name__}, not an object")
+    for name in options.required if renamed else ():
+        if names.count(name) > 1:
+            raise ValueError(f"{names.count(name)} values are named `{name}`")
+    return value, renamed if options.keep_all else (), is_repaired

@@ -1,57 +1,328 @@
-"""Reads Parquet, some rows at a time."""
+"""Reads Parquet, some rows at a time, and no more of them than fit into memory."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
+from components.text_example_gen.reading.arrow_values import (
+    NO_VALUE,
+    Mender,
+    text_sizes,
+)
 from components.text_example_gen.reading.opening import is_unpacked
-from components.text_example_gen.reading.records import Record, check_columns
+from components.text_example_gen.reading.parquet_pages import ChunkSize, chunk_size
+from components.text_example_gen.reading.records import (
+    MAX_DEPTH,
+    MAX_RECORD_CHARS,
+    Record,
+    Reject,
+    check_columns,
+    distinct_names,
+    new_names,
+    reject_at,
+)
 
-_BATCH_ROWS = 1024
+_BATCH_ROWS = (1024, 256, 64, 16, 4, 1)
+_BATCH_BYTES = 64 * 2**20  # of a batch in Arrow's form, unless one row has more
+_BUFFER_BYTES = 2**20
+# A page, or the lists of a row group, beyond this and far larger than on disk, are
+# refused. Pages of other writers reach 500 MiB, but hardly shrink to a twentieth.
+_MOST_BYTES = 256 * 2**20
+_MOST_PACKING = 20
+_MOST_NESTED_PACKING = 64  # truth values in lists have 64 times the bits they need
+_VALUE_BYTES = 8
+_SHOWN_CHARS = 1000  # of a value that is too long
 
 
-def read_parquet(stream: BinaryIO, path: str, options: ReadOptions) -> Iterator[Record]:
+class _ProgramType(pa.ExtensionType):
+    """Stands for the type of which older versions of pyarrow run what a file holds.
+
+    Reading a schema is enough for that (CVE-2023-47248).
+    """
+
+    NAME = "arrow.py_extension_type"
+
+    def __init__(self) -> None:
+        super().__init__(pa.null(), self.NAME)
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        return b""
+
+    @classmethod
+    def __arrow_ext_deserialize__(
+        cls, storage_type: pa.DataType, serialized: bytes
+    ) -> pa.ExtensionType:
+        raise pa.ArrowInvalid("it has a column whose type is a program")
+
+
+with contextlib.suppress(pa.ArrowException):  # newer versions do not have it
+    pa.unregister_extension_type(_ProgramType.NAME)
+    pa.register_extension_type(_ProgramType())
+
+
+class _Leaf(NamedTuple):
+    """A column of the file itself; a nested column has several.
+
+    Args:
+        place: Its number in the file.
+        width: Bytes of a value of fixed length; 0 where values have lengths of their
+            own.
+        is_nested: Whether a row may have several values.
+    """
+
+    place: int
+    width: int
+    is_nested: bool
+
+
+def read_parquet(
+    stream: BinaryIO, path: str, options: ReadOptions
+) -> Iterator[Record | Reject]:
     """Reads one Parquet file by row groups; positions are row numbers from 1.
 
     A compressed file is unpacked to a temporary file on the local disk first.
 
     Raises:
-        UnreadableFileError: It is damaged or not Parquet, or a column is missing.
+        UnreadableFileError: It is damaged or not Parquet, a column is missing, or what
+            has to be read at once is too large.
+        EOFError: It is damaged.
     """
     with tempfile.TemporaryFile() as copy:
         source = stream
         if is_unpacked(stream):
             shutil.copyfileobj(stream, copy)
-            source = copy
+            source = copy  # type: ignore[assignment]
         try:
-            yield from _read(pq.ParquetFile(source), path, options)
-        except pa.ArrowException as error:
+            yield from _read(source, path, options)
+        # pyarrow decodes names of columns when they are asked for.
+        except (pa.ArrowException, UnicodeDecodeError) as error:
             raise UnreadableFileError(
                 reasons.DAMAGED_FILE, f"{path} cannot be read as Parquet: {error}"
             ) from error
 
 
-def _read(file: pq.ParquetFile, path: str, options: ReadOptions) -> Iterator[Record]:
-    names = list(file.schema_arrow.names)
+def _read(
+    source: BinaryIO, path: str, options: ReadOptions
+) -> Iterator[Record | Reject]:
+    metadata = pq.ParquetFile(source).metadata
+    leaves = _leaves(metadata)
+    # Texts in lists stay numbers of a dictionary: a row of ten bytes may repeat one of
+    # a megabyte a million times.
+    in_lists = [
+        metadata.schema.column(leaf.place).path
+        for leaf in leaves
+        if leaf.is_nested and not leaf.width
+    ]
+    file = pq.ParquetFile(
+        source,
+        metadata=metadata,
+        read_dictionary=in_lists,
+        buffer_size=_BUFFER_BYTES,
+    )
+    schema = file.schema_arrow
+    names = list(schema.names)
     check_columns(path, names, options.required)
-    kept = names if options.keep_all else list(options.required)
+    kept = None if options.keep_all else list(options.required)
+    _check_depth(path, [f for f in schema if kept is None or f.name in kept])
     position = 0
-    for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=kept):
-        for columns in batch.to_pylist():
-            position += 1
-            yield Record(
-                source=path,
-                position=position,
-                columns=columns,
-                raw="",
-                replaced_utf8=False,
+    for group in range(metadata.num_row_groups):
+        rows = _batch_rows(source, path, metadata, group, _kept_leaves(file, kept))
+        batches = file.iter_batches(
+            batch_size=rows, row_groups=[group], columns=kept, use_threads=False
+        )
+        for batch in batches:
+            batch.validate()  # lists of a damaged file may point beyond its values
+            yield from _rows(batch, path, position, kept)
+            position += len(batch)
+
+
+def _leaves(metadata: pq.FileMetaData) -> list[_Leaf]:
+    leaves = []
+    for place in range(metadata.num_columns):
+        column = metadata.schema.column(place)
+        width = {"FIXED_LEN_BYTE_ARRAY": column.length, "BYTE_ARRAY": 0}.get(
+            column.physical_type, _VALUE_BYTES
+        )
+        leaves.append(_Leaf(place, width, column.max_repetition_level > 0))
+    return leaves
+
+
+def _kept_leaves(file: pq.ParquetFile, kept: Sequence[str] | None) -> list[_Leaf]:
+    """Returns those that pyarrow reads where it is asked for these columns."""
+    leaves = _leaves(file.metadata)
+    if kept is None:
+        return leaves
+    paths = [file.metadata.schema.column(leaf.place).path for leaf in leaves]
+    return [
+        leaf
+        for leaf, path in zip(leaves, paths, strict=True)
+        if any(path == name or path.startswith(f"{name}.") for name in kept)
+    ]
+
+
+def _check_depth(path: str, fields: Sequence[pa.Field]) -> None:
+    for field in fields:
+        if _levels(field.type) > MAX_DEPTH:
+            raise UnreadableFileError(
+                reasons.TOO_LONG,
+                f"{path}: column `{field.name}` has more than {MAX_DEPTH} levels of "
+                "nesting",
             )
+
+
+def _levels(kind: pa.DataType, above: int = 0) -> int:
+    """Returns how deep a type is nested; beyond `MAX_DEPTH` it does not look."""
+    types = pa.types
+    if above > MAX_DEPTH or not types.is_nested(kind):
+        return above
+    if types.is_map(kind):
+        inner = [kind.key_type, kind.item_type]
+    elif types.is_struct(kind):
+        inner = [kind[place].type for place in range(kind.num_fields)]
+    else:
+        inner = [kind.value_type]
+    return max((_levels(each, above + 1) for each in inner), default=above + 1)
+
+
+def _batch_rows(
+    source: BinaryIO,
+    path: str,
+    metadata: pq.FileMetaData,
+    group: int,
+    leaves: Sequence[_Leaf],
+) -> int:
+    """Returns how many rows of a row group fit into memory together, whichever.
+
+    Raises:
+        UnreadableFileError: Not even one is sure to fit.
+    """
+    group_data = metadata.row_group(group)
+    sizes = []
+    for leaf in leaves:
+        chunk = group_data.column(leaf.place)
+        size = chunk_size(source, chunk, _MOST_PACKING)
+        nested = size.values * max(leaf.width, _VALUE_BYTES) if leaf.is_nested else 0
+        if nested <= _MOST_NESTED_PACKING * chunk.total_compressed_size:
+            nested = 0
+        most = max(size.bomb_bytes, nested, leaf.width)
+        if most > _MOST_BYTES:
+            raise UnreadableFileError(
+                reasons.TOO_LONG,
+                f"{path}: {most:,} bytes of column `{chunk.path_in_schema}` have to be "
+                f"read at once, in row group {group + 1}; at most {_MOST_BYTES:,} are\n"
+                "hint: write the file with smaller pages, or without this column",
+            )
+        sizes.append((leaf, size))
+    rows_in_group = max(1, group_data.num_rows)
+    for rows in _BATCH_ROWS:
+        total = sum(_batch_bytes(*each, rows, rows_in_group) for each in sizes)
+        if total <= _BATCH_BYTES:
+            return rows
+    return 1
+
+
+def _batch_bytes(leaf: _Leaf, size: ChunkSize, rows: int, rows_in_group: int) -> int:
+    """Returns how many bytes so many rows have at most; in lists, usually."""
+    if leaf.is_nested:
+        values = size.values * rows // rows_in_group
+        return values * max(leaf.width, _VALUE_BYTES)
+    if leaf.width:
+        return rows * leaf.width
+    # Each value is a part of a page. What stands in a dictionary may come often.
+    return min(
+        size.data_bytes + rows * size.dictionary_bytes,
+        rows * max(size.page_bytes, size.dictionary_bytes),
+    )
+
+
+def _rows(
+    batch: pa.RecordBatch, path: str, position: int, kept: Sequence[str] | None
+) -> Iterator[Record | Reject]:
+    """Yields the rows of a batch; `position` is the number of rows before it."""
+    names = list(batch.schema.names)
+    distinct = distinct_names(names)
+    renamed = new_names(names, distinct) if kept is None else ()
+    # pyarrow also reads `text.x` where `text` is asked for.
+    columns = {
+        new: batch.column(place)
+        for place, new in enumerate(distinct)
+        if kept is None or new in kept
+    }
+    by_column = {name: text_sizes(column) for name, column in columns.items()}
+    sizes = sum(by_column.values(), np.zeros(len(batch), "int64"))
+    step = len(batch) if sizes.sum() <= MAX_RECORD_CHARS else 1
+    for start in range(0, len(batch), max(step, 1)):
+        place = position + start + 1
+        if sizes[start] > MAX_RECORD_CHARS:
+            largest = max(by_column, key=lambda name: by_column[name][start])
+            yield _too_long(path, place, largest, columns[largest].slice(start, 1))
+            continue
+        pieces = {name: each.slice(start, step) for name, each in columns.items()}
+        yield from _records(path, place, pieces, renamed)
+
+
+def _records(
+    path: str, position: int, columns: dict[str, pa.Array], renamed: tuple[str, ...]
+) -> Iterator[Record | Reject]:
+    """Yields rows that are small enough together; the first has this position."""
+    try:
+        values = [column.to_pylist() for column in columns.values()]
+    except NO_VALUE:
+        yield from _mended(path, position, columns, renamed)
+        return
+    for place, row in enumerate(zip(*values, strict=True)):
+        yield Record(
+            source=path,
+            position=position + place,
+            columns=dict(zip(columns, row, strict=True)),
+            raw="",
+            replaced_utf8=False,
+            renamed=renamed,
+        )
+
+
+def _mended(
+    path: str, position: int, columns: dict[str, pa.Array], renamed: tuple[str, ...]
+) -> Iterator[Record | Reject]:
+    """Yields rows one by one, as at least one has a value that Python does not have."""
+    for place in range(len(next(iter(columns.values())))):
+        mender = Mender()
+        row = {}
+        try:
+            for name, column in columns.items():
+                row[name] = mender.values(column.slice(place, 1))[0]
+        except ValueError as error:
+            detail = f"`{name}`: {error}"
+            yield reject_at(path, position + place, reasons.NOT_TEXT, detail)
+            continue
+        yield Record(
+            source=path,
+            position=position + place,
+            columns=row,
+            raw="",
+            replaced_utf8=mender.replaced_utf8,
+            renamed=renamed + mender.renamed,
+        )
+
+
+def _too_long(path: str, position: int, name: str, value: pa.Array) -> Reject:
+    """Returns the reject of a row whose largest value is this one."""
+    size = int(text_sizes(value)[0])
+    scalar = value[0].value if pa.types.is_dictionary(value.type) else value[0]
+    text = ""
+    if pa.types.is_string(scalar.type) or pa.types.is_large_string(scalar.type):
+        data = scalar.as_buffer()[: 4 * _SHOWN_CHARS].to_pybytes()
+        text = data.decode("utf-8", "replace")[:_SHOWN_CHARS]
+    detail = f"the row is too long: `{name}` alone has about {size:,} characters"
+    return reject_at(path, position, reasons.TOO_LONG, detail, text)

@@ -24,7 +24,12 @@ from components.text_example_gen.reading.opening import (
     open_bytes,
 )
 from components.text_example_gen.reading.parquet import read_parquet
-from components.text_example_gen.reading.records import Record, Reject, reject_at
+from components.text_example_gen.reading.records import (
+    Record,
+    Reject,
+    reject_at,
+    replace_invalid,
+)
 
 _COMPRESSED = (".gz", ".bz2", ".xz")
 _BY_EXTENSION = {
@@ -45,7 +50,8 @@ def read_file(
     """Reads one file lazily, in constant memory, plain or compressed.
 
     Args:
-        path: On any file system Beam knows.
+        path: On any file system Beam knows. What is yielded has it with U+FFFD for
+            bytes that are not UTF-8.
         options: How to read it.
         in_class_folder: With format `auto`: whether a file whose name does not tell its
             format is a document of a class folder.
@@ -87,16 +93,17 @@ def _read(
         check_is_text(path, head)
     if format_name == "auto":
         format_name = _format_of_text(path, head, options)
+    source, _ = replace_invalid(path)
     with open_bytes(path) as stream:
         if format_name == "parquet":
-            yield from read_parquet(stream, path, options)
+            yield from read_parquet(stream, source, options)
             return
         if format_name == "jsonl":
-            yield from read_json_lines(stream, path, options)
+            yield from read_json_lines(stream, source, options)
             return
         text = head.decode("utf-8-sig", "surrogateescape")
         dialect = find_dialect(text, format_name, options)
-        yield from read_delimited(stream, path, dialect, options)
+        yield from read_delimited(stream, source, dialect, options)
 
 
 def format_by_name(path: str) -> str | None:

@@ -16,7 +16,8 @@ LABEL_OUTSIDE_TRAINING = "label_outside_training"
 NO_KEY = "no_key"
 MODEL_FAILED = "model_failed"  # on this row alone
 
-# A file is at fault; the reject then has position 0. NOT_TEXT can be this, too.
+# A file is at fault; the reject then has position 0. NOT_TEXT can be this, and TOO_LONG
+# where the next row cannot be read alone.
 MISSING_COLUMN = "missing_column"
 DAMAGED_FILE = "damaged_file"  # cut short, or its compression is broken
 UNKNOWN_FORMAT = "unknown_format"

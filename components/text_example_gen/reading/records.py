@@ -5,6 +5,7 @@ Both are plain dicts at run time, which Beam encodes fast on every runner.
 
 from __future__ import annotations
 
+import collections
 import difflib
 import json
 import re
@@ -18,6 +19,10 @@ from components.text_example_gen.reading import reasons
 # swallow the rest of its file. 100,000 words of English are about 600,000 characters.
 MAX_RECORD_CHARS = 16 * 2**20
 
+# A value nested deeper than this is rejected: what reads and writes it calls itself for
+# each level, and Python allows about 1,000 of these calls.
+MAX_DEPTH = 100
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # How much of a list of columns a message shows.
@@ -30,7 +35,8 @@ class Record(TypedDict):
 
     A document of a class folder has position 1. `raw` is the row as it stands in the
     file, or "" if the file is not text (Parquet). `replaced_utf8` says that bytes which
-    are not UTF-8 became U+FFFD.
+    are not UTF-8 became U+FFFD. `renamed` has the names that were given to values, in
+    `columns` or in a structure there, because another has theirs.
     """
 
     source: str
@@ -38,6 +44,7 @@ class Record(TypedDict):
     columns: dict[str, Any]
     raw: str
     replaced_utf8: bool
+    renamed: tuple[str, ...]
 
 
 class Reject(TypedDict):
@@ -62,9 +69,13 @@ def is_reject(item: Record | Reject) -> bool:
 def reject_at(
     source: str, position: int, reason: str, detail: str, text: str = ""
 ) -> Reject:
-    """Returns a reject; the arguments are its items."""
+    """Returns a reject; the arguments are its items, made UTF-8 where they are not."""
     return Reject(
-        source=source, position=position, reason=reason, detail=detail, text=text
+        source=replace_invalid(source)[0],
+        position=position,
+        reason=reason,
+        detail=replace_invalid(detail)[0],
+        text=replace_invalid(text)[0],
     )
 
 
@@ -91,6 +102,65 @@ def replace_invalid(text: str) -> tuple[str, bool]:
         data = text.encode("utf-16", "surrogatepass")
         return data.decode("utf-16", "replace"), True
     return data.decode("utf-8", "replace"), True
+
+
+class TooDeepError(ValueError):
+    """A value has more than `MAX_DEPTH` levels."""
+
+
+def replace_invalid_in(value: Any, depth: int = 0) -> tuple[Any, bool]:
+    """Does what `replace_invalid` does with all strings in a value of JSON's types.
+
+    Keys are left as they are.
+
+    Args:
+        value: The value; not changed.
+        depth: How deep it is nested itself.
+
+    Raises:
+        TooDeepError: It is nested too deeply.
+    """
+    if isinstance(value, str):
+        return replace_invalid(value)
+    if not isinstance(value, (dict, list)):
+        return value, False
+    if depth >= MAX_DEPTH:
+        raise TooDeepError(f"more than {MAX_DEPTH} levels of nesting")
+    values = value.values() if isinstance(value, dict) else value
+    pairs = [replace_invalid_in(each, depth + 1) for each in values]
+    items = [each for each, _ in pairs]
+    whole = dict(zip(value, items, strict=True)) if isinstance(value, dict) else items
+    return whole, any(is_replaced for _, is_replaced in pairs)
+
+
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """Returns the names with a number behind those that came before: `note`, `note_2`.
+
+    A name that was taken from the beginning is not given to another. A name that is
+    empty and not the first such is `unnamed` with its number.
+    """
+    if len(set(names)) == len(names):
+        return list(names)
+    taken = set(names)
+    seen: set[str] = set()
+    distinct = []
+    numbers: collections.Counter[str] = collections.Counter()
+    for name in names:
+        chosen = name
+        if name in seen:
+            number = numbers[name] + 2
+            while (chosen := f"{name or 'unnamed'}_{number}") in taken:
+                number += 1
+            numbers[name] = number - 1
+        seen.add(name)
+        taken.add(chosen)
+        distinct.append(chosen)
+    return distinct
+
+
+def new_names(names: Sequence[str], distinct: Sequence[str]) -> tuple[str, ...]:
+    """Returns those of `distinct_names` that are not the names of before."""
+    return tuple(new for old, new in zip(names, distinct, strict=True) if new != old)
 
 
 def as_dict(item: Record | Reject) -> dict[str, Any]:

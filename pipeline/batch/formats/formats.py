@@ -6,9 +6,10 @@ A part need not be a file of its own: of CSV it has no header.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from pipeline.batch.formats.table import (
     Kind,
     Table,
     to_text,
+    without_nul,
 )
 
 
@@ -74,15 +76,26 @@ def _write_jsonl(path: Path, table: Table) -> None:
 
 
 def _write_csv(path: Path, table: Table) -> None:
+    rows = ([to_text(row.get(name)) for name in table.columns] for row in table.rows)
+    _write_csv_rows(path, rows)
+
+
+def _write_csv_rows(path: Path, rows: Iterable[Iterable[str]]) -> None:
+    """Writes rows that end in a line feed."""
+    line = io.StringIO()
+    # Only characters of its line end are quoted by csv, and readers take a carriage
+    # return for the end of a row, too.
+    writer = csv.writer(line, lineterminator="\r\n")
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        for row in table.rows:
-            writer.writerow([to_text(row.get(name)) for name in table.columns])
+        for row in rows:
+            writer.writerow(map(without_nul, row))
+            file.write(line.getvalue().removesuffix("\r\n") + "\n")
+            line.seek(0)
+            line.truncate()
 
 
 def _join_csv(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerow(columns)
+    _write_csv_rows(path, [columns])
     _append(path, parts)
 
 
@@ -99,7 +112,7 @@ def _write_tfrecord(path: Path, table: Table) -> None:
 def _fill(feature: Any, kind: str, value: Any) -> None:
     if value is None:
         return
-    if kind in (Kind.INT, Kind.BOOL):
+    if kind in (Kind.INT, Kind.LONG, Kind.BOOL):
         feature.int64_list.value.append(int(value))  # protobuf 6 takes no bool
     elif kind == Kind.FLOAT:
         feature.float_list.value.append(value)

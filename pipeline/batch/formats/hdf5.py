@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from pipeline.batch import storage
-from pipeline.batch.formats.table import Table, to_text
+from pipeline.batch.formats.table import Table, to_text, without_nul
 
 VECTORS = "vectors"
 SENTENCE = "sentence"
@@ -54,5 +54,4 @@ def join(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
 
 
 def _strings(texts: Sequence[str]) -> np.ndarray:
-    # HDF5 has no strings with NUL in them.
-    return np.array([text.replace("\0", "\ufffd") for text in texts], dtype=_STRING)
+    return np.array([without_nul(text) for text in texts], dtype=_STRING)

@@ -17,6 +17,7 @@ _TYPES = {
     Kind.NULL: pa.string(),
     Kind.STRING: pa.string(),
     Kind.INT: pa.int64(),
+    Kind.LONG: pa.int64(),
     Kind.FLOAT: pa.float64(),
     Kind.BOOL: pa.bool_(),
     Kind.DATE: pa.date32(),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import collections
 import datetime
+import functools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -25,6 +27,7 @@ class Kind:
     NULL = "null"  # nothing but missing values so far
     STRING = "string"
     INT = "int"
+    LONG = "long"  # integers of which a float does not hold all digits
     FLOAT = "float"
     BOOL = "bool"
     DATE = "date"
@@ -37,6 +40,7 @@ class Kind:
 
 
 _INT64 = 2**63
+_WHOLE_FLOAT = 2**53
 _KINDS = {Kind.FLOAT: float, Kind.DATE: datetime.date, Kind.BYTES: bytes}
 
 
@@ -82,7 +86,9 @@ def kind_of(value: Any) -> str:
     if isinstance(value, bool):
         return Kind.BOOL
     if isinstance(value, int):
-        return Kind.INT if -_INT64 <= value < _INT64 else Kind.STRING
+        if not -_INT64 <= value < _INT64:
+            return Kind.STRING
+        return Kind.INT if -_WHOLE_FLOAT <= value <= _WHOLE_FLOAT else Kind.LONG
     if isinstance(value, datetime.datetime):
         # Parquet's nanoseconds come as pandas' own times; microseconds are kept.
         if getattr(value, "nanosecond", 0):
@@ -113,16 +119,49 @@ def common_kind(one: str, other: str) -> str:
         return one
     if one == Kind.NULL:
         return other
+    if {one, other} == {Kind.INT, Kind.LONG}:
+        return Kind.LONG
     return Kind.FLOAT if {one, other} == {Kind.INT, Kind.FLOAT} else Kind.STRING
 
 
-def merge_kinds(*columns: Mapping[str, str]) -> dict[str, str]:
+# By column: how many values there are of each kind.
+KindCounts = Mapping[str, Mapping[str, int]]
+
+
+def merge_kinds(*columns: KindCounts) -> dict[str, str]:
     """Returns kinds by name over several tables, names in the order of the tables."""
     merged: dict[str, str] = {}
     for of_table in columns:
-        for name, kind in of_table.items():
-            merged[name] = common_kind(merged.get(name, Kind.NULL), kind)
+        for name, kinds in of_table.items():
+            merged[name] = functools.reduce(
+                common_kind, kinds, merged.get(name, Kind.NULL)
+            )
     return merged
+
+
+def count_as_text(format_name: str, *columns: KindCounts) -> dict[str, int]:
+    """Returns, by column, how many values become text as others there are no such.
+
+    Only formats whose columns have types need that.
+    """
+    if format_name not in (PARQUET, TFRECORD):
+        return {}
+    counts: collections.Counter[str] = collections.Counter()
+    merged = merge_kinds(*columns)
+    for of_table in columns:
+        for name, kinds in of_table.items():
+            if merged[name] == Kind.STRING:
+                counts[name] += sum(
+                    number
+                    for kind, number in kinds.items()
+                    if kind not in (Kind.STRING, Kind.NULL)
+                )
+    return {name: number for name, number in counts.items() if number}
+
+
+def without_nul(text: str) -> str:
+    """Returns the text with U+FFFD for NUL, which CSV and HDF5 cannot hold."""
+    return text.replace("\0", "\ufffd")
 
 
 def to_text(value: Any) -> str:

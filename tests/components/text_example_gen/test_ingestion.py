@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 
 import apache_beam as beam
 import pytest
@@ -37,6 +38,19 @@ def test_many_files_of_many_formats_give_records_and_rejects(tmp_path):
             equal_to([("a.csv", 3, "too_few_fields"), ("c.csv", 0, "missing_column")]),
             label="rejects",
         )
+
+
+def test_files_whose_names_are_not_utf8_are_read(tmp_path):
+    folder = os.fsencode(tmp_path)
+    with open(folder + b"/caf\xe9.jsonl", "wb") as file:
+        file.write(b'{"text":"a","label":1}\n{"text":\n')
+    options = PipelineOptions(["--runner=FnApiRunner"])
+    with beam.Pipeline(options=options) as pipeline:
+        records, rejects = pipeline | ReadRecords(
+            [f"{tmp_path}/*.jsonl"], options=ReadOptions()
+        )
+        sources = (records, rejects) | beam.Flatten() | beam.Map(lambda i: i["source"])
+        assert_that(sources, equal_to([f"{tmp_path}/caf\ufffd.jsonl"] * 2))
 
 
 def test_a_single_string_is_refused_as_patterns():

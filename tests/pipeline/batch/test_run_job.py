@@ -6,9 +6,11 @@ import datetime
 import gzip
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 
+import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -207,12 +209,64 @@ def test_all_columns_are_carried_by_default(tmp_path, predictor):
     assert (second["n"], second["tags"], second["late"]) == (None, None, True)
 
 
-def test_a_carried_column_never_hides_a_result(tmp_path, predictor):
+def test_odd_values_and_names_cost_no_row_and_are_counted(tmp_path, predictor):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with open(os.fsencode(folder) + b"/caf\xe9.jsonl", "wb") as file:
+        file.write(
+            b'{"text":"good","n":9007199254740993,"note":1,"note":2,"x":"\\u0000"}\n'
+            b'{"text":"dull","n":0.5,"meta":{"\\ud800":"\\ud800"}}\n'
+            b'{"text":"deep","n":' + b"[" * 700 + b"]" * 700 + b"}\n"
+        )
+    options = ReadOptions(label_column=None, keep_all=True)
+    changes = {"options": options, "keep": None, "format": "parquet"}
+    summary = _run(_request(folder, tmp_path, **changes), predictor)
+    assert (summary.counts["rows_out"], summary.rows_rejected) == (2, 1)
+    assert summary.counts["values_as_text"] == {"n": 2}
+    assert summary.counts["renamed_columns"] == {"note_2": 1}
+    assert summary.counts["replaced_utf8"] == 1
+    table = pq.read_table(tmp_path / "out" / "part-00000-of-00001.parquet")
+    assert table["n"].to_pylist() == ["9007199254740993", "0.5"]
+    assert table["note_2"].to_pylist() == [2, None]
+    assert table["meta"].to_pylist() == [None, '{"\ufffd": "\ufffd"}']
+    [reject] = _lines(tmp_path / "out" / "rejected" / "rejected.jsonl")
+    assert (reject["reason"], reject["position"]) == ("bad_json", 3)
+    assert reject["source"] == f"{folder}/caf\ufffd.jsonl"
+    summary = _run(
+        _request(folder, tmp_path, **changes | {"format": "csv", "overwrite": True}),
+        predictor,
+    )
+    assert summary.counts["replaced_nul"] == 1
+    assert summary.counts["values_as_text"] == {}
+
+
+def test_a_column_of_the_outputs_is_refused_before_anything_runs(
+    tmp_path, predictor, monkeypatch
+):
     path = tmp_path / "x.csv"
     path.write_text("text,predicted_label\ngood,old\n")
     options = ReadOptions(label_column=None, keep_all=True)
     request = _request(path, tmp_path, options=options, keep=None)
-    with pytest.raises(Exception, match="has a column `predicted_label`"):
+    with monkeypatch.context() as patched:
+        patched.setattr(beam, "Pipeline", None)
+        with pytest.raises(UserError, match="has a column `predicted_label`"):
+            _run(request, predictor)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+    options = ReadOptions(label_column=None)
+    request = _request(path, tmp_path, options=options, keep=())
+    assert _run(request, predictor).counts["rows_out"] == 1
+
+
+def test_a_column_of_the_outputs_that_comes_late_is_refused_in_the_same_words(
+    tmp_path, predictor
+):
+    path = tmp_path / "x.jsonl"
+    path.write_text(
+        '{"text": "good"}\n' * 1000 + '{"text": "good", "text_is_cut": 1}\n'
+    )
+    options = ReadOptions(label_column=None, keep_all=True)
+    request = _request(path, tmp_path, options=options, keep=None)
+    with pytest.raises(UserError, match="has a column `text_is_cut`"):
         _run(request, predictor)
     assert not (tmp_path / "out").exists()
 

@@ -43,7 +43,7 @@ def test_everything_goes_into_the_log_but_progress_and_what_follows(
     assert text.count("from TFX") == 1
 
 
-_LATE = """
+_LATE = r"""
 import sys
 from pathlib import Path
 from pipeline.runs.run_log import run_log

@@ -7,6 +7,7 @@ import csv
 import gzip
 import json
 import lzma
+import os
 from pathlib import Path
 from typing import Any
 
@@ -124,14 +125,6 @@ def test_json_nested_too_deeply_costs_one_row(tmp_path):
     assert read(tmp_path / "a.ndjson", data) == [(1, "bad_json"), ("a", 1)]
 
 
-def test_a_lone_surrogate_in_json_is_replaced_and_counted(tmp_path):
-    path = tmp_path / "a.jsonl"
-    path.write_bytes(b'{"text":"a\\ud800b","label":1}\n')
-    [record] = read_file(str(path), ReadOptions())
-    assert record["columns"]["text"] == "a\ufffdb"
-    assert record["replaced_utf8"]
-
-
 @pytest.mark.parametrize("pack", [False, True])
 def test_parquet_is_read_packed_or_not(tmp_path, pack):
     path = tmp_path / "a.parquet"
@@ -221,10 +214,43 @@ def test_a_missing_column_names_those_there_are_and_the_nearest(tmp_path):
     assert "hint: did you mean `txt`?" in message
 
 
-def test_a_repeated_column_is_refused(tmp_path):
+def test_a_repeated_required_column_is_refused(tmp_path):
     assert "has 2 columns named `text`" in detail(
         tmp_path / "a.csv", b"text,text,label\na,b,c\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ("id,text,note,note", ["id", "text", "note", "note_2"]),
+        (",text, ,", ["", "text", "unnamed_2", "unnamed_3"]),
+        ("note,text,note,note_2", ["note", "text", "note_3", "note_2"]),
+    ],
+)
+def test_other_repeated_columns_get_names_of_their_own(tmp_path, header, names):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n1,2,3,4\n")
+    options = ReadOptions(label_column=None, keep_all=True)
+    [record] = read_file(str(path), options)
+    assert record["columns"] == dict(zip(names, "1234", strict=True))
+    assert set(record["renamed"]) == set(names) - {*header.split(","), ""}
+    [record] = read_file(str(path), ReadOptions(label_column=None))
+    assert record["columns"] == {"text": "2"}
+    assert record["renamed"] == ()
+
+
+def test_a_file_name_and_a_first_line_that_are_not_utf8_are_shown_as_utf8(tmp_path):
+    name = f"{tmp_path}/".encode() + b"caf\xe9.txt"
+    with open(name, "wb") as file:
+        file.write(b"Just a l\xefne.\n")
+    [reject] = read_file(os.fsdecode(name), ReadOptions())
+    assert reject["reason"] == "unknown_format"
+    assert reject["source"] == f"{tmp_path}/caf\ufffd.txt"
+    assert reject["detail"].startswith(reject["source"])
+    assert reject["text"] == "Just a l\ufffdne."
+    [document] = read_file(os.fsdecode(name), ReadOptions(format="folder"))
+    assert document["source"] == f"{tmp_path}/caf\ufffd.txt"
 
 
 @pytest.mark.parametrize(

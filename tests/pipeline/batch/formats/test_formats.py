@@ -65,6 +65,14 @@ def test_csv_has_one_header(tmp_path, tables):
     assert rows[1] == ["", NAMES[1], "", "", ""]
 
 
+def test_csv_quotes_a_lone_carriage_return_and_replaces_nul(tmp_path):
+    columns = {"a\0": "string", "b": "string"}
+    rows = [{"a\0": "x\ry", "b": "p\0q"}]
+    path = _joined(tmp_path, "csv", [rows], columns)
+    with open(path, encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [["a\ufffd", "b"], ["x\ry", "p\ufffdq"]]
+
+
 def test_parquet_has_the_types_of_the_columns(tmp_path, tables):
     path = _joined(tmp_path, "parquet", tables, COLUMNS)
     table = pq.read_table(path)

@@ -42,7 +42,9 @@ def test_values_become_json(value, expected):
         (True, "bool"),
         (1, "int"),
         (2**63, "string"),
-        (-(2**63), "int"),
+        (-(2**63), "long"),
+        (2**53, "int"),
+        (2**53 + 1, "long"),
         (1.5, "float"),
         ("x", "string"),
         ([1], "string"),
@@ -66,6 +68,8 @@ def test_the_kind_is_the_type_of_a_column(value, kind):
         ("null", "bool", "bool"),
         ("bool", "null", "bool"),
         ("int", "float", "float"),
+        ("int", "long", "long"),
+        ("long", "float", "string"),
         ("float", "int", "float"),
         ("int", "bool", "string"),
         ("string", "int", "string"),
@@ -98,9 +102,20 @@ def test_what_became_json_comes_back_by_its_kind(value):
 
 
 def test_columns_of_tables_are_merged_in_the_order_in_which_they_come():
-    merged = table.merge_kinds({"b": "int", "a": "null"}, {"a": "bool", "c": "int"})
+    merged = table.merge_kinds(
+        {"b": {"int": 2}, "a": {"null": 1}}, {"a": {"bool": 1}, "c": {"int": 1}}
+    )
     assert merged == {"b": "int", "a": "bool", "c": "int"}
     assert list(merged) == ["b", "a", "c"]
+
+
+def test_values_of_columns_with_several_kinds_are_counted():
+    columns = (
+        {"n": {"long": 2, "null": 1}, "x": {"int": 3}},
+        {"n": {"float": 1, "string": 4}, "x": {"int": 1}},
+    )
+    assert table.count_as_text("parquet", *columns) == {"n": 3}
+    assert table.count_as_text("jsonl", *columns) == {}
 
 
 @pytest.mark.parametrize(

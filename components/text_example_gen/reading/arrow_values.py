@@ -1,0 +1,188 @@
+"""Values of Arrow arrays as Python's: how large they are, and what cannot be one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.text_example_gen.reading.records import (
+    distinct_names,
+    new_names,
+    replace_invalid,
+)
+
+_VALUE_CHARS = 4  # a number with its comma, roughly
+
+# What pyarrow raises if a value has no form in Python: bytes that are not UTF-8, a day
+# after the year 9999, a time zone that is not known, a name twice in a structure.
+NO_VALUE = (ValueError, OverflowError, LookupError, OSError, pa.ArrowException)
+
+
+def text_sizes(array: pa.Array) -> np.ndarray:
+    """Returns how many characters each value has as text, roughly: `(rows,)` int64.
+
+    It copies no value, and takes memory for numbers alone.
+    """
+    kind, types = array.type, pa.types
+    if isinstance(array, pa.ExtensionArray):
+        return text_sizes(array.storage)
+    if types.is_dictionary(kind):
+        if not len(array.dictionary):
+            return np.zeros(len(array), "int64")
+        sizes = text_sizes(array.dictionary)[_numpy(array.indices)]
+        return np.where(_numpy(array.is_valid()), sizes, 0)
+    if types.is_string(kind) or types.is_large_string(kind):
+        return _numpy(pc.utf8_length(array)).astype("int64")
+    if types.is_binary(kind) or types.is_large_binary(kind):
+        return _numpy(pc.binary_length(array)).astype("int64")
+    if types.is_fixed_size_binary(kind):
+        return np.full(len(array), kind.byte_width, "int64")
+    if types.is_fixed_size_list(kind):
+        inner = text_sizes(array.values).reshape(-1, kind.list_size).sum(axis=1)
+        return inner[array.offset : array.offset + len(array)]
+    if types.is_map(kind):
+        # Not `keys` and `items`, which need not be of one length.
+        pairs = array.values
+        return _sums(array, text_sizes(pairs.field(0)) + text_sizes(pairs.field(1)))
+    if types.is_list(kind) or types.is_large_list(kind):
+        return _sums(array, text_sizes(array.values))
+    sizes = np.full(len(array), _VALUE_CHARS, "int64")
+    if types.is_struct(kind):
+        for place in range(kind.num_fields):
+            sizes += text_sizes(array.field(place))
+    return sizes
+
+
+def _sums(array: pa.ListArray, sizes: np.ndarray) -> np.ndarray:
+    """Returns the sum of the sizes that belong to each list."""
+    until = np.concatenate([[0], np.cumsum(sizes, dtype="int64")])
+    ends = until[_numpy(array.offsets)]
+    return ends[1:] - ends[:-1] + _VALUE_CHARS
+
+
+def _numpy(array: pa.Array) -> np.ndarray:
+    filled = array if not array.null_count else array.fill_null(0)
+    return filled.to_numpy(zero_copy_only=False)
+
+
+class Mender:
+    """Turns values into Python's, also those of which pyarrow says that they are none.
+
+    Bytes that are not UTF-8 become U+FFFD. A time in a zone that is not known is the
+    same time in UTC. A day or time that Python does not have is text. Names that a
+    structure has twice become distinct.
+
+    Attributes:
+        replaced_utf8: Whether there were such bytes.
+        renamed: The new names.
+    """
+
+    def __init__(self) -> None:
+        self.replaced_utf8 = False
+        self.renamed: tuple[str, ...] = ()
+
+    def values(self, array: pa.Array) -> list[Any]:
+        """Returns the values.
+
+        Raises:
+            ValueError: There is one that has no form in Python.
+        """
+        try:
+            return array.to_pylist()
+        except NO_VALUE as error:
+            mend = self._way(array.type)
+            if mend is None:
+                raise ValueError(f"a {array.type} that cannot be read") from error
+        return mend(array)
+
+    def _way(self, kind: pa.DataType) -> Callable[[pa.Array], list[Any]] | None:
+        types = pa.types
+        if types.is_dictionary(kind):
+            return lambda array: self.values(array.dictionary_decode())
+        if types.is_string(kind) or types.is_large_string(kind):
+            return self._texts
+        if types.is_date(kind) or types.is_time(kind) or types.is_duration(kind):
+            return _as_text
+        if types.is_timestamp(kind):
+            return _times
+        if types.is_map(kind):
+            return self._maps
+        if types.is_list(kind) or types.is_large_list(kind):
+            return self._lists
+        if types.is_fixed_size_list(kind):
+            return self._lists
+        return self._structures if types.is_struct(kind) else None
+
+    def _texts(self, array: pa.Array) -> list[Any]:
+        texts: list[str | None] = []
+        for data in array.cast(pa.large_binary()).to_pylist():
+            if data is None:
+                texts.append(None)
+                continue
+            text, is_replaced = replace_invalid(data.decode("utf-8", "surrogateescape"))
+            self.replaced_utf8 |= is_replaced
+            texts.append(text)
+        return texts
+
+    def _lists(self, array: pa.Array) -> list[Any]:
+        return [
+            self.values(each.values) if each.is_valid else None
+            for each in map(array.__getitem__, range(len(array)))
+        ]
+
+    def _maps(self, array: pa.Array) -> list[Any]:
+        pairs: list[list[tuple[Any, Any]] | None] = []
+        for each in map(array.__getitem__, range(len(array))):
+            if not each.is_valid:
+                pairs.append(None)
+                continue
+            inner = each.values
+            keys, items = self.values(inner.field(0)), self.values(inner.field(1))
+            pairs.append(list(zip(keys, items, strict=True)))
+        return pairs
+
+    def _structures(self, array: pa.Array) -> list[Any]:
+        names = [field.name for field in array.type]
+        distinct = distinct_names(names)
+        self.renamed += new_names(names, distinct)
+        columns = [self.values(array.field(i)) for i in range(array.type.num_fields)]
+        rows = zip(*columns, strict=True) if columns else ((),) * len(array)
+        return [
+            dict(zip(distinct, row, strict=True)) if is_valid else None
+            for row, is_valid in zip(rows, array.is_valid().to_pylist(), strict=True)
+        ]
+
+
+def _times(array: pa.Array) -> list[Any]:
+    unit, zone = array.type.unit, array.type.tz
+    in_utc = pa.timestamp(unit, None if zone is None else "UTC")
+    times: list[Any] = []
+    for number in array.view(pa.int64()).to_pylist():
+        try:
+            value = pa.array([number], pa.int64()).view(in_utc).to_pylist()[0]
+        except NO_VALUE:
+            value = f"{np.datetime64(number, unit)}{'' if zone is None else '+00:00'}"
+        times.append(value)
+    return times
+
+
+def _as_text(array: pa.Array) -> list[Any]:
+    """Returns odd days as ISO 8601, and other times as a number with its type."""
+    kind = array.type
+    is_short = kind.bit_width == 32
+    numbers = array.view(pa.int32() if is_short else pa.int64()).to_pylist()
+    values: list[Any] = []
+    for place, number in enumerate(numbers):
+        try:
+            value = array.slice(place, 1).to_pylist()[0]
+        except NO_VALUE:
+            if pa.types.is_date(kind):
+                value = str(np.datetime64(number, "D" if is_short else "ms"))
+            else:
+                value = f"{number} {kind}"
+        values.append(value)
+    return values

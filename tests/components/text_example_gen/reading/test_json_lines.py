@@ -1,0 +1,74 @@
+"""JSON that is valid, and still no row that can be used as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading.read_file import read_file
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(*lines, keep_all=True):
+        path = tmp_path / "a.jsonl"
+        path.write_text("".join(f"{line}\n" for line in lines))
+        options = ReadOptions(label_column=None, keep_all=keep_all)
+        return list(read_file(str(path), options))
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("line", "columns"),
+    [
+        (r'{"text":"a\ud800b"}', {"text": "a\ufffdb"}),
+        (
+            r'{"text":"x","meta":{"x":["\ud800"]}}',
+            {"text": "x", "meta": {"x": ["\ufffd"]}},
+        ),
+        (r'{"text":"x","\ud800":1}', {"text": "x", "\ufffd": 1}),
+        (
+            r'{"text":"x","m":{"\ud800":1,"\ud801":2}}',
+            {"text": "x", "m": {"\ufffd": 1, "\ufffd_2": 2}},
+        ),
+    ],
+)
+def test_a_lone_surrogate_is_replaced_wherever_it_is_and_counted(read, line, columns):
+    [record] = read(line)
+    assert record["columns"] == columns
+    assert record["replaced_utf8"]
+
+
+@pytest.mark.parametrize("levels", [101, 700, 5000])
+def test_values_that_are_nested_too_deeply_cost_one_row(read, levels):
+    deep = '{"text":"x","meta":' + "[" * levels + "]" * levels + "}"
+    bad, good = read(deep, '{"text":"y"}')
+    assert bad["reason"] == "bad_json"
+    assert good["columns"] == {"text": "y"}
+
+
+def test_100_levels_pass_and_more_where_they_are_not_needed(read):
+    line = '{"text":"x","meta":%s}'
+    [record] = read(line % ("[" * 99 + "]" * 99))
+    assert record["columns"]["text"] == "x"
+    [record] = read(line % ("[" * 700 + "]" * 700), keep_all=False)
+    assert record["columns"] == {"text": "x"}
+
+
+def test_values_with_one_name_are_all_kept_under_distinct_names(read):
+    [record] = read('{"text":"x","n":1,"n":2,"m":{"n":3,"n":4},"n_2":5}')
+    assert record["columns"] == {
+        "text": "x",
+        "n": 1,
+        "n_3": 2,
+        "m": {"n": 3, "n_2": 4},
+        "n_2": 5,
+    }
+    assert set(record["renamed"]) == {"n_2", "n_3"}
+
+
+def test_a_row_with_two_texts_is_rejected(read):
+    bad, good = read('{"text":"x","text":"y"}', '{"text":"z"}')
+    assert (bad["reason"], bad["detail"]) == ("bad_json", "2 values are named `text`")
+    assert good["columns"] == {"text": "z"}

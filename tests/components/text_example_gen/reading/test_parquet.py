@@ -1,0 +1,194 @@
+"""Parquet with values that Python does not have, and with values that are too large."""
+
+from __future__ import annotations
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading import parquet
+from components.text_example_gen.reading.read_file import read_file
+from components.text_example_gen.reading.records import MAX_RECORD_CHARS
+
+KEPT = ReadOptions(label_column=None, keep_all=True)
+UTC = datetime.timezone.utc
+
+
+def strings(*values: bytes) -> pa.Array:
+    """Strings of any bytes, which no builder would take."""
+    offsets = np.cumsum([0, *map(len, values)], dtype="int32")
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
+    return pa.Array.from_buffers(pa.string(), len(values), buffers)
+
+
+def times(unit, zone, *values):
+    return pa.array(values, pa.int64()).view(pa.timestamp(unit, zone))
+
+
+def repeated(rows, value):
+    """A column that is one value again and again, and in a file hardly more than it."""
+    return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), [value])
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(columns, options=KEPT, names=None, **writing):
+        path = tmp_path / "a.parquet"
+        if not isinstance(columns, pa.Table):
+            columns = pa.table(columns, names)
+        pq.write_table(columns, path, version="2.6", write_statistics=False, **writing)
+        return list(read_file(str(path), options))
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        (strings(b"a\xff", b"b"), "a\ufffd"),
+        (pa.array([2**31 - 1, 0], pa.int32()).view(pa.date32()), "5881580-07-11"),
+        (times("us", None, 2**60, 0), "38504-08-17T21:30:06.846976"),
+        (times("us", "UTC", 2**60, 0), "38504-08-17T21:30:06.846976+00:00"),
+        (times("ms", "UTC", -(2**60), 0), "-36532"),
+        (
+            times("us", "Mars/Phobos", 1, 0),
+            datetime.datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+        ),
+        (times("ns", "Mars/Phobos", 1, 0), pd.Timestamp(1, unit="ns", tz="UTC")),
+        (times("us", "Asia/Tokyo", 253402300799000000, 0), None),
+        (pa.array([-1, 0], pa.int64()).view(pa.time64("us")), None),
+    ],
+)
+@pytest.mark.parametrize("form", ["flat", "list", "structure", "map"])
+def test_a_value_that_python_does_not_have_is_mended(read, column, value, form):
+    nested = {
+        "flat": lambda: column,
+        "list": lambda: pa.ListArray.from_arrays(pa.array([0, 1, 2], "int32"), column),
+        "structure": lambda: pa.StructArray.from_arrays([column], ["x"]),
+        "map": lambda: pa.MapArray.from_arrays([0, 1, 2], ["k", "k"], column),
+    }[form]()
+    items = read({"text": ["x", "y"], "v": nested})
+    assert [item["columns"]["text"] for item in items] == ["x", "y"]
+    found = items[0]["columns"]["v"]
+    if form == "list":
+        found = found[0]
+    elif form == "structure":
+        found = found["x"]
+    elif form == "map":
+        found = found[0][1]
+    if isinstance(value, str):
+        assert value in found
+    elif value is not None:
+        assert found == value
+    is_text = pa.types.is_string(column.type)
+    assert [item["replaced_utf8"] for item in items] == [is_text, False]
+
+
+def test_columns_and_members_of_one_name_are_all_kept(read):
+    inner = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"])
+    columns = [pa.array(["x"]), pa.array(["p"]), pa.array(["q"]), inner]
+    table = pa.Table.from_arrays(columns, ["text", "note", "note", "s"])
+    [record] = read(table)
+    assert record["columns"] == {
+        "text": "x",
+        "note": "p",
+        "note_2": "q",
+        "s": {"a": 1, "a_2": 2},
+    }
+    assert record["renamed"] == ("note_2", "a_2")
+    [record] = read(table, ReadOptions(label_column=None))
+    assert (record["columns"], record["renamed"]) == ({"text": "x"}, ())
+
+
+@pytest.mark.parametrize("use_dictionary", [False, True])
+def test_a_text_that_is_too_long_costs_its_row(read, use_dictionary):
+    long = "a" * (MAX_RECORD_CHARS + 1)
+    good = "\u00e4" * 100_000
+    columns = {"text": [good, long, "y"]}
+    first, bad, last = read(columns, compression="zstd", use_dictionary=use_dictionary)
+    assert first["columns"] == {"text": good}
+    assert (bad["reason"], bad["position"]) == ("too_long", 2)
+    assert bad["text"] == "a" * 1000
+    assert "`text` alone has about 16,777,217 characters" in bad["detail"]
+    assert last["columns"] == {"text": "y"}
+
+
+def test_a_column_that_is_not_kept_costs_nothing(read):
+    long = "a" * (MAX_RECORD_CHARS + 1)
+    options = ReadOptions(label_column=None)
+    [record] = read({"text": ["x"], "other": [long]}, options, compression="zstd")
+    assert record["columns"] == {"text": "x"}
+
+
+@pytest.mark.parametrize("use_dictionary", [False, True])
+def test_rows_are_read_so_many_at_a_time_as_fit_into_memory(
+    tmp_path, monkeypatch, use_dictionary
+):
+    monkeypatch.setattr(parquet, "_BATCH_BYTES", 2**20)
+    path = tmp_path / "a.parquet"
+    pq.write_table(
+        pa.table({"text": ["a" * 2**17] * 600, "n": list(range(600))}),
+        path,
+        compression="zstd",
+        use_dictionary=use_dictionary,
+        write_batch_size=1,
+        dictionary_pagesize_limit=2**30,
+    )
+    usual = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(usual)
+    pa.set_memory_pool(pool)
+    try:
+        items = list(read_file(str(path), KEPT))
+    finally:
+        pa.set_memory_pool(usual)
+    assert [len(item["columns"]["text"]) for item in items] == [2**17] * 600
+    assert pool.max_memory() < 8 * 2**20
+
+
+def test_a_page_that_is_far_larger_than_on_disk_is_not_unpacked(read, monkeypatch):
+    monkeypatch.setattr(parquet, "_MOST_BYTES", 2**20)
+    text = "a" * 2**21
+    [reject] = read({"text": [text, "x"]}, compression="zstd", use_dictionary=False)
+    assert (reject["reason"], reject["position"]) == ("too_long", 0)
+    assert "2,097,167 bytes of column `text`" in reject["detail"]
+    good, _ = read({"text": [text, "x"]}, compression="none", use_dictionary=False)
+    assert good["columns"] == {"text": text}
+
+
+def test_lists_that_are_far_larger_than_on_disk_are_not_unpacked(read, monkeypatch):
+    monkeypatch.setattr(parquet, "_MOST_BYTES", 2**20)
+    zeros = pa.ListArray.from_arrays([0, 2**20], pa.array(np.zeros(2**20, "int8")))
+    columns = {"text": ["x"], "v": zeros}
+    [reject] = read(columns, compression="zstd")
+    assert "column `v.list.item`" in reject["detail"]
+    [record] = read(columns, ReadOptions(label_column=None), compression="zstd")
+    assert record["columns"] == {"text": "x"}
+
+
+def test_texts_in_lists_are_counted_before_they_are_made(read):
+    # A thousand times a megabyte in one row.
+    texts = repeated(1000, "a" * 2**20)
+    lists = pa.ListArray.from_arrays([0, 1000], texts)
+    [reject] = read(
+        {"text": ["x"], "v": lists}, compression="zstd", dictionary_pagesize_limit=2**30
+    )
+    assert reject["reason"] == "too_long"
+
+
+def test_a_type_that_is_a_program_does_not_run(read, tmp_path):
+    class Program(pa.PyExtensionType):
+        def __init__(self):
+            super().__init__(pa.int64())
+
+        def __reduce__(self):
+            return (print, ("it ran",))
+
+    column = pa.ExtensionArray.from_storage(Program(), pa.array([1]))
+    [reject] = read({"text": ["x"], "v": column})
+    assert reject["reason"] == "damaged_file"
+    assert "a program" in reject["detail"]
