@@ -49,7 +49,7 @@ from pathlib import Path
 from pipeline.runs.run_log import run_log
 
 class Function:
-    def __del__(self):
+    def __del__(self, sys=sys):
         print("its module is gone", file=sys.stderr)
 
 log = Path(sys.argv[1])
@@ -58,7 +58,7 @@ with run_log(log) as terminal:
     terminal.write("\x1b[K progress\n")
 if len(sys.argv) > 2:
     log.unlink()
-sys.late = Function()
+late = Function()
 sys.stderr.write("error: failed\n")
 sys.exit(1)
 """
