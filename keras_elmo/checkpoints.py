@@ -104,6 +104,7 @@ def load_hdf5(bilm: BiLM, path: str | Path) -> None:
             if name not in found:
                 return None
             with files.reading(f"the tensor {name} of {path}"):
+                files.check_chunks(found[name])
                 return found[name][()]
 
         assign_weights(bilm, read, str(path))

@@ -11,6 +11,7 @@ import contextlib
 import json
 import math
 import stat
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,9 @@ def find_tensor(file: h5py.File, name: str) -> h5py.Dataset | None:
         if plan.get_external_count() or plan.get_layout() == h5py.h5d.VIRTUAL:
             raise WeightsError(f"The {tensor} lies in another file, which is not read")
         filters = [plan.get_filter(i) for i in range(plan.get_nfilters())]
+        codes = [code for code, *_ in filters]
+        if len(set(codes)) < len(codes):
+            raise WeightsError(f"The {tensor} is packed by one filter more than once")
         for code, _, _, filter_name in filters:
             if code not in _FILTERS:
                 raise WeightsError(
@@ -215,6 +219,37 @@ def _follow(file: h5py.File, name: str) -> Any:
             )
         item = item[part]
     return item
+
+
+def check_chunks(tensor: h5py.Dataset) -> None:
+    """Refuses chunks that unpack to more than they should hold, before hdf5 does it.
+
+    A chunk may have its announced size and still hold a thousand times as much.
+
+    Raises:
+        WeightsError: It names the tensor.
+    """
+    if tensor.chunks is None:
+        return
+    plan = tensor.id.get_create_plist()
+    codes = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
+    size = math.prod(tensor.chunks) * tensor.dtype.itemsize
+    most = size + size // 8 + 1024  # filters before the last one may add a little
+    is_deflated = h5py.h5z.FILTER_DEFLATE in codes
+    for index in range(tensor.id.get_num_chunks()):
+        chunk = tensor.id.get_chunk_info(index)
+        is_larger = chunk.size > most
+        if is_deflated and not is_larger:
+            _, packed = tensor.id.read_direct_chunk(chunk.chunk_offset)
+            with contextlib.suppress(zlib.error):  # hdf5 itself says what is wrong
+                is_larger = (
+                    len(zlib.decompressobj().decompress(packed, most + 1)) > most
+                )
+        if is_larger:
+            raise WeightsError(
+                f"The tensor {tensor.name} of {tensor.file.filename} has a chunk that "
+                "holds more than its shape announces"
+            )
 
 
 def check_room(tensors: dict[str, h5py.Dataset], path: Path) -> None:

@@ -74,7 +74,7 @@ def open_module(folder: Path) -> HubModule:
     tensors = _SavedTensors(folder)
     shapes = tensors.shapes()
     prefix = _prefix(shapes, folder)
-    has_options = (folder / OPTIONS_FILE).is_file()
+    has_options = is_export(folder)
     if has_options:
         options = BiLMOptions.from_file(folder / OPTIONS_FILE)
     else:
@@ -112,6 +112,11 @@ def open_module(folder: Path) -> HubModule:
         load_mix=load_mix if has_mix else None,
         assumed=None if has_options else ASSUMED,
     )
+
+
+def is_export(folder: Path) -> bool:
+    """Returns whether a SavedModel has options beside it, as those of ours have."""
+    return (folder / OPTIONS_FILE).exists()
 
 
 def variable_name(hdf5_name: str) -> str:
@@ -229,6 +234,10 @@ class _SavedTensors:
             self._dtypes = self._reader.get_variable_to_dtype_map()
             self._tensors = {name: _Tensor(name) for name in self._shapes}
             if _OBJECT_GRAPH in self._shapes:
+                if self._shapes[_OBJECT_GRAPH] or (
+                    self._dtypes[_OBJECT_GRAPH] != tf.string
+                ):
+                    raise WeightsError(f"{what} have an object graph of a wrong type")
                 graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
                     self._reader.get_tensor(_OBJECT_GRAPH)
                 )

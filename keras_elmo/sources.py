@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from keras_elmo import checkpoints, files, handles
 from keras_elmo.bilm import BiLM
-from keras_elmo.errors import SourceError
+from keras_elmo.errors import SourceError, WeightsError
 from keras_elmo.options import BiLMOptions
 
 if TYPE_CHECKING:  # they need TensorFlow; files do not
@@ -137,6 +137,8 @@ def _open(source: object, *, is_trusted: bool) -> Source:
         return _pair(source, name)
     if not isinstance(source, (str, os.PathLike)):
         raise SourceError(f"{_EXPECTED}. Received: {source!r}")
+    if not name:
+        raise SourceError(f"{_EXPECTED}. Received: ''")
     if name == DEFAULT:
         pretrained = (PRETRAINED / "options.json", PRETRAINED / "weights.hdf5")
         return _files(*pretrained, name, form="the model embedded in keras_elmo")
@@ -244,6 +246,9 @@ def _saved_model(folder: Path, name: str, where: str, *, is_trusted: bool) -> So
     try:
         module = saved_model.open_module(folder)
     except SourceError as error:
+        # A module of other names can be called; one that is broken cannot.
+        if isinstance(error, WeightsError) or saved_model.is_export(folder):
+            raise
         unmapped = error
     else:
         runs = f"the native layer, with weights read from the variables of {folder}"

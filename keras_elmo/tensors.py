@@ -26,8 +26,13 @@ class Tokens(NamedTuple):
     time: tf.Tensor | int  # of the outputs
 
     def mask(self) -> tf.Tensor:
-        """Returns bool `(batch, time)`: True where there is a token."""
-        before_end = tf.sequence_mask(self.starts + self.lengths, self.time)
+        """Returns bool `(batch, time)`: True where there is a token.
+
+        It is also True at the first step of a row without tokens, whose vector is
+        zero: the mean over no step at all would be NaN, and so would a whole training.
+        """
+        steps = tf.maximum(self.lengths, 1)
+        before_end = tf.sequence_mask(self.starts + steps, self.time)
         return before_end & ~tf.sequence_mask(self.starts, self.time)
 
 
@@ -96,7 +101,7 @@ def _tokens_of_texts(texts: tf.Tensor, max_tokens: int | None) -> Tokens:
     if max_tokens is not None:
         words = words[:, :max_tokens]
     lengths = tf.cast(words.row_lengths(), tf.int32)
-    longest = tf.reduce_max(tf.pad(lengths, [[1, 0]]))
+    longest = tf.reduce_max(tf.pad(lengths, [[1, 0]], constant_values=1))
     time = longest if max_tokens is None else max_tokens
     return Tokens(words.flat_values, lengths, tf.zeros_like(lengths), time)
 

@@ -9,6 +9,7 @@ import shutil
 import socket
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import h5py
@@ -250,6 +251,26 @@ def large_chunks(file):
     tensor.id.write_direct_chunk((0, 0), b"x")
 
 
+def swell(times):
+    """Returns an edit whose chunk unpacks to far more than it announces."""
+
+    def edit(file):
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_chunk((10, 24))
+        packed = bytes(1 << 24)
+        for _ in range(times):
+            plan.set_deflate(9)
+            packed = zlib.compress(packed, 9)
+        del file[KERNEL]
+        group, _, name = KERNEL.rpartition("/")
+        space = h5py.h5s.create_simple((10, 24))
+        kind = h5py.h5t.IEEE_F32LE
+        h5py.h5d.create(file[group].id, name.encode(), kind, space, dcpl=plan)
+        file[KERNEL].id.write_direct_chunk((0, 0), packed)
+
+    return edit
+
+
 def with_value(place, value, dtype="f4"):
     def edit(file):
         values = value_of(file).astype(dtype)
@@ -318,6 +339,8 @@ HDF5 = {
     ),
     "a plug-in": (unknown_filter, "packed by the filter 32015"),
     "a damaged chunk": (damage_a_chunk, "Cannot read the tensor .*: .*"),
+    "a chunk with more in it": (swell(1), "holds more than its shape announces"),
+    "a chunk packed twice": (swell(2), "packed by one filter more than once"),
     "NaN": (with_value((3, 4), np.nan), "holds NaN or infinity"),
     "infinity": (with_value((3, 4), -np.inf), "holds NaN or infinity"),
     "more than float32": (with_value((3, 4), 1e300, "f8"), "NaN or infinity"),
@@ -527,7 +550,31 @@ def flip(path, step):
     path.write_bytes(data)
 
 
+def announce_a_graph_of_many(folder):
+    """Lets the object graph announce 100 million strings, of which one is there."""
+    prefix = str(folder / "variables" / "variables")
+    reader = tf.train.load_checkpoint(prefix)
+    names = list(reader.get_variable_to_shape_map())
+    values = [reader.get_tensor(name) for name in names]
+    slices = [""] * len(names)
+    place = names.index("_CHECKPOINTABLE_OBJECT_GRAPH")
+    values[place], slices[place] = np.array([b"x"], object), "100000000 0,1"
+    tf.raw_ops.SaveV2(
+        prefix=prefix,
+        tensor_names=names,
+        shape_and_slices=slices,
+        tensors=values,
+    )
+
+
+def break_the_options(folder):
+    (folder / "assets.extra").mkdir(exist_ok=True)
+    (folder / "assets.extra" / "options.json").write_text("{}")
+
+
 SAVED = {
+    "a graph of many": (announce_a_graph_of_many, "an object graph of a wrong type"),
+    "options beside it that are none": (break_the_options, "options.json"),
     "an index that is a pipe": (
         lambda f: as_pipe(index_file(f)),
         "variables.index is a pipe",

@@ -55,6 +55,15 @@ def test_a_column_of_texts_is_one_by_argument(elmo, of_texts):
     np.testing.assert_allclose(of_texts(COLUMN[:, 0]), expected, atol=1e-6)
 
 
+def test_a_text_without_tokens_spoils_no_training(elmo):
+    texts = tf.constant(["good film", "", "  "])
+    np.testing.assert_array_equal(elmo.compute_mask(texts), [[1, 1], [1, 0], [1, 0]])
+    for batch in (texts, tf.constant(["", ""]), tf.constant([["", ""], ["a", ""]])):
+        pooled = layers.GlobalAveragePooling1D()(elmo(batch))
+        np.testing.assert_array_equal(pooled[int(batch.shape[0] == 3)], np.zeros(10))
+        assert np.isfinite(pooled).all()
+
+
 def test_more_columns_are_no_texts(of_texts):
     with pytest.raises(ValueError, match=r"takes texts \(batch,\) or \(batch, 1\)"):
         of_texts([["a", "b"]])
