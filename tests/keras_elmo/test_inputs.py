@@ -117,9 +117,11 @@ def test_padding_may_stand_before_the_tokens(tiny_elmo, shared_layer, length):
     vectors, mask = layer(PADDED), layer.compute_mask(PADDED)
     assert vectors.shape[1] == mask.shape[1] == (length or 4)
     for row, (start, count) in enumerate(PLACES[length]):
-        real = np.arange(mask.shape[1])
-        real = (real >= start) & (real < start + count)
-        np.testing.assert_array_equal(mask[row], real)
+        step = np.arange(mask.shape[1])
+        real = (step >= start) & (step < start + count)
+        # A row without tokens keeps one step.
+        kept = real if count else step == 0
+        np.testing.assert_array_equal(mask[row], kept)
         assert not np.array(vectors[row])[~real].any()
         if count:
             alone = shared_layer()([WORDS[row][:count]])[0]
