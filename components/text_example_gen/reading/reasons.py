@@ -20,4 +20,5 @@ MODEL_FAILED = "model_failed"  # on this row alone
 # where the next row cannot be read alone.
 MISSING_COLUMN = "missing_column"
 DAMAGED_FILE = "damaged_file"  # cut short, or its compression is broken
+NOT_A_FILE = "not_a_file"  # a pipe, a socket, a device
 UNKNOWN_FORMAT = "unknown_format"

@@ -192,3 +192,30 @@ def test_a_type_that_is_a_program_does_not_run(read, tmp_path):
     [reject] = read({"text": ["x"], "v": column})
     assert reject["reason"] == "damaged_file"
     assert "a program" in reject["detail"]
+
+
+@pytest.mark.parametrize("size", [2**27 - 1, 2**32 + 64])
+def test_a_page_that_says_it_is_larger_than_its_column_is_damage(tmp_path, size):
+    path = tmp_path / "a.parquet"
+    table = pa.table({"text": ["x" * 2**20]})
+    pq.write_table(table, path, compression="none", use_dictionary=False)
+    data = path.read_bytes()
+    header = pq.read_metadata(path).row_group(0).column(0).data_page_offset
+    # Fields of type i32: the page's type, its size, and its size on disk in 4 bytes.
+    place = header + 2 + 1 + 4
+    assert data[header] == data[place] == 0x15
+    number = _varint(2 * size)
+    path.write_bytes(data[: place + 1] + number + data[place + 1 + len(number) :])
+    before = pa.total_allocated_bytes()
+    [reject] = read_file(str(path), KEPT)
+    assert (reject["reason"], reject["position"]) == ("damaged_file", 0)
+    assert "page" in reject["detail"]
+    assert pa.total_allocated_bytes() == before
+
+
+def _varint(number: int) -> bytes:
+    data = []
+    while number > 127:
+        data.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*data, number])
