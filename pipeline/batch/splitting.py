@@ -212,7 +212,7 @@ class _Splitter:
         if text is None:
             self._reject(record, reasons.NO_TEXT, f"`{text_column}` is empty")
             return
-        if key_column is not None and columns.get(key_column) in (None, ""):
+        if key_column is not None and to_json(columns.get(key_column)) in (None, ""):
             self._reject(record, reasons.NO_KEY, f"`{key_column}` is empty")
             return
         row = ChunkRow(
