@@ -71,9 +71,9 @@ def read_delimited(
     lines = Lines(text)
     names, first = _read_names(lines, path, dialect, options)
     columns = distinct_names(names)
-    renamed = new_names(names, columns) if options.keep_all else ()
     keep = set(columns if options.keep_all else options.required)
     kept = [(i, name) for i, name in enumerate(columns) if name in keep]
+    renamed = tuple(name for name in new_names(names, columns) if name in keep)
     rows = read_rows(lines, dialect, width=len(names))
     for row in itertools.chain(first, rows):
         problem = _problem(row, len(names))
@@ -108,7 +108,7 @@ def _read_names(
     check_columns(
         path,
         header,
-        options.required,
+        options,
         hint="if the file has no header row, name its columns (`columns`)",
     )
     return header, []

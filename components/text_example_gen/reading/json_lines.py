@@ -63,7 +63,7 @@ def read_json_lines(
         if objects <= _LOOK_ROWS:
             seen.update(dict.fromkeys(columns))
         if objects == _LOOK_ROWS:
-            check_columns(path, list(seen), options.required)
+            check_columns(path, list(seen), options)
         if not options.keep_all:
             columns = {n: columns[n] for n in options.required if n in columns}
         try:
@@ -80,7 +80,7 @@ def read_json_lines(
             renamed=renamed,
         )
     if 0 < objects < _LOOK_ROWS:
-        check_columns(path, list(seen), options.required)
+        check_columns(path, list(seen), options)
 
 
 def _parse(
@@ -92,7 +92,7 @@ def _parse(
     all are kept, as `distinct_names` calls them.
 
     Raises:
-        ValueError: It is not JSON, not an object, or has a required name twice.
+        ValueError: It is not JSON, not an object, or has a unique name twice.
         RecursionError: It is nested too deeply.
     """
     renamed: tuple[str, ...] = ()
@@ -111,7 +111,10 @@ def _parse(
     value = json.loads(line, object_pairs_hook=as_object)
     if not isinstance(value, dict):
         raise ValueError(f"the line is a {type(value).__name__}, not an object")
-    for name in options.required if renamed else ():
+    for name in options.unique if renamed else ():
         if names.count(name) > 1:
             raise ValueError(f"{names.count(name)} values are named `{name}`")
-    return value, renamed if options.keep_all else (), is_repaired
+    if not options.keep_all:
+        outermost = new_names(names, list(value))
+        renamed = tuple(name for name in outermost if name in options.required)
+    return value, renamed, is_repaired

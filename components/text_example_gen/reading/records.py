@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict, cast
 
 from components.text_example_gen.errors import UnreadableFileError
+from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
 
 # A record longer than this is rejected: a quote that is never closed would otherwise
@@ -169,30 +170,32 @@ def as_dict(item: Record | Reject) -> dict[str, Any]:
 
 
 def check_columns(
-    path: str, names: Sequence[str], required: Sequence[str], *, hint: str = ""
+    path: str, names: Sequence[str], options: ReadOptions, *, hint: str = ""
 ) -> None:
-    """Refuses a file in which a required column is missing, or occurs twice.
+    """Refuses a file in which a required column is missing, or a unique one repeated.
 
     Args:
         path: The file, for the message.
-        names: Names of the columns it has.
-        required: Names of those it must have.
+        names: Names of the columns it has, as they stand in it.
+        options: Has the names of those it must have.
         hint: Hint for the message if no column has a name like the missing one.
 
     Raises:
-        UnreadableFileError: With reason `missing_column`; it lists `names`.
+        UnreadableFileError: With reason `missing_column`; it lists the columns by
+            their `distinct_names`.
     """
-    for name in required:
-        count = list(names).count(name)
-        if count == 1:
+    distinct = distinct_names(names)
+    for name in options.required:
+        count = names.count(name) if name in options.unique else 1
+        if count <= 1 and name in distinct:
             continue
         if count > 1:
             what = f"{path} has {count} columns named `{name}`"
         else:
             what = f"{path} has no column `{name}`"
-            near = _nearest(name, [n for n in names if n not in required])
+            near = _nearest(name, [n for n in distinct if n not in options.required])
             hint = f"did you mean `{near}`?" if near else hint
-        message = f"{what}. Columns found: {_list(names)}"
+        message = f"{what}. Columns found: {_list(distinct)}"
         if hint:
             message += f"\nhint: {hint}"
         raise UnreadableFileError(reasons.MISSING_COLUMN, message)

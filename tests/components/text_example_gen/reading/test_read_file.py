@@ -240,6 +240,34 @@ def test_other_repeated_columns_get_names_of_their_own(tmp_path, header, names):
     assert record["renamed"] == ()
 
 
+@pytest.mark.parametrize("format_name", ["csv", "jsonl", "parquet"])
+def test_repeated_columns_are_chosen_by_the_names_they_are_given(tmp_path, format_name):
+    path = tmp_path / f"a.{format_name}"
+    names = ["a", "a_2", "text", "a"]
+    if format_name == "csv":
+        path.write_text(",".join(names) + "\n0,1,2,3\n")
+    elif format_name == "jsonl":
+        pairs = (f'"{name}": "{value}"' for value, name in enumerate(names))
+        path.write_text("{" + ", ".join(pairs) + "}\n")
+    else:
+        pq.write_table(pa.table([[value] for value in "0123"], names), path)
+
+    def kept(*others, **options):
+        chosen = ReadOptions(label_column=None, other_columns=others, **options)
+        return list(read_file(str(path), chosen))[-1]
+
+    record = kept("a_3")
+    assert (record["columns"], record["renamed"]) == (
+        {"text": "2", "a_3": "3"},
+        ("a_3",),
+    )
+    record = kept("a")
+    assert (record["columns"], record["renamed"]) == ({"text": "2", "a": "0"}, ())
+    assert kept(key_column="a_3")["columns"] == {"text": "2", "a_3": "3"}
+    assert "Columns found: a, a_2, text, a_3" in kept("a_4")["detail"]
+    assert "2 " in kept(key_column="a")["detail"]
+
+
 def test_a_file_name_and_a_first_line_that_are_not_utf8_are_shown_as_utf8(tmp_path):
     name = f"{tmp_path}/".encode() + b"caf\xe9.txt"
     with open(name, "wb") as file:
