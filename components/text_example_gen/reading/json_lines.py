@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -11,6 +12,7 @@ from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.lines import Lines
 from components.text_example_gen.reading.records import (
+    MAX_RECORD_VALUES,
     Record,
     Reject,
     TooDeepError,
@@ -24,6 +26,7 @@ from components.text_example_gen.reading.records import (
 
 # If none of the first objects has a required column, its name is misspelt.
 _LOOK_ROWS = 500
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 
 
 def read_json_lines(
@@ -54,6 +57,10 @@ def read_json_lines(
         if lines.is_cut:
             yield reject_at(path, lines.number, reasons.TOO_LONG, "too long", raw)
             continue
+        if _has_too_many_values(raw):
+            detail = f"more than {MAX_RECORD_VALUES:,} values"
+            yield reject_at(path, lines.number, reasons.TOO_LONG, detail, raw)
+            continue
         try:
             columns, renamed, is_repaired = _parse(raw, options)
         except (ValueError, RecursionError) as error:
@@ -81,6 +88,17 @@ def read_json_lines(
         )
     if 0 < objects < _LOOK_ROWS:
         check_columns(path, list(seen), options)
+
+
+def _has_too_many_values(line: str) -> bool:
+    """Tells it before they are parsed; commas and brackets in strings do not count."""
+    if _count_values(line) <= MAX_RECORD_VALUES:
+        return False
+    return _count_values(_STRING.sub("", line)) > MAX_RECORD_VALUES
+
+
+def _count_values(line: str) -> int:
+    return sum(map(line.count, ",[{"))
 
 
 def _parse(

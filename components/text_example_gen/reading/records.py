@@ -20,6 +20,10 @@ from components.text_example_gen.reading import reasons
 # swallow the rest of its file. 100,000 words of English are about 600,000 characters.
 MAX_RECORD_CHARS = 16 * 2**20
 
+# A record with more values, or lines, than this is rejected: each is a Python object,
+# with 50 to 250 bytes, even if it is one character in the file.
+MAX_RECORD_VALUES = 2**19
+
 # A value nested deeper than this is rejected: what reads and writes it calls itself for
 # each level, and Python allows about 1,000 of these calls.
 MAX_DEPTH = 100
