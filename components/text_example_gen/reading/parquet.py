@@ -19,6 +19,7 @@ from components.text_example_gen.reading.arrow_values import (
     NO_VALUE,
     Mender,
     text_sizes,
+    whole_values,
 )
 from components.text_example_gen.reading.opening import is_unpacked
 from components.text_example_gen.reading.parquet_pages import ChunkSize, chunk_size
@@ -289,7 +290,7 @@ def _records(
 ) -> Iterator[Record | Reject]:
     """Yields rows that are small enough together; the first has this position."""
     try:
-        values = [column.to_pylist() for column in columns.values()]
+        values = [whole_values(column) for column in columns.values()]
     except NO_VALUE:
         yield from _mended(path, position, columns, renamed)
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from components.text_example_gen.options import ReadOptions
@@ -86,3 +88,29 @@ def test_a_key_that_is_no_number_is_no_key(tmp_path, split):
     rows, record = split(path, key="id")
     assert rows == [{"text": "x", "id": 0}]
     assert record["reasons"] == {"no_key": 5}
+
+
+def test_what_is_no_finite_number_stays_in_parquet_and_is_counted_elsewhere(
+    tmp_path, split
+):
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{"text":"x","a":NaN,"b":[1e400,1,-Infinity]}\n{"text":"y","a":1}\n'
+    )
+    (row, _), record = split(path, keep=("a", "b"))
+    assert row == {"a": None, "b": [None, 1, None]}
+    assert record["as_null"] == {"a": 1, "b": 2}
+    (row, other), record = split(path, "parquet", keep=("a", "b"))
+    assert math.isnan(row["a"])
+    assert row["b"] == [None, 1, None]
+    assert other == {"a": 1, "b": None}
+    assert record["as_null"] == {"b": 2}
+
+
+def test_nul_in_the_keys_of_hdf5_is_counted(tmp_path, split):
+    path = tmp_path / "a.jsonl"
+    path.write_text(r'{"text":"x","id":"a\u0000","b":"\u0000","c":NaN}')
+    [row], record = split(path, "hdf5", key="id")
+    assert row["id"] == "a\ufffd"
+    assert record["replaced_nul"] == 1
+    assert record["as_null"] == {}
