@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 import absl.logging
 
 from components.text_example_gen.errors import describe_absence
+from components.text_example_gen.globs import escape_existing
 from components.text_example_gen.spans import without_placeholders
 from pipeline.config import Config, ConfigError, load_config
 from pipeline.errors import RunError, UserError
@@ -123,7 +124,7 @@ def summarize(result: RunResult) -> RunSummary:
 def _refuse_missing_files(config: Config) -> None:
     """Refuses in no time what need not wait for the libraries that check the rest."""
     pattern = without_placeholders(config.data.pattern)
-    if not may_exist(pattern):
+    if not may_exist(escape_existing(pattern)):
         raise ConfigError(describe_absence(os.path.abspath(pattern)))
     source = config.elmo.source
     if source.startswith(("/", "./", "../")) and not os.path.exists(source):

@@ -13,7 +13,7 @@ from typing import cast
 from apache_beam.io.filesystem import FileMetadata
 
 from components.text_example_gen.counts import Counts
-from components.text_example_gen.errors import DataError
+from components.text_example_gen.errors import DataError, UnreadableFileError
 from components.text_example_gen.input_files import (
     describe_absence,
     has_class_folders,
@@ -23,6 +23,7 @@ from components.text_example_gen.input_files import (
 )
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.documents import class_of
+from components.text_example_gen.reading.opening import check_is_regular
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import (
     Record,
@@ -75,8 +76,8 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
         options: How to read it; the defaults if None.
 
     Raises:
-        DataError: No file matches, all are empty, a file is damaged or is not text, a
-            column is missing, or the labels are not classes.
+        DataError: No file matches, all are empty, one is a pipe or the like, is damaged
+            or is not text, a column is missing, or the labels are not classes.
     """
     options = options or ReadOptions()
     location = locate(data, options.format)
@@ -84,6 +85,7 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
     files = match_files(pattern)
     if not files:
         raise DataError(describe_absence(location.pattern))
+    _check_are_regular(files)
     empty = [file.path for file in files if not file.size_in_bytes]
     if empty:
         shown, _ = replace_invalid(empty[0])
@@ -105,6 +107,14 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
         labels=tuple(label for label, _ in labels.most_common()),
         columns=columns,
     )
+
+
+def _check_are_regular(files: Sequence[FileMetadata]) -> None:
+    for file in files:
+        try:
+            check_is_regular(file.path)
+        except UnreadableFileError as error:
+            raise DataError(replace_invalid(error.detail)[0]) from error
 
 
 def _look(

@@ -6,12 +6,18 @@ import hashlib
 import os
 import posixpath
 import re
+import warnings
 from typing import NamedTuple
 
 from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
 from components.text_example_gen.errors import DataError, describe_absence
+from components.text_example_gen.globs import (
+    escape_existing,
+    has_wildcard,
+    unescape,
+)
 from components.text_example_gen.reading.read_file import format_by_name
 from components.text_example_gen.spans import (
     PLACEHOLDER,
@@ -44,6 +50,7 @@ class Location(NamedTuple):
 def locate(data: str, format_name: str = "auto") -> Location:
     """Splits a file name, glob or folder into base and glob.
 
+    What exists is a name, even if it looks like a wildcard: `a[1].csv`.
     A folder means all files in it; if it holds only folders, or the format is
     `folder`, one folder per class. A path that does not exist counts as a file.
 
@@ -53,13 +60,15 @@ def locate(data: str, format_name: str = "auto") -> Location:
     """
     if "://" not in data:
         data = os.path.abspath(data) + ("/" if data.endswith("/") else "")
-    special = _SPECIAL.search(data)
-    if special is not None:
-        base, _, glob = data[: special.start()].rpartition("/")
-        return Location(base or "/", glob + data[special.start() :])
+    pattern = escape_existing(data)
     folder = data.rstrip("/")
-    if os.path.isdir(folder):
-        return Location(folder, _glob_of_folder(folder, format_name))
+    if not has_wildcard(pattern) and os.path.isdir(unescape(folder)):
+        glob = _glob_of_folder(unescape(folder), format_name)
+        pattern = f"{pattern.rstrip('/')}/{glob}"
+    special = _SPECIAL.search(pattern)
+    if special is not None:
+        base, _, glob = pattern[: special.start()].rpartition("/")
+        return Location(base or "/", glob + pattern[special.start() :])
     if data.endswith("/"):
         glob = _ONE_CLASS_PER_FOLDER if format_name == "folder" else "*"
         return Location(folder, glob)
@@ -69,7 +78,8 @@ def locate(data: str, format_name: str = "auto") -> Location:
 
 def has_class_folders(pattern: str) -> bool:
     """Returns whether the files' folder is a wildcard too, as in `reviews/*/*.txt`."""
-    return _SPECIAL.search(posixpath.basename(posixpath.dirname(pattern))) is not None
+    folder = posixpath.basename(posixpath.dirname(pattern))
+    return has_wildcard(without_placeholders(folder))
 
 
 def match_files(pattern: str) -> list[FileMetadata]:
@@ -78,7 +88,10 @@ def match_files(pattern: str) -> list[FileMetadata]:
     Files whose name begins with `.` or `_` are by convention not data (`_SUCCESS`,
     `.DS_Store`) and are left out.
     """
-    [result] = FileSystems.match([pattern])
+    with warnings.catch_warnings():
+        # Beam makes a regular expression of an escaped `[`, of which Python warns.
+        warnings.filterwarnings("ignore", "Possible nested set", FutureWarning)
+        [result] = FileSystems.match([pattern])
     return sorted(
         (
             file

@@ -29,7 +29,8 @@ class ReadOptions:
         quoted: Whether a field may stand in double quotes; None: in CSV yes, in TSV
             if the beginning of the file is consistently quoted.
         keep_all: Whether to keep columns other than text and label.
-        other_columns: Other columns that a file must have; they are kept.
+        other_columns: Other columns that a file must have; they are kept. Of columns
+            with one name they are those that `records.distinct_names` calls so.
 
     Raises:
         ValueError: An option is out of its range, or two contradict each other.
@@ -93,11 +94,15 @@ class ReadOptions:
             )
 
     @property
+    def unique(self) -> tuple[str, ...]:
+        """The columns of which a file has exactly one each: text, label and key."""
+        names = (self.text_column, self.label_column, self.key_column)
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    @property
     def required(self) -> tuple[str, ...]:
         """The columns without which a file cannot be used."""
-        named = (self.text_column, self.label_column, self.key_column)
-        names = (*named, *self.other_columns)
-        return tuple(dict.fromkeys(name for name in names if name is not None))
+        return tuple(dict.fromkeys((*self.unique, *self.other_columns)))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the options as values that JSON can hold."""

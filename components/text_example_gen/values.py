@@ -78,3 +78,12 @@ def _scalar(value: Any) -> str | None:
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     raise BadValueError(f"the value is a {type(value).__name__}")
+
+
+def iso_duration(nanoseconds: int) -> str:
+    """Returns a duration as ISO 8601 writes it, in days and seconds: `P1DT0.5S`."""
+    sign = "-" if nanoseconds < 0 else ""
+    days, rest = divmod(abs(nanoseconds), 24 * 3600 * 10**9)
+    seconds, rest = divmod(rest, 10**9)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{sign}P{days}DT{seconds}{fraction}S"

@@ -30,8 +30,9 @@ class JobCounts(TypedDict):
     rows_out: int
     reasons: dict[str, int]  # rejected rows by reason, most frequent first
     replaced_utf8: int  # rows in whose text invalid bytes became U+FFFD
-    replaced_nul: int  # values in which NUL became U+FFFD, as CSV needs it
+    replaced_nul: int  # values in which NUL became U+FFFD, as CSV and HDF5 need it
     renamed_columns: dict[str, int]  # rows by names that columns got in place of others
+    values_as_null: dict[str, int]  # by column: NaN and infinity
     values_as_text: dict[str, int]  # by column, as not all of its values have a type
     problems: list[str]  # with files as wholes
     tallies: dict[str, int]  # what the scorer counts
@@ -135,6 +136,7 @@ def _write_counts(
         replaced_utf8=sum(split["replaced_utf8"] for split in splits),
         replaced_nul=sum(split["replaced_nul"] for split in splits),
         renamed_columns=add_counts(split["renamed"] for split in splits),
+        values_as_null=add_counts(split["as_null"] for split in splits),
         values_as_text=count_as_text(
             job.request.format, *(split["columns"] for split in splits)
         ),

@@ -27,7 +27,9 @@ from components.text_example_gen.values import BadValueError, clean_text
 from pipeline.batch import storage
 from pipeline.batch.formats.table import (
     CSV,
+    HDF5,
     KindCounts,
+    carried,
     kind_of,
     to_json,
     without_nul,
@@ -77,6 +79,7 @@ class SplitRecord(TypedDict):
     columns: KindCounts  # of the carried columns
     replaced_utf8: int  # rows in whose text invalid bytes became U+FFFD
     replaced_nul: int  # carried values in which NUL became U+FFFD
+    as_null: Mapping[str, int]  # by column: NaN and infinity that became null
     renamed: Mapping[str, int]  # rows by names given to columns whose name came twice
 
 
@@ -168,6 +171,7 @@ class _Splitter:
         self._columns: dict[str, collections.Counter[str]] = {}
         self._replaced = 0
         self._replaced_nul = 0
+        self._as_null: collections.Counter[str] = collections.Counter()
         self._renamed: collections.Counter[str] = collections.Counter()
 
     def split(self, group: FileGroup) -> SplitRecord:
@@ -196,6 +200,7 @@ class _Splitter:
             columns=self._columns,
             replaced_utf8=self._replaced,
             replaced_nul=self._replaced_nul,
+            as_null=self._as_null,
             renamed=self._renamed,
         )
 
@@ -212,7 +217,7 @@ class _Splitter:
         if text is None:
             self._reject(record, reasons.NO_TEXT, f"`{text_column}` is empty")
             return
-        if key_column is not None and columns.get(key_column) in (None, ""):
+        if key_column is not None and to_json(columns.get(key_column)) in (None, ""):
             self._reject(record, reasons.NO_KEY, f"`{key_column}` is empty")
             return
         row = ChunkRow(
@@ -235,17 +240,22 @@ class _Splitter:
 
     def _carried(self, columns: dict[str, Any]) -> dict[str, Any]:
         keep = columns if self._request.keep is None else self._request.keep
-        carried = {}
+        format_name, key = self._request.format, self._request.options.key_column
+        row = {}
         for name in keep:
             value = columns.get(name)
             kinds = self._columns.setdefault(name, collections.Counter())
-            kinds[kind_of(value)] += 1
-            if self._request.format == CSV and isinstance(value, str):
+            kinds[kind_of(value, format_name)] += 1
+            is_written = format_name != HDF5 or name == key  # of HDF5 the key alone
+            is_mended = is_written and format_name in (CSV, HDF5)
+            if is_mended and isinstance(value, str):
                 whole = without_nul(value)
                 self._replaced_nul += whole != value
                 value = whole
-            carried[name] = to_json(value)
-        return carried
+            row[name], as_null = carried(value, format_name)
+            if is_written and as_null:
+                self._as_null[name] += as_null
+        return row
 
     def _end_chunk(self) -> None:
         if not self._rows:

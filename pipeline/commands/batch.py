@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from components.text_example_gen.globs import escape_existing
 from components.text_example_gen.options import ReadOptions
 from pipeline.batch.staging import Request
 from pipeline.commands.options import refuse_stray
@@ -99,7 +100,7 @@ def run_batch(
     allowance = Allowance.parse(arguments["max_rejected"])
     request = _request(arguments, format, chunk_rows, chunk_chars)
     for data in request.inputs:
-        if not may_exist(data):
+        if not may_exist(escape_existing(data)):
             raise UserError(f"option --input: no file matches. Received: {data}")
     _check_absent(request)
     say_loading()

@@ -14,7 +14,9 @@ from components.text_example_gen.reading.records import (
     new_names,
     replace_invalid,
 )
+from components.text_example_gen.values import iso_duration
 
+_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}
 _VALUE_CHARS = 4  # a number with its comma, roughly
 
 # What pyarrow raises if a value has no form in Python: bytes that are not UTF-8, a day
@@ -69,6 +71,28 @@ def _numpy(array: pa.Array) -> np.ndarray:
     return filled.to_numpy(zero_copy_only=False)
 
 
+def has_nanoseconds(kind: pa.DataType) -> bool:
+    """Returns whether a type has times of day finer than Python's microseconds."""
+    if kind == pa.time64("ns"):
+        return True
+    if pa.types.is_dictionary(kind):
+        return has_nanoseconds(kind.value_type)
+    inner = [kind.field(place).type for place in range(kind.num_fields)]
+    return any(map(has_nanoseconds, inner))
+
+
+def whole_values(array: pa.Array) -> list[Any]:
+    """Returns the values as pyarrow makes them.
+
+    Raises:
+        ValueError: Python's would have less than they have.
+        Exception: One of `NO_VALUE`: Python has no such value.
+    """
+    if has_nanoseconds(array.type):
+        raise ValueError("times of day have nanoseconds")
+    return array.to_pylist()
+
+
 class Mender:
     """Turns values into Python's, also those of which pyarrow says that they are none.
 
@@ -91,10 +115,12 @@ class Mender:
         Raises:
             ValueError: There is one that has no form in Python.
         """
+        mend = self._way(array.type)
+        if mend is not None and has_nanoseconds(array.type):
+            return mend(array)
         try:
             return array.to_pylist()
         except NO_VALUE as error:
-            mend = self._way(array.type)
             if mend is None:
                 raise ValueError(f"a {array.type} that cannot be read") from error
         return mend(array)
@@ -171,7 +197,7 @@ def _times(array: pa.Array) -> list[Any]:
 
 
 def _as_text(array: pa.Array) -> list[Any]:
-    """Returns odd days as ISO 8601, and other times as a number with its type."""
+    """Returns days, times of day and durations, odd ones as ISO 8601."""
     kind = array.type
     is_short = kind.bit_width == 32
     numbers = array.view(pa.int32() if is_short else pa.int64()).to_pylist()
@@ -182,7 +208,11 @@ def _as_text(array: pa.Array) -> list[Any]:
         except NO_VALUE:
             if pa.types.is_date(kind):
                 value = str(np.datetime64(number, "D" if is_short else "ms"))
+            elif pa.types.is_duration(kind):
+                value = iso_duration(number * _NANOSECONDS[kind.unit])
             else:
                 value = f"{number} {kind}"
+        if value is not None and has_nanoseconds(kind) and number % 1000:
+            value = f"{value.isoformat('microseconds')}{number % 1000:03}"
         values.append(value)
     return values

@@ -14,6 +14,7 @@ from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.lines import Lines
 from components.text_example_gen.reading.records import (
     MAX_RECORD_CHARS,
+    MAX_RECORD_VALUES,
     Record,
     Reject,
     check_columns,
@@ -71,9 +72,9 @@ def read_delimited(
     lines = Lines(text)
     names, first = _read_names(lines, path, dialect, options)
     columns = distinct_names(names)
-    renamed = new_names(names, columns) if options.keep_all else ()
     keep = set(columns if options.keep_all else options.required)
     kept = [(i, name) for i, name in enumerate(columns) if name in keep]
+    renamed = tuple(name for name in new_names(names, columns) if name in keep)
     rows = read_rows(lines, dialect, width=len(names))
     for row in itertools.chain(first, rows):
         problem = _problem(row, len(names))
@@ -108,7 +109,7 @@ def _read_names(
     check_columns(
         path,
         header,
-        options.required,
+        options,
         hint="if the file has no header row, name its columns (`columns`)",
     )
     return header, []
@@ -163,16 +164,17 @@ def read_rows(
         lines.begin()
         reason = ""
         try:
-            fields = next(dialect.reader(lines, strict=True))
+            fields = next(dialect.reader(_narrow(lines, dialect), strict=True))
         except StopIteration:
             return
         except csv.Error:
             lines.give_back(1)
-            fields = _repair(lines.taken[0], dialect)
+            line = lines.taken[0]
+            fields = [] if _is_wide(line, dialect) else _repair(line, dialect)
             if width is None or len(fields) != width:
                 reason = reasons.BAD_QUOTES
         raw, replaced = replace_invalid(lines.raw)
-        if lines.is_cut:
+        if lines.is_cut or _is_wide(lines.taken[0], dialect):
             reason = reasons.TOO_LONG
         elif "\0" in raw:
             reason = reasons.NOT_TEXT
@@ -181,6 +183,24 @@ def read_rows(
         if replaced:
             fields = [replace_invalid(field)[0] for field in fields]
         yield Row(lines.number, raw, [] if reason else fields, reason, replaced)
+
+
+def _narrow(lines: Iterable[str], dialect: Dialect) -> Iterator[str]:
+    """Yields the lines of a record while it has no more delimiters than it may have.
+
+    Raises:
+        csv.Error: It has more.
+    """
+    number = 0
+    for line in lines:
+        number += line.count(dialect.delimiter)
+        if number > MAX_RECORD_VALUES:
+            raise csv.Error("the record has too many fields")
+        yield line
+
+
+def _is_wide(line: str, dialect: Dialect) -> bool:
+    return line.count(dialect.delimiter) > MAX_RECORD_VALUES
 
 
 def _repair(line: str, dialect: Dialect) -> list[str]:

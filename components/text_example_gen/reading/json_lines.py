@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -11,6 +12,7 @@ from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.lines import Lines
 from components.text_example_gen.reading.records import (
+    MAX_RECORD_VALUES,
     Record,
     Reject,
     TooDeepError,
@@ -24,6 +26,7 @@ from components.text_example_gen.reading.records import (
 
 # If none of the first objects has a required column, its name is misspelt.
 _LOOK_ROWS = 500
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 
 
 def read_json_lines(
@@ -54,6 +57,10 @@ def read_json_lines(
         if lines.is_cut:
             yield reject_at(path, lines.number, reasons.TOO_LONG, "too long", raw)
             continue
+        if _has_too_many_values(raw):
+            detail = f"more than {MAX_RECORD_VALUES:,} values"
+            yield reject_at(path, lines.number, reasons.TOO_LONG, detail, raw)
+            continue
         try:
             columns, renamed, is_repaired = _parse(raw, options)
         except (ValueError, RecursionError) as error:
@@ -63,7 +70,7 @@ def read_json_lines(
         if objects <= _LOOK_ROWS:
             seen.update(dict.fromkeys(columns))
         if objects == _LOOK_ROWS:
-            check_columns(path, list(seen), options.required)
+            check_columns(path, list(seen), options)
         if not options.keep_all:
             columns = {n: columns[n] for n in options.required if n in columns}
         try:
@@ -80,7 +87,18 @@ def read_json_lines(
             renamed=renamed,
         )
     if 0 < objects < _LOOK_ROWS:
-        check_columns(path, list(seen), options.required)
+        check_columns(path, list(seen), options)
+
+
+def _has_too_many_values(line: str) -> bool:
+    """Tells it before they are parsed; commas and brackets in strings do not count."""
+    if _count_values(line) <= MAX_RECORD_VALUES:
+        return False
+    return _count_values(_STRING.sub("", line)) > MAX_RECORD_VALUES
+
+
+def _count_values(line: str) -> int:
+    return sum(map(line.count, ",[{"))
 
 
 def _parse(
@@ -92,7 +110,7 @@ def _parse(
     all are kept, as `distinct_names` calls them.
 
     Raises:
-        ValueError: It is not JSON, not an object, or has a required name twice.
+        ValueError: It is not JSON, not an object, or has a unique name twice.
         RecursionError: It is nested too deeply.
     """
     renamed: tuple[str, ...] = ()
@@ -111,7 +129,10 @@ def _parse(
     value = json.loads(line, object_pairs_hook=as_object)
     if not isinstance(value, dict):
         raise ValueError(f"the line is a {type(value).__name__}, not an object")
-    for name in options.required if renamed else ():
+    for name in options.unique if renamed else ():
         if names.count(name) > 1:
             raise ValueError(f"{names.count(name)} values are named `{name}`")
-    return value, renamed if options.keep_all else (), is_repaired
+    if not options.keep_all:
+        outermost = new_names(names, list(value))
+        renamed = tuple(name for name in outermost if name in options.required)
+    return value, renamed, is_repaired

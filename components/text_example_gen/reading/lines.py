@@ -6,7 +6,10 @@ import collections
 import csv
 from typing import TextIO
 
-from components.text_example_gen.reading.records import MAX_RECORD_CHARS
+from components.text_example_gen.reading.records import (
+    MAX_RECORD_CHARS,
+    MAX_RECORD_VALUES,
+)
 
 
 class Lines:
@@ -65,7 +68,8 @@ class Lines:
         line = self._pending.popleft() if self._pending else self._read()
         self.taken.append(line)
         self._chars += len(line)
-        if self._chars > MAX_RECORD_CHARS and len(self.taken) > 1:
+        is_long = self._chars > MAX_RECORD_CHARS and len(self.taken) > 1
+        if is_long or len(self.taken) > MAX_RECORD_VALUES:
             raise csv.Error("the record is too long")
         return line.replace("\0", "\ufffd")
 

@@ -8,8 +8,10 @@ import contextlib
 import gzip
 import io
 import lzma
+import os
+import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
 
 from apache_beam.io.filesystem import CompressionTypes
@@ -19,12 +21,10 @@ from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.reading import reasons
 
 _BUFFER_BYTES = 2**18
-_DECOMPRESSORS: tuple[tuple[bytes, Any], ...] = (
-    (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ\x00", lzma.open),
-)
 _LONGEST_MAGIC = 6
+_COMPRESSED = (".gz", ".bz2", ".xz")
+# Zero bytes between the streams of xz are legal in fours.
+_XZ_PADDING = 4
 
 # What the decompressors raise on broken data. bz2 raises a bare OSError: see
 # `is_damage`.
@@ -52,7 +52,91 @@ _KINDS = (
     (b"SQLite format 3", "a database"),
     (b"\x7fELF", "a program"),
 )
+_NOT_REGULAR = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISDIR, "a folder"),
+)
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class _Streams(io.RawIOBase):
+    """Unpacks bzip2 or xz streams that stand one behind another, to the last byte.
+
+    Python's own readers end in silence where a later stream is damaged.
+
+    Args:
+        packed: Begins with a stream.
+        make: Returns a decompressor of one stream.
+        padding: Zero bytes may stand behind a stream in multiples of this; 0: never.
+    """
+
+    def __init__(
+        self, packed: BinaryIO, make: Callable[[], Any], padding: int = 0
+    ) -> None:
+        super().__init__()
+        self._packed = packed
+        self._make = make
+        self._padding = padding
+        self._stream = make()
+        self._ahead = b""  # read, and not yet given to the decompressor
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills the buffer from its beginning.
+
+        Raises:
+            EOFError: The data end within a stream.
+            OSError: What follows is not a stream, or a damaged one; lzma has an
+                LZMAError for that.
+        """
+        unpacked = b""
+        while not unpacked:
+            if self._stream.eof and not self._begin_next():
+                return 0
+            packed, self._ahead = self._ahead, b""
+            if not packed and self._stream.needs_input:
+                packed = self._packed.read(_BUFFER_BYTES)
+                if not packed:
+                    raise EOFError("it ends within a compressed stream")
+            unpacked = self._stream.decompress(packed, len(buffer))
+        buffer[: len(unpacked)] = unpacked
+        return len(unpacked)
+
+    def _begin_next(self) -> bool:
+        """Begins the stream behind the one that has ended, if there is one."""
+        ahead = self._stream.unused_data or self._packed.read(_BUFFER_BYTES)
+        zeros = 0
+        while self._padding and ahead.startswith(b"\0"):
+            rest = ahead.lstrip(b"\0")
+            zeros += len(ahead) - len(rest)
+            ahead = rest or self._packed.read(_BUFFER_BYTES)
+        if zeros and zeros % self._padding:
+            raise EOFError("a compressed stream is followed by what is none")
+        if not ahead:
+            return False
+        self._ahead = ahead
+        self._stream = self._make()
+        return True
+
+
+def _unpack_bz2(packed: BinaryIO) -> _Streams:
+    return _Streams(packed, bz2.BZ2Decompressor)
+
+
+def _unpack_xz(packed: BinaryIO) -> _Streams:
+    return _Streams(packed, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ), _XZ_PADDING)
+
+
+_UNPACKERS: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", _unpack_bz2),
+    (b"\xfd7zXZ\x00", _unpack_xz),
+)
 
 
 @contextlib.contextmanager
@@ -61,24 +145,51 @@ def open_bytes(path: str) -> Iterator[BinaryIO]:
 
     The content decides, not the name: a `.gz` that a download has already unpacked is
     read as it is. Knows gzip, bzip2 and xz.
+
+    Raises:
+        UnreadableFileError: It is not a regular file, or it is empty and its name says
+            that it is compressed.
     """
+    check_is_regular(path)
     with contextlib.ExitStack() as stack:
         raw = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
         buffered = io.BufferedReader(cast(Any, stack.enter_context(raw)), _BUFFER_BYTES)
         magic = buffered.peek(_LONGEST_MAGIC)[:_LONGEST_MAGIC]
-        for prefix, decompressor in _DECOMPRESSORS:
+        if not magic and path.lower().endswith(_COMPRESSED):
+            raise UnreadableFileError(
+                reasons.DAMAGED_FILE,
+                f"{path} is damaged: it has no bytes, and a compressed file has some",
+            )
+        for prefix, unpack in _UNPACKERS:
             if magic.startswith(prefix):
-                unpacked = stack.enter_context(decompressor(buffered))
+                unpacked = stack.enter_context(unpack(buffered))
                 yield cast(BinaryIO, io.BufferedReader(unpacked, _BUFFER_BYTES))
                 return
         yield cast(BinaryIO, buffered)
 
 
+def check_is_regular(path: str) -> None:
+    """Refuses what is on this machine and not a file, such as a pipe, before a read.
+
+    Opening a pipe waits for whoever writes to it, perhaps for ever.
+
+    Raises:
+        UnreadableFileError: With reason `not_a_file`.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return  # elsewhere, or gone: opening it tells
+    for is_it, what in _NOT_REGULAR:
+        if is_it(mode):
+            raise UnreadableFileError(
+                reasons.NOT_A_FILE, f"{path} is {what}, not a file of data"
+            )
+
+
 def is_unpacked(stream: BinaryIO) -> bool:
     """Returns whether `open_bytes` decompresses a stream; seeking is slow then."""
-    return isinstance(
-        getattr(stream, "raw", None), (gzip.GzipFile, bz2.BZ2File, lzma.LZMAFile)
-    )
+    return isinstance(getattr(stream, "raw", None), (gzip.GzipFile, _Streams))
 
 
 def is_damage(error: BaseException) -> bool:

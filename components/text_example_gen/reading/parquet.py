@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from components.text_example_gen.reading.arrow_values import (
     NO_VALUE,
     Mender,
     text_sizes,
+    whole_values,
 )
 from components.text_example_gen.reading.opening import is_unpacked
 from components.text_example_gen.reading.parquet_pages import ChunkSize, chunk_size
@@ -132,8 +133,16 @@ def _read(
     )
     schema = file.schema_arrow
     names = list(schema.names)
-    check_columns(path, names, options.required)
-    kept = None if options.keep_all else list(options.required)
+    check_columns(path, names, options)
+    # By names in the file, by which pyarrow goes: it reads all columns of a name.
+    columns: dict[str, list[str]] = {}
+    for name, new in zip(names, distinct_names(names), strict=True):
+        columns.setdefault(name, []).append(new)
+    kept = None
+    if not options.keep_all:
+        wanted = set(options.required)
+        columns = {n: new for n, new in columns.items() if not wanted.isdisjoint(new)}
+        kept = list(columns)
     _check_depth(path, [f for f in schema if kept is None or f.name in kept])
     position = 0
     for group in range(metadata.num_row_groups):
@@ -143,7 +152,7 @@ def _read(
         )
         for batch in batches:
             batch.validate()  # lists of a damaged file may point beyond its values
-            yield from _rows(batch, path, position, kept)
+            yield from _rows(batch, path, position, columns, options)
             position += len(batch)
 
 
@@ -247,18 +256,22 @@ def _batch_bytes(leaf: _Leaf, size: ChunkSize, rows: int, rows_in_group: int) ->
 
 
 def _rows(
-    batch: pa.RecordBatch, path: str, position: int, kept: Sequence[str] | None
+    batch: pa.RecordBatch,
+    path: str,
+    position: int,
+    new_by_name: Mapping[str, Sequence[str]],
+    options: ReadOptions,
 ) -> Iterator[Record | Reject]:
     """Yields the rows of a batch; `position` is the number of rows before it."""
-    names = list(batch.schema.names)
-    distinct = distinct_names(names)
-    renamed = new_names(names, distinct) if kept is None else ()
-    # pyarrow also reads `text.x` where `text` is asked for.
-    columns = {
-        new: batch.column(place)
-        for place, new in enumerate(distinct)
-        if kept is None or new in kept
-    }
+    left = {name: iter(new) for name, new in new_by_name.items()}
+    columns = {}
+    renamed: tuple[str, ...] = ()
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        # pyarrow also reads `text.x` where `text` is asked for.
+        new = next(left.get(name, iter(())), None)
+        if new is not None and (options.keep_all or new in options.required):
+            columns[new] = column
+            renamed += new_names([name], [new])
     by_column = {name: text_sizes(column) for name, column in columns.items()}
     sizes = sum(by_column.values(), np.zeros(len(batch), "int64"))
     step = len(batch) if sizes.sum() <= MAX_RECORD_CHARS else 1
@@ -277,7 +290,7 @@ def _records(
 ) -> Iterator[Record | Reject]:
     """Yields rows that are small enough together; the first has this position."""
     try:
-        values = [column.to_pylist() for column in columns.values()]
+        values = [whole_values(column) for column in columns.values()]
     except NO_VALUE:
         yield from _mended(path, position, columns, renamed)
         return

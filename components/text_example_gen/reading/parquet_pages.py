@@ -19,12 +19,11 @@ _DICTIONARY = 2
 _NUM_VALUES = 1
 # Types of Thrift's compact protocol.
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY = 1, 2, 3, 7, 8
-_INTEGERS = (4, 5, 6)
+_INTEGERS = {4: 16, 5: 32, 6: 64}  # bits by type
 _LISTS = (9, 10)
 _MAP, _STRUCT = 11, 12
 _MOST_VARINT_BYTES = 10
 _MOST_STRING_BYTES = 2**31
-_MOST_FILE_BYTES = 2**60
 _MOST_LEVELS = 8  # a page header has three
 
 
@@ -57,13 +56,14 @@ def chunk_size(
         most_packing: A page more than so many times larger than on disk is a bomb.
 
     Raises:
-        EOFError: There is no such header where one should be.
+        EOFError: There is no such header where one should be, or what it tells does not
+            fit into the chunk.
     """
     place = chunk.data_page_offset
     if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < place:
         place = chunk.dictionary_page_offset
     end = place + chunk.total_compressed_size
-    if not 0 <= place <= end <= _MOST_FILE_BYTES:
+    if not 0 <= place <= end <= stream.seek(0, io.SEEK_END):
         raise EOFError("a column does not lie in the file")
     values = data = dictionary = largest = bomb = 0
     while values < chunk.num_values and place < end:
@@ -75,6 +75,9 @@ def chunk_size(
         if page is None or unpacked is None or packed is None:
             raise EOFError(f"there is no page at byte {place}")
         place = stream.tell() + packed
+        # pyarrow would make room for all of it before it reads.
+        if place > end:
+            raise EOFError("a page is larger than the column that it is in")
         largest = max(largest, unpacked)
         if unpacked > most_packing * packed:
             bomb = max(bomb, unpacked)
@@ -109,7 +112,11 @@ def _read_value(stream: BinaryIO, kind: int, level: int) -> Any:
     if kind in (_TRUE, _FALSE):
         return kind == _TRUE
     if kind in _INTEGERS:
-        return _signed(stream)
+        value, bits = _signed(stream), _INTEGERS[kind]
+        # pyarrow would take the low bits alone.
+        if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+            raise EOFError("a number in a page header is too large")
+        return value
     if kind == _STRUCT:
         return _read_struct(stream, level + 1)
     if kind == _BINARY:

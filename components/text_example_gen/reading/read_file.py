@@ -86,6 +86,11 @@ def _read(
     with open_bytes(path) as stream:
         head = stream.read(HEAD_BYTES)
     if not head:
+        if format_name == "parquet":
+            raise UnreadableFileError(
+                reasons.DAMAGED_FILE,
+                f"{path} is damaged: it has no bytes, and a Parquet file has some",
+            )
         return
     if format_name == "auto" and head.startswith(_PARQUET_MAGIC):
         format_name = "parquet"

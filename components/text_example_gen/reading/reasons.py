@@ -8,7 +8,7 @@ NO_LABEL = "no_label"
 BAD_LABEL = "bad_label"  # a list, an object
 TOO_FEW_FIELDS = "too_few_fields"
 TOO_MANY_FIELDS = "too_many_fields"
-TOO_LONG = "too_long"  # more than records.MAX_RECORD_CHARS characters
+TOO_LONG = "too_long"  # more than records.MAX_RECORD_CHARS, or MAX_RECORD_VALUES
 BAD_QUOTES = "bad_quotes"  # a quote that opens a field and never closes it properly
 BAD_JSON = "bad_json"  # not JSON, or not an object
 NOT_TEXT = "not_text"  # NUL characters, or a value that is not a string
@@ -20,4 +20,5 @@ MODEL_FAILED = "model_failed"  # on this row alone
 # where the next row cannot be read alone.
 MISSING_COLUMN = "missing_column"
 DAMAGED_FILE = "damaged_file"  # cut short, or its compression is broken
+NOT_A_FILE = "not_a_file"  # a pipe, a socket, a device
 UNKNOWN_FORMAT = "unknown_format"

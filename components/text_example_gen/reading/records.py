@@ -13,11 +13,16 @@ from collections.abc import Sequence
 from typing import Any, TypedDict, cast
 
 from components.text_example_gen.errors import UnreadableFileError
+from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
 
 # A record longer than this is rejected: a quote that is never closed would otherwise
 # swallow the rest of its file. 100,000 words of English are about 600,000 characters.
 MAX_RECORD_CHARS = 16 * 2**20
+
+# A record with more values, or lines, than this is rejected: each is a Python object,
+# with 50 to 250 bytes, even if it is one character in the file.
+MAX_RECORD_VALUES = 2**19
 
 # A value nested deeper than this is rejected: what reads and writes it calls itself for
 # each level, and Python allows about 1,000 of these calls.
@@ -169,30 +174,32 @@ def as_dict(item: Record | Reject) -> dict[str, Any]:
 
 
 def check_columns(
-    path: str, names: Sequence[str], required: Sequence[str], *, hint: str = ""
+    path: str, names: Sequence[str], options: ReadOptions, *, hint: str = ""
 ) -> None:
-    """Refuses a file in which a required column is missing, or occurs twice.
+    """Refuses a file in which a required column is missing, or a unique one repeated.
 
     Args:
         path: The file, for the message.
-        names: Names of the columns it has.
-        required: Names of those it must have.
+        names: Names of the columns it has, as they stand in it.
+        options: Has the names of those it must have.
         hint: Hint for the message if no column has a name like the missing one.
 
     Raises:
-        UnreadableFileError: With reason `missing_column`; it lists `names`.
+        UnreadableFileError: With reason `missing_column`; it lists the columns by
+            their `distinct_names`.
     """
-    for name in required:
-        count = list(names).count(name)
-        if count == 1:
+    distinct = distinct_names(names)
+    for name in options.required:
+        count = names.count(name) if name in options.unique else 1
+        if count <= 1 and name in distinct:
             continue
         if count > 1:
             what = f"{path} has {count} columns named `{name}`"
         else:
             what = f"{path} has no column `{name}`"
-            near = _nearest(name, [n for n in names if n not in required])
+            near = _nearest(name, [n for n in distinct if n not in options.required])
             hint = f"did you mean `{near}`?" if near else hint
-        message = f"{what}. Columns found: {_list(names)}"
+        message = f"{what}. Columns found: {_list(distinct)}"
         if hint:
             message += f"\nhint: {hint}"
         raise UnreadableFileError(reasons.MISSING_COLUMN, message)

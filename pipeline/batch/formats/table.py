@@ -11,6 +11,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from components.text_example_gen.values import iso_duration
+
 # The formats of an output, by the names that users give them; `formats` writes them.
 JSONL = "jsonl"
 CSV = "csv"
@@ -29,6 +31,7 @@ class Kind:
     INT = "int"
     LONG = "long"  # integers of which a float does not hold all digits
     FLOAT = "float"
+    DOUBLE = "double"  # fractions beyond what the format's floats reach
     BOOL = "bool"
     DATE = "date"
     TIMESTAMP = "timestamp"  # without a time zone
@@ -40,7 +43,10 @@ class Kind:
 
 
 _INT64 = 2**63
-_WHOLE_FLOAT = 2**53
+# By the bits of a format's floats: the largest integer up to which they hold all, and
+# the largest number.
+_WHOLE_FLOAT = {64: 2**53, 32: 2**24}
+_LARGEST = {64: math.inf, 32: (2 - 2**-23) * 2.0**127}
 _KINDS = {Kind.FLOAT: float, Kind.DATE: datetime.date, Kind.BYTES: bytes}
 
 
@@ -62,8 +68,8 @@ class Table(NamedTuple):
 def to_json(value: Any) -> Any:
     """Returns the value in JSON's types, unchanged wherever JSON has its type.
 
-    Dates and times become ISO 8601, bytes base64, decimals their digits; NaN and
-    infinity become None.
+    Dates, times and durations become ISO 8601, bytes base64, decimals their digits; NaN
+    and infinity become None.
     """
     if value is None or isinstance(value, (str, bool, int)):
         return value
@@ -75,12 +81,39 @@ def to_json(value: Any) -> Any:
         return {str(key): to_json(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [to_json(each) for each in value]
+    if isinstance(value, datetime.timedelta):
+        # pandas has nanoseconds beside the microseconds.
+        micros = value // datetime.timedelta(microseconds=1)
+        return iso_duration(1000 * micros + getattr(value, "nanoseconds", 0))
     isoformat = getattr(value, "isoformat", None)
     return str(value) if isoformat is None else isoformat()
 
 
-def kind_of(value: Any) -> str:
+def carried(value: Any, format_name: str) -> tuple[Any, int]:
+    """Returns a value as the output's format takes it, and what became null in it.
+
+    Parquet has NaN and infinity in its columns of numbers, which stay.
+
+    Args:
+        value: As it was read.
+        format_name: One of the formats.
+    """
+    if format_name == PARQUET and isinstance(value, float):
+        return value, 0
+    return to_json(value), _not_finite(value)
+
+
+def _not_finite(value: Any) -> int:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, Mapping):
+        return sum(map(_not_finite, value.values()))
+    return sum(map(_not_finite, value)) if isinstance(value, (list, tuple)) else 0
+
+
+def kind_of(value: Any, format_name: str = PARQUET) -> str:
     """Returns the kind of column in which a value fits, as it was before `to_json`."""
+    bits = 32 if format_name == TFRECORD else 64
     if value is None:
         return Kind.NULL
     if isinstance(value, bool):
@@ -88,7 +121,9 @@ def kind_of(value: Any) -> str:
     if isinstance(value, int):
         if not -_INT64 <= value < _INT64:
             return Kind.STRING
-        return Kind.INT if -_WHOLE_FLOAT <= value <= _WHOLE_FLOAT else Kind.LONG
+        return Kind.INT if abs(value) <= _WHOLE_FLOAT[bits] else Kind.LONG
+    if isinstance(value, float) and math.isfinite(value):
+        return Kind.FLOAT if abs(value) <= _LARGEST[bits] else Kind.DOUBLE
     if isinstance(value, datetime.datetime):
         # Parquet's nanoseconds come as pandas' own times; microseconds are kept.
         if getattr(value, "nanosecond", 0):
@@ -150,7 +185,7 @@ def count_as_text(format_name: str, *columns: KindCounts) -> dict[str, int]:
     merged = merge_kinds(*columns)
     for of_table in columns:
         for name, kinds in of_table.items():
-            if merged[name] == Kind.STRING:
+            if merged[name] in (Kind.STRING, Kind.DOUBLE):
                 counts[name] += sum(
                     number
                     for kind, number in kinds.items()

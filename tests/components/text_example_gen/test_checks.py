@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import socket
 
 import pytest
 
@@ -54,6 +56,25 @@ def test_empty_files_are_refused_and_one_among_others_is_not(tmp_path, caplog):
     (tmp_path / "b.csv").write_text("text,label\na,x\n")
     assert check_data(str(tmp_path)).rows == 1
     assert "1 files are empty" in caplog.text
+
+
+@pytest.mark.parametrize("data", ["", "p.csv", "*.csv"])
+def test_a_pipe_is_refused_by_its_name_and_not_waited_for(tmp_path, data):
+    (tmp_path / "a.csv").write_text("text,label\ngood,pos\n")
+    os.mkfifo(tmp_path / "p.csv")
+    with pytest.raises(DataError, match=r"p\.csv is a pipe, not a file of data$"):
+        check_data(str(tmp_path / data))
+
+
+def test_a_socket_and_a_device_are_refused(tmp_path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s.csv"))
+    with pytest.raises(DataError, match="a socket"):
+        check_data(str(tmp_path))
+    (tmp_path / "s.csv").unlink()
+    (tmp_path / "d.csv").symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="a device"):
+        check_data(str(tmp_path))
 
 
 def test_one_class_folder_alone_is_refused(tmp_path):

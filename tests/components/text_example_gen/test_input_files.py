@@ -5,6 +5,7 @@ import os
 import pytest
 
 from components.text_example_gen.errors import DataError
+from components.text_example_gen.globs import escape_existing
 from components.text_example_gen.input_files import (
     arrived_spans,
     data_fingerprint,
@@ -14,6 +15,7 @@ from components.text_example_gen.input_files import (
     newest_span,
     without_placeholders,
 )
+from pipeline.files import may_exist
 
 
 def test_a_glob_is_split_before_its_first_wildcard():
@@ -35,6 +37,30 @@ def test_a_folder_means_its_files_or_a_folder_per_class(tmp_path):
     (tmp_path / "a.csv.gz").touch()
     assert locate(str(tmp_path)) == (str(tmp_path), "*")
     assert locate(f"{tmp_path}/", "folder") == (str(tmp_path), "*/*")
+
+
+@pytest.mark.parametrize("folder", ["e[x]", "[ab]", "what?", "a*", "x{y}"])
+def test_what_exists_is_a_name_even_if_it_looks_like_a_wildcard(put, tmp_path, folder):
+    name = f"{folder}/b[1].csv"
+    put(name, "ex/b1.csv", "a/b1.csv", "whatx/b1.csv", "ab/b1.csv")
+    path = str(tmp_path / name)
+    for data in (folder, f"{folder}/", name, f"{folder}/*.csv", f"{folder}/b?1*"):
+        assert may_exist(escape_existing(f"{tmp_path}/{data}"))
+        location = locate(f"{tmp_path}/{data}")
+        # As it is located, it may be located again.
+        assert locate(location.pattern).pattern == location.pattern
+        assert [file.path for file in match_files(location.pattern)] == [path]
+        assert not has_class_folders(location.pattern)
+    assert not may_exist(escape_existing(f"{tmp_path}/{folder}/c[1].csv"))
+
+
+def test_a_wildcard_stays_one_where_nothing_has_its_name(put, tmp_path):
+    put("b1.csv", "b2.csv", "b[3].csv")
+    pattern = locate(f"{tmp_path}/b[12].csv").pattern
+    assert [os.path.basename(f.path) for f in match_files(pattern)] == [
+        "b1.csv",
+        "b2.csv",
+    ]
 
 
 def test_a_wildcard_folder_holds_classes():

@@ -1,9 +1,22 @@
-"""Which files one worker reads."""
+"""Which files one worker reads, and what it takes from their rows."""
 
 from __future__ import annotations
 
+import math
+
+import pytest
+
+from components.text_example_gen.options import ReadOptions
 from pipeline.batch import splitting
-from pipeline.batch.splitting import find_files, group_files
+from pipeline.batch.splitting import (
+    FileGroup,
+    SplitFiles,
+    find_files,
+    group_files,
+    pack_group,
+    read_chunk,
+)
+from pipeline.batch.staging import BatchJob, Request
 
 
 def _file(path, size=1):
@@ -35,3 +48,69 @@ def test_files_of_overlapping_patterns_are_read_once(tmp_path):
         str(tmp_path / "a.csv"),
     ]
     assert all(file["size_bytes"] == 7 and file["changed"] > 0 for file in files)
+
+
+@pytest.fixture
+def split(tmp_path):
+    """Splits one file; returns the carried columns of its rows, and the record."""
+
+    def split(path, format="jsonl", keep=None, key=None):
+        request = Request(
+            inputs=(str(path),),
+            options=ReadOptions(
+                label_column=None,
+                key_column=key,
+                keep_all=keep is None,
+                other_columns=keep or (),
+            ),
+            keep=keep,
+            output="",
+            overwrite=False,
+            format=format,
+            shards=None,
+            chunk_rows=100,
+            chunk_chars=2**20,
+            beam_args=(),
+        )
+        job = BatchJob(request, str(tmp_path / f"work-{format}-{keep}"))
+        group = FileGroup(number=0, files=find_files([str(path)]))
+        [record] = SplitFiles(job).process(pack_group(group))
+        chunks = [read_chunk(chunk["path"]) for chunk in record["chunks"]]
+        return [row.columns for rows in chunks for row in rows], record
+
+    return split
+
+
+def test_a_key_that_is_no_number_is_no_key(tmp_path, split):
+    path = tmp_path / "a.jsonl"
+    keys = ("NaN", "1e999", "-Infinity", "null", '""', "0")
+    path.write_text("".join(f'{{"text":"x","id":{key}}}\n' for key in keys))
+    rows, record = split(path, key="id")
+    assert rows == [{"text": "x", "id": 0}]
+    assert record["reasons"] == {"no_key": 5}
+
+
+def test_what_is_no_finite_number_stays_in_parquet_and_is_counted_elsewhere(
+    tmp_path, split
+):
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{"text":"x","a":NaN,"b":[1e400,1,-Infinity]}\n{"text":"y","a":1}\n'
+    )
+    (row, _), record = split(path, keep=("a", "b"))
+    assert row == {"a": None, "b": [None, 1, None]}
+    assert record["as_null"] == {"a": 1, "b": 2}
+    (row, other), record = split(path, "parquet", keep=("a", "b"))
+    assert math.isnan(row["a"])
+    assert row["b"] == [None, 1, None]
+    assert other == {"a": 1, "b": None}
+    assert record["as_null"] == {"b": 2}
+
+
+def test_nul_in_the_keys_of_hdf5_is_counted(tmp_path, split):
+    path = tmp_path / "a.jsonl"
+    path.write_text(r'{"text":"x","id":"a\u0000","b":"\u0000","c":NaN}')
+    [row], record = split(path, "hdf5", key="id")
+    assert row["id"] == "a\ufffd"
+    assert record["replaced_nul"] == 1
+    assert record["as_null"] == {}

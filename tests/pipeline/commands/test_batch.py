@@ -94,6 +94,7 @@ def _summary(rejected, **changes):
         "replaced_utf8": 0,
         "replaced_nul": 0,
         "renamed_columns": {},
+        "values_as_null": {},
         "values_as_text": {},
         "problems": [],
         "tallies": {},

@@ -70,6 +70,18 @@ def test_an_open_quote_swallows_no_more_than_the_bound(monkeypatch):
     assert taken == [4]
 
 
+def test_an_open_quote_takes_no_more_lines_than_the_bound(monkeypatch):
+    monkeypatch.setattr(lines_of_files, "MAX_RECORD_VALUES", 3)
+    assert rows_of('1,"a\nb\nc"\n2,d\n') == [(1, ["1", "a\nb\nc"]), (4, ["2", "d"])]
+    assert rows_of('1,"a\nb\nc\nd"\n2,d\n')[0] == (1, "bad_quotes")
+
+
+@pytest.mark.parametrize("row", ["1,2,3,4", '"1,2,3,4', '"1","2","3","4"'])
+def test_a_row_with_too_many_fields_is_not_split(monkeypatch, row):
+    monkeypatch.setattr(delimited, "MAX_RECORD_VALUES", 2)
+    assert rows_of(f"{row}\na,b\n") == [(1, "too_long"), (2, ["a", "b"])]
+
+
 @pytest.mark.parametrize("dialect", [Dialect("\t", quoted=False), COMMA])
 def test_a_nul_costs_its_row(dialect):
     lines = Lines(io.StringIO("a\0\nb\n"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading import json_lines
 from components.text_example_gen.reading.read_file import read_file
 
 
@@ -72,3 +73,13 @@ def test_a_row_with_two_texts_is_rejected(read):
     bad, good = read('{"text":"x","text":"y"}', '{"text":"z"}')
     assert (bad["reason"], bad["detail"]) == ("bad_json", "2 values are named `text`")
     assert good["columns"] == {"text": "z"}
+
+
+@pytest.mark.parametrize(
+    "value", ["[1,2,3,4,5,6]", '{"a":{},"b":{"c":1},"d":2,"e":3}', "[[],[],[],[]]"]
+)
+def test_a_row_with_too_many_values_is_not_parsed(read, monkeypatch, value):
+    monkeypatch.setattr(json_lines, "MAX_RECORD_VALUES", 7)
+    bad, good = read(f'{{"text":"x","v":{value}}}', r'{"text":"[,\",,{,[,[,[,["}')
+    assert (bad["reason"], bad["position"]) == ("too_long", 1)
+    assert good["columns"] == {"text": '[,",,{,[,[,[,['}

@@ -52,6 +52,12 @@ def read(tmp_path):
     [
         (strings(b"a\xff", b"b"), "a\ufffd"),
         (pa.array([2**31 - 1, 0], pa.int32()).view(pa.date32()), "5881580-07-11"),
+        (pa.array([1001, 0], pa.time64("ns")), "00:00:00.000001001"),
+        (pa.array([1000, 1], pa.time64("ns")), datetime.time(0, 0, 0, 1)),
+        (
+            pa.array([[3_600_000_000_001], []], pa.list_(pa.time64("ns"))),
+            ["01:00:00.000000001"],
+        ),
         (times("us", None, 2**60, 0), "38504-08-17T21:30:06.846976"),
         (times("us", "UTC", 2**60, 0), "38504-08-17T21:30:06.846976+00:00"),
         (times("ms", "UTC", -(2**60), 0), "-36532"),
@@ -87,6 +93,14 @@ def test_a_value_that_python_does_not_have_is_mended(read, column, value, form):
         assert found == value
     is_text = pa.types.is_string(column.type)
     assert [item["replaced_utf8"] for item in items] == [is_text, False]
+
+
+def test_a_duration_that_python_does_not_have_is_iso_8601(read):
+    # Not in maps: of these Parquet keeps the number alone.
+    [record] = read(
+        {"text": ["x"], "v": pa.array([[-(2**62)]], pa.list_(pa.duration("s")))}
+    )
+    assert record["columns"]["v"] == ["-P53375995583650DT27904S"]
 
 
 def test_columns_and_members_of_one_name_are_all_kept(read):
@@ -192,3 +206,30 @@ def test_a_type_that_is_a_program_does_not_run(read, tmp_path):
     [reject] = read({"text": ["x"], "v": column})
     assert reject["reason"] == "damaged_file"
     assert "a program" in reject["detail"]
+
+
+@pytest.mark.parametrize("size", [2**27 - 1, 2**32 + 64])
+def test_a_page_that_says_it_is_larger_than_its_column_is_damage(tmp_path, size):
+    path = tmp_path / "a.parquet"
+    table = pa.table({"text": ["x" * 2**20]})
+    pq.write_table(table, path, compression="none", use_dictionary=False)
+    data = path.read_bytes()
+    header = pq.read_metadata(path).row_group(0).column(0).data_page_offset
+    # Fields of type i32: the page's type, its size, and its size on disk in 4 bytes.
+    place = header + 2 + 1 + 4
+    assert data[header] == data[place] == 0x15
+    number = _varint(2 * size)
+    path.write_bytes(data[: place + 1] + number + data[place + 1 + len(number) :])
+    before = pa.total_allocated_bytes()
+    [reject] = read_file(str(path), KEPT)
+    assert (reject["reason"], reject["position"]) == ("damaged_file", 0)
+    assert "page" in reject["detail"]
+    assert pa.total_allocated_bytes() == before
+
+
+def _varint(number: int) -> bytes:
+    data = []
+    while number > 127:
+        data.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*data, number])

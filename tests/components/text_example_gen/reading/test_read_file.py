@@ -240,6 +240,34 @@ def test_other_repeated_columns_get_names_of_their_own(tmp_path, header, names):
     assert record["renamed"] == ()
 
 
+@pytest.mark.parametrize("format_name", ["csv", "jsonl", "parquet"])
+def test_repeated_columns_are_chosen_by_the_names_they_are_given(tmp_path, format_name):
+    path = tmp_path / f"a.{format_name}"
+    names = ["a", "a_2", "text", "a"]
+    if format_name == "csv":
+        path.write_text(",".join(names) + "\n0,1,2,3\n")
+    elif format_name == "jsonl":
+        pairs = (f'"{name}": "{value}"' for value, name in enumerate(names))
+        path.write_text("{" + ", ".join(pairs) + "}\n")
+    else:
+        pq.write_table(pa.table([[value] for value in "0123"], names), path)
+
+    def kept(*others, **options):
+        chosen = ReadOptions(label_column=None, other_columns=others, **options)
+        return list(read_file(str(path), chosen))[-1]
+
+    record = kept("a_3")
+    assert (record["columns"], record["renamed"]) == (
+        {"text": "2", "a_3": "3"},
+        ("a_3",),
+    )
+    record = kept("a")
+    assert (record["columns"], record["renamed"]) == ({"text": "2", "a": "0"}, ())
+    assert kept(key_column="a_3")["columns"] == {"text": "2", "a_3": "3"}
+    assert "Columns found: a, a_2, text, a_3" in kept("a_4")["detail"]
+    assert "2 " in kept(key_column="a")["detail"]
+
+
 def test_a_file_name_and_a_first_line_that_are_not_utf8_are_shown_as_utf8(tmp_path):
     name = f"{tmp_path}/".encode() + b"caf\xe9.txt"
     with open(name, "wb") as file:
@@ -280,7 +308,7 @@ def test_a_damaged_file_is_reported_after_what_could_be_read(tmp_path):
 
 
 def test_an_empty_file_has_no_rows(tmp_path):
-    for name in ("a.csv", "a.jsonl", "a.parquet", "a.txt"):
+    for name in ("a.csv", "a.jsonl", "a.txt"):
         assert read(tmp_path / name, b"") == []
     assert read(tmp_path / "a.csv", b"text,label\n") == []
 
@@ -320,3 +348,45 @@ def test_what_csv_and_json_writers_write_is_read_back(tmp_path_factory, rows):
     assert read(folder / "a.csv") == rows
     lines = [json.dumps({"text": t, "label": label}) for t, label in rows]
     assert read(folder / "a.jsonl", "\n".join(lines).encode()) == rows
+
+
+HALVES = [b"text,label\na,pos\n", b"b,neg\nc,pos\n"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_damage_in_a_later_stream_is_told(tmp_path, pack):
+    first, second = map(pack, HALVES)
+    whole = [("a", "pos"), ("b", "neg"), ("c", "pos")]
+    assert read(tmp_path / "a.csv", first + second) == whole
+    for place in range(len(second)):
+        damaged = bytes([*second[:place], second[place] ^ 255, *second[place + 1 :]])
+        items = read(tmp_path / "a.csv", first + damaged)
+        # gzip does not check when a member was made, and on which system.
+        if items != whole or pack is not gzip.compress:
+            assert items[-1] == (0, "damaged_file"), place
+    assert read(tmp_path / "a.csv", first + second[:-9])[-1] == (0, "damaged_file")
+    assert read(tmp_path / "a.csv", first + b"junk")[-1] == (0, "damaged_file")
+
+
+def test_zeros_behind_xz_and_gzip_are_padding(tmp_path):
+    whole = [("a", "pos"), ("b", "neg"), ("c", "pos")]
+    xz = b"".join(lzma.compress(half) + bytes(4) for half in HALVES)
+    assert read(tmp_path / "a.csv", xz) == whole
+    assert read(tmp_path / "a.csv", xz + b"\0")[-1] == (0, "damaged_file")
+    assert read(tmp_path / "a.csv", gzip.compress(b"".join(HALVES)) + bytes(3)) == whole
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv.gz", "a.txt.BZ2", "a.pq.xz"])
+def test_a_file_that_cannot_be_empty_is_damaged_if_it_is(tmp_path, name):
+    assert read(tmp_path / name, b"") == [(0, "damaged_file")]
+
+
+def test_a_compressed_file_of_nothing_has_no_rows(tmp_path):
+    assert read(tmp_path / "a.csv.gz", gzip.compress(b"")) == []
+
+
+@pytest.mark.parametrize("options", [{}, {"format": "folder"}])
+def test_a_pipe_is_not_opened(tmp_path, options):
+    os.mkfifo(tmp_path / "p.csv")
+    [(_, reason)] = read(tmp_path / "p.csv", **options)
+    assert reason == "not_a_file"

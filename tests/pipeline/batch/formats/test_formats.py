@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import h5py
@@ -82,6 +83,21 @@ def test_parquet_has_the_types_of_the_columns(tmp_path, tables):
     assert table.column("id").to_pylist() == [1, None, 3]
     assert table.column("share").to_pylist() == [0.5, None, 2.0]
     assert table.column("done").to_pylist() == [True, None, False]
+
+
+def test_parquet_tells_missing_numbers_from_nan_and_infinity(tmp_path):
+    values = [math.nan, None, math.inf, 0.5]
+    path = _joined(tmp_path, "parquet", [[{"n": n} for n in values]], {"n": "float"})
+    column = pq.read_table(path)["n"].to_pylist()
+    assert math.isnan(column[0])
+    assert column[1:] == values[1:]
+
+
+def test_a_number_beyond_the_floats_of_tfrecord_is_text(tmp_path):
+    path = _joined(tmp_path, "tfrecord", [[{"n": 1e39}]], {"n": "double"})
+    [record] = tf.data.TFRecordDataset(path)
+    feature = tf.train.Example.FromString(record.numpy()).features.feature["n"]
+    assert feature.bytes_list.value == [b"1e+39"]
 
 
 def test_tfrecord_holds_examples(tmp_path, tables):

@@ -28,6 +28,9 @@ from pipeline.batch.formats import table
         (decimal.Decimal("1.10"), "1.10"),
         ([1, {"a": float("nan")}], [1, {"a": None}]),
         ((1, 2), [1, 2]),
+        (datetime.timedelta(days=1, microseconds=500000), "P1DT0.5S"),
+        (datetime.timedelta(seconds=-1), "-P0DT1S"),
+        (pd.Timedelta(86_400_000_000_001, "ns"), "P1DT0.000000001S"),
     ],
 )
 def test_values_become_json(value, expected):
@@ -62,6 +65,20 @@ def test_the_kind_is_the_type_of_a_column(value, kind):
 
 
 @pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (2**24, "int"),
+        (2**24 + 1, "long"),
+        (3.4e38, "float"),
+        (-1e39, "double"),
+        (float("inf"), "float"),
+    ],
+)
+def test_floats_of_tfrecord_hold_less(value, kind):
+    assert table.kind_of(value, "tfrecord") == kind
+
+
+@pytest.mark.parametrize(
     ("one", "other", "common"),
     [
         ("int", "int", "int"),
@@ -70,6 +87,8 @@ def test_the_kind_is_the_type_of_a_column(value, kind):
         ("int", "float", "float"),
         ("int", "long", "long"),
         ("long", "float", "string"),
+        ("double", "float", "string"),
+        ("double", "null", "double"),
         ("float", "int", "float"),
         ("int", "bool", "string"),
         ("string", "int", "string"),
@@ -116,6 +135,7 @@ def test_values_of_columns_with_several_kinds_are_counted():
     )
     assert table.count_as_text("parquet", *columns) == {"n": 3}
     assert table.count_as_text("jsonl", *columns) == {}
+    assert table.count_as_text("tfrecord", {"n": {"double": 2}}) == {"n": 2}
 
 
 @pytest.mark.parametrize(
