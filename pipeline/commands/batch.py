@@ -16,6 +16,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from components.text_example_gen.options import ReadOptions
+from pipeline.batch.destination import (
+    check_inputs,
+    check_place,
+    check_present,
+    check_summary_file,
+)
+from pipeline.batch.formats.table import HDF5
 from pipeline.batch.staging import Request
 from pipeline.commands.options import refuse_stray
 from pipeline.errors import RunError, UserError
@@ -101,10 +108,10 @@ def run_batch(
     for data in request.inputs:
         if not may_exist(data):
             raise UserError(f"option --input: no file matches. Received: {data}")
-    _check_absent(request)
+    _check_places(request, arguments["summary"])
     say_loading()
     summary = _run(request, make_scorer)
-    if arguments["summary"]:
+    if arguments["summary"] is not None:
         text = json.dumps(summary.to_dict(), ensure_ascii=False, indent=1)
         # Not by a rename: what the user names may be a pipe or a link.
         Path(arguments["summary"]).write_text(text + "\n", encoding="utf-8")
@@ -116,24 +123,17 @@ def run_batch(
     allowance.check(summary)
 
 
-def _check_absent(request: Request) -> None:
-    """Refuses an output on this machine before the seconds that the libraries take.
+def _check_places(request: Request, summary: str | None) -> None:
+    """Refuses what cannot be written before the seconds that the libraries take.
 
-    `BatchOutput.check` knows the rest.
+    Of other file systems `BatchOutput.check` knows, and `run_job` of what a glob means.
     """
-    if request.overwrite or not is_local(request.output):
-        return
-    if any(not name.startswith(".") for name in _names_in(request.output)):
-        raise UserError(
-            f"{request.output} exists (hint: another --output, or --overwrite)"
-        )
-
-
-def _names_in(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:  # it is not there, or will be refused with its own message
-        return []
+    check_place(request.output)
+    if is_local(request.output):
+        check_present(request.output, overwrite=request.overwrite)
+    check_inputs(request.inputs, request.output)
+    if summary is not None:
+        check_summary_file(summary, request.inputs, request.output)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,7 +216,8 @@ def _request(
     return Request(
         inputs=arguments["inputs"],
         options=options,
-        keep=keep,
+        # HDF5 has no columns but the key.
+        keep=keep if format != HDF5 else () if key is None else (key,),
         output=absolute(arguments["output"]),
         overwrite=arguments["overwrite"],
         format=format,
