@@ -105,6 +105,8 @@ def run_batch(
     refuse_stray(click.get_current_context(), arguments["beam_args"])
     allowance = Allowance.parse(arguments["max_rejected"])
     request = _request(arguments, format, chunk_rows, chunk_chars)
+    if not arguments["output"]:  # it would mean the working directory
+        raise UserError("option --output: a name is expected. Received: ''")
     for data in request.inputs:
         if not may_exist(data):
             raise UserError(f"option --input: no file matches. Received: {data}")
@@ -112,15 +114,25 @@ def run_batch(
     say_loading()
     summary = _run(request, make_scorer)
     if arguments["summary"] is not None:
-        text = json.dumps(summary.to_dict(), ensure_ascii=False, indent=1)
-        # Not by a rename: what the user names may be a pipe or a link.
-        Path(arguments["summary"]).write_text(text + "\n", encoding="utf-8")
+        _write_summary(arguments["summary"], summary)
     click.echo(_line(summary))
     if renamed := summary.counts["renamed_columns"]:
         click.echo(
             f"columns whose name another has are called {', '.join(renamed)}", err=True
         )
     allowance.check(summary)
+
+
+def _write_summary(path: str, summary: JobSummary) -> None:
+    text = json.dumps(summary.to_dict(), ensure_ascii=False, indent=1)
+    try:
+        # Not by a rename: what the user names may be a pipe or a link.
+        Path(path).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise RunError(
+            f"option --summary: cannot be written: {path}: {error.strerror}\n"
+            f"hint: the output is complete; {summary.output}/summary.json says the same"
+        ) from error
 
 
 def _check_places(request: Request, summary: str | None) -> None:
