@@ -60,11 +60,8 @@ def check_place(output: str) -> None:
         )
     work = output + WORK_SUFFIX
     try:
-        if os.path.lexists(work) and (other := _first_other(os.listdir(work))):
-            raise OutputExists(
-                f"{work} holds {other}, which no job has written; a job would work and "
-                "remove in that folder (hint: choose another --output)"
-            )
+        if os.path.lexists(work):
+            check_work(work, os.listdir(work))
         folder = os.path.dirname(output)
         while not os.path.lexists(folder):
             folder = os.path.dirname(folder)
@@ -75,6 +72,25 @@ def check_place(output: str) -> None:
         raise _not_written("--output", output, error.strerror) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise _not_written("--output", output, f"{folder} is not writable")
+
+
+def check_work(work: str, names: Iterable[str]) -> None:
+    """Refuses a work folder with something that no job has left there.
+
+    Args:
+        work: The folder.
+        names: What lies in it.
+
+    Raises:
+        OutputExists: With the first of them.
+    """
+    others = [name for name in names if not _OF_A_WORK_FOLDER.fullmatch(name)]
+    if others:
+        shown = min(others).encode("utf-8", "replace").decode()
+        raise OutputExists(
+            f"{work} holds {shown}, which no job has written; a job would work and "
+            "remove in that folder (hint: choose another --output)"
+        )
 
 
 def check_present(output: str, *, overwrite: bool) -> None:
@@ -242,10 +258,6 @@ def _read_summary(path: str) -> Any:
             return json.load(file)
     except (OSError, ValueError, RecursionError):
         return None
-
-
-def _first_other(names: Iterable[str]) -> str | None:
-    return min((n for n in names if not _OF_A_WORK_FOLDER.fullmatch(n)), default=None)
 
 
 def _not_written(option: str, path: str, why: str | None) -> UserError:

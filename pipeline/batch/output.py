@@ -22,6 +22,7 @@ from pipeline.batch.destination import (
     WORK_SUFFIX,
     check_place,
     check_present,
+    check_work,
     refuse_others,
 )
 from pipeline.batch.staging import COUNTS, FINISHED, PARTS, SPLITS
@@ -59,6 +60,8 @@ class BatchOutput:
             UserError: No output can be there.
         """
         check_place(self.path)
+        if not is_local(self.work):
+            check_work(self.work, {name.split("/")[0] for name in _inside(self.work)})
         self._remove_left()
         self._check_present(overwrite)
 
@@ -136,15 +139,11 @@ class BatchOutput:
         if is_local(self.path):
             check_present(self.path, overwrite=overwrite)
             return
-        files = storage.list_files(self.path, "**")
         try:
             summary = storage.read_json(posixpath.join(self.path, SUMMARY))
         except ValueError:  # it is not ours
             summary = None
-        # An object store may mark a folder by an object whose name ends with `/`.
-        paths = [file for file in files if not file.endswith("/")]
-        entries = [path.removeprefix(self.path + "/") for path in paths]
-        refuse_others(self.path, entries, summary, overwrite=overwrite)
+        refuse_others(self.path, _inside(self.path), summary, overwrite=overwrite)
 
     def _dead_name(self) -> str:
         return posixpath.join(self.work, DEAD + uuid.uuid4().hex)
@@ -194,6 +193,13 @@ class BatchOutput:
         for moved in ([file for file in files if file != summary], [summary]):
             targets = [self.path + file.removeprefix(finished) for file in moved]
             FileSystems.rename(moved, targets)
+
+
+def _inside(folder: str) -> list[str]:
+    """Returns the paths in a folder of its files, those of folders in it, too."""
+    # An object store may mark a folder by an object whose name ends with `/`.
+    files = storage.list_files(folder, "**")
+    return [f.removeprefix(folder + "/") for f in files if not f.endswith("/")]
 
 
 def _is_done(entry: os.DirEntry[str]) -> bool:

@@ -8,6 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from apache_beam.io.filesystem import FileMetadata, MatchResult
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.localfilesystem import LocalFileSystem
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.batch import output as module
 from pipeline.batch import storage
@@ -126,6 +130,75 @@ def test_a_work_folder_that_no_job_has_made_stays(output, tmp_path):
     with pytest.raises(OutputExists, match="holds thesis, which no job"):
         output.check(overwrite=True)
     assert dear.exists()
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """The folder behind `toy://`, which Beam knows and no local call can reach."""
+
+    def local(path):
+        return path.replace("toy://", f"{tmp_path}/")
+
+    class Toy(LocalFileSystem):
+        @classmethod
+        def scheme(cls):
+            return "toy"
+
+        def match(self, patterns, limits=None):
+            return [
+                MatchResult(
+                    result.pattern,
+                    [
+                        FileMetadata(file.path.replace(f"{tmp_path}/", "toy://"), 1)
+                        for file in result.metadata_list
+                    ],
+                )
+                for result in super().match(list(map(local, patterns)), limits)
+            ]
+
+        def create(self, path, *arguments, **options):
+            Path(local(path)).parent.mkdir(parents=True, exist_ok=True)
+            return super().create(local(path), *arguments, **options)
+
+        def open(self, path, *arguments, **options):
+            return super().open(local(path), *arguments, **options)
+
+        def exists(self, path):
+            return super().exists(local(path))
+
+        def delete(self, paths):
+            for path in map(local, paths):
+                shutil.rmtree(path) if path.endswith("/") else os.unlink(path)
+
+        def rename(self, sources, targets):
+            for source, target in zip(sources, targets, strict=True):
+                Path(local(target)).parent.mkdir(parents=True, exist_ok=True)
+                os.rename(local(source), local(target))
+
+    monkeypatch.setattr(
+        FileSystems, "get_filesystem", lambda path: Toy(PipelineOptions([]))
+    )
+    return tmp_path / "bucket"
+
+
+def test_on_another_file_system_only_a_jobs_own_output_is_replaced(store):
+    output = BatchOutput("toy://bucket/scored")
+    for text in ("first", "second"):
+        output.check(overwrite=True)
+        _finish(output, text)
+        with pytest.raises(OutputExists, match="--overwrite"):
+            output.check(overwrite=False)
+    assert sorted(path.name for path in store.glob("*/*")) == ["part", "summary.json"]
+    model = store / "scored" / "serving" / "3" / "saved_model.pb"
+    model.parent.mkdir(parents=True)
+    model.touch()
+    with pytest.raises(OutputExists, match="holds serving/3/saved_model.pb, which no"):
+        output.check(overwrite=True)
+    dear = store / "other.unfinished" / "thesis" / "1.txt"
+    dear.parent.mkdir(parents=True)
+    dear.touch()
+    with pytest.raises(OutputExists, match="holds thesis, which no job has"):
+        BatchOutput("toy://bucket/other").check(overwrite=True)
 
 
 def test_a_name_with_wildcards_is_nothing_but_a_name(tmp_path):
