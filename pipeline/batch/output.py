@@ -16,16 +16,18 @@ import filelock
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.batch import storage
+from pipeline.batch.destination import (
+    DEAD,
+    SUMMARY,
+    WORK_SUFFIX,
+    check_place,
+    check_present,
+    check_work,
+    refuse_others,
+)
 from pipeline.batch.staging import COUNTS, FINISHED, PARTS, SPLITS
 from pipeline.errors import RunError, UserError
 from pipeline.files import is_local, locked_folder
-
-SUMMARY = "summary.json"
-_DEAD = "dead-"  # begins the name of a folder that only waits to be removed
-
-
-class OutputExists(UserError):
-    """There is something where the output should appear."""
 
 
 class OutputBusy(RunError):
@@ -45,7 +47,7 @@ class BatchOutput:
 
     def __init__(self, path: str) -> None:
         self.path = path.rstrip("/")
-        self.work = f"{self.path}.unfinished"
+        self.work = self.path + WORK_SUFFIX
 
     def check(self, *, overwrite: bool) -> None:
         """Refuses an output that exists, unless it may be overwritten.
@@ -53,21 +55,15 @@ class BatchOutput:
         What a job that was killed in its clean-up has left is removed in any case.
 
         Raises:
-            OutputExists: It exists, or it may be overwritten and no job has made it.
+            OutputExists: It exists, or it may be overwritten and holds what no job has
+                written.
+            UserError: No output can be there.
         """
+        check_place(self.path)
+        if not is_local(self.work):
+            check_work(self.work, {name.split("/")[0] for name in _inside(self.work)})
         self._remove_left()
-        present = storage.list_files(posixpath.join(self.path, "*"))
-        if not present:
-            return
-        if not overwrite:
-            raise OutputExists(
-                f"{self.path} exists (hint: another --output, or --overwrite)"
-            )
-        if not FileSystems.exists(posixpath.join(self.path, SUMMARY)):
-            raise OutputExists(
-                f"{self.path} holds files that are not an earlier output; it is not "
-                "overwritten (hint: choose another --output)"
-            )
+        self._check_present(overwrite)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -108,12 +104,24 @@ class BatchOutput:
         storage.remove(posixpath.join(staging, FINISHED))
         return staging
 
-    def commit(self, staging: str, summary: Mapping[str, Any]) -> None:
+    def abandon(self, staging: str) -> None:
+        """Removes what a job has begun that can never be finished."""
+        self._discard(staging)
+        if not is_local(self.work):
+            storage.remove(self.work)
+
+    def commit(
+        self, staging: str, summary: Mapping[str, Any], *, overwrite: bool
+    ) -> None:
         """Makes the finished files the output, and removes the work folder.
 
         On this machine's file system the output appears in one step. Elsewhere the
         files are moved one by one, and `SUMMARY` comes last.
+
+        Raises:
+            OutputExists: As `check` does, of what has appeared there meanwhile.
         """
+        self._check_present(overwrite)
         finished = posixpath.join(staging, FINISHED)
         storage.write_json(posixpath.join(finished, SUMMARY), summary)
         if is_local(self.path):
@@ -121,14 +129,24 @@ class BatchOutput:
                 os.replace(self.path, self._dead_name())
             os.replace(finished, self.path)
         else:
-            if storage.list_files(posixpath.join(self.path, "*")):
+            if storage.list_files(self.path, "**"):
                 FileSystems.delete([self.path + "/"])
             self._move(finished)
         self._discard(staging)
         storage.remove(self.work)
 
+    def _check_present(self, overwrite: bool) -> None:
+        if is_local(self.path):
+            check_present(self.path, overwrite=overwrite)
+            return
+        try:
+            summary = storage.read_json(posixpath.join(self.path, SUMMARY))
+        except ValueError:  # it is not ours
+            summary = None
+        refuse_others(self.path, _inside(self.path), summary, overwrite=overwrite)
+
     def _dead_name(self) -> str:
-        return posixpath.join(self.work, _DEAD + uuid.uuid4().hex)
+        return posixpath.join(self.work, DEAD + uuid.uuid4().hex)
 
     def _discard(self, folder: str) -> None:
         """Removes a folder in the work folder, so that no half of it is ever used."""
@@ -139,7 +157,7 @@ class BatchOutput:
             return
         # Without a rename: the records go first, as a job believes in these alone.
         for part in (SPLITS, PARTS):
-            records = storage.list_files(posixpath.join(folder, part, "*.json"))
+            records = storage.list_files(posixpath.join(folder, part), "*.json")
             if records:
                 FileSystems.delete(records)
         storage.remove(folder)
@@ -170,11 +188,18 @@ class BatchOutput:
             storage.remove(self.work)
 
     def _move(self, finished: str) -> None:
-        files = storage.list_files(posixpath.join(finished, "**"))
+        files = storage.list_files(finished, "**")
         summary = posixpath.join(finished, SUMMARY)
         for moved in ([file for file in files if file != summary], [summary]):
             targets = [self.path + file.removeprefix(finished) for file in moved]
             FileSystems.rename(moved, targets)
+
+
+def _inside(folder: str) -> list[str]:
+    """Returns the paths in a folder of its files, those of folders in it, too."""
+    # An object store may mark a folder by an object whose name ends with `/`.
+    files = storage.list_files(folder, "**")
+    return [f.removeprefix(folder + "/") for f in files if not f.endswith("/")]
 
 
 def _is_done(entry: os.DirEntry[str]) -> bool:
@@ -183,7 +208,7 @@ def _is_done(entry: os.DirEntry[str]) -> bool:
     A job's counts are written when all files are finished, and these are moved away in
     one step.
     """
-    if entry.name.startswith(_DEAD):
+    if entry.name.startswith(DEAD):
         return True
     has_counts = os.path.exists(os.path.join(entry.path, COUNTS))
     return has_counts and not os.path.exists(os.path.join(entry.path, FINISHED))

@@ -32,7 +32,7 @@ class JobProgress:
 
     def __init__(self, terminal: TextIO, job: BatchJob) -> None:
         self._terminal = terminal
-        self._parts = job.path(PARTS, "*.json")
+        self._parts = job.path(PARTS)
         self._live = terminal.isatty()
         is_quick = self._live and is_local(self._parts)
         self._seconds = _LIVE_SECONDS if is_quick else _LINE_SECONDS
@@ -58,7 +58,7 @@ class JobProgress:
 
     def rows_done(self) -> int:
         """Returns the rows of all finished parts, which stand in the files' names."""
-        names = map(posixpath.basename, storage.list_files(self._parts))
+        names = map(posixpath.basename, storage.list_files(self._parts, "*.json"))
         return sum(int(name.split(".")[-2]) for name in names)
 
     def _show(self) -> None:

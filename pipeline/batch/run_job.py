@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import time
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -14,8 +15,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from components.text_example_gen.checks import DataPreview, check_data
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading.records import replace_invalid
 from pipeline.batch import storage
-from pipeline.batch.graph import JobCounts, ScoreFiles, check_clash
+from pipeline.batch.destination import check_inputs
+from pipeline.batch.graph import ColumnClash, JobCounts, ScoreFiles, check_clash
 from pipeline.batch.output import BatchOutput
 from pipeline.batch.progress import JobProgress
 from pipeline.batch.scoring import Scorer
@@ -23,6 +26,7 @@ from pipeline.batch.splitting import InputFile, find_files, group_files
 from pipeline.batch.staging import COUNTS, SPLITS, BatchJob, Request
 from pipeline.config.checked import check_beam_args, complete_beam_args
 from pipeline.errors import UserError
+from pipeline.files import is_local
 from pipeline.fingerprints import code_version
 
 _LOGGER = logging.getLogger(__name__)
@@ -57,7 +61,7 @@ class JobSummary:
     def to_dict(self) -> dict[str, Any]:
         """Returns what `summary.json` holds."""
         return {
-            **self.model,
+            **{name: replace_invalid(fact)[0] for name, fact in self.model.items()},
             "input_files": self.input_files,
             **self.counts,
             "rows_rejected": self.rows_rejected,
@@ -98,6 +102,7 @@ def run_job(
         kept = preview.columns if request.keep is None else request.keep
         check_clash(kept, scorer.fields)
     files = find_files(patterns)
+    _check_files(files, request.output)
     job = BatchJob(request, output.staging(_identity(request, files, scorer)))
     options = PipelineOptions(complete_beam_args(request.beam_args))
     progress = JobProgress(terminal, job)
@@ -109,7 +114,11 @@ def run_job(
             result.wait_until_finish()
         except Exception:
             # The one error that is the user's, as other runners lose its class.
-            check_clash(_columns_so_far(job), scorer.fields)
+            try:
+                check_clash(_columns_so_far(job), scorer.fields)
+            except ColumnClash:
+                output.abandon(job.staging)  # no call of this command could go on
+                raise
             raise
     for counter in result.metrics().query()["counters"]:
         _LOGGER.info("%s: %s", counter.key.metric.name, counter.result)
@@ -126,7 +135,7 @@ def run_job(
             f"Read: {counts['rows_in']}, written: {counts['rows_out']}, "
             f"rejected: {summary.rows_rejected}"
         )
-    output.commit(job.staging, summary.to_dict())
+    output.commit(job.staging, summary.to_dict(), overwrite=request.overwrite)
     return summary
 
 
@@ -135,10 +144,25 @@ def _first_look(data: str, options: ReadOptions) -> DataPreview:
         return check_data(data, options=options)
     except DataError as error:
         raise UserError(str(error)) from error
+    except PermissionError as error:
+        raise _unreadable(str(error.filename or data)) from error
+
+
+def _check_files(files: list[InputFile], output: str) -> None:
+    """Refuses files that cannot be read, or that this job would remove."""
+    check_inputs((file["path"] for file in files), output)
+    for file in files:
+        if is_local(file["path"]) and not os.access(file["path"], os.R_OK):
+            raise _unreadable(file["path"])
+
+
+def _unreadable(path: str) -> UserError:
+    shown, _ = replace_invalid(path)
+    return UserError(f"option --input: {shown} cannot be read: permission denied")
 
 
 def _columns_so_far(job: BatchJob) -> set[str]:
-    records = map(storage.read_json, storage.list_files(job.path(SPLITS, "*.json")))
+    records = map(storage.read_json, storage.list_files(job.path(SPLITS), "*.json"))
     return {name for record in records if record for name in record["columns"]}
 
 

@@ -85,9 +85,20 @@ def read_json(path: str) -> Any:
         return json.loads(file.read())
 
 
-def list_files(pattern: str) -> list[str]:
-    """Returns the files that match a glob, sorted."""
-    [matched] = FileSystems.match([pattern])
+def list_files(folder: str, glob: str) -> list[str]:
+    """Returns the files in a folder whose names match a glob, sorted.
+
+    Args:
+        folder: Its name is no glob; none need be there.
+        glob: `**` for the files of all folders in it, too; else of this one alone.
+    """
+    if is_local(folder):  # where a name may have any character
+        return sorted(
+            str(path)
+            for path in Path(folder).glob("**/*" if glob == "**" else glob)
+            if path.is_file()
+        )
+    [matched] = FileSystems.match([posixpath.join(folder, glob)])
     return sorted(file.path for file in matched.metadata_list)
 
 
@@ -95,7 +106,7 @@ def remove(folder: str) -> None:
     """Removes a folder with all that is in it; nothing happens if it is not there."""
     if is_local(folder):
         shutil.rmtree(folder, ignore_errors=True)
-    elif list_files(posixpath.join(folder, "**")):
+    elif list_files(folder, "**"):
         FileSystems.delete([folder + "/"])
 
 

@@ -17,6 +17,13 @@ import click
 
 from components.text_example_gen.globs import escape_existing
 from components.text_example_gen.options import ReadOptions
+from pipeline.batch.destination import (
+    check_inputs,
+    check_place,
+    check_present,
+    check_summary_file,
+)
+from pipeline.batch.formats.table import HDF5
 from pipeline.batch.staging import Request
 from pipeline.commands.options import refuse_stray
 from pipeline.errors import RunError, UserError
@@ -99,16 +106,16 @@ def run_batch(
     refuse_stray(click.get_current_context(), arguments["beam_args"])
     allowance = Allowance.parse(arguments["max_rejected"])
     request = _request(arguments, format, chunk_rows, chunk_chars)
+    if not arguments["output"]:  # it would mean the working directory
+        raise UserError("option --output: a name is expected. Received: ''")
     for data in request.inputs:
         if not may_exist(escape_existing(data)):
             raise UserError(f"option --input: no file matches. Received: {data}")
-    _check_absent(request)
+    _check_places(request, arguments["summary"])
     say_loading()
     summary = _run(request, make_scorer)
-    if arguments["summary"]:
-        text = json.dumps(summary.to_dict(), ensure_ascii=False, indent=1)
-        # Not by a rename: what the user names may be a pipe or a link.
-        Path(arguments["summary"]).write_text(text + "\n", encoding="utf-8")
+    if arguments["summary"] is not None:
+        _write_summary(arguments["summary"], summary)
     click.echo(_line(summary))
     if renamed := summary.counts["renamed_columns"]:
         click.echo(
@@ -117,24 +124,29 @@ def run_batch(
     allowance.check(summary)
 
 
-def _check_absent(request: Request) -> None:
-    """Refuses an output on this machine before the seconds that the libraries take.
-
-    `BatchOutput.check` knows the rest.
-    """
-    if request.overwrite or not is_local(request.output):
-        return
-    if any(not name.startswith(".") for name in _names_in(request.output)):
-        raise UserError(
-            f"{request.output} exists (hint: another --output, or --overwrite)"
-        )
-
-
-def _names_in(folder: str) -> list[str]:
+def _write_summary(path: str, summary: JobSummary) -> None:
+    text = json.dumps(summary.to_dict(), ensure_ascii=False, indent=1)
     try:
-        return os.listdir(folder)
-    except OSError:  # it is not there, or will be refused with its own message
-        return []
+        # Not by a rename: what the user names may be a pipe or a link.
+        Path(path).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise RunError(
+            f"option --summary: cannot be written: {path}: {error.strerror}\n"
+            f"hint: the output is complete; {summary.output}/summary.json says the same"
+        ) from error
+
+
+def _check_places(request: Request, summary: str | None) -> None:
+    """Refuses what cannot be written before the seconds that the libraries take.
+
+    Of other file systems `BatchOutput.check` knows, and `run_job` of what a glob means.
+    """
+    check_place(request.output)
+    if is_local(request.output):
+        check_present(request.output, overwrite=request.overwrite)
+    check_inputs(request.inputs, request.output)
+    if summary is not None:
+        check_summary_file(summary, request.inputs, request.output)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,7 +229,8 @@ def _request(
     return Request(
         inputs=arguments["inputs"],
         options=options,
-        keep=keep,
+        # HDF5 has no columns but the key.
+        keep=keep if format != HDF5 else () if key is None else (key,),
         output=absolute(arguments["output"]),
         overwrite=arguments["overwrite"],
         format=format,

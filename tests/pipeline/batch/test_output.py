@@ -8,10 +8,24 @@ import shutil
 from pathlib import Path
 
 import pytest
+from apache_beam.io.filesystem import FileMetadata, MatchResult
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.localfilesystem import LocalFileSystem
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.batch import output as module
 from pipeline.batch import storage
-from pipeline.batch.output import BatchOutput, OutputBusy, OutputExists
+from pipeline.batch.destination import OutputExists
+from pipeline.batch.output import BatchOutput, OutputBusy
+from pipeline.errors import UserError
+
+SUMMARY = {
+    "input_files": 1,
+    "rows_in": 1,
+    "rows_out": 1,
+    "rows_rejected": 0,
+    "output_files": ["part", "rejected/rejected.jsonl"],
+}
 
 
 @pytest.fixture
@@ -29,7 +43,7 @@ def _finish(output, text="rows"):
             storage.write_json(f"{chunks}/{number}", text)
         storage.write_json(f"{staging}/finished/part", text)
         storage.write_json(f"{staging}/counts.json", {})
-        output.commit(staging, {"rows_in": 1})
+        output.commit(staging, SUMMARY, overwrite=True)
 
 
 def test_the_output_is_there_when_all_is_done(output, tmp_path):
@@ -37,7 +51,7 @@ def test_the_output_is_there_when_all_is_done(output, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["scored"]
     assert (tmp_path / "scored" / "part").read_text() == '"rows"'
     summary = json.loads((tmp_path / "scored" / "summary.json").read_text())
-    assert summary == {"rows_in": 1}
+    assert summary == SUMMARY
 
 
 def test_an_existing_output_is_refused(output):
@@ -49,19 +63,152 @@ def test_an_existing_output_is_refused(output):
 
 def test_an_earlier_output_is_replaced_as_a_whole(output, tmp_path):
     _finish(output, "first")
-    (tmp_path / "scored" / "old").write_text("old")
+    (tmp_path / "scored" / "rejected").mkdir()
+    (tmp_path / "scored" / "rejected" / "rejected.jsonl").write_text("old")
+    shutil.copy(tmp_path / "scored" / "summary.json", tmp_path / "scored" / "s.json")
     output.check(overwrite=True)
     _finish(output, "second")
     assert (tmp_path / "scored" / "part").read_text() == '"second"'
-    assert not (tmp_path / "scored" / "old").exists()
+    assert len(list((tmp_path / "scored").iterdir())) == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["scored"]
 
 
-def test_a_folder_that_no_job_has_made_is_never_overwritten(output, tmp_path):
-    (tmp_path / "scored").mkdir()
-    (tmp_path / "scored" / "thesis.txt").write_text("dear")
-    with pytest.raises(OutputExists, match="not an earlier output"):
+@pytest.mark.parametrize(
+    ("entry", "content"),
+    [
+        ("thesis.txt", "dear"),
+        ("summary.json", '{"run": 3}'),
+        ("summary.json", '[["rows_in"'),
+        (".hidden", ""),
+        ("serving/3/saved_model.pb", "model"),
+        ("serving/", None),
+    ],
+)
+@pytest.mark.parametrize("name", ["scored", "my[1]", "a*b"])
+def test_a_folder_that_no_job_has_made_is_never_overwritten(
+    tmp_path, name, entry, content
+):
+    path = tmp_path / name / entry
+    path.parent.mkdir(parents=True)
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_text(content)
+    with pytest.raises(OutputExists, match=f"holds {entry}, which no earlier job"):
+        BatchOutput(str(tmp_path / name)).check(overwrite=True)
+    with pytest.raises(OutputExists, match="--overwrite"):
+        BatchOutput(str(tmp_path / name)).check(overwrite=False)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("entry", ["rejected/mine.csv", "part/", "model/3/a.pb"])
+def test_what_was_added_to_an_earlier_output_is_never_removed(output, tmp_path, entry):
+    _finish(output)
+    added = tmp_path / "scored" / entry
+    if entry == "part/":
+        added.unlink()
+    added.parent.mkdir(parents=True, exist_ok=True)
+    added.mkdir()
+    with pytest.raises(OutputExists, match=f"holds {entry}"):
         output.check(overwrite=True)
+
+
+def test_what_appears_in_the_output_during_a_job_is_kept(output, tmp_path):
+    with output.locked():
+        staging = output.staging({})
+        storage.write_json(f"{staging}/finished/part", "new")
+        storage.write_json(str(tmp_path / "scored" / "part"), "dear")
+        with pytest.raises(OutputExists, match="exists"):
+            output.commit(staging, SUMMARY, overwrite=False)
+    assert (tmp_path / "scored" / "part").read_text() == '"dear"'
+
+
+def test_a_work_folder_that_no_job_has_made_stays(output, tmp_path):
+    dear = tmp_path / "scored.unfinished" / "thesis" / "1.txt"
+    dear.parent.mkdir(parents=True)
+    dear.touch()
+    with pytest.raises(OutputExists, match="holds thesis, which no job"):
+        output.check(overwrite=True)
+    assert dear.exists()
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """The folder behind `toy://`, which Beam knows and no local call can reach."""
+
+    def local(path):
+        return path.replace("toy://", f"{tmp_path}/")
+
+    class Toy(LocalFileSystem):
+        @classmethod
+        def scheme(cls):
+            return "toy"
+
+        def match(self, patterns, limits=None):
+            return [
+                MatchResult(
+                    result.pattern,
+                    [
+                        FileMetadata(file.path.replace(f"{tmp_path}/", "toy://"), 1)
+                        for file in result.metadata_list
+                    ],
+                )
+                for result in super().match(list(map(local, patterns)), limits)
+            ]
+
+        def create(self, path, *arguments, **options):
+            Path(local(path)).parent.mkdir(parents=True, exist_ok=True)
+            return super().create(local(path), *arguments, **options)
+
+        def open(self, path, *arguments, **options):
+            return super().open(local(path), *arguments, **options)
+
+        def exists(self, path):
+            return super().exists(local(path))
+
+        def delete(self, paths):
+            for path in map(local, paths):
+                shutil.rmtree(path) if path.endswith("/") else os.unlink(path)
+
+        def rename(self, sources, targets):
+            for source, target in zip(sources, targets, strict=True):
+                Path(local(target)).parent.mkdir(parents=True, exist_ok=True)
+                os.rename(local(source), local(target))
+
+    monkeypatch.setattr(
+        FileSystems, "get_filesystem", lambda path: Toy(PipelineOptions([]))
+    )
+    return tmp_path / "bucket"
+
+
+def test_on_another_file_system_only_a_jobs_own_output_is_replaced(store):
+    output = BatchOutput("toy://bucket/scored")
+    for text in ("first", "second"):
+        output.check(overwrite=True)
+        _finish(output, text)
+        with pytest.raises(OutputExists, match="--overwrite"):
+            output.check(overwrite=False)
+    assert sorted(path.name for path in store.glob("*/*")) == ["part", "summary.json"]
+    model = store / "scored" / "serving" / "3" / "saved_model.pb"
+    model.parent.mkdir(parents=True)
+    model.touch()
+    with pytest.raises(OutputExists, match="holds serving/3/saved_model.pb, which no"):
+        output.check(overwrite=True)
+    dear = store / "other.unfinished" / "thesis" / "1.txt"
+    dear.parent.mkdir(parents=True)
+    dear.touch()
+    with pytest.raises(OutputExists, match="holds thesis, which no job has"):
+        BatchOutput("toy://bucket/other").check(overwrite=True)
+
+
+def test_a_name_with_wildcards_is_nothing_but_a_name(tmp_path):
+    output = BatchOutput(str(tmp_path / "my[1]*"))
+    for text in ("first", "second"):
+        output.check(overwrite=True)
+        _finish(output, text)
+    assert [path.name for path in tmp_path.iterdir()] == ["my[1]*"]
+    with pytest.raises(UserError, match="would stand for others"):
+        BatchOutput("gs://bucket/my[1]").check(overwrite=True)
 
 
 def test_two_jobs_do_not_write_one_output(output, tmp_path):

@@ -268,7 +268,28 @@ def test_a_column_of_the_outputs_that_comes_late_is_refused_in_the_same_words(
     request = _request(path, tmp_path, options=options, keep=None)
     with pytest.raises(UserError, match="has a column `text_is_cut`"):
         _run(request, predictor)
-    assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["x.jsonl"]
+
+
+def test_a_file_that_may_not_be_read_is_refused_before_anything_runs(
+    data, tmp_path, predictor, monkeypatch
+):
+    zipped = str(data / "b.csv.gz")  # to root, no file is closed
+    monkeypatch.setattr(os, "access", lambda path, *_: path != zipped)
+    monkeypatch.setattr(beam, "Pipeline", None)
+    with pytest.raises(UserError, match=r"b.csv.gz cannot be read: permission"):
+        _run(_request(data, tmp_path), predictor)
+    assert not (tmp_path / "out.unfinished").exists()
+
+
+def test_input_in_the_output_is_refused_whatever_glob_names_it(
+    data, tmp_path, predictor, monkeypatch
+):
+    monkeypatch.setattr(beam, "Pipeline", None)
+    changes = {"overwrite": True, "output": str(data)}
+    with pytest.raises(UserError, match="lies in the output"):
+        _run(_request(tmp_path / "*" / "a.csv", tmp_path, **changes), predictor)
+    assert (data / "a.csv").exists()
 
 
 def test_a_missing_column_is_refused_before_anything_runs(data, tmp_path, predictor):

@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from pipeline.batch.run_job import JobSummary
 from pipeline.cli import main
-from pipeline.commands.batch import Allowance
+from pipeline.commands.batch import Allowance, batch_options, run_batch
 from pipeline.errors import RunError, UserError
 
 # Answers arguments on stdin, a list a line, by exit code, output and large libraries.
@@ -45,6 +46,12 @@ def test_help_and_what_is_missing_need_no_large_library(
         ([*predict, "--columns", "id,id"], "must not repeat a name"),
         ([*predict, "--model", "nowhere"], "there is no saved_model.pb"),
         ([*predict, "--model-sha256", "nowhere"], "nowhere cannot be read"),
+        ([*predict, "--output", ""], "option --output: a name is expected"),
+        ([*predict, "--output", f"{tmp_path}/x.csv"], "x.csv is not a folder"),
+        ([*predict, "--output", f"{tmp_path}/caf\udce9"], "is not UTF-8"),
+        ([*predict, "--output", f"{tmp_path}", "--overwrite"], "holds x.csv, which no"),
+        ([*embed, "--summary", f"{tmp_path}/no/s.json"], "option --summary: cannot be"),
+        ([*embed, "--summary", f"{tmp_path}"], "option --summary: cannot be written"),
         ([*predict, "stray.csv"], "unexpected argument. Received: 'stray.csv'"),
         ([*predict, "--input", "no.csv"], "no file matches. Received: no.csv"),
         ([*predict, "--input", f"{tmp_path}/*.tsv"], f"Received: {tmp_path}/*.tsv"),
@@ -84,6 +91,27 @@ def test_a_missing_column_is_refused_once_beam_has_read_the_file(toy_model, tmp_
     assert error.startswith("error: ")
     assert "no column `txt`" in error
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+
+
+@pytest.mark.parametrize(("key", "kept"), [(None, ()), ("id", ("id",))])
+def test_hdf5_carries_no_column_but_the_key(tmp_path, monkeypatch, key, kept):
+    (tmp_path / "x.csv").write_text("id,text,sentence\n1,good,old\n")
+    requests = []
+
+    def stop(request, _):
+        requests.append(request)
+        raise UserError("stop")
+
+    @click.command()
+    @batch_options
+    def embed(**arguments):
+        sizes = {"chunk_rows": 1, "chunk_chars": 1}
+        run_batch(arguments, format="hdf5", make_scorer=lambda: None, **sizes)
+
+    monkeypatch.setattr("pipeline.commands.batch._run", stop)
+    options = ["--input", f"{tmp_path}/x.csv", "--output", f"{tmp_path}/out"]
+    CliRunner().invoke(embed, options + (["--key", key] if key else []))
+    assert [request.keep for request in requests] == [kept]
 
 
 def _summary(rejected, **changes):

@@ -109,6 +109,25 @@ def test_new_names_of_repeated_columns_are_told(predict, tmp_path):
     assert path.read_text().startswith("id,text,note,note_2,")
 
 
+def test_a_summary_that_can_no_longer_be_written_is_told_in_one_line(predict, tmp_path):
+    done = predict("--summary", "/dev/full")
+    assert done.exit_code == 1
+    error = done.output.splitlines()[1]
+    assert error.startswith("error: option --summary: cannot be written: /dev/full: No")
+    path = tmp_path / "out" / "summary.json"
+    assert json.loads(path.read_text())["rows_in"] == 104
+
+
+def test_a_job_overwrites_its_own_output_with_a_summary_in_it(predict, tmp_path):
+    for options in ((), ("--overwrite",)):
+        done = predict("--summary", tmp_path / "out" / "mine.json", *options)
+        assert done.exit_code == 0, done.output
+    (tmp_path / "out" / "mine.json").write_text("{}")
+    done = predict("--overwrite")
+    assert done.exit_code == 2
+    assert "holds mine.json, which no earlier job has written" in done.output
+
+
 def test_the_summary_can_be_read_through_a_link(predict, tmp_path):
     (tmp_path / "link.json").symlink_to(tmp_path / "summary.json")
     done = predict("--summary", tmp_path / "link.json")

@@ -1,0 +1,265 @@
+"""Whether a job may write where its user says, asked before anything is done.
+
+Nothing is created or removed here, and no Beam is loaded: a wrong path is refused at
+once.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pipeline.errors import UserError
+from pipeline.files import is_local
+
+SUMMARY = "summary.json"
+DEAD = "dead-"  # begins the name of a folder that only waits to be removed
+WORK_SUFFIX = ".unfinished"
+
+_OF_A_SUMMARY = {"input_files", "rows_in", "rows_out", "rows_rejected", "output_files"}
+_OF_A_WORK_FOLDER = re.compile(rf"[0-9a-f]{{16}}|{DEAD}[0-9a-f]{{32}}|\.lock")
+_WILDCARD = re.compile(r"[*?\[]")
+
+
+class OutputExists(UserError):
+    """There is something where the output should appear."""
+
+
+def check_place(output: str) -> None:
+    """Refuses a place where no output could appear, whatever may be overwritten.
+
+    Args:
+        output: A folder; if local, absolute.
+
+    Raises:
+        UserError: It is no folder, cannot be written or named, or what is called like
+            its work folder is not one.
+    """
+    try:
+        output.encode("utf-8")
+    except UnicodeEncodeError as error:
+        shown = output.encode("utf-8", "replace").decode()
+        raise UserError(f"option --output: {shown} is not UTF-8") from error
+    if not is_local(output):
+        if _WILDCARD.search(output):
+            raise UserError(
+                "option --output: on this file system a name with *, ? or [ would "
+                f"stand for others, too. Received: {output}"
+            )
+        return
+    if os.path.lexists(output) and not os.path.isdir(output):
+        raise UserError(f"option --output: {output} is not a folder")
+    if os.path.ismount(output):
+        raise UserError(
+            f"option --output: {output} cannot be replaced, as a file system is "
+            "mounted there (hint: name a folder in it)"
+        )
+    work = output + WORK_SUFFIX
+    try:
+        if os.path.lexists(work):
+            check_work(work, os.listdir(work))
+        folder = os.path.dirname(output)
+        while not os.path.lexists(folder):
+            folder = os.path.dirname(folder)
+        os.lstat(work if folder == os.path.dirname(output) else folder + "/")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _not_written("--output", output, error.strerror) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _not_written("--output", output, f"{folder} is not writable")
+
+
+def check_work(work: str, names: Iterable[str]) -> None:
+    """Refuses a work folder with something that no job has left there.
+
+    Args:
+        work: The folder.
+        names: What lies in it.
+
+    Raises:
+        OutputExists: With the first of them.
+    """
+    others = [name for name in names if not _OF_A_WORK_FOLDER.fullmatch(name)]
+    if others:
+        shown = min(others).encode("utf-8", "replace").decode()
+        raise OutputExists(
+            f"{work} holds {shown}, which no job has written; a job would work and "
+            "remove in that folder (hint: choose another --output)"
+        )
+
+
+def check_present(output: str, *, overwrite: bool) -> None:
+    """Refuses a local folder that holds something, unless all of it is a job's.
+
+    Raises:
+        OutputExists: It holds something, and it may not be overwritten, or something
+            else than the files that its own summary lists.
+    """
+    try:
+        entries = _entries(output)
+        summary = _read_summary(os.path.join(output, SUMMARY))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _not_written("--output", output, error.strerror) from error
+    copies = {
+        name
+        for name in entries
+        if is_summary(summary)
+        and "/" not in name
+        and name.endswith(".json")
+        and _read_summary(os.path.join(output, name)) == summary
+    }
+    refuse_others(
+        output, [e for e in entries if e not in copies], summary, overwrite=overwrite
+    )
+
+
+def refuse_others(
+    output: str, entries: Iterable[str], summary: Any, *, overwrite: bool
+) -> None:
+    """Refuses what is in a folder, unless it may be overwritten and a job wrote it.
+
+    Args:
+        output: The folder.
+        entries: Paths in it of files, and of folders without any.
+        summary: What its `SUMMARY` holds, whoever wrote it; None: there is none.
+        overwrite: Whether an earlier output may be replaced.
+
+    Raises:
+        OutputExists: With the first entry that no job has written, if this decides.
+    """
+    entries = sorted(entries, key=lambda entry: (entry.count("/"), entry))
+    if entries and not overwrite:
+        raise OutputExists(f"{output} exists (hint: another --output, or --overwrite)")
+    known = {SUMMARY, *summary["output_files"]} if is_summary(summary) else set()
+    for entry in entries:
+        if entry not in known:
+            shown = entry.encode("utf-8", "replace").decode()
+            raise OutputExists(
+                f"{output} holds {shown}, which no earlier job has written; it is not "
+                "overwritten (hint: choose another --output)"
+            )
+
+
+def is_summary(value: Any) -> bool:
+    """Returns whether a value is what a job says in its `SUMMARY`."""
+    return (
+        isinstance(value, dict)
+        and value.keys() >= _OF_A_SUMMARY
+        and isinstance(value["output_files"], list)
+        and all(isinstance(name, str) for name in value["output_files"])
+    )
+
+
+def check_inputs(files: Iterable[str], output: str) -> None:
+    """Refuses input that the job would remove, as it lies in its own output.
+
+    Raises:
+        UserError: With the first of such files.
+    """
+    output = output.rstrip("/")
+    places = [output + "/", output + WORK_SUFFIX + "/"]
+    if is_local(output):
+        places = [
+            os.path.realpath(each) + "/" for each in places if os.path.isdir(each)
+        ]
+    if not places:
+        return
+    for file in files:
+        real = os.path.realpath(file) if is_local(file) else file
+        if (real + "/").startswith(tuple(places)):
+            shown = file.encode("utf-8", "replace").decode()
+            raise UserError(
+                f"option --output: the input {shown} lies in the output, which is to "
+                "be replaced (hint: choose another --output)"
+            )
+
+
+def check_summary_file(path: str, inputs: Iterable[str], output: str) -> None:
+    """Refuses a file for the summary that could not be written when all is done.
+
+    Args:
+        path: The file; a pipe or a link is fine.
+        inputs: What is read, as the user names it.
+        output: Absolute, if local. A `.json` file directly in it may be named, though
+            the folder is not there yet.
+
+    Raises:
+        UserError: It is a folder or an input, or cannot be written.
+    """
+    real = os.path.realpath(path)
+    if is_local(output):
+        folder = os.path.realpath(output)
+        if os.path.dirname(real) == folder and real.endswith(".json"):
+            return
+        if real.startswith((folder + "/", folder + WORK_SUFFIX + "/")):
+            raise _not_written("--summary", path, "in the output, only *.json may be")
+        if (folder + "/").startswith(real + "/"):
+            raise _not_written("--summary", path, "the output needs it as a folder")
+    if _may_be_input(real, inputs) and not is_summary(_read_summary(real)):
+        raise _not_written("--summary", path, "it is an input")
+    if os.path.isdir(real):
+        raise _not_written("--summary", path, "it is a folder")
+    if os.path.exists(path):
+        if not os.access(path, os.W_OK):
+            raise _not_written("--summary", path, "it is not writable")
+        return
+    try:  # nothing else tells so surely, on any disk
+        os.close(os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        os.unlink(real)
+    except OSError as error:
+        raise _not_written("--summary", path, error.strerror) from error
+
+
+def _may_be_input(file: str, inputs: Iterable[str]) -> bool:
+    """Returns whether a file exists and a name, glob or folder of the input has it."""
+    if not os.path.isfile(file):
+        return False
+    patterns = [os.path.realpath(data) for data in inputs if is_local(data)]
+    return os.path.dirname(file) in patterns or any(
+        file == pattern
+        or (
+            fnmatch.fnmatchcase(file, pattern)
+            and ("**" in pattern or pattern.count("/") == file.count("/"))
+        )
+        for pattern in patterns
+    )
+
+
+def _entries(folder: str) -> list[str]:
+    """Returns the paths in a folder of its files, and of folders that have none."""
+    found = []
+    for base, folders, files in os.walk(folder, onerror=_raise):
+        inner = os.path.relpath(base, folder)
+        prefix = "" if inner == "." else inner + "/"
+        links = [name for name in folders if os.path.islink(os.path.join(base, name))]
+        found += [prefix + name for name in (*files, *links)]
+        if prefix and not files and not folders:
+            found.append(prefix)
+    return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _read_summary(path: str) -> Any:
+    """Returns what a JSON file holds; None if it is none, or not there."""
+    if not os.path.isfile(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            return json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _not_written(option: str, path: str, why: str | None) -> UserError:
+    shown = path.encode("utf-8", "replace").decode()
+    return UserError(f"option {option}: cannot be written: {shown}: {why}")
