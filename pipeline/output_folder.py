@@ -157,14 +157,39 @@ class OutputFolder:
 
         Raises:
             MoveIncomplete: Artifacts were left behind.
+            OutputUnusable: A copy would change the versions of its original, or there
+                are artifacts without any record of them.
             StoreUnreadable: The file of ML Metadata cannot be read or written.
         """
-        if is_on_server() or not self.metadata.exists():
+        if is_on_server():
             return None
-        before = adopt_place(self.metadata)
+        if not self.metadata.exists() or not self.metadata.stat().st_size:
+            self._refuse_without_records()
+            return None
+        before = adopt_place(self.metadata, self._refuse_shared_versions)
         if before is not None:
             _LOGGER.warning("this output was at %s before", before)
         return before
+
+    def _refuse_without_records(self) -> None:
+        """Refuses artifacts that nothing is known of: a run would write among them."""
+        if self.artifacts.is_dir() and any(self.artifacts.iterdir()):
+            raise OutputUnusable(
+                f"{self.artifacts} holds results of runs of which {self.metadata} has "
+                "no record (hint: bring that file back, or remove that folder: then "
+                "the output begins anew, and keeps what is served)"
+            )
+
+    def _refuse_shared_versions(self, before: Path) -> None:
+        """Refuses a copy whose serving/ leads to where its original's does."""
+        original = before / self.serving.name
+        if not (original.exists() and self.serving.exists()):
+            return
+        if original.samefile(self.serving):
+            raise OutputUnusable(
+                f"{self.serving} leads to the versions of {before}, of which this "
+                "output is a copy (hint: make it a folder of its own)"
+            )
 
     def refuse_without_last_model(self) -> None:
         """Refuses a run that would only fail when its model is to be compared.
@@ -180,8 +205,9 @@ class OutputFolder:
         if model is not None and not os.path.exists(model):
             raise OutputUnusable(
                 "the last blessed model, with which a new one is compared, is gone: "
-                f"{model} (hint: bring it back, or remove {self.metadata}: then the "
-                "output begins anew, and keeps what is served)"
+                f"{model} (hint: bring it back, or remove {self.metadata} and "
+                f"{self.artifacts}: then the output begins anew, and keeps what is "
+                "served)"
             )
 
     def clean_after_kill(self) -> list[Path]:

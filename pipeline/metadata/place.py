@@ -14,7 +14,7 @@ import contextlib
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
@@ -39,12 +39,16 @@ class StoreUnreadable(RunError):
     """ML Metadata's SQLite file cannot be read or written; the message says why."""
 
 
-def adopt_place(database: Path) -> Path | None:
+def adopt_place(
+    database: Path, check: Callable[[Path], None] = lambda before: None
+) -> Path | None:
     """Makes all that is recorded lie where the database lies now: all or nothing.
 
     Args:
         database: The SQLite file, in the folder of its output. No other process may
             use it meanwhile.
+        check: Is given where the output was before, and raises if it must not be
+            here; nothing is changed then.
 
     Returns:
         Where the output was before, or None if it was here, perhaps under the name of
@@ -70,6 +74,8 @@ def adopt_place(database: Path) -> Path | None:
     for _, uri, state in artifacts:
         if state == _LIVE and _place(uri) in moved:
             _refuse_left_behind(uri, moves[uri], here)
+    if moved:
+        check(Path(moved[-1]))
     _keep_first_place(database, next(filter(None, places)))
     with _connected(database) as connection:
         _rewrite(connection, earlier, here)

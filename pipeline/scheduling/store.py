@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import filelock
 import pydantic
@@ -29,6 +29,9 @@ from pipeline.scheduling.outcome import Outcome, failure
 # A clock is put back by some seconds every now and then; what was run then is not run
 # again.
 _SLACK = timedelta(minutes=1)
+
+# Python has no times beyond them in every time zone.
+_FIRST_YEAR, _LAST_YEAR = 1, 9999
 
 
 class ScheduleBusy(RunError):
@@ -53,7 +56,7 @@ class PastRun:
         outcome: What came of it.
     """
 
-    run: int
+    run: Annotated[int, pydantic.Field(gt=0, lt=1 << 63)]
     scheduled: AwareDatetime
     started: AwareDatetime
     ended: AwareDatetime
@@ -84,7 +87,10 @@ class PastRun:
         Raises:
             ValueError: It is not JSON, or a value is missing or of another type.
         """
-        values = json.loads(line)
+        try:
+            values = json.loads(line)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
         if not isinstance(values, dict):
             raise ValueError(f"an object is expected, not {type(values).__name__}")
         # The outcome's values stand beside the others, and one of them has its name.
@@ -252,7 +258,10 @@ class ScheduleFolder:
         """
         try:
             state = self._state.read_bytes()
-            return pydantic.TypeAdapter(SeenTo).validate_json(state, strict=True)
+            seen_to = pydantic.TypeAdapter(SeenTo).validate_json(state, strict=True)
+            if not _FIRST_YEAR < seen_to.until.year < _LAST_YEAR:
+                raise ValueError("no calendar has a time zone there")
+            return seen_to
         except FileNotFoundError:
             return None
         except ValueError as error:

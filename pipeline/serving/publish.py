@@ -20,6 +20,8 @@ from pipeline.files import (
 from pipeline.serving.manifest import manifest_path
 from pipeline.serving.versions import is_version
 
+_MOST_DIGITS = 18  # of the number of an execution, in 64 bits
+
 
 def publish(model: Path, version: Path) -> None:
     """Copies a model to the folder of a version, which appears when it is whole.
@@ -76,10 +78,18 @@ def note_push(version: Path, execution: str) -> None:
 
 
 def noted_pushes(serving: Path) -> dict[Path, str]:
-    """Returns folder of a version -> the execution that was to publish it."""
-    notes = _note(serving / "0").parent.glob(".*.push")
-    pushes = {note.name.split(".")[1]: note.read_text("utf-8") for note in notes}
-    return {serving / name: pushes[name] for name in pushes if is_version(name)}
+    """Returns folder of a version -> the execution that was to publish it.
+
+    What is not a note of ours is left alone.
+    """
+    pushes = {}
+    for note in _note(serving / "0").parent.glob(".*.push"):
+        name = note.name.split(".")[1]
+        if is_version(name) and note.is_file() and note.stat().st_size <= _MOST_DIGITS:
+            execution = note.read_bytes()
+            if execution.isdigit():
+                pushes[serving / name] = execution.decode("ascii")
+    return pushes
 
 
 def forget_push(version: Path) -> None:

@@ -101,14 +101,20 @@ def test_a_line_with_a_value_of_another_type_is_named(folder, wrong):
         folder.read_history()
 
 
-@pytest.mark.parametrize("line", ["[]", "5", "null", '"run"', "{}", "\x00"])
+@pytest.mark.parametrize(
+    "line", ["[]", "5", "null", '"run"', "{}", "\x00", "[" * 200_000]
+)
 def test_a_line_that_is_no_object_is_named(folder, line):
     folder.history.write_text(line + "\n")
     with pytest.raises(HistoryUnreadable, match="line 1 of the history"):
         folder.read_history()
 
 
-@pytest.mark.parametrize("until", ["2026-11-26T03:00:00", 5, None, "soon"])
+@pytest.mark.parametrize(
+    "until",
+    ["2026-11-26T03:00:00", 5, None, "soon", "9999-12-31T23:59:59+00:00"]
+    + ["0001-01-01T00:00:00+14:00"],
+)
 def test_a_state_that_cannot_be_compared_with_a_clock_is_refused(folder, until):
     folder.write_seen_to(SeenTo("* * * * *", "UTC", _START))
     assert folder.read_seen_to().until == _START

@@ -263,6 +263,39 @@ def test_an_output_that_begins_anew_keeps_what_is_served(output):
     assert len(output.versions()) == 2
 
 
+def test_artifacts_without_a_record_of_them_are_refused(output):
+    assert output.follow_move() is None
+    output.push(1)
+    output.metadata.unlink()
+    for _ in range(2):
+        with pytest.raises(OutputUnusable, match="has no record .hint: bring that fil"):
+            output.follow_move()
+        output.metadata.touch()  # a store without anything is none
+
+
+def test_a_copy_that_shares_its_versions_with_the_original_is_refused(output):
+    output.push(1)
+    elsewhere = output.serving.rename(output.path.parent / "elsewhere")
+    output.serving.symlink_to(elsewhere)
+    copy = _Output(output.path.with_name("copy"))
+    shutil.copytree(output.path, copy.path, symlinks=True)
+    for _ in range(2):
+        with pytest.raises(OutputUnusable, match="leads to the versions of .*/out, "):
+            copy.follow_move()
+    copy.serving.unlink()
+    shutil.copytree(elsewhere, copy.serving)
+    assert copy.follow_move() == output.path
+
+
+def test_what_is_not_a_note_on_a_push_is_left_alone(output):
+    output.push(1)
+    for name, content in (("5", b"\xff"), ("6", b"9" * 30), ("7", b"soon")):
+        (output.manifests / f".{name}.push").write_bytes(content)
+    (output.manifests / ".8.push").mkdir()
+    assert output.clean_after_kill() == []
+    assert len(list(output.manifests.glob(".*.push"))) == 4
+
+
 def test_a_version_that_is_now_a_link_is_copied_and_what_it_points_to_stays(
     output, clock, tmp_path
 ):
