@@ -22,6 +22,19 @@ def is_local(path: str) -> bool:
     return "://" not in path
 
 
+def absolute(path: str | Path) -> str:
+    """Returns a local path as an absolute one that means the same to every program.
+
+    `..` after a symbolic link leads to the parent of what that points to, as for the
+    operating system; other links stay as they are named.
+    """
+    path = os.path.join(os.getcwd(), os.path.expanduser(path))
+    before, dots, after = (path + "/").rpartition("/../")
+    if dots:
+        path = os.path.join(os.path.realpath(before + "/.."), after)
+    return os.path.normpath(path)
+
+
 def may_exist(pattern: str) -> bool:
     """Returns False if no file can match a name or glob; loads nothing for it.
 

@@ -14,7 +14,7 @@ import filelock
 
 from pipeline.config import Config, ConfigError
 from pipeline.errors import RunError
-from pipeline.files import locked_folder, remove, write_whole
+from pipeline.files import absolute, locked_folder, remove, write_whole
 from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.place import adopt_place
 from pipeline.metadata.store import is_on_server, open_store
@@ -46,8 +46,7 @@ class OutputFolder:
     """
 
     def __init__(self, path: str | Path) -> None:
-        # As the configuration of a run has it: without `..`, links as they are.
-        self.path = Path(os.path.abspath(Path(path).expanduser()))
+        self.path = Path(absolute(path))
         self.metadata = self.path / "metadata.sqlite"
         self.artifacts = self.path / "pipeline"
         self.serving = self.path / "serving"

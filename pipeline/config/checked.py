@@ -27,6 +27,7 @@ from components.text_example_gen.spans import (
 )
 from pipeline.config import Config, ConfigError, DataConfig
 from pipeline.errors import UserError
+from pipeline.files import absolute
 
 # Plain DirectRunner would first try to download a runner written in Go. The image is
 # never used by this runner; without a word on where workers get their code from, TFX
@@ -147,7 +148,7 @@ def checked_config(config: Config) -> CheckedConfig:
         update={
             "data": data.model_copy(update={"schema_path": schema}),
             "elmo": config.elmo.model_copy(update={"source": source}),
-            "output": os.path.abspath(os.path.expanduser(config.output)),
+            "output": absolute(config.output),
         }
     )
     return CheckedConfig(checked, data_bytes)

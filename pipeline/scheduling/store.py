@@ -23,7 +23,7 @@ from pydantic import AwareDatetime
 
 from pipeline.config import ConfigError
 from pipeline.errors import RunError
-from pipeline.files import locked_folder, write_whole
+from pipeline.files import absolute, locked_folder, write_whole
 from pipeline.scheduling.outcome import Outcome, failure
 
 # A clock is put back by some seconds every now and then; what was run then is not run
@@ -131,7 +131,7 @@ class ScheduleFolder:
 
     def __init__(self, output: str | Path) -> None:
         self.name = str(output)
-        self.output = Path(output).expanduser().absolute()
+        self.output = Path(absolute(output))
         self.path = self.output / "schedule"
         self.history = self.path / "history.jsonl"
         self.config = self.path / "config.json"

@@ -8,11 +8,30 @@ from pathlib import Path
 import filelock
 import pytest
 
-from pipeline.files import locked_folder, may_exist, replace_when_done, write_whole
+from pipeline.files import (
+    absolute,
+    locked_folder,
+    may_exist,
+    replace_when_done,
+    write_whole,
+)
 
 
 def _names(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_path_means_the_folder_that_the_operating_system_finds(tmp_path, monkeypatch):
+    (tmp_path / "real" / "sub").mkdir(parents=True)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "link").symlink_to(tmp_path / "real" / "sub")
+    monkeypatch.chdir(tmp_path / "here")
+    real = os.path.realpath(tmp_path / "real")
+    assert absolute("link/../out") == f"{real}/out"
+    assert absolute("link/..") == real
+    assert absolute("link//./out/") == f"{tmp_path}/here/link/out"
+    assert absolute(Path("out")) == f"{tmp_path}/here/out"
+    assert absolute("~/out") == os.path.expanduser("~/out")
 
 
 def test_text_and_bytes_are_written_as_they_are(tmp_path):
