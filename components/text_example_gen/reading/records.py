@@ -216,6 +216,8 @@ def _list(names: Sequence[str]) -> str:
         name if len(name) <= _MOST_NAME_CHARS else name[:_MOST_NAME_CHARS] + "..."
         for name in names[:_MOST_NAMES]
     ]
+    # One line, whatever the names are: a quoted header may hold line breaks.
+    shown = [name.replace("\r", "\\r").replace("\n", "\\n") for name in shown]
     if len(names) > _MOST_NAMES:
         shown.append(f"and {len(names) - _MOST_NAMES} more")
     return ", ".join(shown) or "none"

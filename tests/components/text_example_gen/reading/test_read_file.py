@@ -209,6 +209,8 @@ def test_a_missing_column_names_those_there_are_and_the_nearest(tmp_path):
     assert "hint: if the file has no header row" in message
     message = detail(tmp_path / "a.jsonl", b'{"review":"a","label":1}\n')
     assert "has no column `text`. Columns found: review, label" in message
+    message = detail(tmp_path / "a.csv", b'"te\nxt",label\na,b\n')
+    assert "Columns found: te\\nxt, label" in message
     pq.write_table(pa.table({"txt": ["a"], "label": ["b"]}), tmp_path / "a.parquet")
     message = detail(tmp_path / "a.parquet", (tmp_path / "a.parquet").read_bytes())
     assert "hint: did you mean `txt`?" in message
