@@ -18,10 +18,13 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-# Begun first, so that no process is left alone with a long file at the end.
+# Begun first, so that no process is left alone with a long file at the end. The first
+# makes the run that two others wait for: these come when it is there.
 _LONG_FILES = (
     "e2e/test_run.py",
+    "keras_elmo/test_freezing.py",
     "e2e/test_spans.py",
+    "keras_elmo/test_inputs.py",
     "e2e/test_predict.py",
     "benchmarks/quality/test_quality.py",
     "keras_elmo/test_keras_life.py",
