@@ -24,7 +24,7 @@ from pipeline.config import Config, DataConfig
 from pipeline.evaluation.baseline import tfidf_baseline
 from pipeline.evaluation.measures import MEASURES
 from pipeline.evaluation.report import read_evaluation
-from pipeline.files import write_whole
+from pipeline.files import is_local, write_whole
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.output_folder import OutputFolder
 from pipeline.runs.summary import (
@@ -207,9 +207,12 @@ def _push(record: RunRecord) -> Push | None:
         return None
     pushed = model.properties.get("pushed") == 1
     state = next(node.state for node in record.nodes if node.node == "Pusher")
+    path = str(model.properties.get("pushed_destination")) if pushed else None
+    # An earlier run's version may have been withdrawn or removed since.
+    is_there = path is not None and (not is_local(path) or os.path.exists(path))
     return Push(
         pushed=pushed,
-        path=model.properties.get("pushed_destination") if pushed else None,
+        path=path if is_there else None,
         now=pushed and state == "done",
     )
 

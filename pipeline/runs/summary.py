@@ -241,7 +241,7 @@ class ServingCheck(_Facts):
 
 
 class Push(_Facts):
-    """Whether the model lies in serving/; `now`: this run has put it there."""
+    """Whether the model was pushed, by this run (`now`); `path`: if still there."""
 
     pushed: bool
     path: str | None

@@ -307,6 +307,8 @@ def _model(push: Push | None) -> Iterator[str]:
         return
     if not push.pushed:
         yield "not pushed"
+    elif push.path is None:
+        yield "unchanged; the version that an earlier run pushed is no longer there"
     else:
         yield f"{'pushed to' if push.now else 'unchanged, at'} {push.path}"
 

@@ -83,9 +83,9 @@ def outcome_of(
         "warnings": tuple(_warnings(summary)),
         "accuracy": evaluation.metrics["accuracy"] if evaluation else None,
     }
-    if push is None or push.path is None:
+    if push is None or not push.pushed:
         return Outcome("refused", reasons=tuple(_reasons(summary)), **same)
-    version = int(push.path.rstrip("/").rpartition("/")[2])
+    version = int(push.path.rstrip("/").rpartition("/")[2]) if push.path else None
     if push.now:
         return Outcome("pushed", version=version, **same)
     reason = "every node found its result of an earlier run"

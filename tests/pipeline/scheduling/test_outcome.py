@@ -108,6 +108,8 @@ def test_a_model_that_was_pushed_before_is_nothing_new():
     push = {"pushed": True, "path": "/out/serving/17", "now": False}
     outcome = outcome_of(_summary(push=push), run_id="r1")
     assert (outcome.outcome, outcome.version) == ("nothing new", 17)
+    gone = outcome_of(_summary(push={**push, "path": None}), run_id="r1")
+    assert (gone.outcome, gone.version) == ("nothing new", None)
 
 
 def test_a_failure_takes_one_line():
