@@ -13,7 +13,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-_WILDCARD = re.compile(r"[*?\[]")
+from components.text_example_gen.globs import WILDCARD
+
 _HIDDEN = re.compile(r"\.(.+)\.[0-9a-f]{32}\.part", re.DOTALL)
 
 
@@ -42,7 +43,7 @@ def may_exist(pattern: str) -> bool:
     """
     if not is_local(pattern):
         return True
-    wildcard = _WILDCARD.search(pattern)
+    wildcard = WILDCARD.search(pattern)
     try:
         if wildcard is None:
             os.stat(pattern)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from components.text_example_gen.globs import WILDCARD
 from pipeline.errors import UserError
 from pipeline.files import is_local
 
@@ -22,7 +23,6 @@ WORK_SUFFIX = ".unfinished"
 
 _OF_A_SUMMARY = {"input_files", "rows_in", "rows_out", "rows_rejected", "output_files"}
 _OF_A_WORK_FOLDER = re.compile(rf"[0-9a-f]{{16}}|{DEAD}[0-9a-f]{{32}}|\.lock")
-_WILDCARD = re.compile(r"[*?\[]")
 
 
 class OutputExists(UserError):
@@ -45,7 +45,7 @@ def check_place(output: str) -> None:
         shown = output.encode("utf-8", "replace").decode()
         raise UserError(f"option --output: {shown} is not UTF-8") from error
     if not is_local(output):
-        if _WILDCARD.search(output):
+        if WILDCARD.search(output):
             raise UserError(
                 "option --output: on this file system a name with *, ? or [ would "
                 f"stand for others, too. Received: {output}"
