@@ -127,8 +127,9 @@ def reopen_source(source: str | Path | tuple[str, str], options: BiLMOptions) ->
 
 
 def _name(source: object) -> str:
-    is_pair = isinstance(source, (tuple, list))
-    return " and ".join(map(str, source)) if is_pair else str(source)  # type: ignore
+    if isinstance(source, (tuple, list)):
+        return " and ".join(map(str, source))
+    return str(source)
 
 
 def _open(source: object, *, is_trusted: bool) -> Source:

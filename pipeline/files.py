@@ -1,6 +1,6 @@
 """Files that appear whole or not at all, and folders that one process at a time holds.
 
-Nothing of ours is imported here: every other room may use this one.
+Nothing of `pipeline` is imported here: every other room may use this one.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def check_place(output: str) -> None:
     try:
         output.encode("utf-8")
     except UnicodeEncodeError as error:
-        shown = output.encode("utf-8", "replace").decode()
+        shown = _shown(output)
         raise UserError(f"option --output: {shown} is not UTF-8") from error
     if not is_local(output):
         if WILDCARD.search(output):
@@ -86,7 +86,7 @@ def check_work(work: str, names: Iterable[str]) -> None:
     """
     others = [name for name in names if not _OF_A_WORK_FOLDER.fullmatch(name)]
     if others:
-        shown = min(others).encode("utf-8", "replace").decode()
+        shown = _shown(min(others))
         raise OutputExists(
             f"{work} holds {shown}, which no job has written; a job would work and "
             "remove in that folder (hint: choose another --output)"
@@ -140,7 +140,7 @@ def refuse_others(
     known = {SUMMARY, *summary["output_files"]} if is_summary(summary) else set()
     for entry in entries:
         if entry not in known:
-            shown = entry.encode("utf-8", "replace").decode()
+            shown = _shown(entry)
             raise OutputExists(
                 f"{output} holds {shown}, which no earlier job has written; it is not "
                 "overwritten (hint: choose another --output)"
@@ -174,7 +174,7 @@ def check_inputs(files: Iterable[str], output: str) -> None:
     for file in files:
         real = os.path.realpath(file) if is_local(file) else file
         if (real + "/").startswith(tuple(places)):
-            shown = file.encode("utf-8", "replace").decode()
+            shown = _shown(file)
             raise UserError(
                 f"option --output: the input {shown} lies in the output, which is to "
                 "be replaced (hint: choose another --output)"
@@ -261,5 +261,10 @@ def _read_summary(path: str) -> Any:
 
 
 def _not_written(option: str, path: str, why: str | None) -> UserError:
-    shown = path.encode("utf-8", "replace").decode()
+    shown = _shown(path)
     return UserError(f"option {option}: cannot be written: {shown}: {why}")
+
+
+def _shown(name: str) -> str:
+    """Returns a name with `?` for what is not UTF-8 in it."""
+    return name.encode("utf-8", "replace").decode()
