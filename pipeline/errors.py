@@ -6,14 +6,21 @@
 
 The class of an error lies beside the code that raises it. Every command line built with
 click prints the message alone and ends with the exit code; a last line `hint: ...` says
-what would help. Any other exception is a fault of this program and keeps its traceback.
+what would help, and is printed in brackets. Any other exception is a fault of this
+program and keeps its traceback.
+
+A message is printed in one line, whatever the paths, names and values in it are; what
+needs lines of its own is given as such.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import click
+
+from pipeline.terminal import visible_line
 
 
 class UserError(click.ClickException):
@@ -21,13 +28,43 @@ class UserError(click.ClickException):
 
     exit_code = 2
 
+    def format_message(self) -> str:
+        """Returns the line that is printed."""
+        return one_line(self.message)
+
 
 class RunError(click.ClickException):
-    """What was asked for could not be done, though it could be asked for."""
+    """What was asked for could not be done, though it could be asked for.
+
+    Args:
+        message: Why.
+        lines: Lines of their own after it, such as `log: ...`.
+    """
 
     exit_code = 1
 
+    def __init__(self, message: str, *, lines: Sequence[str] = ()) -> None:
+        super().__init__("\n".join([message, *lines]))
+        self._reason, self._lines = message, lines
 
-def with_hint_in_brackets(message: str) -> str:
-    """Returns a message whose hint follows in brackets and not on a line of its own."""
+    def format_message(self) -> str:
+        """Returns the lines that are printed."""
+        return "\n".join([self._shown(self._reason), *map(visible_line, self._lines)])
+
+    def _shown(self, reason: str) -> str:
+        return one_line(reason)
+
+
+def one_line(message: str) -> str:
+    """Returns a message in one line, its hint in brackets; all in it is visible."""
+    return visible_line(_with_hint_in_brackets(message))
+
+
+def indented_lines(message: str) -> str:
+    """Returns what `one_line` does, but lines that are indented stay lines."""
+    first, *indented = _with_hint_in_brackets(message).split("\n  ")
+    return "\n  ".join(map(visible_line, [first, *indented]))
+
+
+def _with_hint_in_brackets(message: str) -> str:
     return re.sub(r"\nhint: (.*)", r" (hint: \1)", message)

@@ -38,7 +38,7 @@ from pipeline.output_folder import OutputFolder, describe_move
 from pipeline.runs.outcomes import NothingNew, RunFailed, RunResult, reason_of
 from pipeline.runs.progress import Progress, say_loading
 from pipeline.runs.run_log import run_log
-from pipeline.terminal import visible
+from pipeline.terminal import visible_line
 
 if TYPE_CHECKING:
     from pipeline.config.checked import CheckedConfig
@@ -96,7 +96,7 @@ def run(
             if only_if_new and prepared.nothing_new is not None:
                 _LOGGER.info("%s", prepared.nothing_new)
                 return prepared.nothing_new
-            terminal.write(f"log: {visible(str(log))}\n")
+            terminal.write(f"log: {visible_line(str(log))}\n")
             run_id, config = clock().isoformat(), prepared.config
             launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
             progress = Progress(terminal, total=len(launcher.nodes))
@@ -200,7 +200,7 @@ def _run_for_tfx_cli() -> None:
                 # TFX's command line demands exactly one call of run() in this file.
                 LocalDagRunner().run(create_pipeline(prepared.config))
     except (UserError, RunError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {error.format_message()}")
 
 
 if __name__ == "__main__":

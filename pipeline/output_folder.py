@@ -24,6 +24,7 @@ from pipeline.serving.publish import (
     remove_leftovers,
     remove_version,
 )
+from pipeline.terminal import visible_line
 
 _LOGGER = logging.getLogger(__name__)
 _PIPELINE_NAME = "elmo_tfx"
@@ -280,7 +281,8 @@ class OutputFolder:
 
 def describe_move(before: Path) -> str:
     """Returns the line with which a command says what `follow_move` has done."""
-    return f"this output was at {before}: its records now lead to where it is"
+    where = visible_line(str(before))
+    return f"this output was at {where}: its records now lead to where it is"
 
 
 def with_kept_schema(config: Config, output: OutputFolder) -> Config:

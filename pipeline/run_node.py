@@ -26,7 +26,7 @@ from pipeline.interrupts import reraise_interrupt
 from pipeline.metadata.runs import NodeRecord
 from pipeline.output_folder import OutputFolder
 from pipeline.runs.outcomes import RunFailed, reason_of
-from pipeline.terminal import show_controls
+from pipeline.terminal import show_controls, visible_line
 
 TOOK_TOO_LONG = 124
 """The exit code, which is that of the command `timeout`."""
@@ -42,8 +42,8 @@ def time_limit(minutes: float | None, what: str) -> Iterator[None]:
     """
 
     def end() -> None:
-        message = f"error: {what} failed: it took longer than {minutes:g} minutes\n"
-        sys.stderr.write(message)
+        message = f"{what} failed: it took longer than {minutes:g} minutes"
+        sys.stderr.write(f"error: {visible_line(message)}\n")
         sys.stderr.flush()
         os._exit(TOOK_TOO_LONG)  # another thread may be in C++ and hear no signal
 
@@ -113,7 +113,7 @@ def report_lines(record: NodeRecord) -> Iterator[str]:
     yield f"{record.node}: {record.state} in {record.seconds:.1f} s"
     for key, artifacts in record.outputs.items():
         for artifact in artifacts:
-            yield f"  {key}: {artifact.uri}"
+            yield visible_line(f"  {key}: {artifact.uri}")
 
 
 def log_to_stderr() -> None:

@@ -5,6 +5,10 @@ the cursor, set the window's title or turn a line around. Every command line of 
 calls `show_controls`, and then no message has to think of it. Who moves the cursor on
 purpose, as the progress of a run does, writes to a stream of its own.
 
+A line break is nothing that a stream can judge: it may be ours. What is one line, such
+as an error or a line of the summary, goes through `visible_line` as a whole, so that
+nothing in it can look like another line.
+
 Nothing of ours is imported here.
 """
 
@@ -29,6 +33,11 @@ def visible(text: str) -> str:
     still the same JSON.
     """
     return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def visible_line(text: str) -> str:
+    r"""Returns what `visible` does, in one line: a newline becomes `\n`."""
+    return visible(text).replace("\n", "\\n")
 
 
 class VisibleStream:

@@ -142,10 +142,11 @@ def describe(anomaly: Anomaly) -> str:
     where = f"split `{anomaly.split}`"
     if anomaly.split == _WHOLE_SPAN:
         where = "newest span"
-    return (
+    line = (
         f"{where}, feature `{anomaly.feature}`: {anomaly.short} "
         f"[{anomaly.kind}, {anomaly.severity}]. {anomaly.description}".rstrip()
     )
+    return line.replace("\n", "\\n")  # labels and other values may hold any character
 
 
 def refusal_message(fatal: Sequence[Anomaly]) -> str:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,7 +86,8 @@ def replay(
         fault = f"the process ended with status {status}"
     if running is None or (status is not None and status >= 0):
         raise ServingCheckError(
-            f"the replay program could not judge the model: {fault}\n{output}".rstrip()
+            f"the replay program could not judge the model: {fault}\n"
+            f"{textwrap.indent(output, '  ')}".rstrip()
         )
     result["checks"].append({"name": running, "seconds": None, "fault": fault})
     return result

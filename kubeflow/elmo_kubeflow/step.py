@@ -25,6 +25,7 @@ from pipeline.metadata.store import open_store
 from pipeline.metadata.tries import StepTries
 from pipeline.output_folder import OutputFolder
 from pipeline.run_node import log_to_stderr, report_lines, run_node, time_limit
+from pipeline.terminal import visible_line
 
 
 class ExecutorInput:
@@ -179,7 +180,7 @@ def start(executor: ExecutorInput) -> None:
         executor.write_parameter(name, value)
     span = f"span {prepared.plan.span} of " if prepared.plan.span else ""
     data = f"{span}{prepared.config.data.pattern}"
-    click.echo(nothing_new or f"this run reads {data}")
+    click.echo(visible_line(str(nothing_new or f"this run reads {data}")))
 
 
 def _submitted_config(parameters: Mapping[str, Any]) -> Config:

@@ -31,6 +31,7 @@ from pipeline.files import is_local, may_exist
 from pipeline.interrupts import reraise_interrupt
 from pipeline.runs.outcomes import reason_of
 from pipeline.runs.progress import say_loading
+from pipeline.terminal import visible_line
 
 if TYPE_CHECKING:  # it imports Beam
     from pipeline.batch.run_job import JobSummary
@@ -116,11 +117,10 @@ def run_batch(
     summary = _run(request, make_scorer)
     if arguments["summary"] is not None:
         _write_summary(arguments["summary"], summary)
-    click.echo(_line(summary))
+    click.echo(visible_line(_line(summary)))
     if renamed := summary.counts["renamed_columns"]:
-        click.echo(
-            f"columns whose name another has are called {', '.join(renamed)}", err=True
-        )
+        names = visible_line(", ".join(renamed))
+        click.echo(f"columns whose name another has are called {names}", err=True)
     allowance.check(summary)
 
 
@@ -269,9 +269,8 @@ def _run(request: Request, make_scorer: ScorerMaker) -> JobSummary:
             reraise_interrupt(error)
             is_kept = True
             logging.exception("the job failed")
-            raise RunError(
-                f"{reason_of(error)}\nlog: {log}\nthe same command goes on from here"
-            ) from error
+            lines = (f"log: {log}", "the same command goes on from here")
+            raise RunError(reason_of(error), lines=lines) from error
         finally:
             if not is_kept:
                 log.unlink(missing_ok=True)

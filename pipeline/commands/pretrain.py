@@ -13,6 +13,7 @@ import click
 
 from pipeline.errors import RunError, UserError
 from pipeline.runs.progress import say_loading
+from pipeline.terminal import visible_line
 
 
 @click.command(
@@ -165,6 +166,7 @@ def command(
     except (FloatingPointError, OSError) as error:
         raise RunError(str(error)) from error
     if perplexity is None:
-        click.echo(f"The texts are prepared in {output / 'training'}")
+        line = f"The texts are prepared in {output / 'training'}"
     else:
-        click.echo(f"Held-out perplexity {perplexity:.1f}; the model is in {output}")
+        line = f"Held-out perplexity {perplexity:.1f}; the model is in {output}"
+    click.echo(visible_line(line))

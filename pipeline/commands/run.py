@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from pipeline.commands.options import run_config, run_options
+from pipeline.terminal import visible_line
 
 _EPILOG = """\b
 Examples:
@@ -43,6 +44,6 @@ def command(ctx: click.Context, only_if_new: bool, **options: Any) -> None:
 
     result = local_runner.run(config, only_if_new=only_if_new)
     if isinstance(result, NothingNew):
-        click.echo(result)
+        click.echo(visible_line(str(result)))
     else:
         click.echo(as_text(local_runner.summarize(result)), nl=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import RunError
+from pipeline.errors import RunError, indented_lines
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -37,8 +37,11 @@ class RunFailed(RunError):
         self.reason = reason
         self.log = log
         where = f"{node} failed" if node else "the run failed"
-        tail = f"\nlog: {log}" if log else ""
-        super().__init__(f"{where}: {reason}{tail}")
+        lines = [f"log: {log}"] if log else []
+        super().__init__(f"{where}: {reason}", lines=lines)
+
+    def _shown(self, reason: str) -> str:
+        return indented_lines(reason)  # a node may have a list to show
 
 
 @dataclass(frozen=True)

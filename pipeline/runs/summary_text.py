@@ -23,6 +23,7 @@ from pipeline.runs.summary import (
     Training,
     WarmStart,
 )
+from pipeline.terminal import visible_line
 
 _INDENT = 12  # columns
 _MOST_EPOCHS = 6  # lines of the training curve
@@ -59,7 +60,8 @@ def as_text(summary: RunSummary) -> str:
     lines = [""]
     for title, body in parts:
         for place, line in enumerate(body):
-            lines.append(f"{title if place == 0 else '':{_INDENT}}{line}")
+            begin = title if place == 0 else ""
+            lines.append(f"{begin:{_INDENT}}{visible_line(line)}")
     return "\n".join(lines) + "\n"
 
 
@@ -276,10 +278,11 @@ def _table(headers: list[str], rows: list[list[str | float | None]]) -> list[str
         disable_numparse=True,
         colalign=["left"] + ["right"] * (len(headers) - 1),
     )
-    return text.splitlines()
+    return text.split("\n")
 
 
 def _cut(name: str) -> str:
+    name = visible_line(name)
     return name if len(name) <= _MOST_NAME else name[: _MOST_NAME - 1] + "…"
 
 

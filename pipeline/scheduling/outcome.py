@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from pipeline.errors import with_hint_in_brackets
+from pipeline.errors import indented_lines
 from pipeline.runs.summary import RunSummary
 from pipeline.runs.summary_text import drift_warnings, unread_spans
 
@@ -106,8 +106,8 @@ def failure(
 
 
 def one_line(message: str) -> str:
-    """Returns a message in one line, its hint in brackets."""
-    line = " ".join(with_hint_in_brackets(message).split())
+    """Returns a message in one line of bounded length, its hint in brackets."""
+    line = indented_lines(message).replace("\n  ", " ").strip()
     return line if len(line) <= _SHOWN_REASON else line[: _SHOWN_REASON - 1] + "…"
 
 

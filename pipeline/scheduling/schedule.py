@@ -17,6 +17,7 @@ from pipeline.scheduling.cron import check_cron, next_time
 from pipeline.scheduling.outcome import Outcome, failure
 from pipeline.scheduling.process import RunProcess, exit_reason, last_line
 from pipeline.scheduling.store import PastRun, Record, ScheduleFolder
+from pipeline.terminal import visible_line
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = (130, -signal.SIGINT, -signal.SIGTERM)
@@ -265,4 +266,4 @@ class Schedule:
         now = self._clock().astimezone(self._zone)
         # A full disk or a closed terminal is no reason to stop.
         with contextlib.suppress(OSError):
-            self._say_line(f"{text.minute(now)}  {line}")
+            self._say_line(visible_line(f"{text.minute(now)}  {line}"))

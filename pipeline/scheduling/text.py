@@ -9,6 +9,7 @@ from tabulate import tabulate
 
 from pipeline.scheduling.outcome import Outcome
 from pipeline.scheduling.store import PastRun, numbers_of
+from pipeline.terminal import visible_line
 
 _HEADER = ("run", "due", "began", "took", "outcome", "details")
 _ON_TIME = timedelta(minutes=1)
@@ -58,7 +59,7 @@ def table(history: Sequence[PastRun]) -> str:
             minute(past.started),
             timedelta(seconds=round(past.seconds)),
             past.outcome.outcome,
-            _details(past.outcome, numbers),
+            visible_line(_details(past.outcome, numbers)),
         )
         for past in history
     ]

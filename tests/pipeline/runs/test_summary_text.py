@@ -327,3 +327,37 @@ def test_the_summary_file_keeps_every_fact_under_its_name():
     assert RunSummary.model_validate_json(json.dumps(written)).to_json() == (
         RunSummary.model_validate(facts).to_json()
     )
+
+
+def _forged(facts):
+    """Returns facts with a line break in every text that is data, label or path."""
+    if isinstance(facts, dict):
+        return {_forged_key(key): _forged(value) for key, value in facts.items()}
+    if isinstance(facts, list):
+        return [_forged(value) for value in facts]
+    is_word = not isinstance(facts, str) or facts in _WORDS
+    return facts if is_word else f"{facts}{_BREAK}"
+
+
+def _forged_key(key: str) -> str:
+    return f"{key}{_BREAK}" if key in ("ham", "spam", "no_text") else key
+
+
+_BREAK = "\x1b[31mb\nModel       pushed to /evil\x85\u2028fake"
+_WORDS = ("done", "unchanged", "patience", "auc", "accuracy", "least", "most", "change")
+
+
+def test_no_label_or_path_makes_a_line_of_the_summary(facts):
+    honest, text = _text(facts), _text(_forged(facts))
+    assert text.count("\n") == honest.count("\n")
+    assert len(text.splitlines()) == len(honest.splitlines())
+    assert "\x1b" not in text
+    [row] = [line for line in text.splitlines() if line.endswith(" 88")]
+    assert row.split() == [
+        "ham\\u001b[31mb\\nModel",
+        "…",
+        "0.900",
+        "1.000",
+        "0.950",
+        "88",
+    ]

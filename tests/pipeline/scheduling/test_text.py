@@ -78,3 +78,11 @@ def test_the_table_has_a_row_for_each_run_under_aligned_headings():
         "model pushed as version 17",
         "10   2026-11-26 03:00  2026-11-26 03:00  0:02:05  nothing new  since run 9",
     ]
+
+
+def test_what_a_run_says_makes_no_row_of_the_table():
+    times = (_THREE, _THREE, _THREE + timedelta(seconds=125))
+    outcome = Outcome("failed", reason="no file a\nb\x85c")
+    rows = table([PastRun(9, *times, 1, outcome)]).splitlines()
+    assert len(rows) == 2
+    assert rows[1].endswith("no file a\\nb\\u0085c")
