@@ -2,7 +2,7 @@
 
 A command's module is imported when that command is called, so that `--help` does not
 wait for TensorFlow. Exit codes: 0 done, 1 failed, 2 misused, 130 ended by Ctrl-C, 143
-by SIGTERM.
+by SIGTERM; that ends `schedule` well, and its code is 0.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import click
+try:
+    import click
 
-from pipeline.errors import with_hint_in_brackets
-from pipeline.interrupts import interrupts_noted
-from pipeline.terminal import show_controls
+    from pipeline.errors import RunError, UserError, one_line
+    from pipeline.interrupts import Interrupts, interrupts_noted, keep_exit_code
+    from pipeline.terminal import show_controls
+except KeyboardInterrupt:  # a tenth of a second in which no handler is there yet
+    sys.stderr.write("error: interrupted\n")
+    sys.exit(128 + signal.SIGINT)
 
 # Command -> module, function, first line of its help.
 _COMMANDS = {
@@ -35,11 +39,7 @@ _GO_ON = {"run", "predict", "embed", "pretrain"}
 
 
 class _Interrupted(click.ClickException):
-    """The signal `number` ended a command."""
-
-    def __init__(self, message: str, number: int) -> None:
-        super().__init__(message)
-        self.number = number
+    """A signal ended a command."""
 
 
 class _LazyGroup(click.Group):
@@ -60,16 +60,11 @@ class _LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command; what a signal ends is interrupted, and has not failed."""
-        with interrupts_noted() as noted:
-            try:
-                return super().invoke(ctx)
-            except (KeyboardInterrupt, Exception) as error:
-                is_interrupt = isinstance(error, KeyboardInterrupt)
-                if noted.number is None and not is_interrupt:
-                    raise
-                number = noted.number or signal.SIGINT
-                raise _Interrupted(_interruption(ctx, error), number) from error
+        """Runs a command; click itself would print an empty line for Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise _Interrupted("interrupted") from error
 
     def main(
         self,
@@ -84,35 +79,57 @@ class _LazyGroup(click.Group):
         if not standalone_mode:
             return super().main(*arguments, standalone_mode=False, **extra)
         show_controls()
-        try:
-            super().main(*arguments, standalone_mode=False, **extra)
-        except click.UsageError as error:
-            message = error.format_message()
-            is_explained = "hint:" in message or "Did you mean" in message
-            if error.ctx is not None and not is_explained:
-                message += f" (hint: {error.ctx.command_path} --help)"
-            _leave(message, error.exit_code)
-        except _Interrupted as error:
-            _leave(error.format_message(), 128 + error.number)  # as shells expect it
-        except click.ClickException as error:
-            _leave(error.format_message(), error.exit_code)
-        sys.exit(0)
+        command = next(iter(sys.argv[1:] if args is None else args), "")
+        with interrupts_noted() as noted:
+            try:
+                super().main(*arguments, standalone_mode=False, **extra)
+                code, message = 0, ""
+            except SystemExit as error:  # of a command with codes of its own
+                code, message = int(error.code or 0), ""
+            # A fault of ours goes on as it is.
+            except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001
+                code, message = _ending(command, error, noted)
+            keep_exit_code(code)
+            noted.exit_code = code
+            if message:
+                click.echo(f"error: {message}", err=True)
+        sys.exit(code)
 
 
-def _interruption(ctx: click.Context, error: BaseException) -> str:
+def _ending(command: str, error: BaseException, noted: Interrupts) -> tuple[int, str]:
+    """Returns the exit code of a command that an error ended, and what is said of it.
+
+    What a signal ends is interrupted, and has not failed, whatever a library has made
+    of it.
+    """
+    is_interrupt = isinstance(error, _Interrupted | click.Abort | KeyboardInterrupt)
+    if noted.number is not None or is_interrupt:
+        number = noted.number or signal.SIGINT
+        if command == "schedule" and number == signal.SIGTERM:
+            return 0, ""  # it had not begun, and ends as it would later
+        return 128 + number, _interruption(command, error)  # as shells expect it
+    if isinstance(error, click.UsageError):
+        message = one_line(error.format_message())
+        is_explained = "hint:" in message or "Did you mean" in message
+        if error.ctx is not None and not is_explained:
+            message += f" (hint: {error.ctx.command_path} --help)"
+        return error.exit_code, message
+    if isinstance(error, click.ClickException):
+        message = error.format_message()
+        is_shown = isinstance(error, UserError | RunError)
+        return error.exit_code, message if is_shown else one_line(message)
+    raise error
+
+
+def _interruption(command: str, error: BaseException) -> str:
     if (
         isinstance(error, click.ClickException)
         and error.exit_code == 128 + signal.SIGINT
     ):
         return error.format_message()  # the command says itself what goes on
-    goes_on = ctx.invoked_subcommand in _GO_ON
+    goes_on = command in _GO_ON
     message = "interrupted; the same command goes on from here"
     return message if goes_on else "interrupted"
-
-
-def _leave(message: str, code: int) -> None:
-    click.echo(f"error: {with_hint_in_brackets(message)}", err=True)
-    sys.exit(code)
 
 
 @click.group(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import click
 import pytest
@@ -107,3 +109,74 @@ def test_an_interrupt_behind_an_error_is_found_and_nothing_else():
             _explained(signal.SIGINT)
         except RunError as error:
             reraise_interrupt(error)
+
+
+_AT_EXIT = "atexit.register(signalled"
+_WHILE_IT_CLEANS_UP = """
+    try:
+        signalled(2)
+    finally:
+        signalled(15)
+"""
+_PROGRAM = """
+import atexit, os, signal, sys, time
+from pipeline import cli, interrupts
+import click
+def signalled(*numbers):
+    for number in numbers:
+        os.kill(os.getpid(), number)
+        time.sleep(0.01)
+def work():
+    {work}
+get = lambda self, ctx, name: click.Command(name, callback=work)
+cli._LazyGroup.get_command = get
+cli.main([sys.argv[1]])
+"""
+
+
+def _ended(work: str, command: str = "predict") -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM.format(work=work), command],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("work", "code", "says"),
+    [
+        (_WHILE_IT_CLEANS_UP, 130, "error: interrupted\n"),
+        (f"{_AT_EXIT}, 2, 15); signalled(2)", 130, _GOES_ON),
+        (f"{_AT_EXIT}, 15); signalled(15)", 143, _GOES_ON),
+        (f"{_AT_EXIT}, 2); raise click.ClickException('no')", 1, "error: no\n"),
+        (f"{_AT_EXIT}, 15)", 0, ""),
+    ],
+    ids=["cleaning up", "Ctrl-C, then both", "SIGTERM twice", "failed", "done"],
+)
+def test_a_later_signal_changes_nothing_of_the_exit_code(work, code, says):
+    assert _ended(work) == (code, says)
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_schedule_that_has_not_begun_ends_as_one_that_has(invoke, number, code):
+    assert invoke("schedule", _signalled, number).exit_code == code
+
+
+def test_ctrl_c_while_click_is_imported_makes_no_traceback():
+    program = """
+import builtins
+before = builtins.__import__
+def interrupted(name, *rest):
+    if name == "click":
+        raise KeyboardInterrupt
+    return before(name, *rest)
+builtins.__import__ = interrupted
+import pipeline.cli
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "error: interrupted\n")
