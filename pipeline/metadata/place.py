@@ -36,7 +36,7 @@ class MoveIncomplete(RunError):
 
 
 class StoreUnreadable(RunError):
-    """ML Metadata's SQLite file cannot be read or written; the message says why."""
+    """ML Metadata's SQLite file is damaged, or cannot be read or written."""
 
 
 def adopt_place(
@@ -56,10 +56,12 @@ def adopt_place(
 
     Raises:
         MoveIncomplete: An artifact is there but not here.
-        StoreUnreadable: The file is no database, or cannot be written.
+        StoreUnreadable: The file is no database, is damaged anywhere in it, or cannot
+            be written.
     """
     here = str(database.parent)
     with _connected(database) as connection:
+        _check_whole(connection)
         artifacts = _artifacts(connection)
     places = [_place(uri) for _, uri, _ in artifacts]
     earlier = [place for place in dict.fromkeys(places) if place not in (None, here)]
@@ -98,6 +100,17 @@ def _keep_first_place(database: Path, place: str) -> None:
     )
     context.custom_properties[_PLACE].string_value = place
     store.put_contexts([context])
+
+
+def _check_whole(connection: sqlite3.Connection) -> None:
+    """Refuses a damaged database, which ML Metadata would read until it gets there.
+
+    It takes a millisecond for what one run records.
+    """
+    [(found,)] = connection.execute("PRAGMA integrity_check(1)").fetchall()
+    if found != "ok":
+        # Of several lines the last one says what is wrong where.
+        raise sqlite3.DatabaseError(found.splitlines()[-1])
 
 
 def _artifacts(connection: sqlite3.Connection) -> list[tuple[int, str, int]]:
@@ -167,4 +180,11 @@ def _connected(database: Path) -> Iterator[sqlite3.Connection]:
         ):
             yield connection
     except sqlite3.Error as error:
-        raise StoreUnreadable(f"{database} cannot be used: {error}") from error
+        message = f"{database} cannot be used: {error}"
+        if not isinstance(error, sqlite3.OperationalError):  # such as a full disk
+            message += (
+                " (hint: bring back a copy of that file, or remove it and "
+                f"{database.parent / 'pipeline'}: then the output begins anew, and "
+                "keeps what is served)"
+            )
+        raise StoreUnreadable(message) from error

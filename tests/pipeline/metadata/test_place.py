@@ -172,3 +172,17 @@ def test_a_file_that_is_no_store_is_refused_in_one_line(tmp_path):
         StoreUnreadable, match="metadata.sqlite cannot be used: file is"
     ):
         adopt_place(path)
+
+
+@pytest.mark.parametrize("page", range(1, 20))
+def test_a_store_that_is_damaged_anywhere_is_refused_in_one_line(output, page):
+    path = output / "metadata.sqlite"
+    with path.open("r+b") as file:
+        file.seek(page * 4096)
+        file.write(b"\xa5" * 4096)
+    with pytest.raises(StoreUnreadable) as caught:
+        adopt_place(path)
+    message = caught.value.format_message()
+    assert message.startswith(f"{path} cannot be used: ")
+    assert "(hint: bring back a copy of that file, or remove it and " in message
+    assert "\n" not in message
