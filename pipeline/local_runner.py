@@ -34,7 +34,7 @@ from pipeline.config import Config, ConfigError, load_config
 from pipeline.errors import RunError, UserError
 from pipeline.files import may_exist
 from pipeline.interrupts import reraise_interrupt
-from pipeline.output_folder import OutputFolder, describe_move
+from pipeline.output_folder import OutputFolder, describe_missing, describe_move
 from pipeline.runs.outcomes import NothingNew, RunFailed, RunResult, reason_of
 from pipeline.runs.progress import Progress, say_loading
 from pipeline.runs.run_log import run_log
@@ -74,7 +74,7 @@ def run(
         RunFailed: A node failed.
     """
     output = OutputFolder(config.output)
-    if os.path.exists(output.path):
+    if os.path.lexists(output.path):
         with output.locked():
             pass  # another run is reported now, not when all is loaded
     _refuse_missing_files(config)
@@ -93,6 +93,8 @@ def run(
             prepared = prepare_run(checked, alone=True)
             if prepared.moved_from is not None:
                 terminal.write(f"{describe_move(prepared.moved_from)}\n")
+            if prepared.missing:
+                terminal.write(f"{describe_missing(prepared.missing, output)}\n")
             if only_if_new and prepared.nothing_new is not None:
                 _LOGGER.info("%s", prepared.nothing_new)
                 return prepared.nothing_new

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import shutil
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -15,13 +16,16 @@ import filelock
 from pipeline.config import Config, ConfigError
 from pipeline.errors import RunError
 from pipeline.files import absolute, locked_folder, remove, write_whole
+from pipeline.metadata.inventory import Missing
 from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.place import adopt_place
 from pipeline.metadata.store import is_on_server, open_store
+from pipeline.serving.manifest import lacking_file
 from pipeline.serving.publish import (
     forget_push,
     noted_pushes,
     remove_leftovers,
+    remove_unwritten_notes,
     remove_version,
 )
 from pipeline.terminal import visible_line
@@ -33,6 +37,7 @@ _FULL_BYTES = 16 << 20
 # Models and statistics do not grow with the data; examples, transformed examples and
 # statistics of it do, compressed or not.
 _COPIES_OF_DATA = 4
+_MOST_MISSING_SHOWN = 3
 
 
 class OutputUnusable(RunError):
@@ -84,9 +89,10 @@ class OutputFolder:
             data_bytes: Size of the input.
 
         Raises:
-            ConfigError: A folder cannot be created.
+            ConfigError: A part cannot be created, or is what it must not be.
             OutputUnusable: Too little is free.
         """
+        self._refuse_wrong_kinds()
         try:
             for folder in (self.artifacts, self.serving, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -100,6 +106,22 @@ class OutputFolder:
                 f"about {_gib(needed)}. Received: {self.path}"
             )
 
+    def _refuse_wrong_kinds(self) -> None:
+        """Refuses a folder in the place of a file, or the other way round."""
+        folders = (self.path, self.artifacts, self.serving, self.manifests)
+        folders += (self.resume, self.logs)
+        for path in (*folders, self.metadata, self.summary):
+            if os.path.islink(path) and not os.path.exists(path):
+                raise ConfigError(
+                    f"option output: {path} leads to {os.readlink(path)}, which is not "
+                    "there (hint: bring it back, or remove the link)"
+                )
+            if os.path.exists(path) and os.path.isdir(path) != (path in folders):
+                wanted = "a folder" if path in folders else "a file"
+                raise ConfigError(
+                    f"option output: {path} must be {wanted} (hint: move it away)"
+                )
+
     def is_full(self) -> bool:
         """Whether its disk has no room left that would explain a failure."""
         return shutil.disk_usage(self.path).free < _FULL_BYTES
@@ -108,9 +130,11 @@ class OutputFolder:
         """Takes hold of the folder for one run; it is free when the context ends.
 
         Raises:
-            ConfigError: The folder cannot be created.
+            ConfigError: The folder cannot be created, or a part of it is what it must
+                not be.
             OutputUnusable: Another process holds it.
         """
+        self._refuse_wrong_kinds()
         try:
             return locked_folder(self.path)
         except filelock.Timeout as error:
@@ -191,18 +215,50 @@ class OutputFolder:
                 "output is a copy (hint: make it a folder of its own)"
             )
 
-    def refuse_without_last_model(self) -> None:
+    def missing_results(self) -> list[Missing]:
+        """Returns what the records have and the folder has not, or not whole.
+
+        Of the versions that were pushed, somebody may remove any; but one of them must
+        be there, and the newest of these be whole.
+
+        With ML Metadata on a server nothing is looked for: other outputs share it.
+        """
+        if is_on_server() or not self.metadata.exists():
+            return []
+        metadata = self.open_metadata()
+        missing = metadata.inventory.missing(self.artifacts)
+        served = [
+            push
+            for push in metadata.pushed.pushes()
+            if not push.withdrawn and Path(push.path).parent == self.serving
+        ]
+        present = [push for push in served if os.path.lexists(push.path)]
+        for push in present[-1:] or served:
+            lacks = "" if push not in present else lacking_file(push.path)
+            if lacks is not None:
+                missing.append(Missing(push.artifact, push.path, lacks))
+        return missing
+
+    def refuse_without_last_model(
+        self, missing: Sequence[Missing] = (), makes_again: str | None = None
+    ) -> None:
         """Refuses a run that would only fail when its model is to be compared.
 
         With ML Metadata on a server nothing is done: other outputs share it.
 
+        Args:
+            missing: What `missing_results` has found.
+            makes_again: The model that the run makes again if it is gone.
+
         Raises:
-            OutputUnusable: Somebody has removed the last blessed model.
+            OutputUnusable: Somebody has removed the last blessed model, or a part.
         """
         if is_on_server() or not self.metadata.exists():
             return
         model = self.open_metadata().pushed.last_blessed()
-        if model is not None and not os.path.exists(model):
+        if model is None or model == makes_again:
+            return
+        if not os.path.exists(model) or model in [each.path for each in missing]:
             raise OutputUnusable(
                 "the last blessed model, with which a new one is compared, is gone: "
                 f"{model} (hint: bring it back, or remove {self.metadata} and "
@@ -228,6 +284,7 @@ class OutputFolder:
         metadata = self.open_metadata()
         metadata.runs.close_interrupted()
         remove_leftovers(self.serving)
+        remove_unwritten_notes(self.serving)
         return self.settle_pushes(metadata)
 
     def clean_after_killed_node(self, run_id: str, node: str) -> None:
@@ -277,6 +334,17 @@ class OutputFolder:
                     remove_leftovers(self.serving, only=version.name)
             forget_push(version)
         return removed
+
+
+def describe_missing(missing: Sequence[Missing], output: OutputFolder) -> str:
+    """Returns the line with which a command says what `missing_results` has found."""
+    shown = []
+    for each in missing[:_MOST_MISSING_SHOWN]:
+        name = os.path.relpath(each.path, output.path)
+        shown.append(f"{name} (lacks {each.lacks})" if each.lacks else name)
+    if len(missing) > _MOST_MISSING_SHOWN:
+        shown.append(f"and {len(missing) - _MOST_MISSING_SHOWN} more")
+    return visible_line(f"gone, so that their nodes run again: {', '.join(shown)}")
 
 
 def describe_move(before: Path) -> str:

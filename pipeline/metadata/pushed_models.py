@@ -24,6 +24,7 @@ _PUSHED_MODEL = "PushedModel"
 _MODEL_KEY = "model"
 _PUSHED_KEY = "pushed_model"
 _EVENT = metadata_store_pb2.Event
+_EXECUTION = metadata_store_pb2.Execution
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class Push:
         path: Its folder.
         model: The id of its Model artifact.
         withdrawn: Whether a rollback took this model out of service.
+        artifact: The id of its PushedModel artifact.
     """
 
     path: str
     model: int
     withdrawn: bool
+    artifact: int = 0
 
     @property
     def version(self) -> int:
@@ -74,14 +77,15 @@ class PushedModels:
             if model is not None:
                 path = artifact.custom_properties["pushed_destination"].string_value
                 withdrawn = model.custom_properties[WITHDRAWN].int_value == 1
-                pushes[path] = Push(path, model.id, withdrawn)
+                pushes[path] = Push(path, model.id, withdrawn, artifact.id)
         return sorted(pushes.values(), key=lambda push: push.version)
 
     def last_blessed(self) -> str | None:
         """Returns the folder of the model that the next one is compared with, or None.
 
         That is the last blessed one in service, as `PreviousBlessedModelStrategy` has
-        it; a run that is repeated is compared with the one before.
+        it; a run that is repeated is compared with the one before. One that counts as
+        not made is passed over.
         """
         blessings = self._store.get_artifacts_by_type(_BLESSING)
         models = self._store.get_artifacts_by_id(
@@ -92,34 +96,45 @@ class PushedModels:
             ]
         )
         in_service = [
-            each for each in models if each.custom_properties[WITHDRAWN].int_value != 1
+            each
+            for each in models
+            if each.custom_properties[WITHDRAWN].int_value != 1
+            and each.state == metadata_store_pb2.Artifact.LIVE
         ]
         last = max(in_service, key=lambda each: each.id, default=None)
         return None if last is None else last.uri
 
-    def withdraw(self, models: Collection[int], *, but: int) -> None:
-        """Marks models: no run takes them as the model to beat, or pushes them.
+    def begin_rollback(self) -> int:
+        """Records that an earlier model is about to be served again.
 
-        Args:
-            models: Ids of Model artifacts.
-            but: The one that is served again; it loses the mark if it had it.
+        Returns:
+            The number of the execution, for `record_rollback`. Without that call it
+            counts as one that did not end well.
         """
-        artifacts = self._store.get_artifacts_by_id([*models, but])
-        for artifact in artifacts:
-            properties = artifact.custom_properties
-            # No mark of 0 on a model that never had one: TFX's cache compares
-            # properties, so nodes that took the model from it would run again.
-            if artifact.id != but or WITHDRAWN in properties:
-                properties[WITHDRAWN].int_value = int(artifact.id != but)
-        self._store.put_artifacts(artifacts)
-
-    def record_rollback(self, model: int, path: str) -> None:
-        """Records that a model is served again, as the version in the folder `path`."""
         execution_type = metadata_store_pb2.ExecutionType(name=ROLLBACK)
         execution = metadata_store_pb2.Execution(
             type_id=self._store.put_execution_type(execution_type),
-            last_known_state=metadata_store_pb2.Execution.COMPLETE,
+            last_known_state=_EXECUTION.RUNNING,
         )
+        [number] = self._store.put_executions([execution])
+        return number
+
+    def record_rollback(
+        self, execution: int, model: int, path: str, withdrawn: Collection[int] = ()
+    ) -> None:
+        """Records that a model is served again, and marks others: all or nothing.
+
+        No run takes a marked model as the one to beat, or pushes it.
+
+        Args:
+            execution: What `begin_rollback` returned.
+            model: Id of the Model artifact that is served again; it loses the mark if
+                it had it.
+            path: The folder of its new version.
+            withdrawn: Ids of the Model artifacts to mark.
+        """
+        [ended] = self._store.get_executions_by_id([execution])
+        ended.last_known_state = _EXECUTION.COMPLETE
         pushed = metadata_store_pb2.Artifact(
             type_id=self._store.get_artifact_type(_PUSHED_MODEL).id,
             uri=path,
@@ -129,20 +144,38 @@ class PushedModels:
         properties["pushed"].int_value = 1
         properties["pushed_destination"].string_value = path
         properties["pushed_version"].string_value = posixpath.basename(path)
-        [served] = self._store.get_artifacts_by_id([model])
-        self._store.put_execution(
-            execution,
-            [
-                (served, _event(_EVENT.INPUT, _MODEL_KEY)),
-                (pushed, _event(_EVENT.OUTPUT, _PUSHED_KEY)),
-            ],
+        made_from = _event(_EVENT.INPUT, _MODEL_KEY)
+        made_from.artifact_id = model
+        self._store.put_lineage_subgraph(
+            [ended],
+            [pushed, *self._marked(model, withdrawn)],
             [],
+            [(0, None, made_from), (0, 0, _event(_EVENT.OUTPUT, _PUSHED_KEY))],
         )
+
+    def _marked(
+        self, model: int, withdrawn: Collection[int]
+    ) -> list[metadata_store_pb2.Artifact]:
+        """Returns the models whose mark changes, as they are to be.
+
+        No mark of 0 on a model that never had one: TFX's cache compares properties, so
+        nodes that took the model from it would run again.
+        """
+        changed = []
+        for artifact in self._store.get_artifacts_by_id([*withdrawn, model]):
+            properties = artifact.custom_properties
+            if artifact.id != model or WITHDRAWN in properties:
+                properties[WITHDRAWN].int_value = int(artifact.id != model)
+                changed.append(artifact)
+        return changed
 
     def rolled_back_after(self, execution: int) -> bool:
         """Whether an earlier model was served again after the execution of a number."""
         rollbacks = self._store.get_executions_by_type(ROLLBACK)
-        return any(each.id > execution for each in rollbacks)
+        return any(
+            each.id > execution and each.last_known_state == _EXECUTION.COMPLETE
+            for each in rollbacks
+        )
 
     def _models_of(
         self, pushed: Sequence[int]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +14,14 @@ from components.text_example_gen.spans import has_spans, pattern_of_span, span_n
 from pipeline.config import Config, DataConfig
 from pipeline.config.checked import CheckedConfig
 from pipeline.fingerprints import code_version, elmo_version
+from pipeline.metadata.inventory import Missing
 from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.runs import DONE, FinishedRun, RunRecord
-from pipeline.output_folder import OutputFolder, with_kept_schema
+from pipeline.output_folder import OutputFolder, describe_missing, with_kept_schema
 from pipeline.runs.outcomes import NothingNew
 from pipeline.serving.retention import remove_old_versions
 
+_LOGGER = logging.getLogger(__name__)
 # How a run is carried out makes no other model of it.
 _WITHOUT_EFFECT = {"output", "push", "beam", "kubeflow", "vertex"}
 # The wiring, with all that it imports, and what it names for TFX to import.
@@ -59,6 +63,18 @@ class RunPlan:
         if metadata.pushed.rolled_back_after(last_execution):
             return None
         return NothingNew(last.run_id, _minute(last), self.span or None, self.waiting)
+
+    def model_made_again(self, metadata: Metadata) -> str | None:
+        """Returns the model that a run with this plan makes again if it is gone.
+
+        That is the one of the last run that ended well, if nothing has changed since.
+        The new one is compared with that with which this one was.
+        """
+        last = metadata.finished.latest()
+        if last is None or last.fingerprint != self.fingerprint:
+            return None
+        model = metadata.runs.of(last.run_id).output("Trainer", "model")
+        return None if model is None else model.uri
 
 
 def plan_run(config: Config) -> RunPlan:
@@ -108,6 +124,7 @@ class PreparedRun:
         plan: What it depends on.
         nothing_new: Why its nodes need not be launched, or None.
         moved_from: Where the output was before it was moved or copied, or None.
+        missing: Results of earlier runs that were gone and count as not made.
     """
 
     config: Config
@@ -115,6 +132,7 @@ class PreparedRun:
     plan: RunPlan
     nothing_new: NothingNew | None
     moved_from: Path | None = None
+    missing: Sequence[Missing] = ()
 
 
 def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
@@ -123,7 +141,7 @@ def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
     Args:
         checked: What to run.
         alone: Whether the caller holds the output. What a killed run left in it is
-            then put right.
+            then put right, and what is gone of earlier results counts as not made.
 
     Raises:
         ConfigError: The output or the schema cannot be used.
@@ -135,13 +153,18 @@ def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
     output = OutputFolder(checked.config.output)
     output.prepare(checked.data_bytes)
     moved_from = output.follow_move()
-    output.refuse_without_last_model()
-    if alone:
-        output.clean_after_kill()
     config = with_kept_schema(checked.config, output)
     plan = plan_run(config)
-    nothing_new = plan.nothing_new(output.open_metadata())
-    return PreparedRun(config, output, plan, nothing_new, moved_from)
+    metadata = output.open_metadata()
+    missing = output.missing_results() if alone else []
+    output.refuse_without_last_model(missing, plan.model_made_again(metadata))
+    if missing:
+        _LOGGER.warning("%s", describe_missing(missing, output))
+        metadata.inventory.count_as_not_made(missing)
+    if alone:
+        output.clean_after_kill()
+    nothing_new = None if missing else plan.nothing_new(metadata)
+    return PreparedRun(config, output, plan, nothing_new, moved_from, missing)
 
 
 def _pushed_by(run: RunRecord) -> list[str]:

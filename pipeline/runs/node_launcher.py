@@ -19,6 +19,8 @@ from tfx.orchestration.portable import (
     runtime_parameter_utils,
 )
 
+from pipeline.files import is_local
+from pipeline.metadata.inventory import Inventory
 from pipeline.metadata.place import first_place
 from pipeline.metadata.runs import NodeRecord, RunRecords
 from pipeline.metadata.store import connection_config, is_on_server, open_store
@@ -90,8 +92,12 @@ class NodeLauncher:
         _LOGGER.info("%s begins", node)
         with cache_of_first_place(self._store):
             launching.launch()
-        runs = RunRecords(open_store(self._store), self._pipeline.pipeline_info.id)
+        store = open_store(self._store)
+        runs = RunRecords(store, self._pipeline.pipeline_info.id)
         record = runs.completed(self._run_id, node)
+        if not is_on_server():  # there results may lie where no folder of ours leads
+            made = [each.uri for key in record.outputs.values() for each in key]
+            Inventory(store).note(filter(is_local, made))
         _LOGGER.info("%s has ended: %s", node, record.state)
         return record
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.files import is_local, write_whole
-from pipeline.serving.versions import ModelError
+from pipeline.serving.versions import GRAPH, ModelError
 
 MANIFESTS = "manifests"
 """Folder of the manifests, beside that of the versions."""
@@ -94,6 +94,19 @@ def check_digests(folder: str, expected: Mapping[str, str]) -> None:
             raise ModelError(f"{folder} has {name}, which its manifest does not list")
         if current[name] != expected[name]:
             raise ModelError(f"{folder}/{name} has changed since its manifest was made")
+
+
+def lacking_file(version: str) -> str | None:
+    """Returns the first file that a version in this machine's folder lacks, or None.
+
+    Its manifest says which there are; without one it is the graph. No file is read.
+    """
+    try:
+        names = list(read_manifest(manifest_path(version)))
+    except ModelError:
+        names = [GRAPH]
+    absent = (name for name in names if not os.path.exists(f"{version}/{name}"))
+    return next(absent, None)
 
 
 def _digest(path: str) -> str:

@@ -7,6 +7,7 @@ whole it has a hidden name, which is no version to them.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pipeline.files import (
 from pipeline.serving.manifest import manifest_path
 from pipeline.serving.versions import is_version
 
+_OURS = re.compile(r"\.[0-9]+\.push|[0-9]+\.sha256")  # names beside the versions
 _MOST_DIGITS = 18  # of the number of an execution, in 64 bits
 
 
@@ -59,6 +61,16 @@ def remove_leftovers(
             and (below is None or int(name) < below)
             and only in (None, name)
         ):
+            remove(path)
+
+
+def remove_unwritten_notes(serving: Path) -> None:
+    """Removes what killed processes have left of manifests and notes.
+
+    Right only while nothing is pushed.
+    """
+    for path, name in hidden_leftovers(_note(serving / "0").parent).items():
+        if _OURS.fullmatch(name):
             remove(path)
 
 

@@ -15,7 +15,7 @@ from pipeline.serving.manifest import (
     read_manifest,
     write_manifest,
 )
-from pipeline.serving.publish import publish
+from pipeline.serving.publish import forget_push, note_push, publish
 from pipeline.serving.versions import (
     GRAPH,
     ModelError,
@@ -76,14 +76,18 @@ def roll_back(
     check_digests(target.path, read_manifest(manifest))
     later = [push for push in present if push.version > target.version]
     others = [push for push in later if push.model != target.model]
-    # In this order a rollback that dies can be repeated: until the copy is there, the
-    # served version is the one to leave.
     version = next_version(str(output.serving), clock())
-    records.withdraw({push.model for push in others}, but=target.model)
     folder = output.serving / str(version)
+    # A rollback that dies is undone by whatever holds the output next, as a push is:
+    # the note says whose the version is until it is recorded.
+    execution = records.begin_rollback()
+    note_push(folder, str(execution))
     publish(Path(target.path), folder)
     write_manifest(str(folder), manifest_path(str(folder)))
-    records.record_rollback(target.model, str(folder))
+    records.record_rollback(
+        execution, target.model, str(folder), {push.model for push in others}
+    )
+    forget_push(folder)
     return Rollback(version, target.version, tuple(push.version for push in others))
 
 

@@ -155,7 +155,8 @@ def _record_push(folder: OutputFolder, version: Path) -> None:
         if name == "Model":
             artifact = metadata_store_pb2.Artifact(type_id=type_id)
             [model] = store.put_artifacts([artifact])
-    folder.open_metadata().pushed.record_rollback(model, str(version))
+    pushed = folder.open_metadata().pushed
+    pushed.record_rollback(pushed.begin_rollback(), model, str(version))
 
 
 def _push_unrecorded(folder: OutputFolder, number: int, execution: int) -> Path:
@@ -216,3 +217,35 @@ def test_on_a_server_each_output_has_its_own(monkeypatch):
     assert first == again
     assert first != other
     assert "." not in first  # TFX puts one before a node's name
+
+
+_FOLDERS = ("pipeline", "serving", "manifests", "resume", "logs", "")
+_FILES = ("summary.json", "metadata.sqlite")
+
+
+@pytest.mark.parametrize("name", [*_FOLDERS, *_FILES])
+def test_a_part_that_is_of_the_wrong_kind_or_leads_nowhere_is_named(tmp_path, name):
+    folder = OutputFolder(tmp_path / "out")
+    part = folder.path / name
+    part.parent.mkdir(exist_ok=True)
+    part.symlink_to(tmp_path / "gone")
+    for use in (folder.locked, lambda: folder.prepare(0)):
+        with pytest.raises(ConfigError, match=f"{part} leads to .*gone, which is not"):
+            use()
+    part.unlink()
+    wanted = "a folder" if name in _FOLDERS else "a file"
+    part.touch() if name in _FOLDERS else part.mkdir()
+    for use in (folder.locked, lambda: folder.prepare(0)):
+        with pytest.raises(ConfigError, match=f"{part} must be {wanted} .hint: move"):
+            use()
+
+
+def test_what_a_kill_has_left_of_notes_and_manifests_is_removed(folder):
+    folder.manifests.mkdir()
+    hidden = "a" * 32
+    names = [f"..100.push.{hidden}.part", f".100.sha256.{hidden}.part"]
+    others = [f".notes.txt.{hidden}.part", "5.sha256", ".part"]
+    for name in (*names, *others):
+        (folder.manifests / name).touch()
+    folder.clean_after_kill()
+    assert {each.name for each in folder.manifests.iterdir()} == set(others)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import List  # noqa: UP035  # TFX accepts no other
 
 import pytest
+from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
@@ -208,10 +209,13 @@ def bases(tmp_path_factory) -> list:
         _train(folder, "three, other options", "thursday"),
         _train(folder, "four", "friday"),
     ]
-    metadata = Metadata(open_store(folder / "metadata.sqlite"), "tiny")
+    store = open_store(folder / "metadata.sqlite")
+    store.put_artifact_type(metadata_store_pb2.ArtifactType(name="PushedModel"))
+    metadata = Metadata(store, "tiny")
     four = int((folder / "four").read_text())
     served = int((folder / "three, other options").read_text())
-    metadata.pushed.withdraw([four], but=served)
+    pushed = metadata.pushed
+    pushed.record_rollback(pushed.begin_rollback(), served, "/out/serving/9", [four])
     return [
         *bases,
         _train(folder, "four", "friday"),

@@ -116,7 +116,12 @@ def test_a_rollback_in_between_has_changed_the_model_to_beat(spans, store):
     _begin(store, "run-2")
     _end(store, "run-2", _plan())
     kind = metadata_store_pb2.ExecutionType(name=ROLLBACK)
-    rollback = metadata_store_pb2.Execution(type_id=store.put_execution_type(kind))
+    states = metadata_store_pb2.Execution
+    rollback = states(type_id=store.put_execution_type(kind))
+    rollback.last_known_state = states.FAILED  # it was killed
+    [rollback.id] = store.put_executions([rollback])
+    assert _plan().nothing_new(Metadata(store, "ours")) is not None
+    rollback.last_known_state = states.COMPLETE
     store.put_executions([rollback])
     assert _plan().nothing_new(Metadata(store, "ours")) is None
     _begin(store, "run-3")

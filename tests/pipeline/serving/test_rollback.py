@@ -17,8 +17,10 @@ from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import standard_artifacts
 
 from pipeline.commands.rollback import command
-from pipeline.output_folder import OutputFolder, OutputUnusable
+from pipeline.metadata.pushed_models import PushedModels
+from pipeline.output_folder import OutputFolder, OutputUnusable, describe_missing
 from pipeline.serving import pusher as our_pusher
+from pipeline.serving import rollback
 from pipeline.serving.manifest import manifest_path, read_manifest
 from pipeline.serving.pusher import Pusher
 from pipeline.serving.rollback import roll_back
@@ -186,6 +188,78 @@ def test_a_push_that_is_killed_before_its_record_is_undone_and_no_other(
     assert output.served() == "2"
 
 
+@pytest.mark.parametrize(
+    ("place", "step"),
+    [
+        (rollback, "publish"),
+        (rollback, "write_manifest"),
+        (PushedModels, "record_rollback"),
+        (rollback, "forget_push"),
+    ],
+)
+def test_a_rollback_that_is_killed_has_happened_whole_or_not_at_all(
+    output, clock, monkeypatch, place, step
+):
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    output.push(1)
+    output.push(2)
+    before = output.versions()
+    with monkeypatch.context() as patch:
+        patch.setattr(place, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            roll_back(output, None, clock=clock)
+    begun = output.versions()[2:]
+    undone = output.clean_after_kill()
+    has_happened = step == "forget_push"
+    assert undone == [output.serving / str(v) for v in begun if not has_happened]
+    assert output.served() == ("1" if has_happened else "2")
+    manifests = {int(each.stem) for each in output.manifests.iterdir()}
+    assert manifests == set(output.versions())
+    if not has_happened:
+        assert output.versions() == before
+        assert not any(p.withdrawn for p in output.open_metadata().pushed.pushes())
+        assert roll_back(output, None, clock=clock).withdrawn == (before[1],)
+    assert output.served() == "1"
+
+
+def test_what_is_served_is_pushed_again_if_all_of_it_is_gone(output):
+    for seed in (1, 2):
+        output.push(seed)
+    first, second = output.versions()
+    assert output.missing_results() == []
+    shutil.rmtree(output.serving / str(first))
+    assert output.missing_results() == []  # somebody may remove an old one
+    (output.serving / str(second) / "saved_model.pb").unlink()
+    [missing] = output.missing_results()
+    assert describe_missing([missing], output) == (
+        f"gone, so that their nodes run again: serving/{second} (lacks saved_model.pb)"
+    )
+    shutil.rmtree(output.serving)
+    missing = output.missing_results()
+    assert {each.path for each in missing} == {
+        f"{output.serving}/{version}" for version in (first, second)
+    }
+    output.push(2)
+    assert output.versions() == []  # unchanged, as TFX sees it
+    output.open_metadata().inventory.count_as_not_made(missing)
+    output.push(2)
+    assert output.served() == "2"
+    assert output.missing_results() == []
+
+
+def test_what_a_rollback_took_out_of_service_may_be_gone(output, clock):
+    output.push(1)
+    output.push(2)
+    served = roll_back(output, None, clock=clock).version
+    for version in output.versions()[:2]:
+        shutil.rmtree(output.serving / str(version))
+    assert output.missing_results() == []
+    shutil.rmtree(output.serving / str(served))
+    assert len(output.missing_results()) == 2  # two names for the first model
+
+
 def test_versions_rise_when_the_clock_is_put_back(output, clock, monkeypatch):
     output.push(1)
     output.push(2)
@@ -249,8 +323,13 @@ def test_a_run_is_refused_where_the_model_to_beat_is_gone(output, clock):
     second.rename(second.with_name("elsewhere"))
     with pytest.raises(OutputUnusable, match=f"is gone: {second} .hint: bring it back"):
         output.refuse_without_last_model()
+    output.refuse_without_last_model(makes_again=str(second))
+    second.mkdir()  # there, but emptied
+    missing = output.missing_results()
+    with pytest.raises(OutputUnusable, match=f"is gone: {second} "):
+        output.refuse_without_last_model(missing)
     roll_back(output, None, clock=clock)
-    output.refuse_without_last_model()  # the first is to beat again
+    output.refuse_without_last_model(missing)  # the first is to beat again
 
 
 def test_an_output_that_begins_anew_keeps_what_is_served(output):
