@@ -15,6 +15,10 @@ from pipeline.errors import RunError, UserError
 from pipeline.runs.progress import say_loading
 from pipeline.terminal import visible_line
 
+# As `Settings` has them, whose import takes seconds.
+_ABOVE_0 = click.FloatRange(min=0, min_open=True)
+_AT_LEAST_1 = click.IntRange(min=1)
+
 
 @click.command(
     "pretrain",
@@ -43,25 +47,32 @@ Examples:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="An options.json with other sizes of the model.",
 )
-@click.option("--minutes", type=float, help="Time to train for.  [default: 60]")
-@click.option("--steps", type=int, help="Batches to train on, in place of a time.")
+@click.option("--minutes", type=_ABOVE_0, help="Time to train for.  [default: 60]")
 @click.option(
-    "--batch", "rows", type=int, default=64, show_default=True, help="Rows of a batch."
+    "--steps", type=_AT_LEAST_1, help="Batches to train on, in place of a time."
 )
 @click.option(
-    "--unroll", type=int, default=20, show_default=True, help="Tokens of a row."
+    "--batch",
+    "rows",
+    type=_AT_LEAST_1,
+    default=64,
+    show_default=True,
+    help="Rows of a batch.",
 )
-@click.option("--learning-rate", type=float, default=2e-3, show_default=True)
+@click.option(
+    "--unroll", type=_AT_LEAST_1, default=20, show_default=True, help="Tokens of a row."
+)
+@click.option("--learning-rate", type=_ABOVE_0, default=2e-3, show_default=True)
 @click.option(
     "--dropout",
-    type=float,
+    type=click.FloatRange(0, 1, max_open=True),
     default=0.1,
     show_default=True,
     help="Share of the LSTMs' inputs and outputs set to zero in training.",
 )
 @click.option(
     "--lowercase-share",
-    type=float,
+    type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
     help="Share of the rows that are read and predicted in lower case.",
@@ -74,27 +85,31 @@ Examples:
     help="Precision to train in; mixed_bfloat16 is for GPUs and TPUs.",
 )
 @click.option(
-    "--negatives", type=int, default=1024, show_default=True, help="Sampled words."
+    "--negatives",
+    type=_AT_LEAST_1,
+    default=1024,
+    show_default=True,
+    help="Sampled words.",
 )
 @click.option(
     "--vocabulary-size",
     "max_vocabulary",
-    type=int,
+    type=_AT_LEAST_1,
     default=40_000,
     show_default=True,
     help="Most frequent words that are predicted; all words are read.",
 )
 @click.option(
     "--min-count",
-    type=int,
+    type=click.IntRange(min=0),
     default=3,
     show_default=True,
     help="Occurrences a predicted word has at least.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--held-out-every",
-    type=int,
+    type=_AT_LEAST_1,
     default=100,
     show_default=True,
     help="Each line with this number is not trained on but measured on.",

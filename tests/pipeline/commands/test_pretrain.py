@@ -62,15 +62,30 @@ def test_the_training_has_the_settings_asked_for(tmp_path, options_file):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--lowercase-share", 2], "`lowercase_share` must be from 0 to 1. Received"),
-        (["--dropout", 1], "`dropout` must be at least 0 and below 1. Received"),
+        (["--lowercase-share", 2], "2.0 is not in the range 0<=x<=1"),
+        (["--dropout", 1], "1.0 is not in the range 0<=x<1"),
         (["--dtype", "float16"], "'float16' is not one of"),
+        *(
+            ([option, value], "is not in the range x>")
+            for option, value in (
+                *(("--steps", 0), ("--batch", 0), ("--unroll", 0), ("--negatives", -1)),
+                *(("--minutes", 0), ("--learning-rate", 0), ("--vocabulary-size", 0)),
+                *(("--min-count", -1), ("--seed", -1)),
+            )
+        ),
     ],
 )
 def test_settings_out_of_range_are_a_misuse(tmp_path, arguments, message):
     code, output = call("--output", tmp_path, *QUICK, *arguments)
     assert code == 2
     assert message in output
+    assert "loading TensorFlow" not in output  # said at once
+
+
+def test_a_number_that_is_none_is_a_misuse(tmp_path):
+    code, output = call("--output", tmp_path, *QUICK, "--dropout", "nan")
+    assert code == 2
+    assert "`dropout` must be at least 0 and below 1. Received" in output
 
 
 def test_texts_that_are_not_there_are_a_misuse(tmp_path):
