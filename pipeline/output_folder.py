@@ -108,8 +108,8 @@ class OutputFolder:
 
     def _refuse_wrong_kinds(self) -> None:
         """Refuses a folder in the place of a file, or the other way round."""
-        folders = (self.path, self.artifacts, self.serving, self.manifests)
-        folders += (self.resume, self.logs)
+        folders = [self.path, self.artifacts, self.serving, self.manifests]
+        folders += [self.resume, self.logs]
         for path in (*folders, self.metadata, self.summary):
             if os.path.islink(path) and not os.path.exists(path):
                 raise ConfigError(
