@@ -111,9 +111,9 @@ def elmo_version(source: str) -> str:
     names one fixed version, so its text is enough.
     """
     digest = hashlib.sha256(source.encode())
-    path = local_path(source)
-    folder = PRETRAINED if source == DEFAULT else Path(path)
-    if "://" not in path and folder.is_dir():
+    local = local_path(source)
+    folder = PRETRAINED if source == DEFAULT else Path(local)
+    if "://" not in local and folder.is_dir():
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             digest.update(str(path.relative_to(folder)).encode())
             with path.open("rb") as file:
