@@ -137,10 +137,13 @@ class ElmoEmbeddingLayer(StringLayer):
         self.source_info = (
             opened.info if opened else SourceInfo.of_saved_layer(str(source))
         )
-        self.encoder = self._make_encoder(opened, options)
-        self._check_model(trainable)
-        # Under `mixes` and `dropout` a saved model keeps the state of these layers.
-        self.mixes = [self._make_mix(number, trainable_mix) for number in range(mixes)]
+        # With its name in theirs, variables differ from those of another such layer:
+        # an .h5 file keeps the optimizer's by name.
+        with keras.name_scope(self.name):
+            self.encoder = self._make_encoder(opened, options)
+            self._check_model(trainable)
+            # Under `mixes` and `dropout` a saved model keeps the state of these layers.
+            self.mixes = [self._make_mix(n, trainable_mix) for n in range(mixes)]
         self.dropout = keras.layers.Dropout(
             dropout, name="dropout", dtype=self.dtype_policy
         )
@@ -359,7 +362,7 @@ class ElmoEmbeddingLayer(StringLayer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "source": self.source,
+            "source": _plain(self.source),
             "max_sequence_length": self.max_sequence_length,
             "output": self.output_name,
             "trainable": self.bilm is not None and learns(self.bilm),
@@ -373,7 +376,7 @@ class ElmoEmbeddingLayer(StringLayer):
             "initial_state": self.initial_state,
             "stateful": self.stateful,
             "max_batch_size": self.max_batch_size,
-            "vocabulary": self.vocabulary,
+            "vocabulary": _plain(self.vocabulary),
             # With its options the layer is rebuilt without its source at hand.
             "options": self.bilm.options.to_dict() if self.bilm is not None else None,
         }
@@ -385,3 +388,8 @@ class ElmoEmbeddingLayer(StringLayer):
         layer = cls(**config)
         layer.takes_columns_for_texts = "input_form" not in config
         return layer
+
+
+def _plain(value: Any) -> Any:
+    """Returns a list that Keras does not watch: a copy of one would copy the layer."""
+    return list(value) if isinstance(value, list) else value

@@ -32,6 +32,13 @@ _SIZES = {
     "projection_dim": ("lstm.projection_dim", 1, _MAX_SIZE),
 }
 _OPTIONAL = {"char_cnn.n_highway": 0, "lstm.n_layers": 1}
+# Where null is what a missing entry is: bilm-tf asks for these by `get`, or never.
+_NULLABLE = (
+    "char_cnn.n_highway",
+    "char_cnn.n_characters",
+    "lstm.use_skip_connections",
+    "bidirectional",
+)
 _REQUIRED = object()
 
 
@@ -174,8 +181,6 @@ class BiLMOptions:
             name: _whole(_entry(options, entry, _OPTIONAL.get(entry, _REQUIRED)))
             for name, (entry, *_) in _SIZES.items()
         }
-        if sizes["n_highway"] is None:
-            sizes["n_highway"] = 0
         return cls(
             **sizes,
             filters=_pairs(_entry(options, "char_cnn.filters")),
@@ -222,7 +227,7 @@ class BiLMOptions:
 
 
 def _entry(options: Mapping[str, Any], path: str, default: Any = _REQUIRED) -> Any:
-    """Returns the value at a path such as `lstm.dim`."""
+    """Returns the value at a path such as `lstm.dim`; `default` if there is none."""
     value: Any = options
     names = path.split(".")
     for i, name in enumerate(names):
@@ -234,7 +239,7 @@ def _entry(options: Mapping[str, Any], path: str, default: Any = _REQUIRED) -> A
                 return default
             raise SourceError(f"The ELMo options lack the entry {path}")
         value = value[name]
-    return value
+    return default if value is None and path in _NULLABLE else value
 
 
 def _whole(value: Any) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import re
 import reprlib
+import urllib.parse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ _EXPECTED = (
     "SavedModel folder, or a handle such as https://tfhub.dev/google/elmo/3"
 )
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+_FILE_URL = re.compile(r"file:(//(localhost)?(?=/)|(?=/(?!/)))", re.I)
 _LISTED = 5  # names in a message, at most
 PRETRAINED = Path(__file__).parent / "pretrained"
 _LOG = logging.getLogger("keras_elmo")
@@ -143,12 +146,17 @@ def _open(source: object, *, is_trusted: bool) -> Source:
     if name == DEFAULT:
         pretrained = (PRETRAINED / "options.json", PRETRAINED / "weights.hdf5")
         return _files(*pretrained, name, form="the model embedded in keras_elmo")
-    path = Path(source)
+    path = Path(local_path(name))
     with files.reading(f"the ELMo source {reprlib.repr(name)}"):
         is_folder, is_there = path.is_dir(), path.exists()
     if is_folder:
         return _folder(path, name, is_trusted=is_trusted)
-    if handles.is_handle(name):
+    if name.lower().startswith("file://") and path == Path(name):
+        raise SourceError(
+            "A file:// source must name a path of this machine, as file:///folder "
+            f"does. Received: {name}"
+        )
+    if handles.is_handle(local_path(name)):
         fetch = handles.resolve if is_trusted else handles.resolved
         folder, package = fetch(name)
         where = f", fetched by {package} into {folder}"
@@ -169,15 +177,27 @@ def _pair(source: Sequence[object], name: str) -> Source:
             "A pair of ELMo files must be the paths of options.json and of an hdf5 "
             f"file. Received: {source!r}"
         )
-    for part in map(str, source):
+    parts = [local_path(str(part)) for part in source]
+    for part in parts:
         if "://" in part:
             raise SourceError(
                 "A pair of ELMo files must lie on this machine; only handles are "
                 f"fetched. Received: {part}\nhint: download both files, and name them "
                 "by their paths"
             )
-    options, weights = (Path(part) for part in source)  # type: ignore[arg-type]
+    options, weights = map(Path, parts)
     return _files(options, weights, name)
+
+
+def local_path(source: str) -> str:
+    """Returns the path that a `file://` address of this machine names.
+
+    Any other source comes back as it is.
+    """
+    address = _FILE_URL.match(source)
+    if address is None:
+        return source
+    return urllib.parse.unquote(source[address.end() :], errors="surrogateescape")
 
 
 def _folder(folder: Path, name: str, where: str = "", *, is_trusted: bool) -> Source:

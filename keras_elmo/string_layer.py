@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.python.ops import control_flow_util  # says it under no public name
 
 from keras_elmo import checks, tensors
 
@@ -56,6 +57,12 @@ class StringLayer(keras.layers.Layer):
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         is_symbolic = isinstance(inputs, keras.KerasTensor)
+        graph = tf.compat.v1.get_default_graph()
+        if control_flow_util.GraphOrParentsInXlaContext(graph):
+            raise ValueError(
+                "`ElmoEmbeddingLayer` reads strings, which XLA cannot compile\n"
+                "hint: leave `jit_compile=True` out of the tf.function around it"
+            )
         if not is_symbolic:
             inputs = tensors.as_tensor(inputs)
         # Here, since Keras puts many lines around the errors of `call()`.

@@ -116,6 +116,11 @@ def check_form(shape: Any, form: str | None) -> None:
     Raises:
         ValueError: For a rank other than 1 and 2, or one that `form` rules out.
     """
+    if isinstance(shape, tf.TensorShape) and shape.rank is None:
+        raise ValueError(
+            "`ElmoEmbeddingLayer` takes tokens (batch, time) or texts (batch,). "
+            "Received: inputs whose rank is not known"
+        )
     if len(shape) not in (1, 2):
         raise ValueError(
             "`ElmoEmbeddingLayer` takes tokens (batch, time) or texts (batch,). "

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_elmo.sources import DEFAULT, PRETRAINED
+from keras_elmo.sources import DEFAULT, PRETRAINED, local_path
 
 _PACKAGES = ("pipeline", "components", "keras_elmo")
 _BLOCK_BYTES = 1 << 20
@@ -111,8 +111,9 @@ def elmo_version(source: str) -> str:
     names one fixed version, so its text is enough.
     """
     digest = hashlib.sha256(source.encode())
-    folder = PRETRAINED if source == DEFAULT else Path(source)
-    if "://" not in source and folder.is_dir():
+    local = local_path(source)
+    folder = PRETRAINED if source == DEFAULT else Path(local)
+    if "://" not in local and folder.is_dir():
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             digest.update(str(path.relative_to(folder)).encode())
             with path.open("rb") as file:

@@ -16,6 +16,7 @@ from keras_elmo.runtime.packed_lstm import token_places
 SIGNATURE = "tokens"
 _INPUTS = {"tokens": (tf.string, 2), "sequence_len": (tf.int32, 1)}
 _OUTPUTS = ("word_emb", "lstm_outputs1", "lstm_outputs2")
+_SENTENCE = ("The", "cat", "sat", ".")
 # A module in TF1-Hub form has this file, and its graph for inference no tags.
 HUB_MARKER = "tfhub_module.pb"
 # What TensorFlow raises over a graph that is broken.
@@ -35,8 +36,8 @@ class SignatureModule(tf.Module):
     Args:
         folder: Of the SavedModel, in TF1-Hub or TF2 form.
 
-    Errors: `SourceError` at construction, if the SavedModel cannot be loaded or has
-        no such signature.
+    Errors: `SourceError` at construction, if the SavedModel cannot be loaded, has no
+        such signature, or fails or gives NaN when that is tried out.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,6 +55,7 @@ class SignatureModule(tf.Module):
         outputs = self.loaded.signatures[SIGNATURE].structured_outputs
         self.dim = _check_widths(outputs, folder)
         self.num_layers = len(_OUTPUTS)
+        self._try_out(folder)
 
     def run(
         self, words: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
@@ -70,6 +72,27 @@ class SignatureModule(tf.Module):
             lambda: [tf.zeros([0, self.dim])] * self.num_layers,
         )
         return [tf.ensure_shape(x, [None, self.dim]) for x in layers], places
+
+    def _try_out(self, folder: Path) -> None:
+        """Refuses a module that fails on a sentence, or makes no numbers of it."""
+        try:
+            variables = self.loaded.signatures[SIGNATURE].variables
+            before = [variable.read_value() for variable in variables]
+            layers, _ = self.run(tf.constant(_SENTENCE), tf.constant([len(_SENTENCE)]))
+            # What a module carries from call to call is as it was.
+            for variable, value in zip(variables, before, strict=True):
+                if not tf.reduce_all(tf.equal(variable, value)):
+                    variable.assign(value)
+        except _FAILURES as error:
+            raise SourceError(
+                f"The signature {SIGNATURE} of {folder} fails on a short sentence: "
+                f"{files.one_line(error)}"
+            ) from error
+        if not all(tf.reduce_all(tf.math.is_finite(layer)) for layer in layers):
+            raise SourceError(
+                f"The signature {SIGNATURE} of {folder} gives NaN or infinity for a "
+                "short sentence"
+            )
 
     def _call(
         self, tokens: tf.Tensor, lengths: tf.Tensor, places: tf.Tensor

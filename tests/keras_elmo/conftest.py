@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.keras_elmo.tiny import write_model
+from keras_elmo.checkpoints import save_hdf5
+from tests.keras_elmo.tiny import PLAIN, write_model
 
 
 @pytest.fixture(scope="session")
@@ -14,10 +16,34 @@ def tiny_elmo(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def shared_layer(tiny_elmo) -> Callable:
-    """Returns `make(**arguments)`: each layer is made once, and no test changes it."""
+def plain_elmo(tmp_path_factory):
+    """The least that is an ELMo, and its warm states: layers of it are made in no time.
+
+    For what has to do with Keras, and not with the network.
+    """
     from keras_elmo import ElmoEmbeddingLayer  # needs TensorFlow, unlike some tests
 
+    folder = tmp_path_factory.mktemp("plain_elmo")
+    layer = ElmoEmbeddingLayer(str(write_model(folder, **PLAIN)))
+    save_hdf5(layer.bilm, folder / "weights.hdf5")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_layer(tiny_elmo) -> Callable:
+    """Returns `make(**arguments)`: each layer is made once, and no test changes it."""
+    return _maker(tiny_elmo)
+
+
+@pytest.fixture(scope="session")
+def shared_plain_layer(plain_elmo) -> Callable:
+    """Returns `make(**arguments)`, as `shared_layer` does, for plain layers."""
+    return _maker(plain_elmo)
+
+
+def _maker(folder: Path) -> Callable:
+    from keras_elmo import ElmoEmbeddingLayer
+
     return functools.cache(
-        lambda **arguments: ElmoEmbeddingLayer(str(tiny_elmo), **arguments)
+        lambda **arguments: ElmoEmbeddingLayer(str(folder), **arguments)
     )

@@ -152,6 +152,26 @@ def test_what_other_programs_write_besides_is_read(folder, tmp_path):
     assert open_source(folder).options == expected
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "char_cnn.n_highway",
+        "char_cnn.n_characters",
+        "lstm.use_skip_connections",
+        "lstm.cell_clip",
+        "lstm.proj_clip",
+        "bidirectional",
+    ],
+)
+def test_null_is_what_a_missing_entry_is_where_the_original_takes_it_so(folder, entry):
+    options = json.loads((folder / "options.json").read_text())
+    set_entry(options, entry, None)
+    read = BiLMOptions.from_dict(options)
+    *path, last = entry.split(".")
+    del (options[path[0]] if path else options)[last]
+    assert read == BiLMOptions.from_dict(options)
+
+
 def replace(file, name, value=None, **arguments):
     del file[name]
     return file.create_dataset(name, data=value, **arguments)
@@ -344,6 +364,11 @@ HDF5 = {
     "NaN": (with_value((3, 4), np.nan), "holds NaN or infinity"),
     "infinity": (with_value((3, 4), -np.inf), "holds NaN or infinity"),
     "more than float32": (with_value((3, 4), 1e300, "f8"), "NaN or infinity"),
+    "a large value": (with_value((3, 4), -1e38), r"holds values as large as 1e\+38"),
+    "a large column": (
+        with_value(np.s_[:, 4], 9e17),
+        r"may let values grow to \de\+20",
+    ),
 }
 
 
@@ -356,6 +381,15 @@ def test_a_tensor_that_cannot_be_one_is_named(folder, edit, words):
     assert re.search(words, line)
     assert str(path) in line
     assert KERNEL in line or "would take" in line
+
+
+@pytest.mark.parametrize("value", [1e38, 9e17])
+def test_weights_that_are_too_large_for_one_letter_are_refused(folder, value):
+    with h5py.File(folder / "weights.hdf5", "a") as file:
+        table = value_of(file, "char_embed")
+        table[ord("~")] = value  # no sentence that is tried out would have it
+        replace(file, "char_embed", table)
+    assert re.search(r"1e\+38|may let values grow", refusal(folder))
 
 
 @pytest.mark.parametrize("dtype", ["<f2", ">f4", "<f8", ">f8"])
@@ -618,6 +652,13 @@ def test_a_saved_model_with_values_that_are_no_numbers_is_refused(tiny_elmo, tmp
     bias = "CNN/b_cnn_0"
     folder = write_saved_model(tmp_path, tiny_elmo, **{bias: np.full(3, np.nan, "f4")})
     assert f"The tensor {bias} of {folder} holds NaN" in refusal(folder)
+
+
+def test_a_saved_model_of_values_that_overflow_is_refused(tiny_elmo, tmp_path):
+    bias = "CNN/b_cnn_0"
+    values = np.full(3, 1e38, "f4")
+    folder = write_saved_model(tmp_path, tiny_elmo, **{bias: values})
+    assert f"The tensor {bias} of {folder} holds values as large as" in refusal(folder)
 
 
 def test_a_saved_model_of_integers_is_refused(tiny_elmo, tmp_path):

@@ -12,19 +12,20 @@ import tensorflow as tf
 from keras import layers
 
 from keras_elmo import ElmoEmbeddingLayer
+from keras_elmo.tensors import as_tensor
 
 COLUMN = tf.constant([["New York"], ["Rome"]])
 ANY_TIME = tf.TensorSpec([None, None], tf.string)
 
 
 @pytest.fixture(scope="module")
-def elmo(shared_layer):
-    return shared_layer()
+def elmo(shared_plain_layer):
+    return shared_plain_layer()
 
 
 @pytest.fixture(scope="module")
-def of_texts(shared_layer):
-    return shared_layer(input_form="texts")
+def of_texts(shared_plain_layer):
+    return shared_plain_layer(input_form="texts")
 
 
 def test_a_row_of_one_token_is_one_token_in_any_batch_and_graph(elmo):
@@ -72,23 +73,23 @@ def test_more_columns_are_no_texts(of_texts):
         graph(tf.constant([["a", "b"]]))
 
 
-def test_a_layer_of_tokens_takes_no_texts(shared_layer):
-    layer = shared_layer(input_form="tokens")
+def test_a_layer_of_tokens_takes_no_texts(shared_plain_layer):
+    layer = shared_plain_layer(input_form="tokens")
     assert layer(keras.Input((1,), dtype="string")).shape == (None, 1, 10)
     with pytest.raises(ValueError, match=r"takes tokens \(batch, time\)"):
         layer(["a text"])
 
 
-def test_an_input_that_may_be_both_is_refused(tiny_elmo):
-    layer = ElmoEmbeddingLayer(str(tiny_elmo))
+def test_an_input_that_may_be_both_is_refused(plain_elmo):
+    layer = ElmoEmbeddingLayer(str(plain_elmo))
     with pytest.raises(ValueError, match='say `input_form="texts"` or'):
         keras.Sequential([keras.Input((1,), dtype="string"), layer])
 
 
 @pytest.mark.parametrize(("time", "form"), [(1, "texts"), (None, None)])
-def test_a_model_of_before_reads_what_it_read(tiny_elmo, tmp_path, time, form):
+def test_a_model_of_before_reads_what_it_read(plain_elmo, tmp_path, time, form):
     # It had no `input_form`, and took keras.Input((1,)) for texts.
-    config = ElmoEmbeddingLayer(str(tiny_elmo)).get_config()
+    config = ElmoEmbeddingLayer(str(plain_elmo)).get_config()
     for name in ("input_form", "frozen"):
         del config[name]
     layer = ElmoEmbeddingLayer.from_config(config)
@@ -112,8 +113,8 @@ PLACES = {  # by `max_sequence_length`: where in each row its tokens come out
 
 
 @pytest.mark.parametrize("length", PLACES)
-def test_padding_may_stand_before_the_tokens(tiny_elmo, shared_layer, length):
-    layer = ElmoEmbeddingLayer(str(tiny_elmo), length)
+def test_padding_may_stand_before_the_tokens(plain_elmo, shared_plain_layer, length):
+    layer = ElmoEmbeddingLayer(str(plain_elmo), length)
     vectors, mask = layer(PADDED), layer.compute_mask(PADDED)
     assert vectors.shape[1] == mask.shape[1] == (length or 4)
     for row, (start, count) in enumerate(PLACES[length]):
@@ -124,21 +125,21 @@ def test_padding_may_stand_before_the_tokens(tiny_elmo, shared_layer, length):
         np.testing.assert_array_equal(mask[row], kept)
         assert not np.array(vectors[row])[~real].any()
         if count:
-            alone = shared_layer()([WORDS[row][:count]])[0]
+            alone = shared_plain_layer()([WORDS[row][:count]])[0]
             np.testing.assert_allclose(vectors[row][real], alone, atol=1e-5)
 
 
-def test_padding_before_the_tokens_changes_no_mean(shared_layer):
-    mean = shared_layer(output="default")
+def test_padding_before_the_tokens_changes_no_mean(shared_plain_layer):
+    mean = shared_plain_layer(output="default")
     expected = mean([["dogs", "run"], ["cats", "", "sit"]])
     np.testing.assert_allclose(mean(PADDED[:2]), expected, atol=1e-5)
 
 
-def test_the_mean_is_taken_without_a_padded_tensor(shared_layer, monkeypatch):
-    layer = shared_layer(output="default")
+def test_the_mean_is_taken_without_a_padded_tensor(shared_plain_layer, monkeypatch):
+    layer = shared_plain_layer(output="default")
     texts = ["a b"] * 3 + ["w " * 50]
     expected = layer(texts)
-    whole = np.array(shared_layer()(texts))
+    whole = np.array(shared_plain_layer()(texts))
     np.testing.assert_allclose(expected[0], whole[0, :2].mean(axis=0), atol=1e-5)
     np.testing.assert_allclose(expected[3], whole[3].mean(axis=0), atol=1e-5)
     graph = tf.function(layer.__call__).get_concrete_function(tf.constant(texts))
@@ -171,11 +172,14 @@ ARRAYS = {
     "a tensor": tf.constant(["a b", "c"]),
     "an array of strings, made one of objects": np.array(["a b", "c"]).astype(object),
     "a column of pandas, made an array": pd.Series(["a b", "c"]).to_numpy(object),
+    "a list, made a tensor": as_tensor(["a b", "c"]),
+    "an array of strings, made a tensor": as_tensor(np.array(["a b", "c"])),
+    "pandas, made a tensor": as_tensor(pd.Series(["a b", "c"], dtype="string")),
 }
 
 
-def test_fit_takes_what_the_page_says(tiny_elmo):
-    layer = ElmoEmbeddingLayer(str(tiny_elmo), output="default")
+def test_fit_takes_what_the_page_says(plain_elmo):
+    layer = ElmoEmbeddingLayer(str(plain_elmo), output="default")
     model = keras.Sequential([keras.Input((), dtype="string"), layer, layers.Dense(1)])
     model.compile("sgd", "mse")
     for texts in ARRAYS.values():
@@ -185,14 +189,26 @@ def test_fit_takes_what_the_page_says(tiny_elmo):
 @pytest.mark.parametrize(
     "inputs", [tf.constant(["a"] * 3), keras.Input((), 3, "string")]
 )
-def test_too_many_rows_of_a_stateful_layer_are_refused_in_one_line(tiny_elmo, inputs):
-    layer = ElmoEmbeddingLayer(str(tiny_elmo), stateful=True, max_batch_size=2)
+def test_too_many_rows_of_a_stateful_layer_are_refused_in_one_line(plain_elmo, inputs):
+    layer = ElmoEmbeddingLayer(str(plain_elmo), stateful=True, max_batch_size=2)
     with pytest.raises(ValueError, match="room for `max_batch_size=2` rows; .*: 3$"):
         layer(inputs)
 
 
-def test_a_model_made_for_replicas_is_warned_of(tiny_elmo, monkeypatch, caplog):
-    layer = ElmoEmbeddingLayer(str(tiny_elmo))
+def test_a_graph_that_xla_would_compile_is_refused_in_one_line(elmo):
+    compiled = tf.function(elmo.__call__, jit_compile=True, autograph=False)
+    with pytest.raises(ValueError, match="reads strings, which XLA cannot compile\n"):
+        compiled(COLUMN)
+
+
+def test_inputs_of_unknown_rank_are_refused_in_one_line(elmo):
+    unknown = tf.function(elmo.__call__, autograph=False)
+    with pytest.raises(ValueError, match="inputs whose rank is not known$"):
+        unknown.get_concrete_function(tf.TensorSpec(None, tf.string))
+
+
+def test_a_model_made_for_replicas_is_warned_of(plain_elmo, monkeypatch, caplog):
+    layer = ElmoEmbeddingLayer(str(plain_elmo))
 
     class Strategy:
         num_replicas_in_sync = 2

@@ -119,8 +119,9 @@ with strategy.scope():
     head = keras.layers.Dense(1)
     head.build((None, elmo.dim))
 model = keras.Sequential([keras.Input((None,), dtype="string"), elmo, head])
-model.compile(keras.optimizers.SGD(0.1), "mse")
 with strategy.scope():
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.5), "mse")
+    model.optimizer.build(model.trainable_variables)
     model.fit(tokens, np.arange(4.0)[:, None], batch_size=4, verbose=0)
 np.savez(sys.argv[3], *model.get_weights())
 """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import urllib.parse
 
 import h5py
 import numpy as np
@@ -86,6 +88,29 @@ def test_a_rebuilt_layers_source_is_not_said_to_be_read():
         "gone is the source of a saved layer, which is not read again; what runs is "
         "the native layer, with the weights it was saved with."
     )
+
+
+@pytest.mark.parametrize("start", ["file://", "FILE://localhost", "file:"])
+def test_a_file_address_is_the_path_that_it_names(tiny_elmo, tmp_path, start):
+    folder = shutil.copytree(tiny_elmo, tmp_path / "my elmö 100%")
+    address = start + urllib.parse.quote(str(folder))
+    assert open_source(address).options == open_source(folder).options
+    pair = [f"{address}/{name}" for name in ("options.json", "weights.hdf5")]
+    assert open_source(pair).options == open_source(folder).options
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("file:///no%20where", "Received: file:///no%20where, which does not exist"),
+        ("file://host/elmo", "must name a path of this machine, as file:///folder"),
+        ("file://elmo", "must name a path of this machine, as file:///folder"),
+    ],
+)
+def test_a_file_address_of_nothing_is_not_taken_for_a_handle(source, words):
+    with pytest.raises(SourceError, match=words) as error:
+        open_source(source)
+    assert "\n" not in str(error.value)
 
 
 def test_a_source_that_is_nothing_is_told_what_there_could_be(tmp_path):

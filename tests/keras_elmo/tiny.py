@@ -24,6 +24,9 @@ TINY = {
     "use_skip_connections": True,
 }
 
+# One convolution, one LSTM each way, no highway, no projections: soon built.
+PLAIN = {"filters": ((2, 5),), "n_highway": 0, "n_layers": 1, "cell_dim": 5}
+
 
 def write_model(folder, **changes):
     """Writes options.json and weights.hdf5 of a random biLM; returns the folder."""

@@ -116,9 +116,11 @@ def test_neither_variables_nor_signature_is_one_message_with_both(tmp_path, mode
     assert "hint: a source must have the variables of google/elmo" in message
 
 
-def signature(tmp_path, dtype=tf.int32, half=3, left_out=None):
+def signature(tmp_path, dtype=tf.int32, half=3, left_out=None, value=1.0):
     """Writes a SavedModel of ones that stops at the longest text; wrong as told."""
     module = tf.Module()
+    module.calls = tf.Variable(0)
+    module.value = tf.Variable(value)
 
     @tf.function(
         input_signature=[
@@ -129,8 +131,11 @@ def signature(tmp_path, dtype=tf.int32, half=3, left_out=None):
     def tokens(tokens, sequence_len):
         rows, time = tf.shape(tokens)[0], tf.reduce_max(sequence_len)
         widths = {"word_emb": half, "lstm_outputs1": 6, "lstm_outputs2": 6}
+        tf.debugging.assert_less(module.value, 1e30, "too large")
+        with tf.control_dependencies([module.calls.assign_add(1)]):
+            value = module.value * module.value
         return {
-            name: tf.ones(tf.stack([rows, tf.cast(time, tf.int32), width]))
+            name: value * tf.ones(tf.stack([rows, tf.cast(time, tf.int32), width]))
             for name, width in widths.items()
             if name != left_out
         }
@@ -156,6 +161,28 @@ def test_a_saved_model_of_tf2_is_called_as_well(tmp_path):
 def test_a_signature_that_is_not_googles_is_refused(tmp_path, wrong, words):
     with pytest.raises(SourceError, match=words):
         SignatureModule(signature(tmp_path, **wrong))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(1e25, "gives NaN or infinity for"), (1e38, "fails on a short sentence: .*large")],
+)
+def test_a_signature_that_makes_no_numbers_is_refused(tmp_path, value, words):
+    with pytest.raises(SourceError, match=words) as error:
+        SignatureModule(signature(tmp_path, value=value))
+    assert "\n" not in str(error.value)
+
+
+def test_trying_a_module_out_leaves_no_trace_in_it(tmp_path):
+    module = SignatureModule(signature(tmp_path))
+    (calls,) = (
+        variable
+        for variable in module.loaded.signatures["tokens"].variables
+        if variable.dtype == tf.int32
+    )
+    assert calls == 0
+    module.run(WORDS, LENGTHS)
+    assert calls == 1
 
 
 def test_a_file_that_is_not_a_saved_model_is_refused(tmp_path):
