@@ -27,12 +27,14 @@ from typing import TYPE_CHECKING
 
 import absl.logging
 
-from components.text_example_gen.errors import describe_absence
-from components.text_example_gen.globs import escape_existing
-from components.text_example_gen.spans import without_placeholders
-from pipeline.config import Config, ConfigError, load_config
+from pipeline.config import Config, load_config
+from pipeline.config.checked import (
+    CheckedConfig,
+    check_libraries,
+    checked_config,
+    first_look,
+)
 from pipeline.errors import RunError, UserError
-from pipeline.files import may_exist
 from pipeline.interrupts import reraise_interrupt
 from pipeline.output_folder import OutputFolder, describe_move
 from pipeline.runs.outcomes import NothingNew, RunFailed, RunResult, reason_of
@@ -41,7 +43,6 @@ from pipeline.runs.run_log import run_log
 from pipeline.terminal import visible
 
 if TYPE_CHECKING:
-    from pipeline.config.checked import CheckedConfig
     from pipeline.runs.node_launcher import NodeLauncher
     from pipeline.runs.summary import RunSummary
 
@@ -77,8 +78,6 @@ def run(
     if os.path.exists(output.path):
         with output.locked():
             pass  # another run is reported now, not when all is loaded
-    _refuse_missing_files(config)
-    say_loading()
     checked, library_output = _checked(config)
     with output.locked():
         output.prepare(checked.data_bytes)  # a log needs room, too
@@ -121,16 +120,6 @@ def summarize(result: RunResult) -> RunSummary:
         )
 
 
-def _refuse_missing_files(config: Config) -> None:
-    """Refuses in no time what need not wait for the libraries that check the rest."""
-    pattern = without_placeholders(config.data.pattern)
-    if not may_exist(escape_existing(pattern)):
-        raise ConfigError(describe_absence(os.path.abspath(pattern)))
-    source = config.elmo.source
-    if source.startswith(("/", "./", "../")) and not os.path.exists(source):
-        raise ConfigError(f"option elmo.source: there is no {source}")
-
-
 def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
     """Checks the configuration, and returns what the libraries said meanwhile.
 
@@ -139,9 +128,10 @@ def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "library_output"
         with run_log(path):
-            from pipeline.config.checked import checked_config
-
-            checked = checked_config(config)
+            checked = first_look(config)
+        say_loading()
+        with run_log(path):
+            check_libraries(checked.config)
         return checked, path.read_bytes()
 
 
@@ -174,7 +164,6 @@ def _failure(error: Exception, node: str, output: OutputFolder, log: str) -> Run
 def _run_for_tfx_cli() -> None:
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-    from pipeline.config.checked import checked_config
     from pipeline.metadata.store import is_on_server
     from pipeline.pipeline import create_pipeline
     from pipeline.runs.lifecycle import prepare_run

@@ -8,12 +8,10 @@ import itertools
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from apache_beam.io.filesystem import FileMetadata
-
-from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError, UnreadableFileError
+from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.input_files import (
     describe_absence,
     has_class_folders,
@@ -31,6 +29,9 @@ from components.text_example_gen.reading.records import (
     replace_invalid,
 )
 from components.text_example_gen.values import BadValueError, clean_label
+
+if TYPE_CHECKING:  # it imports Beam
+    from components.text_example_gen.counts import Counts
 
 _logger = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
     )
 
 
-def _check_are_regular(files: Sequence[FileMetadata]) -> None:
+def _check_are_regular(files: Sequence[FoundFile]) -> None:
     for file in files:
         try:
             check_is_regular(file.path)
@@ -118,7 +119,7 @@ def _check_are_regular(files: Sequence[FileMetadata]) -> None:
 
 
 def _look(
-    files: Sequence[FileMetadata], pattern: str, options: ReadOptions
+    files: Sequence[FoundFile], pattern: str, options: ReadOptions
 ) -> tuple[int, collections.Counter[str], tuple[str, ...]]:
     in_class_folder = has_class_folders(pattern)
     rows = 0

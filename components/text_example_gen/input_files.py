@@ -6,15 +6,14 @@ import hashlib
 import os
 import posixpath
 import re
-import warnings
 from typing import NamedTuple
 
-from apache_beam.io.filesystem import FileMetadata
-from apache_beam.io.filesystems import FileSystems
-
+from components.text_example_gen import file_systems
 from components.text_example_gen.errors import DataError, describe_absence
+from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.globs import (
     escape_existing,
+    glob_expression,
     has_wildcard,
     unescape,
 )
@@ -32,7 +31,6 @@ _SPECIAL = re.compile(r"[*?\[{]")
 _ONE_CLASS_PER_FOLDER = "*/*"
 _MOST_SPANS_SHOWN = 5
 _DIGITS = {"YYYY": "4", "MM": "2", "DD": "2"}
-_GLOB = {"*": "[^/]*", "?": "[^/]", "**": ".*"}
 
 
 class Location(NamedTuple):
@@ -82,24 +80,9 @@ def has_class_folders(pattern: str) -> bool:
     return has_wildcard(without_placeholders(folder))
 
 
-def match_files(pattern: str) -> list[FileMetadata]:
-    """Returns the files that match, sorted by path.
-
-    Files whose name begins with `.` or `_` are by convention not data (`_SUCCESS`,
-    `.DS_Store`) and are left out.
-    """
-    with warnings.catch_warnings():
-        # Beam makes a regular expression of an escaped `[`, of which Python warns.
-        warnings.filterwarnings("ignore", "Possible nested set", FutureWarning)
-        [result] = FileSystems.match([pattern])
-    return sorted(
-        (
-            file
-            for file in result.metadata_list
-            if not posixpath.basename(file.path).startswith((".", "_"))
-        ),
-        key=lambda file: file.path,
-    )
+def match_files(pattern: str) -> list[FoundFile]:
+    """Returns the files that match, sorted by path; see `file_systems.match`."""
+    return file_systems.match(pattern)
 
 
 def file_name_bytes(path: str) -> bytes:
@@ -209,7 +192,7 @@ def _glob_of_folder(folder: str, format_name: str) -> str:
 
 def _is_complete(pattern: str, number: int, done_file: str, folder: str) -> bool:
     name = pattern_of_span(done_file, number)
-    return FileSystems.exists(posixpath.join(folder, name))
+    return file_systems.exists(posixpath.join(folder, name))
 
 
 def _regular_expression(pattern: str) -> re.Pattern[str]:
@@ -218,7 +201,7 @@ def _regular_expression(pattern: str) -> re.Pattern[str]:
     end = 0
     seen: set[str] = set()
     for match in PLACEHOLDER.finditer(pattern):
-        parts.append(_glob_expression(pattern[end : match.start()]))
+        parts.append(glob_expression(pattern[end : match.start()]))
         name = match[1] or match[3]
         width = _DIGITS.get(name) or (match[2] or ":1")[1:]
         if name in seen:
@@ -228,15 +211,7 @@ def _regular_expression(pattern: str) -> re.Pattern[str]:
             parts.append(rf"(?P<{name}>\d{{{width},{most}}})")
         seen.add(name)
         end = match.end()
-    return re.compile("".join(parts) + _glob_expression(pattern[end:]))
-
-
-def _glob_expression(glob: str) -> str:
-    pieces = re.split(r"(\*\*|\*|\?|\[[^\]]*\])", glob)
-    return "".join(
-        _GLOB.get(piece) or (piece if piece.startswith("[") else re.escape(piece))
-        for piece in pieces
-    )
+    return re.compile("".join(parts) + glob_expression(pattern[end:]))
 
 
 def _number(match: re.Match[str]) -> int | None:

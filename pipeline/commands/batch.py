@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from components.text_example_gen.globs import escape_existing
 from components.text_example_gen.options import ReadOptions
 from pipeline.batch.destination import (
     check_inputs,
@@ -27,7 +26,7 @@ from pipeline.batch.formats.table import HDF5
 from pipeline.batch.staging import Request
 from pipeline.commands.options import refuse_stray
 from pipeline.errors import RunError, UserError
-from pipeline.files import is_local, may_exist
+from pipeline.files import is_local
 from pipeline.interrupts import reraise_interrupt
 from pipeline.runs.outcomes import reason_of
 from pipeline.runs.progress import say_loading
@@ -108,10 +107,8 @@ def run_batch(
     request = _request(arguments, format, chunk_rows, chunk_chars)
     if not arguments["output"]:  # it would mean the working directory
         raise UserError("option --output: a name is expected. Received: ''")
-    for data in request.inputs:
-        if not may_exist(escape_existing(data)):
-            raise UserError(f"option --input: no file matches. Received: {data}")
     _check_places(request, arguments["summary"])
+    _look(request)
     say_loading()
     summary = _run(request, make_scorer)
     if arguments["summary"] is not None:
@@ -147,6 +144,19 @@ def _check_places(request: Request, summary: str | None) -> None:
     check_inputs(request.inputs, request.output)
     if summary is not None:
         check_summary_file(summary, request.inputs, request.output)
+
+
+def _look(request: Request) -> None:
+    """Looks at the data of this machine before the seconds that the libraries take.
+
+    `run_job` looks again, and says in its log what is odd.
+    """
+    from pipeline.batch.inputs import first_look
+    from pipeline.runs.run_log import run_log
+
+    with run_log(Path(os.devnull)):
+        for data in filter(is_local, request.inputs):
+            first_look(data, request.options)
 
 
 @dataclasses.dataclass(frozen=True)

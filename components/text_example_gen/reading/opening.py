@@ -14,10 +14,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
 
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-
 from components.text_example_gen.errors import UnreadableFileError
+from components.text_example_gen.file_systems import open_raw
 from components.text_example_gen.reading import reasons
 
 _BUFFER_BYTES = 2**18
@@ -152,8 +150,8 @@ def open_bytes(path: str) -> Iterator[BinaryIO]:
     """
     check_is_regular(path)
     with contextlib.ExitStack() as stack:
-        raw = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-        buffered = io.BufferedReader(cast(Any, stack.enter_context(raw)), _BUFFER_BYTES)
+        raw = stack.enter_context(open_raw(path))
+        buffered = io.BufferedReader(cast(Any, raw), _BUFFER_BYTES)
         magic = buffered.peek(_LONGEST_MAGIC)[:_LONGEST_MAGIC]
         if not magic and path.lower().endswith(_COMPRESSED):
             raise UnreadableFileError(

@@ -23,7 +23,6 @@ from components.text_example_gen.reading.opening import (
     is_damage,
     open_bytes,
 )
-from components.text_example_gen.reading.parquet import read_parquet
 from components.text_example_gen.reading.records import (
     Record,
     Reject,
@@ -101,6 +100,9 @@ def _read(
     source, _ = replace_invalid(path)
     with open_bytes(path) as stream:
         if format_name == "parquet":
+            # pyarrow takes a while to import.
+            from components.text_example_gen.reading.parquet import read_parquet
+
             yield from read_parquet(stream, source, options)
             return
         if format_name == "jsonl":

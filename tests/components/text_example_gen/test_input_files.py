@@ -5,7 +5,6 @@ import os
 import pytest
 
 from components.text_example_gen.errors import DataError
-from components.text_example_gen.globs import escape_existing
 from components.text_example_gen.input_files import (
     arrived_spans,
     data_fingerprint,
@@ -15,7 +14,6 @@ from components.text_example_gen.input_files import (
     newest_span,
     without_placeholders,
 )
-from pipeline.files import may_exist
 
 
 def test_a_glob_is_split_before_its_first_wildcard():
@@ -45,13 +43,12 @@ def test_what_exists_is_a_name_even_if_it_looks_like_a_wildcard(put, tmp_path, f
     put(name, "ex/b1.csv", "a/b1.csv", "whatx/b1.csv", "ab/b1.csv")
     path = str(tmp_path / name)
     for data in (folder, f"{folder}/", name, f"{folder}/*.csv", f"{folder}/b?1*"):
-        assert may_exist(escape_existing(f"{tmp_path}/{data}"))
         location = locate(f"{tmp_path}/{data}")
         # As it is located, it may be located again.
         assert locate(location.pattern).pattern == location.pattern
         assert [file.path for file in match_files(location.pattern)] == [path]
         assert not has_class_folders(location.pattern)
-    assert not may_exist(escape_existing(f"{tmp_path}/{folder}/c[1].csv"))
+    assert not match_files(locate(f"{tmp_path}/{folder}/c[1].csv").pattern)
 
 
 def test_a_wildcard_stays_one_where_nothing_has_its_name(put, tmp_path):
@@ -79,6 +76,17 @@ def test_hidden_files_and_markers_are_not_data(tmp_path):
         (tmp_path / name).write_text("x")
     files = match_files(f"{tmp_path}/*")
     assert [os.path.basename(file.path) for file in files] == ["a.csv", "b.csv"]
+
+
+def test_what_may_not_be_looked_at_is_not_said_to_be_absent(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    for name in ("stat", "scandir"):
+        monkeypatch.setattr(os, name, refuse)
+    for pattern in ("x.csv", "*/x.csv", "**/x.csv"):
+        with pytest.raises(PermissionError):
+            match_files(f"{tmp_path}/closed/{pattern}")
 
 
 @pytest.fixture
