@@ -33,7 +33,7 @@ def first_look(data: str, options: ReadOptions) -> DataPreview:
         raise UserError(str(error)) from error
     except OSError as error:
         path, why = str(error.filename or data), error.strerror or str(error)
-        raise _unreadable(path, why) from error
+        raise _unreadable(path, why.lower()) from error
 
 
 def check_readable(paths: Iterable[str]) -> None:
@@ -44,7 +44,7 @@ def check_readable(paths: Iterable[str]) -> None:
     """
     for path in paths:
         if is_local(path) and not os.access(path, os.R_OK):
-            raise _unreadable(path, "Permission denied")
+            raise _unreadable(path, "permission denied")
 
 
 def _unreadable(path: str, why: str) -> UserError:
