@@ -76,7 +76,7 @@ class TextExampleGen(component.FileBasedExampleGen):
             have `{SPAN}`, `{VERSION}`, `{YYYY}`, `{MM}`, `{DD}` as TFX reads them.
         pattern: Files relative to `input_base`; None: in `input_base`.
         format: `auto`, `csv`, `tsv`, `jsonl`, `parquet` or `folder`.
-        text_column: Column with the text.
+        text_column: Column with the text, or several, whose texts are joined.
         label_column: Column with the label: strings or integers, two or more classes.
         columns: Names of the columns of CSV and TSV files that have no header.
         header: Whether CSV and TSV files have a header; None: unless `columns` is set.
@@ -100,7 +100,7 @@ class TextExampleGen(component.FileBasedExampleGen):
         *,
         pattern: str | None = None,
         format: str = "auto",
-        text_column: str = "text",
+        text_column: str | Sequence[str] = "text",
         label_column: str = "label",
         columns: Sequence[str] | None = None,
         header: bool | None = None,
@@ -112,7 +112,7 @@ class TextExampleGen(component.FileBasedExampleGen):
         settings = Settings(
             options=ReadOptions(
                 format=format,
-                text_column=text_column,
+                text_column=text_column,  # type: ignore[arg-type]
                 label_column=label_column,
                 columns=columns,  # type: ignore[arg-type]
                 header=header,

@@ -14,14 +14,15 @@ from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.records import (
     Record,
     as_dict,
+    describe_no_text,
     reject,
     reject_at,
 )
 from components.text_example_gen.values import (
     BadValueError,
     clean_label,
-    clean_text,
     digest,
+    text_of,
 )
 
 REJECTS = "rejects"
@@ -57,14 +58,15 @@ class LabelRows(beam.DoFn):
     def process(self, element: dict[str, Any]) -> Iterator[Any]:
         record: Record = element  # type: ignore[assignment]
         columns = record["columns"]
-        text_column, label_column = self._options.required[:2]
+        label_column = self._options.label_column or ""  # it is set
         try:
-            text = clean_text(columns.get(text_column))
+            text = text_of(columns, self._options.text_columns)
             if text is None:
-                yield _rejected(record, reasons.NO_TEXT, f"`{text_column}` is empty")
+                detail = describe_no_text(self._options)
+                yield _rejected(record, reasons.NO_TEXT, detail)
                 return
         except BadValueError as error:
-            yield _rejected(record, reasons.NOT_TEXT, f"`{text_column}`: {error}")
+            yield _rejected(record, reasons.NOT_TEXT, str(error))
             return
         try:
             label = clean_label(columns.get(label_column))

@@ -27,7 +27,11 @@ def refuse_stray(ctx: click.Context, beam_args: Sequence[str]) -> None:
 
 _OPTIONS = (
     click.option("--data", help="A file, a quoted glob, or a folder per class."),
-    click.option("--text-column", help="Column with the text; default: text."),
+    click.option(
+        "--text-column",
+        multiple=True,
+        help="Column with the text; default: text. Repeatable: the texts are joined.",
+    ),
     click.option("--label-column", help="Column with the label; default: label."),
     click.option(
         "--columns",
@@ -61,7 +65,7 @@ def run_config(
     ctx: click.Context,
     *,
     data: str | None,
-    text_column: str | None,
+    text_column: tuple[str, ...],
     label_column: str | None,
     columns: str | None,
     format: str | None,
@@ -83,7 +87,9 @@ def run_config(
     refuse_stray(ctx, beam_args)
     options: dict[str, Any] = {
         "data.pattern": data,
-        "data.text_column": text_column,
+        "data.text_column": (
+            text_column[0] if len(text_column) == 1 else list(text_column) or None
+        ),
         "data.label_column": label_column,
         "data.columns": columns.split(",") if columns else None,
         "data.format": format,

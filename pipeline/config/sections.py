@@ -19,6 +19,7 @@ from components.text_example_gen.spans import (
 )
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+ColumnName = Annotated[str, Field(min_length=1)]
 
 
 class Section(BaseModel):
@@ -42,8 +43,12 @@ class DataConfig(Section):
     format: Format = Field(
         "auto", description="File format; `auto`: by the files' names."
     )
-    text_column: str = Field(
-        "text", min_length=1, description="Name of the column with the text."
+    text_column: ColumnName | Annotated[tuple[ColumnName, ...], Field(min_length=1)] = (
+        Field(
+            "text",
+            description="Name of the column with the text; or several, `[title, "
+            "body]`, whose texts are joined in this order.",
+        )
     )
     label_column: str = Field(
         "label", min_length=1, description="Name of the column with the label."

@@ -190,3 +190,24 @@ def test_rows_add_up_and_equal_texts_share_a_split(
         for text, _ in result.split(name):
             folded = " ".join(text.casefold().split())
             assert split_of.setdefault(folded, name) == name
+
+
+def test_texts_of_several_columns_are_joined_and_one_of_them_may_be_empty(
+    ingest, tmp_path
+):
+    rows = [f"{n % 2},Title {n}.,body {n}" for n in range(60)]
+    (tmp_path / "a.csv").write_text(
+        "\n".join(["label,title,body", *rows, "1,,alone", "1,, "])
+    )
+    (tmp_path / "b.jsonl").write_text('{"label": 1, "title": "only"}\n{"body": "b"}\n')
+    ingested = ingest(
+        f"{tmp_path}/*.*", text_column=["title", "body"], max_rejected_fraction=0.1
+    )
+    expected = [(f"Title {n} . body {n}", str(n % 2)) for n in range(60)]
+    assert sorted(ingested.rows) == sorted([*expected, ("alone", "1"), ("only", "1")])
+    [no_text, no_label] = ingested.rejected
+    assert (no_text["reason"], no_text["detail"]) == (
+        "no_text",
+        "`title` and `body` are empty",
+    )
+    assert no_label["reason"] == "no_label"
