@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 import apache_beam as beam
@@ -20,7 +20,8 @@ from components.text_example_gen.reading.records import (
 )
 from components.text_example_gen.values import (
     BadValueError,
-    clean_label,
+    SeveralLabelsError,
+    clean_labels,
     digest,
     text_of,
 )
@@ -28,10 +29,14 @@ from components.text_example_gen.values import (
 REJECTS = "rejects"
 # So many bytes of a digest decide the split; the others decide shard and order.
 _SPLIT_BYTES = 8
+_BETWEEN = "\0"  # no label has it
 
 
 class Row(TypedDict):
-    """A usable row: `split` is an index, `digest` the 16 bytes of `digest(text)`."""
+    """A usable row: `split` is an index, `digest` the 16 bytes of `digest(text)`.
+
+    `label` is the label; of several, all of them as `labels_of` reads them.
+    """
 
     split: int
     digest: bytes
@@ -40,6 +45,11 @@ class Row(TypedDict):
     source: str
     position: int
     replaced_utf8: bool
+
+
+def labels_of(row: Mapping[str, Any]) -> list[str]:
+    """Returns the labels of a row, sorted; most rows have one."""
+    return row["label"].split(_BETWEEN)
 
 
 class LabelRows(beam.DoFn):
@@ -69,10 +79,18 @@ class LabelRows(beam.DoFn):
             yield _rejected(record, reasons.NOT_TEXT, str(error))
             return
         try:
-            label = clean_label(columns.get(label_column))
-            if label is None:
+            labels = clean_labels(
+                columns.get(label_column),
+                separator=self._options.label_separator,
+                several=self._options.has_several_labels,
+            )
+            if not labels:
                 yield _rejected(record, reasons.NO_LABEL, f"`{label_column}` is empty")
                 return
+        except SeveralLabelsError as error:
+            detail = f"`{label_column}`: {error}; `multi_label` allows several"
+            yield _rejected(record, reasons.SEVERAL_LABELS, detail)
+            return
         except BadValueError as error:
             yield _rejected(record, reasons.BAD_LABEL, f"`{label_column}`: {error}")
             return
@@ -81,7 +99,7 @@ class LabelRows(beam.DoFn):
             split=self._split_of(key),
             digest=key,
             text=text,
-            label=label,
+            label=_BETWEEN.join(labels),
             source=record["source"],
             position=record["position"],
             replaced_utf8=record["replaced_utf8"],
@@ -93,19 +111,20 @@ class LabelRows(beam.DoFn):
 
 
 class KeepKnownLabels(beam.DoFn):
-    """Rejects rows whose label no row of the training split has."""
+    """Rejects rows with a label that no row of the training split has."""
 
     def process(
         self, element: dict[str, Any], training_labels: set[str]
     ) -> Iterator[Any]:
-        if element["label"] in training_labels:
+        new = [each for each in labels_of(element) if each not in training_labels]
+        if not new:
             yield element
             return
         outside = reject_at(
             element["source"],
             element["position"],
             reasons.LABEL_OUTSIDE_TRAINING,
-            f"no training row has the label {element['label']!r}",
+            f"no training row has the label {new[0]!r}",
             element["text"],
         )
         yield beam.pvalue.TaggedOutput(REJECTS, as_dict(outside))

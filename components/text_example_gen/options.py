@@ -30,6 +30,10 @@ class ReadOptions:
         quoted: Whether a field may stand in double quotes; None: in CSV yes, in TSV
             if the beginning of the file is consistently quoted.
         keep_all: Whether to keep columns other than text and label.
+        label_separator: What stands between the labels of a row, in CSV say; with it
+            a row may have several.
+        multi_label: Whether a row may have several labels, as a list in JSON Lines or
+            Parquet.
         other_columns: Other columns that a file must have; they are kept. Of columns
             with one name they are those that `records.distinct_names` calls so.
 
@@ -45,6 +49,8 @@ class ReadOptions:
     header: bool | None = None
     delimiter: str | None = None
     quoted: bool | None = None
+    label_separator: str | None = None
+    multi_label: bool = False
     keep_all: bool = False
     other_columns: tuple[str, ...] = ()
 
@@ -62,6 +68,8 @@ class ReadOptions:
                 "`delimiter` must be one character, not a quote or a line end. "
                 f"Received: {self.delimiter!r}"
             )
+        if self.label_separator == "":
+            raise ValueError("`label_separator` must not be empty. Received: ''")
         self._check_columns()
 
     def _check_text_columns(self) -> None:
@@ -116,6 +124,11 @@ class ReadOptions:
         """The columns with the text: one, or several in the order of joining."""
         names = self.text_column
         return (names,) if isinstance(names, str) else tuple(names)
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a row may have several labels."""
+        return self.multi_label or self.label_separator is not None
 
     @property
     def unique(self) -> tuple[str, ...]:

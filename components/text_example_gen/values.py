@@ -26,6 +26,10 @@ class BadValueError(ValueError):
     """A value that cannot be a text or a label."""
 
 
+class SeveralLabelsError(BadValueError):
+    """There are several labels where one is expected."""
+
+
 def clean_text(value: Any) -> str | None:
     """Returns the text as it stands, or None if there is nothing to read.
 
@@ -96,6 +100,33 @@ def clean_label(value: Any) -> str | None:
     if "\0" in label:
         raise BadValueError("the label contains a NUL character")
     return " ".join(label.split())
+
+
+def clean_labels(
+    value: Any, *, separator: str | None = None, several: bool = False
+) -> list[str]:
+    """Returns the labels of a row, each once and sorted; none if it is empty.
+
+    Args:
+        value: One label, or a list of them.
+        separator: What stands between labels in a text; not within those of a list.
+        several: Whether there may be more than one.
+
+    Raises:
+        SeveralLabelsError: There is more than one, and there may not be.
+        BadValueError: As of `clean_label`, of any of them.
+    """
+    parts: Sequence[Any] = [value]
+    if isinstance(value, (list, tuple)):
+        parts = value
+    elif separator is not None and isinstance(value, (str, bytes)):
+        parts = (_scalar(value) or "").split(separator)
+    labels = sorted({label for label in map(clean_label, parts) if label is not None})
+    if len(labels) > 1 and not several:
+        raise SeveralLabelsError(
+            f"{len(labels)} labels, such as {labels[0]!r} and {labels[1]!r}"
+        )
+    return labels
 
 
 def digest(text: str) -> bytes:

@@ -34,6 +34,9 @@ _OPTIONS = (
     ),
     click.option("--label-column", help="Column with the label; default: label."),
     click.option(
+        "--label-separator", help="Between the labels of a row, where it has several."
+    ),
+    click.option(
         "--columns",
         help="Names of all columns, where no header gives them: label,text.",
     ),
@@ -67,6 +70,7 @@ def run_config(
     data: str | None,
     text_column: tuple[str, ...],
     label_column: str | None,
+    label_separator: str | None,
     columns: str | None,
     format: str | None,
     output: str | None,
@@ -91,6 +95,7 @@ def run_config(
             text_column[0] if len(text_column) == 1 else list(text_column) or None
         ),
         "data.label_column": label_column,
+        "data.label_separator": label_separator,
         "data.columns": columns.split(",") if columns else None,
         "data.format": format,
         "output": output,

@@ -48,6 +48,7 @@ __all__ = [
 
 _STEPS = "kubeflow.steps"
 _TEXT_OR_LIST = ("data.text_column",)  # options that take one name or several
+_CHARACTERS = ("data.label_separator",)  # what YAML has a use for, such as `#` and `|`
 
 
 class Config(Section):
@@ -158,6 +159,8 @@ def _parsed(override: str) -> tuple[str, Any]:
         raise ConfigError(
             f"option {name}: the value is not YAML. Received: {text!r}"
         ) from error
+    if name in _CHARACTERS and not value and text.strip() not in ("", "null"):
+        return name, text
     # YAML would make a bool of the column name `no`, and a mapping of `a: b`.
     kept = (str, type(None), list) if name in _TEXT_OR_LIST else (str, type(None))
     if _takes_text(name) and not isinstance(value, kept):

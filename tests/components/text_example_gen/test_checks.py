@@ -205,3 +205,13 @@ def test_a_text_column_that_is_not_there_is_refused_by_its_name(tmp_path):
     (tmp_path / "pos" / "1.txt").write_text("good")
     with pytest.raises(DataError, match="is one text, and has no column `body`"):
         check_data(f"{tmp_path}/*/*", options=options)
+
+
+def test_rows_with_several_labels_are_noticed_at_the_first_look(tmp_path):
+    row = '{"text": "a", "label": ["x", "y"]}\n'
+    (tmp_path / "a.jsonl").write_text(row * 3 + '{"text": "a", "label": "x"}\n')
+    with pytest.raises(DataError, match="3 of the first 4\nhint: set multi_label"):
+        check_data(str(tmp_path / "a.jsonl"))
+    options = ReadOptions(multi_label=True)
+    preview = check_data(str(tmp_path / "a.jsonl"), options=options)
+    assert preview.labels == ("x", "y")

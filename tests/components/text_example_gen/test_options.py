@@ -12,6 +12,9 @@ def test_options_survive_json():
     assert ReadOptions.from_dict(json.loads(json.dumps(options.to_dict()))) == options
     options = ReadOptions(text_column=("title", "body"), key_column="id")
     assert ReadOptions.from_dict(json.loads(json.dumps(options.to_dict()))) == options
+    several = ReadOptions(label_separator=";", multi_label=True)
+    assert ReadOptions.from_dict(json.loads(json.dumps(several.to_dict()))) == several
+    assert several.has_several_labels and not options.has_several_labels
     assert options.unique == ("title", "body", "label", "id")
 
 
@@ -34,6 +37,7 @@ def test_one_text_column_in_a_list_is_that_column():
         ({"columns": "text"}, "`columns` must be a sequence"),
         ({"columns": ("text", "label", "label")}, "must not repeat"),
         ({"header": False}, "`columns` must name the columns"),
+        ({"label_separator": ""}, "`label_separator` must not be empty"),
         ({"delimiter": ",,"}, "`delimiter` must be one character"),
     ],
 )

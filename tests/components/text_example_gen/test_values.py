@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from components.text_example_gen.values import (
     BadValueError,
+    SeveralLabelsError,
     clean_label,
+    clean_labels,
     clean_text,
     digest,
     join_texts,
@@ -117,3 +119,29 @@ def test_a_row_has_a_text_as_long_as_one_of_its_columns_has():
     assert text_of({"title": None, "body": "<br>"}, names) is None
     with pytest.raises(BadValueError, match="`body`: the value is a list"):
         text_of({"title": "A", "body": []}, names)
+
+
+@pytest.mark.parametrize(
+    ("value", "labels"),
+    [
+        ("b; a;b ;;", ["a", "b"]),
+        ("a", ["a"]),
+        (" ; ", []),
+        (["b;c", "a", None, ""], ["a", "b;c"]),
+        (("x", 1, 1.0), ["1", "x"]),
+        ([], []),
+        (None, []),
+        (3, ["3"]),
+    ],
+)
+def test_several_labels_are_each_once_and_sorted(value, labels):
+    assert clean_labels(value, separator=";", several=True) == labels
+
+
+def test_several_labels_need_a_word_and_a_list_of_one_does_not():
+    assert clean_labels(["a"]) == clean_labels(["a", "a ", None]) == ["a"]
+    assert clean_labels("a;b") == ["a;b"]
+    with pytest.raises(SeveralLabelsError, match="2 labels, such as 'a' and 'b'"):
+        clean_labels(["b", "a"])
+    with pytest.raises(BadValueError, match="the value is a dict"):
+        clean_labels([{}], several=True)

@@ -152,3 +152,19 @@ def test_one_text_column_or_several_can_be_named(tmp_path):
     assert _load("data.text_column=[title, 1]").data.text_column == ("title", "1")
     with pytest.raises(ConfigError, match="option data.text_column: "):
         _load("data.text_column=[]")
+
+
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [
+        (";", ";"),
+        (",", ","),
+        ("|", "|"),
+        ("#", "#"),
+        ("'|'", "|"),
+        ('"\\t"', "\t"),
+        ("null", None),
+    ],
+)
+def test_a_label_separator_may_be_what_yaml_has_a_use_for(text, separator):
+    assert _load(f"data.label_separator={text}").data.label_separator == separator
