@@ -23,12 +23,17 @@ from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.documents import class_of
 from components.text_example_gen.reading.opening import check_is_regular
 from components.text_example_gen.reading.read_file import read_file
+from components.text_example_gen.reading.reasons import SEVERAL_LABELS
 from components.text_example_gen.reading.records import (
     Record,
     is_reject,
     replace_invalid,
 )
-from components.text_example_gen.values import BadValueError, clean_label
+from components.text_example_gen.values import (
+    BadValueError,
+    SeveralLabelsError,
+    clean_labels,
+)
 
 if TYPE_CHECKING:  # it imports Beam
     from components.text_example_gen.counts import Counts
@@ -122,7 +127,7 @@ def _look(
     files: Sequence[FoundFile], pattern: str, options: ReadOptions
 ) -> tuple[int, collections.Counter[str], tuple[str, ...]]:
     in_class_folder = has_class_folders(pattern)
-    rows = 0
+    rows = several = 0
     labels: collections.Counter[str] = collections.Counter()
     columns: dict[str, None] = {}
     for file in files[:_MOST_FILES]:
@@ -134,8 +139,18 @@ def _look(
                     raise DataError(item["detail"])  # type: ignore[typeddict-item]
                 continue
             record = cast(Record, item)
-            labels.update(_label_of(record, options))
+            try:
+                labels.update(_labels_of(record, options))
+            except SeveralLabelsError:
+                several += 1
+            except BadValueError:
+                pass  # counted with the others, once all rows are read
             columns.update(dict.fromkeys(record["columns"]))
+    if several > rows / 2:
+        raise DataError(
+            f"Rows have several labels in `{options.label_column}`: {several:,} of the "
+            f"first {rows:,}\nhint: set multi_label, if they may"
+        )
     if options.format == "folder" and options.label_column is not None:
         classes = {class_of(file.path) for file in files}
         if len(classes) == 1:
@@ -146,14 +161,14 @@ def _look(
     return rows, labels, tuple(columns)
 
 
-def _label_of(record: Record, options: ReadOptions) -> list[str]:
+def _labels_of(record: Record, options: ReadOptions) -> list[str]:
     if options.label_column is None:
         return []
-    try:
-        label = clean_label(record["columns"].get(options.label_column))
-    except BadValueError:
-        return []
-    return [] if label is None else [label]
+    return clean_labels(
+        record["columns"].get(options.label_column),
+        separator=options.label_separator,
+        several=options.has_several_labels,
+    )
 
 
 def check_counts(
@@ -237,11 +252,14 @@ def _refuse_rejects(counts: Counts, allowed: float, rejected: str) -> None:
         f"{reason} {number:,}"
         for reason, number in list(counts.reasons.items())[:_SHOWN]
     )
+    remedy = "mend or remove these rows, or allow more with max_rejected_fraction"
+    if SEVERAL_LABELS in counts.reasons:
+        remedy = f"if rows have several labels, set multi_label; or {remedy}"
     share = counts.rows_rejected / counts.rows_in
     raise DataError(
         f"{counts.rows_rejected:,} of {counts.rows_in:,} rows cannot be used "
         f"({share:.1%}, allowed: {allowed:.1%}): {reasons}. They lie in {rejected}\n"
-        "hint: mend or remove these rows, or allow more with max_rejected_fraction"
+        f"hint: {remedy}"
     )
 
 

@@ -9,12 +9,15 @@ from typing import Any
 
 import apache_beam as beam
 
+from components.text_example_gen.labelling import labels_of
+
 # A tally: a key and a number of rows. The key begins with one of the names below; the
 # rest, such as a reason, or a split and a label, says which rows were counted.
 Tally = tuple[tuple[str, ...], int]
 
 ROWS_IN = "rows_in"
 USED = "used"
+ALSO = "also"  # labels of used rows beyond the first
 REJECTED = "rejected"
 WRITTEN = "written"
 REJECTS_WRITTEN = "rejects_written"
@@ -36,9 +39,9 @@ class Counts:
         rows_used: Rows in the splits.
         rows_rejected: Rows written to the rejects.
         reasons: Rejected rows per reason.
-        labels: Used rows per split and label.
-        duplicates: Used rows beyond the first with the same text and label.
-        conflicting: Used rows whose text another row has with another label.
+        labels: Used rows per split and label; a row with several counts for each.
+        duplicates: Used rows beyond the first with the same text and labels.
+        conflicting: Used rows whose text another row has with other labels.
         replaced_utf8: Used rows in which invalid bytes became U+FFFD.
         files: Files that matched.
         seen_labels: Rows per label, before rows were rejected for their label.
@@ -74,7 +77,9 @@ class Counts:
         for (name, *rest), number in tallies:
             groups[name][tuple(rest)] = number
         labels: dict[str, dict[str, int]] = {name: {} for name in split_names}
-        for (split, label), number in sorted(groups[USED].items()):
+        of_labels = collections.Counter(groups[USED])
+        of_labels.update(groups[ALSO])
+        for (split, label), number in sorted(of_labels.items()):
             labels[split][label] = number
         counts = cls(
             rows_in=_total(groups[ROWS_IN]),
@@ -124,14 +129,19 @@ def tally_read(item: dict[str, Any]) -> Tally:
     return (ROWS_IN,), 1
 
 
-def tally_labelled(row: dict[str, Any]) -> Tally:
-    """Counts a row with text and label."""
-    return (SEEN_LABEL, row["label"]), 1
+def tally_labelled(row: dict[str, Any]) -> Iterator[Tally]:
+    """Counts a row with text and label, once for each label."""
+    for label in labels_of(row):
+        yield (SEEN_LABEL, label), 1
 
 
 def tally_used(row: dict[str, Any], split_names: Sequence[str]) -> Iterator[Tally]:
     """Counts a row that goes into a split."""
-    yield (USED, split_names[row["split"]], row["label"]), 1
+    split = split_names[row["split"]]
+    first, *others = labels_of(row)
+    yield (USED, split, first), 1
+    for label in others:
+        yield (ALSO, split, label), 1
     if row["replaced_utf8"]:
         yield (REPLACED_UTF8,), 1
 

@@ -33,7 +33,12 @@ from components.text_example_gen.input_files import (
     has_class_folders,
     match_files,
 )
-from components.text_example_gen.labelling import REJECTS, KeepKnownLabels, LabelRows
+from components.text_example_gen.labelling import (
+    REJECTS,
+    KeepKnownLabels,
+    LabelRows,
+    labels_of,
+)
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import as_dict, is_reject
@@ -101,7 +106,7 @@ class IngestTexts(beam.PTransform):
         tallies = (
             records | "TallyRecords" >> beam.Map(tally_read),
             unread | "TallyUnread" >> beam.Map(tally_read),
-            rows | "TallyLabelled" >> beam.Map(tally_labelled),
+            rows | "TallyLabelled" >> beam.FlatMap(tally_labelled),
             used | "TallyUsed" >> beam.FlatMap(tally_used, plan.split_names),
             rejects | "TallyRejected" >> beam.FlatMap(tally_rejected),
             used | "TallyDuplicates" >> TallyDuplicates(),
@@ -160,13 +165,14 @@ class IngestTexts(beam.PTransform):
 
 def _training_label(row: dict[str, Any]) -> Iterator[str]:
     if row["split"] == _TRAIN:
-        yield row["label"]
+        yield from labels_of(row)
 
 
 def _example_payload(row: dict[str, Any], prefixes: list[str], shards: int) -> Any:
     example = tf.train.Example()
-    for name, value in ((TEXT, row["text"]), (LABEL, row["label"])):
-        example.features.feature[name].bytes_list.value.append(value.encode("utf-8"))
+    for name, values in ((TEXT, [row["text"]]), (LABEL, labels_of(row))):
+        encoded = [value.encode("utf-8") for value in values]
+        example.features.feature[name].bytes_list.value.extend(encoded)
     shard = int.from_bytes(row["digest"][_SHARD_BYTES], "big") % shards
     order = (row["digest"], row["source"], row["position"])
     payload = example.SerializeToString(deterministic=True)

@@ -17,7 +17,8 @@ class ReadOptions:
     Args:
         format: One of `FORMATS`; `auto` goes by the name of each file, then by its
             content; `folder`: one text per file, its folder's name is the label.
-        text_column: Column with the text.
+        text_column: Column with the text, or several of them, whose texts
+            `values.join_texts` joins in this order.
         label_column: Column with the label; None: no label is needed.
         key_column: Column with a key of the row; None: no key is needed.
         columns: Names for the columns of CSV and TSV files, in order; None: the first
@@ -29,6 +30,10 @@ class ReadOptions:
         quoted: Whether a field may stand in double quotes; None: in CSV yes, in TSV
             if the beginning of the file is consistently quoted.
         keep_all: Whether to keep columns other than text and label.
+        label_separator: What stands between the labels of a row, in CSV say; with it
+            a row may have several.
+        multi_label: Whether a row may have several labels, as a list in JSON Lines or
+            Parquet.
         other_columns: Other columns that a file must have; they are kept. Of columns
             with one name they are those that `records.distinct_names` calls so.
 
@@ -37,13 +42,15 @@ class ReadOptions:
     """
 
     format: str = "auto"
-    text_column: str = "text"
+    text_column: str | tuple[str, ...] = "text"
     label_column: str | None = "label"
     key_column: str | None = None
     columns: tuple[str, ...] | None = None
     header: bool | None = None
     delimiter: str | None = None
     quoted: bool | None = None
+    label_separator: str | None = None
+    multi_label: bool = False
     keep_all: bool = False
     other_columns: tuple[str, ...] = ()
 
@@ -53,13 +60,7 @@ class ReadOptions:
                 f"`format` must be one of {', '.join(FORMATS)}. "
                 f"Received: {self.format!r}"
             )
-        if not self.text_column:
-            raise ValueError("`text_column` must not be empty. Received: ''")
-        if self.text_column == self.label_column:
-            raise ValueError(
-                "`text_column` and `label_column` must differ. "
-                f"Received: {self.text_column!r} for both"
-            )
+        self._check_text_columns()
         if self.delimiter is not None and (
             len(self.delimiter) != 1 or self.delimiter in '"\r\n'
         ):
@@ -67,7 +68,32 @@ class ReadOptions:
                 "`delimiter` must be one character, not a quote or a line end. "
                 f"Received: {self.delimiter!r}"
             )
+        if self.label_separator == "":
+            raise ValueError("`label_separator` must not be empty. Received: ''")
         self._check_columns()
+
+    def _check_text_columns(self) -> None:
+        names = self.text_columns
+        # One is the same whether it stands in a list or alone.
+        object.__setattr__(self, "text_column", names[0] if len(names) == 1 else names)
+        if not names or not all(names):
+            raise ValueError(
+                f"`text_column` must not be empty. Received: {self.text_column!r}"
+            )
+        if len(set(names)) != len(names):
+            raise ValueError(
+                f"`text_column` must not repeat a name. Received: {names!r}"
+            )
+        if self.label_column in names:
+            raise ValueError(
+                "`text_column` and `label_column` must differ. "
+                f"Received: {self.label_column!r} for both"
+            )
+        if self.format == "folder" and len(names) > 1:
+            raise ValueError(
+                "`text_column` must be one column with format `folder`, where a file "
+                f"is one text. Received: {names!r}"
+            )
 
     def _check_columns(self) -> None:
         if self.columns is None:
@@ -94,9 +120,20 @@ class ReadOptions:
             )
 
     @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns with the text: one, or several in the order of joining."""
+        names = self.text_column
+        return (names,) if isinstance(names, str) else tuple(names)
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a row may have several labels."""
+        return self.multi_label or self.label_separator is not None
+
+    @property
     def unique(self) -> tuple[str, ...]:
-        """The columns of which a file has exactly one each: text, label and key."""
-        names = (self.text_column, self.label_column, self.key_column)
+        """The columns of which a file has exactly one each: texts, label and key."""
+        names = (*self.text_columns, self.label_column, self.key_column)
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
     @property
@@ -116,4 +153,5 @@ class ReadOptions:
             "columns": None if columns is None else tuple(columns),
             "other_columns": tuple(values.get("other_columns", ())),
         }
+        # A list of text columns becomes a tuple as the options are made.
         return cls(**{**values, **tuples})

@@ -8,15 +8,26 @@ import hashlib
 import math
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # What Transform turns into spaces: a text of these alone has no tokens.
 _NO_TEXT = re.compile(r"<br\s*/?>|[\x00-\x20\x7f-\xa0]", re.IGNORECASE)
 _DIGEST_BYTES = 16
 
+# Stands between the texts of several columns: a full stop that is a token of its own.
+JOINT = " . "
+# After these the tokeniser takes a full stop that stands alone for theirs. Behind one
+# that they have already, it does not.
+_TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St|Jr|Sr|Prof|Gen|Rev|Lt|Col|Capt|Sgt|vs)\.?$")
+
 
 class BadValueError(ValueError):
     """A value that cannot be a text or a label."""
+
+
+class SeveralLabelsError(BadValueError):
+    """There are several labels where one is expected."""
 
 
 def clean_text(value: Any) -> str | None:
@@ -35,6 +46,45 @@ def clean_text(value: Any) -> str | None:
     return text
 
 
+def text_of(columns: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """Returns the text of a row, or None if no column has anything to read.
+
+    Of one column it is the text as it stands; of several, what `join_texts` returns.
+
+    Args:
+        columns: Values by column; one that is missing is empty.
+        names: The columns with the text, in the order of joining.
+
+    Raises:
+        BadValueError: A value cannot be a text; the message names the column.
+    """
+    texts = []
+    for name in names:
+        try:
+            text = clean_text(columns.get(name))
+        except BadValueError as error:
+            raise BadValueError(f"`{name}`: {error}") from error
+        if text is not None:
+            texts.append(text)
+    return join_texts(texts) if texts else None
+
+
+def join_texts(texts: Sequence[str]) -> str:
+    """Returns texts as one, with a sentence boundary between them: `JOINT`.
+
+    In each but the last, white space at the ends and one full stop at the end are left
+    out: the tokeniser would take `plot.` before the boundary for one token.
+
+    Args:
+        texts: None of them empty; at least one.
+    """
+    *before, last = texts
+    parts = [
+        _TITLES.sub(r"\1..", text.strip()).removesuffix(".").rstrip() for text in before
+    ]
+    return JOINT.join([*parts, last.lstrip() if parts else last])
+
+
 def clean_label(value: Any) -> str | None:
     """Returns the label as one line without outer white space; None if it is empty.
 
@@ -50,6 +100,33 @@ def clean_label(value: Any) -> str | None:
     if "\0" in label:
         raise BadValueError("the label contains a NUL character")
     return " ".join(label.split())
+
+
+def clean_labels(
+    value: Any, *, separator: str | None = None, several: bool = False
+) -> list[str]:
+    """Returns the labels of a row, each once and sorted; none if it is empty.
+
+    Args:
+        value: One label, or a list of them.
+        separator: What stands between labels in a text; not within those of a list.
+        several: Whether there may be more than one.
+
+    Raises:
+        SeveralLabelsError: There is more than one, and there may not be.
+        BadValueError: As of `clean_label`, of any of them.
+    """
+    parts: Sequence[Any] = [value]
+    if isinstance(value, (list, tuple)):
+        parts = value
+    elif separator is not None and isinstance(value, (str, bytes)):
+        parts = (_scalar(value) or "").split(separator)
+    labels = sorted({label for label in map(clean_label, parts) if label is not None})
+    if len(labels) > 1 and not several:
+        raise SeveralLabelsError(
+            f"{len(labels)} labels, such as {labels[0]!r} and {labels[1]!r}"
+        )
+    return labels
 
 
 def digest(text: str) -> bytes:

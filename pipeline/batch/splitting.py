@@ -20,10 +20,11 @@ from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import (
     Record,
     as_dict,
+    describe_no_text,
     is_reject,
     reject,
 )
-from components.text_example_gen.values import BadValueError, clean_text
+from components.text_example_gen.values import BadValueError, text_of
 from pipeline.batch import storage
 from pipeline.batch.formats.table import (
     CSV,
@@ -207,15 +208,15 @@ class _Splitter:
     def _add(self, record: Record) -> None:
         """Adds a row to the chunk, if it has a text and a key."""
         columns = record["columns"]
-        text_column = self._request.options.text_column
-        key_column = self._request.options.key_column
+        options = self._request.options
+        key_column = options.key_column
         try:
-            text = clean_text(columns.get(text_column))
+            text = text_of(columns, options.text_columns)
         except BadValueError as error:
-            self._reject(record, reasons.NOT_TEXT, f"`{text_column}`: {error}")
+            self._reject(record, reasons.NOT_TEXT, str(error))
             return
         if text is None:
-            self._reject(record, reasons.NO_TEXT, f"`{text_column}` is empty")
+            self._reject(record, reasons.NO_TEXT, describe_no_text(options))
             return
         if key_column is not None and to_json(columns.get(key_column)) in (None, ""):
             self._reject(record, reasons.NO_KEY, f"`{key_column}` is empty")

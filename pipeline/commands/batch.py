@@ -46,7 +46,10 @@ _OPTIONS = (
         "--output", required=True, help="Folder that appears when all is done."
     ),
     click.option(
-        "--text-column", default="text", help="Column with the text; default: text."
+        "--text-column",
+        multiple=True,
+        default=("text",),
+        help="Column with the text; default: text. Repeatable: the texts are joined.",
     ),
     click.option("--key", help="Column that tells rows apart; every row must have it."),
     click.option("--keep", help="Columns to carry over: id,date; default: all."),

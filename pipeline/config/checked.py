@@ -204,6 +204,8 @@ def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
             format=data.format,
             text_column=data.text_column,
             label_column=data.label_column,
+            label_separator=data.label_separator,
+            multi_label=data.multi_label,
             columns=data.columns,
             header=data.header,
         )

@@ -52,7 +52,7 @@ def read_document(path: str, options: ReadOptions) -> Record | Reject:
         return _reject(path, reasons.TOO_LONG, "the text is too long", text)
     if "\0" in text:
         return _reject(path, reasons.NOT_TEXT, "the file has NUL characters", text)
-    columns = {options.text_column: text}
+    columns = {options.text_columns[0]: text}
     if options.label_column is not None:
         columns[options.label_column] = class_of(source)
     return Record(

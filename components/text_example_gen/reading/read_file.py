@@ -80,6 +80,12 @@ def _read(
     if format_name == "auto":
         format_name = format_by_name(path) or ("folder" if in_class_folder else "auto")
     if format_name == "folder":
+        if len(options.text_columns) > 1:
+            raise UnreadableFileError(
+                reasons.MISSING_COLUMN,
+                f"{path} is one text, and has no column `{options.text_columns[1]}`\n"
+                "hint: give one text column where each file is a text",
+            )
         yield read_document(path, options)
         return
     with open_bytes(path) as stream:

@@ -194,3 +194,24 @@ def test_labels_that_hardly_repeat_are_refused_unless_they_are_a_sample():
 )
 def test_many_or_fractional_classes_pass(labels):
     check_labels(labels)
+
+
+def test_a_text_column_that_is_not_there_is_refused_by_its_name(tmp_path):
+    (tmp_path / "a.csv").write_text("title,label\na,1\n")
+    options = ReadOptions(text_column=("title", "body"))
+    with pytest.raises(DataError, match="has no column `body`. Columns found: title"):
+        check_data(str(tmp_path / "a.csv"), options=options)
+    (tmp_path / "pos").mkdir()
+    (tmp_path / "pos" / "1.txt").write_text("good")
+    with pytest.raises(DataError, match="is one text, and has no column `body`"):
+        check_data(f"{tmp_path}/*/*", options=options)
+
+
+def test_rows_with_several_labels_are_noticed_at_the_first_look(tmp_path):
+    row = '{"text": "a", "label": ["x", "y"]}\n'
+    (tmp_path / "a.jsonl").write_text(row * 3 + '{"text": "a", "label": "x"}\n')
+    with pytest.raises(DataError, match="3 of the first 4\nhint: set multi_label"):
+        check_data(str(tmp_path / "a.jsonl"))
+    options = ReadOptions(multi_label=True)
+    preview = check_data(str(tmp_path / "a.jsonl"), options=options)
+    assert preview.labels == ("x", "y")

@@ -190,3 +190,66 @@ def test_rows_add_up_and_equal_texts_share_a_split(
         for text, _ in result.split(name):
             folded = " ".join(text.casefold().split())
             assert split_of.setdefault(folded, name) == name
+
+
+def test_texts_of_several_columns_are_joined_and_one_of_them_may_be_empty(
+    ingest, tmp_path
+):
+    rows = [f"{n % 2},Title {n}.,body {n}" for n in range(60)]
+    (tmp_path / "a.csv").write_text(
+        "\n".join(["label,title,body", *rows, "1,,alone", "1,, "])
+    )
+    (tmp_path / "b.jsonl").write_text('{"label": 1, "title": "only"}\n{"body": "b"}\n')
+    ingested = ingest(
+        f"{tmp_path}/*.*", text_column=["title", "body"], max_rejected_fraction=0.1
+    )
+    expected = [(f"Title {n} . body {n}", str(n % 2)) for n in range(60)]
+    assert sorted(ingested.rows) == sorted([*expected, ("alone", "1"), ("only", "1")])
+    [no_text, no_label] = ingested.rejected
+    assert (no_text["reason"], no_text["detail"]) == (
+        "no_text",
+        "`title` and `body` are empty",
+    )
+    assert no_label["reason"] == "no_label"
+
+
+def test_rows_may_have_several_labels_where_it_is_said(ingest, tmp_path):
+    rows = [f'text {n},"{"b; a" if n % 3 else "c"}"' for n in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows, 'x," ; "']))
+    (tmp_path / "b.jsonl").write_text(
+        '{"text": "list", "label": ["c", "a", "c"]}\n'
+        '{"text": "new", "label": ["a", 7]}\n'
+    )
+    ingested = ingest(f"{tmp_path}/*.*", label_separator=";", max_rejected_fraction=0.1)
+    assert ("list", "a + c") in ingested.rows
+    assert {label for _, label in ingested.rows} <= {
+        "7 + a",
+        "a + b",
+        "a + c",
+        "c",
+    }
+    counts = ingested.counts
+    assert counts["rows_used"] == len(ingested.rows)
+    assert counts["rows_in"] == counts["rows_used"] + counts["rows_rejected"] == 63
+    used = [label for _, label in ingested.rows]
+    totals = {
+        name: sum(of_split.get(name, 0) for of_split in counts["labels"].values())
+        for name in "abc"
+    }
+    assert totals == {
+        name: sum(name in label.split(" + ") for label in used) for name in "abc"
+    }
+    assert {"no_label": 1}.items() <= counts["reasons"].items()
+
+
+def test_several_labels_that_nobody_allowed_are_rejected_with_a_hint(ingest, tmp_path):
+    rows = [{"text": f"text {n}", "label": [str(n % 2)]} for n in range(60)]
+    rows += [{"text": "both", "label": ["1", "0"]}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    ingested = ingest(tmp_path / "a.jsonl", max_rejected_fraction=0.1)
+    assert {label for _, label in ingested.rows} == {"0", "1"}
+    [rejected] = ingested.rejected
+    assert rejected["reason"] == "several_labels"
+    assert "`label`: 2 labels, such as '0' and '1'; `multi_label`" in rejected["detail"]
+    with pytest.raises(DataError, match="if rows have several labels, set multi_label"):
+        ingest(tmp_path / "a.jsonl", output=tmp_path / "strict")

@@ -54,10 +54,11 @@ def test_files_of_overlapping_patterns_are_read_once(tmp_path):
 def split(tmp_path):
     """Splits one file; returns the carried columns of its rows, and the record."""
 
-    def split(path, format="jsonl", keep=None, key=None):
+    def split(path, format="jsonl", keep=None, key=None, text="text"):
         request = Request(
             inputs=(str(path),),
             options=ReadOptions(
+                text_column=text,
                 label_column=None,
                 key_column=key,
                 keep_all=keep is None,
@@ -114,3 +115,14 @@ def test_nul_in_the_keys_of_hdf5_is_counted(tmp_path, split):
     assert row["id"] == "a\ufffd"
     assert record["replaced_nul"] == 1
     assert record["as_null"] == {}
+
+
+def test_texts_of_several_columns_are_joined_and_carried(split, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("title,body,id\nA.,b,1\n,alone,2\n,,3\n")
+    for keep, names in ((None, {"title", "body", "id"}), (("title",), {"title"})):
+        rows, record = split(path, keep=keep, text=("title", "body"))
+        chunk = read_chunk(record["chunks"][0]["path"])
+        assert [row.text for row in chunk] == ["A . b", "alone"]
+        assert [set(row) for row in rows] == [names] * 2
+        assert record["reasons"] == {"no_text": 1}

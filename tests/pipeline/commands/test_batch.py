@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.batch.run_job import JobSummary
-from pipeline.commands.batch import Allowance, batch_options, run_batch
+from pipeline.commands.batch import Allowance, _request, batch_options, run_batch
 from pipeline.errors import RunError, UserError
 
 # Answers arguments on stdin, a list a line, by exit code, output and large libraries.
@@ -153,3 +153,18 @@ def test_a_damaged_file_is_never_allowed():
     summary = _summary(1, problems=["x.gz is damaged", "y.gz too"])
     with pytest.raises(RunError, match="x.gz is damaged .and 1 more files"):
         Allowance.parse("100%").check(summary)
+
+
+def test_the_text_column_can_be_given_several_times():
+    @click.command()
+    @batch_options
+    def command(**arguments):
+        options = _request(arguments, "jsonl", 1, 1).options
+        click.echo(options.text_columns)
+
+    def run(*names):
+        columns = [f"--text-column={name}" for name in names]
+        return CliRunner().invoke(command, ["--input=a", "--output=b", *columns]).output
+
+    assert run() == "('text',)\n"
+    assert run("title", "body") == "('title', 'body')\n"
