@@ -26,6 +26,10 @@ FILE_PROBLEM = "file_problem"
 DUPLICATES = "duplicates"
 CONFLICTING = "conflicting"
 REPLACED_UTF8 = "replaced_utf8"
+CLEANED = "cleaned"
+RELABELLED = "relabelled"
+
+_MOST_WRITINGS = 20  # of all labels together, in `cleaned_labels`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +50,10 @@ class Counts:
         files: Files that matched.
         seen_labels: Rows per label, before rows were rejected for their label.
         file_problems: What is wrong with files as wholes.
+        cleaned: Used rows per thing that was done to a label, such as
+            `values.INVISIBLE`.
+        cleaned_labels: Label -> how else it was written -> used rows; the most frequent
+            ones.
     """
 
     rows_in: int
@@ -59,6 +67,8 @@ class Counts:
     files: int
     seen_labels: dict[str, int]
     file_problems: list[str]
+    cleaned: dict[str, int] = dataclasses.field(default_factory=dict)
+    cleaned_labels: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_tallies(
@@ -93,6 +103,8 @@ class Counts:
             files=files,
             seen_labels={label: n for (label,), n in _most_first(groups[SEEN_LABEL])},
             file_problems=sorted(detail for (detail,) in groups[FILE_PROBLEM]),
+            cleaned={kind: n for (kind,), n in _most_first(groups[CLEANED])},
+            cleaned_labels=_by_label(groups[RELABELLED]),
         )
         counts._check(_total(groups[USED]), _total(groups[REJECTED]))
         return counts
@@ -124,6 +136,13 @@ def _most_first(tally: dict[tuple[str, ...], int]) -> list[tuple[tuple[str, ...]
     return sorted(tally.items(), key=lambda item: (-item[1], item[0]))
 
 
+def _by_label(tally: dict[tuple[str, ...], int]) -> dict[str, dict[str, int]]:
+    by_label: dict[str, dict[str, int]] = {}
+    for (label, written), number in _most_first(tally)[:_MOST_WRITINGS]:
+        by_label.setdefault(label, {})[written] = number
+    return by_label
+
+
 def tally_read(item: dict[str, Any]) -> Tally:
     """Counts a record or a reject, as it comes from reading."""
     return (ROWS_IN,), 1
@@ -144,6 +163,10 @@ def tally_used(row: dict[str, Any], split_names: Sequence[str]) -> Iterator[Tall
         yield (ALSO, split, label), 1
     if row["replaced_utf8"]:
         yield (REPLACED_UTF8,), 1
+    for kind in {kind for _, _, changes in row["cleaned"] for kind in changes}:
+        yield (CLEANED, kind), 1
+    for label, written, _ in row["cleaned"]:
+        yield (RELABELLED, label, written), 1
 
 
 def tally_rejected(reject: dict[str, Any]) -> Iterator[Tally]:

@@ -21,8 +21,8 @@ from components.text_example_gen.reading.records import (
 from components.text_example_gen.values import (
     BadValueError,
     SeveralLabelsError,
-    clean_labels,
     digest,
+    read_labels,
     text_of,
 )
 
@@ -35,7 +35,8 @@ _BETWEEN = "\0"  # no label has it
 class Row(TypedDict):
     """A usable row: `split` is an index, `digest` the 16 bytes of `digest(text)`.
 
-    `label` is the label; of several, all of them as `labels_of` reads them.
+    `label` is the label; of several, all of them as `labels_of` reads them. `cleaned`
+    has those to which something was done, each with the items of a `values.Label`.
     """
 
     split: int
@@ -45,6 +46,7 @@ class Row(TypedDict):
     source: str
     position: int
     replaced_utf8: bool
+    cleaned: tuple[tuple[Any, ...], ...]
 
 
 def labels_of(row: Mapping[str, Any]) -> list[str]:
@@ -79,7 +81,7 @@ class LabelRows(beam.DoFn):
             yield _rejected(record, reasons.NOT_TEXT, str(error))
             return
         try:
-            labels = clean_labels(
+            labels = read_labels(
                 columns.get(label_column),
                 separator=self._options.label_separator,
                 several=self._options.has_several_labels,
@@ -99,10 +101,11 @@ class LabelRows(beam.DoFn):
             split=self._split_of(key),
             digest=key,
             text=text,
-            label=_BETWEEN.join(labels),
+            label=_BETWEEN.join(label.name for label in labels),
             source=record["source"],
             position=record["position"],
             replaced_utf8=record["replaced_utf8"],
+            cleaned=tuple(tuple(label) for label in labels if label.changes),
         )
 
     def _split_of(self, key: bytes) -> int:

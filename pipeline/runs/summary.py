@@ -45,6 +45,8 @@ class Rows(_Facts):
         duplicates: Of the used ones, how many repeat a text.
         rejected_folder: Where the rejected ones lie, if there are any.
         labels: Split -> label -> rows.
+        cleaned: What was done to labels -> rows.
+        cleaned_labels: Label -> how else it was written -> rows.
     """
 
     read: int
@@ -54,6 +56,8 @@ class Rows(_Facts):
     duplicates: int
     rejected_folder: str | None
     labels: dict[str, dict[str, int]]
+    cleaned: dict[str, int] = {}
+    cleaned_labels: dict[str, dict[str, int]] = {}
 
 
 class Distance(_Facts):

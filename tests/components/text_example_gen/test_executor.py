@@ -72,6 +72,41 @@ def test_every_row_ends_in_a_split_or_among_the_rejects(ingest, tmp_path):
     }
 
 
+def test_a_class_is_one_in_every_format_however_its_label_is_written(ingest, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    texts = [f"text {i}" for i in range(90)]
+    ones = ["1", "1.0", "1\u200b"] * 10
+    truths = ["True", "TRUE", "true"] * 10
+    write_csv(
+        data / "a.csv",
+        [*zip(texts, ones, strict=False), *zip(texts[30:], truths, strict=False)],
+    )
+    values = [1, 1.0, "1.00", True, [True], "true"] * 10
+    lines = [
+        {"text": f"j {t}", "label": v} for t, v in zip(texts, values, strict=False)
+    ]
+    (data / "b.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    for name, column in (("c", [1.0, None]), ("d", [True, False]), ("e", [["1"], []])):
+        table = {"text": [f"{name} {t}" for t in texts[:40]], "label": column * 20}
+        pq.write_table(pa.table(table), data / f"{name}.parquet")
+    counts = ingest(data, max_rejected_fraction=0.5).counts
+    labels = collections.Counter[str]()
+    for of_split in counts["labels"].values():
+        labels.update(of_split)
+    assert labels == {"1": 30 + 30 + 20 + 20, "true": 30 + 30 + 20, "false": 20}
+    assert counts["reasons"] == {"no_label": 40}
+    assert counts["cleaned"] == {
+        "label_invisible": 10,
+        "label_truth_value": 20,
+        "label_whole_number": 20,
+    }
+    assert counts["cleaned_labels"] == {
+        "1": {"1.0": 10, "1.00": 10, "1\u200b": 10},
+        "true": {"TRUE": 10, "True": 10},
+    }
+
+
 def test_the_artifact_says_how_its_examples_are_stored(ingest, tmp_path):
     artifact = ingest(write_csv(tmp_path / "a.csv", GOOD)).artifact
     assert json.loads(artifact.split_names) == ["train", "eval", "test"]

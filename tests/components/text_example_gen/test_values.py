@@ -8,6 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.text_example_gen.values import (
+    INVISIBLE,
+    TRUTH_VALUE,
+    UNICODE_FORM,
+    WHOLE_NUMBER,
     BadValueError,
     SeveralLabelsError,
     clean_label,
@@ -15,6 +19,7 @@ from components.text_example_gen.values import (
     clean_text,
     digest,
     join_texts,
+    read_label,
     text_of,
 )
 from keras_elmo.text import _RULES, tokenize
@@ -25,12 +30,31 @@ from keras_elmo.text import _RULES, tokenize
     [
         ("  spam ", "spam"),
         ("two\nlines", "two lines"),
-        ("1.0", "1.0"),
+        ("1.0", "1"),
         (1, "1"),
         (-3, "-3"),
         (1.0, "1"),
         (0.5, "0.5"),
-        (True, "1"),
+        (True, "true"),
+        ("False", "false"),
+        ("tRUE", "tRUE"),
+        ("-0.00", "0"),
+        (-0.0, "0"),
+        ("1.10", "1.10"),
+        ("1.0.0", "1.0.0"),
+        ("007", "007"),
+        ("01.0", "01.0"),
+        ("1e3", "1e3"),
+        ("\ufeffspam\u200b", "spam"),
+        ("\u202aspam\u202c", "spam"),
+        ("so\u00adft", "soft"),
+        ("a\u00a0 b", "a b"),
+        ("a\x01b", "a b"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("spam\u200d", "spam"),
+        ("\u0645\u06cc\u200c\u062e", "\u0645\u06cc\u200c\u062e"),
+        ("\U0001f469\u200d\U0001f467", "\U0001f469\u200d\U0001f467"),
+        ("\u200b", None),
         (decimal.Decimal("2.00"), "2"),
         (b"caf\xc3\xa9", "caf\u00e9"),
         (datetime.date(2020, 1, 2), "2020-01-02"),
@@ -40,8 +64,26 @@ from keras_elmo.text import _RULES, tokenize
         (" \t", None),
     ],
 )
-def test_labels_become_one_line_and_numbers_digits(value, label):
+def test_a_class_has_one_label_however_it_is_written(value, label):
     assert clean_label(value) == label
+
+
+@pytest.mark.parametrize(
+    ("value", "changes"),
+    [
+        (" spam\n ham ", ()),
+        ("1.50", ()),
+        (1.0, ()),
+        (True, ()),
+        ("spam\u00a0", (INVISIBLE,)),
+        ("sp\u200bam", (INVISIBLE,)),
+        ("cafe\u0301", (UNICODE_FORM,)),
+        ("\ufeff1.0", (INVISIBLE, WHOLE_NUMBER)),
+        ("TRUE", (TRUTH_VALUE,)),
+    ],
+)
+def test_what_is_done_to_a_label_is_said_but_for_plain_white_space(value, changes):
+    assert read_label(value) == (clean_label(value), read_label(value).written, changes)
 
 
 @pytest.mark.parametrize("clean", [clean_text, clean_label])
