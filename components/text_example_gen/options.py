@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 Format = Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder"]
 FORMATS = get_args(Format)
+Quoting = Literal["auto", "double", "none"]
+QUOTINGS = get_args(Quoting)
+
+_LATIN_1 = ("iso8859-1", "ascii")
+_NO_FILE_HAS = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,10 +31,15 @@ class ReadOptions:
             row names them.
         header: Whether the first row of CSV and TSV files is a header; None: it is
             if `columns` is None or the first row repeats `columns`.
-        delimiter: One character between fields; None: a tab in TSV, and in CSV the
-            first of `, ; tab |` that separates the columns.
-        quoted: Whether a field may stand in double quotes; None: in CSV yes, in TSV
-            if the beginning of the file is consistently quoted.
+        encoding: As Python names it; None: it is found for each file. A byte order mark
+            is stronger. Latin-1 means cp1252, which has letters for its controls.
+        delimiter: One character between fields, or `tab`; None: that of
+            `, ; tab |` under which the rows agree.
+        quoting: One of `QUOTINGS`. `double`: a field may stand in double quotes, and
+            have doubled ones within; `none`: a quote is text; `auto`: in CSV `double`,
+            between tabs as the quotes of the file tell.
+        escape_character: Behind it a quote, a delimiter or itself is text; "": there is
+            none; None: a backslash, if otherwise rows are at fault.
         keep_all: Whether to keep columns other than text and label.
         label_separator: What stands between the labels of a row, in CSV say; with it
             a row may have several.
@@ -47,10 +58,12 @@ class ReadOptions:
     key_column: str | None = None
     columns: tuple[str, ...] | None = None
     header: bool | None = None
+    encoding: str | None = None
     delimiter: str | None = None
-    quoted: bool | None = None
     label_separator: str | None = None
     multi_label: bool = False
+    quoting: str = "auto"
+    escape_character: str | None = None
     keep_all: bool = False
     other_columns: tuple[str, ...] = ()
 
@@ -61,12 +74,21 @@ class ReadOptions:
                 f"Received: {self.format!r}"
             )
         self._check_text_columns()
-        if self.delimiter is not None and (
-            len(self.delimiter) != 1 or self.delimiter in '"\r\n'
-        ):
+        if self.quoting not in QUOTINGS:
             raise ValueError(
-                "`delimiter` must be one character, not a quote or a line end. "
-                f"Received: {self.delimiter!r}"
+                f"`quoting` must be one of {', '.join(QUOTINGS)}. "
+                f"Received: {self.quoting!r}"
+            )
+        if self.encoding is not None:
+            object.__setattr__(self, "encoding", text_encoding(self.encoding))
+        if self.delimiter in ("\\t", "tab"):
+            object.__setattr__(self, "delimiter", "\t")
+        _check_character("delimiter", self.delimiter)
+        _check_character("escape_character", self.escape_character or None)
+        if self.delimiter is not None and self.delimiter == self.escape_character:
+            raise ValueError(
+                "`delimiter` and `escape_character` must differ. "
+                f"Received: {self.delimiter!r} for both"
             )
         if self.label_separator == "":
             raise ValueError("`label_separator` must not be empty. Received: ''")
@@ -153,5 +175,37 @@ class ReadOptions:
             "columns": None if columns is None else tuple(columns),
             "other_columns": tuple(values.get("other_columns", ())),
         }
+        older = dict(values)
+        quoted = older.pop("quoted", None)  # what `quoting` was called
+        if quoted is not None:
+            older["quoting"] = "double" if quoted else "none"
         # A list of text columns becomes a tuple as the options are made.
-        return cls(**{**values, **tuples})
+        return cls(**{**older, **tuples})
+
+
+def text_encoding(name: str) -> str:
+    """Returns Python's name of an encoding; Latin-1 is cp1252.
+
+    Raises:
+        ValueError: Python has no such encoding of text.
+    """
+    try:
+        found = codecs.lookup(name)
+    except LookupError:
+        found = None
+    if found is None or not found._is_text_encoding or found.name in _NO_FILE_HAS:
+        raise ValueError(
+            "`encoding` must name an encoding, such as utf-8, cp1252 or utf-16. "
+            f"Received: {name!r}"
+        )
+    if found.name == "utf-8-sig":
+        return "utf-8"
+    return "cp1252" if found.name in _LATIN_1 else found.name
+
+
+def _check_character(name: str, value: str | None) -> None:
+    if value is not None and (len(value) != 1 or value in '"\r\n'):
+        raise ValueError(
+            f"`{name}` must be one character, not a quote or a line end. "
+            f"Received: {value!r}"
+        )

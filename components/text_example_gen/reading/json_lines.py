@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, TextIO
 
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
@@ -30,9 +29,14 @@ _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 
 
 def read_json_lines(
-    stream: BinaryIO, path: str, options: ReadOptions
+    text: TextIO, path: str, options: ReadOptions
 ) -> Iterator[Record | Reject]:
     """Reads one JSON Lines file of any size; blank lines are not rows.
+
+    Args:
+        text: From its beginning; a line ends with a line feed.
+        path: As the records say it.
+        options: Name the columns.
 
     Yields:
         Records and rejects in the order of the file; positions are line numbers.
@@ -41,9 +45,6 @@ def read_json_lines(
     Raises:
         UnreadableFileError: None of the first objects has a required column.
     """
-    text = io.TextIOWrapper(
-        stream, encoding="utf-8-sig", errors="surrogateescape", newline="\n"
-    )
     lines = Lines(text)
     seen: dict[str, None] = {}
     objects = 0
@@ -54,7 +55,7 @@ def read_json_lines(
         raw, replaced = replace_invalid(lines.raw)
         if not raw.strip():
             continue
-        if lines.is_cut:
+        if lines.is_too_long:
             yield reject_at(path, lines.number, reasons.TOO_LONG, "too long", raw)
             continue
         if _has_too_many_values(raw):
@@ -92,7 +93,7 @@ def read_json_lines(
 
 def _has_too_many_values(line: str) -> bool:
     """Tells it before they are parsed; commas and brackets in strings do not count."""
-    if _count_values(line) <= MAX_RECORD_VALUES:
+    if len(line) <= MAX_RECORD_VALUES or _count_values(line) <= MAX_RECORD_VALUES:
         return False
     return _count_values(_STRING.sub("", line)) > MAX_RECORD_VALUES
 

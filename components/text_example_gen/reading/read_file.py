@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import functools
 import json
 import posixpath
 from collections.abc import Iterator
+from typing import TextIO
 
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
-from components.text_example_gen.reading.delimited import (
+from components.text_example_gen.reading.delimited import read_delimited
+from components.text_example_gen.reading.dialects import (
+    Head,
     find_delimiter,
     find_dialect,
-    read_delimited,
 )
 from components.text_example_gen.reading.documents import read_document
+from components.text_example_gen.reading.encodings import (
+    decode,
+    encoding_by_mark,
+    open_text,
+    take_survey,
+)
 from components.text_example_gen.reading.json_lines import read_json_lines
+from components.text_example_gen.reading.layout import (
+    Layout,
+    OnLayout,
+    ignore_layout,
+)
 from components.text_example_gen.reading.opening import (
     DAMAGE,
     HEAD_BYTES,
@@ -44,7 +60,11 @@ _PARQUET_MAGIC = b"PAR1"
 
 
 def read_file(
-    path: str, options: ReadOptions, *, in_class_folder: bool = False
+    path: str,
+    options: ReadOptions,
+    *,
+    in_class_folder: bool = False,
+    on_layout: OnLayout | None = None,
 ) -> Iterator[Record | Reject]:
     """Reads one file lazily, in constant memory, plain or compressed.
 
@@ -54,6 +74,8 @@ def read_file(
         options: How to read it.
         in_class_folder: With format `auto`: whether a file whose name does not tell its
             format is a document of a class folder.
+        on_layout: Is called with what was found out about the file, before its first
+            row; not if it cannot be read at all.
 
     Yields:
         Records and rejects in the order of the file. If the file cannot be read to its
@@ -61,7 +83,8 @@ def read_file(
     """
     rows_read = 0
     try:
-        for item in _read(path, options, in_class_folder):
+        on_layout = on_layout or ignore_layout
+        for item in _read(path, options, in_class_folder, on_layout):
             yield item
             rows_read += 1
     except UnreadableFileError as error:
@@ -74,7 +97,7 @@ def read_file(
 
 
 def _read(
-    path: str, options: ReadOptions, in_class_folder: bool
+    path: str, options: ReadOptions, in_class_folder: bool, on_layout: OnLayout
 ) -> Iterator[Record | Reject]:
     format_name = options.format
     if format_name == "auto":
@@ -86,37 +109,59 @@ def _read(
                 f"{path} is one text, and has no column `{options.text_columns[1]}`\n"
                 "hint: give one text column where each file is a text",
             )
-        yield read_document(path, options)
+        yield read_document(path, options, on_layout)
         return
-    with open_bytes(path) as stream:
-        head = stream.read(HEAD_BYTES)
-    if not head:
-        if format_name == "parquet":
-            raise UnreadableFileError(
-                reasons.DAMAGED_FILE,
-                f"{path} is damaged: it has no bytes, and a Parquet file has some",
-            )
-        return
-    if format_name == "auto" and head.startswith(_PARQUET_MAGIC):
-        format_name = "parquet"
-    if format_name != "parquet":
-        check_is_text(path, head)
-    if format_name == "auto":
-        format_name = _format_of_text(path, head, options)
     source, _ = replace_invalid(path)
     with open_bytes(path) as stream:
-        if format_name == "parquet":
-            # pyarrow takes a while to import.
-            from components.text_example_gen.reading.parquet import read_parquet
+        head = stream.read(HEAD_BYTES)
+        if not head:
+            if format_name == "parquet":
+                raise UnreadableFileError(
+                    reasons.DAMAGED_FILE,
+                    f"{path} is damaged: it has no bytes, and a Parquet file has some",
+                )
+            return
+        is_parquet = format_name == "auto" and head.startswith(_PARQUET_MAGIC)
+        if not is_parquet and format_name != "parquet":
+            check_is_text(path, head, encoding_by_mark(head) or options.encoding)
+            survey = take_survey(path, head, stream, options.encoding)
+    if is_parquet or format_name == "parquet":
+        # pyarrow takes a while to import.
+        from components.text_example_gen.reading.parquet import read_parquet
 
+        on_layout(Layout(format="parquet"))
+        with open_bytes(path) as stream:
             yield from read_parquet(stream, source, options)
-            return
-        if format_name == "jsonl":
-            yield from read_json_lines(stream, source, options)
-            return
-        text = head.decode("utf-8-sig", "surrogateescape")
-        dialect = find_dialect(text, format_name, options)
-        yield from read_delimited(stream, source, dialect, options)
+        return
+    is_part = len(head) == HEAD_BYTES
+    text = decode(head, survey.encoding, is_whole=not is_part)
+    if format_name == "auto":
+        format_name = _format_of_text(path, Head(text, is_part), options)
+    layout = Layout(format=format_name, encoding=survey.encoding)
+    if format_name == "jsonl":
+        on_layout(layout)
+        with _opened(path, survey.encoding, newline="\n") as file:
+            yield from read_json_lines(file, source, options)
+        return
+    reopen = functools.partial(_opened, path, survey.encoding, newline="")
+    dialect = find_dialect(Head(text, is_part), format_name, options, survey, reopen)
+    layout = dataclasses.replace(
+        layout,
+        delimiter=dialect.delimiter,
+        quoting="double" if dialect.quoted else "none",
+        escape_character=dialect.escape,
+        notes=dialect.notes,
+    )
+    with reopen() as file:
+        yield from read_delimited(
+            file, source, dialect, options, layout=layout, on_layout=on_layout
+        )
+
+
+@contextlib.contextmanager
+def _opened(path: str, encoding: str, *, newline: str) -> Iterator[TextIO]:
+    with open_bytes(path) as stream:
+        yield open_text(stream, encoding, newline=newline)
 
 
 def format_by_name(path: str) -> str | None:
@@ -127,22 +172,21 @@ def format_by_name(path: str) -> str | None:
     return _BY_EXTENSION.get(extension)
 
 
-def _format_of_text(path: str, head: bytes, options: ReadOptions) -> str:
+def _format_of_text(path: str, head: Head, options: ReadOptions) -> str:
     """Returns the format that the beginning of a text file tells: csv, tsv or jsonl.
 
     Args:
         path: For the message.
-        head: The beginning of the file, unpacked.
+        head: The beginning of the file.
         options: Its column names are looked for in the first row.
 
     Raises:
         UnreadableFileError: With reason `unknown_format`.
     """
-    text = head.decode("utf-8-sig", "surrogateescape")
-    first_line = next((line for line in text.split("\n") if line.strip()), "")
+    first_line = next((line for line in head.text.split("\n") if line.strip()), "")
     if _is_json_object(first_line):
         return "jsonl"
-    delimiter = find_delimiter(text, ("\t", ",", ";", "|"), options)
+    delimiter = find_delimiter(head, ("\t", ",", ";", "|"), options)
     if delimiter is None:
         delimiter = next((d for d in "\t," if d in first_line), None)
     if delimiter is None:

@@ -14,6 +14,10 @@ BAD_QUOTES = "bad_quotes"  # a quote that opens a field and never closes it prop
 BAD_JSON = "bad_json"  # not JSON, or not an object
 NOT_TEXT = "not_text"  # NUL characters, or a value that is not a string
 LABEL_OUTSIDE_TRAINING = "label_outside_training"
+# A label or a key has U+FFFD for what could not be decoded: it may have been any of
+# several that must not become one.
+LOSSY_LABEL = "lossy_label"
+LOSSY_KEY = "lossy_key"
 NO_KEY = "no_key"
 MODEL_FAILED = "model_failed"  # on this row alone
 
