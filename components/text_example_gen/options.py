@@ -7,7 +7,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-Format = Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder"]
+Format = Literal[
+    "auto", "csv", "tsv", "jsonl", "json", "parquet", "fasttext", "trec", "folder"
+]
 FORMATS = get_args(Format)
 Quoting = Literal["auto", "double", "none"]
 QUOTINGS = get_args(Quoting)

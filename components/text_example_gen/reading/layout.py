@@ -38,6 +38,7 @@ class Layout:
             "csv, UTF-8, `,`, header",
             "tsv, UTF-8, tab, header",
             "jsonl, UTF-8",
+            "json, UTF-8",
             "folder, UTF-8",
             "parquet",
         }

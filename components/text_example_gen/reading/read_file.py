@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import json
 import posixpath
 from collections.abc import Iterator
 from typing import TextIO
 
 from components.text_example_gen.errors import UnreadableFileError
-from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.options import FORMATS, ReadOptions
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.delimited import read_delimited
 from components.text_example_gen.reading.dialects import (
@@ -26,7 +25,16 @@ from components.text_example_gen.reading.encodings import (
     open_text,
     take_survey,
 )
+from components.text_example_gen.reading.json_documents import (
+    find_form,
+    looks_like_json,
+    read_json_document,
+)
 from components.text_example_gen.reading.json_lines import read_json_lines
+from components.text_example_gen.reading.labelled_lines import (
+    find_labelled_lines,
+    read_labelled_lines,
+)
 from components.text_example_gen.reading.layout import (
     Layout,
     OnLayout,
@@ -53,6 +61,7 @@ _BY_EXTENSION = {
     ".tab": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
 }
@@ -138,10 +147,22 @@ def _read(
     if format_name == "auto":
         format_name = _format_of_text(path, Head(text, is_part), options)
     layout = Layout(format=format_name, encoding=survey.encoding)
-    if format_name == "jsonl":
+    if format_name in ("json", "jsonl"):
+        form = find_form(text, is_part, options) or "lines"
+        with _opened(path, survey.encoding, newline="\n") as file:
+            if form == "lines":
+                on_layout(dataclasses.replace(layout, format="jsonl"))
+                yield from read_json_lines(file, source, options)
+                return
+            layout = dataclasses.replace(layout, format="json")
+            yield from read_json_document(
+                file, source, options, form, functools.partial(_tell, layout, on_layout)
+            )
+        return
+    if format_name in ("fasttext", "trec"):
         on_layout(layout)
         with _opened(path, survey.encoding, newline="\n") as file:
-            yield from read_json_lines(file, source, options)
+            yield from read_labelled_lines(file, source, options, format_name)
         return
     reopen = functools.partial(_opened, path, survey.encoding, newline="")
     dialect = find_dialect(Head(text, is_part), format_name, options, survey, reopen)
@@ -156,6 +177,10 @@ def _read(
         yield from read_delimited(
             file, source, dialect, options, layout=layout, on_layout=on_layout
         )
+
+
+def _tell(layout: Layout, on_layout: OnLayout, note: str) -> None:
+    on_layout(dataclasses.replace(layout, notes=(note,) if note else ()))
 
 
 @contextlib.contextmanager
@@ -173,7 +198,7 @@ def format_by_name(path: str) -> str | None:
 
 
 def _format_of_text(path: str, head: Head, options: ReadOptions) -> str:
-    """Returns the format that the beginning of a text file tells: csv, tsv or jsonl.
+    """Returns the format that the beginning of a text file tells.
 
     Args:
         path: For the message.
@@ -183,9 +208,12 @@ def _format_of_text(path: str, head: Head, options: ReadOptions) -> str:
     Raises:
         UnreadableFileError: With reason `unknown_format`.
     """
+    if looks_like_json(head.text) and find_form(head.text, head.is_part, options):
+        return "json"
+    labelled = find_labelled_lines(head.text, head.is_part)
+    if labelled is not None:
+        return labelled
     first_line = next((line for line in head.text.split("\n") if line.strip()), "")
-    if _is_json_object(first_line):
-        return "jsonl"
     delimiter = find_delimiter(head, ("\t", ",", ";", "|"), options)
     if delimiter is None:
         delimiter = next((d for d in "\t," if d in first_line), None)
@@ -193,14 +221,7 @@ def _format_of_text(path: str, head: Head, options: ReadOptions) -> str:
         raise UnreadableFileError(
             reasons.UNKNOWN_FORMAT,
             f"{path}: neither its name nor its content tells its format\n"
-            "hint: set the format (csv, tsv, jsonl, parquet, folder)",
+            f"hint: set the format: {', '.join(FORMATS[1:])}",
             first_line[:1000],
         )
     return "tsv" if delimiter == "\t" else "csv"
-
-
-def _is_json_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
