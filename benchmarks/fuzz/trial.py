@@ -72,7 +72,7 @@ def _train(path: str) -> None:
         str(error).encode()
     coder = FastPrimitivesCoder()
     label_rows = LabelRows(options, (8, 1, 1))
-    for item in read_file(path, options, in_class_folder=True):
+    for item in read_file(path, options, in_class_folder="class"):
         travelled = coder.decode(coder.encode(as_dict(item)))
         if is_reject(travelled):
             ingestion._reject_payload(travelled, "rejected", _SHARDS)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, cast
 from components.text_example_gen.errors import DataError, UnreadableFileError
 from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.input_files import (
+    class_folder,
+    data_files,
     describe_absence,
-    has_class_folders,
     locate,
-    match_files,
     without_placeholders,
 )
 from components.text_example_gen.options import ReadOptions
@@ -48,6 +48,11 @@ _MOST_ROWS = 1000
 _MOST_ODD_LABELS = 50
 _LEAST_ROWS_PER_LABEL = 2
 _SHOWN = 3
+_SPLIT_FOLDERS = {"train", "training", "test", "testing", "dev", "eval", "unsup"} | {
+    "val",
+    "valid",
+    "validation",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +66,7 @@ class DataPreview:
         rows: Rows looked at, good or bad.
         labels: Labels among them, most frequent first; empty if none are read.
         columns: Names of the columns that were read of them.
+        left_out: Files that are not read, as their names are not those of data.
     """
 
     pattern: str
@@ -69,6 +75,7 @@ class DataPreview:
     rows: int
     labels: tuple[str, ...]
     columns: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
@@ -88,10 +95,12 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
     options = options or ReadOptions()
     location = locate(data, options.format)
     pattern = without_placeholders(location.pattern)
-    files = match_files(pattern)
+    files, left_out = data_files(pattern, options.format)
     if not files:
         raise DataError(describe_absence(location.pattern))
     _check_are_regular(files)
+    if options.label_column is not None:
+        _check_are_classes({class_folder(pattern, file.path) for file in files})
     empty = [file.path for file in files if not file.size_in_bytes]
     if empty:
         shown, _ = replace_invalid(empty[0])
@@ -112,6 +121,17 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
         rows=rows,
         labels=tuple(label for label, _ in labels.most_common()),
         columns=columns,
+        left_out=tuple(replace_invalid(file.path)[0] for file in left_out),
+    )
+
+
+def _check_are_classes(folders: set[str]) -> None:
+    if folders <= {""} or not {name.casefold() for name in folders} <= _SPLIT_FOLDERS:
+        return
+    names = " and ".join(f"`{name}`" for name in sorted(folders))
+    raise DataError(
+        f"The folders {names} look like splits of the data, not like its classes\n"
+        "hint: name one of them, the folder whose folders are the classes"
     )
 
 
@@ -126,11 +146,11 @@ def _check_are_regular(files: Sequence[FoundFile]) -> None:
 def _look(
     files: Sequence[FoundFile], pattern: str, options: ReadOptions
 ) -> tuple[int, collections.Counter[str], tuple[str, ...]]:
-    in_class_folder = has_class_folders(pattern)
     rows = several = 0
     labels: collections.Counter[str] = collections.Counter()
     columns: dict[str, None] = {}
     for file in files[:_MOST_FILES]:
+        in_class_folder = class_folder(pattern, file.path)
         items = read_file(file.path, options, in_class_folder=in_class_folder)
         for item in itertools.islice(items, _MOST_ROWS):
             rows += 1
@@ -152,7 +172,9 @@ def _look(
             f"first {rows:,}\nhint: set multi_label, if they may"
         )
     if options.format == "folder" and options.label_column is not None:
-        classes = {class_of(file.path) for file in files}
+        classes = {
+            class_folder(pattern, file.path) or class_of(file.path) for file in files
+        }
         if len(classes) == 1:
             raise DataError(
                 f"The data has only one class: all files lie in `{classes.pop()}`\n"

@@ -54,6 +54,7 @@ class Counts:
             `values.INVISIBLE`.
         cleaned_labels: Label -> how else it was written -> used rows; the most frequent
             ones.
+        left_out_files: Those that were not read, as their names are not those of data.
     """
 
     rows_in: int
@@ -69,6 +70,7 @@ class Counts:
     file_problems: list[str]
     cleaned: dict[str, int] = dataclasses.field(default_factory=dict)
     cleaned_labels: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
+    left_out_files: list[str] = dataclasses.field(default_factory=list)
 
     @classmethod
     def from_tallies(

@@ -123,9 +123,8 @@ def _match(paths: list[str], parts: list[str]) -> Iterator[str]:
         form = re.compile(glob_expression("/".join(parts)), re.DOTALL)
         for path in paths:
             below = len(path) + 1
-            yield from (
-                each for each in _files_below(path, ()) if form.fullmatch(each, below)
-            )
+            found = files_below(path, _places_above(path))
+            yield from (each for each in found if form.fullmatch(each, below))
         return
     form = re.compile(glob_expression(part))
     for path in paths:
@@ -139,8 +138,8 @@ def _match(paths: list[str], parts: list[str]) -> Iterator[str]:
         yield from _match([f"{path}/{name}" for name in names], rest)
 
 
-def _files_below(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
-    """Yields the files in a folder and deeper down.
+def files_below(folder: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[str]:
+    """Yields the files in a folder and deeper down; links are followed.
 
     Args:
         folder: The folder.
@@ -158,9 +157,18 @@ def _files_below(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[st
         if is_hidden(name):
             continue
         if is_folder:
-            yield from _files_below(f"{folder}/{name}", (*above, place))
+            yield from files_below(f"{folder}/{name}", (*above, place))
         else:
             yield f"{folder}/{name}"
+
+
+def _places_above(folder: str) -> tuple[tuple[int, int], ...]:
+    """Returns device and inode of the folders that a folder lies in."""
+    places = []
+    while (folder := folder.rpartition("/")[0]) != "":
+        found = os.stat(folder)
+        places.append((found.st_dev, found.st_ino))
+    return tuple(places)
 
 
 def _entries(folder: str) -> list[tuple[str, bool]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 import apache_beam as beam
@@ -39,6 +39,7 @@ class JobSummary:
         seconds: How long this call took.
         rows_per_second: Of what this call has done; an interrupted job may have left
             little to do.
+        left_out: Files that were not read, as their names are not those of data.
     """
 
     model: Mapping[str, str]
@@ -47,6 +48,7 @@ class JobSummary:
     output: str
     seconds: float
     rows_per_second: float
+    left_out: Sequence[str] = ()
 
     @property
     def rows_rejected(self) -> int:
@@ -58,6 +60,7 @@ class JobSummary:
         return {
             **{name: replace_invalid(fact)[0] for name, fact in self.model.items()},
             "input_files": self.input_files,
+            "left_out_files": list(self.left_out),
             **self.counts,
             "rows_rejected": self.rows_rejected,
             "output": self.output,
@@ -96,7 +99,7 @@ def run_job(
         patterns.append(preview.pattern)
         kept = preview.columns if request.keep is None else request.keep
         check_clash(kept, scorer.fields)
-    files = find_files(patterns)
+    files, left_out = find_files(patterns, request.options.format)
     paths = [file["path"] for file in files]
     check_inputs(paths, request.output)
     check_readable(paths)
@@ -124,7 +127,13 @@ def run_job(
     new_rows = counts["rows_in"] - progress.rows_before
     rate = new_rows / max(seconds, 1e-9)
     summary = JobSummary(
-        model, len(files), counts, request.output, round(seconds, 1), round(rate, 1)
+        model,
+        len(files),
+        counts,
+        request.output,
+        round(seconds, 1),
+        round(rate, 1),
+        [replace_invalid(path)[0] for path in left_out],
     )
     if counts["rows_in"] != counts["rows_out"] + summary.rows_rejected:
         raise RuntimeError(

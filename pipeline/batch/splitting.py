@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypedDict
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
-from components.text_example_gen.input_files import has_class_folders, match_files
+from components.text_example_gen.input_files import class_folder, data_files
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import (
@@ -50,7 +50,7 @@ class InputFile(TypedDict):
     path: str
     size_bytes: int
     changed: float  # seconds since 1970; 0 where the file system does not say
-    in_class_folder: bool
+    in_class_folder: str  # its name, or ""
 
 
 class FileGroup(TypedDict):
@@ -93,21 +93,30 @@ class ChunkRow(NamedTuple):
     columns: dict[str, Any]
 
 
-def find_files(patterns: Iterable[str]) -> list[InputFile]:
-    """Returns the files of all patterns, each one once, in their order."""
+def find_files(
+    patterns: Iterable[str], format_name: str = "auto"
+) -> tuple[list[InputFile], list[str]]:
+    """Returns the files of all patterns, each one once, in their order.
+
+    Returns:
+        The files, and the paths of those that are left out by their names.
+    """
     files: dict[str, InputFile] = {}
+    left_out: dict[str, None] = {}
     for pattern in patterns:
-        for file in match_files(pattern):
+        found = data_files(pattern, format_name)
+        left_out.update((file.path, None) for file in found.left_out)
+        for file in found.files:
             files.setdefault(
                 file.path,
                 InputFile(
                     path=file.path,
                     size_bytes=file.size_in_bytes,
-                    changed=file.last_updated_in_seconds or 0.0,
-                    in_class_folder=has_class_folders(pattern),
+                    changed=file.last_updated_in_seconds,
+                    in_class_folder=class_folder(pattern, file.path),
                 ),
             )
-    return list(files.values())
+    return list(files.values()), [path for path in left_out if path not in files]
 
 
 def group_files(files: Sequence[InputFile]) -> list[FileGroup]:

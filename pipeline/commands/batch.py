@@ -71,6 +71,7 @@ _OPTIONS = (
 )
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 _SHOWN_REASONS = 3
+_SHOWN_NAMES = 5
 
 # Returns the scorer, and what the summary says of its model.
 ScorerMaker = Callable[[], tuple[Any, dict[str, str]]]
@@ -121,6 +122,10 @@ def run_batch(
         click.echo(
             f"columns whose name another has are called {', '.join(renamed)}", err=True
         )
+    if summary.left_out:
+        names = ", ".join(map(os.path.basename, summary.left_out[:_SHOWN_NAMES]))
+        more = ", ..." if summary.left_out[_SHOWN_NAMES:] else ""
+        click.echo(f"not read, by their names: {names}{more}", err=True)
     allowance.check(summary)
 
 

@@ -152,6 +152,7 @@ def _rows(examples: MadeArtifact | None) -> Rows | None:
         labels=counts["labels"],
         cleaned=counts.get("cleaned", {}),
         cleaned_labels=counts.get("cleaned_labels", {}),
+        left_out_files=counts.get("left_out_files", []),
     )
 
 

@@ -47,6 +47,7 @@ class Rows(_Facts):
         labels: Split -> label -> rows.
         cleaned: What was done to labels -> rows.
         cleaned_labels: Label -> how else it was written -> rows.
+        left_out_files: Those that were not read, as their names are not those of data.
     """
 
     read: int
@@ -58,6 +59,7 @@ class Rows(_Facts):
     labels: dict[str, dict[str, int]]
     cleaned: dict[str, int] = {}
     cleaned_labels: dict[str, dict[str, int]] = {}
+    left_out_files: list[str] = []
 
 
 class Distance(_Facts):

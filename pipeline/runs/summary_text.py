@@ -43,6 +43,7 @@ _CLEANED = {
     "label_truth_value": "as true or false",
 }
 _MOST_WRITINGS = 5
+_MOST_FILES = 5
 _BOUNDS = {"least": "at least", "most": "at most"}
 
 
@@ -114,6 +115,10 @@ def _rows(rows: Rows | None) -> Iterator[str]:
         reasons = sorted(rows.reasons.items(), key=lambda item: (-item[1], item[0]))
         yield "rejected: " + ", ".join(f"{name} {n:,}" for name, n in reasons)
         yield f"they lie in {rows.rejected_folder}"
+    if rows.left_out_files:
+        names = [path.rpartition("/")[2] for path in rows.left_out_files]
+        more = [f"and {len(names) - _MOST_FILES} more"] if names[_MOST_FILES:] else []
+        yield f"not read, by their names: {', '.join(names[:_MOST_FILES] + more)}"
 
 
 def _labels(rows: Rows | None) -> Iterator[str]:

@@ -39,9 +39,11 @@ def class_of(path: str) -> str:
 
 
 def read_document(
-    path: str, options: ReadOptions, on_layout: OnLayout
+    path: str, options: ReadOptions, on_layout: OnLayout, folder: str = ""
 ) -> Record | Reject:
     """Reads one text file whole, plain or compressed; its position is 1.
+
+    Its label is `folder`, or the name of the folder that it lies in.
 
     `on_layout` is called with what was found out, if the file can be read. The file
     is one row, so whatever is wrong with it costs one row.
@@ -67,8 +69,9 @@ def read_document(
         return _reject(path, reasons.NOT_TEXT, "the file has NUL characters", text)
     columns = {options.text_columns[0]: text}
     if options.label_column is not None:
-        columns[options.label_column] = class_of(source)
-        replaced |= class_of(source) != class_of(path)
+        label, is_replaced = replace_invalid(folder or class_of(path))
+        columns[options.label_column] = label
+        replaced |= is_replaced
     return Record(
         source=source,
         position=1,

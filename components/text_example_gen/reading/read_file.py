@@ -72,7 +72,7 @@ def read_file(
     path: str,
     options: ReadOptions,
     *,
-    in_class_folder: bool = False,
+    in_class_folder: str = "",
     on_layout: OnLayout | None = None,
 ) -> Iterator[Record | Reject]:
     """Reads one file lazily, in constant memory, plain or compressed.
@@ -81,8 +81,8 @@ def read_file(
         path: On any file system Beam knows. What is yielded has it with U+FFFD for
             bytes that are not UTF-8.
         options: How to read it.
-        in_class_folder: With format `auto`: whether a file whose name does not tell its
-            format is a document of a class folder.
+        in_class_folder: Name of the class folder that the file lies in, or "". A file
+            in one whose name does not tell its format is a document of this class.
         on_layout: Is called with what was found out about the file, before its first
             row; not if it cannot be read at all.
 
@@ -106,7 +106,7 @@ def read_file(
 
 
 def _read(
-    path: str, options: ReadOptions, in_class_folder: bool, on_layout: OnLayout
+    path: str, options: ReadOptions, in_class_folder: str, on_layout: OnLayout
 ) -> Iterator[Record | Reject]:
     format_name = options.format
     if format_name == "auto":
@@ -118,7 +118,7 @@ def _read(
                 f"{path} is one text, and has no column `{options.text_columns[1]}`\n"
                 "hint: give one text column where each file is a text",
             )
-        yield read_document(path, options, on_layout)
+        yield read_document(path, options, on_layout, in_class_folder)
         return
     source, _ = replace_invalid(path)
     with open_bytes(path) as stream:

@@ -215,3 +215,13 @@ def test_rows_with_several_labels_are_noticed_at_the_first_look(tmp_path):
     options = ReadOptions(multi_label=True)
     preview = check_data(str(tmp_path / "a.jsonl"), options=options)
     assert preview.labels == ("x", "y")
+
+
+def test_folders_that_are_splits_are_no_classes(tmp_path):
+    for name in ("train/pos/1.txt", "test/pos/2.txt", "test/neg/3.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("some text")
+    with pytest.raises(DataError, match="`test` and `train` look like splits"):
+        check_data(str(tmp_path))
+    assert check_data(str(tmp_path / "test")).labels == ("neg", "pos")

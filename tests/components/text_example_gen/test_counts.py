@@ -37,6 +37,7 @@ def test_tallies_become_counts():
         "files": 2,
         "cleaned": {"label_whole_number": 2},
         "cleaned_labels": {"1": {"1.0": 2}},
+        "left_out_files": [],
     }
     assert list(counts.seen_labels) == ["b", "a"]
     assert counts.file_problems == ["a.csv is damaged"]

@@ -147,6 +147,29 @@ def test_folders_per_class_are_read_and_bad_documents_put_aside(ingest, tmp_path
     assert result.counts["reasons"] == {"no_text": 1, "not_text": 1}
 
 
+def test_documents_deep_in_a_class_folder_have_its_class(ingest, tmp_path):
+    data = tmp_path / "data [x]" / "br{ace}"
+    for number in range(30):
+        label = "pos" if number % 2 else "n\u00e9g"
+        folder = data / label / ("a/b" if number % 3 else ".hidden")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.txt").write_text(f"text {number}")
+    result = ingest(data)
+    assert result.counts["files"] == result.counts["rows_used"] == 20
+    assert set(result.counts["labels"]["train"]) == {"pos", "n\u00e9g"}
+
+
+def test_what_lies_beside_tables_is_left_out_and_told(ingest, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    write_csv(data / "train.csv", GOOD)
+    (data / "README").write_text("about")
+    (data / "picture.png").write_bytes(b"\x89PNG")
+    counts = ingest(data).counts
+    assert counts["files"] == 1
+    assert counts["left_out_files"] == [f"{data}/README", f"{data}/picture.png"]
+
+
 def test_a_label_seen_only_outside_training_is_put_aside(ingest, tmp_path):
     rows = GOOD + [(f"rare {i}", f"rare {i}") for i in range(12)]
     result = ingest(write_csv(tmp_path / "a.csv", rows), max_rejected_fraction=0.2)

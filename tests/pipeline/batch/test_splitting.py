@@ -20,7 +20,7 @@ from pipeline.batch.staging import BatchJob, Request
 
 
 def _file(path, size=1):
-    return {"path": path, "size_bytes": size, "changed": 0.0, "in_class_folder": False}
+    return {"path": path, "size_bytes": size, "changed": 0.0, "in_class_folder": ""}
 
 
 def test_small_files_share_a_group_and_large_ones_do_not(monkeypatch):
@@ -42,7 +42,9 @@ def test_a_group_has_a_bound_on_its_files(monkeypatch):
 def test_files_of_overlapping_patterns_are_read_once(tmp_path):
     for name in ("a.csv", "b.csv", ".hidden.csv", "_SUCCESS.csv"):
         (tmp_path / name).write_text("text\nx\n")
-    files = find_files([f"{tmp_path}/b*", f"{tmp_path}/*"])
+    (tmp_path / "README").write_text("about")
+    files, left_out = find_files([f"{tmp_path}/b*", f"{tmp_path}/*"])
+    assert left_out == [f"{tmp_path}/README"]
     assert [file["path"] for file in files] == [
         str(tmp_path / "b.csv"),
         str(tmp_path / "a.csv"),
@@ -74,7 +76,7 @@ def split(tmp_path):
             beam_args=(),
         )
         job = BatchJob(request, str(tmp_path / f"work-{format}-{keep}"))
-        group = FileGroup(number=0, files=find_files([str(path)]))
+        group = FileGroup(number=0, files=find_files([str(path)])[0])
         [record] = SplitFiles(job).process(pack_group(group))
         chunks = [read_chunk(chunk["path"]) for chunk in record["chunks"]]
         return [row.columns for rows in chunks for row in rows], record
