@@ -29,12 +29,13 @@ import absl.logging
 
 from pipeline.config import Config, load_config
 from pipeline.config.checked import (
+    TYPED,
     CheckedConfig,
     check_libraries,
     checked_config,
     first_look,
 )
-from pipeline.errors import RunError, UserError
+from pipeline.errors import RunError, UserError, with_typed_options
 from pipeline.interrupts import reraise_interrupt
 from pipeline.output_folder import OutputFolder, describe_move
 from pipeline.runs.outcomes import NothingNew, RunFailed, RunResult, reason_of
@@ -154,7 +155,7 @@ def _launch_all(launcher: NodeLauncher, progress: Progress) -> None:
 
 def _failure(error: Exception, node: str, output: OutputFolder, log: str) -> RunFailed:
     logging.error("%s failed", node or "the run", exc_info=error)
-    reason = reason_of(error)
+    reason = with_typed_options(reason_of(error), TYPED)
     if output.is_full():
         # SQLite, for one, reports it in other words, or not at all.
         reason = f"No space left on device for {output.path} ({reason})"

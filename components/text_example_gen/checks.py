@@ -169,7 +169,7 @@ def _look(
     if several > rows / 2:
         raise DataError(
             f"Rows have several labels in `{options.label_column}`: {several:,} of the "
-            f"first {rows:,}\nhint: set multi_label, if they may"
+            f"first {rows:,}\nhint: `multi_label=true`, if they may"
         )
     if options.format == "folder" and options.label_column is not None:
         classes = {
@@ -274,9 +274,9 @@ def _refuse_rejects(counts: Counts, allowed: float, rejected: str) -> None:
         f"{reason} {number:,}"
         for reason, number in list(counts.reasons.items())[:_SHOWN]
     )
-    remedy = "mend or remove these rows, or allow more with max_rejected_fraction"
+    remedy = "mend or remove these rows, or allow more with `max_rejected_fraction`"
     if SEVERAL_LABELS in counts.reasons:
-        remedy = f"if rows have several labels, set multi_label; or {remedy}"
+        remedy = f"if rows have several labels, `multi_label=true`; or {remedy}"
     share = counts.rows_rejected / counts.rows_in
     raise DataError(
         f"{counts.rows_rejected:,} of {counts.rows_in:,} rows cannot be used "

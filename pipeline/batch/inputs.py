@@ -6,6 +6,7 @@ refused at once.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable
 
@@ -13,8 +14,14 @@ from components.text_example_gen.checks import DataPreview, check_data
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.records import replace_invalid
-from pipeline.errors import UserError
+from pipeline.errors import UserError, with_typed_options
 from pipeline.files import is_local
+
+# What is typed for the options of the data that a hint may name.
+TYPED = {
+    field.name: f"--{field.name.replace('_', '-')} VALUE"
+    for field in dataclasses.fields(ReadOptions)
+} | {"format": "--input-format VALUE"}
 
 
 def first_look(data: str, options: ReadOptions) -> DataPreview:
@@ -30,7 +37,7 @@ def first_look(data: str, options: ReadOptions) -> DataPreview:
     try:
         return check_data(data, options=options)
     except DataError as error:
-        raise UserError(str(error)) from error
+        raise UserError(with_typed_options(str(error), TYPED)) from error
     except OSError as error:
         path, why = str(error.filename or data), error.strerror or str(error)
         raise _unreadable(path, why.lower()) from error

@@ -23,9 +23,10 @@ from pipeline.batch.destination import (
     check_summary_file,
 )
 from pipeline.batch.formats.table import HDF5
+from pipeline.batch.inputs import TYPED, first_look
 from pipeline.batch.staging import Request
 from pipeline.commands.options import refuse_stray
-from pipeline.errors import RunError, UserError
+from pipeline.errors import RunError, UserError, with_typed_options
 from pipeline.files import is_local
 from pipeline.interrupts import reraise_interrupt
 from pipeline.runs.outcomes import reason_of
@@ -159,7 +160,6 @@ def _look(request: Request) -> None:
 
     `run_job` looks again, and says in its log what is odd.
     """
-    from pipeline.batch.inputs import first_look
     from pipeline.runs.run_log import run_log
 
     with run_log(Path(os.devnull)):
@@ -208,7 +208,8 @@ class Allowance:
         if counts["problems"]:
             more = len(counts["problems"]) - 1
             others = f" (and {more} more files)" if more else ""
-            message, newline, hint = counts["problems"][0].partition("\n")
+            problem = with_typed_options(counts["problems"][0], TYPED)
+            message, newline, hint = problem.partition("\n")
             raise RunError(
                 f"{message}{others}; all other rows are written{newline}{hint}"
             )

@@ -20,7 +20,7 @@ from components.text_example_gen.spans import (
     span_number,
 )
 from pipeline.config import Config, ConfigError, DataConfig
-from pipeline.errors import UserError
+from pipeline.errors import UserError, with_typed_options
 from pipeline.files import absolute
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ _LOCAL = ("--runner=FnApiRunner", "--sdk_container_image=unused")
 # this, 300 s if nobody says otherwise.
 _STREAM = "--job_server_timeout"
 _STREAM_SECONDS = 30 * 24 * 3600
+# What is typed for the options of the data that a hint may name.
+TYPED = {name: f"--set data.{name}=VALUE" for name in DataConfig.model_fields} | {
+    "format": "--format VALUE",
+    "columns": "--columns VALUE",
+}
 _ANSWER_SECONDS = 20  # within which a job server must take a connection
 
 
@@ -220,7 +225,7 @@ def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
                 span = span_number(data.span)
             preview = check_data(pattern_of_span(pattern, span), options=options)
     except DataError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(with_typed_options(str(error), TYPED)) from error
     except ValueError as error:
         raise ConfigError(f"section data: {error}") from error
     except OSError as error:

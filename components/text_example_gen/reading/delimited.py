@@ -116,8 +116,8 @@ def _read_names(
         raise UnreadableFileError(
             first.reason,
             f"{path}: its header, line {first.position}, cannot be read: "
-            f"{_DETAILS[first.reason]}\nhint: mend this line, or set `quoting` to none "
-            "if quotes are not syntax",
+            f"{_DETAILS[first.reason]}\nhint: mend this line, or `quoting=none` if "
+            "quotes are not syntax",
             first.raw[:_SHOWN_CHARS],
         )
     check_columns(

@@ -135,7 +135,7 @@ def take_survey(
         raise UnreadableFileError(
             reasons.NOT_TEXT,
             f"{path} is not a text file: its bytes are not UTF-8, and in no other "
-            "encoding that is known\nhint: set its encoding, or save it as UTF-8",
+            "encoding that is known\nhint: set its `encoding`, or save it as UTF-8",
         )
     return Survey(known, look.quotes, look.escapes, look.blanks)
 

@@ -219,7 +219,7 @@ def check_is_text(path: str, head: bytes, encoding: str | None = None) -> None:
         # The other half of the bytes of Western text is zero.
         if head[first::2].count(0) > len(head) / 4 > head[1 - first :: 2].count(0) * 9:
             what = f"it looks like {name} without a byte order mark"
-            raise _not_text(path, what, f"set its encoding: {name}")
+            raise _not_text(path, what, f"`encoding={name}`")
     raise _not_text(path, "it looks like binary data")
 
 

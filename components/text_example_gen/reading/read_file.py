@@ -221,7 +221,7 @@ def _format_of_text(path: str, head: Head, options: ReadOptions) -> str:
         raise UnreadableFileError(
             reasons.UNKNOWN_FORMAT,
             f"{path}: neither its name nor its content tells its format\n"
-            f"hint: set the format: {', '.join(FORMATS[1:])}",
+            f"hint: set its `format`: {', '.join(FORMATS[1:])}",
             first_line[:1000],
         )
     return "tsv" if delimiter == "\t" else "csv"

@@ -210,7 +210,7 @@ def test_a_text_column_that_is_not_there_is_refused_by_its_name(tmp_path):
 def test_rows_with_several_labels_are_noticed_at_the_first_look(tmp_path):
     row = '{"text": "a", "label": ["x", "y"]}\n'
     (tmp_path / "a.jsonl").write_text(row * 3 + '{"text": "a", "label": "x"}\n')
-    with pytest.raises(DataError, match="3 of the first 4\nhint: set multi_label"):
+    with pytest.raises(DataError, match="3 of the first 4\nhint: `multi_label=true`"):
         check_data(str(tmp_path / "a.jsonl"))
     options = ReadOptions(multi_label=True)
     preview = check_data(str(tmp_path / "a.jsonl"), options=options)

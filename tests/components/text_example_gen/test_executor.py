@@ -309,5 +309,5 @@ def test_several_labels_that_nobody_allowed_are_rejected_with_a_hint(ingest, tmp
     [rejected] = ingested.rejected
     assert rejected["reason"] == "several_labels"
     assert "`label`: 2 labels, such as '0' and '1'; `multi_label`" in rejected["detail"]
-    with pytest.raises(DataError, match="if rows have several labels, set multi_label"):
+    with pytest.raises(DataError, match="if rows have several labels, `multi_"):
         ingest(tmp_path / "a.jsonl", output=tmp_path / "strict")

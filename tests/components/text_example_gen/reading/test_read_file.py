@@ -170,7 +170,7 @@ def test_content_tells_the_format_where_the_name_does_not(tmp_path, data, rows):
 
 def test_a_file_of_no_known_format_is_named_with_the_way_out(tmp_path):
     assert read(tmp_path / "a.txt", b"Just a line.\n") == [(0, "unknown_format")]
-    assert "hint: set the format" in detail(tmp_path / "a.txt", b"Just a line.\n")
+    assert "hint: set its `format`" in detail(tmp_path / "a.txt", b"Just a line.\n")
 
 
 def test_invalid_utf8_is_replaced_and_the_row_is_kept(tmp_path):
@@ -288,7 +288,7 @@ def test_a_file_name_and_a_first_line_that_are_not_utf8_are_shown_as_utf8(tmp_pa
     [
         (b"PK\x03\x04rest", "a zip archive or a spreadsheet"),
         (bytes(range(256)) * 8, "binary data"),
-        ("text,label\na,b\n".encode("utf-16-le"), "set its encoding: utf-16-le"),
+        ("text,label\na,b\n".encode("utf-16-le"), "`encoding=utf-16-le`"),
         (b"text,label\n" + bytes(range(128, 256)) * 50, "its bytes are not UTF-8"),
     ],
 )
