@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 import absl.logging
 
+from components.text_example_gen.file_systems import needs_beam
 from pipeline.config import Config, load_config
 from pipeline.config.checked import (
     TYPED,
@@ -128,9 +129,13 @@ def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "library_output"
+        is_slow = needs_beam(config.data.pattern)
+        if is_slow:
+            say_loading()
         with run_log(path):
             checked = first_look(config)
-        say_loading()
+        if not is_slow:
+            say_loading()
         with run_log(path):
             check_libraries(checked.config)
         return checked, path.read_bytes()

@@ -39,8 +39,8 @@ def first_look(data: str, options: ReadOptions) -> DataPreview:
     except DataError as error:
         raise UserError(with_typed_options(str(error), TYPED)) from error
     except OSError as error:
-        path, why = str(error.filename or data), error.strerror or str(error)
-        raise _unreadable(path, why.lower()) from error
+        why = (error.strerror or str(error)).lower()
+        raise _unreadable(str(error.filename or data), why) from error
 
 
 def check_readable(paths: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from components.text_example_gen.file_systems import needs_beam
 from components.text_example_gen.options import ReadOptions
 from pipeline.batch.destination import (
     check_inputs,
@@ -163,8 +164,9 @@ def _look(request: Request) -> None:
     from pipeline.runs.run_log import run_log
 
     with run_log(Path(os.devnull)):
-        for data in filter(is_local, request.inputs):
-            first_look(data, request.options)
+        for data in request.inputs:
+            if not needs_beam(data):
+                first_look(data, request.options)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from apache_beam.io.filesystem import FileMetadata, FileSystem, MatchResult
+from apache_beam.io.filesystem import BeamIOError, FileMetadata, FileSystem, MatchResult
 from apache_beam.io.filesystems import FileSystems
 
+from components.text_example_gen import file_systems
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.file_systems import FoundFile, match, open_raw
 
@@ -13,11 +14,14 @@ from components.text_example_gen.file_systems import FoundFile, match, open_raw
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("https://x.org/a.csv", "not read from the web.*\nhint: download it"),
-        ("HTTP://x.org/a.csv", "not read from the web"),
+        ("https://x.org/a.csv", "read from the web.*\nhint: download the"),
+        ("HTTP://x.org/a.csv", "read from the web"),
         ("file:///d/a.csv", "by its path alone. Received: file:///d/a.csv\nhint: /d/a"),
-        ("s3://b/a.csv", r"read s3:// here.*\nhint: pip install 'apache-beam\[aws\]'"),
-        ("toy://b/a.csv", "read toy:// here.*\nhint: give a path of this machine"),
+        (
+            "s3://b/a.csv",
+            r"s3:// needs a package.*\nhint: pip install 'apache-beam\[aws\]'",
+        ),
+        ("toy://b/a.csv", "know toy:// here.*\nhint: give a path of this machine"),
     ],
 )
 def test_an_address_that_nothing_here_reads_gets_one_line(
@@ -27,6 +31,7 @@ def test_an_address_that_nothing_here_reads_gets_one_line(
         raise ValueError("Unable to get filesystem from specified path")
 
     monkeypatch.setattr(FileSystems, "get_filesystem", refuse)
+    monkeypatch.setattr(file_systems, "_is_installed", lambda module: module != "boto3")
     for use in (match, open_raw):
         with pytest.raises(DataError, match=message):
             use(address)
@@ -50,3 +55,15 @@ def test_other_file_systems_are_asked_by_beam_and_hidden_names_left_out(monkeypa
         "toy://b/c/_x.csv",
     ]
     assert asked == ["toy://b/*/*.csv", "toy://b/**", "toy://b/*/_*"]
+
+
+def test_what_beam_wraps_is_said_in_one_line(monkeypatch):
+    inner = BeamIOError("list", {"toy://b": ValueError("no credentials\nat line 1")})
+
+    def fail(patterns):
+        raise BeamIOError("Match operation failed", {patterns[0]: inner})
+
+    monkeypatch.setattr(FileSystems, "get_filesystem", lambda _: FileSystem)
+    monkeypatch.setattr(FileSystems, "match", fail)
+    with pytest.raises(DataError, match=r"toy://b/\* cannot be .*: no credentials$"):
+        match("toy://b/*")

@@ -55,6 +55,7 @@ def test_help_and_what_is_missing_need_no_large_library(
         ([*predict, "stray.csv"], "unexpected argument. Received: 'stray.csv'"),
         ([*predict, "--input", "no.csv"], "no.csv"),
         ([*predict, "--input", f"{tmp_path}/*.tsv"], f"matches {tmp_path}/*.tsv"),
+        ([*predict, "--input", "https://x/a"], "Nothing is read from the web"),
         ([*predict, "--text-column", "txt"], "x.csv has no column `txt`"),
         ([*embed, "--elmo", "no/"], "Received: no, which does not exist"),
         ([*embed, "--elmo", str(tmp_path)], "must hold exactly one *options.json"),
