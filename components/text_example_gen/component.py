@@ -63,10 +63,10 @@ class TextExampleGen(component.FileBasedExampleGen):
 
     Where a row may have several labels, `label` has a value for each, sorted.
 
-    Reads CSV, TSV, JSON Lines, Parquet and a folder per class with text files, plain
-    or compressed. The splits train, eval and test go by a hash of the text without
-    case and white space, so that equal texts share a split. Spans, versions,
-    fingerprints and caching are those of TFX's file based ExampleGens.
+    Reads CSV, TSV, JSON, Parquet, fastText's and TREC's lines, and a folder per class
+    with text files, plain or compressed. The splits train, eval and test go by a hash
+    of the text without case and white space, so that equal texts share a split. Spans,
+    versions, fingerprints and caching are those of TFX's file based ExampleGens.
 
     Its output `examples` also holds `rejected/rejected-*.jsonl`, the rows that could
     not be used (`records.Reject`), and `counts.json`, what became of all rows
@@ -77,7 +77,7 @@ class TextExampleGen(component.FileBasedExampleGen):
         input_base: A file, a glob or a folder; with `pattern`, the folder of it. May
             have `{SPAN}`, `{VERSION}`, `{YYYY}`, `{MM}`, `{DD}` as TFX reads them.
         pattern: Files relative to `input_base`; None: in `input_base`.
-        format: `auto`, `csv`, `tsv`, `jsonl`, `parquet` or `folder`.
+        format: one of `options.FORMATS`.
         text_column: Column with the text, or several, whose texts are joined.
         label_column: Column with the label: strings or integers, two or more classes.
         label_separator: What stands between the labels of a row; with it a row may

@@ -59,7 +59,8 @@ _OPTIONS = (
     click.option(
         "--input-format",
         default="auto",
-        help="auto (default), csv, tsv, jsonl, parquet or folder.",
+        help="auto (default), csv, tsv, jsonl, json, parquet, fasttext, trec or "
+        "folder.",
     ),
     click.option("--shards", type=click.IntRange(min=1), help="Files of the output."),
     click.option("--overwrite", is_flag=True, help="Replace an earlier output."),

@@ -41,7 +41,9 @@ _OPTIONS = (
         help="Names of all columns, where no header gives them: label,text.",
     ),
     click.option(
-        "--format", help="auto (default), csv, tsv, jsonl, parquet or folder."
+        "--format",
+        help="auto (default), csv, tsv, jsonl, json, parquet, fasttext, trec or "
+        "folder.",
     ),
     click.option("--output", help="Folder for everything the run makes."),
     click.option("--elmo", help="default, a folder, a TF Hub or Kaggle handle."),

@@ -38,10 +38,10 @@ class DataConfig(Section):
 
     pattern: str = Field(
         min_length=1,
-        description="A file, a glob of files, or a folder with one folder per class.",
+        description="A file, a glob, or a folder with files or a folder per class.",
     )
     format: Format = Field(
-        "auto", description="File format; `auto`: by the files' names."
+        "auto", description="File format; `auto`: by the files' names and content."
     )
     text_column: ColumnName | Annotated[tuple[ColumnName, ...], Field(min_length=1)] = (
         Field(

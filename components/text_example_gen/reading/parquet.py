@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,7 @@ from components.text_example_gen.reading.records import (
     Reject,
     check_columns,
     distinct_names,
+    is_reject,
     new_names,
     reject_at,
 )
@@ -162,7 +163,7 @@ def _read(
 
 def _nested_names(schema: pa.Schema) -> list[str]:
     """Returns the names of the columns in structures that no other column has."""
-    names = []
+    names: list[str] = []
     waiting = [(field.name, field.type) for field in schema]
     while waiting and len(names) < _MOST_NESTED:
         outer, kind = waiting.pop(0)
@@ -175,13 +176,14 @@ def _nested_names(schema: pa.Schema) -> list[str]:
 
 def _with_nested(item: Record | Reject, options: ReadOptions) -> Record | Reject:
     """Returns a record with the columns in structures that are needed."""
-    columns = item.get("columns")
-    if columns is None:
+    if is_reject(item):
         return item
-    columns = with_nested(columns, options.required)
+    record = cast(Record, item)
+    columns = with_nested(record["columns"], options.required)
     if not options.keep_all:
         columns = {name: columns[name] for name in options.required if name in columns}
-    return {**item, "columns": columns}  # type: ignore[return-value, typeddict-item]
+    record["columns"] = columns
+    return record
 
 
 def _leaves(metadata: pq.FileMetaData) -> list[_Leaf]:
