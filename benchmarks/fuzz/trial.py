@@ -99,7 +99,7 @@ def _score(given: FuzzInput, folder: Path) -> int:
         beam_args=(),
     )
     job, scorer = BatchJob(request, str(folder / "work")), _Lengths()
-    groups = group_files(find_files([glob.escape(given.path)]))
+    groups = group_files(find_files([glob.escape(given.path)])[0])
     split = SplitFiles(job)
     splits = list(_all(split.process(pack_group(group)) for group in groups))
     columns = graph._columns(splits, scorer.fields)
