@@ -22,7 +22,7 @@ from components.text_example_gen.input_files import (
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.documents import class_of
 from components.text_example_gen.reading.opening import check_is_regular
-from components.text_example_gen.reading.read_file import read_file
+from components.text_example_gen.reading.read_file import format_by_name, read_file
 from components.text_example_gen.reading.reasons import SEVERAL_LABELS
 from components.text_example_gen.reading.records import (
     Record,
@@ -100,7 +100,8 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
         raise DataError(describe_absence(location.pattern))
     _check_are_regular(files)
     if options.label_column is not None:
-        _check_are_classes({class_folder(pattern, file.path) for file in files})
+        documents = (f for f in files if _is_document(f.path, options))
+        _check_are_classes({class_folder(pattern, file.path) for file in documents})
     empty = [file.path for file in files if not file.size_in_bytes]
     if empty:
         shown, _ = replace_invalid(empty[0])
@@ -123,6 +124,11 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
         columns=columns,
         left_out=tuple(replace_invalid(file.path)[0] for file in left_out),
     )
+
+
+def _is_document(path: str, options: ReadOptions) -> bool:
+    is_table = options.format == "auto" and format_by_name(path) is not None
+    return options.format in ("auto", "folder") and not is_table
 
 
 def _check_are_classes(folders: set[str]) -> None:

@@ -225,3 +225,6 @@ def test_folders_that_are_splits_are_no_classes(tmp_path):
     with pytest.raises(DataError, match="`test` and `train` look like splits"):
         check_data(str(tmp_path))
     assert check_data(str(tmp_path / "test")).labels == ("neg", "pos")
+    for name in ("train/a.csv", "test/b.csv"):
+        (tmp_path / name).write_text("text,label\na,x\nb,y\n")
+    assert check_data(f"{tmp_path}/*/*.csv").files == 2
