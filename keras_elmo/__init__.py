@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from keras_elmo.bilm import BiLM
 from keras_elmo.errors import ElmoError, SourceError, WeightsError
 from keras_elmo.options import BiLMOptions
-from keras_elmo.scalar_mix import ScalarMix
+
+if TYPE_CHECKING:
+    from keras_elmo.bilm import BiLM
+    from keras_elmo.scalar_mix import ScalarMix
 
 __all__ = [
     "BiLM",
@@ -25,9 +27,18 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # The layer needs TensorFlow's string ops; BiLM alone must not import it.
+    # The layer needs TensorFlow's string ops; BiLM alone must not import it, and who
+    # only asks whether a source is there does not wait for Keras.
     if name == "ElmoEmbeddingLayer":
         from keras_elmo.layer import ElmoEmbeddingLayer
 
         return ElmoEmbeddingLayer
+    if name == "BiLM":
+        from keras_elmo.bilm import BiLM
+
+        return BiLM
+    if name == "ScalarMix":
+        from keras_elmo.scalar_mix import ScalarMix
+
+        return ScalarMix
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

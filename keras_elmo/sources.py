@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_elmo import checkpoints, files, handles
-from keras_elmo.bilm import BiLM
+from keras_elmo import files, handles
 from keras_elmo.errors import SourceError, WeightsError
 from keras_elmo.options import BiLMOptions
 
-if TYPE_CHECKING:  # they need TensorFlow; files do not
+if TYPE_CHECKING:  # they need Keras or TensorFlow; files do not
+    from keras_elmo.bilm import BiLM
     from keras_elmo.runtime.signature_module import SignatureModule
     from keras_elmo.scalar_mix import ScalarMix
 
@@ -147,28 +147,61 @@ def _open(source: object, *, is_trusted: bool) -> Source:
         pretrained = (PRETRAINED / "options.json", PRETRAINED / "weights.hdf5")
         return _files(*pretrained, name, form="the model embedded in keras_elmo")
     path = Path(local_path(name))
-    with files.reading(f"the ELMo source {reprlib.repr(name)}"):
-        is_folder, is_there = path.is_dir(), path.exists()
-    if is_folder:
+    if _is_folder(path):
         return _folder(path, name, is_trusted=is_trusted)
-    if name.lower().startswith("file://") and path == Path(name):
-        raise SourceError(
-            "A file:// source must name a path of this machine, as file:///folder "
-            f"does. Received: {name}"
-        )
+    _refuse_other_machines(name)
     if handles.is_handle(local_path(name)):
         fetch = handles.resolve if is_trusted else handles.resolved
         folder, package = fetch(name)
         where = f", fetched by {package} into {folder}"
         return _folder(folder, name, where, is_trusted=is_trusted)
-    if not is_there:
-        raise SourceError(f"{_EXPECTED}. Received: {source}, which does not exist")
+    raise _no_source(path)
+
+
+def check_source(source: str) -> None:
+    """Refuses what is no source at all, in no time: no Keras, no weights, no download.
+
+    Args:
+        source: As `open_source` takes it, which finds what this does not.
+
+    Raises:
+        SourceError: It is no folder and no handle, or a folder without the files.
+    """
+    path = Path(local_path(source))
+    _refuse_other_machines(source)
+    if _is_folder(path):
+        names = _names_in(path)
+        if "saved_model.pb" not in names:
+            options, _ = _pair_in(path, names)
+            files.check_file(options)
+            BiLMOptions.from_file(options)
+    elif source != DEFAULT and not handles.is_handle(local_path(source)):
+        raise _no_source(path)
+
+
+def _refuse_other_machines(source: str) -> None:
+    if source.lower().startswith("file://") and local_path(source) == source:
+        raise SourceError(
+            "A file:// source must name a path of this machine, as file:///folder "
+            f"does. Received: {source}"
+        )
+
+
+def _is_folder(path: Path) -> bool:
+    with files.reading(f"the ELMo source {reprlib.repr(str(path))}"):
+        return path.is_dir()
+
+
+def _no_source(path: Path) -> SourceError:
+    """Returns the error for what is neither a folder nor a handle."""
+    if not path.exists():
+        return SourceError(f"{_EXPECTED}. Received: {path}, which does not exist")
     files.check_file(path)
     found = files.kind(path) or "a file"
     hint = "\nhint: name the folder that holds it"
     if found.endswith(files.ARCHIVE):
         hint = files.UNPACK
-    raise SourceError(f"{_EXPECTED}. Received: {source}, which is {found}{hint}")
+    return SourceError(f"{_EXPECTED}. Received: {path}, which is {found}{hint}")
 
 
 def _pair(source: Sequence[object], name: str) -> Source:
@@ -201,18 +234,27 @@ def local_path(source: str) -> str:
 
 
 def _folder(folder: Path, name: str, where: str = "", *, is_trusted: bool) -> Source:
-    with files.reading(f"the ELMo folder {folder}"):
-        names = sorted(os.listdir(folder))
+    names = _names_in(folder)
     if "saved_model.pb" in names:
         for path in folder.rglob("*"):
             if not path.is_dir():
                 files.check_file(path)
         return _saved_model(folder, name, where, is_trusted=is_trusted)
+    return _files(*_pair_in(folder, names), name, where=where)
+
+
+def _names_in(folder: Path) -> list[str]:
+    with files.reading(f"the ELMo folder {folder}"):
+        return sorted(os.listdir(folder))
+
+
+def _pair_in(folder: Path, names: Sequence[str]) -> tuple[Path, Path]:
+    """Returns the options and the weights that lie in a folder."""
     options, weights = (
         folder / _only(folder, names, ending)
         for ending in ("options.json", "weights.hdf5")
     )
-    return _files(options, weights, name, where=where)
+    return options, weights
 
 
 def _files(
@@ -230,6 +272,8 @@ def _files(
             "A pair of ELMo files must be named in this order: options.json, then the "
             f"hdf5 file. Received: {options}, which is an hdf5 file, then {weights}"
         )
+    from keras_elmo import checkpoints
+
     read_options = BiLMOptions.from_file(options)
     checkpoints.check_hdf5(read_options, weights)
     runs = f"the native layer, with weights read from {weights}"

@@ -16,7 +16,7 @@ needs lines of its own is given as such.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -68,3 +68,23 @@ def indented_lines(message: str) -> str:
 
 def _with_hint_in_brackets(message: str) -> str:
     return re.sub(r"\nhint: (.*)", r" (hint: \1)", message)
+
+
+def with_typed_options(message: str, typed: Mapping[str, str]) -> str:
+    """Returns a message whose hint names options of the data as a user types them.
+
+    Args:
+        message: What `components` say: of a hint, `` `name` `` and `` `name=value` ``
+            are options, unless it asks whether a column is meant.
+        typed: Name of an option -> what is typed for it, such as `--format VALUE`.
+    """
+    before, line, hint = message.partition("\nhint: ")
+    if hint.startswith("did you mean"):
+        return message
+
+    def replaced(match: re.Match[str]) -> str:
+        if match[1] not in typed:
+            return match[0]
+        return typed[match[1]].replace("VALUE", match[2] or "…")
+
+    return before + line + re.sub(r"`(\w+)(?:=([^`]*))?`", replaced, hint)

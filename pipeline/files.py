@@ -13,8 +13,6 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.text_example_gen.globs import WILDCARD
-
 _HIDDEN = re.compile(r"\.(.+)\.[0-9a-f]{32}\.part", re.DOTALL)
 
 
@@ -34,29 +32,6 @@ def absolute(path: str | Path) -> str:
     if dots:
         path = os.path.join(os.path.realpath(before + "/.."), after)
     return os.path.normpath(path)
-
-
-def may_exist(pattern: str) -> bool:
-    """Returns False if no file can match a name or glob; loads nothing for it.
-
-    Of what is not on this machine, or may not be looked at, nothing is known so soon.
-    """
-    if not is_local(pattern):
-        return True
-    wildcard = WILDCARD.search(pattern)
-    try:
-        if wildcard is None:
-            os.stat(pattern)
-            return True
-        folder, slash, name = pattern[: wildcard.start()].rpartition("/")
-        base = Path(folder + slash)
-        if "**" in pattern:
-            return base.is_dir()
-        return any(base.glob(name + pattern[wildcard.start() :]))
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
 
 
 @contextlib.contextmanager

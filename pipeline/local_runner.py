@@ -27,12 +27,16 @@ from typing import TYPE_CHECKING
 
 import absl.logging
 
-from components.text_example_gen.errors import describe_absence
-from components.text_example_gen.globs import escape_existing
-from components.text_example_gen.spans import without_placeholders
-from pipeline.config import Config, ConfigError, load_config
-from pipeline.errors import RunError, UserError
-from pipeline.files import may_exist
+from components.text_example_gen.file_systems import needs_beam
+from pipeline.config import Config, load_config
+from pipeline.config.checked import (
+    TYPED,
+    CheckedConfig,
+    check_libraries,
+    checked_config,
+    first_look,
+)
+from pipeline.errors import RunError, UserError, with_typed_options
 from pipeline.interrupts import reraise_interrupt
 from pipeline.output_folder import OutputFolder, describe_missing, describe_move
 from pipeline.runs.outcomes import NothingNew, RunFailed, RunResult, reason_of
@@ -41,7 +45,6 @@ from pipeline.runs.run_log import run_log
 from pipeline.terminal import visible_line
 
 if TYPE_CHECKING:
-    from pipeline.config.checked import CheckedConfig
     from pipeline.runs.node_launcher import NodeLauncher
     from pipeline.runs.summary import RunSummary
 
@@ -77,8 +80,6 @@ def run(
     if os.path.lexists(output.path):
         with output.locked():
             pass  # another run is reported now, not when all is loaded
-    _refuse_missing_files(config)
-    say_loading()
     checked, library_output = _checked(config)
     with output.locked():
         output.prepare(checked.data_bytes)  # a log needs room, too
@@ -123,16 +124,6 @@ def summarize(result: RunResult) -> RunSummary:
         )
 
 
-def _refuse_missing_files(config: Config) -> None:
-    """Refuses in no time what need not wait for the libraries that check the rest."""
-    pattern = without_placeholders(config.data.pattern)
-    if not may_exist(escape_existing(pattern)):
-        raise ConfigError(describe_absence(os.path.abspath(pattern)))
-    source = config.elmo.source
-    if source.startswith(("/", "./", "../")) and not os.path.exists(source):
-        raise ConfigError(f"option elmo.source: there is no {source}")
-
-
 def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
     """Checks the configuration, and returns what the libraries said meanwhile.
 
@@ -140,10 +131,15 @@ def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "library_output"
+        is_slow = needs_beam(config.data.pattern)
+        if is_slow:
+            say_loading()
         with run_log(path):
-            from pipeline.config.checked import checked_config
-
-            checked = checked_config(config)
+            checked = first_look(config)
+        if not is_slow:
+            say_loading()
+        with run_log(path):
+            check_libraries(checked.config)
         return checked, path.read_bytes()
 
 
@@ -166,7 +162,7 @@ def _launch_all(launcher: NodeLauncher, progress: Progress) -> None:
 
 def _failure(error: Exception, node: str, output: OutputFolder, log: str) -> RunFailed:
     logging.error("%s failed", node or "the run", exc_info=error)
-    reason = reason_of(error)
+    reason = with_typed_options(reason_of(error), TYPED)
     if output.is_full():
         # SQLite, for one, reports it in other words, or not at all.
         reason = f"No space left on device for {output.path} ({reason})"
@@ -176,7 +172,6 @@ def _failure(error: Exception, node: str, output: OutputFolder, log: str) -> Run
 def _run_for_tfx_cli() -> None:
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-    from pipeline.config.checked import checked_config
     from pipeline.metadata.store import is_on_server
     from pipeline.pipeline import create_pipeline
     from pipeline.runs.lifecycle import prepare_run

@@ -60,6 +60,8 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         format=data.format,
         text_column=data.text_column,
         label_column=data.label_column,
+        label_separator=data.label_separator,
+        multi_label=data.multi_label,
         columns=data.columns,
         header=data.header,
         eval_fraction=data.eval_fraction,

@@ -72,7 +72,7 @@ def _train(path: str) -> None:
         str(error).encode()
     coder = FastPrimitivesCoder()
     label_rows = LabelRows(options, (8, 1, 1))
-    for item in read_file(path, options, in_class_folder=True):
+    for item in read_file(path, options, in_class_folder="class"):
         travelled = coder.decode(coder.encode(as_dict(item)))
         if is_reject(travelled):
             ingestion._reject_payload(travelled, "rejected", _SHARDS)
@@ -99,7 +99,7 @@ def _score(given: FuzzInput, folder: Path) -> int:
         beam_args=(),
     )
     job, scorer = BatchJob(request, str(folder / "work")), _Lengths()
-    groups = group_files(find_files([glob.escape(given.path)]))
+    groups = group_files(find_files([glob.escape(given.path)])[0])
     split = SplitFiles(job)
     splits = list(_all(split.process(pack_group(group)) for group in groups))
     columns = graph._columns(splits, scorer.fields)

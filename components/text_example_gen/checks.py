@@ -8,29 +8,35 @@ import itertools
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from apache_beam.io.filesystem import FileMetadata
-
-from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError, UnreadableFileError
+from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.input_files import (
+    class_folder,
+    data_files,
     describe_absence,
-    has_class_folders,
     locate,
-    match_files,
     without_placeholders,
 )
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.documents import class_of
 from components.text_example_gen.reading.opening import check_is_regular
-from components.text_example_gen.reading.read_file import read_file
+from components.text_example_gen.reading.read_file import format_by_name, read_file
+from components.text_example_gen.reading.reasons import SEVERAL_LABELS
 from components.text_example_gen.reading.records import (
     Record,
     is_reject,
     replace_invalid,
 )
-from components.text_example_gen.values import BadValueError, clean_label
+from components.text_example_gen.values import (
+    BadValueError,
+    SeveralLabelsError,
+    clean_labels,
+)
+
+if TYPE_CHECKING:  # it imports Beam
+    from components.text_example_gen.counts import Counts
 
 _logger = logging.getLogger(__name__)
 
@@ -42,6 +48,11 @@ _MOST_ROWS = 1000
 _MOST_ODD_LABELS = 50
 _LEAST_ROWS_PER_LABEL = 2
 _SHOWN = 3
+_SPLIT_FOLDERS = {"train", "training", "test", "testing", "dev", "eval", "unsup"} | {
+    "val",
+    "valid",
+    "validation",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +66,7 @@ class DataPreview:
         rows: Rows looked at, good or bad.
         labels: Labels among them, most frequent first; empty if none are read.
         columns: Names of the columns that were read of them.
+        left_out: Files that are not read, as their names are not those of data.
     """
 
     pattern: str
@@ -63,6 +75,7 @@ class DataPreview:
     rows: int
     labels: tuple[str, ...]
     columns: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
@@ -82,10 +95,13 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
     options = options or ReadOptions()
     location = locate(data, options.format)
     pattern = without_placeholders(location.pattern)
-    files = match_files(pattern)
+    files, left_out = data_files(pattern, options.format)
     if not files:
         raise DataError(describe_absence(location.pattern))
     _check_are_regular(files)
+    if options.label_column is not None:
+        documents = (f for f in files if _is_document(f.path, options))
+        _check_are_classes({class_folder(pattern, file.path) for file in documents})
     empty = [file.path for file in files if not file.size_in_bytes]
     if empty:
         shown, _ = replace_invalid(empty[0])
@@ -106,10 +122,26 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
         rows=rows,
         labels=tuple(label for label, _ in labels.most_common()),
         columns=columns,
+        left_out=tuple(replace_invalid(file.path)[0] for file in left_out),
     )
 
 
-def _check_are_regular(files: Sequence[FileMetadata]) -> None:
+def _is_document(path: str, options: ReadOptions) -> bool:
+    is_table = options.format == "auto" and format_by_name(path) is not None
+    return options.format in ("auto", "folder") and not is_table
+
+
+def _check_are_classes(folders: set[str]) -> None:
+    if folders <= {""} or not {name.casefold() for name in folders} <= _SPLIT_FOLDERS:
+        return
+    names = " and ".join(f"`{name}`" for name in sorted(folders))
+    raise DataError(
+        f"The folders {names} look like splits of the data, not like its classes\n"
+        "hint: name one of them, the folder whose folders are the classes"
+    )
+
+
+def _check_are_regular(files: Sequence[FoundFile]) -> None:
     for file in files:
         try:
             check_is_regular(file.path)
@@ -118,13 +150,13 @@ def _check_are_regular(files: Sequence[FileMetadata]) -> None:
 
 
 def _look(
-    files: Sequence[FileMetadata], pattern: str, options: ReadOptions
+    files: Sequence[FoundFile], pattern: str, options: ReadOptions
 ) -> tuple[int, collections.Counter[str], tuple[str, ...]]:
-    in_class_folder = has_class_folders(pattern)
-    rows = 0
+    rows = several = 0
     labels: collections.Counter[str] = collections.Counter()
     columns: dict[str, None] = {}
     for file in files[:_MOST_FILES]:
+        in_class_folder = class_folder(pattern, file.path)
         items = read_file(file.path, options, in_class_folder=in_class_folder)
         for item in itertools.islice(items, _MOST_ROWS):
             rows += 1
@@ -133,10 +165,22 @@ def _look(
                     raise DataError(item["detail"])  # type: ignore[typeddict-item]
                 continue
             record = cast(Record, item)
-            labels.update(_label_of(record, options))
+            try:
+                labels.update(_labels_of(record, options))
+            except SeveralLabelsError:
+                several += 1
+            except BadValueError:
+                pass  # counted with the others, once all rows are read
             columns.update(dict.fromkeys(record["columns"]))
+    if several > rows / 2:
+        raise DataError(
+            f"Rows have several labels in `{options.label_column}`: {several:,} of the "
+            f"first {rows:,}\nhint: `multi_label=true`, if they may"
+        )
     if options.format == "folder" and options.label_column is not None:
-        classes = {class_of(file.path) for file in files}
+        classes = {
+            class_folder(pattern, file.path) or class_of(file.path) for file in files
+        }
         if len(classes) == 1:
             raise DataError(
                 f"The data has only one class: all files lie in `{classes.pop()}`\n"
@@ -145,14 +189,14 @@ def _look(
     return rows, labels, tuple(columns)
 
 
-def _label_of(record: Record, options: ReadOptions) -> list[str]:
+def _labels_of(record: Record, options: ReadOptions) -> list[str]:
     if options.label_column is None:
         return []
-    try:
-        label = clean_label(record["columns"].get(options.label_column))
-    except BadValueError:
-        return []
-    return [] if label is None else [label]
+    return clean_labels(
+        record["columns"].get(options.label_column),
+        separator=options.label_separator,
+        several=options.has_several_labels,
+    )
 
 
 def check_counts(
@@ -236,11 +280,14 @@ def _refuse_rejects(counts: Counts, allowed: float, rejected: str) -> None:
         f"{reason} {number:,}"
         for reason, number in list(counts.reasons.items())[:_SHOWN]
     )
+    remedy = "mend or remove these rows, or allow more with `max_rejected_fraction`"
+    if SEVERAL_LABELS in counts.reasons:
+        remedy = f"if rows have several labels, `multi_label=true`; or {remedy}"
     share = counts.rows_rejected / counts.rows_in
     raise DataError(
         f"{counts.rows_rejected:,} of {counts.rows_in:,} rows cannot be used "
         f"({share:.1%}, allowed: {allowed:.1%}): {reasons}. They lie in {rejected}\n"
-        "hint: mend or remove these rows, or allow more with max_rejected_fraction"
+        f"hint: {remedy}"
     )
 
 

@@ -61,10 +61,12 @@ class _InputProcessor(input_processor.FileBasedInputProcessor):
 class TextExampleGen(component.FileBasedExampleGen):
     """Reads labelled texts into tf.Examples: `text` and `label`, both bytes, one value.
 
-    Reads CSV, TSV, JSON Lines, Parquet and a folder per class with text files, plain
-    or compressed. The splits train, eval and test go by a hash of the text without
-    case and white space, so that equal texts share a split. Spans, versions,
-    fingerprints and caching are those of TFX's file based ExampleGens.
+    Where a row may have several labels, `label` has a value for each, sorted.
+
+    Reads CSV, TSV, JSON, Parquet, fastText's and TREC's lines, and a folder per class
+    with text files, plain or compressed. The splits train, eval and test go by a hash
+    of the text without case and white space, so that equal texts share a split. Spans,
+    versions, fingerprints and caching are those of TFX's file based ExampleGens.
 
     Its output `examples` also holds `rejected/rejected-*.jsonl`, the rows that could
     not be used (`records.Reject`), and `counts.json`, what became of all rows
@@ -75,9 +77,13 @@ class TextExampleGen(component.FileBasedExampleGen):
         input_base: A file, a glob or a folder; with `pattern`, the folder of it. May
             have `{SPAN}`, `{VERSION}`, `{YYYY}`, `{MM}`, `{DD}` as TFX reads them.
         pattern: Files relative to `input_base`; None: in `input_base`.
-        format: `auto`, `csv`, `tsv`, `jsonl`, `parquet` or `folder`.
-        text_column: Column with the text.
+        format: one of `options.FORMATS`.
+        text_column: Column with the text, or several, whose texts are joined.
         label_column: Column with the label: strings or integers, two or more classes.
+        label_separator: What stands between the labels of a row; with it a row may
+            have several.
+        multi_label: Whether a row may have several labels, as a list in JSON Lines or
+            Parquet.
         columns: Names of the columns of CSV and TSV files that have no header.
         header: Whether CSV and TSV files have a header; None: unless `columns` is set.
         eval_fraction: Share of the texts in split eval; no unit.
@@ -100,8 +106,10 @@ class TextExampleGen(component.FileBasedExampleGen):
         *,
         pattern: str | None = None,
         format: str = "auto",
-        text_column: str = "text",
+        text_column: str | Sequence[str] = "text",
         label_column: str = "label",
+        label_separator: str | None = None,
+        multi_label: bool = False,
         columns: Sequence[str] | None = None,
         header: bool | None = None,
         eval_fraction: float = 0.1,
@@ -112,8 +120,10 @@ class TextExampleGen(component.FileBasedExampleGen):
         settings = Settings(
             options=ReadOptions(
                 format=format,
-                text_column=text_column,
+                text_column=text_column,  # type: ignore[arg-type]
                 label_column=label_column,
+                label_separator=label_separator,
+                multi_label=multi_label,
                 columns=columns,  # type: ignore[arg-type]
                 header=header,
             ),

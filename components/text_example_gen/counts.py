@@ -9,12 +9,15 @@ from typing import Any
 
 import apache_beam as beam
 
+from components.text_example_gen.labelling import labels_of
+
 # A tally: a key and a number of rows. The key begins with one of the names below; the
 # rest, such as a reason, or a split and a label, says which rows were counted.
 Tally = tuple[tuple[str, ...], int]
 
 ROWS_IN = "rows_in"
 USED = "used"
+ALSO = "also"  # labels of used rows beyond the first
 REJECTED = "rejected"
 WRITTEN = "written"
 REJECTS_WRITTEN = "rejects_written"
@@ -23,6 +26,10 @@ FILE_PROBLEM = "file_problem"
 DUPLICATES = "duplicates"
 CONFLICTING = "conflicting"
 REPLACED_UTF8 = "replaced_utf8"
+CLEANED = "cleaned"
+RELABELLED = "relabelled"
+
+_MOST_WRITINGS = 20  # of all labels together, in `cleaned_labels`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,13 +43,18 @@ class Counts:
         rows_used: Rows in the splits.
         rows_rejected: Rows written to the rejects.
         reasons: Rejected rows per reason.
-        labels: Used rows per split and label.
-        duplicates: Used rows beyond the first with the same text and label.
-        conflicting: Used rows whose text another row has with another label.
+        labels: Used rows per split and label; a row with several counts for each.
+        duplicates: Used rows beyond the first with the same text and labels.
+        conflicting: Used rows whose text another row has with other labels.
         replaced_utf8: Used rows in which invalid bytes became U+FFFD.
         files: Files that matched.
         seen_labels: Rows per label, before rows were rejected for their label.
         file_problems: What is wrong with files as wholes.
+        cleaned: Used rows per thing that was done to a label, such as
+            `values.INVISIBLE`.
+        cleaned_labels: Label -> how else it was written -> used rows; the most frequent
+            ones.
+        left_out_files: Those that were not read, as their names are not those of data.
     """
 
     rows_in: int
@@ -56,6 +68,9 @@ class Counts:
     files: int
     seen_labels: dict[str, int]
     file_problems: list[str]
+    cleaned: dict[str, int] = dataclasses.field(default_factory=dict)
+    cleaned_labels: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
+    left_out_files: list[str] = dataclasses.field(default_factory=list)
 
     @classmethod
     def from_tallies(
@@ -74,7 +89,9 @@ class Counts:
         for (name, *rest), number in tallies:
             groups[name][tuple(rest)] = number
         labels: dict[str, dict[str, int]] = {name: {} for name in split_names}
-        for (split, label), number in sorted(groups[USED].items()):
+        of_labels = collections.Counter(groups[USED])
+        of_labels.update(groups[ALSO])
+        for (split, label), number in sorted(of_labels.items()):
             labels[split][label] = number
         counts = cls(
             rows_in=_total(groups[ROWS_IN]),
@@ -88,6 +105,8 @@ class Counts:
             files=files,
             seen_labels={label: n for (label,), n in _most_first(groups[SEEN_LABEL])},
             file_problems=sorted(detail for (detail,) in groups[FILE_PROBLEM]),
+            cleaned={kind: n for (kind,), n in _most_first(groups[CLEANED])},
+            cleaned_labels=_by_label(groups[RELABELLED]),
         )
         counts._check(_total(groups[USED]), _total(groups[REJECTED]))
         return counts
@@ -119,21 +138,37 @@ def _most_first(tally: dict[tuple[str, ...], int]) -> list[tuple[tuple[str, ...]
     return sorted(tally.items(), key=lambda item: (-item[1], item[0]))
 
 
+def _by_label(tally: dict[tuple[str, ...], int]) -> dict[str, dict[str, int]]:
+    by_label: dict[str, dict[str, int]] = {}
+    for (label, written), number in _most_first(tally)[:_MOST_WRITINGS]:
+        by_label.setdefault(label, {})[written] = number
+    return by_label
+
+
 def tally_read(item: dict[str, Any]) -> Tally:
     """Counts a record or a reject, as it comes from reading."""
     return (ROWS_IN,), 1
 
 
-def tally_labelled(row: dict[str, Any]) -> Tally:
-    """Counts a row with text and label."""
-    return (SEEN_LABEL, row["label"]), 1
+def tally_labelled(row: dict[str, Any]) -> Iterator[Tally]:
+    """Counts a row with text and label, once for each label."""
+    for label in labels_of(row):
+        yield (SEEN_LABEL, label), 1
 
 
 def tally_used(row: dict[str, Any], split_names: Sequence[str]) -> Iterator[Tally]:
     """Counts a row that goes into a split."""
-    yield (USED, split_names[row["split"]], row["label"]), 1
+    split = split_names[row["split"]]
+    first, *others = labels_of(row)
+    yield (USED, split, first), 1
+    for label in others:
+        yield (ALSO, split, label), 1
     if row["replaced_utf8"]:
         yield (REPLACED_UTF8,), 1
+    for kind in {kind for _, _, changes in row["cleaned"] for kind in changes}:
+        yield (CLEANED, kind), 1
+    for label, written, _ in row["cleaned"]:
+        yield (RELABELLED, label, written), 1
 
 
 def tally_rejected(reject: dict[str, Any]) -> Iterator[Tally]:

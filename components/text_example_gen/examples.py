@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-# The features of an example; both bytes, one value. Labels are strings from here on:
+# The features of an example; both bytes, one value, but for a row with several labels,
+# whose label has a value for each, sorted. Labels are strings from here on:
 # an integer label is its decimal digits.
 TEXT = "text"
 LABEL = "label"

@@ -30,7 +30,9 @@ from components.text_example_gen.ingestion import (
     IngestPlan,
     IngestTexts,
 )
+from components.text_example_gen.input_files import data_files
 from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading.records import replace_invalid
 
 _logger = logging.getLogger(__name__)
 
@@ -186,6 +188,9 @@ def _write_counts(plan: IngestPlan, files: int) -> Counts:
     with tf.io.gfile.GFile(path) as file:
         tallies = json.load(file)
     counts = Counts.from_tallies(tallies, split_names=plan.split_names, files=files)
+    left_out = data_files(plan.pattern, plan.options.format).left_out
+    names = [replace_invalid(file.path)[0] for file in left_out]
+    counts = dataclasses.replace(counts, left_out_files=names)
     with tf.io.gfile.GFile(posixpath.join(plan.output, COUNTS_FILE), "w") as file:
         file.write(json.dumps(counts.to_dict(), ensure_ascii=False, indent=1) + "\n")
     tf.io.gfile.remove(path)

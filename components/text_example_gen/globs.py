@@ -1,13 +1,23 @@
-"""What is a wildcard in a pattern, and what is a name that only looks like one."""
+"""What is a wildcard, what only looks like one, and what matches on this machine.
+
+`*` and `?` stand for what a name may hold, `[ab]` for one of these characters, and `**`
+for folders, too.
+"""
 
 from __future__ import annotations
 
 import glob
 import os
 import re
+import stat
+from collections.abc import Iterator
 
 WILDCARD = re.compile(r"[*?\[]")
 _ESCAPED = re.compile(r"\[[*?\[]\]")  # as `glob.escape` writes them
+_PIECE = re.compile(r"(\*\*|\*|\?|\[!?\]?[^\]]*\])")
+_EXPRESSIONS = {"*": "[^/]*", "?": "[^/]", "**": ".*"}
+# Names that are by convention not data: `_SUCCESS`, `.DS_Store`, `__MACOSX/`.
+_HIDDEN = (".", "_")
 
 
 def escape_existing(pattern: str) -> str:
@@ -37,3 +47,134 @@ def has_wildcard(pattern: str) -> bool:
 def unescape(pattern: str) -> str:
     """Returns the name that an escaped one stands for."""
     return _ESCAPED.sub(lambda match: match[0][1], pattern)
+
+
+def glob_expression(pattern: str) -> str:
+    """Returns a regular expression for what a glob matches."""
+    return "".join(map(_expression, _PIECE.split(pattern)))
+
+
+def _expression(piece: str) -> str:
+    if piece in _EXPRESSIONS:
+        return _EXPRESSIONS[piece]
+    if not _PIECE.fullmatch(piece):
+        return re.escape(piece)
+    inner = re.sub(r"([\\\[\]^&~|])", r"\\\1", piece[1:-1].removeprefix("!"))
+    return f"[^/{inner}]" if piece.startswith("[!") else f"[{inner}]"
+
+
+def is_hidden(name: str) -> bool:
+    """Returns whether a name of a file or folder is by convention not data."""
+    return name.startswith(_HIDDEN)
+
+
+def has_hidden_name(path: str, pattern: str) -> bool:
+    """Returns whether only a wildcard of a pattern names a hidden part of a path.
+
+    Args:
+        path: Matches the pattern.
+        pattern: A name or glob. What begins with `.` or `_` in it is not hidden.
+    """
+    wanted, names = pattern.split("/"), path.split("/")
+    depth = next((i for i, part in enumerate(wanted) if "**" in part), len(wanted))
+    return any(
+        is_hidden(name) and (place >= depth or wanted[place][:1] != name[:1])
+        for place, name in enumerate(names)
+    )
+
+
+def match_local(pattern: str) -> Iterator[tuple[str, int, float]]:
+    """Yields path, bytes and time of change of the files that a pattern matches.
+
+    Links are followed. A wildcard at the beginning of a name matches no hidden one.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
+    base = "" if pattern.startswith("/") else os.path.join(os.getcwd(), "")
+    parts = (glob.escape(base) + pattern).split("/")
+    for path in _match(["/".join(_named(parts))], parts[len(_named(parts)) :]):
+        try:
+            found = os.stat(path)
+        except PermissionError:
+            raise
+        except OSError:
+            continue  # it has disappeared, or is a link to nothing
+        if not stat.S_ISDIR(found.st_mode):
+            yield path[len(base) :], found.st_size, found.st_mtime
+
+
+def _named(parts: list[str]) -> list[str]:
+    """Returns the parts before the first wildcard, as the names they stand for."""
+    number = next((i for i, part in enumerate(parts) if has_wildcard(part)), len(parts))
+    return [unescape(part) for part in parts[:number]]
+
+
+def _match(paths: list[str], parts: list[str]) -> Iterator[str]:
+    """Yields what begins with one of some paths and goes on as the parts say."""
+    if not parts:
+        yield from paths
+        return
+    part, *rest = parts
+    if not has_wildcard(part):
+        yield from _match([f"{path}/{unescape(part)}" for path in paths], rest)
+        return
+    if "**" in part:
+        form = re.compile(glob_expression("/".join(parts)), re.DOTALL)
+        for path in paths:
+            below = len(path) + 1
+            found = files_below(path, _places_above(path))
+            yield from (each for each in found if form.fullmatch(each, below))
+        return
+    form = re.compile(glob_expression(part))
+    for path in paths:
+        names = [
+            name
+            for name, is_folder in _entries(path)
+            if form.fullmatch(name)
+            and (not is_hidden(name) or name[0] == part[0])
+            and (is_folder or not rest)
+        ]
+        yield from _match([f"{path}/{name}" for name in names], rest)
+
+
+def files_below(folder: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[str]:
+    """Yields the files in a folder and deeper down; links are followed.
+
+    Args:
+        folder: The folder.
+        above: Device and inode of those that it lies in: a link to one of them would
+            lead round for ever.
+    """
+    try:
+        found = os.stat(folder or "/")
+    except FileNotFoundError:
+        return
+    place = (found.st_dev, found.st_ino)
+    if place in above:
+        return
+    for name, is_folder in _entries(folder):
+        if is_hidden(name):
+            continue
+        if is_folder:
+            yield from files_below(f"{folder}/{name}", (*above, place))
+        else:
+            yield f"{folder}/{name}"
+
+
+def _places_above(folder: str) -> tuple[tuple[int, int], ...]:
+    """Returns device and inode of the folders that a folder lies in."""
+    places = []
+    while (folder := folder.rpartition("/")[0]) != "":
+        found = os.stat(folder)
+        places.append((found.st_dev, found.st_ino))
+    return tuple(places)
+
+
+def _entries(folder: str) -> list[tuple[str, bool]]:
+    """Returns the names in a folder, sorted, and whether each is a folder."""
+    try:
+        with os.scandir(folder or "/") as entries:
+            return sorted((entry.name, entry.is_dir()) for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

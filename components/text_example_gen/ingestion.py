@@ -28,12 +28,17 @@ from components.text_example_gen.counts import (
 )
 from components.text_example_gen.examples import LABEL, REJECTED_FOLDER, TEXT
 from components.text_example_gen.input_files import (
+    class_folder,
+    data_files,
     file_name,
     file_name_bytes,
-    has_class_folders,
-    match_files,
 )
-from components.text_example_gen.labelling import REJECTS, KeepKnownLabels, LabelRows
+from components.text_example_gen.labelling import (
+    REJECTS,
+    KeepKnownLabels,
+    LabelRows,
+    labels_of,
+)
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import as_dict, is_reject
@@ -101,7 +106,7 @@ class IngestTexts(beam.PTransform):
         tallies = (
             records | "TallyRecords" >> beam.Map(tally_read),
             unread | "TallyUnread" >> beam.Map(tally_read),
-            rows | "TallyLabelled" >> beam.Map(tally_labelled),
+            rows | "TallyLabelled" >> beam.FlatMap(tally_labelled),
             used | "TallyUsed" >> beam.FlatMap(tally_used, plan.split_names),
             rejects | "TallyRejected" >> beam.FlatMap(tally_rejected),
             used | "TallyDuplicates" >> TallyDuplicates(),
@@ -160,13 +165,14 @@ class IngestTexts(beam.PTransform):
 
 def _training_label(row: dict[str, Any]) -> Iterator[str]:
     if row["split"] == _TRAIN:
-        yield row["label"]
+        yield from labels_of(row)
 
 
 def _example_payload(row: dict[str, Any], prefixes: list[str], shards: int) -> Any:
     example = tf.train.Example()
-    for name, value in ((TEXT, row["text"]), (LABEL, row["label"])):
-        example.features.feature[name].bytes_list.value.append(value.encode("utf-8"))
+    for name, values in ((TEXT, [row["text"]]), (LABEL, labels_of(row))):
+        encoded = [value.encode("utf-8") for value in values]
+        example.features.feature[name].bytes_list.value.extend(encoded)
     shard = int.from_bytes(row["digest"][_SHARD_BYTES], "big") % shards
     order = (row["digest"], row["source"], row["position"])
     payload = example.SerializeToString(deterministic=True)
@@ -223,17 +229,18 @@ class ReadRecords(beam.PTransform):
         read = (
             pbegin
             | "Patterns" >> beam.Create(self._patterns)
-            | "Match" >> beam.FlatMap(_match)
+            | "Match" >> beam.FlatMap(_match, self._options.format)
             | "Spread" >> beam.Reshuffle()
             | "Read" >> beam.ParDo(_ReadFile(self._options)).with_outputs(REJECTS)
         )
         return read[None], read[REJECTS]
 
 
-def _match(pattern: str) -> Iterator[tuple[bytes, bool]]:
-    in_class_folder = has_class_folders(pattern)
-    for file in match_files(pattern):
-        yield file_name_bytes(file.path), in_class_folder
+def _match(pattern: str, format_name: str) -> Iterator[tuple[bytes, bytes]]:
+    """Yields files, and the class folders that they lie in."""
+    for file in data_files(pattern, format_name).files:
+        folder = class_folder(pattern, file.path)
+        yield file_name_bytes(file.path), file_name_bytes(folder)
 
 
 class _ReadFile(beam.DoFn):
@@ -243,8 +250,8 @@ class _ReadFile(beam.DoFn):
         self._job = uuid.uuid4().hex
         self._unreported = 0  # rows
 
-    def process(self, element: tuple[bytes, bool]) -> Iterator[Any]:
-        path, in_class_folder = file_name(element[0]), element[1]
+    def process(self, element: tuple[bytes, bytes]) -> Iterator[Any]:
+        path, in_class_folder = map(file_name, element)
         for item in read_file(path, self._options, in_class_folder=in_class_folder):
             if is_reject(item):
                 yield beam.pvalue.TaggedOutput(REJECTS, as_dict(item))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import posixpath
 import re
-import warnings
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from apache_beam.io.filesystem import FileMetadata
-from apache_beam.io.filesystems import FileSystems
-
+from components.text_example_gen import file_systems
 from components.text_example_gen.errors import DataError, describe_absence
+from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.globs import (
     escape_existing,
+    files_below,
+    glob_expression,
     has_wildcard,
+    is_hidden,
     unescape,
 )
 from components.text_example_gen.reading.read_file import format_by_name
@@ -30,9 +33,17 @@ from components.text_example_gen.spans import (
 # `{` begins TFX's {SPAN}, {VERSION}, {YYYY}, {MM}, {DD}.
 _SPECIAL = re.compile(r"[*?\[{]")
 _ONE_CLASS_PER_FOLDER = "*/*"
+_DEEPER = "**"
+_MOST_LOOKED_AT = 10_000  # files of a folder, to tell how it is laid out
+# Names, without endings, of what lies beside data.
+_BESIDE = re.compile(
+    r"readme|licen[cs]e|copying|notice|changelog|changes|citation|authors|contributors"
+    r"|contributing|credits|metadata|manifest|dataset_infos?|dataset_dict|state"
+    r"|(?:md5|sha1|sha256|sha512)(?:sums?)?|checksums?|source",
+    re.IGNORECASE,
+)
 _MOST_SPANS_SHOWN = 5
 _DIGITS = {"YYYY": "4", "MM": "2", "DD": "2"}
-_GLOB = {"*": "[^/]*", "?": "[^/]", "**": ".*"}
 
 
 class Location(NamedTuple):
@@ -50,15 +61,18 @@ class Location(NamedTuple):
 def locate(data: str, format_name: str = "auto") -> Location:
     """Splits a file name, glob or folder into base and glob.
 
-    What exists is a name, even if it looks like a wildcard: `a[1].csv`.
-    A folder means all files in it; if it holds only folders, or the format is
-    `folder`, one folder per class. A path that does not exist counts as a file.
+    What exists is a name, even if it looks like a wildcard: `a[1].csv`, `~`.
+    A folder means all files in it, also deeper down. If it holds only folders without
+    files of data, or the format is `folder`, each of them is a class. A path that does
+    not exist counts as a file.
 
     Args:
-        data: Local paths become absolute.
+        data: Local paths become absolute; `~` is the home folder.
         format_name: One of `options.FORMATS`.
     """
     if "://" not in data:
+        if not os.path.lexists(data):
+            data = os.path.expanduser(data)
         data = os.path.abspath(data) + ("/" if data.endswith("/") else "")
     pattern = escape_existing(data)
     folder = data.rstrip("/")
@@ -82,24 +96,67 @@ def has_class_folders(pattern: str) -> bool:
     return has_wildcard(without_placeholders(folder))
 
 
-def match_files(pattern: str) -> list[FileMetadata]:
-    """Returns the files that match, sorted by path.
+def class_folder(pattern: str, path: str) -> str:
+    """Returns the name of the class folder that a file lies in; "" if in none.
 
-    Files whose name begins with `.` or `_` are by convention not data (`_SUCCESS`,
-    `.DS_Store`) and are left out.
+    That is what stands for the wildcard folder: of `reviews/*/**` the first folder
+    below `reviews`, however deep the file lies in it.
+
+    Args:
+        pattern: An absolute glob.
+        path: A file that it matches.
     """
-    with warnings.catch_warnings():
-        # Beam makes a regular expression of an escaped `[`, of which Python warns.
-        warnings.filterwarnings("ignore", "Possible nested set", FutureWarning)
-        [result] = FileSystems.match([pattern])
-    return sorted(
-        (
-            file
-            for file in result.metadata_list
-            if not posixpath.basename(file.path).startswith((".", "_"))
-        ),
-        key=lambda file: file.path,
-    )
+    if not has_class_folders(pattern):
+        return ""
+    *outer, last = pattern.split("/")
+    if last == _DEEPER and not any(_DEEPER in part for part in outer):
+        return path.split("/")[len(outer) - 1]
+    return posixpath.basename(posixpath.dirname(path))
+
+
+class DataFiles(NamedTuple):
+    """The files to read, sorted by path, and those that are left out by their names."""
+
+    files: list[FoundFile]
+    left_out: list[FoundFile]
+
+
+def data_files(
+    pattern: str, format_name: str = "auto", *, without: Iterable[str] = ()
+) -> DataFiles:
+    """Returns the files that match, without those that only lie beside data.
+
+    If a glob says nothing of the files' names, as that of a folder, and some are named
+    like data, such as `train.csv`, all others are left out, such as `LICENSE`. In class
+    folders and in other formats than `auto` only names such as `README` are left out.
+
+    Args:
+        pattern: An absolute glob.
+        format_name: One of `options.FORMATS`.
+        without: As for `match_files`.
+    """
+    files = match_files(pattern, without=without)
+    name = posixpath.basename(pattern)
+    if name not in ("*", _DEEPER) or has_class_folders(pattern):
+        return DataFiles(files, [])
+    chosen = [file for file in files if _is_data(file.path)]
+    if format_name != "auto" or not chosen:
+        chosen = [file for file in files if not _is_beside_data(file.path)]
+    if not chosen:
+        return DataFiles(files, [])
+    left_out = set(files) - set(chosen)
+    return DataFiles(chosen, [file for file in files if file in left_out])
+
+
+def match_files(pattern: str, *, without: Iterable[str] = ()) -> list[FoundFile]:
+    """Returns the files that match, sorted by path; see `file_systems.match`.
+
+    Args:
+        pattern: An absolute glob.
+        without: Globs; what matches one of them is left out.
+    """
+    left_out = {file.path for other in without for file in match_files(other)}
+    return [file for file in file_systems.match(pattern) if file.path not in left_out]
 
 
 def file_name_bytes(path: str) -> bytes:
@@ -196,20 +253,42 @@ def data_fingerprint(pattern: str) -> str:
 
 
 def _glob_of_folder(folder: str, format_name: str) -> str:
+    found = itertools.islice(files_below(folder), _MOST_LOOKED_AT)
+    files = [path[len(folder.rstrip("/")) + 1 :] for path in found]
+    deep = [path for path in files if "/" in path]
+    is_deeper = any(path.count("/") > 1 for path in deep)
+    classes = f"*/{_DEEPER}" if is_deeper else _ONE_CLASS_PER_FOLDER
     if format_name == "folder":
-        return _ONE_CLASS_PER_FOLDER
+        return classes
+    if format_name == "auto":
+        has_data = any(_is_data(path) for path in files if "/" not in path)
+        named = [path for path in deep if not _is_beside_data(path)]
+        are_tables = named and all(map(_is_data, named))
+        if not has_data and not are_tables and _has_folders(folder):
+            return classes
+        deep = [path for path in deep if _is_data(path)]
+    return _DEEPER if deep else "*"
+
+
+def _has_folders(folder: str) -> bool:
     with os.scandir(folder) as entries:
-        visible = [e for e in entries if not e.name.startswith((".", "_"))]
-    has_folders = any(entry.is_dir() for entry in visible)
-    has_data = any(entry.is_file() and format_by_name(entry.name) for entry in visible)
-    if format_name == "auto" and has_folders and not has_data:
-        return _ONE_CLASS_PER_FOLDER
-    return "*"
+        return any(e.is_dir() and not is_hidden(e.name) for e in entries)
+
+
+def _is_data(path: str) -> bool:
+    return format_by_name(path) is not None and not _is_beside_data(path)
+
+
+def _is_beside_data(path: str) -> bool:
+    """Returns whether a name is that of a file about data, such as `LICENSE`."""
+    stem, _, ending = posixpath.basename(path).partition(".")
+    is_table = f".{ending}".lower().startswith((".csv", ".tsv", ".jsonl", ".parquet"))
+    return _BESIDE.fullmatch(stem) is not None and not is_table
 
 
 def _is_complete(pattern: str, number: int, done_file: str, folder: str) -> bool:
     name = pattern_of_span(done_file, number)
-    return FileSystems.exists(posixpath.join(folder, name))
+    return file_systems.exists(posixpath.join(folder, name))
 
 
 def _regular_expression(pattern: str) -> re.Pattern[str]:
@@ -218,7 +297,7 @@ def _regular_expression(pattern: str) -> re.Pattern[str]:
     end = 0
     seen: set[str] = set()
     for match in PLACEHOLDER.finditer(pattern):
-        parts.append(_glob_expression(pattern[end : match.start()]))
+        parts.append(glob_expression(pattern[end : match.start()]))
         name = match[1] or match[3]
         width = _DIGITS.get(name) or (match[2] or ":1")[1:]
         if name in seen:
@@ -228,15 +307,7 @@ def _regular_expression(pattern: str) -> re.Pattern[str]:
             parts.append(rf"(?P<{name}>\d{{{width},{most}}})")
         seen.add(name)
         end = match.end()
-    return re.compile("".join(parts) + _glob_expression(pattern[end:]))
-
-
-def _glob_expression(glob: str) -> str:
-    pieces = re.split(r"(\*\*|\*|\?|\[[^\]]*\])", glob)
-    return "".join(
-        _GLOB.get(piece) or (piece if piece.startswith("[") else re.escape(piece))
-        for piece in pieces
-    )
+    return re.compile("".join(parts) + glob_expression(pattern[end:]))
 
 
 def _number(match: re.Match[str]) -> int | None:

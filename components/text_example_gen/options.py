@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-Format = Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder"]
+Format = Literal[
+    "auto", "csv", "tsv", "jsonl", "json", "parquet", "fasttext", "trec", "folder"
+]
 FORMATS = get_args(Format)
+Quoting = Literal["auto", "double", "none"]
+QUOTINGS = get_args(Quoting)
+
+_LATIN_1 = ("iso8859-1", "ascii")
+_NO_FILE_HAS = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,18 +25,28 @@ class ReadOptions:
     Args:
         format: One of `FORMATS`; `auto` goes by the name of each file, then by its
             content; `folder`: one text per file, its folder's name is the label.
-        text_column: Column with the text.
+        text_column: Column with the text, or several of them, whose texts
+            `values.join_texts` joins in this order.
         label_column: Column with the label; None: no label is needed.
         key_column: Column with a key of the row; None: no key is needed.
         columns: Names for the columns of CSV and TSV files, in order; None: the first
             row names them.
         header: Whether the first row of CSV and TSV files is a header; None: it is
             if `columns` is None or the first row repeats `columns`.
-        delimiter: One character between fields; None: a tab in TSV, and in CSV the
-            first of `, ; tab |` that separates the columns.
-        quoted: Whether a field may stand in double quotes; None: in CSV yes, in TSV
-            if the beginning of the file is consistently quoted.
+        encoding: As Python names it; None: it is found for each file. A byte order mark
+            is stronger. Latin-1 means cp1252, which has letters for its controls.
+        delimiter: One character between fields, or `tab`; None: that of
+            `, ; tab |` under which the rows agree.
+        quoting: One of `QUOTINGS`. `double`: a field may stand in double quotes, and
+            have doubled ones within; `none`: a quote is text; `auto`: in CSV `double`,
+            between tabs as the quotes of the file tell.
+        escape_character: Behind it a quote, a delimiter or itself is text; "": there is
+            none; None: a backslash, if otherwise rows are at fault.
         keep_all: Whether to keep columns other than text and label.
+        label_separator: What stands between the labels of a row, in CSV say; with it
+            a row may have several.
+        multi_label: Whether a row may have several labels, as a list in JSON Lines or
+            Parquet.
         other_columns: Other columns that a file must have; they are kept. Of columns
             with one name they are those that `records.distinct_names` calls so.
 
@@ -37,13 +55,17 @@ class ReadOptions:
     """
 
     format: str = "auto"
-    text_column: str = "text"
+    text_column: str | tuple[str, ...] = "text"
     label_column: str | None = "label"
     key_column: str | None = None
     columns: tuple[str, ...] | None = None
     header: bool | None = None
+    encoding: str | None = None
     delimiter: str | None = None
-    quoted: bool | None = None
+    label_separator: str | None = None
+    multi_label: bool = False
+    quoting: str = "auto"
+    escape_character: str | None = None
     keep_all: bool = False
     other_columns: tuple[str, ...] = ()
 
@@ -53,21 +75,49 @@ class ReadOptions:
                 f"`format` must be one of {', '.join(FORMATS)}. "
                 f"Received: {self.format!r}"
             )
-        if not self.text_column:
-            raise ValueError("`text_column` must not be empty. Received: ''")
-        if self.text_column == self.label_column:
+        self._check_text_columns()
+        if self.quoting not in QUOTINGS:
+            raise ValueError(
+                f"`quoting` must be one of {', '.join(QUOTINGS)}. "
+                f"Received: {self.quoting!r}"
+            )
+        if self.encoding is not None:
+            object.__setattr__(self, "encoding", text_encoding(self.encoding))
+        if self.delimiter in ("\\t", "tab"):
+            object.__setattr__(self, "delimiter", "\t")
+        _check_character("delimiter", self.delimiter)
+        _check_character("escape_character", self.escape_character or None)
+        if self.delimiter is not None and self.delimiter == self.escape_character:
+            raise ValueError(
+                "`delimiter` and `escape_character` must differ. "
+                f"Received: {self.delimiter!r} for both"
+            )
+        if self.label_separator == "":
+            raise ValueError("`label_separator` must not be empty. Received: ''")
+        self._check_columns()
+
+    def _check_text_columns(self) -> None:
+        names = self.text_columns
+        # One is the same whether it stands in a list or alone.
+        object.__setattr__(self, "text_column", names[0] if len(names) == 1 else names)
+        if not names or not all(names):
+            raise ValueError(
+                f"`text_column` must not be empty. Received: {self.text_column!r}"
+            )
+        if len(set(names)) != len(names):
+            raise ValueError(
+                f"`text_column` must not repeat a name. Received: {names!r}"
+            )
+        if self.label_column in names:
             raise ValueError(
                 "`text_column` and `label_column` must differ. "
-                f"Received: {self.text_column!r} for both"
+                f"Received: {self.label_column!r} for both"
             )
-        if self.delimiter is not None and (
-            len(self.delimiter) != 1 or self.delimiter in '"\r\n'
-        ):
+        if self.format == "folder" and len(names) > 1:
             raise ValueError(
-                "`delimiter` must be one character, not a quote or a line end. "
-                f"Received: {self.delimiter!r}"
+                "`text_column` must be one column with format `folder`, where a file "
+                f"is one text. Received: {names!r}"
             )
-        self._check_columns()
 
     def _check_columns(self) -> None:
         if self.columns is None:
@@ -94,9 +144,20 @@ class ReadOptions:
             )
 
     @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns with the text: one, or several in the order of joining."""
+        names = self.text_column
+        return (names,) if isinstance(names, str) else tuple(names)
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a row may have several labels."""
+        return self.multi_label or self.label_separator is not None
+
+    @property
     def unique(self) -> tuple[str, ...]:
-        """The columns of which a file has exactly one each: text, label and key."""
-        names = (self.text_column, self.label_column, self.key_column)
+        """The columns of which a file has exactly one each: texts, label and key."""
+        names = (*self.text_columns, self.label_column, self.key_column)
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
     @property
@@ -116,4 +177,37 @@ class ReadOptions:
             "columns": None if columns is None else tuple(columns),
             "other_columns": tuple(values.get("other_columns", ())),
         }
-        return cls(**{**values, **tuples})
+        older = dict(values)
+        quoted = older.pop("quoted", None)  # what `quoting` was called
+        if quoted is not None:
+            older["quoting"] = "double" if quoted else "none"
+        # A list of text columns becomes a tuple as the options are made.
+        return cls(**{**older, **tuples})
+
+
+def text_encoding(name: str) -> str:
+    """Returns Python's name of an encoding; Latin-1 is cp1252.
+
+    Raises:
+        ValueError: Python has no such encoding of text.
+    """
+    try:
+        found = codecs.lookup(name)
+    except LookupError:
+        found = None
+    if found is None or not found._is_text_encoding or found.name in _NO_FILE_HAS:
+        raise ValueError(
+            "`encoding` must name an encoding, such as utf-8, cp1252 or utf-16. "
+            f"Received: {name!r}"
+        )
+    if found.name == "utf-8-sig":
+        return "utf-8"
+    return "cp1252" if found.name in _LATIN_1 else found.name
+
+
+def _check_character(name: str, value: str | None) -> None:
+    if value is not None and (len(value) != 1 or value in '"\r\n'):
+        raise ValueError(
+            f"`{name}` must be one character, not a quote or a line end. "
+            f"Received: {value!r}"
+        )

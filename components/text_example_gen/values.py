@@ -8,15 +8,46 @@ import hashlib
 import math
 import re
 import unicodedata
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 # What Transform turns into spaces: a text of these alone has no tokens.
 _NO_TEXT = re.compile(r"<br\s*/?>|[\x00-\x20\x7f-\xa0]", re.IGNORECASE)
 _DIGEST_BYTES = 16
 
+# Stands between the texts of several columns: a full stop that is a token of its own.
+JOINT = " . "
+# After these the tokeniser takes a full stop that stands alone for theirs. Behind one
+# that they have already, it does not.
+_TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St|Jr|Sr|Prof|Gen|Rev|Lt|Col|Capt|Sgt|vs)\.?$")
+
+
+# In labels these say nothing that one sees: soft hyphen, zero-width space, marks of
+# direction, word joiner, byte order mark.
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+# Joiners mean something between letters that join, and between parts of an emoji.
+_IDLE_JOINER = re.compile(
+    r"[\u200c\u200d]+(?=[\s!-~]|$)|(?:(?<=[\s!-~])|^)[\u200c\u200d]+"
+)
+_TO_SPACE = re.compile(r"[\x01-\x08\x0e-\x1f\x7f-\x9f]|[^\S\t-\r ]")
+_WHOLE_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
+_TRUTH_VALUE = re.compile("true|True|TRUE|false|False|FALSE")
+
+# What may be done to a label. Outputs hold these: keep them.
+INVISIBLE = "label_invisible"  # characters that one does not see are left out
+UNICODE_FORM = "label_unicode_form"  # composed: NFC
+WHOLE_NUMBER = "label_whole_number"  # 1.0 is 1
+TRUTH_VALUE = "label_truth_value"  # True is true
+
 
 class BadValueError(ValueError):
     """A value that cannot be a text or a label."""
+
+
+class SeveralLabelsError(BadValueError):
+    """There are several labels where one is expected."""
 
 
 def clean_text(value: Any) -> str | None:
@@ -35,21 +66,138 @@ def clean_text(value: Any) -> str | None:
     return text
 
 
+def text_of(columns: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """Returns the text of a row, or None if no column has anything to read.
+
+    Of one column it is the text as it stands; of several, what `join_texts` returns.
+
+    Args:
+        columns: Values by column; one that is missing is empty.
+        names: The columns with the text, in the order of joining.
+
+    Raises:
+        BadValueError: A value cannot be a text; the message names the column.
+    """
+    texts = []
+    for name in names:
+        try:
+            text = clean_text(columns.get(name))
+        except BadValueError as error:
+            raise BadValueError(f"`{name}`: {error}") from error
+        if text is not None:
+            texts.append(text)
+    return join_texts(texts) if texts else None
+
+
+def join_texts(texts: Sequence[str]) -> str:
+    """Returns texts as one, with a sentence boundary between them: `JOINT`.
+
+    In each but the last, white space at the ends and one full stop at the end are left
+    out: the tokeniser would take `plot.` before the boundary for one token.
+
+    Args:
+        texts: None of them empty; at least one.
+    """
+    *before, last = texts
+    parts = [
+        _TITLES.sub(r"\1..", text.strip()).removesuffix(".").rstrip() for text in before
+    ]
+    return JOINT.join([*parts, last.lstrip() if parts else last])
+
+
+class Label(NamedTuple):
+    """A label, how it was written, and what was done to it; white space aside."""
+
+    name: str
+    written: str
+    changes: tuple[str, ...]
+
+
 def clean_label(value: Any) -> str | None:
     """Returns the label as one line without outer white space; None if it is empty.
 
-    Numbers become decimal digits, even if a missing value elsewhere in the column
-    turned integers into floats: 1, 1.0 and True become "1". Strings stay as they are.
+    One class has one label, however and in whichever format it is written:
+
+    - Characters that one does not see are left out; the rest is NFC.
+    - A whole number is its digits: 1, 1.0 and "1.0" become "1". Other numbers in texts
+      stay as they are, such as "1.10" and "007".
+    - True, "True" and "TRUE" become "true".
 
     Raises:
         BadValueError: The value is a list or an object, or has a NUL.
     """
-    label = _scalar(value)
-    if label is None or not label.strip():
+    label = read_label(value)
+    return None if label is None else label.name
+
+
+def read_label(value: Any) -> Label | None:
+    """Returns what `clean_label` does, with what was done."""
+    if isinstance(value, bool):
+        value = "true" if value else "false"
+    written = _scalar(value)
+    if written is None:
         return None
-    if "\0" in label:
+    if "\0" in written:
         raise BadValueError("the label contains a NUL character")
-    return " ".join(label.split())
+    if _is_plain(written):
+        return Label(written, written, ())
+    changes = []
+    seen = _TO_SPACE.sub(" ", _IDLE_JOINER.sub("", _INVISIBLE.sub("", written)))
+    if seen != written:
+        changes.append(INVISIBLE)
+    name = " ".join(seen.split())
+    composed = unicodedata.normalize("NFC", name)
+    if composed != name:
+        changes.append(UNICODE_FORM)
+    name = composed
+    if number := _WHOLE_NUMBER.fullmatch(name):
+        name = "0" if number[1] == "-0" else number[1]
+        changes.append(WHOLE_NUMBER)
+    elif _TRUTH_VALUE.fullmatch(name) and not name.islower():
+        name = name.lower()
+        changes.append(TRUTH_VALUE)
+    return Label(name, written, tuple(changes)) if name else None
+
+
+def _is_plain(label: str) -> bool:
+    """Returns whether nothing has to be done: most labels are a word in ASCII."""
+    return label.isidentifier() and label.isascii() and label[0].islower()
+
+
+def clean_labels(
+    value: Any, *, separator: str | None = None, several: bool = False
+) -> list[str]:
+    """Returns the labels of a row, each once and sorted; none if it is empty.
+
+    Args:
+        value: One label, or a list of them.
+        separator: What stands between labels in a text; not within those of a list.
+        several: Whether there may be more than one.
+
+    Raises:
+        SeveralLabelsError: There is more than one, and there may not be.
+        BadValueError: As of `clean_label`, of any of them.
+    """
+    found = read_labels(value, separator=separator, several=several)
+    return [label.name for label in found]
+
+
+def read_labels(
+    value: Any, *, separator: str | None = None, several: bool = False
+) -> list[Label]:
+    """Returns what `clean_labels` does, with what was done."""
+    parts: Sequence[Any] = [value]
+    if isinstance(value, (list, tuple)):
+        parts = value
+    elif separator is not None and isinstance(value, (str, bytes)):
+        parts = (_scalar(value) or "").split(separator)
+    found = {label.name: label for label in map(read_label, parts) if label is not None}
+    labels = [found[name] for name in sorted(found)]
+    if len(labels) > 1 and not several:
+        raise SeveralLabelsError(
+            f"{len(labels)} labels, such as {labels[0].name!r} and {labels[1].name!r}"
+        )
+    return labels
 
 
 def digest(text: str) -> bytes:

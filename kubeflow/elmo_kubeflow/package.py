@@ -17,7 +17,12 @@ from typing import Any, Literal
 from kfp import compiler, dsl
 
 from elmo_kubeflow import step_names as names
-from elmo_kubeflow.platforms import PLATFORMS, Platform, step_options
+from elmo_kubeflow.platforms import (
+    PLATFORMS,
+    Platform,
+    checked_for,
+    step_options,
+)
 from pipeline.config import Config, ConfigError
 from pipeline.pipeline import create_pipeline
 from pipeline.runs.node_launcher import upstream_nodes
@@ -79,9 +84,7 @@ def compile_package(
         ConfigError: An option is missing that a cluster needs, or names a step that
             does not exist.
     """
-    config = PLATFORMS[platform].checked(config)
-    if config.kubeflow.image is None:
-        raise ConfigError("option kubeflow.image is required and is not set")
+    config = checked_for(platform, config)
     upstream = upstream_nodes(create_pipeline(config))
     known = {"default", names.START, names.END, *_OPTIONAL_NODES, *upstream}
     unknown = sorted(set(config.kubeflow.steps) - known)

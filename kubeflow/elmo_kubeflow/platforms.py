@@ -158,3 +158,19 @@ def address_of(path: str, config: Config) -> str:
     cluster = config.kubeflow
     inside = posixpath.relpath(path, cluster.mount_path)
     return f"pvc://{cluster.volume_claim}/{inside}"
+
+
+def checked_for(platform: str, config: Config) -> Config:
+    """Returns the configuration as the steps read it; loads nothing large.
+
+    Args:
+        platform: A key of `PLATFORMS`.
+        config: As it was loaded.
+
+    Raises:
+        ConfigError: The platform cannot run it, or no image is named.
+    """
+    config = PLATFORMS[platform].checked(config)
+    if config.kubeflow.image is None:
+        raise ConfigError("option kubeflow.image is required and is not set")
+    return config

@@ -15,6 +15,8 @@ from typing import Any
 import filelock
 from apache_beam.io.filesystems import FileSystems
 
+from components.text_example_gen.errors import DataError
+from components.text_example_gen.file_systems import check_known
 from pipeline.batch import storage
 from pipeline.batch.destination import (
     DEAD,
@@ -61,6 +63,10 @@ class BatchOutput:
         """
         check_place(self.path)
         if not is_local(self.work):
+            try:
+                check_known(self.path)
+            except DataError as error:
+                raise UserError(f"option --output: {error}") from error
             check_work(self.work, {name.split("/")[0] for name in _inside(self.work)})
         self._remove_left()
         self._check_present(overwrite)

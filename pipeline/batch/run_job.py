@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.text_example_gen.checks import DataPreview, check_data
-from components.text_example_gen.errors import DataError
-from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.records import replace_invalid
 from pipeline.batch import storage
 from pipeline.batch.destination import check_inputs
 from pipeline.batch.graph import ColumnClash, JobCounts, ScoreFiles, check_clash
+from pipeline.batch.inputs import check_readable, first_look
 from pipeline.batch.output import BatchOutput
 from pipeline.batch.progress import JobProgress
 from pipeline.batch.scoring import Scorer
 from pipeline.batch.splitting import InputFile, find_files, group_files
 from pipeline.batch.staging import COUNTS, SPLITS, BatchJob, Request
 from pipeline.config.checked import check_beam_args, complete_beam_args
-from pipeline.errors import UserError
-from pipeline.files import is_local
 from pipeline.fingerprints import code_version
 
 _LOGGER = logging.getLogger(__name__)
@@ -44,6 +39,7 @@ class JobSummary:
         seconds: How long this call took.
         rows_per_second: Of what this call has done; an interrupted job may have left
             little to do.
+        left_out: Files that were not read, as their names are not those of data.
     """
 
     model: Mapping[str, str]
@@ -52,6 +48,7 @@ class JobSummary:
     output: str
     seconds: float
     rows_per_second: float
+    left_out: Sequence[str] = ()
 
     @property
     def rows_rejected(self) -> int:
@@ -63,6 +60,7 @@ class JobSummary:
         return {
             **{name: replace_invalid(fact)[0] for name, fact in self.model.items()},
             "input_files": self.input_files,
+            "left_out_files": list(self.left_out),
             **self.counts,
             "rows_rejected": self.rows_rejected,
             "output": self.output,
@@ -97,12 +95,14 @@ def run_job(
     check_beam_args(request.beam_args)
     patterns = []
     for data in request.inputs:
-        preview = _first_look(data, request.options)
+        preview = first_look(data, request.options)
         patterns.append(preview.pattern)
         kept = preview.columns if request.keep is None else request.keep
         check_clash(kept, scorer.fields)
-    files = find_files(patterns)
-    _check_files(files, request.output)
+    files, left_out = find_files(patterns, request.options.format)
+    paths = [file["path"] for file in files]
+    check_inputs(paths, request.output)
+    check_readable(paths)
     job = BatchJob(request, output.staging(_identity(request, files, scorer)))
     options = PipelineOptions(complete_beam_args(request.beam_args))
     progress = JobProgress(terminal, job)
@@ -127,7 +127,13 @@ def run_job(
     new_rows = counts["rows_in"] - progress.rows_before
     rate = new_rows / max(seconds, 1e-9)
     summary = JobSummary(
-        model, len(files), counts, request.output, round(seconds, 1), round(rate, 1)
+        model,
+        len(files),
+        counts,
+        request.output,
+        round(seconds, 1),
+        round(rate, 1),
+        [replace_invalid(path)[0] for path in left_out],
     )
     if counts["rows_in"] != counts["rows_out"] + summary.rows_rejected:
         raise RuntimeError(
@@ -137,28 +143,6 @@ def run_job(
         )
     output.commit(job.staging, summary.to_dict(), overwrite=request.overwrite)
     return summary
-
-
-def _first_look(data: str, options: ReadOptions) -> DataPreview:
-    try:
-        return check_data(data, options=options)
-    except DataError as error:
-        raise UserError(str(error)) from error
-    except PermissionError as error:
-        raise _unreadable(str(error.filename or data)) from error
-
-
-def _check_files(files: list[InputFile], output: str) -> None:
-    """Refuses files that cannot be read, or that this job would remove."""
-    check_inputs((file["path"] for file in files), output)
-    for file in files:
-        if is_local(file["path"]) and not os.access(file["path"], os.R_OK):
-            raise _unreadable(file["path"])
-
-
-def _unreadable(path: str) -> UserError:
-    shown, _ = replace_invalid(path)
-    return UserError(f"option --input: {shown} cannot be read: permission denied")
 
 
 def _columns_so_far(job: BatchJob) -> set[str]:

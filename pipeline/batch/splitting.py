@@ -14,16 +14,17 @@ from typing import Any, NamedTuple, TypedDict
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
-from components.text_example_gen.input_files import has_class_folders, match_files
+from components.text_example_gen.input_files import class_folder, data_files
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import (
     Record,
     as_dict,
+    describe_no_text,
     is_reject,
     reject,
 )
-from components.text_example_gen.values import BadValueError, clean_text
+from components.text_example_gen.values import BadValueError, text_of
 from pipeline.batch import storage
 from pipeline.batch.formats.table import (
     CSV,
@@ -49,7 +50,7 @@ class InputFile(TypedDict):
     path: str
     size_bytes: int
     changed: float  # seconds since 1970; 0 where the file system does not say
-    in_class_folder: bool
+    in_class_folder: str  # its name, or ""
 
 
 class FileGroup(TypedDict):
@@ -92,21 +93,30 @@ class ChunkRow(NamedTuple):
     columns: dict[str, Any]
 
 
-def find_files(patterns: Iterable[str]) -> list[InputFile]:
-    """Returns the files of all patterns, each one once, in their order."""
+def find_files(
+    patterns: Iterable[str], format_name: str = "auto"
+) -> tuple[list[InputFile], list[str]]:
+    """Returns the files of all patterns, each one once, in their order.
+
+    Returns:
+        The files, and the paths of those that are left out by their names.
+    """
     files: dict[str, InputFile] = {}
+    left_out: dict[str, None] = {}
     for pattern in patterns:
-        for file in match_files(pattern):
+        found = data_files(pattern, format_name)
+        left_out.update((file.path, None) for file in found.left_out)
+        for file in found.files:
             files.setdefault(
                 file.path,
                 InputFile(
                     path=file.path,
                     size_bytes=file.size_in_bytes,
-                    changed=file.last_updated_in_seconds or 0.0,
-                    in_class_folder=has_class_folders(pattern),
+                    changed=file.last_updated_in_seconds,
+                    in_class_folder=class_folder(pattern, file.path),
                 ),
             )
-    return list(files.values())
+    return list(files.values()), [path for path in left_out if path not in files]
 
 
 def group_files(files: Sequence[InputFile]) -> list[FileGroup]:
@@ -207,15 +217,15 @@ class _Splitter:
     def _add(self, record: Record) -> None:
         """Adds a row to the chunk, if it has a text and a key."""
         columns = record["columns"]
-        text_column = self._request.options.text_column
-        key_column = self._request.options.key_column
+        options = self._request.options
+        key_column = options.key_column
         try:
-            text = clean_text(columns.get(text_column))
+            text = text_of(columns, options.text_columns)
         except BadValueError as error:
-            self._reject(record, reasons.NOT_TEXT, f"`{text_column}`: {error}")
+            self._reject(record, reasons.NOT_TEXT, str(error))
             return
         if text is None:
-            self._reject(record, reasons.NO_TEXT, f"`{text_column}` is empty")
+            self._reject(record, reasons.NO_TEXT, describe_no_text(options))
             return
         if key_column is not None and to_json(columns.get(key_column)) in (None, ""):
             self._reject(record, reasons.NO_KEY, f"`{key_column}` is empty")

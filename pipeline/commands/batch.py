@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from components.text_example_gen.globs import escape_existing
+from components.text_example_gen.file_systems import needs_beam
 from components.text_example_gen.options import ReadOptions
 from pipeline.batch.destination import (
     check_inputs,
@@ -24,10 +24,11 @@ from pipeline.batch.destination import (
     check_summary_file,
 )
 from pipeline.batch.formats.table import HDF5
+from pipeline.batch.inputs import TYPED, first_look
 from pipeline.batch.staging import Request
 from pipeline.commands.options import refuse_stray
-from pipeline.errors import RunError, UserError
-from pipeline.files import is_local, may_exist
+from pipeline.errors import RunError, UserError, with_typed_options
+from pipeline.files import is_local
 from pipeline.interrupts import reraise_interrupt
 from pipeline.runs.outcomes import reason_of
 from pipeline.runs.progress import say_loading
@@ -48,7 +49,10 @@ _OPTIONS = (
         "--output", required=True, help="Folder that appears when all is done."
     ),
     click.option(
-        "--text-column", default="text", help="Column with the text; default: text."
+        "--text-column",
+        multiple=True,
+        default=("text",),
+        help="Column with the text; default: text. Repeatable: the texts are joined.",
     ),
     click.option("--key", help="Column that tells rows apart; every row must have it."),
     click.option("--keep", help="Columns to carry over: id,date; default: all."),
@@ -56,7 +60,8 @@ _OPTIONS = (
     click.option(
         "--input-format",
         default="auto",
-        help="auto (default), csv, tsv, jsonl, parquet or folder.",
+        help="auto (default), csv, tsv, jsonl, json, parquet, fasttext, trec or "
+        "folder.",
     ),
     click.option("--shards", type=click.IntRange(min=1), help="Files of the output."),
     click.option("--overwrite", is_flag=True, help="Replace an earlier output."),
@@ -70,6 +75,7 @@ _OPTIONS = (
 )
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 _SHOWN_REASONS = 3
+_SHOWN_NAMES = 5
 
 # Returns the scorer, and what the summary says of its model.
 ScorerMaker = Callable[[], tuple[Any, dict[str, str]]]
@@ -109,10 +115,8 @@ def run_batch(
     request = _request(arguments, format, chunk_rows, chunk_chars)
     if not arguments["output"]:  # it would mean the working directory
         raise UserError("option --output: a name is expected. Received: ''")
-    for data in request.inputs:
-        if not may_exist(escape_existing(data)):
-            raise UserError(f"option --input: no file matches. Received: {data}")
     _check_places(request, arguments["summary"])
+    _look(request)
     say_loading()
     summary = _run(request, make_scorer)
     if arguments["summary"] is not None:
@@ -121,6 +125,11 @@ def run_batch(
     if renamed := summary.counts["renamed_columns"]:
         names = visible_line(", ".join(renamed))
         click.echo(f"columns whose name another has are called {names}", err=True)
+    if summary.left_out:
+        shown = map(os.path.basename, summary.left_out[:_SHOWN_NAMES])
+        names = visible_line(", ".join(shown))
+        more = ", ..." if summary.left_out[_SHOWN_NAMES:] else ""
+        click.echo(f"not read, by their names: {names}{more}", err=True)
     allowance.check(summary)
 
 
@@ -147,6 +156,19 @@ def _check_places(request: Request, summary: str | None) -> None:
     check_inputs(request.inputs, request.output)
     if summary is not None:
         check_summary_file(summary, request.inputs, request.output)
+
+
+def _look(request: Request) -> None:
+    """Looks at the data of this machine before the seconds that the libraries take.
+
+    `run_job` looks again, and says in its log what is odd.
+    """
+    from pipeline.runs.run_log import run_log
+
+    with run_log(Path(os.devnull)):
+        for data in request.inputs:
+            if not needs_beam(data):
+                first_look(data, request.options)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,7 +212,8 @@ class Allowance:
         if counts["problems"]:
             more = len(counts["problems"]) - 1
             others = f" (and {more} more files)" if more else ""
-            message, newline, hint = counts["problems"][0].partition("\n")
+            problem = with_typed_options(counts["problems"][0], TYPED)
+            message, newline, hint = problem.partition("\n")
             raise RunError(
                 f"{message}{others}; all other rows are written{newline}{hint}"
             )

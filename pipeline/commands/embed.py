@@ -109,11 +109,11 @@ def command(
 
 
 def _check_source(elmo: str) -> None:
-    """Refuses a folder that does not exist, without the seconds that Keras takes."""
-    # A handle is an address, or on Kaggle owner/model/framework/variation.
-    is_handle = "://" in elmo or (elmo[:1].isalnum() and elmo.count("/") >= 3)
-    if elmo != "default" and not is_handle and not os.path.exists(elmo):
-        raise UserError(
-            f"option --elmo: there is no such folder. Received: {elmo} (hint: default, "
-            "a folder, or a handle such as https://tfhub.dev/google/elmo/3)"
-        )
+    """Refuses what is no source, without the seconds that Keras takes."""
+    from keras_elmo.errors import ElmoError
+    from keras_elmo.sources import check_source
+
+    try:
+        check_source(elmo)
+    except (ElmoError, OSError) as error:
+        raise UserError(f"option --elmo: {error}") from error

@@ -27,14 +27,23 @@ def refuse_stray(ctx: click.Context, beam_args: Sequence[str]) -> None:
 
 _OPTIONS = (
     click.option("--data", help="A file, a quoted glob, or a folder per class."),
-    click.option("--text-column", help="Column with the text; default: text."),
+    click.option(
+        "--text-column",
+        multiple=True,
+        help="Column with the text; default: text. Repeatable: the texts are joined.",
+    ),
     click.option("--label-column", help="Column with the label; default: label."),
+    click.option(
+        "--label-separator", help="Between the labels of a row, where it has several."
+    ),
     click.option(
         "--columns",
         help="Names of all columns, where no header gives them: label,text.",
     ),
     click.option(
-        "--format", help="auto (default), csv, tsv, jsonl, parquet or folder."
+        "--format",
+        help="auto (default), csv, tsv, jsonl, json, parquet, fasttext, trec or "
+        "folder.",
     ),
     click.option("--output", help="Folder for everything the run makes."),
     click.option("--elmo", help="default, a folder, a TF Hub or Kaggle handle."),
@@ -61,8 +70,9 @@ def run_config(
     ctx: click.Context,
     *,
     data: str | None,
-    text_column: str | None,
+    text_column: tuple[str, ...],
     label_column: str | None,
+    label_separator: str | None,
     columns: str | None,
     format: str | None,
     output: str | None,
@@ -83,8 +93,11 @@ def run_config(
     refuse_stray(ctx, beam_args)
     options: dict[str, Any] = {
         "data.pattern": data,
-        "data.text_column": text_column,
+        "data.text_column": (
+            text_column[0] if len(text_column) == 1 else list(text_column) or None
+        ),
         "data.label_column": label_column,
+        "data.label_separator": label_separator,
         "data.columns": columns.split(",") if columns else None,
         "data.format": format,
         "output": output,

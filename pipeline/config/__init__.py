@@ -1,6 +1,6 @@
 """The configuration of a run: its options, how it is loaded, and its checks.
 
-`checked` is not handed on: it imports Beam.
+`checked` is not handed on: it reads data, which not everyone does.
 """
 
 from pipeline.config.config import Config, ConfigError, load_config, option_names

@@ -7,13 +7,7 @@ import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-from apache_beam.options.pipeline_options import (
-    PipelineOptions,
-    PortableOptions,
-    StandardOptions,
-)
+from typing import TYPE_CHECKING, NamedTuple
 
 from components.text_example_gen.checks import check_data
 from components.text_example_gen.errors import DataError
@@ -26,8 +20,11 @@ from components.text_example_gen.spans import (
     span_number,
 )
 from pipeline.config import Config, ConfigError, DataConfig
-from pipeline.errors import UserError
+from pipeline.errors import UserError, with_typed_options
 from pipeline.files import absolute
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 # Plain DirectRunner would first try to download a runner written in Go. The image is
 # never used by this runner; without a word on where workers get their code from, TFX
@@ -37,6 +34,11 @@ _LOCAL = ("--runner=FnApiRunner", "--sdk_container_image=unused")
 # this, 300 s if nobody says otherwise.
 _STREAM = "--job_server_timeout"
 _STREAM_SECONDS = 30 * 24 * 3600
+# What is typed for the options of the data that a hint may name.
+TYPED = {name: f"--set data.{name}=VALUE" for name in DataConfig.model_fields} | {
+    "format": "--format VALUE",
+    "columns": "--columns VALUE",
+}
 _ANSWER_SECONDS = 20  # within which a job server must take a connection
 
 
@@ -64,6 +66,10 @@ def check_beam_args(args: Sequence[str]) -> None:
     Raises:
         BeamArgsError: There is no such runner, or nothing answers.
     """
+    if not args:
+        return
+    from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
+
     for arg in args:
         if arg.startswith("--runner="):
             _check_runner(arg.removeprefix("--runner="))
@@ -80,6 +86,8 @@ def _is_local(args: Sequence[str]) -> bool:
 
 
 def _check_runner(name: str) -> None:
+    from apache_beam.options.pipeline_options import StandardOptions
+
     known = StandardOptions.KNOWN_RUNNER_NAMES
     short = {runner.lower().removesuffix("runner") for runner in known}
     if "." in name or name.lower() in {*short, *map(str.lower, known)}:
@@ -124,19 +132,28 @@ class CheckedConfig(NamedTuple):
 
 
 def checked_config(config: Config) -> CheckedConfig:
-    """Looks at the data, the ELMo source, the schema and the Beam runner.
+    """Looks at the data, the schema, the ELMo source and the Beam runner.
 
     A wrong name is refused here within seconds and not after minutes of running.
 
     Raises:
         ConfigError: One of them is not there or cannot be used.
     """
-    try:
-        check_beam_args(config.beam.args)
-    except BeamArgsError as error:
-        raise ConfigError(f"option beam.args: {error}") from error
-    data, data_bytes = _check_data(config.data)
-    source = _check_elmo(config.elmo.source)
+    checked = first_look(config)
+    check_libraries(checked.config)
+    return checked
+
+
+def first_look(config: Config) -> CheckedConfig:
+    """Does what `checked_config` does, as far as it goes without a large library.
+
+    Raises:
+        ConfigError: The data cannot be used, or there is no such schema or source.
+    """
+    # keras_elmo needs h5py, for which no --help should wait.
+    from keras_elmo.errors import ElmoError
+    from keras_elmo.sources import check_source
+
     schema = config.data.schema_path
     if schema is not None:
         if not Path(schema).is_file():
@@ -144,14 +161,45 @@ def checked_config(config: Config) -> CheckedConfig:
                 f"option data.schema_path: there is no such file. Received: {schema}"
             )
         schema = os.path.abspath(schema)
+    source = config.elmo.source
+    try:
+        check_source(source)
+    except (ElmoError, OSError) as error:
+        raise ConfigError(f"option elmo.source: {error}") from error
+    data, data_bytes = _check_data(config.data)
     checked = config.model_copy(
         update={
             "data": data.model_copy(update={"schema_path": schema}),
-            "elmo": config.elmo.model_copy(update={"source": source}),
+            "elmo": config.elmo.model_copy(
+                update={
+                    "source": os.path.abspath(source)
+                    if os.path.isdir(source)
+                    else source
+                }
+            ),
             "output": absolute(config.output),
         }
     )
     return CheckedConfig(checked, data_bytes)
+
+
+def check_libraries(config: Config) -> None:
+    """Does the rest of `checked_config`, for which Beam and Keras are imported.
+
+    Raises:
+        ConfigError: The Beam options or the ELMo source cannot be used.
+    """
+    from keras_elmo.errors import ElmoError
+    from keras_elmo.sources import open_source
+
+    try:
+        check_beam_args(config.beam.args)
+    except BeamArgsError as error:
+        raise ConfigError(f"option beam.args: {error}") from error
+    try:
+        open_source(config.elmo.source)
+    except (ElmoError, OSError) as error:
+        raise ConfigError(f"option elmo.source: {error}") from error
 
 
 def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
@@ -161,6 +209,8 @@ def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
             format=data.format,
             text_column=data.text_column,
             label_column=data.label_column,
+            label_separator=data.label_separator,
+            multi_label=data.multi_label,
             columns=data.columns,
             header=data.header,
         )
@@ -175,22 +225,10 @@ def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
                 span = span_number(data.span)
             preview = check_data(pattern_of_span(pattern, span), options=options)
     except DataError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(with_typed_options(str(error), TYPED)) from error
     except ValueError as error:
         raise ConfigError(f"section data: {error}") from error
     except OSError as error:
         raise ConfigError(f"the data cannot be read: {error}") from error
     resolved = data.model_copy(update={"pattern": pattern, "span": span})
     return resolved, preview.size_bytes
-
-
-def _check_elmo(source: str) -> str:
-    # Keras takes seconds to import; a wrong column is reported before.
-    from keras_elmo.errors import ElmoError
-    from keras_elmo.sources import open_source
-
-    try:
-        open_source(source)
-    except (ElmoError, OSError) as error:
-        raise ConfigError(f"option elmo.source: {error}") from error
-    return os.path.abspath(source) if os.path.isdir(source) else source

@@ -47,6 +47,8 @@ __all__ = [
 
 
 _STEPS = "kubeflow.steps"
+_TEXT_OR_LIST = ("data.text_column",)  # options that take one name or several
+_CHARACTERS = ("data.label_separator",)  # what YAML has a use for, such as `#` and `|`
 
 
 class Config(Section):
@@ -157,8 +159,11 @@ def _parsed(override: str) -> tuple[str, Any]:
         raise ConfigError(
             f"option {name}: the value is not YAML. Received: {text!r}"
         ) from error
+    if name in _CHARACTERS and not value and text.strip() not in ("", "null"):
+        return name, text
     # YAML would make a bool of the column name `no`, and a mapping of `a: b`.
-    if _takes_text(name) and not isinstance(value, (str, type(None))):
+    kept = (str, type(None), list) if name in _TEXT_OR_LIST else (str, type(None))
+    if _takes_text(name) and not isinstance(value, kept):
         value = text
     return name, value
 
@@ -182,7 +187,9 @@ def _takes_text(name: str) -> bool:
         model = _section_of(outer.annotation) if outer is not None else None
         fields = model.model_fields if model is not None else {}
     field = fields.get(option)
-    return field is not None and field.annotation in (str, str | None)
+    if field is None:
+        return False
+    return name in _TEXT_OR_LIST or field.annotation in (str, str | None)
 
 
 def _first_problem(error: ValidationError) -> str:

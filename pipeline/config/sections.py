@@ -19,6 +19,7 @@ from components.text_example_gen.spans import (
 )
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+ColumnName = Annotated[str, Field(min_length=1)]
 
 
 class Section(BaseModel):
@@ -37,16 +38,31 @@ class DataConfig(Section):
 
     pattern: str = Field(
         min_length=1,
-        description="A file, a glob of files, or a folder with one folder per class.",
+        description="A file, a glob, or a folder with files or a folder per class.",
     )
     format: Format = Field(
-        "auto", description="File format; `auto`: by the files' names."
+        "auto", description="File format; `auto`: by the files' names and content."
     )
-    text_column: str = Field(
-        "text", min_length=1, description="Name of the column with the text."
+    text_column: ColumnName | Annotated[tuple[ColumnName, ...], Field(min_length=1)] = (
+        Field(
+            "text",
+            description="Name of the column with the text; or several, `[title, "
+            "body]`, whose texts are joined in this order.",
+        )
     )
     label_column: str = Field(
         "label", min_length=1, description="Name of the column with the label."
+    )
+    label_separator: str | None = Field(
+        None,
+        min_length=1,
+        description="What stands between the labels of a row, such as `;`: a row may "
+        "then have several. None: a row has one, unless `data.multi_label` is set.",
+    )
+    multi_label: bool = Field(
+        False,
+        description="Whether a row may have several labels, as a list in JSON Lines or "
+        "Parquet. It is so in any case if `data.label_separator` is set.",
     )
     columns: tuple[str, ...] | None = Field(
         None,
@@ -89,6 +105,11 @@ class DataConfig(Section):
         description="Name of a file, such as `_SUCCESS`, that is put beside the files "
         "of a span when all have arrived: `latest` skips spans without it.",
     )
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a row may have several labels."""
+        return self.multi_label or self.label_separator is not None
 
     @field_validator("span", mode="before")
     @classmethod

@@ -150,6 +150,9 @@ def _rows(examples: MadeArtifact | None) -> Rows | None:
         duplicates=counts["duplicates"],
         rejected_folder=rejected if counts["rows_rejected"] else None,
         labels=counts["labels"],
+        cleaned=counts.get("cleaned", {}),
+        cleaned_labels=counts.get("cleaned_labels", {}),
+        left_out_files=counts.get("left_out_files", []),
     )
 
 

@@ -45,6 +45,9 @@ class Rows(_Facts):
         duplicates: Of the used ones, how many repeat a text.
         rejected_folder: Where the rejected ones lie, if there are any.
         labels: Split -> label -> rows.
+        cleaned: What was done to labels -> rows.
+        cleaned_labels: Label -> how else it was written -> rows.
+        left_out_files: Those that were not read, as their names are not those of data.
     """
 
     read: int
@@ -54,6 +57,9 @@ class Rows(_Facts):
     duplicates: int
     rejected_folder: str | None
     labels: dict[str, dict[str, int]]
+    cleaned: dict[str, int] = {}
+    cleaned_labels: dict[str, dict[str, int]] = {}
+    left_out_files: list[str] = []
 
 
 class Distance(_Facts):

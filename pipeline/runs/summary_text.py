@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 from tabulate import tabulate
@@ -36,6 +37,14 @@ _MEASURES = {
     "macro_f1": "macro F1",
     "calibration_error": "calibration error",
 }
+_CLEANED = {
+    "label_invisible": "without invisible characters",
+    "label_unicode_form": "in one form of Unicode",
+    "label_whole_number": "without .0",
+    "label_truth_value": "as true or false",
+}
+_MOST_WRITINGS = 5
+_MOST_FILES = 5
 _BOUNDS = {"least": "at least", "most": "at most"}
 
 
@@ -46,6 +55,7 @@ def as_text(summary: RunSummary) -> str:
         ("Span", _spans(summary.spans)),
         ("Rows", _rows(summary.rows)),
         ("Classes", _labels(summary.rows)),
+        ("Labels", _cleaned(summary.rows)),
         ("Drift", _drift(summary.drift)),
         ("Anomalies", _anomalies(summary.anomalies)),
         ("Training", _training(summary.training)),
@@ -107,6 +117,10 @@ def _rows(rows: Rows | None) -> Iterator[str]:
         reasons = sorted(rows.reasons.items(), key=lambda item: (-item[1], item[0]))
         yield "rejected: " + ", ".join(f"{name} {n:,}" for name, n in reasons)
         yield f"they lie in {rows.rejected_folder}"
+    if rows.left_out_files:
+        names = [path.rpartition("/")[2] for path in rows.left_out_files]
+        more = [f"and {len(names) - _MOST_FILES} more"] if names[_MOST_FILES:] else []
+        yield f"not read, by their names: {', '.join(names[:_MOST_FILES] + more)}"
 
 
 def _labels(rows: Rows | None) -> Iterator[str]:
@@ -117,6 +131,28 @@ def _labels(rows: Rows | None) -> Iterator[str]:
         if len(ordered) > _MOST_LABELS:
             shown[_MOST_LABELS:] = [f"and {len(ordered) - _MOST_LABELS} more"]
         yield f"{split:5} {total:>8,}: {', '.join(shown)}"
+
+
+def _cleaned(rows: Rows | None) -> Iterator[str]:
+    if rows is None or not rows.cleaned:
+        return
+    done = [f"{_CLEANED.get(k, k)} {n:,} rows" for k, n in rows.cleaned.items()]
+    yield f"read {', '.join(done)}"
+    writings = [
+        f"`{_spelt(written)}` is `{label}` ({number:,})"
+        for label, others in rows.cleaned_labels.items()
+        for written, number in others.items()
+    ]
+    more = ["and others"] if len(writings) > _MOST_WRITINGS else []
+    yield ", ".join(writings[:_MOST_WRITINGS] + more)
+
+
+def _spelt(text: str) -> str:
+    """Returns a text in which one sees what one would not see, or only as an accent."""
+    return "".join(
+        c if c.isprintable() and not unicodedata.combining(c) else f"\\u{ord(c):04x}"
+        for c in text
+    )
 
 
 def _drift(drift: Drift | None) -> Iterator[str]:

@@ -11,7 +11,6 @@ import pytest
 from pipeline.files import (
     absolute,
     locked_folder,
-    may_exist,
     replace_when_done,
     write_whole,
 )
@@ -97,34 +96,3 @@ def test_a_folder_that_cannot_be_created_is_named(tmp_path):
     with pytest.raises(NotADirectoryError) as raised, locked_folder(folder):
         pytest.fail("it has no place")
     assert raised.value.filename == str(folder)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "expected"),
-    [
-        ("there.csv", True),
-        ("the*.csv", True),
-        ("**/x.csv", True),
-        ("absent.csv", False),
-        ("abs*.csv", False),
-        ("absent/*.csv", False),
-        ("there.csv/x.csv", False),
-        ("gs://bucket/absent.csv", True),
-    ],
-)
-def test_a_file_that_cannot_be_there_is_known_at_once(
-    tmp_path, monkeypatch, pattern, expected
-):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "there.csv").touch()
-    assert may_exist(pattern) is expected
-
-
-@pytest.mark.parametrize("pattern", ["x.csv", "*/x.csv", "**/x.csv"])
-def test_what_may_not_be_looked_at_may_exist(tmp_path, monkeypatch, pattern):
-    def refuse(*args, **kwargs):
-        raise PermissionError(13, "Permission denied")
-
-    for owner, name in ((os, "stat"), (Path, "is_dir"), (Path, "glob")):
-        monkeypatch.setattr(owner, name, refuse)
-    assert may_exist(f"{tmp_path}/closed/{pattern}")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import posixpath
 
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
+from components.text_example_gen.reading.encodings import (
+    decode,
+    encoding_by_mark,
+    take_survey,
+)
+from components.text_example_gen.reading.layout import Layout, OnLayout
 from components.text_example_gen.reading.opening import (
     DAMAGE,
     HEAD_BYTES,
@@ -31,30 +38,40 @@ def class_of(path: str) -> str:
     return posixpath.basename(posixpath.dirname(path.replace("\\", "/")))
 
 
-def read_document(path: str, options: ReadOptions) -> Record | Reject:
+def read_document(
+    path: str, options: ReadOptions, on_layout: OnLayout, folder: str = ""
+) -> Record | Reject:
     """Reads one text file whole, plain or compressed; its position is 1.
 
-    The file is one row, so whatever is wrong with it costs one row.
+    Its label is `folder`, or the name of the folder that it lies in.
+
+    `on_layout` is called with what was found out, if the file can be read. The file
+    is one row, so whatever is wrong with it costs one row.
     """
     try:
         with open_bytes(path) as stream:
             data = stream.read(_BYTES_PER_CHAR * MAX_RECORD_CHARS + 1)
-        check_is_text(path, data[:HEAD_BYTES])
+        mark = encoding_by_mark(data) or options.encoding
+        check_is_text(path, data[:HEAD_BYTES], mark)
+        survey = take_survey(path, data, io.BytesIO(), options.encoding)
     except UnreadableFileError as error:
         return _reject(path, error.reason, error.detail)
     except DAMAGE as error:
         if not is_damage(error):
             raise
         return _reject(path, reasons.DAMAGED_FILE, str(error))
+    on_layout(Layout(format="folder", encoding=survey.encoding))
     source, _ = replace_invalid(path)
-    text, replaced = replace_invalid(data.decode("utf-8-sig", "surrogateescape"))
+    text, replaced = replace_invalid(decode(data, survey.encoding, is_whole=True))
     if len(text) > MAX_RECORD_CHARS:
         return _reject(path, reasons.TOO_LONG, "the text is too long", text)
     if "\0" in text:
         return _reject(path, reasons.NOT_TEXT, "the file has NUL characters", text)
-    columns = {options.text_column: text}
+    columns = {options.text_columns[0]: text}
     if options.label_column is not None:
-        columns[options.label_column] = class_of(source)
+        label, is_replaced = replace_invalid(folder or class_of(path))
+        columns[options.label_column] = label
+        replaced |= is_replaced
     return Record(
         source=source,
         position=1,

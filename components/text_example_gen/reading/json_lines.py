@@ -1,16 +1,16 @@
-"""Reads JSON Lines: one object a line."""
+"""Reads JSON Lines, one object a line, and turns objects into records."""
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, TextIO
 
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.lines import Lines
+from components.text_example_gen.reading.nested import nested_names, with_nested
 from components.text_example_gen.reading.records import (
     MAX_RECORD_VALUES,
     Record,
@@ -30,9 +30,14 @@ _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 
 
 def read_json_lines(
-    stream: BinaryIO, path: str, options: ReadOptions
+    text: TextIO, path: str, options: ReadOptions
 ) -> Iterator[Record | Reject]:
     """Reads one JSON Lines file of any size; blank lines are not rows.
+
+    Args:
+        text: From its beginning; a line ends with a line feed.
+        path: As the records say it.
+        options: Name the columns.
 
     Yields:
         Records and rejects in the order of the file; positions are line numbers.
@@ -41,58 +46,91 @@ def read_json_lines(
     Raises:
         UnreadableFileError: None of the first objects has a required column.
     """
-    text = io.TextIOWrapper(
-        stream, encoding="utf-8-sig", errors="surrogateescape", newline="\n"
-    )
     lines = Lines(text)
-    seen: dict[str, None] = {}
-    objects = 0
+    objects = Objects(path, options)
     while True:
         lines.begin()
         if next(lines, None) is None:
             break
-        raw, replaced = replace_invalid(lines.raw)
-        if not raw.strip():
-            continue
-        if lines.is_cut:
-            yield reject_at(path, lines.number, reasons.TOO_LONG, "too long", raw)
-            continue
+        raw = lines.raw
+        if raw.strip():
+            yield objects.record(raw, lines.number, is_cut=lines.is_too_long)
+    objects.end()
+
+
+class Objects:
+    """Makes records of the objects of a file.
+
+    Args:
+        path: As the records say it.
+        options: Name the columns; `data.text` is `text` in the object `data`.
+    """
+
+    def __init__(self, path: str, options: ReadOptions) -> None:
+        self._path = path
+        self._options = options
+        self._seen: dict[str, None] = {}
+        self._count = 0
+
+    def record(self, raw: str, position: int, *, is_cut: bool) -> Record | Reject:
+        """Returns the record of an object.
+
+        Args:
+            raw: As it stands in the file; bytes that are not UTF-8 are surrogates.
+            position: Where, for the record.
+            is_cut: Whether `raw` is only its beginning, as it is too long.
+
+        Raises:
+            UnreadableFileError: None of the first objects has a required column.
+        """
+        raw, replaced = replace_invalid(raw)
+        if is_cut:
+            return reject_at(self._path, position, reasons.TOO_LONG, "too long", raw)
         if _has_too_many_values(raw):
             detail = f"more than {MAX_RECORD_VALUES:,} values"
-            yield reject_at(path, lines.number, reasons.TOO_LONG, detail, raw)
-            continue
+            return reject_at(self._path, position, reasons.TOO_LONG, detail, raw)
+        options = self._options
         try:
             columns, renamed, is_repaired = _parse(raw, options)
         except (ValueError, RecursionError) as error:
-            yield reject_at(path, lines.number, reasons.BAD_JSON, str(error), raw)
-            continue
-        objects += 1
-        if objects <= _LOOK_ROWS:
-            seen.update(dict.fromkeys(columns))
-        if objects == _LOOK_ROWS:
-            check_columns(path, list(seen), options)
+            return reject_at(self._path, position, reasons.BAD_JSON, str(error), raw)
+        columns = with_nested(columns, options.required)
+        self._count += 1
+        if self._count <= _LOOK_ROWS:
+            self._seen.update(dict.fromkeys([*columns, *nested_names(columns)]))
+        if self._count == _LOOK_ROWS:
+            self._check()
         if not options.keep_all:
             columns = {n: columns[n] for n in options.required if n in columns}
         try:
             columns, is_replaced = replace_invalid_in(columns)
         except TooDeepError as error:
-            yield reject_at(path, lines.number, reasons.BAD_JSON, str(error), raw)
-            continue
-        yield Record(
-            source=path,
-            position=lines.number,
+            return reject_at(self._path, position, reasons.BAD_JSON, str(error), raw)
+        return Record(
+            source=self._path,
+            position=position,
             columns=columns,
             raw=raw,
             replaced_utf8=replaced or is_repaired or is_replaced,
             renamed=renamed,
         )
-    if 0 < objects < _LOOK_ROWS:
-        check_columns(path, list(seen), options)
+
+    def end(self) -> None:
+        """Says that no more come.
+
+        Raises:
+            UnreadableFileError: None of the objects has a required column.
+        """
+        if 0 < self._count < _LOOK_ROWS:
+            self._check()
+
+    def _check(self) -> None:
+        check_columns(self._path, list(self._seen), self._options)
 
 
 def _has_too_many_values(line: str) -> bool:
     """Tells it before they are parsed; commas and brackets in strings do not count."""
-    if _count_values(line) <= MAX_RECORD_VALUES:
+    if len(line) <= MAX_RECORD_VALUES or _count_values(line) <= MAX_RECORD_VALUES:
         return False
     return _count_values(_STRING.sub("", line)) > MAX_RECORD_VALUES
 

@@ -20,6 +20,7 @@ class Lines:
 
     Args:
         text: Opened with `newline=""`, so that line ends inside quotes survive.
+        delimiter: Of which a record may have no more than `MAX_RECORD_VALUES`.
 
     Attributes:
         taken: Lines since `begin` as they stand in the file, each cut after
@@ -28,10 +29,15 @@ class Lines:
         number: Number of the first line of `taken`, counted from 1.
     """
 
-    def __init__(self, text: TextIO) -> None:
+    def __init__(self, text: TextIO, delimiter: str | None = None) -> None:
         self._text = text
+        self._delimiter = delimiter
         self._pending: collections.deque[str] = collections.deque()
         self._chars = 0
+        self._delimiters = 0  # among the first `_counted` lines of the record
+        self._counted = 0
+        # A shorter record is within all bounds.
+        self._short = min(MAX_RECORD_CHARS, MAX_RECORD_VALUES)
         self.taken: list[str] = []
         self.number = 1
 
@@ -39,7 +45,7 @@ class Lines:
         """Starts a record: forgets the lines of the previous one."""
         self.number += len(self.taken)
         self.taken = []
-        self._chars = 0
+        self._chars = self._delimiters = self._counted = 0
 
     def give_back(self, keep: int) -> None:
         """Puts back all lines of this record but the first `keep`."""
@@ -49,12 +55,18 @@ class Lines:
     @property
     def raw(self) -> str:
         """The record as it stands in the file, without its last line end."""
-        return "".join(self.taken).rstrip("\r\n")
+        taken = self.taken
+        return (taken[0] if len(taken) == 1 else "".join(taken)).rstrip("\r\n")
 
     @property
-    def is_cut(self) -> bool:
-        """Whether a line is longer than `MAX_RECORD_CHARS`."""
-        return any(len(line) >= MAX_RECORD_CHARS for line in self.taken)
+    def is_too_long(self) -> bool:
+        """Whether a line has too many characters, or the first too many delimiters."""
+        if self._chars <= self._short:
+            return False
+        return (
+            any(len(line) >= MAX_RECORD_CHARS for line in self.taken)
+            or self._count(self.taken[0]) > MAX_RECORD_VALUES
+        )
 
     def __iter__(self) -> Lines:
         return self
@@ -68,16 +80,28 @@ class Lines:
         line = self._pending.popleft() if self._pending else self._read()
         self.taken.append(line)
         self._chars += len(line)
+        if self._chars > self._short:
+            self._check_size()
+        return line.replace("\0", "\ufffd") if "\0" in line else line
+
+    def _check_size(self) -> None:
+        self._delimiters += sum(map(self._count, self.taken[self._counted :]))
+        self._counted = len(self.taken)
         is_long = self._chars > MAX_RECORD_CHARS and len(self.taken) > 1
-        if is_long or len(self.taken) > MAX_RECORD_VALUES:
+        if (
+            is_long
+            or len(self.taken) > MAX_RECORD_VALUES
+            or self._delimiters > MAX_RECORD_VALUES
+        ):
             raise csv.Error("the record is too long")
-        return line.replace("\0", "\ufffd")
+
+    def _count(self, line: str) -> int:
+        return line.count(self._delimiter) if self._delimiter else 0
 
     def _read(self) -> str:
-        line = self._text.readline(MAX_RECORD_CHARS)
+        line = rest = self._text.readline(MAX_RECORD_CHARS)
         if not line:
             raise StopIteration
-        rest = line
-        while len(rest) == MAX_RECORD_CHARS and not rest.endswith(("\n", "\r")):
+        while len(rest) >= MAX_RECORD_CHARS and not rest.endswith(("\n", "\r")):
             rest = self._text.readline(MAX_RECORD_CHARS)
         return line

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import codecs
 import contextlib
 import gzip
 import io
@@ -14,10 +13,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
 
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-
 from components.text_example_gen.errors import UnreadableFileError
+from components.text_example_gen.file_systems import open_raw
 from components.text_example_gen.reading import reasons
 
 _BUFFER_BYTES = 2**18
@@ -37,8 +34,6 @@ HEAD_BYTES = 2**16
 # short file and well below the share in programs, pictures and archives (from 20 %).
 _MOST_CONTROL = 0.02
 _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\v\f\r\x1a\x1b")
-# In Western European text in Latin-1 up to 10 % of the bytes are not UTF-8.
-_MOST_INVALID = 0.3
 # Up to so many, even in a tiny file, cost rows and not the file.
 _FEW = 8
 _KINDS = (
@@ -59,7 +54,7 @@ _NOT_REGULAR = (
     (stat.S_ISBLK, "a device"),
     (stat.S_ISDIR, "a folder"),
 )
-_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_WIDE = ("utf-16", "utf-32")
 
 
 class _Streams(io.RawIOBase):
@@ -152,8 +147,8 @@ def open_bytes(path: str) -> Iterator[BinaryIO]:
     """
     check_is_regular(path)
     with contextlib.ExitStack() as stack:
-        raw = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-        buffered = io.BufferedReader(cast(Any, stack.enter_context(raw)), _BUFFER_BYTES)
+        raw = stack.enter_context(open_raw(path))
+        buffered = io.BufferedReader(cast(Any, raw), _BUFFER_BYTES)
         magic = buffered.peek(_LONGEST_MAGIC)[:_LONGEST_MAGIC]
         if not magic and path.lower().endswith(_COMPRESSED):
             raise UnreadableFileError(
@@ -201,8 +196,13 @@ def is_damage(error: BaseException) -> bool:
     )
 
 
-def check_is_text(path: str, head: bytes) -> None:
-    """Refuses a file whose beginning (`HEAD_BYTES` or all of it) is not UTF-8 text.
+def check_is_text(path: str, head: bytes, encoding: str | None = None) -> None:
+    """Refuses a file whose beginning (`HEAD_BYTES` or all of it) is not text.
+
+    Args:
+        path: For the message.
+        head: The beginning.
+        encoding: By its byte order mark or an option; None: it is to be found.
 
     Raises:
         UnreadableFileError: With reason `not_text`, and what the file seems to be.
@@ -210,17 +210,17 @@ def check_is_text(path: str, head: bytes) -> None:
     for magic, kind in _KINDS:
         if head.startswith(magic):
             raise _not_text(path, f"it looks like {kind}", "export the data as CSV")
-    if head.startswith(_WIDE):
-        raise _not_text(path, "it is UTF-16", "save it as UTF-8")
-    if not head:
+    if not head or (encoding or "").startswith(_WIDE):
         return
     control = sum(head.count(bytes([c])) for c in _CONTROL)
-    if control > max(_FEW, _MOST_CONTROL * len(head)):
-        raise _not_text(path, "it looks like binary data")
-    decoded = head.decode("utf-8", "surrogateescape")
-    invalid = sum("\udc80" <= c <= "\udcff" for c in decoded)
-    if invalid > max(_FEW, _MOST_INVALID * len(decoded)):
-        raise _not_text(path, "its bytes are not UTF-8", "save it as UTF-8")
+    if control <= max(_FEW, _MOST_CONTROL * len(head)):
+        return
+    for name, first in (("utf-16-le", 1), ("utf-16-be", 0)):
+        # The other half of the bytes of Western text is zero.
+        if head[first::2].count(0) > len(head) / 4 > head[1 - first :: 2].count(0) * 9:
+            what = f"it looks like {name} without a byte order mark"
+            raise _not_text(path, what, f"`encoding={name}`")
+    raise _not_text(path, "it looks like binary data")
 
 
 def _not_text(path: str, what: str, hint: str = "") -> UnreadableFileError:

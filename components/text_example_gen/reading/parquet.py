@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from typing import BinaryIO, NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ from components.text_example_gen.reading.arrow_values import (
     text_sizes,
     whole_values,
 )
+from components.text_example_gen.reading.nested import outer_names, with_nested
 from components.text_example_gen.reading.opening import is_unpacked
 from components.text_example_gen.reading.parquet_pages import ChunkSize, chunk_size
 from components.text_example_gen.reading.records import (
@@ -30,6 +31,7 @@ from components.text_example_gen.reading.records import (
     Reject,
     check_columns,
     distinct_names,
+    is_reject,
     new_names,
     reject_at,
 )
@@ -43,6 +45,7 @@ _MOST_BYTES = 256 * 2**20
 _MOST_PACKING = 20
 _MOST_NESTED_PACKING = 64  # truth values in lists have 64 times the bits they need
 _VALUE_BYTES = 8
+_MOST_NESTED = 1000  # columns in structures that are known by name
 _SHOWN_CHARS = 1000  # of a value that is too long
 
 
@@ -133,17 +136,18 @@ def _read(
     )
     schema = file.schema_arrow
     names = list(schema.names)
-    check_columns(path, names, options)
+    check_columns(path, [*names, *_nested_names(schema)], options)
     # By names in the file, by which pyarrow goes: it reads all columns of a name.
     columns: dict[str, list[str]] = {}
     for name, new in zip(names, distinct_names(names), strict=True):
         columns.setdefault(name, []).append(new)
-    kept = None
+    kept = wanted = None
     if not options.keep_all:
-        wanted = set(options.required)
+        wanted = outer_names(options.required, distinct_names(names))
         columns = {n: new for n, new in columns.items() if not wanted.isdisjoint(new)}
         kept = list(columns)
     _check_depth(path, [f for f in schema if kept is None or f.name in kept])
+    has_nested = not set(options.required) <= set(distinct_names(names))
     position = 0
     for group in range(metadata.num_row_groups):
         rows = _batch_rows(source, path, metadata, group, _kept_leaves(file, kept))
@@ -152,8 +156,34 @@ def _read(
         )
         for batch in batches:
             batch.validate()  # lists of a damaged file may point beyond its values
-            yield from _rows(batch, path, position, columns, options)
+            for item in _rows(batch, path, position, columns, wanted):
+                yield _with_nested(item, options) if has_nested else item
             position += len(batch)
+
+
+def _nested_names(schema: pa.Schema) -> list[str]:
+    """Returns the names of the columns in structures that no other column has."""
+    names: list[str] = []
+    waiting = [(field.name, field.type) for field in schema]
+    while waiting and len(names) < _MOST_NESTED:
+        outer, kind = waiting.pop(0)
+        if pa.types.is_struct(kind) and outer.count(".") < MAX_DEPTH:
+            inner = [(f"{outer}.{field.name}", field.type) for field in kind]
+            names += [name for name, _ in inner]
+            waiting += inner
+    return list(dict.fromkeys(name for name in names if name not in schema.names))
+
+
+def _with_nested(item: Record | Reject, options: ReadOptions) -> Record | Reject:
+    """Returns a record with the columns in structures that are needed."""
+    if is_reject(item):
+        return item
+    record = cast(Record, item)
+    columns = with_nested(record["columns"], options.required)
+    if not options.keep_all:
+        columns = {name: columns[name] for name in options.required if name in columns}
+    record["columns"] = columns
+    return record
 
 
 def _leaves(metadata: pq.FileMetaData) -> list[_Leaf]:
@@ -260,16 +290,24 @@ def _rows(
     path: str,
     position: int,
     new_by_name: Mapping[str, Sequence[str]],
-    options: ReadOptions,
+    wanted: Collection[str] | None,
 ) -> Iterator[Record | Reject]:
-    """Yields the rows of a batch; `position` is the number of rows before it."""
+    """Yields the rows of a batch.
+
+    Args:
+        batch: The batch.
+        path: Its file.
+        position: Number of the rows before it.
+        new_by_name: Columns by their names in the file.
+        wanted: Those that are kept; None: all.
+    """
     left = {name: iter(new) for name, new in new_by_name.items()}
     columns = {}
     renamed: tuple[str, ...] = ()
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         # pyarrow also reads `text.x` where `text` is asked for.
         new = next(left.get(name, iter(())), None)
-        if new is not None and (options.keep_all or new in options.required):
+        if new is not None and (wanted is None or new in wanted):
             columns[new] = column
             renamed += new_names([name], [new])
     by_column = {name: text_sizes(column) for name, column in columns.items()}

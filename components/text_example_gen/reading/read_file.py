@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import dataclasses
+import functools
 import posixpath
 from collections.abc import Iterator
+from typing import TextIO
 
 from components.text_example_gen.errors import UnreadableFileError
-from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.options import FORMATS, ReadOptions
 from components.text_example_gen.reading import reasons
-from components.text_example_gen.reading.delimited import (
+from components.text_example_gen.reading.delimited import read_delimited
+from components.text_example_gen.reading.dialects import (
+    Head,
     find_delimiter,
     find_dialect,
-    read_delimited,
 )
 from components.text_example_gen.reading.documents import read_document
+from components.text_example_gen.reading.encodings import (
+    decode,
+    encoding_by_mark,
+    open_text,
+    take_survey,
+)
+from components.text_example_gen.reading.json_documents import (
+    find_form,
+    looks_like_json,
+    read_json_document,
+)
 from components.text_example_gen.reading.json_lines import read_json_lines
+from components.text_example_gen.reading.labelled_lines import (
+    find_labelled_lines,
+    read_labelled_lines,
+)
+from components.text_example_gen.reading.layout import (
+    Layout,
+    OnLayout,
+    ignore_layout,
+)
 from components.text_example_gen.reading.opening import (
     DAMAGE,
     HEAD_BYTES,
@@ -23,7 +47,6 @@ from components.text_example_gen.reading.opening import (
     is_damage,
     open_bytes,
 )
-from components.text_example_gen.reading.parquet import read_parquet
 from components.text_example_gen.reading.records import (
     Record,
     Reject,
@@ -38,6 +61,7 @@ _BY_EXTENSION = {
     ".tab": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
 }
@@ -45,7 +69,11 @@ _PARQUET_MAGIC = b"PAR1"
 
 
 def read_file(
-    path: str, options: ReadOptions, *, in_class_folder: bool = False
+    path: str,
+    options: ReadOptions,
+    *,
+    in_class_folder: str = "",
+    on_layout: OnLayout | None = None,
 ) -> Iterator[Record | Reject]:
     """Reads one file lazily, in constant memory, plain or compressed.
 
@@ -53,8 +81,10 @@ def read_file(
         path: On any file system Beam knows. What is yielded has it with U+FFFD for
             bytes that are not UTF-8.
         options: How to read it.
-        in_class_folder: With format `auto`: whether a file whose name does not tell its
-            format is a document of a class folder.
+        in_class_folder: Name of the class folder that the file lies in, or "". A file
+            in one whose name does not tell its format is a document of this class.
+        on_layout: Is called with what was found out about the file, before its first
+            row; not if it cannot be read at all.
 
     Yields:
         Records and rejects in the order of the file. If the file cannot be read to its
@@ -62,7 +92,8 @@ def read_file(
     """
     rows_read = 0
     try:
-        for item in _read(path, options, in_class_folder):
+        on_layout = on_layout or ignore_layout
+        for item in _read(path, options, in_class_folder, on_layout):
             yield item
             rows_read += 1
     except UnreadableFileError as error:
@@ -75,40 +106,87 @@ def read_file(
 
 
 def _read(
-    path: str, options: ReadOptions, in_class_folder: bool
+    path: str, options: ReadOptions, in_class_folder: str, on_layout: OnLayout
 ) -> Iterator[Record | Reject]:
     format_name = options.format
     if format_name == "auto":
         format_name = format_by_name(path) or ("folder" if in_class_folder else "auto")
     if format_name == "folder":
-        yield read_document(path, options)
-        return
-    with open_bytes(path) as stream:
-        head = stream.read(HEAD_BYTES)
-    if not head:
-        if format_name == "parquet":
+        if len(options.text_columns) > 1:
             raise UnreadableFileError(
-                reasons.DAMAGED_FILE,
-                f"{path} is damaged: it has no bytes, and a Parquet file has some",
+                reasons.MISSING_COLUMN,
+                f"{path} is one text, and has no column `{options.text_columns[1]}`\n"
+                "hint: give one text column where each file is a text",
             )
+        yield read_document(path, options, on_layout, in_class_folder)
         return
-    if format_name == "auto" and head.startswith(_PARQUET_MAGIC):
-        format_name = "parquet"
-    if format_name != "parquet":
-        check_is_text(path, head)
-    if format_name == "auto":
-        format_name = _format_of_text(path, head, options)
     source, _ = replace_invalid(path)
     with open_bytes(path) as stream:
-        if format_name == "parquet":
+        head = stream.read(HEAD_BYTES)
+        if not head:
+            if format_name == "parquet":
+                raise UnreadableFileError(
+                    reasons.DAMAGED_FILE,
+                    f"{path} is damaged: it has no bytes, and a Parquet file has some",
+                )
+            return
+        is_parquet = format_name == "auto" and head.startswith(_PARQUET_MAGIC)
+        if not is_parquet and format_name != "parquet":
+            check_is_text(path, head, encoding_by_mark(head) or options.encoding)
+            survey = take_survey(path, head, stream, options.encoding)
+    if is_parquet or format_name == "parquet":
+        # pyarrow takes a while to import.
+        from components.text_example_gen.reading.parquet import read_parquet
+
+        on_layout(Layout(format="parquet"))
+        with open_bytes(path) as stream:
             yield from read_parquet(stream, source, options)
-            return
-        if format_name == "jsonl":
-            yield from read_json_lines(stream, source, options)
-            return
-        text = head.decode("utf-8-sig", "surrogateescape")
-        dialect = find_dialect(text, format_name, options)
-        yield from read_delimited(stream, source, dialect, options)
+        return
+    is_part = len(head) == HEAD_BYTES
+    text = decode(head, survey.encoding, is_whole=not is_part)
+    if format_name == "auto":
+        format_name = _format_of_text(path, Head(text, is_part), options)
+    layout = Layout(format=format_name, encoding=survey.encoding)
+    if format_name in ("json", "jsonl"):
+        form = find_form(text, is_part, options) or "lines"
+        with _opened(path, survey.encoding, newline="\n") as file:
+            if form == "lines":
+                on_layout(dataclasses.replace(layout, format="jsonl"))
+                yield from read_json_lines(file, source, options)
+                return
+            layout = dataclasses.replace(layout, format="json")
+            yield from read_json_document(
+                file, source, options, form, functools.partial(_tell, layout, on_layout)
+            )
+        return
+    if format_name in ("fasttext", "trec"):
+        on_layout(layout)
+        with _opened(path, survey.encoding, newline="\n") as file:
+            yield from read_labelled_lines(file, source, options, format_name)
+        return
+    reopen = functools.partial(_opened, path, survey.encoding, newline="")
+    dialect = find_dialect(Head(text, is_part), format_name, options, survey, reopen)
+    layout = dataclasses.replace(
+        layout,
+        delimiter=dialect.delimiter,
+        quoting="double" if dialect.quoted else "none",
+        escape_character=dialect.escape,
+        notes=dialect.notes,
+    )
+    with reopen() as file:
+        yield from read_delimited(
+            file, source, dialect, options, layout=layout, on_layout=on_layout
+        )
+
+
+def _tell(layout: Layout, on_layout: OnLayout, note: str) -> None:
+    on_layout(dataclasses.replace(layout, notes=(note,) if note else ()))
+
+
+@contextlib.contextmanager
+def _opened(path: str, encoding: str, *, newline: str) -> Iterator[TextIO]:
+    with open_bytes(path) as stream:
+        yield open_text(stream, encoding, newline=newline)
 
 
 def format_by_name(path: str) -> str | None:
@@ -119,36 +197,31 @@ def format_by_name(path: str) -> str | None:
     return _BY_EXTENSION.get(extension)
 
 
-def _format_of_text(path: str, head: bytes, options: ReadOptions) -> str:
-    """Returns the format that the beginning of a text file tells: csv, tsv or jsonl.
+def _format_of_text(path: str, head: Head, options: ReadOptions) -> str:
+    """Returns the format that the beginning of a text file tells.
 
     Args:
         path: For the message.
-        head: The beginning of the file, unpacked.
+        head: The beginning of the file.
         options: Its column names are looked for in the first row.
 
     Raises:
         UnreadableFileError: With reason `unknown_format`.
     """
-    text = head.decode("utf-8-sig", "surrogateescape")
-    first_line = next((line for line in text.split("\n") if line.strip()), "")
-    if _is_json_object(first_line):
-        return "jsonl"
-    delimiter = find_delimiter(text, ("\t", ",", ";", "|"), options)
+    if looks_like_json(head.text) and find_form(head.text, head.is_part, options):
+        return "json"
+    labelled = find_labelled_lines(head.text, head.is_part)
+    if labelled is not None:
+        return labelled
+    first_line = next((line for line in head.text.split("\n") if line.strip()), "")
+    delimiter = find_delimiter(head, ("\t", ",", ";", "|"), options)
     if delimiter is None:
         delimiter = next((d for d in "\t," if d in first_line), None)
     if delimiter is None:
         raise UnreadableFileError(
             reasons.UNKNOWN_FORMAT,
             f"{path}: neither its name nor its content tells its format\n"
-            "hint: set the format (csv, tsv, jsonl, parquet, folder)",
+            f"hint: set its `format`: {', '.join(FORMATS[1:])}",
             first_line[:1000],
         )
     return "tsv" if delimiter == "\t" else "csv"
-
-
-def _is_json_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False

@@ -5,7 +5,8 @@ from __future__ import annotations
 # A row is at fault.
 NO_TEXT = "no_text"  # the text is missing, empty or nothing but white space
 NO_LABEL = "no_label"
-BAD_LABEL = "bad_label"  # a list, an object
+BAD_LABEL = "bad_label"  # an object, or what is not a label in a list
+SEVERAL_LABELS = "several_labels"  # where a row may have one
 TOO_FEW_FIELDS = "too_few_fields"
 TOO_MANY_FIELDS = "too_many_fields"
 TOO_LONG = "too_long"  # more than records.MAX_RECORD_CHARS, or MAX_RECORD_VALUES
@@ -13,6 +14,10 @@ BAD_QUOTES = "bad_quotes"  # a quote that opens a field and never closes it prop
 BAD_JSON = "bad_json"  # not JSON, or not an object
 NOT_TEXT = "not_text"  # NUL characters, or a value that is not a string
 LABEL_OUTSIDE_TRAINING = "label_outside_training"
+# A label or a key has U+FFFD for what could not be decoded: it may have been any of
+# several that must not become one.
+LOSSY_LABEL = "lossy_label"
+LOSSY_KEY = "lossy_key"
 NO_KEY = "no_key"
 MODEL_FAILED = "model_failed"  # on this row alone
 

@@ -168,6 +168,12 @@ def new_names(names: Sequence[str], distinct: Sequence[str]) -> tuple[str, ...]:
     return tuple(new for old, new in zip(names, distinct, strict=True) if new != old)
 
 
+def describe_no_text(options: ReadOptions) -> str:
+    """Returns the detail of a reject whose text columns are all empty."""
+    names = [f"`{name}`" for name in options.text_columns]
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} empty"
+
+
 def as_dict(item: Record | Reject) -> dict[str, Any]:
     """Returns the item with a type that Beam's hints understand."""
     return cast(dict[str, Any], item)

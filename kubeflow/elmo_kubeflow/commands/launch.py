@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -167,9 +167,12 @@ def compile_to(
         ConfigError: The configuration cannot be used.
         NotInstalled: kfp is absent.
     """
+    from elmo_kubeflow.platforms import checked_for
     from pipeline.config import load_config
 
     loaded = load_config(config, overrides)
+    platform: Literal["kubeflow", "vertex"] = "vertex" if vertex else "kubeflow"
+    checked_for(platform, loaded)  # now, and not after the seconds that TFX takes
     require("kfp")
     from pipeline.runs.run_log import run_log
 
@@ -177,4 +180,4 @@ def compile_to(
     with run_log(Path(os.devnull)):
         from elmo_kubeflow.package import compile_package
 
-        compile_package(loaded, path, platform="vertex" if vertex else "kubeflow")
+        compile_package(loaded, path, platform=platform)

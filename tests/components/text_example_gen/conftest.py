@@ -41,7 +41,9 @@ class Ingested:
             rows.append(
                 (
                     features["text"].bytes_list.value[0].decode(),
-                    features["label"].bytes_list.value[0].decode(),
+                    " + ".join(
+                        label.decode() for label in features["label"].bytes_list.value
+                    ),
                 )
             )
         return rows

@@ -194,3 +194,37 @@ def test_labels_that_hardly_repeat_are_refused_unless_they_are_a_sample():
 )
 def test_many_or_fractional_classes_pass(labels):
     check_labels(labels)
+
+
+def test_a_text_column_that_is_not_there_is_refused_by_its_name(tmp_path):
+    (tmp_path / "a.csv").write_text("title,label\na,1\n")
+    options = ReadOptions(text_column=("title", "body"))
+    with pytest.raises(DataError, match="has no column `body`. Columns found: title"):
+        check_data(str(tmp_path / "a.csv"), options=options)
+    (tmp_path / "pos").mkdir()
+    (tmp_path / "pos" / "1.txt").write_text("good")
+    with pytest.raises(DataError, match="is one text, and has no column `body`"):
+        check_data(f"{tmp_path}/*/*", options=options)
+
+
+def test_rows_with_several_labels_are_noticed_at_the_first_look(tmp_path):
+    row = '{"text": "a", "label": ["x", "y"]}\n'
+    (tmp_path / "a.jsonl").write_text(row * 3 + '{"text": "a", "label": "x"}\n')
+    with pytest.raises(DataError, match="3 of the first 4\nhint: `multi_label=true`"):
+        check_data(str(tmp_path / "a.jsonl"))
+    options = ReadOptions(multi_label=True)
+    preview = check_data(str(tmp_path / "a.jsonl"), options=options)
+    assert preview.labels == ("x", "y")
+
+
+def test_folders_that_are_splits_are_no_classes(tmp_path):
+    for name in ("train/pos/1.txt", "test/pos/2.txt", "test/neg/3.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("some text")
+    with pytest.raises(DataError, match="`test` and `train` look like splits"):
+        check_data(str(tmp_path))
+    assert check_data(str(tmp_path / "test")).labels == ("neg", "pos")
+    for name in ("train/a.csv", "test/b.csv"):
+        (tmp_path / name).write_text("text,label\na,x\nb,y\n")
+    assert check_data(f"{tmp_path}/*/*.csv").files == 2

@@ -18,6 +18,8 @@ TALLIES = [
     (["seen_label", "b"], 3),
     (["replaced_utf8"], 2),
     (["file_problem", "a.csv is damaged"], 1),
+    (["cleaned", "label_whole_number"], 2),
+    (["relabelled", "1", "1.0"], 2),
 ]
 
 
@@ -33,6 +35,9 @@ def test_tallies_become_counts():
         "conflicting": 0,
         "replaced_utf8": 2,
         "files": 2,
+        "cleaned": {"label_whole_number": 2},
+        "cleaned_labels": {"1": {"1.0": 2}},
+        "left_out_files": [],
     }
     assert list(counts.seen_labels) == ["b", "a"]
     assert counts.file_problems == ["a.csv is damaged"]

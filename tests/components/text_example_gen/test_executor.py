@@ -72,6 +72,41 @@ def test_every_row_ends_in_a_split_or_among_the_rejects(ingest, tmp_path):
     }
 
 
+def test_a_class_is_one_in_every_format_however_its_label_is_written(ingest, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    texts = [f"text {i}" for i in range(90)]
+    ones = ["1", "1.0", "1\u200b"] * 10
+    truths = ["True", "TRUE", "true"] * 10
+    write_csv(
+        data / "a.csv",
+        [*zip(texts, ones, strict=False), *zip(texts[30:], truths, strict=False)],
+    )
+    values = [1, 1.0, "1.00", True, [True], "true"] * 10
+    lines = [
+        {"text": f"j {t}", "label": v} for t, v in zip(texts, values, strict=False)
+    ]
+    (data / "b.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    for name, column in (("c", [1.0, None]), ("d", [True, False]), ("e", [["1"], []])):
+        table = {"text": [f"{name} {t}" for t in texts[:40]], "label": column * 20}
+        pq.write_table(pa.table(table), data / f"{name}.parquet")
+    counts = ingest(data, max_rejected_fraction=0.5).counts
+    labels = collections.Counter[str]()
+    for of_split in counts["labels"].values():
+        labels.update(of_split)
+    assert labels == {"1": 30 + 30 + 20 + 20, "true": 30 + 30 + 20, "false": 20}
+    assert counts["reasons"] == {"no_label": 40}
+    assert counts["cleaned"] == {
+        "label_invisible": 10,
+        "label_truth_value": 20,
+        "label_whole_number": 20,
+    }
+    assert counts["cleaned_labels"] == {
+        "1": {"1.0": 10, "1.00": 10, "1\u200b": 10},
+        "true": {"TRUE": 10, "True": 10},
+    }
+
+
 def test_the_artifact_says_how_its_examples_are_stored(ingest, tmp_path):
     artifact = ingest(write_csv(tmp_path / "a.csv", GOOD)).artifact
     assert json.loads(artifact.split_names) == ["train", "eval", "test"]
@@ -110,6 +145,29 @@ def test_folders_per_class_are_read_and_bad_documents_put_aside(ingest, tmp_path
     result = ingest(tmp_path / "reviews", max_rejected_fraction=0.1)
     assert sorted(result.rows) == sorted(GOOD)
     assert result.counts["reasons"] == {"no_text": 1, "not_text": 1}
+
+
+def test_documents_deep_in_a_class_folder_have_its_class(ingest, tmp_path):
+    data = tmp_path / "data [x]" / "br{ace}"
+    for number in range(30):
+        label = "pos" if number % 2 else "n\u00e9g"
+        folder = data / label / ("a/b" if number % 3 else ".hidden")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.txt").write_text(f"text {number}")
+    result = ingest(data)
+    assert result.counts["files"] == result.counts["rows_used"] == 20
+    assert set(result.counts["labels"]["train"]) == {"pos", "n\u00e9g"}
+
+
+def test_what_lies_beside_tables_is_left_out_and_told(ingest, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    write_csv(data / "train.csv", GOOD)
+    (data / "README").write_text("about")
+    (data / "picture.png").write_bytes(b"\x89PNG")
+    counts = ingest(data).counts
+    assert counts["files"] == 1
+    assert counts["left_out_files"] == [f"{data}/README", f"{data}/picture.png"]
 
 
 def test_a_label_seen_only_outside_training_is_put_aside(ingest, tmp_path):
@@ -190,3 +248,66 @@ def test_rows_add_up_and_equal_texts_share_a_split(
         for text, _ in result.split(name):
             folded = " ".join(text.casefold().split())
             assert split_of.setdefault(folded, name) == name
+
+
+def test_texts_of_several_columns_are_joined_and_one_of_them_may_be_empty(
+    ingest, tmp_path
+):
+    rows = [f"{n % 2},Title {n}.,body {n}" for n in range(60)]
+    (tmp_path / "a.csv").write_text(
+        "\n".join(["label,title,body", *rows, "1,,alone", "1,, "])
+    )
+    (tmp_path / "b.jsonl").write_text('{"label": 1, "title": "only"}\n{"body": "b"}\n')
+    ingested = ingest(
+        f"{tmp_path}/*.*", text_column=["title", "body"], max_rejected_fraction=0.1
+    )
+    expected = [(f"Title {n} . body {n}", str(n % 2)) for n in range(60)]
+    assert sorted(ingested.rows) == sorted([*expected, ("alone", "1"), ("only", "1")])
+    [no_text, no_label] = ingested.rejected
+    assert (no_text["reason"], no_text["detail"]) == (
+        "no_text",
+        "`title` and `body` are empty",
+    )
+    assert no_label["reason"] == "no_label"
+
+
+def test_rows_may_have_several_labels_where_it_is_said(ingest, tmp_path):
+    rows = [f'text {n},"{"b; a" if n % 3 else "c"}"' for n in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows, 'x," ; "']))
+    (tmp_path / "b.jsonl").write_text(
+        '{"text": "list", "label": ["c", "a", "c"]}\n'
+        '{"text": "new", "label": ["a", 7]}\n'
+    )
+    ingested = ingest(f"{tmp_path}/*.*", label_separator=";", max_rejected_fraction=0.1)
+    assert ("list", "a + c") in ingested.rows
+    assert {label for _, label in ingested.rows} <= {
+        "7 + a",
+        "a + b",
+        "a + c",
+        "c",
+    }
+    counts = ingested.counts
+    assert counts["rows_used"] == len(ingested.rows)
+    assert counts["rows_in"] == counts["rows_used"] + counts["rows_rejected"] == 63
+    used = [label for _, label in ingested.rows]
+    totals = {
+        name: sum(of_split.get(name, 0) for of_split in counts["labels"].values())
+        for name in "abc"
+    }
+    assert totals == {
+        name: sum(name in label.split(" + ") for label in used) for name in "abc"
+    }
+    assert {"no_label": 1}.items() <= counts["reasons"].items()
+
+
+def test_several_labels_that_nobody_allowed_are_rejected_with_a_hint(ingest, tmp_path):
+    rows = [{"text": f"text {n}", "label": [str(n % 2)]} for n in range(60)]
+    rows += [{"text": "both", "label": ["1", "0"]}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    ingested = ingest(tmp_path / "a.jsonl", max_rejected_fraction=0.1)
+    assert {label for _, label in ingested.rows} == {"0", "1"}
+    [rejected] = ingested.rejected
+    assert rejected["reason"] == "several_labels"
+    assert "`label`: 2 labels, such as '0' and '1'; `multi_label`" in rejected["detail"]
+    with pytest.raises(DataError, match="if rows have several labels, `multi_"):
+        ingest(tmp_path / "a.jsonl", output=tmp_path / "strict")

@@ -5,9 +5,10 @@ import os
 import pytest
 
 from components.text_example_gen.errors import DataError
-from components.text_example_gen.globs import escape_existing
 from components.text_example_gen.input_files import (
     arrived_spans,
+    class_folder,
+    data_files,
     data_fingerprint,
     has_class_folders,
     locate,
@@ -15,7 +16,6 @@ from components.text_example_gen.input_files import (
     newest_span,
     without_placeholders,
 )
-from pipeline.files import may_exist
 
 
 def test_a_glob_is_split_before_its_first_wildcard():
@@ -45,13 +45,132 @@ def test_what_exists_is_a_name_even_if_it_looks_like_a_wildcard(put, tmp_path, f
     put(name, "ex/b1.csv", "a/b1.csv", "whatx/b1.csv", "ab/b1.csv")
     path = str(tmp_path / name)
     for data in (folder, f"{folder}/", name, f"{folder}/*.csv", f"{folder}/b?1*"):
-        assert may_exist(escape_existing(f"{tmp_path}/{data}"))
         location = locate(f"{tmp_path}/{data}")
         # As it is located, it may be located again.
         assert locate(location.pattern).pattern == location.pattern
         assert [file.path for file in match_files(location.pattern)] == [path]
         assert not has_class_folders(location.pattern)
-    assert not may_exist(escape_existing(f"{tmp_path}/{folder}/c[1].csv"))
+    assert not match_files(locate(f"{tmp_path}/{folder}/c[1].csv").pattern)
+
+
+def test_a_home_folder_is_found_in_quotes_too(put, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    put("home/a.csv")
+    assert locate("~/a.csv").pattern == f"{tmp_path}/home/a.csv"
+    monkeypatch.chdir(tmp_path)
+    put("~/a.csv")
+    assert locate("~/a.csv").pattern == f"{tmp_path}/~/a.csv"
+
+
+def _names(tmp_path, format_name="auto", folder="d"):
+    """Returns what is read of a folder, with its class, and what is left out."""
+    pattern = locate(f"{tmp_path}/{folder}", format_name).pattern
+    assert locate(pattern, format_name).pattern == pattern
+    files, left_out = data_files(pattern, format_name)
+    inside = len(f"{tmp_path}/{folder}/")
+    read = {file.path[inside:]: class_folder(pattern, file.path) for file in files}
+    return read, [file.path[inside:] for file in left_out]
+
+
+def test_hidden_folders_are_no_classes_and_deeper_files_are_read(put, tmp_path):
+    put("d/pos/1.txt", "d/pos/a/b/2.txt", "d/neg/3.txt", "d/README", "d/neg/x.txt.gz")
+    put("d/.ipynb_checkpoints/1.txt", "d/__MACOSX/pos/1.txt", "d/pos/.git/x", "d/_x/y")
+    read, left_out = _names(tmp_path)
+    assert read == {
+        "pos/1.txt": "pos",
+        "pos/a/b/2.txt": "pos",
+        "neg/3.txt": "neg",
+        "neg/x.txt.gz": "neg",
+    }
+    assert left_out == []
+    assert _names(tmp_path, "folder")[0] == read
+
+
+def test_of_a_folder_with_tables_only_these_are_read(put, tmp_path):
+    put("d/train.csv", "d/README.md", "d/LICENSE", "d/picture.png", "d/more/b.jsonl.gz")
+    put("d/more/notes.txt", "d/dataset_info.json", "d/pos/1.txt")
+    read, left_out = _names(tmp_path)
+    assert read == {"train.csv": "", "more/b.jsonl.gz": ""}
+    assert left_out == [
+        "LICENSE",
+        "README.md",
+        "dataset_info.json",
+        "more/notes.txt",
+        "picture.png",
+        "pos/1.txt",
+    ]
+
+
+def test_tables_in_folders_are_no_classes(put, tmp_path):
+    put("d/2024/a.csv", "d/2025/06/b.csv.gz", "d/2025/README", "d/LICENSE")
+    read, left_out = _names(tmp_path)
+    assert read == {"2024/a.csv": "", "2025/06/b.csv.gz": ""}
+    assert left_out == ["2025/README", "LICENSE"]
+
+
+def test_files_that_no_name_tells_are_read_but_for_a_readme(put, tmp_path):
+    put("d/train_5500.label", "d/TREC_10.label", "d/README.txt")
+    read, left_out = _names(tmp_path)
+    assert list(read) == ["TREC_10.label", "train_5500.label"]
+    assert left_out == ["README.txt"]
+    put("d/x.csv")
+    assert list(_names(tmp_path, "trec")[0]) == [
+        "TREC_10.label",
+        "train_5500.label",
+        "x.csv",
+    ]
+
+
+def test_a_file_beside_data_that_is_alone_or_named_is_read(put, tmp_path):
+    put("d/README.csv", "e/README", "f/LICENSE", "f/a.csv")
+    assert list(_names(tmp_path)[0]) == ["README.csv"]
+    assert list(_names(tmp_path, folder="e")[0]) == ["README"]
+    files, left_out = data_files(f"{tmp_path}/f/LICENSE")
+    assert (len(files), left_out) == (1, [])
+
+
+def test_links_are_followed_and_lead_nowhere_twice(put, tmp_path):
+    put("real/pos/1.txt", "real/neg/2.txt", "far/3.txt")
+    (tmp_path / "d").symlink_to(tmp_path / "real")
+    (tmp_path / "real/far").symlink_to(tmp_path / "far")
+    (tmp_path / "real/neg/round").symlink_to(tmp_path / "real")
+    (tmp_path / "real/pos/4.txt").symlink_to(tmp_path / "far/3.txt")
+    (tmp_path / "real/pos/gone.txt").symlink_to(tmp_path / "gone")
+    put("real/neg/deeper/5.txt")
+    read, _ = _names(tmp_path)
+    assert read == {
+        "neg/deeper/5.txt": "neg",
+        "pos/1.txt": "pos",
+        "pos/4.txt": "pos",
+        "neg/2.txt": "neg",
+        "far/3.txt": "far",
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "my reviews [2024]/gr\u00f6\u00dfe, \u65e5\u672c.csv",
+        "br{ace}/{SPA}.csv",
+        "_train.csv",
+        ".hidden/_x/a.csv",
+        "a*b?.csv",
+        "[!a].csv",
+        "back\\slash, \"quotes\" 'n' $x #1.csv",
+    ],
+)
+def test_a_name_that_exists_is_read_as_it_stands(put, tmp_path, name):
+    put(name, "_other.csv", "aXbY.csv")
+    pattern = locate(f"{tmp_path}/{name}").pattern
+    assert [file.path for file in match_files(pattern)] == [f"{tmp_path}/{name}"]
+    assert class_folder(pattern, f"{tmp_path}/{name}") == ""
+
+
+def test_a_glob_that_begins_with_a_hidden_name_matches_them(put, tmp_path):
+    put("_a.csv", "_b.csv", "c.csv", ".d/e.csv")
+    for glob, names in (("_*.csv", "_a _b"), ("*.csv", "c"), (".*/*", ".d/e")):
+        found = [file.path for file in match_files(f"{tmp_path}/{glob}")]
+        assert found == [f"{tmp_path}/{name}.csv" for name in names.split()]
 
 
 def test_a_wildcard_stays_one_where_nothing_has_its_name(put, tmp_path):
@@ -79,6 +198,17 @@ def test_hidden_files_and_markers_are_not_data(tmp_path):
         (tmp_path / name).write_text("x")
     files = match_files(f"{tmp_path}/*")
     assert [os.path.basename(file.path) for file in files] == ["a.csv", "b.csv"]
+
+
+def test_what_may_not_be_looked_at_is_not_said_to_be_absent(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    for name in ("stat", "scandir"):
+        monkeypatch.setattr(os, name, refuse)
+    for pattern in ("x.csv", "*/x.csv", "**/x.csv"):
+        with pytest.raises(PermissionError):
+            match_files(f"{tmp_path}/closed/{pattern}")
 
 
 @pytest.fixture

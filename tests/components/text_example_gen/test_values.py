@@ -8,11 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.text_example_gen.values import (
+    INVISIBLE,
+    TRUTH_VALUE,
+    UNICODE_FORM,
+    WHOLE_NUMBER,
     BadValueError,
+    SeveralLabelsError,
     clean_label,
+    clean_labels,
     clean_text,
     digest,
+    join_texts,
+    read_label,
+    text_of,
 )
+from keras_elmo.text import _RULES, tokenize
 
 
 @pytest.mark.parametrize(
@@ -20,12 +30,31 @@ from components.text_example_gen.values import (
     [
         ("  spam ", "spam"),
         ("two\nlines", "two lines"),
-        ("1.0", "1.0"),
+        ("1.0", "1"),
         (1, "1"),
         (-3, "-3"),
         (1.0, "1"),
         (0.5, "0.5"),
-        (True, "1"),
+        (True, "true"),
+        ("False", "false"),
+        ("tRUE", "tRUE"),
+        ("-0.00", "0"),
+        (-0.0, "0"),
+        ("1.10", "1.10"),
+        ("1.0.0", "1.0.0"),
+        ("007", "007"),
+        ("01.0", "01.0"),
+        ("1e3", "1e3"),
+        ("\ufeffspam\u200b", "spam"),
+        ("\u202aspam\u202c", "spam"),
+        ("so\u00adft", "soft"),
+        ("a\u00a0 b", "a b"),
+        ("a\x01b", "a b"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("spam\u200d", "spam"),
+        ("\u0645\u06cc\u200c\u062e", "\u0645\u06cc\u200c\u062e"),
+        ("\U0001f469\u200d\U0001f467", "\U0001f469\u200d\U0001f467"),
+        ("\u200b", None),
         (decimal.Decimal("2.00"), "2"),
         (b"caf\xc3\xa9", "caf\u00e9"),
         (datetime.date(2020, 1, 2), "2020-01-02"),
@@ -35,8 +64,26 @@ from components.text_example_gen.values import (
         (" \t", None),
     ],
 )
-def test_labels_become_one_line_and_numbers_digits(value, label):
+def test_a_class_has_one_label_however_it_is_written(value, label):
     assert clean_label(value) == label
+
+
+@pytest.mark.parametrize(
+    ("value", "changes"),
+    [
+        (" spam\n ham ", ()),
+        ("1.50", ()),
+        (1.0, ()),
+        (True, ()),
+        ("spam\u00a0", (INVISIBLE,)),
+        ("sp\u200bam", (INVISIBLE,)),
+        ("cafe\u0301", (UNICODE_FORM,)),
+        ("\ufeff1.0", (INVISIBLE, WHOLE_NUMBER)),
+        ("TRUE", (TRUTH_VALUE,)),
+    ],
+)
+def test_what_is_done_to_a_label_is_said_but_for_plain_white_space(value, changes):
+    assert read_label(value) == (clean_label(value), read_label(value).written, changes)
 
 
 @pytest.mark.parametrize("clean", [clean_text, clean_label])
@@ -69,3 +116,74 @@ def test_texts_that_differ_in_case_and_white_space_have_one_digest(same):
 @given(st.text(st.characters(blacklist_categories=("Cs",))))
 def test_folding_a_text_again_changes_no_digest(text):
     assert digest(text.casefold()) == digest(text)
+
+
+def _tokens(text):
+    return [token.decode() for token in tokenize([text])[0].numpy().tolist()]
+
+
+@pytest.mark.parametrize(
+    ("title", "joined"),
+    [
+        ("A fine film", "A fine film . it runs."),
+        ("A fine film. ", "A fine film . it runs."),
+        ("Who knows?", "Who knows? . it runs."),
+        ("Wait...", "Wait.. . it runs."),
+        ("Martin Luther King Jr.", "Martin Luther King Jr. . it runs."),
+        ("7 Main St", "7 Main St. . it runs."),
+        ("Top 10.", "Top 10 . it runs."),
+    ],
+)
+def test_joined_texts_have_a_boundary_that_the_tokeniser_keeps(title, joined):
+    assert join_texts([title, " it runs."]) == joined
+    for body in ("it runs.", "It runs.", '"It" runs.'):
+        *before, last = _tokens(join_texts([title, body]))[: -len(_tokens(body))]
+        alone = _tokens(title)
+        words = alone[:-1] if alone[-1] == "." else alone
+        assert last == "."
+        assert before in (words, [*words[:-1], f"{words[-1]}."])
+
+
+def test_words_whose_full_stop_the_tokeniser_keeps_do_not_take_the_boundary():
+    [rule] = [pattern for pattern, _ in _RULES if "|Prof|" in pattern]
+    words = rule[rule.index("(") + 1 : rule.index(")")].split("|")
+    assert len(words) == 15
+    for word in words:
+        tokens = ["a", f"{word}.", ".", "Body"]
+        assert _tokens(join_texts([f"a {word}", "Body"])) == tokens
+
+
+def test_a_row_has_a_text_as_long_as_one_of_its_columns_has():
+    names = ("title", "body")
+    assert text_of({"title": "A. ", "body": " b "}, names) == "A . b "
+    assert text_of({"title": " ", "body": " b "}, names) == " b "
+    assert text_of({"title": "A. "}, names) == "A. "
+    assert text_of({"title": None, "body": "<br>"}, names) is None
+    with pytest.raises(BadValueError, match="`body`: the value is a list"):
+        text_of({"title": "A", "body": []}, names)
+
+
+@pytest.mark.parametrize(
+    ("value", "labels"),
+    [
+        ("b; a;b ;;", ["a", "b"]),
+        ("a", ["a"]),
+        (" ; ", []),
+        (["b;c", "a", None, ""], ["a", "b;c"]),
+        (("x", 1, 1.0), ["1", "x"]),
+        ([], []),
+        (None, []),
+        (3, ["3"]),
+    ],
+)
+def test_several_labels_are_each_once_and_sorted(value, labels):
+    assert clean_labels(value, separator=";", several=True) == labels
+
+
+def test_several_labels_need_a_word_and_a_list_of_one_does_not():
+    assert clean_labels(["a"]) == clean_labels(["a", "a ", None]) == ["a"]
+    assert clean_labels("a;b") == ["a;b"]
+    with pytest.raises(SeveralLabelsError, match="2 labels, such as 'a' and 'b'"):
+        clean_labels(["b", "a"])
+    with pytest.raises(BadValueError, match="the value is a dict"):
+        clean_labels([{}], several=True)

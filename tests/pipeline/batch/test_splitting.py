@@ -20,7 +20,7 @@ from pipeline.batch.staging import BatchJob, Request
 
 
 def _file(path, size=1):
-    return {"path": path, "size_bytes": size, "changed": 0.0, "in_class_folder": False}
+    return {"path": path, "size_bytes": size, "changed": 0.0, "in_class_folder": ""}
 
 
 def test_small_files_share_a_group_and_large_ones_do_not(monkeypatch):
@@ -42,7 +42,9 @@ def test_a_group_has_a_bound_on_its_files(monkeypatch):
 def test_files_of_overlapping_patterns_are_read_once(tmp_path):
     for name in ("a.csv", "b.csv", ".hidden.csv", "_SUCCESS.csv"):
         (tmp_path / name).write_text("text\nx\n")
-    files = find_files([f"{tmp_path}/b*", f"{tmp_path}/*"])
+    (tmp_path / "README").write_text("about")
+    files, left_out = find_files([f"{tmp_path}/b*", f"{tmp_path}/*"])
+    assert left_out == [f"{tmp_path}/README"]
     assert [file["path"] for file in files] == [
         str(tmp_path / "b.csv"),
         str(tmp_path / "a.csv"),
@@ -54,10 +56,11 @@ def test_files_of_overlapping_patterns_are_read_once(tmp_path):
 def split(tmp_path):
     """Splits one file; returns the carried columns of its rows, and the record."""
 
-    def split(path, format="jsonl", keep=None, key=None):
+    def split(path, format="jsonl", keep=None, key=None, text="text"):
         request = Request(
             inputs=(str(path),),
             options=ReadOptions(
+                text_column=text,
                 label_column=None,
                 key_column=key,
                 keep_all=keep is None,
@@ -73,7 +76,7 @@ def split(tmp_path):
             beam_args=(),
         )
         job = BatchJob(request, str(tmp_path / f"work-{format}-{keep}"))
-        group = FileGroup(number=0, files=find_files([str(path)]))
+        group = FileGroup(number=0, files=find_files([str(path)])[0])
         [record] = SplitFiles(job).process(pack_group(group))
         chunks = [read_chunk(chunk["path"]) for chunk in record["chunks"]]
         return [row.columns for rows in chunks for row in rows], record
@@ -114,3 +117,14 @@ def test_nul_in_the_keys_of_hdf5_is_counted(tmp_path, split):
     assert row["id"] == "a\ufffd"
     assert record["replaced_nul"] == 1
     assert record["as_null"] == {}
+
+
+def test_texts_of_several_columns_are_joined_and_carried(split, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("title,body,id\nA.,b,1\n,alone,2\n,,3\n")
+    for keep, names in ((None, {"title", "body", "id"}), (("title",), {"title"})):
+        rows, record = split(path, keep=keep, text=("title", "body"))
+        chunk = read_chunk(record["chunks"][0]["path"])
+        assert [row.text for row in chunk] == ["A . b", "alone"]
+        assert [set(row) for row in rows] == [names] * 2
+        assert record["reasons"] == {"no_text": 1}

@@ -86,3 +86,25 @@ def test_a_folder_without_a_model_is_no_elmo_source(texts, tmp_path):
 )
 def test_the_runners_that_beam_knows_are_accepted(texts, args):
     assert _check(f"beam.args={args}").config.beam.args
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (b"A fine film.\nA bad one.\n", "set its --format …: csv, "),
+        (b"review,label\ngood,1\n", "name its columns (--columns …)"),
+        (b"format,label\ngood,1\n", "name its columns (--columns …)"),
+    ],
+)
+def test_a_hint_names_what_one_types(texts, tmp_path, content, hint):
+    name = "texts.csv" if b"," in content else "texts.txt"
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigError) as raised:
+        _check(f"data.pattern={name}")
+    assert hint in str(raised.value).partition("\nhint: ")[2]
+
+
+def test_a_column_that_may_be_meant_is_no_option(texts):
+    texts.write_bytes(b"formats,label\ngood,1\n")
+    with pytest.raises(ConfigError, match="hint: did you mean `formats`\\?"):
+        _check("data.text_column=format")

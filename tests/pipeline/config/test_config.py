@@ -143,3 +143,28 @@ def test_every_option_says_what_it_is_for():
 def test_a_configuration_survives_the_way_through_json():
     config = _load("transform.max_tokens=50", "data.columns=[label, text]")
     assert Config.model_validate_json(config.model_dump_json()) == config
+
+
+def test_one_text_column_or_several_can_be_named(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("output: out\ndata: {pattern: a.csv, text_column: [title, body]}\n")
+    assert load_config(path).data.text_column == ("title", "body")
+    assert _load("data.text_column=[title, 1]").data.text_column == ("title", "1")
+    with pytest.raises(ConfigError, match="option data.text_column: "):
+        _load("data.text_column=[]")
+
+
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [
+        (";", ";"),
+        (",", ","),
+        ("|", "|"),
+        ("#", "#"),
+        ("'|'", "|"),
+        ('"\\t"', "\t"),
+        ("null", None),
+    ],
+)
+def test_a_label_separator_may_be_what_yaml_has_a_use_for(text, separator):
+    assert _load(f"data.label_separator={text}").data.label_separator == separator

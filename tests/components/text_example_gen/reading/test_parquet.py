@@ -233,3 +233,24 @@ def _varint(number: int) -> bytes:
         data.append(number & 127 | 128)
         number >>= 7
     return bytes([*data, number])
+
+
+def test_columns_in_structures_have_names_with_dots(tmp_path):
+    rows = [
+        {"id": 1, "data": {"text": "x", "meta": {"label": True}}, "data.id": 7},
+        {"id": 2, "data": {"text": "y", "meta": None}, "data.id": 8},
+        {"id": 3, "data": None, "data.id": None},
+    ]
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    names = {"text_column": "data.text", "label_column": "data.meta.label"}
+    items = read_file(str(path), ReadOptions(**names, key_column="data.id"))
+    assert [item["columns"] for item in items] == [
+        {"data.text": "x", "data.meta.label": True, "data.id": 7},
+        {"data.text": "y", "data.id": 8},
+        {"data.id": None},
+    ]
+    [first, *_] = read_file(str(path), ReadOptions(**names, keep_all=True))
+    assert list(first["columns"]) == [*rows[0], "data.text", "data.meta.label"]
+    [error] = read_file(str(path), ReadOptions(label_column="id"))
+    assert "did you mean `data.text`?" in error["detail"]

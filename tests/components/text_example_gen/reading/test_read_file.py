@@ -170,7 +170,7 @@ def test_content_tells_the_format_where_the_name_does_not(tmp_path, data, rows):
 
 def test_a_file_of_no_known_format_is_named_with_the_way_out(tmp_path):
     assert read(tmp_path / "a.txt", b"Just a line.\n") == [(0, "unknown_format")]
-    assert "hint: set the format" in detail(tmp_path / "a.txt", b"Just a line.\n")
+    assert "hint: set its `format`" in detail(tmp_path / "a.txt", b"Just a line.\n")
 
 
 def test_invalid_utf8_is_replaced_and_the_row_is_kept(tmp_path):
@@ -273,12 +273,12 @@ def test_repeated_columns_are_chosen_by_the_names_they_are_given(tmp_path, forma
 def test_a_file_name_and_a_first_line_that_are_not_utf8_are_shown_as_utf8(tmp_path):
     name = f"{tmp_path}/".encode() + b"caf\xe9.txt"
     with open(name, "wb") as file:
-        file.write(b"Just a l\xefne.\n")
+        file.write("Just a line – é".encode() + b"l\xefne.\n")
     [reject] = read_file(os.fsdecode(name), ReadOptions())
     assert reject["reason"] == "unknown_format"
     assert reject["source"] == f"{tmp_path}/caf\ufffd.txt"
     assert reject["detail"].startswith(reject["source"])
-    assert reject["text"] == "Just a l\ufffdne."
+    assert reject["text"] == "Just a line – él\ufffdne."
     [document] = read_file(os.fsdecode(name), ReadOptions(format="folder"))
     assert document["source"] == f"{tmp_path}/caf\ufffd.txt"
 
@@ -288,8 +288,8 @@ def test_a_file_name_and_a_first_line_that_are_not_utf8_are_shown_as_utf8(tmp_pa
     [
         (b"PK\x03\x04rest", "a zip archive or a spreadsheet"),
         (bytes(range(256)) * 8, "binary data"),
-        ("text,label\na,b\n".encode("utf-16"), "it is UTF-16"),
-        ("текст,".encode("cp1251") * 50, "its bytes are not UTF-8"),
+        ("text,label\na,b\n".encode("utf-16-le"), "`encoding=utf-16-le`"),
+        (b"text,label\n" + bytes(range(128, 256)) * 50, "its bytes are not UTF-8"),
     ],
 )
 def test_a_file_that_is_not_text_is_refused_with_what_it_looks_like(

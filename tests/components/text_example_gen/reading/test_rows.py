@@ -4,16 +4,15 @@ import io
 
 import pytest
 
-from components.text_example_gen.reading import delimited
 from components.text_example_gen.reading import lines as lines_of_files
-from components.text_example_gen.reading.delimited import Dialect, read_rows
 from components.text_example_gen.reading.lines import Lines
+from components.text_example_gen.reading.rows import Dialect, read_rows
 
 COMMA = Dialect(",", quoted=True)
 
 
 def rows_of(text: str, width: int = 2) -> list[tuple[int, list[str] | str]]:
-    lines = Lines(io.StringIO(text, newline=""))
+    lines = Lines(io.StringIO(text, newline=""), ",")
     rows = read_rows(lines, COMMA, width=width)
     return [(row.position, row.reason or row.fields) for row in rows]
 
@@ -47,7 +46,8 @@ def test_quotes_within_a_field_are_characters():
 
 
 def test_blank_lines_are_not_rows_but_count_as_lines():
-    assert rows_of("\n  \na,b\n\n,\n") == [(3, ["a", "b"]), (5, ["", ""])]
+    text = '\n  \na,b\n\n,\n, ,\n"",""\n'
+    assert rows_of(text) == [(3, ["a", "b"]), (7, ["", ""])]
 
 
 def test_a_line_beyond_the_bound_is_rejected_and_the_next_is_read(monkeypatch):
@@ -78,12 +78,12 @@ def test_an_open_quote_takes_no_more_lines_than_the_bound(monkeypatch):
 
 @pytest.mark.parametrize("row", ["1,2,3,4", '"1,2,3,4', '"1","2","3","4"'])
 def test_a_row_with_too_many_fields_is_not_split(monkeypatch, row):
-    monkeypatch.setattr(delimited, "MAX_RECORD_VALUES", 2)
+    monkeypatch.setattr(lines_of_files, "MAX_RECORD_VALUES", 2)
     assert rows_of(f"{row}\na,b\n") == [(1, "too_long"), (2, ["a", "b"])]
 
 
 @pytest.mark.parametrize("dialect", [Dialect("\t", quoted=False), COMMA])
 def test_a_nul_costs_its_row(dialect):
     lines = Lines(io.StringIO("a\0\nb\n"))
-    rows = delimited.read_rows(lines, dialect, width=1)
+    rows = read_rows(lines, dialect, width=1)
     assert [row.reason for row in rows] == ["not_text", ""]

@@ -1,0 +1,382 @@
+"""Finds out how the fields of a CSV or TSV file are separated and quoted.
+
+The delimiter is the one under which the rows of the head agree. Quotes may first come
+later; so what they mean is decided by rows of the whole file, up to a bound.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, TextIO
+
+from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading.encodings import SURVEY_BYTES, Survey
+from components.text_example_gen.reading.lines import Lines
+from components.text_example_gen.reading.opening import DAMAGE, is_damage
+from components.text_example_gen.reading.rows import (
+    Dialect,
+    Row,
+    fault_in_width,
+    read_rows,
+)
+
+_CSV_DELIMITERS = (",", ";", "\t", "|")
+_TSV_DELIMITERS = ("\t", ",", ";", "|")
+# What Excel writes and understands as the first line.
+_SEP = re.compile(r'[\ufeff]?"?sep=(.)"?[ ,;\t|]*(?:\r\n|\n|\r|$)', re.IGNORECASE)
+# A file without a header is one of CSV if so many of its first rows have the columns.
+_LEAST_SHARE = 0.5
+# So many show how wide rows are where the header lacks a column: for the message.
+_FEW_ROWS = 20
+# So many rows with quotes decide what quotes mean.
+_DECISIVE = 1000
+# A way to read quotes is taken if it leaves at most this share of the faults.
+_FEWER_FAULTS = 0.1
+
+# What shows nothing: controls, soft hyphen, marks of direction and of byte order, and
+# characters without width. A blank that is none of ASCII becomes one.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064"
+    "\u2066-\u2069\ufeff]"
+)
+_BLANK = re.compile("[\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+
+# Opens the file anew, from its beginning.
+Reopen = Callable[[], AbstractContextManager[TextIO]]
+
+
+class Head(NamedTuple):
+    """The beginning of a file as text; `is_part`: more follows."""
+
+    text: str
+    is_part: bool
+
+
+def clean_names(names: Sequence[str], options: ReadOptions) -> list[str]:
+    """Returns names of columns without blanks around and invisible characters within.
+
+    A name that an option has just so, with such characters, stays as it is.
+    """
+    wanted = {*options.required, *(options.columns or ())}
+    stripped = [name.strip() for name in names]
+    return [
+        name if name in wanted else _BLANK.sub(" ", _INVISIBLE.sub("", name)).strip()
+        for name in stripped
+    ]
+
+
+def find_dialect(
+    head: Head, format_name: str, options: ReadOptions, survey: Survey, reopen: Reopen
+) -> Dialect:
+    """Returns how the fields of a file are separated.
+
+    Args:
+        head: Its beginning.
+        format_name: `csv` or `tsv`; used where the file does not tell.
+        options: What they set is not looked for.
+        survey: Says which quotes there are.
+        reopen: Only called if the quotes can be read in several ways.
+    """
+    usual = _TSV_DELIMITERS if format_name == "tsv" else _CSV_DELIMITERS
+    delimiter, is_named = _named_delimiter(head.text)
+    if options.delimiter is not None:
+        delimiter = options.delimiter
+    if delimiter is None:
+        delimiter = _best(head, usual, options)[0]
+    dialect = Dialect(
+        delimiter,
+        quoted=options.quoting != "none",
+        escape=options.escape_character or "",
+        is_named=is_named,
+    )
+    dialect = dataclasses.replace(dialect, skip_blanks=_has_blanks(head, dialect))
+    if not survey.quotes:
+        is_quoted = delimiter not in ("\t", "") or options.quoting == "double"
+        return dataclasses.replace(dialect, quoted=is_quoted and dialect.quoted)
+    if options.quoting == "auto" and delimiter in ("\t", ""):
+        with reopen() as text:
+            quoted = _is_quoted(text, dialect, options)
+        dialect = dataclasses.replace(dialect, quoted=quoted)
+    if not dialect.quoted:
+        return dialect
+    if survey.blanks and not dialect.skip_blanks:
+        skipping = dataclasses.replace(dialect, skip_blanks=True)
+        if _is_better(reopen, skipping, dialect, options, _has_open_blank, share=1):
+            dialect = skipping
+    if survey.escapes and options.escape_character is None:
+        escaping = dataclasses.replace(dialect, escape="\\")
+        if _is_better(
+            reopen, escaping, dialect, options, _has_escape, share=_FEWER_FAULTS
+        ):
+            dialect = escaping
+    return dialect
+
+
+def find_delimiter(
+    head: Head, candidates: tuple[str, ...], options: ReadOptions
+) -> str | None:
+    """Returns which of `candidates` splits the rows into the columns, or None."""
+    named, _ = _named_delimiter(head.text)
+    if named is not None:
+        return named
+    delimiter, fit = _best(head, candidates, options)
+    return delimiter if fit.has_names and fit.share >= _LEAST_SHARE else None
+
+
+def _named_delimiter(text: str) -> tuple[str | None, bool]:
+    match = _SEP.match(text)
+    return (match[1], True) if match else (None, False)
+
+
+class _Fit(NamedTuple):
+    """How well rows agree with a delimiter; the greater, the better.
+
+    Args:
+        has_names: Whether the first row names the columns, or is as wide as `columns`.
+        share: Of the rows, those with as many fields as the first, or as `columns`.
+        is_split: Whether there is more than one column.
+        labels: Distinct labels, negative: texts that were split give many.
+    """
+
+    has_names: bool
+    share: float
+    is_split: bool
+    labels: int
+
+
+def _best(
+    head: Head, candidates: tuple[str, ...], options: ReadOptions
+) -> tuple[str, _Fit]:
+    """Returns the delimiter that fits best, of equals the first, or ""."""
+    fits = []
+    for delimiter in candidates:
+        fit = _fit(head, delimiter, options)
+        fits.append(fit)
+        if options.columns is None and fit.has_names and fit.is_split:
+            break  # no other splits a header into the same names
+    best = max(range(len(fits)), key=lambda i: (fits[i], -i))
+    if fits[best].has_names and not fits[best].is_split:
+        # One column; where its texts have delimiters, these mean nothing.
+        return ("" if fits[0].share < 1 else candidates[0]), fits[best]
+    return candidates[best], fits[best]
+
+
+def _fit(head: Head, delimiter: str, options: ReadOptions) -> _Fit:
+    """Returns how well a delimiter fits, with quotes as syntax or without."""
+    best = _Fit(False, 0.0, False, 0)
+    for quoted in _quotings(options):
+        best = max(best, _fit_dialect(head, Dialect(delimiter, quoted), options))
+        if best.share == 1:
+            break
+    return best
+
+
+def _quotings(options: ReadOptions) -> tuple[bool, ...]:
+    return {"auto": (True, False), "double": (True,), "none": (False,)}[options.quoting]
+
+
+def _fit_dialect(head: Head, dialect: Dialect, options: ReadOptions) -> _Fit:
+    columns = options.columns
+    rows = _rows(io.StringIO(_whole_rows(head), newline=""), dialect, options, head)
+    first = next(rows, None)
+    if first is None:
+        return _Fit(False, 0.0, False, 0)
+    if columns is None:
+        names = clean_names(first.fields, options)
+        has_names = set(names).issuperset(options.required)
+        others = list(rows if has_names else itertools.islice(rows, _FEW_ROWS))
+    else:
+        names = list(columns)
+        has_names = True
+        others = [first, *rows]
+    width = len(names)
+    fitting = [row for row in others if _trimmed(row.fields, width) == width]
+    share = len(fitting) / len(others) if others else 1.0
+    if columns is not None and not fitting:
+        has_names = False
+    labels: set[str] = set()
+    if has_names and options.label_column in names:
+        place = names.index(options.label_column)
+        labels = {row.fields[place] for row in fitting if place < len(row.fields)}
+    return _Fit(has_names, share, width > 1, -len(labels))
+
+
+def _trimmed(fields: list[str], width: int) -> int:
+    number = len(fields)
+    while number > width and not fields[number - 1].strip():
+        number -= 1
+    return number
+
+
+def _whole_rows(head: Head) -> str:
+    if not head.is_part:
+        return head.text
+    end = max(head.text.rfind("\n"), head.text.rfind("\r"))
+    return head.text[: end + 1] or head.text
+
+
+def _rows(
+    text: TextIO, dialect: Dialect, options: ReadOptions, head: Head | None = None
+) -> Iterator[Row]:
+    """Yields the rows of a part of a file, the header among them, up to any damage."""
+    try:
+        yield from _rows_before_damage(text, dialect, options, head)
+    except DAMAGE as error:
+        if not is_damage(error):
+            raise
+
+
+def _rows_before_damage(
+    text: TextIO, dialect: Dialect, options: ReadOptions, head: Head | None
+) -> Iterator[Row]:
+    lines = Lines(text, dialect.delimiter)
+    if dialect.is_named or (head is not None and _SEP.match(head.text)):
+        next(lines)
+    width = None if options.columns is None else len(options.columns)
+    first = next(read_rows(lines, dialect, width=width, is_part=True), None)
+    if first is None:
+        return
+    yield first
+    width = width or len(first.fields)
+    yield from read_rows(lines, dialect, width=width, is_part=True)
+
+
+def _has_blanks(head: Head, dialect: Dialect) -> bool:
+    """Returns whether a blank stands behind each delimiter of each row of the head."""
+    if dialect.delimiter in ("\t", "", " "):
+        return False
+    text = _SEP.sub("", _whole_rows(head), count=1)
+    number = text.count(dialect.delimiter)
+    return 0 < number == text.count(f"{dialect.delimiter} ")
+
+
+def _is_quoted(text: TextIO, dialect: Dialect, options: ReadOptions) -> bool:
+    """Returns whether quotes are syntax where a tab, or nothing, stands between fields.
+
+    In plain TSV a quote is a character like any other, so a text may begin with one.
+    Whoever writes quoted TSV puts fields with quotes, tabs or line ends into quotes and
+    doubles the quotes within, and never leaves a quote in a field without. So rows that
+    are written just so are counted against those with quotes in other places.
+    """
+    quoted = dataclasses.replace(dialect, quoted=True)
+    first: Row | None = None
+    just_so = other = chars = 0
+    for row in _rows(text, quoted, options):
+        if first is None:
+            first = row
+            if options.columns is None and _is_quoted_header(row, dialect, options):
+                return True
+        chars += len(row.raw)
+        if '"' in row.raw:
+            verdict = _verdict(row, dialect, options, len(first.fields))
+            just_so += verdict > 0
+            other += verdict < 0
+        if chars > SURVEY_BYTES or just_so + other >= _DECISIVE:
+            break
+    return just_so > other
+
+
+def _is_quoted_header(row: Row, dialect: Dialect, options: ReadOptions) -> bool:
+    """Whether only with quotes as syntax a row names the columns."""
+    plain = clean_names(_split(row.raw, dialect), options)
+    needed = set(options.required)
+    return needed <= set(clean_names(row.fields, options)) and not needed <= set(plain)
+
+
+def _verdict(row: Row, dialect: Dialect, options: ReadOptions, width: int) -> int:
+    """Returns 1 if a row is written as quoted rows are, -1 if not, 0 if it is open."""
+    if options.columns is not None:
+        width = len(options.columns)
+    if row.reason or row.is_repaired or len(row.fields) != width:
+        return -1
+    inner = [field.count('"') for field in row.fields]
+    special = (dialect.delimiter or "\n", "\n", "\r")
+    broken = [any(c in field for c in special) for field in row.fields]
+    least = sum(
+        2 * number + 2
+        for number, is_broken in zip(inner, broken, strict=True)
+        if number or is_broken
+    )
+    found = row.raw.count('"')
+    if found < least:
+        return -1  # a quote in a field that is not in quotes
+    if any(inner) or found == 2 * sum(inner) + 2 * width > 2:
+        return 1
+    if not any(broken):
+        return 0  # `"Good"` may be a text with its quotes
+    plain = [len(_split(line, dialect)) for line in row.raw.splitlines()]
+    return 0 if all(number == width for number in plain) else 1
+
+
+def _split(line: str, dialect: Dialect) -> list[str]:
+    return line.split(dialect.delimiter) if dialect.delimiter else [line]
+
+
+def _has_open_blank(row: Row) -> bool:
+    return any(f[:1] == " " and f.lstrip(" ")[:1] == '"' for f in row.fields)
+
+
+def _has_escape(row: Row) -> bool:
+    return '\\"' in row.raw
+
+
+def _is_better(
+    reopen: Reopen,
+    new: Dialect,
+    old: Dialect,
+    options: ReadOptions,
+    is_telling: Callable[[Row], bool],
+    *,
+    share: float,
+) -> bool:
+    """Returns whether a dialect leaves at most `share` of the faults of another.
+
+    Args:
+        reopen: Opens the file.
+        new: The dialect.
+        old: The other.
+        options: Name the columns.
+        is_telling: Whether a row is one of those, read by `old`, that may be better
+            read by `new`. Without any the answer is no.
+        share: From 0 to 1. Where it is less than 1 there must be faults.
+    """
+    with reopen() as text:
+        rows, before = _faults(text, old, options, is_telling)
+    if not rows or (share < 1 and not before):
+        return False
+    with reopen() as text:
+        _, after = _faults(text, new, options, is_telling)
+    return after <= share * before
+
+
+def _faults(
+    text: TextIO,
+    dialect: Dialect,
+    options: ReadOptions,
+    is_telling: Callable[[Row], bool],
+) -> tuple[int, int]:
+    """Returns how many rows are telling, and how many are at fault."""
+    rows = _rows(text, dialect, options)
+    first = next(rows, None)
+    if first is None:
+        return 0, 0
+    names = options.columns or clean_names(first.fields, options)
+    places = [i for i, name in enumerate(names) if name in options.required]
+    width, least = len(names), 1 + max(places, default=len(names) - 1)
+    telling = faults = chars = 0
+    for row in rows if options.columns is None else itertools.chain([first], rows):
+        chars += len(row.raw)
+        faults += (
+            row.is_repaired
+            or bool(row.reason)
+            or bool(fault_in_width(row, width, least))
+        )
+        telling += is_telling(row)
+        if chars > SURVEY_BYTES or telling >= _DECISIVE:
+            break
+    return telling, faults

@@ -1,0 +1,285 @@
+"""Finds out in which encoding the text of a file is, and decodes it.
+
+How it is decided, in this order: a byte order mark; the option; UTF-8, unless far more
+of the bytes that are not ASCII break its rules than keep them; what a detector says of
+the lines that are not ASCII.
+"""
+
+from __future__ import annotations
+
+import codecs
+import collections
+import dataclasses
+import io
+import re
+from collections.abc import Iterable
+from typing import BinaryIO, TextIO
+
+from components.text_example_gen.errors import UnreadableFileError
+from components.text_example_gen.reading import reasons
+from components.text_example_gen.reading.opening import DAMAGE, is_damage, is_unpacked
+
+# So much of a file is looked at before it is read. Unpacking takes longer than reading.
+SURVEY_BYTES = 64 * 2**20
+_SURVEY_PACKED_BYTES = 8 * 2**20
+_CHUNK_BYTES = 2**18
+# The detector sees so much of the lines that are not ASCII.
+_SAMPLE_BYTES = 2**16
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# Text stays UTF-8 if for each byte that is not, so many would have to be by chance: in
+# legacy encodings at most one of five keeps the rules of UTF-8 by chance.
+_CHANCE = 1 / 3
+# What the detector may answer.
+_CANDIDATES = (
+    "cp1252",
+    *("cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
+    *("iso8859_2", "iso8859_5", "iso8859_7", "koi8_r", "koi8_u", "cp866", "cp874"),
+    *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
+)
+# Most disorder that the detector may find; 0.2, its default, refuses short samples.
+_MOST_CHAOS = 0.4
+_EQUAL = 0.02  # a difference of two of its scores that says nothing
+_LEAST_KANA = 0.15  # of the characters that are not ASCII, in Japanese
+
+_WESTERN = "cp1252"
+_UNDEFINED_WESTERN = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
+_USUAL_WESTERN = frozenset(
+    "àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿšžœßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞŸŠŽŒ"
+    "\xa0\xad¡¿£€¥¢§©®™°·•…–—‘’‚“”„«»‹›´`¨¼½¾¹²³ªºµ×±¬†"
+)
+_MOST_DEFINED = 0.9
+_MOST_ODD = 0.1
+_WIDE_LETTERS = re.compile(r"[^\W\d_a-zA-Z]{3,}")
+# Letters of other encodings are such symbols in cp1252: `z³y` is Polish.
+_SYMBOL_IN_WORD = re.compile(r"(?<=[^\W\d_])[¹³¾¼½¿»«±¶¥£¢§ªº¡¬×](?=[^\W\d_])")
+# Letters that no Western language has together, though cp1252 has them all.
+_NOT_WESTERN = (
+    ("øØ", "ìèùÌÈÙ"),  # Czech in cp1250
+    ("šžŠŽ", "èÈ"),  # Slovene, Croatian, Lithuanian
+    ("õûÕÛ", "áÁ", "öüÖÜ"),  # Hungarian
+    ("ýþðÝÞÐ", "çüÇÜ"),  # Turkish
+)
+# Doubled quotes, and those that close a field, are none that open one.
+_BLANK_BEFORE_QUOTES = re.compile(rb'[,;|] +"[^",;|\r\n]')
+_ASCII = bytes(range(128))
+
+_MARK = "\udfff"  # in no text that is decoded strictly
+_MARK_ERRORS = "text_example_gen.mark"
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return _MARK, error.end
+
+
+codecs.register_error(_MARK_ERRORS, _mark)
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """What the first 64 MiB of a file tell of its text, 8 MiB if it is compressed.
+
+    Args:
+        encoding: As Python names it; `utf-8` with or without a byte order mark.
+        quotes: Whether there are double quotes.
+        escapes: Whether there are double quotes behind a backslash.
+        blanks: Whether there are double quotes behind a delimiter of CSV and blanks.
+    """
+
+    encoding: str
+    quotes: bool
+    escapes: bool
+    blanks: bool
+
+
+def take_survey(
+    path: str, head: bytes, stream: BinaryIO, encoding: str | None
+) -> Survey:
+    """Reads on in a file to find out how its text is written.
+
+    Args:
+        path: For the message.
+        head: What has been read of the stream.
+        stream: What follows.
+        encoding: The option; None: it is to be found.
+
+    Raises:
+        UnreadableFileError: The text is in no encoding that is known.
+    """
+    known = encoding_by_mark(head) or encoding
+    most = _SURVEY_PACKED_BYTES if is_unpacked(stream) else SURVEY_BYTES
+    look = _Look()
+    chunk = head
+    size = 0
+    while chunk and size < most:
+        look.add(chunk, is_text=known is None)
+        size += len(chunk)
+        try:
+            chunk = stream.read(_CHUNK_BYTES)
+        except DAMAGE as error:
+            if not is_damage(error):
+                raise
+            break  # who reads the rows before it says so
+    look.end(is_whole=not chunk)
+    if known is None:
+        known = "utf-8" if look.is_utf8 else guess_encoding(look.lines)
+    if known is None:
+        raise UnreadableFileError(
+            reasons.NOT_TEXT,
+            f"{path} is not a text file: its bytes are not UTF-8, and in no other "
+            "encoding that is known\nhint: set its `encoding`, or save it as UTF-8",
+        )
+    return Survey(known, look.quotes, look.escapes, look.blanks)
+
+
+def encoding_by_mark(head: bytes) -> str | None:
+    """Returns the encoding whose byte order mark a file begins with, or None."""
+    return next((name for mark, name in _BOMS if head.startswith(mark)), None)
+
+
+class _Look:
+    """Looks at a file piece by piece."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+        self._invalid = 0  # bytes
+        self._wide = 0  # bytes that are not ASCII
+        self._sampled = 0
+        self._last = b""
+        self.lines: list[bytes] = []
+        self.quotes = self.escapes = self.blanks = False
+
+    def add(self, chunk: bytes, *, is_text: bool) -> None:
+        """Looks at the next piece; `is_text`: also for its encoding."""
+        if b'"' in chunk:
+            self.quotes = True
+            # Without the zero bytes of UTF-16 and UTF-32.
+            near = (self._last + chunk).replace(b"\0", b"")
+            self.escapes = self.escapes or b'\\"' in near
+            self.blanks = self.blanks or (
+                b' "' in near and _BLANK_BEFORE_QUOTES.search(near) is not None
+            )
+        self._last = chunk[-4:]
+        if not is_text or (chunk.isascii() and not self._decoder.getstate()[0]):
+            return
+        before = len(self._decoder.getstate()[0])
+        text = self._decoder.decode(chunk)
+        after = len(self._decoder.getstate()[0])
+        self._invalid += before + len(chunk) - after - len(text.encode("utf-8"))
+        self._wide += len(chunk.translate(None, _ASCII))
+        if self._sampled < _SAMPLE_BYTES:
+            self._sample(chunk)
+
+    def _sample(self, chunk: bytes) -> None:
+        lines = chunk.splitlines()
+        if len(lines) > 2:  # the first and the last may be cut
+            lines = lines[1:-1] if self.lines else lines[:-1]
+        for line in lines:
+            if not line.isascii() and self._sampled < _SAMPLE_BYTES:
+                self.lines.append(line)
+                self._sampled += len(line)
+
+    def end(self, *, is_whole: bool) -> None:
+        """Says that no more comes; `is_whole`: as the file ends here."""
+        if is_whole:
+            self._invalid += len(self._decoder.getstate()[0])
+
+    @property
+    def is_utf8(self) -> bool:
+        valid = self._wide - self._invalid
+        return not self._invalid or valid > _CHANCE * self._invalid
+
+
+def guess_encoding(lines: Iterable[bytes]) -> str | None:
+    """Returns the legacy encoding that some lines are probably in, or None.
+
+    The same lines always get the same answer. What may be Western European is cp1252,
+    which has all characters of Latin-1, and punctuation for its control characters.
+
+    Args:
+        lines: Whole ones, not ASCII.
+    """
+    lines = list(lines)
+    defined = [
+        line for line in lines if line.translate(None, _UNDEFINED_WESTERN) == line
+    ]
+    if len(defined) >= _MOST_DEFINED * len(lines):  # stray bytes do not decide
+        lines = defined
+        if _is_western(b"\n".join(lines).decode(_WESTERN)):
+            return _WESTERN
+    sample = b"\n".join(lines)
+    if _is_japanese(sample, "euc_jp"):
+        return "euc_jp"
+    # It takes 50 ms to import, and few files need it.
+    from charset_normalizer import from_bytes
+
+    matches = from_bytes(sample, cp_isolation=list(_CANDIDATES), threshold=_MOST_CHAOS)
+    best = matches.best()
+    if best is None:
+        return None
+    for match in matches:
+        is_as_good = (
+            match.chaos <= best.chaos + _EQUAL
+            and match.coherence >= best.coherence - _EQUAL
+        )
+        if is_as_good and not _SYMBOL_IN_WORD.search(str(match)):
+            return match.encoding
+    return best.encoding
+
+
+def _is_western(text: str) -> bool:
+    """Returns whether a text of any length may be in a Western European language."""
+    counts = collections.Counter(c for c in text if not c.isascii())
+    total = counts.total()
+    usual = sum(number for c, number in counts.items() if c in _USUAL_WESTERN)
+    if usual < _MOST_DEFINED * total:
+        return False
+    # Of a foreign alphabet, whole words are such letters. Finnish has two in a row.
+    in_row = sum(map(len, _WIDE_LETTERS.findall(text)))
+    if in_row + len(_SYMBOL_IN_WORD.findall(text)) > _MOST_ODD * total:
+        return False
+    return not any(
+        all(sum(counts[c] for c in group) > _MOST_ODD / 2 * total for group in groups)
+        for groups in _NOT_WESTERN
+    )
+
+
+def _is_japanese(sample: bytes, encoding: str) -> bool:
+    try:
+        text = sample.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    wide = [c for c in text if not c.isascii()]
+    return sum("\u3040" <= c <= "\u30ff" for c in wide) > _LEAST_KANA * len(wide)
+
+
+def open_text(stream: BinaryIO, encoding: str, *, newline: str) -> TextIO:
+    """Opens a stream as text; what cannot be decoded becomes lone surrogates.
+
+    `records.replace_invalid` turns them into U+FFFD, and says that there were some.
+    """
+    return io.TextIOWrapper(
+        stream,
+        encoding="utf-8-sig" if encoding == "utf-8" else encoding,
+        errors=_errors(encoding),
+        newline=newline,
+    )
+
+
+def decode(data: bytes, encoding: str, *, is_whole: bool) -> str:
+    """Decodes as `open_text` does; `is_whole`: no character is cut at the end."""
+    name = "utf-8-sig" if encoding == "utf-8" else encoding
+    decoder = codecs.getincrementaldecoder(name)(_errors(encoding))
+    return decoder.decode(data, is_whole)
+
+
+def _errors(encoding: str) -> str:
+    return "surrogateescape" if encoding == "utf-8" else _MARK_ERRORS

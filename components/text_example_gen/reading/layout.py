@@ -1,0 +1,70 @@
+"""What was found out about how a file is written, as the summaries say it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+_DELIMITERS = {"\t": "tab", " ": "blank", "": "no delimiter"}
+_ENCODINGS = {"utf-8": "UTF-8", "utf-16": "UTF-16", "utf-32": "UTF-32"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How one file is written; `str()` is one line of it.
+
+    Args:
+        format: `csv`, `tsv`, `jsonl`, `parquet`, `folder` or the like.
+        encoding: As Python names it; "" where the format has its own.
+        delimiter: Between fields, "" if a row is one field; None: not of this format.
+        quoting: `double` or `none`, "" where the format has its own.
+        escape_character: What stands before a quote that is text; "": a second quote.
+        header: `yes`, `no`, or "" where the format has its own names.
+        notes: What else was guessed or changed, a few words each.
+    """
+
+    format: str
+    encoding: str = ""
+    delimiter: str | None = None
+    quoting: str = ""
+    escape_character: str = ""
+    header: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing to say: UTF-8, and the format's own delimiter."""
+        return str(self) in {
+            "csv, UTF-8, `,`, header",
+            "tsv, UTF-8, tab, header",
+            "jsonl, UTF-8",
+            "json, UTF-8",
+            "folder, UTF-8",
+            "parquet",
+        }
+
+    def __str__(self) -> str:
+        parts = [self.format]
+        if self.encoding:
+            parts.append(_ENCODINGS.get(self.encoding, self.encoding))
+        if self.delimiter is not None:
+            shown = _DELIMITERS.get(self.delimiter, f"`{self.delimiter}`")
+            parts.append(shown)
+            is_usual = self.quoting == (
+                "none" if self.delimiter in ("\t", "") else "double"
+            )
+            if not is_usual:
+                parts.append("quoted" if self.quoting == "double" else "not quoted")
+        if self.escape_character:
+            parts.append(f"quotes escaped by `{self.escape_character}`")
+        if self.header:
+            parts.append("header" if self.header == "yes" else "no header")
+        return ", ".join([*parts, *self.notes])
+
+
+# Is called once for each file, before its first row.
+OnLayout = Callable[[Layout], None]
+
+
+def ignore_layout(layout: Layout) -> None:
+    """Does nothing: for those who only want the rows."""

@@ -1,0 +1,158 @@
+"""JSON as people have it: arrays, lists in an object, objects over several lines."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading import json_documents
+from components.text_example_gen.reading.read_file import read_file
+
+_ROWS = [{"text": 'a "quoted" \\ [film}', "label": 1}, {"text": "né\n", "label": "b"}]
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Returns layouts and items of a file with this text."""
+
+    def read(text, name="a.json", **options):
+        path = tmp_path / name
+        data = text.encode()
+        path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        layouts = []
+        options = ReadOptions(**options)
+        items = list(read_file(str(path), options, on_layout=layouts.append))
+        return list(map(str, layouts)), items
+
+    return read
+
+
+def _rows(items):
+    return [item["columns"] for item in items]
+
+
+@pytest.mark.parametrize(
+    ("text", "layout"),
+    [
+        (json.dumps(_ROWS), "json, UTF-8"),
+        (json.dumps(_ROWS, indent=2), "json, UTF-8"),
+        ("\ufeff \n" + json.dumps(_ROWS, ensure_ascii=False), "json, UTF-8"),
+        ("\n".join(map(json.dumps, _ROWS)), "jsonl, UTF-8"),
+        (json.dumps(_ROWS[0]) + "\n" + json.dumps(_ROWS[1]) + "\n\n", "jsonl, UTF-8"),
+        (json.dumps({"version": [1], "data": _ROWS}), "json, UTF-8, rows in `data`"),
+        (
+            json.dumps({"data": _ROWS, "n": {"data": [{}]}}, indent=1),
+            "json, UTF-8, rows in `data`",
+        ),
+        (
+            "\n".join(json.dumps(row, indent=4) for row in _ROWS),
+            "json, UTF-8, objects over several lines",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a", "a.json.gz"])
+@pytest.mark.parametrize("chunk", [1, 2**16])
+def test_rows_are_found_in_every_form(read, monkeypatch, text, layout, name, chunk):
+    monkeypatch.setattr(json_documents, "_CHUNK_CHARS", chunk)
+    layouts, items = read(text, name)
+    assert _rows(items) == _ROWS
+    assert layouts == [layout]
+    assert items[1]["position"] == 2 or "jsonl" in layout
+
+
+@pytest.mark.parametrize("row", [{"text": "x", "label": "y", "tags": [{"a": 1}]}])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_one_object_with_a_text_is_a_row(read, row, indent):
+    _, items = read(json.dumps(row, indent=indent))
+    assert _rows(items) == [{"text": "x", "label": "y"}]
+
+
+def test_long_lists_and_rows_are_read_beyond_the_head(read):
+    rows = [{"label": str(i), "text": "word " * 30_000} for i in range(3)]
+    for value in (rows, {"rows": rows}):
+        for indent in (None, 1):
+            _, items = read(json.dumps(value, indent=indent))
+            assert _rows(items) == rows
+    for indent in (None, 1):
+        _, items = read("\n".join(json.dumps(row, indent=indent) for row in rows))
+        assert _rows(items) == rows
+
+
+def test_a_bad_element_costs_one_row(read):
+    _, items = read(
+        '[{"text": "x", "label": 1}, 5, "s", [{}], {"text" 2}, {"text": ""}]'
+    )
+    assert [item.get("reason") for item in items] == [None, *["bad_json"] * 4, None]
+    assert [item["position"] for item in items] == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_element_that_is_too_long_costs_one_row(read, monkeypatch):
+    monkeypatch.setattr(json_documents, "MAX_RECORD_CHARS", 100)
+    long = {"text": "x" * 200, "label": "a"}
+    _, items = read(json.dumps([long, *_ROWS]))
+    assert items[0]["reason"] == "too_long"
+    assert len(items[0]["text"]) == 100
+    assert _rows(items[1:]) == _ROWS
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            json.dumps(_ROWS)[:-1],
+            "not JSON after 2 objects: expected `,` or `]`, found",
+        ),
+        (
+            json.dumps(_ROWS)[:-5],
+            "not JSON after 1 objects: expected the end of a value",
+        ),
+        (
+            json.dumps(_ROWS) + "x",
+            "not JSON after 2 objects: expected the end, found 'x'",
+        ),
+        (
+            '[{"text":"x","label":1} {}]',
+            "after 1 objects: expected `,` or `]`, found '{}]",
+        ),
+        (json.dumps({"a": _ROWS, "b": _ROWS}), "two lists of objects: `a` and `b`"),
+        (json.dumps({"text": ["a"], "label": [1]}), "has no list of objects"),
+        (json.dumps({"text": {"0": "a"}}), "has no list of objects"),
+        (json.dumps({"txt": "a", "label": 1}), "no column `text`"),
+        (json.dumps([{"txt": "a", "label": 1}]), "no column `text`"),
+    ],
+)
+def test_what_is_no_table_gets_one_clear_line(read, text, message):
+    _, items = read(text)
+    assert items[-1]["position"] == 0
+    assert message in items[-1]["detail"]
+    assert items[-1]["detail"].count("\n") <= 1
+
+
+def test_a_broken_first_line_does_not_make_json_lines_something_else(read):
+    lines = ['{"text": "a', *map(json.dumps, _ROWS)]
+    _, items = read("\n".join(lines), "a.jsonl")
+    assert items[0]["reason"] == "bad_json"
+    assert _rows(items[1:]) == _ROWS
+
+
+@pytest.mark.parametrize("form", ["lines", "array"])
+def test_columns_in_objects_have_names_with_dots(read, form):
+    rows = [
+        {"id": 1, "data": {"text": "x", "meta": {"label": "a"}}},
+        {"id": 2, "data": {"text": "y", "meta": None}},
+        {"id": 3, "data": {"text": "z"}, "data.text": "named so"},
+    ]
+    text = "\n".join(map(json.dumps, rows)) if form == "lines" else json.dumps(rows)
+    options = {"text_column": "data.text", "label_column": "data.meta.label"}
+    _, items = read(text, **options)
+    assert _rows(items) == [
+        {"data.text": "x", "data.meta.label": "a"},
+        {"data.text": "y"},
+        {"data.text": "named so"},
+    ]
+    _, items = read(text, text_column="text", label_column="id")
+    assert "Columns found: id, data, data.text, data.meta" in items[-1]["detail"]
+    assert "did you mean `data.text`?" in items[-1]["detail"]
