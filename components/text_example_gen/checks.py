@@ -14,6 +14,7 @@ from apache_beam.io.filesystem import FileMetadata
 
 from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError, UnreadableFileError
+from components.text_example_gen.examples import TRAIN
 from components.text_example_gen.input_files import (
     describe_absence,
     has_class_folders,
@@ -21,6 +22,7 @@ from components.text_example_gen.input_files import (
     match_files,
     without_placeholders,
 )
+from components.text_example_gen.labelling import RowColumns
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.documents import class_of
 from components.text_example_gen.reading.opening import check_is_regular
@@ -65,7 +67,47 @@ class DataPreview:
     columns: tuple[str, ...]
 
 
-def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
+def check_all_data(
+    data: str,
+    held_out: Mapping[str, str],
+    *,
+    options: ReadOptions,
+    columns: RowColumns,
+) -> dict[str, DataPreview]:
+    """Looks at the data, and at the files of held-out rows.
+
+    Args:
+        data: As for `check_data`.
+        held_out: Name of a split -> its files, in the same form.
+        options: How to read all of them.
+        columns: Further columns that they must have.
+
+    Returns:
+        Split -> what was found; `train` stands for the data.
+
+    Raises:
+        DataError: As `check_data` says; the message names the split.
+    """
+    located = {name: locate(each, options.format) for name, each in held_out.items()}
+    patterns = [without_placeholders(each.pattern) for each in located.values()]
+    previews = {}
+    for place, name in enumerate(located):
+        try:
+            previews[name] = check_data(
+                held_out[name],
+                options=columns.of_held_out().added_to(options),
+                without=patterns[place + 1 :],
+            )
+        except DataError as error:
+            raise DataError(f"the {name} files: {error}") from error
+    options = columns.added_to(options)
+    first = check_data(data, options=options, without=patterns)
+    return {TRAIN: first, **previews}
+
+
+def check_data(
+    data: str, *, options: ReadOptions | None = None, without: Sequence[str] = ()
+) -> DataPreview:
     """Looks at the beginning of the first files, and refuses what cannot be used.
 
     It takes a second or so, and needs no pipeline.
@@ -74,6 +116,7 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
         data: A file, a glob (`{SPAN}` and its like stand for any value) or a
             folder.
         options: How to read it; the defaults if None.
+        without: Globs of files that do not count.
 
     Raises:
         DataError: No file matches, all are empty, one is a pipe or the like, is damaged
@@ -82,7 +125,11 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
     options = options or ReadOptions()
     location = locate(data, options.format)
     pattern = without_placeholders(location.pattern)
-    files = match_files(pattern)
+    files = match_files(pattern, without=without)
+    if not files and match_files(pattern):
+        raise DataError(
+            f"No file matches {location.pattern} but those of rows that are held out"
+        )
     if not files:
         raise DataError(describe_absence(location.pattern))
     _check_are_regular(files)
@@ -178,6 +225,14 @@ def check_counts(
             f"The data has no rows: {counts.files} files were read, all empty"
         )
     check_labels(counts.seen_labels)
+    for name, number in counts.given.items():
+        if not counts.labels[name]:
+            raise DataError(
+                f"None of the {number:,} rows that were given for split `{name}` has a "
+                "label that a training row has\n"
+                "hint: rows that are to be tested need true labels; those of a contest "
+                "often have none"
+            )
     if counts.rows_rejected > max_rejected_fraction * counts.rows_in:
         _refuse_rejects(counts, max_rejected_fraction, rejected)
     used: collections.Counter[str] = collections.Counter()

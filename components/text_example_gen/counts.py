@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
+
+# Fewer test rows of a class, and its measures say little; so many times more training
+# rows of one class than of another, and they are worth a word.
+LEAST_TEST_ROWS = 10
+UNBALANCED = 10
+_SHOWN = 3  # names of a list of classes
 
 # A tally: a key and a number of rows. The key begins with one of the names below; the
 # rest, such as a reason, or a split and a label, says which rows were counted.
@@ -23,6 +29,8 @@ FILE_PROBLEM = "file_problem"
 DUPLICATES = "duplicates"
 CONFLICTING = "conflicting"
 REPLACED_UTF8 = "replaced_utf8"
+GIVEN = "given"
+LEAKED = "leaked"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +51,9 @@ class Counts:
         files: Files that matched.
         seen_labels: Rows per label, before rows were rejected for their label.
         file_problems: What is wrong with files as wholes.
+        given: Rows with text and label that came with a held-out split, per split.
+        leaked: Used rows that are held out although an earlier split has their text:
+            as rows come with splits, or by groups.
     """
 
     rows_in: int
@@ -56,6 +67,8 @@ class Counts:
     files: int
     seen_labels: dict[str, int]
     file_problems: list[str]
+    given: dict[str, int] = dataclasses.field(default_factory=dict)
+    leaked: int = 0
 
     @classmethod
     def from_tallies(
@@ -88,6 +101,8 @@ class Counts:
             files=files,
             seen_labels={label: n for (label,), n in _most_first(groups[SEEN_LABEL])},
             file_problems=sorted(detail for (detail,) in groups[FILE_PROBLEM]),
+            given={split: n for (split,), n in sorted(groups[GIVEN].items())},
+            leaked=_total(groups[LEAKED]),
         )
         counts._check(_total(groups[USED]), _total(groups[REJECTED]))
         return counts
@@ -111,6 +126,55 @@ class Counts:
             )
 
 
+def leak_notes(leaked: int) -> list[str]:
+    """Returns a line if rows that are held out have the text of earlier splits."""
+    if not leaked:
+        return []
+    return [
+        f"{leaked:,} rows of eval or test have a text that an earlier split has, too: "
+        "what is measured on them is too good"
+    ]
+
+
+def class_notes(labels: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Returns lines on classes that are too small to be tested well, or rare.
+
+    Args:
+        labels: Split -> label -> rows, the training split first, the test split last.
+    """
+    trained, *_, tested = labels.values()
+    untested = [name for name in trained if not tested.get(name)]
+    few = [name for name in trained if 0 < tested.get(name, 0) < LEAST_TEST_ROWS]
+    notes = []
+    if untested:
+        notes.append(f"without a test row, so never measured: {_some(untested)}")
+    if few:
+        notes.append(
+            f"with fewer than {LEAST_TEST_ROWS} test rows, so measured roughly: "
+            f"{_some(few)}"
+        )
+    if trained:
+        most = max(trained, key=lambda name: (trained[name], name))
+        least = min(trained, key=lambda name: (trained[name], name))
+        ratio = trained[most] / trained[least]
+        if ratio >= UNBALANCED:
+            notes.append(
+                f"unbalanced: {ratio:,.0f} training rows of {_short(most)} for each "
+                f"of {_short(least)} ({trained[most]:,} and {trained[least]:,})"
+            )
+    return notes
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(map(_short, names[:_SHOWN]))
+    number = f"{len(names):,} class{'es' if len(names) > 1 else ''}"
+    return f"{number}, such as {shown}" if len(names) > _SHOWN else f"{number}, {shown}"
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 40 else name[:40] + "...")
+
+
 def _total(tally: dict[tuple[str, ...], int]) -> int:
     return sum(tally.values())
 
@@ -124,9 +188,11 @@ def tally_read(item: dict[str, Any]) -> Tally:
     return (ROWS_IN,), 1
 
 
-def tally_labelled(row: dict[str, Any]) -> Tally:
-    """Counts a row with text and label."""
-    return (SEEN_LABEL, row["label"]), 1
+def tally_labelled(row: dict[str, Any], split_names: Sequence[str]) -> Iterator[Tally]:
+    """Counts a row with text and label, before it is divided."""
+    yield (SEEN_LABEL, row["label"]), 1
+    if row["split"]:
+        yield (GIVEN, split_names[row["split"]]), 1
 
 
 def tally_used(row: dict[str, Any], split_names: Sequence[str]) -> Iterator[Tally]:
@@ -150,7 +216,7 @@ class TallyDuplicates(beam.PTransform):
         """Adds the counting to a pipeline."""
         return (
             rows
-            | "ByTextAndLabel" >> beam.Map(_by_text_and_label)
+            | "ByTextAndLabel" >> beam.Map(_by_text_label_and_split)
             | "CountEqual" >> beam.CombinePerKey(sum)
             | "ByText" >> beam.Map(_by_text)
             | "GroupTexts" >> beam.GroupByKey()
@@ -158,20 +224,27 @@ class TallyDuplicates(beam.PTransform):
         )
 
 
-def _by_text_and_label(row: dict[str, Any]) -> tuple[tuple[bytes, str], int]:
-    return (row["digest"], row["label"]), 1
+def _by_text_label_and_split(row: dict[str, Any]) -> tuple[tuple[bytes, str, int], int]:
+    return (row["digest"], row["label"], row["split"]), 1
 
 
-def _by_text(equal: tuple[tuple[bytes, str], int]) -> tuple[bytes, int]:
-    (key, _), number = equal
-    return key, number
+def _by_text(
+    equal: tuple[tuple[bytes, str, int], int],
+) -> tuple[bytes, tuple[str, int, int]]:
+    (key, label, split), number = equal
+    return key, (label, split, number)
 
 
 def _duplicates(text: tuple[bytes, Any]) -> Iterator[Tally]:
-    """Takes one text and its numbers of rows, one number per label."""
-    numbers = list(text[1])
-    total = sum(numbers)
-    if total > len(numbers):
-        yield (DUPLICATES,), total - len(numbers)
-    if len(numbers) > 1:
+    """Takes one text and its numbers of rows, one number per label and split."""
+    equal = list(text[1])
+    total = sum(number for _, _, number in equal)
+    labels = {label for label, _, _ in equal}
+    if total > len(labels):
+        yield (DUPLICATES,), total - len(labels)
+    if len(labels) > 1:
         yield (CONFLICTING,), total
+    first = min(split for _, split, _ in equal)
+    leaked = sum(number for _, split, number in equal if split > first)
+    if leaked:
+        yield (LEAKED,), leaked

@@ -7,6 +7,12 @@ from __future__ import annotations
 TEXT = "text"
 LABEL = "label"
 
+FEATURES = (TEXT, LABEL)
+
+# A column that is kept has a feature of its name, and one more with this before it, by
+# which the evaluation is sliced: the value, if it is one of the most frequent.
+SLICE_PREFIX = "slice:"
+
 TRAIN = "train"
 EVAL = "eval"
 TEST = "test"

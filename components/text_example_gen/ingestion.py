@@ -33,17 +33,17 @@ from components.text_example_gen.input_files import (
     has_class_folders,
     match_files,
 )
-from components.text_example_gen.labelling import REJECTS, KeepKnownLabels, LabelRows
+from components.text_example_gen.labelling import REJECTS, LabelRows, RowColumns
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import as_dict, is_reject
+from components.text_example_gen.splitting import TRAIN, DivideRows
 
 # What a job leaves in its output folder, beside the examples, for the executor.
 STAGING_FOLDER = "unfinished"
 TALLIES_FILE = "tallies-00000-of-00001.json"
 _TALLIES_PREFIX = "tallies"
 
-_TRAIN = 0  # index of the split whose labels count
 _SHARD_BYTES = slice(8, 12)  # of a digest; the first eight decide the split
 
 # Rows read so far in this process, by job: a job may read in several threads.
@@ -66,6 +66,11 @@ class IngestPlan:
         hash_buckets: Share of each split.
         shards: Files per split, and of rejects.
         output: Folder that gets `Split-<name>/`, `rejected/` and the tallies.
+        columns: Further columns that rows have.
+        held_out: Files of rows that are held out: index of their split, and pattern.
+            They are not read as files of `pattern`, nor those of a later one as files
+            of an earlier one.
+        stratify: As in `DivideRows`.
     """
 
     pattern: str
@@ -74,6 +79,9 @@ class IngestPlan:
     hash_buckets: tuple[int, ...]
     shards: int
     output: str
+    columns: RowColumns = RowColumns()
+    held_out: tuple[tuple[int, str], ...] = ()
+    stratify: bool = True
 
 
 class IngestTexts(beam.PTransform):
@@ -91,17 +99,15 @@ class IngestTexts(beam.PTransform):
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
         """Adds the whole way to a pipeline."""
         plan = self._plan
-        records, unread = pbegin | ReadRecords([plan.pattern], options=plan.options)
-        label_rows = beam.ParDo(LabelRows(plan.options, plan.hash_buckets))
-        rows, unlabelled = records | "Label" >> label_rows.with_outputs(
-            REJECTS, main="rows"
+        records, unread, rows, unlabelled = self._read(pbegin)
+        used, outside = rows | "DivideRows" >> DivideRows(
+            plan.hash_buckets, stratify=plan.stratify
         )
-        used, outside = self._keep_known_labels(rows)
         rejects = (unread, unlabelled, outside) | "Rejects" >> beam.Flatten()
         tallies = (
             records | "TallyRecords" >> beam.Map(tally_read),
             unread | "TallyUnread" >> beam.Map(tally_read),
-            rows | "TallyLabelled" >> beam.Map(tally_labelled),
+            rows | "TallyLabelled" >> beam.FlatMap(tally_labelled, plan.split_names),
             used | "TallyUsed" >> beam.FlatMap(tally_used, plan.split_names),
             rejects | "TallyRejected" >> beam.FlatMap(tally_rejected),
             used | "TallyDuplicates" >> TallyDuplicates(),
@@ -117,17 +123,31 @@ class IngestTexts(beam.PTransform):
             | "WriteTallies" >> self._write_sorted(open_text, ".json", shards=1)
         )
 
-    def _keep_known_labels(
-        self, rows: beam.PCollection
-    ) -> tuple[beam.PCollection, beam.PCollection]:
-        training_labels = (
-            rows
-            | "TrainingLabels" >> beam.FlatMap(_training_label)
-            | "SetOfLabels" >> beam.combiners.ToSet()
+    def _read(self, pbegin: beam.pvalue.PBegin) -> tuple[beam.PCollection, ...]:
+        """Returns records, and rejects beside them; labelled rows, and those beside."""
+        plan = self._plan
+        patterns = [(TRAIN, plan.pattern), *plan.held_out]
+        parts = []
+        for place, (split, pattern) in enumerate(patterns):
+            of_rows = split == TRAIN
+            columns = plan.columns if of_rows else plan.columns.of_held_out()
+            options = columns.added_to(plan.options)
+            later = [other for _, other in patterns[place + 1 :]]
+            name = plan.split_names[split]
+            records, unread = pbegin | f"Read {name}" >> ReadRecords(
+                [pattern], options=options, without=later
+            )
+            label_rows = beam.ParDo(LabelRows(options, columns, split=split))
+            rows, unlabelled = records | f"Label {name}" >> label_rows.with_outputs(
+                REJECTS, main="rows"
+            )
+            parts.append((records, unread, rows, unlabelled))
+        if len(parts) == 1:
+            return parts[0]
+        return tuple(
+            of_all | f"Flatten {place}" >> beam.Flatten()
+            for place, of_all in enumerate(zip(*parts, strict=True))
         )
-        known = beam.ParDo(KeepKnownLabels(), beam.pvalue.AsSingleton(training_labels))
-        used, outside = rows | "KnownLabels" >> known.with_outputs(REJECTS, main="used")
-        return used, outside
 
     def _write_examples(self, used: beam.PCollection) -> beam.PCollection:
         plan = self._plan
@@ -136,7 +156,8 @@ class IngestTexts(beam.PTransform):
         ]
         return (
             used
-            | "ExamplePayloads" >> beam.Map(_example_payload, prefixes, plan.shards)
+            | "ExamplePayloads"
+            >> beam.Map(_example_payload, prefixes, plan.shards, plan.columns.keep)
             | "WriteExamples" >> self._write_sorted(open_tfrecord, ".gz", plan.shards)
             | "TallyWritten" >> beam.Map(_tally_written, WRITTEN)
         )
@@ -158,14 +179,13 @@ class IngestTexts(beam.PTransform):
         return write_sorted(opener, staging=staging, suffix=suffix, shards=shards)
 
 
-def _training_label(row: dict[str, Any]) -> Iterator[str]:
-    if row["split"] == _TRAIN:
-        yield row["label"]
-
-
-def _example_payload(row: dict[str, Any], prefixes: list[str], shards: int) -> Any:
+def _example_payload(
+    row: dict[str, Any], prefixes: list[str], shards: int, kept: Sequence[str] = ()
+) -> Any:
     example = tf.train.Example()
-    for name, value in ((TEXT, row["text"]), (LABEL, row["label"])):
+    values = {TEXT: row["text"], LABEL: row["label"]}
+    values.update(zip(kept, row["kept"], strict=True))
+    for name, value in values.items():
         example.features.feature[name].bytes_list.value.append(value.encode("utf-8"))
     shard = int.from_bytes(row["digest"][_SHARD_BYTES], "big") % shards
     order = (row["digest"], row["source"], row["position"])
@@ -204,9 +224,16 @@ class ReadRecords(beam.PTransform):
         patterns: Files or globs, on any file system Beam knows. A pattern that matches
             no file yields nothing: call `check_data` before.
         options: How to read them.
+        without: Files or globs whose files are left out.
     """
 
-    def __init__(self, patterns: Sequence[str], *, options: ReadOptions) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        *,
+        options: ReadOptions,
+        without: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         if isinstance(patterns, str):
             raise ValueError(
@@ -215,6 +242,7 @@ class ReadRecords(beam.PTransform):
             )
         self._patterns = list(patterns)
         self._options = options
+        self._without = list(without)
 
     def expand(
         self, pbegin: beam.pvalue.PBegin
@@ -223,16 +251,16 @@ class ReadRecords(beam.PTransform):
         read = (
             pbegin
             | "Patterns" >> beam.Create(self._patterns)
-            | "Match" >> beam.FlatMap(_match)
+            | "Match" >> beam.FlatMap(_match, self._without)
             | "Spread" >> beam.Reshuffle()
             | "Read" >> beam.ParDo(_ReadFile(self._options)).with_outputs(REJECTS)
         )
         return read[None], read[REJECTS]
 
 
-def _match(pattern: str) -> Iterator[tuple[bytes, bool]]:
+def _match(pattern: str, without: list[str]) -> Iterator[tuple[bytes, bool]]:
     in_class_folder = has_class_folders(pattern)
-    for file in match_files(pattern):
+    for file in match_files(pattern, without=without):
         yield file_name_bytes(file.path), in_class_folder
 
 

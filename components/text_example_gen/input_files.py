@@ -7,6 +7,7 @@ import os
 import posixpath
 import re
 import warnings
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from apache_beam.io.filesystem import FileMetadata
@@ -82,12 +83,17 @@ def has_class_folders(pattern: str) -> bool:
     return has_wildcard(without_placeholders(folder))
 
 
-def match_files(pattern: str) -> list[FileMetadata]:
+def match_files(pattern: str, *, without: Iterable[str] = ()) -> list[FileMetadata]:
     """Returns the files that match, sorted by path.
 
     Files whose name begins with `.` or `_` are by convention not data (`_SUCCESS`,
     `.DS_Store`) and are left out.
+
+    Args:
+        pattern: An absolute glob.
+        without: Globs; what matches one of them is left out.
     """
+    left_out = {file.path for other in without for file in match_files(other)}
     with warnings.catch_warnings():
         # Beam makes a regular expression of an escaped `[`, of which Python warns.
         warnings.filterwarnings("ignore", "Possible nested set", FutureWarning)
@@ -97,6 +103,7 @@ def match_files(pattern: str) -> list[FileMetadata]:
             file
             for file in result.metadata_list
             if not posixpath.basename(file.path).startswith((".", "_"))
+            and file.path not in left_out
         ),
         key=lambda file: file.path,
     )

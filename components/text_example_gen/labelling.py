@@ -1,58 +1,139 @@
-"""LabelRows: from records to labelled rows with their splits, and rejects."""
+"""LabelRows: from records to rows with text, label and what divides them."""
 
 from __future__ import annotations
 
-import bisect
-import itertools
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator
 from typing import Any, TypedDict
 
 import apache_beam as beam
 
+from components.text_example_gen.examples import FEATURES, SLICE_PREFIX
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.records import (
     Record,
     as_dict,
     reject,
-    reject_at,
 )
 from components.text_example_gen.values import (
     BadValueError,
     clean_label,
     clean_text,
     digest,
+    group_digest,
+    kept_value,
 )
 
 REJECTS = "rejects"
-# So many bytes of a digest decide the split; the others decide shard and order.
-_SPLIT_BYTES = 8
+
+# What the column of splits may hold, in any case -> index of the split.
+_SPLITS = {
+    name: place
+    for place, names in enumerate(
+        (
+            ("train", "training"),
+            ("eval", "evaluation", "valid", "validation", "val")
+            + ("dev", "devel", "development"),
+            ("test", "testing", "held_out", "held-out", "heldout"),
+        )
+    )
+    for name in names
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class RowColumns:
+    """Columns beside text and label that rows may have.
+
+    Args:
+        split: Column that says which rows are held out; None: there is none.
+        group: Column of which equal values share a split; None: equal texts do.
+        keep: Columns that the examples get as well.
+    """
+
+    split: str | None = None
+    group: str | None = None
+    keep: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """All of them, each once."""
+        names = (self.split, self.group, *self.keep)
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    def check(self, options: ReadOptions) -> None:
+        """Refuses columns that would say two things at once.
+
+        Raises:
+            ValueError: The text or the label decides the split, or a column that is
+                kept would take the name of another feature.
+        """
+        for name in (self.split, self.group):
+            if name is not None and name in options.unique:
+                raise ValueError(
+                    "`split_column` and `group_column` must be other columns than text "
+                    f"and label. Received: {name!r}"
+                )
+        taken = {*options.unique, *FEATURES}
+        for name in self.keep:
+            if not name or name in taken or name.startswith(SLICE_PREFIX):
+                raise ValueError(
+                    "`keep_columns` must name other columns than text and label, once "
+                    f"each, and none that begins with {SLICE_PREFIX!r}. "
+                    f"Received: {name!r}"
+                )
+            taken.add(name)
+
+    def of_held_out(self) -> RowColumns:
+        """Returns those that files of rows which are held out need."""
+        return RowColumns(keep=self.keep)
+
+    def added_to(self, options: ReadOptions) -> ReadOptions:
+        """Returns the options with which a file must have these columns, too."""
+        names = [name for name in self.all if name not in options.unique]
+        return dataclasses.replace(options, other_columns=tuple(names))
 
 
 class Row(TypedDict):
-    """A usable row: `split` is an index, `digest` the 16 bytes of `digest(text)`."""
+    """A usable row.
+
+    `split` is the index of the split that it comes with, 0 if with none; `unit` 16
+    bytes that all rows have in common that must share a split; `digest` the 16 bytes of
+    `digest(text)`; `kept` the values of the columns that are kept.
+    """
 
     split: int
+    unit: bytes
     digest: bytes
     text: str
     label: str
+    kept: tuple[str, ...]
     source: str
     position: int
     replaced_utf8: bool
 
 
 class LabelRows(beam.DoFn):
-    """Gives each record its label and split; rejects records without text or label.
+    """Gives each record text, label and split; rejects those that lack one.
 
     Args:
         options: Names the columns; `label_column` must be set.
-        hash_buckets: Share of each split; equal texts always share a split.
+        columns: Names more of them.
+        split: Index of the split of all rows, where no column says it.
     """
 
-    def __init__(self, options: ReadOptions, hash_buckets: Sequence[int]) -> None:
+    def __init__(
+        self,
+        options: ReadOptions,
+        columns: RowColumns | None = None,
+        *,
+        split: int = 0,
+    ) -> None:
         super().__init__()
         self._options = options
-        self._bounds = list(itertools.accumulate(hash_buckets))
+        self._columns = columns or RowColumns()
+        self._split = split
 
     def process(self, element: dict[str, Any]) -> Iterator[Any]:
         record: Record = element  # type: ignore[assignment]
@@ -74,39 +155,50 @@ class LabelRows(beam.DoFn):
         except BadValueError as error:
             yield _rejected(record, reasons.BAD_LABEL, f"`{label_column}`: {error}")
             return
+        try:
+            split = self._split_of(columns)
+        except BadValueError as error:
+            yield _rejected(
+                record, reasons.BAD_SPLIT, f"`{self._columns.split}`: {error}"
+            )
+            return
         key = digest(text)
+        try:
+            unit = self._unit_of(columns) or key
+        except BadValueError as error:
+            yield _rejected(
+                record, reasons.BAD_GROUP, f"`{self._columns.group}`: {error}"
+            )
+            return
         yield Row(
-            split=self._split_of(key),
+            split=split,
+            unit=unit,
             digest=key,
             text=text,
             label=label,
+            kept=tuple(kept_value(columns.get(name)) for name in self._columns.keep),
             source=record["source"],
             position=record["position"],
             replaced_utf8=record["replaced_utf8"],
         )
 
-    def _split_of(self, key: bytes) -> int:
-        bucket = int.from_bytes(key[:_SPLIT_BYTES], "big") % self._bounds[-1]
-        return bisect.bisect(self._bounds, bucket)
+    def _split_of(self, columns: dict[str, Any]) -> int:
+        if self._columns.split is None:
+            return self._split
+        name = clean_label(columns.get(self._columns.split))
+        if name is None:
+            raise BadValueError("it is empty")
+        split = _SPLITS.get(name.casefold())
+        if split is None:
+            raise BadValueError(f"it must say train, eval or test, not {name[:40]!r}")
+        return split
 
-
-class KeepKnownLabels(beam.DoFn):
-    """Rejects rows whose label no row of the training split has."""
-
-    def process(
-        self, element: dict[str, Any], training_labels: set[str]
-    ) -> Iterator[Any]:
-        if element["label"] in training_labels:
-            yield element
-            return
-        outside = reject_at(
-            element["source"],
-            element["position"],
-            reasons.LABEL_OUTSIDE_TRAINING,
-            f"no training row has the label {element['label']!r}",
-            element["text"],
-        )
-        yield beam.pvalue.TaggedOutput(REJECTS, as_dict(outside))
+    def _unit_of(self, columns: dict[str, Any]) -> bytes | None:
+        """Returns what stands for the group of a row; None: it has none."""
+        if self._columns.group is None:
+            return None
+        name = clean_label(columns.get(self._columns.group))
+        return None if name is None else group_digest(name)
 
 
 def _rejected(record: Record, reason: str, detail: str) -> beam.pvalue.TaggedOutput:

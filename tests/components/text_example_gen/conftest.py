@@ -74,7 +74,11 @@ def ingest(tmp_path: Path) -> Callable[..., Ingested]:
     """Runs the executor as TFX does, on the in-memory runner."""
 
     def run(
-        data: Path | str, *, output: Path | None = None, **options: Any
+        data: Path | str,
+        *,
+        output: Path | None = None,
+        span: int | None = None,
+        **options: Any,
     ) -> Ingested:
         component = TextExampleGen(str(data), **options)
         artifact = standard_artifacts.Examples()
@@ -85,7 +89,11 @@ def ingest(tmp_path: Path) -> Callable[..., Ingested]:
             beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path / "tmp")
         )
         executor = Executor(context)
-        executor.Do({}, {"examples": [artifact]}, dict(component.exec_properties))
+        properties = dict(component.exec_properties)
+        if span is not None:  # what the driver does
+            config = properties["input_config"].replace("{SPAN}", str(span))
+            properties |= {"input_config": config, "span": span}
+        executor.Do({}, {"examples": [artifact]}, properties)
         return Ingested(artifact, folder)
 
     return run

@@ -33,6 +33,8 @@ def test_tallies_become_counts():
         "conflicting": 0,
         "replaced_utf8": 2,
         "files": 2,
+        "given": {},
+        "leaked": 0,
     }
     assert list(counts.seen_labels) == ["b", "a"]
     assert counts.file_problems == ["a.csv is damaged"]
