@@ -123,9 +123,10 @@ def summarize(result: RunResult) -> RunSummary:
 
 def _refuse_missing_files(config: Config) -> None:
     """Refuses in no time what need not wait for the libraries that check the rest."""
-    pattern = without_placeholders(config.data.pattern)
-    if not may_exist(escape_existing(pattern)):
-        raise ConfigError(describe_absence(os.path.abspath(pattern)))
+    for each in (config.data.pattern, *config.data.held_out.values()):
+        pattern = without_placeholders(each)
+        if not may_exist(escape_existing(pattern)):
+            raise ConfigError(describe_absence(os.path.abspath(pattern)))
     source = config.elmo.source
     if source.startswith(("/", "./", "../")) and not os.path.exists(source):
         raise ConfigError(f"option elmo.source: there is no {source}")

@@ -22,8 +22,7 @@ from components.text_example_gen.input_files import (
     match_files,
     without_placeholders,
 )
-from components.text_example_gen.labelling import RowColumns
-from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.reading.documents import class_of
 from components.text_example_gen.reading.opening import check_is_regular
 from components.text_example_gen.reading.read_file import read_file
@@ -44,6 +43,9 @@ _MOST_ROWS = 1000
 _MOST_ODD_LABELS = 50
 _LEAST_ROWS_PER_LABEL = 2
 _SHOWN = 3
+_NO_LABELS = (
+    "hint: rows that are held out need true labels; those of a contest often have none"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +102,11 @@ def check_all_data(
             )
         except DataError as error:
             raise DataError(f"the {name} files: {error}") from error
+        if not previews[name].labels:
+            raise DataError(
+                f"the {name} files: no label in the first {previews[name].rows:,} rows"
+                f"\n{_NO_LABELS}"
+            )
     options = columns.added_to(options)
     first = check_data(data, options=options, without=patterns)
     return {TRAIN: first, **previews}
@@ -225,13 +232,11 @@ def check_counts(
             f"The data has no rows: {counts.files} files were read, all empty"
         )
     check_labels(counts.seen_labels)
-    for name, number in counts.given.items():
+    for name in counts.given:
         if not counts.labels[name]:
             raise DataError(
-                f"None of the {number:,} rows that were given for split `{name}` has a "
-                "label that a training row has\n"
-                "hint: rows that are to be tested need true labels; those of a contest "
-                "often have none"
+                f"None of the rows that were given for split `{name}` has a label that "
+                f"a training row has: {_most_frequent(counts.reasons)}\n{_NO_LABELS}"
             )
     if counts.rows_rejected > max_rejected_fraction * counts.rows_in:
         _refuse_rejects(counts, max_rejected_fraction, rejected)
@@ -287,16 +292,18 @@ def check_labels(labels: Mapping[str, int], *, complete: bool = True) -> None:
 
 
 def _refuse_rejects(counts: Counts, allowed: float, rejected: str) -> None:
-    reasons = ", ".join(
-        f"{reason} {number:,}"
-        for reason, number in list(counts.reasons.items())[:_SHOWN]
-    )
+    reasons = _most_frequent(counts.reasons)
     share = counts.rows_rejected / counts.rows_in
     raise DataError(
         f"{counts.rows_rejected:,} of {counts.rows_in:,} rows cannot be used "
         f"({share:.1%}, allowed: {allowed:.1%}): {reasons}. They lie in {rejected}\n"
         "hint: mend or remove these rows, or allow more with max_rejected_fraction"
     )
+
+
+def _most_frequent(reasons: Mapping[str, int]) -> str:
+    shown = list(reasons.items())[:_SHOWN]
+    return ", ".join(f"{reason} {number:,}" for reason, number in shown)
 
 
 def _is_fractional(label: str) -> bool:

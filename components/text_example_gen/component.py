@@ -13,8 +13,7 @@ from components.text_example_gen.errors import DataError
 from components.text_example_gen.examples import EVAL, SPLITS, TEST
 from components.text_example_gen.executor import Settings
 from components.text_example_gen.input_files import data_fingerprint, locate
-from components.text_example_gen.labelling import RowColumns
-from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.spans import has_spans, pattern_of_span, span_name
 
 _BUCKETS = 10_000  # the unit of fractions
@@ -116,6 +115,9 @@ class TextExampleGen(component.FileBasedExampleGen):
             value goes by its text.
         keep_columns: Columns that the examples get as features of their names, bytes,
             one value; missing values are empty.
+        stratify: Whether a class with up to 1,000 texts gets its exact shares. A text
+            may then change its split when the data grows. None: unless there are
+            spans, in several of which a text may be.
 
     Raises:
         ValueError: A value is out of its range. Bad data stops the run with
@@ -144,7 +146,10 @@ class TextExampleGen(component.FileBasedExampleGen):
         split_column: str | None = None,
         group_column: str | None = None,
         keep_columns: Sequence[str] = (),
+        stratify: bool | None = None,
     ) -> None:
+        if stratify is None:
+            stratify = not has_spans(posixpath.join(input_base, pattern or ""))
         given = {EVAL: eval_pattern, TEST: test_pattern}
         settings = Settings(
             options=ReadOptions(
@@ -161,7 +166,7 @@ class TextExampleGen(component.FileBasedExampleGen):
                 for name, files in given.items()
                 if files is not None
             },
-            stratify=not has_spans(posixpath.join(input_base, pattern or "")),
+            stratify=stratify,
         )
         if pattern is None:
             input_base, pattern = locate(input_base, format)

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
-
-# Fewer test rows of a class, and its measures say little; so many times more training
-# rows of one class than of another, and they are worth a word.
-LEAST_TEST_ROWS = 10
-UNBALANCED = 10
-_SHOWN = 3  # names of a list of classes
 
 # A tally: a key and a number of rows. The key begins with one of the names below; the
 # rest, such as a reason, or a split and a label, says which rows were counted.
@@ -31,6 +25,7 @@ CONFLICTING = "conflicting"
 REPLACED_UTF8 = "replaced_utf8"
 GIVEN = "given"
 LEAKED = "leaked"
+VALUES = "values"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +49,7 @@ class Counts:
         given: Rows with text and label that came with a held-out split, per split.
         leaked: Used rows that are held out although an earlier split has their text:
             as rows come with splits, or by groups.
+        values: Different values of each column that is kept.
     """
 
     rows_in: int
@@ -69,6 +65,7 @@ class Counts:
     file_problems: list[str]
     given: dict[str, int] = dataclasses.field(default_factory=dict)
     leaked: int = 0
+    values: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_tallies(
@@ -77,8 +74,15 @@ class Counts:
         *,
         split_names: Sequence[str],
         files: int,
+        held_out: Sequence[str] = (),
     ) -> Counts:
         """Returns the counts that the tallies of a Beam graph add up to.
+
+        Args:
+            tallies: A key and a number each, of which each key stands once.
+            split_names: The training split first.
+            files: Number of files.
+            held_out: Splits that have files of their own.
 
         Raises:
             RuntimeError: A row was lost or counted twice: a bug in this program.
@@ -101,8 +105,13 @@ class Counts:
             files=files,
             seen_labels={label: n for (label,), n in _most_first(groups[SEEN_LABEL])},
             file_problems=sorted(detail for (detail,) in groups[FILE_PROBLEM]),
-            given={split: n for (split,), n in sorted(groups[GIVEN].items())},
+            given={
+                split: groups[GIVEN].get((split,), 0)
+                for split in split_names
+                if split in held_out or (split,) in groups[GIVEN]
+            },
             leaked=_total(groups[LEAKED]),
+            values={name: n for (name,), n in sorted(groups[VALUES].items())},
         )
         counts._check(_total(groups[USED]), _total(groups[REJECTED]))
         return counts
@@ -124,55 +133,6 @@ class Counts:
                 f"Read: {self.rows_in}, used: {used}, written: {self.rows_used}, "
                 f"rejected: {rejected}, rejects written: {self.rows_rejected}"
             )
-
-
-def leak_notes(leaked: int) -> list[str]:
-    """Returns a line if rows that are held out have the text of earlier splits."""
-    if not leaked:
-        return []
-    return [
-        f"{leaked:,} rows of eval or test have a text that an earlier split has, too: "
-        "what is measured on them is too good"
-    ]
-
-
-def class_notes(labels: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """Returns lines on classes that are too small to be tested well, or rare.
-
-    Args:
-        labels: Split -> label -> rows, the training split first, the test split last.
-    """
-    trained, *_, tested = labels.values()
-    untested = [name for name in trained if not tested.get(name)]
-    few = [name for name in trained if 0 < tested.get(name, 0) < LEAST_TEST_ROWS]
-    notes = []
-    if untested:
-        notes.append(f"without a test row, so never measured: {_some(untested)}")
-    if few:
-        notes.append(
-            f"with fewer than {LEAST_TEST_ROWS} test rows, so measured roughly: "
-            f"{_some(few)}"
-        )
-    if trained:
-        most = max(trained, key=lambda name: (trained[name], name))
-        least = min(trained, key=lambda name: (trained[name], name))
-        ratio = trained[most] / trained[least]
-        if ratio >= UNBALANCED:
-            notes.append(
-                f"unbalanced: {ratio:,.0f} training rows of {_short(most)} for each "
-                f"of {_short(least)} ({trained[most]:,} and {trained[least]:,})"
-            )
-    return notes
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(map(_short, names[:_SHOWN]))
-    number = f"{len(names):,} class{'es' if len(names) > 1 else ''}"
-    return f"{number}, such as {shown}" if len(names) > _SHOWN else f"{number}, {shown}"
-
-
-def _short(name: str) -> str:
-    return repr(name if len(name) <= 40 else name[:40] + "...")
 
 
 def _total(tally: dict[tuple[str, ...], int]) -> int:

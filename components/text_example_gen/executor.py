@@ -23,7 +23,7 @@ from tfx.utils import proto_utils
 
 from components.progress import say
 from components.text_example_gen.checks import check_all_data, check_counts
-from components.text_example_gen.counts import Counts, class_notes, leak_notes
+from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.examples import COUNTS_FILE, REJECTED_FOLDER
 from components.text_example_gen.ingestion import (
@@ -32,8 +32,8 @@ from components.text_example_gen.ingestion import (
     IngestPlan,
     IngestTexts,
 )
-from components.text_example_gen.labelling import RowColumns
-from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.notes import class_notes, leak_notes
+from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.spans import pattern_of_span
 
 _logger = logging.getLogger(__name__)
@@ -225,7 +225,12 @@ def _write_counts(plan: IngestPlan, files: int) -> Counts:
     path = posixpath.join(plan.output, TALLIES_FILE)
     with tf.io.gfile.GFile(path) as file:
         tallies = json.load(file)
-    counts = Counts.from_tallies(tallies, split_names=plan.split_names, files=files)
+    counts = Counts.from_tallies(
+        tallies,
+        split_names=plan.split_names,
+        files=files,
+        held_out=[plan.split_names[split] for split, _ in plan.held_out],
+    )
     with tf.io.gfile.GFile(posixpath.join(plan.output, COUNTS_FILE), "w") as file:
         file.write(json.dumps(counts.to_dict(), ensure_ascii=False, indent=1) + "\n")
     tf.io.gfile.remove(path)

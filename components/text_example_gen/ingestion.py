@@ -9,7 +9,7 @@ import json
 import threading
 import uuid
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -18,6 +18,7 @@ import tensorflow as tf
 from components.progress import tell
 from components.text_example_gen.counts import (
     REJECTS_WRITTEN,
+    VALUES,
     WRITTEN,
     Tally,
     TallyDuplicates,
@@ -26,15 +27,21 @@ from components.text_example_gen.counts import (
     tally_rejected,
     tally_used,
 )
-from components.text_example_gen.examples import LABEL, REJECTED_FOLDER, TEXT
+from components.text_example_gen.examples import (
+    LABEL,
+    REJECTED_FOLDER,
+    SLICES,
+    TEXT,
+)
 from components.text_example_gen.input_files import (
     file_name,
     file_name_bytes,
     has_class_folders,
     match_files,
 )
-from components.text_example_gen.labelling import REJECTS, LabelRows, RowColumns
-from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.labelling import REJECTS, LabelRows
+from components.text_example_gen.notes import MOST_SLICES
+from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import as_dict, is_reject
 from components.text_example_gen.splitting import TRAIN, DivideRows
@@ -101,7 +108,9 @@ class IngestTexts(beam.PTransform):
         plan = self._plan
         records, unread, rows, unlabelled = self._read(pbegin)
         used, outside = rows | "DivideRows" >> DivideRows(
-            plan.hash_buckets, stratify=plan.stratify
+            plan.hash_buckets,
+            given=[split for split, _ in plan.held_out],
+            stratify=plan.stratify,
         )
         rejects = (unread, unlabelled, outside) | "Rejects" >> beam.Flatten()
         tallies = (
@@ -111,7 +120,7 @@ class IngestTexts(beam.PTransform):
             used | "TallyUsed" >> beam.FlatMap(tally_used, plan.split_names),
             rejects | "TallyRejected" >> beam.FlatMap(tally_rejected),
             used | "TallyDuplicates" >> TallyDuplicates(),
-            self._write_examples(used),
+            *self._write_examples(used),
             self._write_rejects(rejects),
         )
         return (
@@ -149,15 +158,32 @@ class IngestTexts(beam.PTransform):
             for place, of_all in enumerate(zip(*parts, strict=True))
         )
 
-    def _write_examples(self, used: beam.PCollection) -> beam.PCollection:
+    def _write_examples(self, used: beam.PCollection) -> Iterator[beam.PCollection]:
+        """Yields the tallies of what is written, and of the columns that are kept."""
         plan = self._plan
         prefixes = [
             f"{plan.output}/Split-{name}/data_tfrecord" for name in plan.split_names
         ]
-        return (
+        kept, sides = plan.columns.keep, []
+        if kept:
+            values = (
+                used
+                | "KeptValues" >> beam.FlatMap(_kept_values, kept)
+                | "CountValues" >> beam.combiners.Count.PerElement()
+            )
+            frequent = (
+                values
+                | "ByColumn" >> beam.Map(_by_column)
+                | "MostFrequent" >> beam.combiners.Top.PerKey(MOST_SLICES)
+                | "SetOfFrequent" >> beam.FlatMap(_values_of_column)
+                | "FrequentValues" >> beam.combiners.ToSet()
+            )
+            sides.append(beam.pvalue.AsSingleton(frequent))
+            yield values | "TallyValues" >> beam.Map(_tally_value)
+        payloads = beam.Map(_example_payload, prefixes, plan.shards, kept, *sides)
+        yield (
             used
-            | "ExamplePayloads"
-            >> beam.Map(_example_payload, prefixes, plan.shards, plan.columns.keep)
+            | "ExamplePayloads" >> payloads
             | "WriteExamples" >> self._write_sorted(open_tfrecord, ".gz", plan.shards)
             | "TallyWritten" >> beam.Map(_tally_written, WRITTEN)
         )
@@ -179,14 +205,53 @@ class IngestTexts(beam.PTransform):
         return write_sorted(opener, staging=staging, suffix=suffix, shards=shards)
 
 
+def _kept_values(row: dict[str, Any], kept: Sequence[str]) -> Iterator[tuple[str, str]]:
+    yield from zip(kept, row["kept"], strict=True)
+
+
+def _by_column(
+    counted: tuple[tuple[str, str], int],
+) -> tuple[str, tuple[int, str]]:
+    (column, value), number = counted
+    return column, (number, value)
+
+
+def _values_of_column(
+    column: tuple[str, list[tuple[int, str]]],
+) -> Iterator[tuple[str, str]]:
+    for _, value in column[1]:
+        yield column[0], value
+
+
+def _tally_value(counted: tuple[tuple[str, str], int]) -> Tally:
+    return (VALUES, counted[0][0]), 1
+
+
 def _example_payload(
-    row: dict[str, Any], prefixes: list[str], shards: int, kept: Sequence[str] = ()
+    row: dict[str, Any],
+    prefixes: list[str],
+    shards: int,
+    kept: Sequence[str] = (),
+    frequent: Collection[tuple[str, str]] = (),
 ) -> Any:
+    """Returns the example of a row, and where it belongs.
+
+    Args:
+        row: A `labelling.Row`.
+        prefixes: Of the files of each split.
+        shards: Files per split.
+        kept: Names of the columns that are kept.
+        frequent: The most frequent of their values: column and value each.
+    """
+    values = {TEXT: [row["text"]], LABEL: [row["label"]]}
+    for name, value in zip(kept, row["kept"], strict=True):
+        values[name] = [value]
+        if (name, value) in frequent:
+            values.setdefault(SLICES, []).append(f"{name}={value}")
     example = tf.train.Example()
-    values = {TEXT: row["text"], LABEL: row["label"]}
-    values.update(zip(kept, row["kept"], strict=True))
-    for name, value in values.items():
-        example.features.feature[name].bytes_list.value.append(value.encode("utf-8"))
+    for name, of_feature in values.items():
+        data = [value.encode("utf-8") for value in of_feature]
+        example.features.feature[name].bytes_list.value.extend(data)
     shard = int.from_bytes(row["digest"][_SHARD_BYTES], "big") % shards
     order = (row["digest"], row["source"], row["position"])
     payload = example.SerializeToString(deterministic=True)

@@ -42,14 +42,18 @@ class DivideRows(beam.PTransform):
 
     Args:
         shares: Share of each split; the first is the training split.
+        given: Splits that count as such that rows came with, even if none did.
         stratify: Whether small classes get exact shares. Without, a text has the same
             split whatever it comes with, so that several data sets can be used
             together; only a class without a training row is moved to training.
     """
 
-    def __init__(self, shares: Sequence[int], *, stratify: bool) -> None:
+    def __init__(
+        self, shares: Sequence[int], *, given: Collection[int] = (), stratify: bool
+    ) -> None:
         super().__init__()
         self._shares = tuple(shares)
+        self._given = frozenset(given)
         self._stratify = stratify
 
     def expand(
@@ -60,6 +64,7 @@ class DivideRows(beam.PTransform):
             rows
             | "GivenSplits" >> beam.Map(lambda row: row["split"])
             | "SetOfSplits" >> beam.combiners.ToSet()
+            | "AndGiven" >> beam.Map(self._given.union)
         )
         units = (
             rows
@@ -199,7 +204,7 @@ class _FewUnits(beam.CombineFn):
 
 
 def _exact_moves(
-    stratum: tuple[bytes, list[bytes]], shares: Sequence[int], given: set[int]
+    stratum: tuple[bytes, list[bytes]], shares: Sequence[int], given: Collection[int]
 ) -> Iterator[tuple[bytes, int]]:
     """Yields the units that their exact shares take from the split of their hash."""
     if not stratum[1]:
@@ -222,7 +227,10 @@ def _to_training(unit: _Unit, trained: set[str]) -> Iterator[tuple[bytes, int]]:
 
 
 def _trained(
-    unit: _Unit, shares: Sequence[int], given: set[int], moved: Mapping[bytes, int]
+    unit: _Unit,
+    shares: Sequence[int],
+    given: Collection[int],
+    moved: Mapping[bytes, int],
 ) -> Iterator[str]:
     """Yields the labels of a unit that is trained on."""
     split = moved.get(unit[0])
@@ -240,7 +248,7 @@ class _Divide(beam.DoFn):
     def process(
         self,
         element: dict[str, Any],
-        given: set[int],
+        given: Collection[int],
         moved: Mapping[bytes, int],
         trained: set[str],
     ) -> Iterator[Any]:

@@ -27,6 +27,12 @@ def refuse_stray(ctx: click.Context, beam_args: Sequence[str]) -> None:
 
 _OPTIONS = (
     click.option("--data", help="A file, a quoted glob, or a folder per class."),
+    click.option(
+        "--eval", "eval_data", help="Its eval rows, if in files of their own."
+    ),
+    click.option(
+        "--test", "test_data", help="Its test rows, if in files of their own."
+    ),
     click.option("--text-column", help="Column with the text; default: text."),
     click.option("--label-column", help="Column with the label; default: label."),
     click.option(
@@ -61,6 +67,8 @@ def run_config(
     ctx: click.Context,
     *,
     data: str | None,
+    eval_data: str | None,
+    test_data: str | None,
     text_column: str | None,
     label_column: str | None,
     columns: str | None,
@@ -83,6 +91,8 @@ def run_config(
     refuse_stray(ctx, beam_args)
     options: dict[str, Any] = {
         "data.pattern": data,
+        "data.eval_pattern": eval_data,
+        "data.test_pattern": test_data,
         "data.text_column": text_column,
         "data.label_column": label_column,
         "data.columns": columns.split(",") if columns else None,

@@ -34,17 +34,28 @@ class Ingested:
 
     def split(self, name: str) -> list[tuple[str, str]]:
         """Text and label of each example, in their order."""
+        return [
+            (example["text"][0], example["label"][0])
+            for example in self._examples_of(name)
+        ]
+
+    @property
+    def examples(self) -> list[dict[str, list[str]]]:
+        """All features of each example of all splits."""
+        splits = ("train", "eval", "test")
+        return [example for name in splits for example in self._examples_of(name)]
+
+    def _examples_of(self, name: str) -> list[dict[str, list[str]]]:
         files = sorted(str(path) for path in (self.folder / f"Split-{name}").iterdir())
-        rows = []
-        for data in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator():
-            features = tf.train.Example.FromString(data).features.feature
-            rows.append(
-                (
-                    features["text"].bytes_list.value[0].decode(),
-                    features["label"].bytes_list.value[0].decode(),
-                )
-            )
-        return rows
+        return [
+            {
+                feature: [value.decode() for value in values.bytes_list.value]
+                for feature, values in tf.train.Example.FromString(
+                    data
+                ).features.feature.items()
+            }
+            for data in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()
+        ]
 
     @property
     def rows(self) -> list[tuple[str, str]]:

@@ -35,6 +35,7 @@ def test_tallies_become_counts():
         "files": 2,
         "given": {},
         "leaked": 0,
+        "values": {},
     }
     assert list(counts.seen_labels) == ["b", "a"]
     assert counts.file_problems == ["a.csv is damaged"]

@@ -6,6 +6,8 @@ import csv
 
 import pytest
 
+from components.text_example_gen import ingestion
+from components.text_example_gen.errors import DataError
 from components.text_example_gen.splitting import exact_numbers, open_shares
 
 SPLITS = ("train", "eval", "test")
@@ -134,3 +136,37 @@ def test_with_spans_equal_texts_go_by_their_hash_alone(ingest, tmp_path):
     assert all(sizes(result, f"rare {i}") == [1, 0, 0] for i in range(30))
     alone = ingest(write(tmp_path / "b.csv", rows[:60]), output=tmp_path / "alone")
     assert sizes(alone, "a") == [24, 3, 3] != sizes(result, "a")
+
+
+def test_held_out_files_without_labels_are_refused(ingest, tmp_path):
+    rows = [(f"text {i}", "ab"[i % 2]) for i in range(40)]
+    data = write(tmp_path / "train.csv", rows)
+    test = write(tmp_path / "test.csv", [(f"held {i}", "-1") for i in range(9)])
+    message = "given for split `test` has a label .*: label_outside_training 9"
+    with pytest.raises(DataError, match=message):
+        ingest(data, test_pattern=str(test), max_rejected_fraction=1)
+    write(tmp_path / "test.csv", [(f"held {i}", "") for i in range(9)])
+    with pytest.raises(DataError, match="the test files: no label in the first 9 rows"):
+        ingest(data, test_pattern=str(test), output=tmp_path / "again")
+
+
+def test_columns_are_kept_and_their_frequent_values_become_slices(
+    ingest, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(ingestion, "MOST_SLICES", 2)
+    rows = [(f"text {i}", "ab"[i % 2], "de", i % 2) for i in range(30)]
+    rows += [("english", "a", "en", 7), ("none", "b", "", 8), ("no", "a", "", 1)]
+    data = write(tmp_path / "a.csv", rows, ("text", "label", "language", "stars"))
+    result = ingest(data, keep_columns=["language", "stars"])
+    kept = {example["text"][0]: example for example in result.examples}
+    assert kept["text 3"] == {
+        "text": ["text 3"],
+        "label": ["b"],
+        "language": ["de"],
+        "stars": ["1"],
+        "slices": ["language=de", "stars=1"],
+    }
+    assert kept["english"]["language"] == ["en"]
+    assert "slices" not in kept["english"]  # neither value is frequent
+    assert (kept["none"]["language"], kept["none"]["slices"]) == ([""], ["language="])
+    assert result.counts["values"] == {"language": 3, "stars": 4}

@@ -143,3 +143,30 @@ def test_every_option_says_what_it_is_for():
 def test_a_configuration_survives_the_way_through_json():
     config = _load("transform.max_tokens=50", "data.columns=[label, text]")
     assert Config.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["data.test_pattern=a", "data.split_column=part"], "must not both be set"),
+        (["data.test_pattern='{SPAN}/a'"], "placeholders of pattern"),
+        (["data.eval_pattern='{YYYY}/a'"], "all of {YYYY}, {MM} and {DD}"),
+        (["data.split_column=label"], "other columns than text and label"),
+        (["data.group_column=text"], "other columns than text and label"),
+        (["data.keep_columns=[label]"], "other columns than text and label"),
+        (["data.keep_columns=[a, a]"], "once each"),
+        (["data.keep_columns=[slices]"], "none of the features text, label, slices"),
+        (["data.keep_columns=[label_id]"], "name of a feature"),
+        (["evaluation.slices={a=b: {auc: 0.5}}"], r"data.keep_columns \(none\)"),
+        (["evaluation.slices={a=b: {f1: 0.5}}"], "'accuracy'"),
+        (["evaluation.slices={a=b: {auc: 5}}"], "evaluation.slices"),
+    ],
+)
+def test_rows_are_divided_and_sliced_in_one_way(overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        _load(*overrides)
+
+
+def test_a_fixed_test_set_may_stand_beside_spans():
+    config = _load("data.pattern={SPAN}/a.csv", "data.test_pattern=test.csv")
+    assert config.data.held_out == {"test": "test.csv"}
