@@ -8,6 +8,7 @@ without a training row. A class with many goes by the hash of each unit alone.
 from __future__ import annotations
 
 import bisect
+import functools
 import hashlib
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -62,7 +63,7 @@ class DivideRows(beam.PTransform):
         """Adds the division to a pipeline."""
         given = beam.pvalue.AsSingleton(
             rows
-            | "GivenSplits" >> beam.Map(lambda row: row["split"])
+            | "GivenSplits" >> beam.FlatMap(_given_split)
             | "SetOfSplits" >> beam.combiners.ToSet()
             | "AndGiven" >> beam.Map(self._given.union)
         )
@@ -118,10 +119,28 @@ def open_shares(shares: Sequence[int], given: Collection[int]) -> list[int]:
     return left
 
 
-def hashed_split(unit: bytes, shares: Sequence[int]) -> int:
-    """Returns the split of a unit, by its first bytes alone."""
-    bounds = list(itertools.accumulate(shares))
-    return bisect.bisect(bounds, _bucket(unit, bounds[-1]))
+class Hashed:
+    """Says which split a unit has by its first bytes alone.
+
+    Args:
+        shares: Of each split.
+    """
+
+    def __init__(self, shares: Sequence[int]) -> None:
+        self._bounds = list(itertools.accumulate(shares))
+
+    def bucket(self, unit: bytes) -> int:
+        """Returns where in the shares, one after the other, a unit lies."""
+        return int.from_bytes(unit[:_SPLIT_BYTES], "big") % self._bounds[-1]
+
+    def split(self, unit: bytes) -> int:
+        """Returns the split of a unit."""
+        return bisect.bisect(self._bounds, self.bucket(unit))
+
+
+@functools.lru_cache(maxsize=16)
+def _hashed(shares: tuple[int, ...], given: frozenset[int]) -> Hashed:
+    return Hashed(open_shares(shares, given))
 
 
 def exact_numbers(units: int, shares: Sequence[int]) -> list[int]:
@@ -142,8 +161,9 @@ def exact_numbers(units: int, shares: Sequence[int]) -> list[int]:
     return numbers
 
 
-def _bucket(unit: bytes, total: int) -> int:
-    return int.from_bytes(unit[:_SPLIT_BYTES], "big") % total
+def _given_split(row: Mapping[str, Any]) -> Iterator[int]:
+    if row["split"] != TRAIN:
+        yield row["split"]
 
 
 def _unit_and_label(row: Mapping[str, Any]) -> Iterator[tuple[bytes, str]]:
@@ -171,8 +191,13 @@ class _Labels(beam.CombineFn):
 
 def _by_stratum(unit: _Unit) -> tuple[bytes, bytes]:
     """Units with the same labels are divided together."""
-    name = "\0".join(unit[1]).encode("utf-8")  # no label has a NUL
-    return hashlib.blake2b(name, digest_size=_STRATUM_BYTES).digest(), unit[0]
+    return _stratum(unit[1]), unit[0]
+
+
+@functools.lru_cache(maxsize=4096)
+def _stratum(labels: tuple[str, ...]) -> bytes:
+    name = "\0".join(labels).encode("utf-8")  # no label has a NUL
+    return hashlib.blake2b(name, digest_size=_STRATUM_BYTES).digest()
 
 
 class _FewUnits(beam.CombineFn):
@@ -204,20 +229,19 @@ class _FewUnits(beam.CombineFn):
 
 
 def _exact_moves(
-    stratum: tuple[bytes, list[bytes]], shares: Sequence[int], given: Collection[int]
+    stratum: tuple[bytes, list[bytes]], shares: tuple[int, ...], given: frozenset[int]
 ) -> Iterator[tuple[bytes, int]]:
     """Yields the units that their exact shares take from the split of their hash."""
     if not stratum[1]:
         return
-    shares = open_shares(shares, given)
-    total = sum(shares)
+    hashed = _hashed(shares, given)
     # In the order in which the hash would divide them, so that few are moved.
-    ordered = sorted(stratum[1], key=lambda unit: (_bucket(unit, total), unit))
-    numbers = exact_numbers(len(ordered), shares)
+    ordered = sorted(stratum[1], key=lambda unit: (hashed.bucket(unit), unit))
+    numbers = exact_numbers(len(ordered), open_shares(shares, given))
     bounds = list(itertools.accumulate(numbers))
     for place, unit in enumerate(ordered):
         split = bisect.bisect(bounds, place)
-        if split != hashed_split(unit, shares):
+        if split != hashed.split(unit):
             yield unit, split
 
 
@@ -229,26 +253,26 @@ def _to_training(unit: _Unit, trained: set[str]) -> Iterator[tuple[bytes, int]]:
 def _trained(
     unit: _Unit,
     shares: Sequence[int],
-    given: Collection[int],
+    given: frozenset[int],
     moved: Mapping[bytes, int],
 ) -> Iterator[str]:
     """Yields the labels of a unit that is trained on."""
     split = moved.get(unit[0])
     if split is None:
-        split = hashed_split(unit[0], open_shares(shares, given))
+        split = _hashed(shares, given).split(unit[0])
     if split == TRAIN:
         yield from unit[1]
 
 
 class _Divide(beam.DoFn):
-    def __init__(self, shares: Sequence[int]) -> None:
+    def __init__(self, shares: tuple[int, ...]) -> None:
         super().__init__()
         self._shares = shares
 
     def process(
         self,
         element: dict[str, Any],
-        given: Collection[int],
+        given: frozenset[int],
         moved: Mapping[bytes, int],
         trained: set[str],
     ) -> Iterator[Any]:
@@ -267,5 +291,5 @@ class _Divide(beam.DoFn):
             unit = element["unit"]
             split = moved.get(unit)
             if split is None:
-                split = hashed_split(unit, open_shares(self._shares, given))
+                split = _hashed(self._shares, given).split(unit)
         yield {**element, "split": split}

@@ -281,11 +281,12 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
     )
     slices = evaluation.slices
     if len(slices) > _MOST_SLICES:
-        ordered = sorted(slices, key=lambda one: (one.accuracy is None, one.accuracy))
         lines.append(
             f"the {_MOST_SLICES} of {len(slices)} slices with the lowest accuracy:"
         )
-        slices = ordered[:_MOST_SLICES]
+        slices = sorted(
+            slices, key=lambda one: (one.accuracy is None, one.accuracy or 0.0)
+        )[:_MOST_SLICES]
     lines += _table(
         ["slice", "accuracy", "AUC", "macro F1", "rows"],
         [
