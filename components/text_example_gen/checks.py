@@ -107,8 +107,14 @@ def check_all_data(
                 f"the {name} files: no label in the first {previews[name].rows:,} rows"
                 f"\n{_NO_LABELS}"
             )
-    options = columns.added_to(options)
-    first = check_data(data, options=options, without=patterns)
+    first = check_data(data, options=columns.added_to(options), without=patterns)
+    for name in columns.all:
+        # Other files without the column are refused as they are read.
+        if first.rows and name not in first.columns:
+            raise DataError(
+                f"{data} has no column `{name}`\n"
+                "hint: a text file in a folder of its class has no columns"
+            )
     return {TRAIN: first, **previews}
 
 
@@ -232,6 +238,12 @@ def check_counts(
             f"The data has no rows: {counts.files} files were read, all empty"
         )
     check_labels(counts.seen_labels)
+    train, *_ = counts.labels.values()
+    if not train:
+        raise DataError(
+            f"No row is left to train on, of {counts.rows_in:,}: "
+            f"{_most_frequent(counts.reasons)}. The rejected rows lie in {rejected}"
+        )
     for name in counts.given:
         if not counts.labels[name]:
             raise DataError(
@@ -253,9 +265,9 @@ def check_counts(
         if not of_split:
             raise DataError(
                 f"Too few rows: none of {counts.rows_used:,} fell into split `{name}`\n"
-                "hint: give more rows, or a larger fraction to this split"
+                "hint: give more rows (of more groups, if groups share a split), or a "
+                "larger fraction to this split"
             )
-    train = next(iter(counts.labels.values()))
     if len(train) < 2:
         raise DataError(
             f"All rows of the training split are labelled {next(iter(train))!r}"
