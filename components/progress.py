@@ -11,7 +11,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 Listener = Callable[[str, int, "int | None", str], None]
-_listeners: list[Listener] = []
+LineListener = Callable[[str], None]
+_listeners: list[tuple[Listener, LineListener | None]] = []
 
 
 def tell(what: str, done: int, total: int | None = None, note: str = "") -> None:
@@ -23,19 +24,34 @@ def tell(what: str, done: int, total: int | None = None, note: str = "") -> None
         total: How many there are; None: not known.
         note: What is worth a line of its own, such as `loss 0.41, accuracy 0.83`.
     """
-    for listener in _listeners:
+    for listener, _ in _listeners:
         listener(what, done, total, note)
 
 
+def say(line: str) -> None:
+    """Says what a person should know before the work is done, once.
+
+    Args:
+        line: A line.
+    """
+    for _, line_listener in _listeners:
+        if line_listener is not None:
+            line_listener(line)
+
+
 @contextlib.contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """Has `listener` called for every `tell` of this process, from any thread.
+def listening(
+    listener: Listener, line_listener: LineListener | None = None
+) -> Iterator[None]:
+    """Has its arguments called for what this process tells and says, from any thread.
 
     Args:
         listener: Called with the arguments of `tell`; must not raise.
+        line_listener: Called with the argument of `say`; must not raise.
     """
-    _listeners.append(listener)
+    listeners = (listener, line_listener)
+    _listeners.append(listeners)
     try:
         yield
     finally:
-        _listeners.remove(listener)
+        _listeners.remove(listeners)

@@ -10,6 +10,7 @@ from components.text_example_gen import examples
 
 # Raw features, both bytes, one value per example.
 TEXT, LABEL = examples.TEXT, examples.LABEL
+SLICES = examples.SLICES  # bytes, any number of values; only with data.keep_columns
 TRAIN, EVAL, TEST = SPLITS = examples.SPLITS
 
 # Transformed features.
@@ -17,6 +18,8 @@ TOKENS = "tokens"  # string, sparse, at most max_tokens real tokens per example
 LABEL_ID = "label_id"  # int64 scalar: place in the label vocabulary
 N_TOKENS = "n_tokens"  # int64 scalar: tokens before the cut
 LENGTH_BUCKET = "length_bucket"  # string scalar: one of LENGTH_BUCKETS
+
+TRANSFORMED = (TOKENS, LABEL_ID, N_TOKENS, LENGTH_BUCKET)
 
 # Thirds of the training texts by length, shortest first.
 LENGTH_BUCKETS = ("short", "medium", "long")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import tensorflow_data_validation as tfdv
 from tfx.components import (
     Evaluator,
     ExampleValidator,
@@ -27,7 +29,7 @@ from components.drift_check.component import DriftCheck
 from components.serving_check.component import ServingCheck
 from components.text_example_gen.component import TextExampleGen
 from components.text_example_gen.spans import LATEST, span_number
-from pipeline.config import Config
+from pipeline.config import Config, DataConfig
 from pipeline.config.checked import complete_beam_args
 from pipeline.evaluation.tfma_metrics import ClassificationMetrics
 from pipeline.evaluation.thresholds import eval_config
@@ -68,6 +70,14 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         test_fraction=data.test_fraction,
         max_rejected_fraction=data.max_rejected_fraction,
         range_config=_only_span(data.span),
+        eval_pattern=data.eval_pattern,
+        test_pattern=data.test_pattern,
+        split_column=data.split_column,
+        group_column=data.group_column,
+        keep_columns=data.keep_columns,
+        # A model that trains on from another one must not learn what that was tested
+        # on: then a text keeps its split when the data grows.
+        stratify=False if config.train.warm_start else None,
     )
     examples = example_gen.outputs["examples"]
 
@@ -88,8 +98,16 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         ).with_id("SpanWindow")
     windowed = examples if window is None else window.outputs["examples"]
 
-    # Counts what the examples hold: missing values, lengths, frequent labels.
-    statistics_gen = StatisticsGen(examples=examples)
+    # Counts what the examples hold: missing values, lengths, frequent labels. What is
+    # kept for the evaluation alone is in no schema, and the model never asks for it.
+    statistics_gen = StatisticsGen(
+        examples=examples,
+        stats_options=(
+            tfdv.StatsOptions(feature_allowlist=[TEXT, LABEL])
+            if data.keep_columns
+            else None
+        ),
+    )
 
     # What the data must look like: inferred from the training split, or curated.
     if data.schema_path is None:
@@ -166,6 +184,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             "elmo": _section(config.elmo),
             "elmo_version": elmo_version(config.elmo.source),
             "held_out": [data.eval_fraction, data.test_fraction],
+            "divided_by": _divided_by(data),
             "model": _section(config.model),
             "train": _section(config.train),
             # A killed training is taken up by the same code only.
@@ -188,7 +207,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         example_splits=[TEST],
         model=trainer.outputs["model"],
         baseline_model=previous.outputs["model"],
-        eval_config=eval_config(config.evaluation),
+        eval_config=eval_config(config.evaluation, sliced=bool(data.keep_columns)),
     )
 
     # Loads the exported model as a server would, replays its serving requests and
@@ -251,6 +270,14 @@ def _only_span(span: int | str) -> range_config_pb2.RangeConfig | None:
         start_span_number=number, end_span_number=number
     )
     return range_config_pb2.RangeConfig(static_range=static)
+
+
+def _divided_by(data: DataConfig) -> str:
+    """Returns what names the held-out rows, beside their fractions; "": nothing."""
+    ways = {"split_column": data.split_column, "group_column": data.group_column}
+    ways.update(data.held_out)
+    chosen = {name: way for name, way in ways.items() if way is not None}
+    return json.dumps(chosen, sort_keys=True) if chosen else ""
 
 
 def _section(section: Any) -> dict[str, Any]:

@@ -94,10 +94,13 @@ def _values(field: dict[str, Any]) -> str:
     if field["type"] == "array":
         return f"list of {_values(field['items'])}"
     if field["type"] == "object":
-        if "propertyNames" not in field:
+        entries = field["additionalProperties"]
+        if "$ref" in entries:
             return "map from names to the options below"
-        names = _values(field["propertyNames"])
-        return f"map from {names} to {_values(field['additionalProperties'])}"
+        names = "names"
+        if "propertyNames" in field:
+            names = _values(field["propertyNames"])
+        return f"map from {names} to {_values(entries)}"
     if "pattern" in field:
         return f"string like `{field['pattern']}`".replace("|", r"\|")
     kind = "none" if field["type"] == "null" else field["type"]

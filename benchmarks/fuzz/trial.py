@@ -71,7 +71,7 @@ def _train(path: str) -> None:
     except DataError as error:
         str(error).encode()
     coder = FastPrimitivesCoder()
-    label_rows = LabelRows(options, (8, 1, 1))
+    label_rows = LabelRows(options)
     for item in read_file(path, options, in_class_folder="class"):
         travelled = coder.decode(coder.encode(as_dict(item)))
         if is_reject(travelled):

@@ -11,15 +11,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from components.text_example_gen.errors import DataError, UnreadableFileError
+from components.text_example_gen.examples import TRAIN
 from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.input_files import (
     class_folder,
     data_files,
     describe_absence,
     locate,
+    match_files,
     without_placeholders,
 )
-from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.reading.documents import class_of
 from components.text_example_gen.reading.opening import check_is_regular
 from components.text_example_gen.reading.read_file import format_by_name, read_file
@@ -53,6 +55,9 @@ _SPLIT_FOLDERS = {"train", "training", "test", "testing", "dev", "eval", "unsup"
     "valid",
     "validation",
 }
+_NO_LABELS = (
+    "hint: rows that are held out need true labels; those of a contest often have none"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +83,58 @@ class DataPreview:
     left_out: tuple[str, ...] = ()
 
 
-def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
+def check_all_data(
+    data: str,
+    held_out: Mapping[str, str],
+    *,
+    options: ReadOptions,
+    columns: RowColumns,
+) -> dict[str, DataPreview]:
+    """Looks at the data, and at the files of held-out rows.
+
+    Args:
+        data: As for `check_data`.
+        held_out: Name of a split -> its files, in the same form.
+        options: How to read all of them.
+        columns: Further columns that they must have.
+
+    Returns:
+        Split -> what was found; `train` stands for the data.
+
+    Raises:
+        DataError: As `check_data` says; the message names the split.
+    """
+    located = {name: locate(each, options.format) for name, each in held_out.items()}
+    patterns = [without_placeholders(each.pattern) for each in located.values()]
+    previews = {}
+    for place, name in enumerate(located):
+        try:
+            previews[name] = check_data(
+                held_out[name],
+                options=columns.of_held_out().added_to(options),
+                without=patterns[place + 1 :],
+            )
+        except DataError as error:
+            raise DataError(f"the {name} files: {error}") from error
+        if not previews[name].labels:
+            raise DataError(
+                f"the {name} files: no label in the first {previews[name].rows:,} rows"
+                f"\n{_NO_LABELS}"
+            )
+    first = check_data(data, options=columns.added_to(options), without=patterns)
+    for name in columns.all:
+        # Other files without the column are refused as they are read.
+        if first.rows and name not in first.columns:
+            raise DataError(
+                f"{data} has no column `{name}`\n"
+                "hint: a text file in a folder of its class has no columns"
+            )
+    return {TRAIN: first, **previews}
+
+
+def check_data(
+    data: str, *, options: ReadOptions | None = None, without: Sequence[str] = ()
+) -> DataPreview:
     """Looks at the beginning of the first files, and refuses what cannot be used.
 
     It takes a second or so, and needs no pipeline.
@@ -87,6 +143,7 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
         data: A file, a glob (`{SPAN}` and its like stand for any value) or a
             folder.
         options: How to read it; the defaults if None.
+        without: Globs of files that do not count.
 
     Raises:
         DataError: No file matches, all are empty, one is a pipe or the like, is damaged
@@ -95,7 +152,11 @@ def check_data(data: str, *, options: ReadOptions | None = None) -> DataPreview:
     options = options or ReadOptions()
     location = locate(data, options.format)
     pattern = without_placeholders(location.pattern)
-    files, left_out = data_files(pattern, options.format)
+    files, left_out = data_files(pattern, options.format, without=without)
+    if not files and match_files(pattern):
+        raise DataError(
+            f"No file matches {location.pattern} but those of rows that are held out"
+        )
     if not files:
         raise DataError(describe_absence(location.pattern))
     _check_are_regular(files)
@@ -222,6 +283,18 @@ def check_counts(
             f"The data has no rows: {counts.files} files were read, all empty"
         )
     check_labels(counts.seen_labels)
+    train, *_ = counts.labels.values()
+    if not train:
+        raise DataError(
+            f"No row is left to train on, of {counts.rows_in:,}: "
+            f"{_most_frequent(counts.reasons)}. The rejected rows lie in {rejected}"
+        )
+    for name in counts.given:
+        if not counts.labels[name]:
+            raise DataError(
+                f"None of the rows that were given for split `{name}` has a label that "
+                f"a training row has: {_most_frequent(counts.reasons)}\n{_NO_LABELS}"
+            )
     if counts.rows_rejected > max_rejected_fraction * counts.rows_in:
         _refuse_rejects(counts, max_rejected_fraction, rejected)
     used: collections.Counter[str] = collections.Counter()
@@ -237,9 +310,9 @@ def check_counts(
         if not of_split:
             raise DataError(
                 f"Too few rows: none of {counts.rows_used:,} fell into split `{name}`\n"
-                "hint: give more rows, or a larger fraction to this split"
+                "hint: give more rows (of more groups, if groups share a split), or a "
+                "larger fraction to this split"
             )
-    train = next(iter(counts.labels.values()))
     if len(train) < 2:
         raise DataError(
             f"All rows of the training split are labelled {next(iter(train))!r}"
@@ -276,10 +349,7 @@ def check_labels(labels: Mapping[str, int], *, complete: bool = True) -> None:
 
 
 def _refuse_rejects(counts: Counts, allowed: float, rejected: str) -> None:
-    reasons = ", ".join(
-        f"{reason} {number:,}"
-        for reason, number in list(counts.reasons.items())[:_SHOWN]
-    )
+    reasons = _most_frequent(counts.reasons)
     remedy = "mend or remove these rows, or allow more with `max_rejected_fraction`"
     if SEVERAL_LABELS in counts.reasons:
         remedy = f"if rows have several labels, `multi_label=true`; or {remedy}"
@@ -289,6 +359,11 @@ def _refuse_rejects(counts: Counts, allowed: float, rejected: str) -> None:
         f"({share:.1%}, allowed: {allowed:.1%}): {reasons}. They lie in {rejected}\n"
         f"hint: {remedy}"
     )
+
+
+def _most_frequent(reasons: Mapping[str, int]) -> str:
+    shown = list(reasons.items())[:_SHOWN]
+    return ", ".join(f"{reason} {number:,}" for reason, number in shown)
 
 
 def _is_fractional(label: str) -> bool:

@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tfx.components.example_gen import component, driver, input_processor
 from tfx.dsl.components.base import executor_spec
@@ -9,17 +10,27 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 
 from components.text_example_gen import executor
 from components.text_example_gen.errors import DataError
-from components.text_example_gen.examples import SPLITS
+from components.text_example_gen.examples import EVAL, SPLITS, TEST
 from components.text_example_gen.executor import Settings
 from components.text_example_gen.input_files import data_fingerprint, locate
-from components.text_example_gen.options import ReadOptions
-from components.text_example_gen.spans import span_name
+from components.text_example_gen.options import ReadOptions, RowColumns
+from components.text_example_gen.spans import has_spans, pattern_of_span, span_name
 
 _BUCKETS = 10_000  # the unit of fractions
 
 
 class Driver(driver.FileBasedDriver):
     """TFX's driver for files, with a clear error where a span has no data."""
+
+    _held_out: tuple[str, ...] = ()
+
+    def resolve_exec_properties(
+        self, exec_properties: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Resolves span, version and fingerprint; files of held-out rows count, too."""
+        settings = Settings.from_exec_properties(exec_properties)
+        self._held_out = tuple(settings.held_out.values())
+        return super().resolve_exec_properties(exec_properties, *args, **kwargs)
 
     def get_input_processor(
         self,
@@ -28,20 +39,28 @@ class Driver(driver.FileBasedDriver):
         input_base_uri: str | None = None,
     ) -> input_processor.InputProcessor:
         """Returns the processor that finds the span and fingerprints its files."""
-        return _InputProcessor(input_base_uri or "", splits, range_config)
+        processor = _InputProcessor(input_base_uri or "", splits, range_config)
+        processor.held_out = self._held_out
+        return processor
 
 
 class _InputProcessor(input_processor.FileBasedInputProcessor):
+    # TFX wants the placeholders of all patterns to be the same; a test set that never
+    # changes has none, beside data of every day.
+    held_out: tuple[str, ...] = ()
+
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
         # TFX's own sees numbers, sizes and times, but not that a file has moved to the
         # folder of another class.
-        return ",".join(
-            data_fingerprint(posixpath.join(self._input_base_uri, pattern))
-            for pattern in (
-                self.get_pattern_for_span_version(split.pattern, span, version)
-                for split in self._splits
+        patterns = [
+            posixpath.join(
+                self._input_base_uri,
+                self.get_pattern_for_span_version(split.pattern, span, version),
             )
-        )
+            for split in self._splits
+        ]
+        patterns += [pattern_of_span(pattern, span) for pattern in self.held_out]
+        return ",".join(map(data_fingerprint, patterns))
 
     def resolve_span_and_version(self) -> tuple[int, int | None]:
         try:
@@ -65,8 +84,10 @@ class TextExampleGen(component.FileBasedExampleGen):
 
     Reads CSV, TSV, JSON, Parquet, fastText's and TREC's lines, and a folder per class
     with text files, plain or compressed. The splits train, eval and test go by a hash
-    of the text without case and white space, so that equal texts share a split. Spans,
-    versions, fingerprints and caching are those of TFX's file based ExampleGens.
+    of the text without case and white space, so that equal texts share a split; of a
+    class with up to 1,000 texts each split gets its exact share. Rows of a split that
+    the data itself names keep it. Spans, versions, fingerprints and caching are those
+    of TFX's file based ExampleGens.
 
     Its output `examples` also holds `rejected/rejected-*.jsonl`, the rows that could
     not be used (`records.Reject`), and `counts.json`, what became of all rows
@@ -91,6 +112,19 @@ class TextExampleGen(component.FileBasedExampleGen):
         max_rejected_fraction: Share of unusable rows above which the run stops; no
             unit.
         range_config: Which span to take; None: the newest.
+        eval_pattern: Files of the rows for eval, named as `input_base`; they are no
+            longer part of the data. None: eval gets its share of the other rows.
+        test_pattern: The same for test.
+        split_column: Column that says `train`, `eval` or `test`, or the usual synonyms;
+            a held-out split that no row names gets its share of the training rows.
+        group_column: Column of which equal values share a split; a row without a
+            value goes by its text.
+        keep_columns: Columns that the examples get as features of their names, bytes,
+            one value; missing values are empty.
+        stratify: Whether a class with up to 1,000 texts gets its exact shares. A text
+            may then change its split when the data grows. None: unless there are
+            spans, in several of which a text may be, or a row may have several labels,
+            as most sets of labels are too rare to be divided.
 
     Raises:
         ValueError: A value is out of its range. Bad data stops the run with
@@ -116,7 +150,18 @@ class TextExampleGen(component.FileBasedExampleGen):
         test_fraction: float = 0.1,
         max_rejected_fraction: float = 0.01,
         range_config: range_config_pb2.RangeConfig | None = None,
+        eval_pattern: str | None = None,
+        test_pattern: str | None = None,
+        split_column: str | None = None,
+        group_column: str | None = None,
+        keep_columns: Sequence[str] = (),
+        stratify: bool | None = None,
     ) -> None:
+        if stratify is None:
+            several = multi_label or label_separator is not None
+            spans = has_spans(posixpath.join(input_base, pattern or ""))
+            stratify = not several and not spans
+        given = {EVAL: eval_pattern, TEST: test_pattern}
         settings = Settings(
             options=ReadOptions(
                 format=format,
@@ -128,6 +173,13 @@ class TextExampleGen(component.FileBasedExampleGen):
                 header=header,
             ),
             max_rejected_fraction=max_rejected_fraction,
+            columns=RowColumns(split_column, group_column, tuple(keep_columns)),
+            held_out={
+                name: locate(files, format).pattern
+                for name, files in given.items()
+                if files is not None
+            },
+            stratify=stratify,
         )
         if pattern is None:
             input_base, pattern = locate(input_base, format)

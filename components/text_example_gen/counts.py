@@ -28,6 +28,9 @@ CONFLICTING = "conflicting"
 REPLACED_UTF8 = "replaced_utf8"
 CLEANED = "cleaned"
 RELABELLED = "relabelled"
+GIVEN = "given"
+LEAKED = "leaked"
+VALUES = "values"
 
 _MOST_WRITINGS = 20  # of all labels together, in `cleaned_labels`
 
@@ -55,6 +58,10 @@ class Counts:
         cleaned_labels: Label -> how else it was written -> used rows; the most frequent
             ones.
         left_out_files: Those that were not read, as their names are not those of data.
+        given: Rows with text and label that came with a held-out split, per split.
+        leaked: Used rows that are held out although an earlier split has their text:
+            as rows come with splits, or by groups.
+        values: Different values of each column that is kept.
     """
 
     rows_in: int
@@ -71,6 +78,9 @@ class Counts:
     cleaned: dict[str, int] = dataclasses.field(default_factory=dict)
     cleaned_labels: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
     left_out_files: list[str] = dataclasses.field(default_factory=list)
+    given: dict[str, int] = dataclasses.field(default_factory=dict)
+    leaked: int = 0
+    values: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_tallies(
@@ -79,8 +89,15 @@ class Counts:
         *,
         split_names: Sequence[str],
         files: int,
+        held_out: Sequence[str] = (),
     ) -> Counts:
         """Returns the counts that the tallies of a Beam graph add up to.
+
+        Args:
+            tallies: A key and a number each, of which each key stands once.
+            split_names: The training split first.
+            files: Number of files.
+            held_out: Splits that have files of their own.
 
         Raises:
             RuntimeError: A row was lost or counted twice: a bug in this program.
@@ -107,6 +124,13 @@ class Counts:
             file_problems=sorted(detail for (detail,) in groups[FILE_PROBLEM]),
             cleaned={kind: n for (kind,), n in _most_first(groups[CLEANED])},
             cleaned_labels=_by_label(groups[RELABELLED]),
+            given={
+                split: groups[GIVEN].get((split,), 0)
+                for split in split_names
+                if split in held_out or (split,) in groups[GIVEN]
+            },
+            leaked=_total(groups[LEAKED]),
+            values={name: n for (name,), n in sorted(groups[VALUES].items())},
         )
         counts._check(_total(groups[USED]), _total(groups[REJECTED]))
         return counts
@@ -150,10 +174,12 @@ def tally_read(item: dict[str, Any]) -> Tally:
     return (ROWS_IN,), 1
 
 
-def tally_labelled(row: dict[str, Any]) -> Iterator[Tally]:
-    """Counts a row with text and label, once for each label."""
+def tally_labelled(row: dict[str, Any], split_names: Sequence[str]) -> Iterator[Tally]:
+    """Counts a row with text and label, once for each label, before it is divided."""
     for label in labels_of(row):
         yield (SEEN_LABEL, label), 1
+    if row["split"]:
+        yield (GIVEN, split_names[row["split"]]), 1
 
 
 def tally_used(row: dict[str, Any], split_names: Sequence[str]) -> Iterator[Tally]:
@@ -185,7 +211,7 @@ class TallyDuplicates(beam.PTransform):
         """Adds the counting to a pipeline."""
         return (
             rows
-            | "ByTextAndLabel" >> beam.Map(_by_text_and_label)
+            | "ByTextAndLabel" >> beam.Map(_by_text_label_and_split)
             | "CountEqual" >> beam.CombinePerKey(sum)
             | "ByText" >> beam.Map(_by_text)
             | "GroupTexts" >> beam.GroupByKey()
@@ -193,20 +219,27 @@ class TallyDuplicates(beam.PTransform):
         )
 
 
-def _by_text_and_label(row: dict[str, Any]) -> tuple[tuple[bytes, str], int]:
-    return (row["digest"], row["label"]), 1
+def _by_text_label_and_split(row: dict[str, Any]) -> tuple[tuple[bytes, str, int], int]:
+    return (row["digest"], row["label"], row["split"]), 1
 
 
-def _by_text(equal: tuple[tuple[bytes, str], int]) -> tuple[bytes, int]:
-    (key, _), number = equal
-    return key, number
+def _by_text(
+    equal: tuple[tuple[bytes, str, int], int],
+) -> tuple[bytes, tuple[str, int, int]]:
+    (key, label, split), number = equal
+    return key, (label, split, number)
 
 
 def _duplicates(text: tuple[bytes, Any]) -> Iterator[Tally]:
-    """Takes one text and its numbers of rows, one number per label."""
-    numbers = list(text[1])
-    total = sum(numbers)
-    if total > len(numbers):
-        yield (DUPLICATES,), total - len(numbers)
-    if len(numbers) > 1:
+    """Takes one text and its numbers of rows, one number per label and split."""
+    equal = list(text[1])
+    total = sum(number for _, _, number in equal)
+    labels = {label for label, _, _ in equal}
+    if total > len(labels):
+        yield (DUPLICATES,), total - len(labels)
+    if len(labels) > 1:
         yield (CONFLICTING,), total
+    first = min(split for _, split, _ in equal)
+    leaked = sum(number for _, split, number in equal if split > first)
+    if leaked:
+        yield (LEAKED,), leaked

@@ -8,6 +8,13 @@ from __future__ import annotations
 TEXT = "text"
 LABEL = "label"
 
+# A column that is kept has a feature of its name. Where there are such columns, this
+# feature has several values, `column=value` each, by which the evaluation is sliced: of
+# each column, if its value is one of the most frequent. Unlike a bare value, none of
+# them can be taken for a number.
+SLICES = "slices"
+FEATURES = (TEXT, LABEL, SLICES)
+
 TRAIN = "train"
 EVAL = "eval"
 TEST = "test"

@@ -7,12 +7,13 @@ import json
 import logging
 import math
 import posixpath
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 from google.protobuf import any_pb2, struct_pb2
 from tfx import types
-from tfx.components.example_gen import write_split
+from tfx.components.example_gen import utils, write_split
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
@@ -20,7 +21,8 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import proto_utils
 
-from components.text_example_gen.checks import DataPreview, check_counts, check_data
+from components.progress import say
+from components.text_example_gen.checks import check_all_data, check_counts
 from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.examples import COUNTS_FILE, REJECTED_FOLDER
@@ -31,8 +33,10 @@ from components.text_example_gen.ingestion import (
     IngestTexts,
 )
 from components.text_example_gen.input_files import data_files
-from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.notes import class_notes, leak_notes
+from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.reading.records import replace_invalid
+from components.text_example_gen.spans import pattern_of_span
 
 _logger = logging.getLogger(__name__)
 
@@ -52,13 +56,20 @@ class Settings:
         options: How the files are read.
         max_rejected_fraction: Share of rejected rows above which the run stops, from
             0 to 1, no unit.
+        columns: Which rows are held out, are together, and what of them is kept.
+        held_out: Files of held-out rows: name of their split -> absolute pattern.
+        stratify: As in `splitting.DivideRows`.
 
     Raises:
-        ValueError: `max_rejected_fraction` is out of range, or no label column is set.
+        ValueError: `max_rejected_fraction` is out of range, no label column is set, or
+            columns contradict each other.
     """
 
     options: ReadOptions
     max_rejected_fraction: float
+    columns: RowColumns = RowColumns()
+    held_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    stratify: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_rejected_fraction <= 1:
@@ -68,6 +79,13 @@ class Settings:
             )
         if self.options.label_column is None:
             raise ValueError("`label_column` must be set. Received: None")
+        if self.held_out and self.columns.split is not None:
+            raise ValueError(
+                "`split_column` must not be set beside files of held-out rows. "
+                f"Received: {self.columns.split!r}"
+            )
+        self.columns.check(self.options)
+        self.columns.added_to(self.options)  # names of columns have to know them
 
     def to_proto(self) -> example_gen_pb2.CustomConfig:
         """Returns the settings as the custom config of an ExampleGen."""
@@ -77,6 +95,9 @@ class Settings:
             {
                 "options": self.options.to_dict(),
                 "max_rejected_fraction": self.max_rejected_fraction,
+                "columns": dataclasses.asdict(self.columns),
+                "held_out": dict(self.held_out),
+                "stratify": self.stratify,
             }
         )
         packed = any_pb2.Any()
@@ -91,9 +112,13 @@ class Settings:
         values = struct_pb2.Struct()
         config.custom_config.Unpack(values)
         settings = json.loads(values[_JSON_FIELD])
+        columns = settings.get("columns", {})
         return cls(
             options=ReadOptions.from_dict(settings["options"]),
             max_rejected_fraction=settings["max_rejected_fraction"],
+            columns=RowColumns(**{**columns, "keep": tuple(columns.get("keep", ()))}),
+            held_out=settings.get("held_out", {}),
+            stratify=settings.get("stratify", True),
         )
 
 
@@ -122,10 +147,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict[specs.EXAMPLES_KEY])
         settings = Settings.from_exec_properties(exec_properties)
-        plan, preview = _make_plan(exec_properties, settings, examples.uri)
+        plan, files = _make_plan(exec_properties, settings, examples.uri)
         with self._make_beam_pipeline() as pipeline:
             _ = pipeline | "IngestTexts" >> IngestTexts(plan)
-        counts = _write_counts(plan, preview.files)
+        counts = _write_counts(plan, files)
         refused = _refused_folder(examples.uri)
         try:
             check_counts(
@@ -153,12 +178,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             counts.files,
             counts.rows_rejected,
         )
+        for note in [*leak_notes(counts.leaked), *class_notes(counts.labels)]:
+            _logger.warning(note)
+            say(note)
 
 
 def _make_plan(
     exec_properties: dict[str, Any], settings: Settings, output: str
-) -> tuple[IngestPlan, DataPreview]:
-    """Returns what to do, after a first look at the data."""
+) -> tuple[IngestPlan, int]:
+    """Returns what to do, and the number of files, after a first look at the data."""
     input_config = example_gen_pb2.Input()
     proto_utils.json_to_proto(exec_properties[specs.INPUT_CONFIG_KEY], input_config)
     output_config = example_gen_pb2.Output()
@@ -166,20 +194,32 @@ def _make_plan(
     pattern = posixpath.join(
         exec_properties[specs.INPUT_BASE_KEY], input_config.splits[0].pattern
     )
-    preview = check_data(pattern, options=settings.options)
     splits = output_config.split_config.splits
-    size_bytes = preview.size_bytes
-    if pattern.endswith(_COMPRESSED):
-        size_bytes *= _COMPRESSION
+    names = [split.name for split in splits]
+    span = exec_properties.get(utils.SPAN_PROPERTY_NAME) or 0
+    held_out = {
+        name: pattern_of_span(each, span) for name, each in settings.held_out.items()
+    }
+    previews = check_all_data(
+        pattern, held_out, options=settings.options, columns=settings.columns
+    )
+    size_bytes = sum(
+        preview.size_bytes
+        * (_COMPRESSION if preview.pattern.endswith(_COMPRESSED) else 1)
+        for preview in previews.values()
+    )
     plan = IngestPlan(
-        pattern=preview.pattern,
+        pattern=previews[names[0]].pattern,
         options=settings.options,
-        split_names=tuple(split.name for split in splits),
+        split_names=tuple(names),
         hash_buckets=tuple(split.hash_buckets for split in splits),
         shards=max(1, math.ceil(size_bytes / _SHARD_BYTES)),
         output=output,
+        columns=settings.columns,
+        held_out=tuple((names.index(name), held_out[name]) for name in held_out),
+        stratify=settings.stratify,
     )
-    return plan, preview
+    return plan, sum(preview.files for preview in previews.values())
 
 
 def _write_counts(plan: IngestPlan, files: int) -> Counts:
@@ -187,7 +227,12 @@ def _write_counts(plan: IngestPlan, files: int) -> Counts:
     path = posixpath.join(plan.output, TALLIES_FILE)
     with tf.io.gfile.GFile(path) as file:
         tallies = json.load(file)
-    counts = Counts.from_tallies(tallies, split_names=plan.split_names, files=files)
+    counts = Counts.from_tallies(
+        tallies,
+        split_names=plan.split_names,
+        files=files,
+        held_out=[plan.split_names[split] for split, _ in plan.held_out],
+    )
     left_out = data_files(plan.pattern, plan.options.format).left_out
     names = [replace_invalid(file.path)[0] for file in left_out]
     counts = dataclasses.replace(counts, left_out_files=names)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import json
 import threading
 import uuid
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -18,6 +17,7 @@ import tensorflow as tf
 from components.progress import tell
 from components.text_example_gen.counts import (
     REJECTS_WRITTEN,
+    VALUES,
     WRITTEN,
     Tally,
     TallyDuplicates,
@@ -26,38 +26,42 @@ from components.text_example_gen.counts import (
     tally_rejected,
     tally_used,
 )
-from components.text_example_gen.examples import LABEL, REJECTED_FOLDER, TEXT
+from components.text_example_gen.examples import (
+    LABEL,
+    REJECTED_FOLDER,
+    SLICES,
+    TEXT,
+)
 from components.text_example_gen.input_files import (
     class_folder,
     data_files,
     file_name,
     file_name_bytes,
 )
-from components.text_example_gen.labelling import (
-    REJECTS,
-    KeepKnownLabels,
-    LabelRows,
-    labels_of,
-)
-from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.labelling import REJECTS, LabelRows, labels_of
+from components.text_example_gen.notes import MOST_SLICES
+from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import as_dict, is_reject
+from components.text_example_gen.splitting import TRAIN, DivideRows
+from components.text_example_gen.writing import (
+    Opener,
+    open_text,
+    open_tfrecord,
+    write_sorted,
+)
 
 # What a job leaves in its output folder, beside the examples, for the executor.
 STAGING_FOLDER = "unfinished"
 TALLIES_FILE = "tallies-00000-of-00001.json"
 _TALLIES_PREFIX = "tallies"
 
-_TRAIN = 0  # index of the split whose labels count
 _SHARD_BYTES = slice(8, 12)  # of a digest; the first eight decide the split
 
 # Rows read so far in this process, by job: a job may read in several threads.
 _rows_read: collections.Counter[str] = collections.Counter()
 _rows_lock = threading.Lock()
 _ROWS_PER_TELL = 1000
-
-# Opens a path as a context manager that gives an object with `write(bytes)`.
-Opener = Callable[[str], contextlib.AbstractContextManager]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,11 @@ class IngestPlan:
         hash_buckets: Share of each split.
         shards: Files per split, and of rejects.
         output: Folder that gets `Split-<name>/`, `rejected/` and the tallies.
+        columns: Further columns that rows have.
+        held_out: Files of rows that are held out: index of their split, and pattern.
+            They are not read as files of `pattern`, nor those of a later one as files
+            of an earlier one.
+        stratify: As in `DivideRows`.
     """
 
     pattern: str
@@ -79,6 +88,9 @@ class IngestPlan:
     hash_buckets: tuple[int, ...]
     shards: int
     output: str
+    columns: RowColumns = RowColumns()
+    held_out: tuple[tuple[int, str], ...] = ()
+    stratify: bool = True
 
 
 class IngestTexts(beam.PTransform):
@@ -96,21 +108,21 @@ class IngestTexts(beam.PTransform):
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
         """Adds the whole way to a pipeline."""
         plan = self._plan
-        records, unread = pbegin | ReadRecords([plan.pattern], options=plan.options)
-        label_rows = beam.ParDo(LabelRows(plan.options, plan.hash_buckets))
-        rows, unlabelled = records | "Label" >> label_rows.with_outputs(
-            REJECTS, main="rows"
+        records, unread, rows, unlabelled = self._read(pbegin)
+        used, outside = rows | "DivideRows" >> DivideRows(
+            plan.hash_buckets,
+            given=[split for split, _ in plan.held_out],
+            stratify=plan.stratify,
         )
-        used, outside = self._keep_known_labels(rows)
         rejects = (unread, unlabelled, outside) | "Rejects" >> beam.Flatten()
         tallies = (
             records | "TallyRecords" >> beam.Map(tally_read),
             unread | "TallyUnread" >> beam.Map(tally_read),
-            rows | "TallyLabelled" >> beam.FlatMap(tally_labelled),
+            rows | "TallyLabelled" >> beam.FlatMap(tally_labelled, plan.split_names),
             used | "TallyUsed" >> beam.FlatMap(tally_used, plan.split_names),
             rejects | "TallyRejected" >> beam.FlatMap(tally_rejected),
             used | "TallyDuplicates" >> TallyDuplicates(),
-            self._write_examples(used),
+            *self._write_examples(used),
             self._write_rejects(rejects),
         )
         return (
@@ -122,26 +134,58 @@ class IngestTexts(beam.PTransform):
             | "WriteTallies" >> self._write_sorted(open_text, ".json", shards=1)
         )
 
-    def _keep_known_labels(
-        self, rows: beam.PCollection
-    ) -> tuple[beam.PCollection, beam.PCollection]:
-        training_labels = (
-            rows
-            | "TrainingLabels" >> beam.FlatMap(_training_label)
-            | "SetOfLabels" >> beam.combiners.ToSet()
+    def _read(self, pbegin: beam.pvalue.PBegin) -> tuple[beam.PCollection, ...]:
+        """Returns records, and rejects beside them; labelled rows, and those beside."""
+        plan = self._plan
+        patterns = [(TRAIN, plan.pattern), *plan.held_out]
+        parts = []
+        for place, (split, pattern) in enumerate(patterns):
+            of_rows = split == TRAIN
+            columns = plan.columns if of_rows else plan.columns.of_held_out()
+            options = columns.added_to(plan.options)
+            later = [other for _, other in patterns[place + 1 :]]
+            name = plan.split_names[split]
+            records, unread = pbegin | f"Read {name}" >> ReadRecords(
+                [pattern], options=options, without=later
+            )
+            label_rows = beam.ParDo(LabelRows(options, columns, split=split))
+            rows, unlabelled = records | f"Label {name}" >> label_rows.with_outputs(
+                REJECTS, main="rows"
+            )
+            parts.append((records, unread, rows, unlabelled))
+        if len(parts) == 1:
+            return parts[0]
+        return tuple(
+            of_all | f"Flatten {place}" >> beam.Flatten()
+            for place, of_all in enumerate(zip(*parts, strict=True))
         )
-        known = beam.ParDo(KeepKnownLabels(), beam.pvalue.AsSingleton(training_labels))
-        used, outside = rows | "KnownLabels" >> known.with_outputs(REJECTS, main="used")
-        return used, outside
 
-    def _write_examples(self, used: beam.PCollection) -> beam.PCollection:
+    def _write_examples(self, used: beam.PCollection) -> Iterator[beam.PCollection]:
+        """Yields the tallies of what is written, and of the columns that are kept."""
         plan = self._plan
         prefixes = [
             f"{plan.output}/Split-{name}/data_tfrecord" for name in plan.split_names
         ]
-        return (
+        kept, sides = plan.columns.keep, []
+        if kept:
+            values = (
+                used
+                | "KeptValues" >> beam.FlatMap(_kept_values, kept)
+                | "CountValues" >> beam.combiners.Count.PerElement()
+            )
+            frequent = (
+                values
+                | "ByColumn" >> beam.Map(_by_column)
+                | "MostFrequent" >> beam.combiners.Top.PerKey(MOST_SLICES)
+                | "SetOfFrequent" >> beam.FlatMap(_values_of_column)
+                | "FrequentValues" >> beam.combiners.ToSet()
+            )
+            sides.append(beam.pvalue.AsSingleton(frequent))
+            yield values | "TallyValues" >> beam.Map(_tally_value)
+        payloads = beam.Map(_example_payload, prefixes, plan.shards, kept, *sides)
+        yield (
             used
-            | "ExamplePayloads" >> beam.Map(_example_payload, prefixes, plan.shards)
+            | "ExamplePayloads" >> payloads
             | "WriteExamples" >> self._write_sorted(open_tfrecord, ".gz", plan.shards)
             | "TallyWritten" >> beam.Map(_tally_written, WRITTEN)
         )
@@ -163,16 +207,53 @@ class IngestTexts(beam.PTransform):
         return write_sorted(opener, staging=staging, suffix=suffix, shards=shards)
 
 
-def _training_label(row: dict[str, Any]) -> Iterator[str]:
-    if row["split"] == _TRAIN:
-        yield from labels_of(row)
+def _kept_values(row: dict[str, Any], kept: Sequence[str]) -> Iterator[tuple[str, str]]:
+    yield from zip(kept, row["kept"], strict=True)
 
 
-def _example_payload(row: dict[str, Any], prefixes: list[str], shards: int) -> Any:
+def _by_column(
+    counted: tuple[tuple[str, str], int],
+) -> tuple[str, tuple[int, str]]:
+    (column, value), number = counted
+    return column, (number, value)
+
+
+def _values_of_column(
+    column: tuple[str, list[tuple[int, str]]],
+) -> Iterator[tuple[str, str]]:
+    for _, value in column[1]:
+        yield column[0], value
+
+
+def _tally_value(counted: tuple[tuple[str, str], int]) -> Tally:
+    return (VALUES, counted[0][0]), 1
+
+
+def _example_payload(
+    row: dict[str, Any],
+    prefixes: list[str],
+    shards: int,
+    kept: Sequence[str] = (),
+    frequent: Collection[tuple[str, str]] = (),
+) -> Any:
+    """Returns the example of a row, and where it belongs.
+
+    Args:
+        row: A `labelling.Row`.
+        prefixes: Of the files of each split.
+        shards: Files per split.
+        kept: Names of the columns that are kept.
+        frequent: The most frequent of their values: column and value each.
+    """
+    values = {TEXT: [row["text"]], LABEL: labels_of(row)}
+    for name, value in zip(kept, row["kept"], strict=True):
+        values[name] = [value]
+        if (name, value) in frequent:
+            values.setdefault(SLICES, []).append(f"{name}={value}")
     example = tf.train.Example()
-    for name, values in ((TEXT, [row["text"]]), (LABEL, labels_of(row))):
-        encoded = [value.encode("utf-8") for value in values]
-        example.features.feature[name].bytes_list.value.extend(encoded)
+    for name, of_feature in values.items():
+        data = [value.encode("utf-8") for value in of_feature]
+        example.features.feature[name].bytes_list.value.extend(data)
     shard = int.from_bytes(row["digest"][_SHARD_BYTES], "big") % shards
     order = (row["digest"], row["source"], row["position"])
     payload = example.SerializeToString(deterministic=True)
@@ -210,9 +291,16 @@ class ReadRecords(beam.PTransform):
         patterns: Files or globs, on any file system Beam knows. A pattern that matches
             no file yields nothing: call `check_data` before.
         options: How to read them.
+        without: Files or globs whose files are left out.
     """
 
-    def __init__(self, patterns: Sequence[str], *, options: ReadOptions) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        *,
+        options: ReadOptions,
+        without: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         if isinstance(patterns, str):
             raise ValueError(
@@ -221,6 +309,7 @@ class ReadRecords(beam.PTransform):
             )
         self._patterns = list(patterns)
         self._options = options
+        self._without = list(without)
 
     def expand(
         self, pbegin: beam.pvalue.PBegin
@@ -229,16 +318,18 @@ class ReadRecords(beam.PTransform):
         read = (
             pbegin
             | "Patterns" >> beam.Create(self._patterns)
-            | "Match" >> beam.FlatMap(_match, self._options.format)
+            | "Match" >> beam.FlatMap(_match, self._options.format, self._without)
             | "Spread" >> beam.Reshuffle()
             | "Read" >> beam.ParDo(_ReadFile(self._options)).with_outputs(REJECTS)
         )
         return read[None], read[REJECTS]
 
 
-def _match(pattern: str, format_name: str) -> Iterator[tuple[bytes, bytes]]:
+def _match(
+    pattern: str, format_name: str, without: list[str]
+) -> Iterator[tuple[bytes, bytes]]:
     """Yields files, and the class folders that they lie in."""
-    for file in data_files(pattern, format_name).files:
+    for file in data_files(pattern, format_name, without=without).files:
         folder = class_folder(pattern, file.path)
         yield file_name_bytes(file.path), file_name_bytes(folder)
 
@@ -270,56 +361,3 @@ class _ReadFile(beam.DoFn):
             _rows_read[self._job] += self._unreported
             tell("rows", _rows_read[self._job])
         self._unreported = 0
-
-
-def open_tfrecord(path: str) -> contextlib.AbstractContextManager:
-    """Opens a gzipped TFRecord file for writing."""
-    return tf.io.TFRecordWriter(path, options=tf.io.TFRecordOptions("GZIP"))
-
-
-def open_text(path: str) -> contextlib.AbstractContextManager:
-    """Opens a text file for writing bytes."""
-    return tf.io.gfile.GFile(path, "wb")
-
-
-def write_sorted(
-    opener: Opener, *, staging: str, suffix: str, shards: int = 1
-) -> beam.PTransform:
-    """Returns a transform that writes `((prefix, shard), (order, payload))` to files.
-
-    A file is named `<prefix>-<shard>-of-<shards><suffix>`, with five digits each.
-    The payloads of a file are sorted by `order`, in memory: choose enough shards. Each
-    file is written in `staging` and then moved, so that it appears whole under its
-    name or not at all, also if a bundle is retried. The output is `(prefix, payloads
-    written)` per file.
-
-    Args:
-        opener: `open_tfrecord` or `open_text`.
-        staging: Folder for unfinished files, on the same file system as the prefixes.
-            The caller removes what a dead worker leaves there.
-        suffix: End of the file names.
-        shards: Files per prefix.
-    """
-    write = beam.Map(_write_file, opener, staging, suffix, shards)
-    return beam.GroupByKey() | "WriteFiles" >> write
-
-
-def _write_file(
-    element: tuple[tuple[str, int], Iterable[Any]],
-    opener: Opener,
-    staging: str,
-    suffix: str,
-    shards: int,
-) -> tuple[str, int]:
-    (prefix, shard), payloads = element
-    path = f"{prefix}-{shard:05d}-of-{shards:05d}{suffix}"
-    tf.io.gfile.makedirs(path.rpartition("/")[0])
-    tf.io.gfile.makedirs(staging)
-    unfinished = f"{staging}/{uuid.uuid4().hex}"
-    written = 0
-    with opener(unfinished) as file:
-        for _, payload in sorted(payloads):
-            file.write(payload)
-            written += 1
-    tf.io.gfile.rename(unfinished, path, overwrite=True)
-    return prefix, written

@@ -1,71 +1,101 @@
-"""LabelRows: from records to labelled rows with their splits, and rejects."""
+"""LabelRows: from records to rows with text, label and what divides them."""
 
 from __future__ import annotations
 
-import bisect
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
 import apache_beam as beam
 
-from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.records import (
     Record,
     as_dict,
     describe_no_text,
     reject,
-    reject_at,
 )
 from components.text_example_gen.values import (
     BadValueError,
     SeveralLabelsError,
+    clean_label,
     digest,
+    group_digest,
+    kept_value,
     read_labels,
     text_of,
 )
 
 REJECTS = "rejects"
-# So many bytes of a digest decide the split; the others decide shard and order.
-_SPLIT_BYTES = 8
 _BETWEEN = "\0"  # no label has it
+
+# What the column of splits may hold, in any case -> index of the split.
+_SPLITS = {
+    name: place
+    for place, names in enumerate(
+        (
+            ("train", "training"),
+            ("eval", "evaluation", "valid", "validation", "val")
+            + ("dev", "devel", "development"),
+            ("test", "testing", "held_out", "held-out", "heldout"),
+        )
+    )
+    for name in names
+}
 
 
 class Row(TypedDict):
-    """A usable row: `split` is an index, `digest` the 16 bytes of `digest(text)`.
+    """A usable row.
 
-    `label` is the label; of several, all of them as `labels_of` reads them. `cleaned`
-    has those to which something was done, each with the items of a `values.Label`.
+    `split` is the index of the split that it comes with, 0 if with none; `unit` 16
+    bytes that all rows have in common that must share a split; `digest` the 16 bytes of
+    `digest(text)`; `label` the label, or several as `each_label` reads them; `kept` the
+    values of the columns that are kept; `cleaned` the labels to which something was
+    done, each with the items of a `values.Label`.
     """
 
     split: int
+    unit: bytes
     digest: bytes
     text: str
     label: str
+    kept: tuple[str, ...]
     source: str
     position: int
     replaced_utf8: bool
     cleaned: tuple[tuple[Any, ...], ...]
 
 
+def each_label(label: str) -> list[str]:
+    """Returns the labels that `Row.label` stands for, sorted; mostly one."""
+    return label.split(_BETWEEN)
+
+
 def labels_of(row: Mapping[str, Any]) -> list[str]:
     """Returns the labels of a row, sorted; most rows have one."""
-    return row["label"].split(_BETWEEN)
+    return each_label(row["label"])
 
 
 class LabelRows(beam.DoFn):
-    """Gives each record its label and split; rejects records without text or label.
+    """Gives each record text, label and split; rejects those that lack one.
 
     Args:
         options: Names the columns; `label_column` must be set.
-        hash_buckets: Share of each split; equal texts always share a split.
+        columns: Names more of them.
+        split: Index of the split of all rows, where no column says it.
     """
 
-    def __init__(self, options: ReadOptions, hash_buckets: Sequence[int]) -> None:
+    def __init__(
+        self,
+        options: ReadOptions,
+        columns: RowColumns | None = None,
+        *,
+        split: int = 0,
+    ) -> None:
         super().__init__()
         self._options = options
-        self._bounds = list(itertools.accumulate(hash_buckets))
+        self._columns = columns or RowColumns()
+        self._split = split
 
     def process(self, element: dict[str, Any]) -> Iterator[Any]:
         record: Record = element  # type: ignore[assignment]
@@ -96,41 +126,51 @@ class LabelRows(beam.DoFn):
         except BadValueError as error:
             yield _rejected(record, reasons.BAD_LABEL, f"`{label_column}`: {error}")
             return
+        try:
+            split = self._split_of(columns)
+        except BadValueError as error:
+            yield _rejected(
+                record, reasons.BAD_SPLIT, f"`{self._columns.split}`: {error}"
+            )
+            return
         key = digest(text)
+        try:
+            unit = self._unit_of(columns) or key
+        except BadValueError as error:
+            yield _rejected(
+                record, reasons.BAD_GROUP, f"`{self._columns.group}`: {error}"
+            )
+            return
         yield Row(
-            split=self._split_of(key),
+            split=split,
+            unit=unit,
             digest=key,
             text=text,
             label=_BETWEEN.join(label.name for label in labels),
+            kept=tuple(kept_value(columns.get(name)) for name in self._columns.keep),
             source=record["source"],
             position=record["position"],
             replaced_utf8=record["replaced_utf8"],
             cleaned=tuple(tuple(label) for label in labels if label.changes),
         )
 
-    def _split_of(self, key: bytes) -> int:
-        bucket = int.from_bytes(key[:_SPLIT_BYTES], "big") % self._bounds[-1]
-        return bisect.bisect(self._bounds, bucket)
+    def _split_of(self, columns: dict[str, Any]) -> int:
+        if self._columns.split is None:
+            return self._split
+        name = clean_label(columns.get(self._columns.split))
+        if name is None:
+            raise BadValueError("it is empty")
+        split = _SPLITS.get(name.casefold())
+        if split is None:
+            raise BadValueError(f"it must say train, eval or test, not {name[:40]!r}")
+        return split
 
-
-class KeepKnownLabels(beam.DoFn):
-    """Rejects rows with a label that no row of the training split has."""
-
-    def process(
-        self, element: dict[str, Any], training_labels: set[str]
-    ) -> Iterator[Any]:
-        new = [each for each in labels_of(element) if each not in training_labels]
-        if not new:
-            yield element
-            return
-        outside = reject_at(
-            element["source"],
-            element["position"],
-            reasons.LABEL_OUTSIDE_TRAINING,
-            f"no training row has the label {new[0]!r}",
-            element["text"],
-        )
-        yield beam.pvalue.TaggedOutput(REJECTS, as_dict(outside))
+    def _unit_of(self, columns: dict[str, Any]) -> bytes | None:
+        """Returns what stands for the group of a row; None: it has none."""
+        if self._columns.group is None:
+            return None
+        name = clean_label(columns.get(self._columns.group))
+        return None if name is None else group_digest(name)
 
 
 def _rejected(record: Record, reason: str, detail: str) -> beam.pvalue.TaggedOutput:

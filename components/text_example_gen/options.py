@@ -7,6 +7,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
+from components.text_example_gen.examples import FEATURES
+
 Format = Literal[
     "auto", "csv", "tsv", "jsonl", "json", "parquet", "fasttext", "trec", "folder"
 ]
@@ -211,3 +213,56 @@ def _check_character(name: str, value: str | None) -> None:
             f"`{name}` must be one character, not a quote or a line end. "
             f"Received: {value!r}"
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class RowColumns:
+    """Columns beside text and label that rows may have.
+
+    Args:
+        split: Column that says which rows are held out; None: there is none.
+        group: Column of which equal values share a split; None: equal texts do.
+        keep: Columns that the examples get as well.
+    """
+
+    split: str | None = None
+    group: str | None = None
+    keep: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """All of them, each once."""
+        names = (self.split, self.group, *self.keep)
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    def check(self, options: ReadOptions) -> None:
+        """Refuses columns that would say two things at once.
+
+        Raises:
+            ValueError: The text or the label decides the split, or a column that is
+                kept would take the name of another feature.
+        """
+        for name in (self.split, self.group):
+            if name is not None and name in options.unique:
+                raise ValueError(
+                    "`split_column` and `group_column` must be other columns than text "
+                    f"and label. Received: {name!r}"
+                )
+        taken = {*options.unique, *FEATURES}
+        for name in self.keep:
+            if not name or name in taken:
+                raise ValueError(
+                    "`keep_columns` must name other columns than text and label, once "
+                    f"each, and none of the features {', '.join(FEATURES)}. "
+                    f"Received: {name!r}"
+                )
+            taken.add(name)
+
+    def of_held_out(self) -> RowColumns:
+        """Returns those that files of rows which are held out need."""
+        return RowColumns(keep=self.keep)
+
+    def added_to(self, options: ReadOptions) -> ReadOptions:
+        """Returns the options with which a file must have these columns, too."""
+        names = [name for name in self.all if name not in options.unique]
+        return dataclasses.replace(options, other_columns=tuple(names))

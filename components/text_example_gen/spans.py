@@ -19,8 +19,12 @@ _EPOCH = datetime.date(1970, 1, 1)
 
 def has_spans(pattern: str) -> bool:
     """Returns whether a pattern has a placeholder for spans."""
-    names = (match[1] or match[3] for match in PLACEHOLDER.finditer(pattern))
-    return any(name != "VERSION" for name in names)
+    return bool(placeholder_names(pattern) - {"VERSION"})
+
+
+def placeholder_names(pattern: str) -> set[str]:
+    """Returns the names of a pattern's placeholders, such as `SPAN`."""
+    return {match[1] or match[3] for match in PLACEHOLDER.finditer(pattern)}
 
 
 def without_placeholders(pattern: str) -> str:
@@ -34,7 +38,7 @@ def check_placeholders(pattern: str) -> None:
     Raises:
         ValueError: It has both, or only a part of a day.
     """
-    names = {match[1] or match[3] for match in PLACEHOLDER.finditer(pattern)}
+    names = placeholder_names(pattern)
     day = names & {"YYYY", "MM", "DD"}
     if day and (len(day) < 3 or "SPAN" in names):
         raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import hashlib
+import json
 import math
 import re
 import unicodedata
@@ -210,6 +211,24 @@ def digest(text: str) -> bytes:
     normalised = unicodedata.normalize("NFKC", normalised)
     data = " ".join(normalised.split()).encode("utf-8")
     return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
+
+
+def group_digest(name: str) -> bytes:
+    """Returns 16 bytes that stand for a group of rows, and for no text."""
+    data = name.encode("utf-8")
+    return hashlib.blake2b(data, digest_size=_DIGEST_BYTES, person=b"group").digest()
+
+
+def kept_value(value: Any) -> str:
+    """Returns the value of a column that is kept, as one line; "" if it is missing.
+
+    Numbers are written as in labels, lists and objects as JSON.
+    """
+    try:
+        text = _scalar(value) or ""
+    except BadValueError:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    return " ".join(text.split())
 
 
 def _scalar(value: Any) -> str | None:

@@ -88,12 +88,15 @@ class Kubeflow(Platform):
                 f"option output must be a folder on the volume, below {mount}. "
                 f"Received: {config.output}"
             )
-        pattern = config.data.pattern
-        if not pattern.startswith(mount) and "://" not in pattern:
-            raise ConfigError(
-                f"option data.pattern must be on the volume, below {mount}. "
-                f"Received: {pattern}"
-            )
+        patterns = {"pattern": config.data.pattern}
+        for split, files in config.data.held_out.items():
+            patterns[f"{split}_pattern"] = files
+        for option, pattern in patterns.items():
+            if not pattern.startswith(mount) and "://" not in pattern:
+                raise ConfigError(
+                    f"option data.{option} must be on the volume, below {mount}. "
+                    f"Received: {pattern}"
+                )
         return config.model_copy(update={"output": output})
 
     def equip(self, task: Any, config: Config, step: str) -> None:

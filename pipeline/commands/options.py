@@ -28,6 +28,12 @@ def refuse_stray(ctx: click.Context, beam_args: Sequence[str]) -> None:
 _OPTIONS = (
     click.option("--data", help="A file, a quoted glob, or a folder per class."),
     click.option(
+        "--eval", "eval_data", help="Its eval rows, if in files of their own."
+    ),
+    click.option(
+        "--test", "test_data", help="Its test rows, if in files of their own."
+    ),
+    click.option(
         "--text-column",
         multiple=True,
         help="Column with the text; default: text. Repeatable: the texts are joined.",
@@ -70,6 +76,8 @@ def run_config(
     ctx: click.Context,
     *,
     data: str | None,
+    eval_data: str | None,
+    test_data: str | None,
     text_column: tuple[str, ...],
     label_column: str | None,
     label_separator: str | None,
@@ -93,6 +101,8 @@ def run_config(
     refuse_stray(ctx, beam_args)
     options: dict[str, Any] = {
         "data.pattern": data,
+        "data.eval_pattern": eval_data,
+        "data.test_pattern": test_data,
         "data.text_column": (
             text_column[0] if len(text_column) == 1 else list(text_column) or None
         ),

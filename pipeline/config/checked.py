@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from components.text_example_gen.checks import check_data
+from components.text_example_gen.checks import check_all_data
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.input_files import locate, newest_span
 from components.text_example_gen.options import ReadOptions
@@ -214,21 +214,29 @@ def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
             columns=data.columns,
             header=data.header,
         )
-        if not has_spans(data.pattern):
-            preview = check_data(data.pattern, options=options)
-            pattern, span = preview.pattern, data.span
-        else:
-            pattern = locate(data.pattern, data.format).pattern
-            if data.span == LATEST:
+        pattern, span = locate(data.pattern, data.format).pattern, data.span
+        if has_spans(data.pattern):
+            if span == LATEST:
                 span = newest_span(pattern, data.done_file)
-            else:
-                span = span_number(data.span)
-            preview = check_data(pattern_of_span(pattern, span), options=options)
+            span = span_number(span)
+        held_out = {
+            name: locate(each, data.format).pattern
+            for name, each in data.held_out.items()
+        }
+        number = span if isinstance(span, int) else 0
+        previews = check_all_data(
+            pattern_of_span(pattern, number),
+            {name: pattern_of_span(each, number) for name, each in held_out.items()},
+            options=options,
+            columns=data.row_columns,
+        )
     except DataError as error:
         raise ConfigError(with_typed_options(str(error), TYPED)) from error
     except ValueError as error:
         raise ConfigError(f"section data: {error}") from error
     except OSError as error:
         raise ConfigError(f"the data cannot be read: {error}") from error
-    resolved = data.model_copy(update={"pattern": pattern, "span": span})
-    return resolved, preview.size_bytes
+    patterns = {f"{name}_pattern": each for name, each in held_out.items()}
+    found = {"pattern": pattern, "span": span, **patterns}
+    size_bytes = sum(preview.size_bytes for preview in previews.values())
+    return data.model_copy(update=found), size_bytes

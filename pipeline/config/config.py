@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from pipeline.config.kubeflow import KubeflowConfig, StepConfig, VertexConfig
 from pipeline.config.sections import (
@@ -23,6 +23,7 @@ from pipeline.config.sections import (
     Section,
     TrainConfig,
     TransformConfig,
+    slice_of,
 )
 from pipeline.errors import UserError
 
@@ -47,6 +48,7 @@ __all__ = [
 
 
 _STEPS = "kubeflow.steps"
+_TABLES = ("evaluation.thresholds", "evaluation.max_drop", "evaluation.slices", _STEPS)
 _TEXT_OR_LIST = ("data.text_column",)  # options that take one name or several
 _CHARACTERS = ("data.label_separator",)  # what YAML has a use for, such as `#` and `|`
 
@@ -67,6 +69,17 @@ class Config(Section):
     beam: BeamConfig = Field(default_factory=BeamConfig)
     kubeflow: KubeflowConfig = Field(default_factory=KubeflowConfig)
     vertex: VertexConfig = Field(default_factory=VertexConfig)
+
+    @model_validator(mode="after")
+    def _judge_slices_of_columns_that_are_kept(self) -> Config:
+        for name in self.evaluation.slices:
+            if slice_of(name, self.data.keep_columns) is None:
+                kept = ", ".join(self.data.keep_columns) or "none"
+                raise ValueError(
+                    "evaluation.slices must name slices as column=value, of columns "
+                    f"in data.keep_columns ({kept}). Received: {name!r}"
+                )
+        return self
 
 
 class ConfigError(UserError):
@@ -236,7 +249,7 @@ def _name_of(location: Sequence[int | str]) -> str:
 
 
 def _is_table(name: str) -> bool:
-    return name in ("evaluation.thresholds", "evaluation.max_drop", _STEPS)
+    return name in _TABLES
 
 
 def _unknown_option(name: str) -> str:

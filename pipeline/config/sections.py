@@ -6,17 +6,21 @@ Units stand in each description. A fraction has no unit and lies between 0 and 1
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from components.text_example_gen.options import Format
+from components.text_example_gen.options import Format, ReadOptions, RowColumns
 from components.text_example_gen.spans import (
     LATEST,
     check_placeholders,
     has_spans,
+    placeholder_names,
     span_number,
 )
+from pipeline import features
+from pipeline.features import EVAL, TEST
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ColumnName = Annotated[str, Field(min_length=1)]
@@ -71,6 +75,35 @@ class DataConfig(Section):
     )
     header: bool | None = Field(
         None, description="Whether the first row is a header; none: it is detected."
+    )
+    eval_pattern: str | None = Field(
+        None,
+        min_length=1,
+        description="Files of the rows for early stopping, where they are files of "
+        "their own; none: a fraction of the rows.",
+    )
+    test_pattern: str | None = Field(
+        None,
+        min_length=1,
+        description="Files of the rows for the Evaluator, where they are files of "
+        "their own; none: a fraction of the rows.",
+    )
+    split_column: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of a column that says train, eval or test; synonyms such as "
+        "`dev` or `validation` are known.",
+    )
+    group_column: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of a column, such as an author: rows with the same value "
+        "are in the same split.",
+    )
+    keep_columns: tuple[str, ...] = Field(
+        (),
+        description="Names of more columns; the evaluation is also done for each of "
+        "their frequent values.",
     )
     eval_fraction: float = Field(
         0.1,
@@ -139,6 +172,50 @@ class DataConfig(Section):
                 f"{{DD}}. Received: {self.pattern!r}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _divide_in_one_way(self) -> DataConfig:
+        for name in ("eval_pattern", "test_pattern"):
+            pattern = getattr(self, name)
+            if pattern is None:
+                continue
+            if self.split_column is not None:
+                raise ValueError(
+                    f"{name} and split_column must not both be set. "
+                    f"Received: {pattern!r} and {self.split_column!r}"
+                )
+            check_placeholders(pattern)
+            kinds = [placeholder_names(each) for each in (pattern, self.pattern)]
+            if "VERSION" in kinds[0] or not kinds[0] <= kinds[1]:
+                raise ValueError(
+                    f"{name} must be one set of files, or have the placeholders of "
+                    f"pattern for spans. Received: {pattern!r} and {self.pattern!r}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _keep_columns_of_names_that_are_free(self) -> DataConfig:
+        for name in self.keep_columns:
+            if name in features.TRANSFORMED:
+                raise ValueError(
+                    "keep_columns must not have the name of a feature. "
+                    f"Received: {name!r}"
+                )
+        self.row_columns.check(
+            ReadOptions(text_column=self.text_column, label_column=self.label_column)
+        )
+        return self
+
+    @property
+    def row_columns(self) -> RowColumns:
+        """The columns beside text and label."""
+        return RowColumns(self.split_column, self.group_column, self.keep_columns)
+
+    @property
+    def held_out(self) -> dict[str, str]:
+        """The files of held-out rows, by the name of their split."""
+        given = {EVAL: self.eval_pattern, TEST: self.test_pattern}
+        return {name: pattern for name, pattern in given.items() if pattern is not None}
 
     @model_validator(mode="after")
     def _leave_rows_to_train_on(self) -> DataConfig:
@@ -261,6 +338,19 @@ class EvaluationConfig(Section):
         validate_default=True,
         description="How much worse than the last blessed model a metric may be.",
     )
+    slices: dict[str, dict[MetricName, Fraction]] = Field(
+        {},
+        description="The same as `thresholds`, for the test rows that have a value in "
+        "a column of data.keep_columns: `{language=de: {accuracy: 0.8}}`.",
+    )
+
+
+def slice_of(name: str, columns: Collection[str]) -> tuple[str, str] | None:
+    """Returns column and value of a slice, named `column=value`; None: it has none."""
+    for column in sorted(columns, key=len, reverse=True):  # a name may hold a `=`
+        if name.startswith(f"{column}="):
+            return column, name[len(column) + 1 :]
+    return None
 
 
 class PushConfig(Section):

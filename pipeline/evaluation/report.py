@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -14,6 +14,7 @@ from google.protobuf import json_format
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.text_example_gen.notes import MOST_SLICES
 from pipeline.evaluation.measures import ACCURACY, AUC, LOWER_IS_BETTER, MEASURES
 from pipeline.evaluation.tfma_metrics import (
     EXAMPLE_COUNT,
@@ -21,8 +22,9 @@ from pipeline.evaluation.tfma_metrics import (
     PER_CLASS,
     UNKNOWN_LABELS,
 )
-from pipeline.features import LENGTH_BUCKET, LENGTH_BUCKETS
+from pipeline.features import LENGTH_BUCKET, LENGTH_BUCKETS, SLICES
 
+_COLUMNS = (LENGTH_BUCKET, SLICES)
 _Values = dict[tuple[str, int | None], float]  # (name, class or None) -> value
 
 
@@ -43,9 +45,11 @@ def read_evaluation(
         `rows`, `unknown_labels`, `invalid_predictions`: counts of test rows;
         `classes`: one dict per class: `name`, `precision`, `recall`, `f1`, `support`;
         `by_length`: third of the texts by length, shortest first -> measures, `rows`;
+        `slices`: one dict per value of a column that was kept, those of a column
+        together and the most frequent first: `name` (`column=value`), measures, `rows`;
         `ok`: whether all thresholds were met, None if none was checked;
-        `thresholds`: one dict each: `measure`, `kind` ("least", "most", or "change"
-        against the baseline), `bound`, `value`, `ok`;
+        `thresholds`: one dict each: `slice` ("": all rows), `measure`, `kind` ("least",
+        "most", or "change" against the baseline), `bound`, `value`, `ok`;
         `failures`: one line for each threshold that was missed;
         `notes`: lines on what makes the figures less certain than they look.
     """
@@ -66,6 +70,7 @@ def read_evaluation(
             for bucket in LENGTH_BUCKETS
             if bucket in candidate
         },
+        "slices": _slices(candidate),
     }
     report["ok"], report["thresholds"] = None, []
     if tf.io.gfile.glob(os.path.join(folder, f"{constants.VALIDATIONS_KEY}*")):
@@ -83,7 +88,7 @@ def _read_slices(folder: str) -> tuple[dict[str, _Values], dict[str, _Values]]:
     baseline: dict[str, _Values] = {}
     for of_slice in tfma.load_metrics(folder):
         keys = of_slice.slice_key.single_slice_keys
-        if len(keys) > 1 or any(key.column != LENGTH_BUCKET for key in keys):
+        if len(keys) > 1 or any(key.column not in _COLUMNS for key in keys):
             continue
         name = keys[0].bytes_value.decode() if keys else ""
         for entry in of_slice.metric_keys_and_values:
@@ -96,6 +101,19 @@ def _read_slices(folder: str) -> tuple[dict[str, _Values], dict[str, _Values]]:
             class_id = sub_key.class_id.value if has_class else None
             values[entry.key.name, class_id] = entry.value.double_value.value
     return candidate, baseline
+
+
+def _slices(candidate: Mapping[str, _Values]) -> list[dict[str, Any]]:
+    """Returns the slices of columns that were kept: each is named `column=value`."""
+    slices = [
+        {"name": name, **_measures(values), "rows": int(values[EXAMPLE_COUNT, None])}
+        for name, values in candidate.items()
+        if "=" in name
+    ]
+    return sorted(
+        slices,
+        key=lambda one: (one["name"].partition("=")[0], -one["rows"], one["name"]),
+    )
 
 
 def _read_config(folder: str) -> config_pb2.EvalConfig:
@@ -137,24 +155,42 @@ def _thresholds(
         report: `metrics`, `baseline` and `rows` of the evaluation.
     """
     missed = {
-        (failure.metric_key.name, failure.metric_key.is_diff)
+        (
+            _name_of(of_slice.slice_key),
+            failure.metric_key.name,
+            failure.metric_key.is_diff,
+        )
         for of_slice in validation.metric_validations_per_slice
         for failure in of_slice.failures
     }
+    by_slice = {"": report} | {one["name"]: one for one in report["slices"]}
     thresholds = []
-    for name, kind, bound in _bounds(config):
-        value = report["metrics"][name]
+    for of_slice, name, kind, bound in _bounds(config):
+        measured = by_slice.get(of_slice, {"rows": 0})
+        value = measured.get("metrics", measured).get(name)
         if kind == "change":
             before = (report["baseline"] or {}).get(name)
             known = value is not None and before is not None
             value = value - before if known else None
-        ok = report["rows"] > 0 and (name, kind == "change") not in missed
-        if ok and (name, kind, bound) == (ACCURACY, "least", 0.0):
+        is_missed = (of_slice, name, kind == "change") in missed
+        ok = measured["rows"] > 0 and not is_missed
+        if ok and (of_slice, name, kind, bound) == ("", ACCURACY, "least", 0.0):
             continue  # always there, see `eval_config`
         thresholds.append(
-            {"measure": name, "kind": kind, "bound": bound, "value": value, "ok": ok}
+            {
+                "slice": of_slice,
+                "measure": name,
+                "kind": kind,
+                "bound": bound,
+                "value": value,
+                "ok": ok,
+            }
         )
     return thresholds
+
+
+def _name_of(slice_key: Any) -> str:
+    return "".join(key.bytes_value.decode() for key in slice_key.single_slice_keys)
 
 
 def failures(report: dict[str, Any]) -> list[str]:
@@ -165,10 +201,18 @@ def failures(report: dict[str, Any]) -> list[str]:
     for threshold in report["thresholds"]:
         name, kind = threshold["measure"], threshold["kind"]
         value, bound = threshold["value"], threshold["bound"]
+        of_slice = threshold["slice"]
         if threshold["ok"]:
             continue
-        if value is None:
-            lines.append(f"{name} is undefined: {_why_undefined(name, report)}")
+        of = f"{of_slice}: " if of_slice else ""
+        if of_slice and not any(one["name"] == of_slice for one in report["slices"]):
+            line = f"{of}no test row has one of the {MOST_SLICES} most frequent values"
+            if f"{line}, this one" not in lines:
+                lines.append(f"{line}, this one")
+        elif value is None:
+            lines.append(
+                f"{of}{name} is undefined: {_why_undefined(name, threshold, report)}"
+            )
         elif kind == "change":
             lines.append(
                 f"{name} changed by {value:+.4f} against the last blessed model; "
@@ -176,32 +220,39 @@ def failures(report: dict[str, Any]) -> list[str]:
             )
         else:
             side = "above" if name in LOWER_IS_BETTER else "below"
-            lines.append(f"{name} {value:.6g} is {side} {bound:g}")
+            lines.append(f"{of}{name} {value:.6g} is {side} {bound:g}")
     return lines
 
 
-def _why_undefined(name: str, report: dict[str, Any]) -> str:
+def _why_undefined(
+    name: str, threshold: Mapping[str, Any], report: dict[str, Any]
+) -> str:
     if report["invalid_predictions"]:
         return "the model gives probabilities that are not numbers"
+    if threshold["slice"]:
+        return "its test rows hold one class only"
     if name == AUC and report["metrics"][AUC] is None:
         return "the test split holds one class only"
     return "it is undefined for the last blessed model"
 
 
-def _bounds(config: config_pb2.EvalConfig) -> Iterator[tuple[str, str, float]]:
-    """Yields measure, kind ("least", "most" or "change") and bound."""
+def _bounds(
+    config: config_pb2.EvalConfig,
+) -> Iterator[tuple[str, str, str, float]]:
+    """Yields slice, measure, kind ("least", "most" or "change") and bound."""
     for name, spec in itertools.product(MEASURES, config.metrics_specs):
         if name not in spec.per_slice_thresholds:
             continue
         for entry in spec.per_slice_thresholds[name].thresholds:
+            of_slice = "".join(entry.slicing_specs[0].feature_values.values())
             value = entry.threshold.value_threshold
             change = entry.threshold.change_threshold
             if value.HasField("lower_bound"):
-                yield name, "least", value.lower_bound.value
+                yield of_slice, name, "least", value.lower_bound.value
             if value.HasField("upper_bound"):
-                yield name, "most", value.upper_bound.value
+                yield of_slice, name, "most", value.upper_bound.value
             if change.HasField("absolute"):
-                yield name, "change", change.absolute.value
+                yield of_slice, name, "change", change.absolute.value
 
 
 def _notes(report: dict[str, Any]) -> list[str]:

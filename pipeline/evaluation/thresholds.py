@@ -14,7 +14,9 @@ from pipeline.evaluation.measures import ACCURACY, LOWER_IS_BETTER, MEASURES
 from pipeline.evaluation.tfma_metrics import ClassificationMetrics
 
 
-def eval_config(evaluation: EvaluationConfig) -> config_pb2.EvalConfig:
+def eval_config(
+    evaluation: EvaluationConfig, *, sliced: bool = False
+) -> config_pb2.EvalConfig:
     """Returns the Evaluator's configuration, for any number of classes.
 
     All test rows together are judged by `thresholds` and `max_drop`; the thirds by
@@ -28,7 +30,9 @@ def eval_config(evaluation: EvaluationConfig) -> config_pb2.EvalConfig:
     Args:
         evaluation: `thresholds`, measure -> least value (most, for
             `calibration_error`), and `max_drop`, measure -> most it may be worse than
-            that of the last blessed model.
+            that of the last blessed model; `slices`, name of a slice -> `thresholds`
+            of its rows alone. A slice without a test row misses them.
+        sliced: Whether the examples have the feature SLICES.
     """
     spec = config_pb2.MetricsSpec(
         metrics=[
@@ -41,29 +45,25 @@ def eval_config(evaluation: EvaluationConfig) -> config_pb2.EvalConfig:
     options = evaluation.model_dump()
     bounds, max_drop = {ACCURACY: 0.0, **options["thresholds"]}, options["max_drop"]
     for name in MEASURES:
-        if name not in bounds and name not in max_drop:
-            continue
-        lower_is_better = name in LOWER_IS_BETTER
-        threshold = config_pb2.MetricThreshold()
-        if name in bounds:
-            value = wrappers_pb2.DoubleValue(value=bounds[name])
-            side = "upper_bound" if lower_is_better else "lower_bound"
-            getattr(threshold.value_threshold, side).CopyFrom(value)
-        if name in max_drop:
-            change = (
-                threshold.change_threshold
-            )  # the candidate's value less the other's
-            drop = max_drop[name] if lower_is_better else -max_drop[name]
-            change.absolute.CopyFrom(wrappers_pb2.DoubleValue(value=drop))
-            change.direction = (
-                config_pb2.LOWER_IS_BETTER
-                if lower_is_better
-                else config_pb2.HIGHER_IS_BETTER
+        if name in bounds or name in max_drop:
+            # An empty slicing spec is all rows; without one, each slice would count.
+            spec.per_slice_thresholds[name].thresholds.add(
+                slicing_specs=[config_pb2.SlicingSpec()],
+                threshold=_threshold(name, bounds.get(name), max_drop.get(name)),
             )
-        # An empty slicing spec is all rows; without one, each slice would count.
-        spec.per_slice_thresholds[name].thresholds.add(
-            slicing_specs=[config_pb2.SlicingSpec()], threshold=threshold
-        )
+        for of_slice, its_bounds in options["slices"].items():
+            if name in its_bounds:
+                values = {features.SLICES: of_slice}
+                spec.per_slice_thresholds[name].thresholds.add(
+                    slicing_specs=[config_pb2.SlicingSpec(feature_values=values)],
+                    threshold=_threshold(name, its_bounds[name], None),
+                )
+    slicing_specs = [
+        config_pb2.SlicingSpec(),
+        config_pb2.SlicingSpec(feature_keys=[features.LENGTH_BUCKET]),
+    ]
+    if sliced:
+        slicing_specs.append(config_pb2.SlicingSpec(feature_keys=[features.SLICES]))
     return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
@@ -75,12 +75,31 @@ def eval_config(evaluation: EvaluationConfig) -> config_pb2.EvalConfig:
                 prediction_key=features.PROBABILITIES,
             )
         ],
-        slicing_specs=[
-            config_pb2.SlicingSpec(),
-            config_pb2.SlicingSpec(feature_keys=[features.LENGTH_BUCKET]),
-        ],
+        slicing_specs=slicing_specs,
         metrics_specs=[spec],
         options=config_pb2.Options(
             include_default_metrics=wrappers_pb2.BoolValue(value=False)
         ),
     )
+
+
+def _threshold(
+    name: str, bound: float | None, drop: float | None
+) -> config_pb2.MetricThreshold:
+    """Returns what a measure must reach, and how much of it may be lost, or either."""
+    threshold = config_pb2.MetricThreshold()
+    lower_is_better = name in LOWER_IS_BETTER
+    if bound is not None:
+        value = wrappers_pb2.DoubleValue(value=bound)
+        side = "upper_bound" if lower_is_better else "lower_bound"
+        getattr(threshold.value_threshold, side).CopyFrom(value)
+    if drop is not None:
+        change = threshold.change_threshold  # the candidate's value less the other's
+        most = drop if lower_is_better else -drop
+        change.absolute.CopyFrom(wrappers_pb2.DoubleValue(value=most))
+        change.direction = (
+            config_pb2.LOWER_IS_BETTER
+            if lower_is_better
+            else config_pb2.HIGHER_IS_BETTER
+        )
+    return threshold

@@ -84,11 +84,11 @@ def plan_run(config: Config) -> RunPlan:
         config: As `checked_config` returns it, a span by its number.
     """
     data = config.data
-    pattern, span, waiting = data.pattern, "", ""
-    if has_spans(pattern):
+    patterns, span, waiting = [data.pattern, *data.held_out.values()], "", ""
+    if has_spans(data.pattern):
         number = int(data.span)
-        waiting = _waiting(data, number)
-        pattern, span = pattern_of_span(pattern, number), span_name(number, pattern)
+        waiting, span = _waiting(data, number), span_name(number, data.pattern)
+        patterns = [pattern_of_span(pattern, number) for pattern in patterns]
     options = config.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
     # Its content counts, and not where the output that keeps it lies.
     options["data"].pop("schema_path")
@@ -96,7 +96,7 @@ def plan_run(config: Config) -> RunPlan:
     facts = [
         code_version(*_CODE),
         options,
-        data_fingerprint(pattern),
+        [data_fingerprint(pattern) for pattern in patterns],
         elmo_version(config.elmo.source),
         schema,
     ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from tqdm import tqdm
 
 from components.progress import listening
+from pipeline.terminal import visible
 
 if TYPE_CHECKING:
     from pipeline.metadata.runs import NodeRecord
@@ -77,7 +78,7 @@ class Progress:
             self._write(self._label())
         records: list[NodeRecord] = []
         try:
-            with listening(self._tell):
+            with listening(self._tell, self._say):
                 yield records.append
         finally:
             self._close_bar()
@@ -98,6 +99,13 @@ class Progress:
                 of_total = f" of {total:,}" if total is not None else ""
                 end = f", {note}" if note else ""
                 self._write(f"    {self.node}: {done:,}{of_total} {what}{end}\n")
+
+    def _say(self, line: str) -> None:
+        """Writes a line that stays, above the one of the node."""
+        with self._lock:
+            self._close_bar()
+            begin, end = ("\r\033[K", self._label()) if self._live else ("", "")
+            self._write(f"{begin}    {self.node}: {visible(line)}\n{end}")
 
     def _move_bar(self, what: str, done: int, total: int | None, note: str) -> None:
         if self._bar is None or self._counted != what:

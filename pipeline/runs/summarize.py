@@ -19,6 +19,7 @@ from components.drift_check import report as drift_report
 from components.serving_check import executor as serving_check
 from components.text_example_gen.examples import COUNTS_FILE, REJECTED_FOLDER
 from components.text_example_gen.input_files import arrived_spans
+from components.text_example_gen.notes import class_notes, slice_notes
 from components.text_example_gen.spans import has_spans, span_name
 from pipeline.config import Config, DataConfig
 from pipeline.evaluation.baseline import tfidf_baseline
@@ -65,7 +66,11 @@ def summarize_run(
         output=str(output.path),
         log=str(log) if log else None,
         data=Data(
-            pattern=config.data.pattern, source=_source_line(config.data.pattern)
+            pattern=config.data.pattern,
+            source=_source_line(config.data.pattern),
+            held_out=config.data.held_out,
+            split_column=config.data.split_column,
+            group_column=config.data.group_column,
         ),
         spans=_spans(config.data, examples, window),
         rows=_rows(examples),
@@ -95,8 +100,11 @@ def evaluation_of(record: RunRecord) -> Evaluation | None:
     # The Trainer counts its classes in the order of the probabilities.
     training = _training(record)
     names = list(training.class_counts) if training else []
+    report = read_evaluation(evaluation.uri, class_names=names or None)
+    counts = _read_json(record.output("TextExampleGen", "examples"), COUNTS_FILE) or {}
+    report["notes"] += slice_notes(counts.get("values", {}))
     return Evaluation(
-        **read_evaluation(evaluation.uri, class_names=names or None),
+        **report,
         blessed=blessing.properties.get("blessed") == 1,
     )
 
@@ -153,6 +161,9 @@ def _rows(examples: MadeArtifact | None) -> Rows | None:
         cleaned=counts.get("cleaned", {}),
         cleaned_labels=counts.get("cleaned_labels", {}),
         left_out_files=counts.get("left_out_files", []),
+        given=counts.get("given", {}),
+        leaked=counts.get("leaked", 0),
+        notes=class_notes(counts["labels"]),
     )
 
 

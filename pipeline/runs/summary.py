@@ -17,10 +17,18 @@ class _Facts(BaseModel):
 
 
 class Data(_Facts):
-    """Which files were read; `source` is the line with which `make data` names them."""
+    """Which files were read; `source` is the line with which `make data` names them.
+
+    Attributes:
+        held_out: Split -> its files, where they are files of their own.
+        split_column, group_column: What else says which rows are held out, or None.
+    """
 
     pattern: str
     source: str | None = None
+    held_out: dict[str, str] = {}
+    split_column: str | None = None
+    group_column: str | None = None
 
 
 class Spans(_Facts):
@@ -48,6 +56,9 @@ class Rows(_Facts):
         cleaned: What was done to labels -> rows.
         cleaned_labels: Label -> how else it was written -> rows.
         left_out_files: Those that were not read, as their names are not those of data.
+        given: Held-out split -> rows with text and label that came with it.
+        leaked: Of the used ones, how many are held out with a text of an earlier split.
+        notes: Lines on classes that are rare or too small to be tested well.
     """
 
     read: int
@@ -60,6 +71,9 @@ class Rows(_Facts):
     cleaned: dict[str, int] = {}
     cleaned_labels: dict[str, dict[str, int]] = {}
     left_out_files: list[str] = []
+    given: dict[str, int] = {}
+    leaked: int = 0
+    notes: list[str] = []
 
 
 class Distance(_Facts):
@@ -185,16 +199,24 @@ class LengthMeasures(_Facts):
     rows: int
 
 
+class SliceMeasures(LengthMeasures):
+    """The same of test rows with a value of a kept column; `name`: `column=value`."""
+
+    name: str
+
+
 class Threshold(_Facts):
     """A bound that the model had to reach.
 
     Attributes:
+        slice: Name of the slice whose test rows it judges; "": all of them.
         measure: Such as `accuracy`.
         kind: `least` and `most` bound the value, `change` what it may lose against
             the last blessed model.
         value: What was measured; None: undefined.
     """
 
+    slice: str = ""
     measure: str
     kind: Literal["least", "most", "change"]
     bound: float
@@ -211,6 +233,7 @@ class Evaluation(_Facts):
         rows: Test rows, of which `unknown_labels` have a label that was not trained
             on, and `invalid_predictions` have probabilities that are not numbers.
         by_length: `short`, `medium`, `long` -> measures.
+        slices: Measures of the values of columns that are kept.
         ok: Whether all thresholds were met; None: there were none.
         failures: A line for each threshold that was missed.
         notes: Lines on what makes the figures less than they seem.
@@ -223,6 +246,7 @@ class Evaluation(_Facts):
     invalid_predictions: int = 0
     classes: list[ClassMeasures]
     by_length: dict[str, LengthMeasures]
+    slices: list[SliceMeasures] = []
     ok: bool | None
     thresholds: list[Threshold]
     failures: list[str]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from tabulate import tabulate
 
+from components.text_example_gen.notes import leak_notes
 from pipeline.runs.summary import (
     Anomalies,
     Baseline,
@@ -30,6 +31,7 @@ _INDENT = 12  # columns
 _MOST_EPOCHS = 6  # lines of the training curve
 _MOST_LABELS = 8  # per split
 _MOST_CLASSES = 10  # lines of the table
+_MOST_SLICES = 20  # lines of the table
 _MOST_NAME = 24  # columns; a longer name is cut
 _MEASURES = {
     "accuracy": "accuracy",
@@ -54,6 +56,7 @@ def as_text(summary: RunSummary) -> str:
         ("Data", _data(summary.data)),
         ("Span", _spans(summary.spans)),
         ("Rows", _rows(summary.rows)),
+        ("Held out", _held_out(summary.data, summary.rows)),
         ("Classes", _labels(summary.rows)),
         ("Labels", _cleaned(summary.rows)),
         ("Drift", _drift(summary.drift)),
@@ -123,6 +126,22 @@ def _rows(rows: Rows | None) -> Iterator[str]:
         yield f"not read, by their names: {', '.join(names[:_MOST_FILES] + more)}"
 
 
+def _held_out(data: Data, rows: Rows | None) -> Iterator[str]:
+    """Yields how the held-out rows were chosen, where the data says something of it."""
+    if rows is None:
+        return
+    if data.split_column or data.held_out:
+        for split in list(rows.labels)[1:]:
+            if split in rows.given:
+                of = data.held_out.get(split, f"column `{data.split_column}`")
+                yield f"{split}: the {rows.given[split]:,} rows of {of}"
+            else:
+                yield f"{split}: a fraction of the training rows, as none were given"
+    if data.group_column:
+        yield f"rows with the same `{data.group_column}` are in the same split"
+    yield from leak_notes(rows.leaked)
+
+
 def _labels(rows: Rows | None) -> Iterator[str]:
     for split, labels in (rows.labels if rows else {}).items():
         total = sum(labels.values())
@@ -131,6 +150,7 @@ def _labels(rows: Rows | None) -> Iterator[str]:
         if len(ordered) > _MOST_LABELS:
             shown[_MOST_LABELS:] = [f"and {len(ordered) - _MOST_LABELS} more"]
         yield f"{split:5} {total:>8,}: {', '.join(shown)}"
+    yield from rows.notes if rows else ()
 
 
 def _cleaned(rows: Rows | None) -> Iterator[str]:
@@ -258,7 +278,7 @@ def _measures(
     bounds = {
         each.measure: f" ({_BOUNDS[each.kind]} {_value(each.measure, each.bound)})"
         for each in thresholds
-        if each.kind in _BOUNDS
+        if each.kind in _BOUNDS and not each.slice
     }
     values = ((name, metrics.get(name)) for name in _MEASURES)
     return ", ".join(
@@ -273,9 +293,10 @@ def _value(name: str, value: float) -> str:
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
-    """Returns the measures by class and by length as two tables, then the notes.
+    """Returns the measures by class, by length and by slice as tables, then the notes.
 
-    Of more than 10 classes, those with the lowest F1 are shown; "-" is undefined.
+    Of more than 10 classes, those with the lowest F1 are shown; of more than 20 slices,
+    those with the lowest accuracy. "-" is undefined.
     """
     classes, lines = evaluation.classes, []
     if len(classes) > _MOST_CLASSES:
@@ -294,6 +315,21 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         [
             [name, third.accuracy, third.auc, third.macro_f1, f"{third.rows:,}"]
             for name, third in evaluation.by_length.items()
+        ],
+    )
+    slices = evaluation.slices
+    if len(slices) > _MOST_SLICES:
+        lines.append(
+            f"the {_MOST_SLICES} of {len(slices)} slices with the lowest accuracy:"
+        )
+        slices = sorted(
+            slices, key=lambda one: (one.accuracy is None, one.accuracy or 0.0)
+        )[:_MOST_SLICES]
+    lines += _table(
+        ["slice", "accuracy", "AUC", "macro F1", "rows"],
+        [
+            [_cut(one.name), one.accuracy, one.auc, one.macro_f1, f"{one.rows:,}"]
+            for one in slices
         ],
     )
     return lines + evaluation.notes

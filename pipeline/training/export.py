@@ -137,7 +137,10 @@ class _Classifier(tf.Module):
 
     @_on_strings("examples")
     def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        raw = tf.io.parse_example(examples, self._raw_spec)
+        # No other feature: an earlier model is asked about examples of today.
+        names = (features.TEXT, features.LABEL)
+        spec = {name: self._raw_spec[name] for name in names}
+        raw = tf.io.parse_example(examples, spec)
         transformed = self.transform_layer.call(raw)
         return {
             name: value

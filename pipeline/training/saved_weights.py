@@ -35,6 +35,7 @@ class ModelFacts(_Facts):
         elmo_trainable: Whether ELMo was trained, so that its weights are kept, too.
         held_out: Fractions of the rows in the eval and the test split. With others a
             text that one model was tested on may be one that another has learned.
+        divided_by: What else decides which rows are held out; empty: nothing.
     """
 
     classes: list[str]
@@ -43,6 +44,7 @@ class ModelFacts(_Facts):
     elmo_version: str
     elmo_trainable: bool
     held_out: list[float]
+    divided_by: str = ""
     ngram_rows: int | None = None  # None: written before there were n-grams
 
 

@@ -51,10 +51,10 @@ def run_fn(fn_args: Any) -> None:
     `transform_output`, `serving_model_dir`, `model_run_dir`, `base_model` (folder of
     the SavedModel that a warm start goes on from; None: there is none), and of
     `custom_config` the sections `elmo`, `model` and `train` of the configuration,
-    `elmo_version`, `held_out` (of `ModelFacts`) and `resume_dir`: a folder of a local
-    file system that outlives a failed execution. The next run with equal data,
-    configuration and starting weights goes on there after the last whole epoch of an
-    interrupted one. Without the folder nothing is resumed.
+    `elmo_version`, `held_out` and `divided_by` (of `ModelFacts`) and `resume_dir`: a
+    folder of a local file system that outlives a failed execution. The next run with
+    equal data, configuration and starting weights goes on there after the last whole
+    epoch of an interrupted one. Without the folder nothing is resumed.
 
     Writes the SavedModel, the weights for later warm starts beside it, TensorBoard
     logs (`model_run_dir/train` and `/eval`) and what `write_history` says.
@@ -146,6 +146,7 @@ def _facts_of(config: Mapping[str, Any], classes: list[str]) -> ModelFacts:
         elmo_version=config["elmo_version"],
         elmo_trainable=config["elmo"].get("trainable", False),
         held_out=config["held_out"],
+        divided_by=config.get("divided_by", ""),
     )
 
 

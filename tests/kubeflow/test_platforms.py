@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from elmo_kubeflow.platforms import address_of, step_options
-from pipeline.config import load_config
+from elmo_kubeflow.platforms import Kubeflow, address_of, step_options
+from pipeline.config import ConfigError, load_config
 
 
 def _config(**more):
@@ -31,3 +31,11 @@ def test_a_steps_own_options_win_over_ours_and_these_over_default():
     trainer, other = step_options(config, "Trainer"), step_options(config, "Transform")
     assert (trainer.cpu, trainer.memory, trainer.retries) == ("4", "8Gi", 5)
     assert (other.cpu, other.memory, other.retries) == ("1", "2Gi", 5)
+
+
+def test_files_of_held_out_rows_must_be_on_the_volume_too():
+    assert Kubeflow().checked(_config(**{"data.test_pattern": "/data/test.csv"}))
+    with pytest.raises(
+        ConfigError, match="option data.test_pattern must be on the vol"
+    ):
+        Kubeflow().checked(_config(**{"data.test_pattern": "/home/test.csv"}))

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from components.text_example_gen.executor import Settings
 from pipeline.config import load_config
 from pipeline.pipeline import create_pipeline
 
@@ -148,3 +149,22 @@ def test_the_local_options_keep_tfx_from_packing_itself_for_every_node(folder):
     )
     args = nodes.beam_pipeline_args
     assert dependency_utils.make_beam_dependency_flags(args) == args
+
+
+def test_what_is_kept_for_the_evaluation_is_in_no_schema(folder):
+    nodes = _nodes(folder, "data.keep_columns=[language]")
+    options = json.loads(nodes["StatisticsGen"].exec_properties["stats_options_json"])
+    assert "label" in str(options["_feature_allowlist"])
+    assert "language" not in str(options)
+    assert "slices" in nodes["Evaluator"].exec_properties["eval_config"]
+    assert _nodes(folder)["StatisticsGen"].exec_properties["stats_options_json"] is None
+
+
+def test_a_training_that_goes_on_from_another_divides_by_hash_alone(folder):
+    def stratify(*overrides: str) -> bool:
+        properties = _nodes(folder, *overrides)["TextExampleGen"].exec_properties
+        return Settings.from_exec_properties(dict(properties)).stratify
+
+    assert stratify()
+    assert not stratify("train.warm_start=true")
+    assert not stratify(f"data.pattern={folder}/{{SPAN}}/*.csv")

@@ -13,6 +13,8 @@ TOO_LONG = "too_long"  # more than records.MAX_RECORD_CHARS, or MAX_RECORD_VALUE
 BAD_QUOTES = "bad_quotes"  # a quote that opens a field and never closes it properly
 BAD_JSON = "bad_json"  # not JSON, or not an object
 NOT_TEXT = "not_text"  # NUL characters, or a value that is not a string
+BAD_SPLIT = "bad_split"  # the column of splits says neither train, eval nor test
+BAD_GROUP = "bad_group"  # a list, an object
 LABEL_OUTSIDE_TRAINING = "label_outside_training"
 # A label or a key has U+FFFD for what could not be decoded: it may have been any of
 # several that must not become one.

@@ -34,19 +34,28 @@ class Ingested:
 
     def split(self, name: str) -> list[tuple[str, str]]:
         """Text and label of each example, in their order."""
+        return [
+            (example["text"][0], " + ".join(example["label"]))
+            for example in self._examples_of(name)
+        ]
+
+    @property
+    def examples(self) -> list[dict[str, list[str]]]:
+        """All features of each example of all splits."""
+        splits = ("train", "eval", "test")
+        return [example for name in splits for example in self._examples_of(name)]
+
+    def _examples_of(self, name: str) -> list[dict[str, list[str]]]:
         files = sorted(str(path) for path in (self.folder / f"Split-{name}").iterdir())
-        rows = []
-        for data in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator():
-            features = tf.train.Example.FromString(data).features.feature
-            rows.append(
-                (
-                    features["text"].bytes_list.value[0].decode(),
-                    " + ".join(
-                        label.decode() for label in features["label"].bytes_list.value
-                    ),
-                )
-            )
-        return rows
+        return [
+            {
+                feature: [value.decode() for value in values.bytes_list.value]
+                for feature, values in tf.train.Example.FromString(
+                    data
+                ).features.feature.items()
+            }
+            for data in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()
+        ]
 
     @property
     def rows(self) -> list[tuple[str, str]]:
@@ -76,7 +85,11 @@ def ingest(tmp_path: Path) -> Callable[..., Ingested]:
     """Runs the executor as TFX does, on the in-memory runner."""
 
     def run(
-        data: Path | str, *, output: Path | None = None, **options: Any
+        data: Path | str,
+        *,
+        output: Path | None = None,
+        span: int | None = None,
+        **options: Any,
     ) -> Ingested:
         component = TextExampleGen(str(data), **options)
         artifact = standard_artifacts.Examples()
@@ -87,7 +100,11 @@ def ingest(tmp_path: Path) -> Callable[..., Ingested]:
             beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path / "tmp")
         )
         executor = Executor(context)
-        executor.Do({}, {"examples": [artifact]}, dict(component.exec_properties))
+        properties = dict(component.exec_properties)
+        if span is not None:  # what the driver does
+            config = properties["input_config"].replace("{SPAN}", str(span))
+            properties |= {"input_config": config, "span": span}
+        executor.Do({}, {"examples": [artifact]}, properties)
         return Ingested(artifact, folder)
 
     return run

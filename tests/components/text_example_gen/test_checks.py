@@ -8,10 +8,15 @@ import socket
 
 import pytest
 
-from components.text_example_gen.checks import check_counts, check_data, check_labels
+from components.text_example_gen.checks import (
+    check_all_data,
+    check_counts,
+    check_data,
+    check_labels,
+)
 from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
-from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.options import ReadOptions, RowColumns
 
 
 def test_a_first_look_tells_files_rows_and_labels(tmp_path):
@@ -91,6 +96,16 @@ def test_continuous_labels_are_refused_at_once(tmp_path):
         check_data(str(tmp_path))
 
 
+def test_documents_have_no_column_that_could_divide_them(tmp_path):
+    for label in ("pos", "neg"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.txt").write_text(f"a {label} text")
+    with pytest.raises(DataError, match="no column `user`.*\n.*class has no columns"):
+        check_all_data(
+            str(tmp_path), {}, options=ReadOptions(), columns=RowColumns(group="user")
+        )
+
+
 def test_texts_without_labels_are_enough_where_no_label_is_needed(tmp_path):
     (tmp_path / "a.csv").write_text("id,text\n1,a\n")
     preview = check_data(str(tmp_path), options=ReadOptions(label_column=None))
@@ -164,6 +179,17 @@ def test_one_class_is_refused_by_name():
     assert "only one class: all 40 rows are labelled 'pos'" in refusal(
         labels=labels, seen_labels={"pos": 40}
     )
+
+
+def test_data_of_which_nothing_can_be_trained_on_is_refused():
+    labels = {"train": {}, "eval": {}, "test": {}}
+    none = {"rows_used": 0, "rows_rejected": 40, "labels": labels}
+    with pytest.raises(DataError, match="No row is left to train on, of 40: no_label"):
+        check(dataclasses.replace(GOOD, **none, reasons={"no_label": 40}), 1.0)
+    # All of them were given for a held-out split.
+    reasons, given = {"label_outside_training": 40}, {"test": 40}
+    with pytest.raises(DataError, match="train on, of 40: label_outside_training 40"):
+        check(dataclasses.replace(GOOD, **none, reasons=reasons, given=given))
 
 
 def test_an_empty_split_is_refused_by_name():

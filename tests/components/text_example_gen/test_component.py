@@ -111,3 +111,18 @@ def test_it_takes_the_newest_span_caches_it_and_keeps_what_it_refused(
     assert folders == sorted((tmp_path / "root/TextExampleGen/examples").glob("*"))
     [refused] = (tmp_path / "root" / "TextExampleGen" / "refused").iterdir()
     assert {path.name for path in refused.iterdir()} == {"rejected", "counts.json"}
+
+
+def test_a_test_set_that_stays_stands_beside_spans_and_counts_when_it_changes(
+    tmp_path, beam_args
+):
+    write_span(tmp_path, 4, rows=80)
+    test = tmp_path / "test.csv"
+    test.write_text("text,label\nheld out,pos\n")
+    [first] = run(tmp_path, beam_args, test_pattern=str(test))
+    counts = json.loads((first / "counts.json").read_text())
+    assert (counts["files"], counts["given"]) == (2, {"test": 1})
+    assert run(tmp_path, beam_args, test_pattern=str(test)) == [first]  # cached
+    test.write_text("text,label\nheld out,pos\nanother,neg\n")
+    _, second = run(tmp_path, beam_args, test_pattern=str(test))
+    assert json.loads((second / "counts.json").read_text())["given"] == {"test": 2}

@@ -38,6 +38,9 @@ def test_tallies_become_counts():
         "cleaned": {"label_whole_number": 2},
         "cleaned_labels": {"1": {"1.0": 2}},
         "left_out_files": [],
+        "given": {},
+        "leaked": 0,
+        "values": {},
     }
     assert list(counts.seen_labels) == ["b", "a"]
     assert counts.file_problems == ["a.csv is damaged"]

@@ -43,7 +43,6 @@ def test_every_row_ends_in_a_split_or_among_the_rejects(ingest, tmp_path):
     result = ingest(data, max_rejected_fraction=0.2)
 
     counts = result.counts
-    outside = counts["reasons"].pop("label_outside_training", 0)
     assert counts["reasons"] == {
         "no_label": 2,
         "bad_json": 1,
@@ -53,8 +52,8 @@ def test_every_row_ends_in_a_split_or_among_the_rejects(ingest, tmp_path):
         "too_many_fields": 1,
     }
     assert counts["rows_in"] == 72
-    assert counts["rows_rejected"] == 7 + outside == len(result.rejected)
-    assert counts["rows_used"] == 65 - outside == len(result.rows)
+    assert counts["rows_rejected"] == 7 == len(result.rejected)
+    assert counts["rows_used"] == 65 == len(result.rows)
     assert counts["duplicates"] == 1  # TEXT 1
     assert counts["replaced_utf8"] == 1
     assert counts["files"] == 3
@@ -168,15 +167,6 @@ def test_what_lies_beside_tables_is_left_out_and_told(ingest, tmp_path):
     counts = ingest(data).counts
     assert counts["files"] == 1
     assert counts["left_out_files"] == [f"{data}/README", f"{data}/picture.png"]
-
-
-def test_a_label_seen_only_outside_training_is_put_aside(ingest, tmp_path):
-    rows = GOOD + [(f"rare {i}", f"rare {i}") for i in range(12)]
-    result = ingest(write_csv(tmp_path / "a.csv", rows), max_rejected_fraction=0.2)
-    labels = result.counts["labels"]
-    assert result.counts["reasons"].keys() == {"label_outside_training"}
-    for name in ("eval", "test"):
-        assert labels[name].keys() <= labels["train"].keys()
 
 
 def test_equal_texts_with_two_labels_are_kept_and_counted(ingest, tmp_path):

@@ -10,7 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
 
 from components import progress
-from components.text_example_gen import ingestion
+from components.text_example_gen import ingestion, writing
 from components.text_example_gen.ingestion import IngestPlan, IngestTexts, ReadRecords
 from components.text_example_gen.options import ReadOptions
 
@@ -63,8 +63,8 @@ def _write(folder, payloads, **options):
         _ = (
             pipeline
             | beam.Create(payloads)
-            | ingestion.write_sorted(
-                ingestion.open_text,
+            | writing.write_sorted(
+                writing.open_text,
                 staging=f"{folder}/unfinished",
                 suffix=".txt",
                 **options,

@@ -108,3 +108,19 @@ def test_a_column_that_may_be_meant_is_no_option(texts):
     texts.write_bytes(b"formats,label\ngood,1\n")
     with pytest.raises(ConfigError, match="hint: did you mean `formats`\\?"):
         _check("data.text_column=format")
+
+
+def test_files_of_held_out_rows_are_looked_at_too(texts, tmp_path):
+    (tmp_path / "test.tsv").write_text("text\tlabel\nA film.\t1\n")
+    checked = _check("data.test_pattern=test.tsv")
+    assert checked.config.data.test_pattern == str(tmp_path / "test.tsv")
+    assert checked.data_bytes == len(_GOOD) + 21
+    (tmp_path / "test.tsv").write_text("index\ttext\n0\tA film.\n")  # of a contest
+    with pytest.raises(ConfigError, match="the test files: .* has no column `label`"):
+        _check("data.test_pattern=test.tsv")
+    with pytest.raises(ConfigError, match="the eval files: No file matches .*none.csv"):
+        _check("data.eval_pattern=none.csv")
+    with pytest.raises(ConfigError, match="but those of rows that are held out"):
+        _check("data.test_pattern=texts.csv")
+    with pytest.raises(ConfigError, match="no column `part`"):
+        _check("data.split_column=part")

@@ -168,3 +168,30 @@ def test_one_text_column_or_several_can_be_named(tmp_path):
 )
 def test_a_label_separator_may_be_what_yaml_has_a_use_for(text, separator):
     assert _load(f"data.label_separator={text}").data.label_separator == separator
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["data.test_pattern=a", "data.split_column=part"], "must not both be set"),
+        (["data.test_pattern='{SPAN}/a'"], "placeholders of pattern"),
+        (["data.eval_pattern='{YYYY}/a'"], "all of {YYYY}, {MM} and {DD}"),
+        (["data.split_column=label"], "other columns than text and label"),
+        (["data.group_column=text"], "other columns than text and label"),
+        (["data.keep_columns=[label]"], "other columns than text and label"),
+        (["data.keep_columns=[a, a]"], "once each"),
+        (["data.keep_columns=[slices]"], "none of the features text, label, slices"),
+        (["data.keep_columns=[label_id]"], "name of a feature"),
+        (["evaluation.slices={a=b: {auc: 0.5}}"], r"data.keep_columns \(none\)"),
+        (["evaluation.slices={a=b: {f1: 0.5}}"], "'accuracy'"),
+        (["evaluation.slices={a=b: {auc: 5}}"], "evaluation.slices"),
+    ],
+)
+def test_rows_are_divided_and_sliced_in_one_way(overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        _load(*overrides)
+
+
+def test_a_fixed_test_set_may_stand_beside_spans():
+    config = _load("data.pattern={SPAN}/a.csv", "data.test_pattern=test.csv")
+    assert config.data.held_out == {"test": "test.csv"}

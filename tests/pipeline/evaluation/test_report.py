@@ -21,7 +21,7 @@ from tfx.utils import proto_utils
 from pipeline.config import EvaluationConfig
 from pipeline.evaluation.report import failures, read_evaluation
 from pipeline.evaluation.thresholds import eval_config
-from pipeline.features import LABEL, LABEL_ID, LENGTH_BUCKET, TEXT
+from pipeline.features import LABEL, LABEL_ID, LENGTH_BUCKET, SLICES, TEXT
 
 _EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
 _STRING = tf.io.FixedLenFeature([], tf.string)
@@ -98,15 +98,23 @@ def _model_artifact(model: _Oracle, folder: Path):
 
 @pytest.fixture
 def evaluate(tmp_path: Path) -> Callable[..., _Outcome]:
-    def run(labels, probabilities, model, *, baseline=None, **options) -> _Outcome:
+    def run(
+        labels, probabilities, model, *, baseline=None, slices_of=None, **options
+    ) -> _Outcome:
         examples = _artifact(standard_artifacts.Examples, tmp_path / "examples")
         examples.split_names = artifact_utils.encode_split_names(["train", "test"])
         split = tmp_path / "examples" / "Split-test"
         split.mkdir()
         with tf.io.TFRecordWriter(str(split / "data-00000-of-00001.gz"), "GZIP") as out:
-            for label, row in zip(labels, probabilities, strict=True):
+            for place, row in enumerate(probabilities):
+                label = labels[place]
                 text = " ".join(f"{value:.9g}" for value in row)
                 feature = {TEXT: _bytes(text), LABEL: _bytes(str(label))}
+                if slices_of is not None and slices_of[place]:
+                    values = [value.encode() for value in slices_of[place]]
+                    feature[SLICES] = tf.train.Feature(
+                        bytes_list=tf.train.BytesList(value=values)
+                    )
                 example = tf.train.Example(features=tf.train.Features(feature=feature))
                 out.write(example.SerializeToString())
         inputs = {
@@ -131,7 +139,9 @@ def evaluate(tmp_path: Path) -> Callable[..., _Outcome]:
             inputs,
             {"evaluation": [evaluation], "blessing": [blessing]},
             {
-                "eval_config": proto_utils.proto_to_json(eval_config(section)),
+                "eval_config": proto_utils.proto_to_json(
+                    eval_config(section, sliced=slices_of is not None)
+                ),
                 "example_splits": json.dumps(["test"]),
                 "fairness_indicator_thresholds": "null",
             },
@@ -217,6 +227,7 @@ def test_a_model_better_than_a_blessed_one_with_fewer_classes_is_blessed(evaluat
         report["thresholds"], key=lambda t: t["measure"] != "macro_f1"
     )
     assert least == {
+        "slice": "",
         "measure": "macro_f1",
         "kind": "least",
         "bound": 0.3,
@@ -258,6 +269,43 @@ def test_a_model_worse_than_the_blessed_one_is_refused(evaluate):
     ]
 
 
+def test_slices_are_measured_and_judged_on_their_own(evaluate):
+    labels, probabilities = _rows(60, 2)
+    right = probabilities.argmax(axis=1) == labels
+    # A model that is right for one language, and wrong for the other; of ten rows,
+    # as an earlier version wrote them, none is known.
+    languages = np.where(right, "de", "en")
+    slices_of = [[f"language={each}", f"stars={5}"] for each in languages]
+    slices_of[:10] = [None] * 10
+    report, blessed, _ = evaluate(
+        labels,
+        probabilities,
+        _Oracle(2),
+        slices_of=slices_of,
+        slices={
+            "language=de": {"accuracy": 0.8, "auc": 0.5},
+            "language=en": {"accuracy": 0.1},
+            "stars=5": {"accuracy": 0.1},
+            "stars=4": {"accuracy": 0.1, "macro_f1": 0.1},
+        },
+    )
+    of_language = {one["name"]: one for one in report["slices"]}
+    assert list(of_language) == ["language=de", "language=en", "stars=5"]
+    assert [one["accuracy"] for one in report["slices"]] == [
+        1.0,
+        0.0,
+        pytest.approx(right[10:].mean()),
+    ]
+    assert of_language["language=de"]["rows"] == right[10:].sum()
+    assert of_language["stars=5"]["rows"] == 50
+    assert list(report["by_length"]) == ["short", "long"]
+    assert (blessed, report["ok"]) == (0, False)
+    assert sorted(report["failures"]) == [
+        "language=en: accuracy 0 is below 0.1",
+        "stars=4: no test row has one of the 100 most frequent values, this one",
+    ]
+
+
 def test_predictions_that_are_not_numbers_are_refused_without_a_threshold(evaluate):
     labels, probabilities = _rows(20, 2)
     probabilities[3] = np.nan
@@ -282,6 +330,7 @@ def test_an_empty_test_split_blesses_nothing(evaluate):
 def _report(measure: str, kind: str, bound: float, value: float | None, **facts):
     missed = {"measure": measure, "kind": kind, "bound": bound, "value": value}
     met = {"measure": "accuracy", "kind": "least", "bound": 0.0, "value": 1.0}
+    missed["slice"] = met["slice"] = ""
     return {
         "ok": False,
         "rows": 9,

@@ -70,3 +70,19 @@ def test_an_unknown_measure_is_refused_with_the_known_ones(option):
 def test_a_bound_that_is_not_a_share_is_refused(value):
     with pytest.raises(ValidationError, match="thresholds.auc"):
         EvaluationConfig(thresholds={"auc": value})
+
+
+def test_a_slice_has_thresholds_of_its_own():
+    slices = {"language=de": {"calibration_error": 0.2}}
+    config = eval_config(EvaluationConfig(slices=slices), sliced=True)
+    (spec,) = config.metrics_specs
+    (threshold,) = spec.per_slice_thresholds["calibration_error"].thresholds
+    (slicing,) = threshold.slicing_specs
+    assert dict(slicing.feature_values) == {"slices": "language=de"}
+    assert threshold.threshold.value_threshold.upper_bound.value == 0.2
+    assert [list(each.feature_keys) for each in config.slicing_specs] == [
+        [],
+        ["length_bucket"],
+        ["slices"],
+    ]
+    assert len(eval_config(EvaluationConfig()).slicing_specs) == 2

@@ -56,6 +56,15 @@ def test_a_changed_file_of_the_span_does_and_one_of_another_span_does_not(spans)
     assert _plan() != before
 
 
+def test_files_of_held_out_rows_count(spans):
+    (spans / "test.csv").write_text("text,label\nfine,1\n")
+    held_out = f"data.test_pattern={spans}/test.csv"
+    before = _plan(held_out)
+    assert _plan(held_out) == before != _plan()
+    (spans / "test.csv").write_text("text,label\nfine,1\nbad,0\n")
+    assert _plan(held_out) != before
+
+
 def test_a_curated_schema_counts_by_its_content(spans):
     (spans / "schema.pbtxt").write_text("")
     before = _plan("data.schema_path=schema.pbtxt")

@@ -11,7 +11,7 @@ import termios
 
 import pytest
 
-from components.progress import tell
+from components.progress import say, tell
 from pipeline.metadata.runs import NodeRecord
 from pipeline.runs.progress import Progress
 
@@ -94,6 +94,20 @@ def test_what_a_long_node_tells_is_a_plain_line_every_ten_seconds(clock):
         "    Trainer: 2 of 30 epochs, loss 0.40\n"
         "[1/3] Trainer … 41.0 s\n"
     )
+
+
+def test_what_a_node_says_is_a_line_that_stays(clock):
+    plain, terminal = io.StringIO(), _Terminal()
+    for stream in (plain, terminal):
+        progress = Progress(stream, total=3, clock=clock)
+        with progress.showing("TextExampleGen") as has_ended:
+            say("rare: 'a\x1b[2J'")
+            has_ended(_record("TextExampleGen"))
+    say("nobody listens any more")
+    line = "    TextExampleGen: rare: 'a\\u001b[2J'\n"
+    assert plain.getvalue() == f"{line}[1/3] TextExampleGen … 0.0 s\n"
+    begin = "[1/3] TextExampleGen …"
+    assert terminal.getvalue().startswith(f"{begin}\r\033[K{line}{begin}")
 
 
 def _tell_all(stream, clock) -> None:

@@ -329,7 +329,7 @@ def test_the_summary_file_keeps_every_fact_under_its_name():
     assert written["anomalies"]["found"] == [anomaly]
     assert written["drift"]["distances"]["unknown_words"] == words
     assert written["training"]["warm_start"]["from"] == "/m/1"
-    assert written["rows"] == facts["rows"]
+    assert written["rows"] == facts["rows"] | {"given": {}, "leaked": 0, "notes": []}
     assert RunSummary.model_validate_json(json.dumps(written)).to_json() == (
         RunSummary.model_validate(facts).to_json()
     )
@@ -367,3 +367,39 @@ def test_no_label_or_path_makes_a_line_of_the_summary(facts):
         "0.950",
         "88",
     ]
+
+
+def test_rows_that_the_data_holds_out_itself_are_said_to_be_so():
+    facts = copy.deepcopy(_FACTS)
+    facts["data"] |= {"held_out": {"test": "/data/test.tsv"}, "group_column": "user"}
+    facts["rows"] |= {"given": {"test": 100}, "leaked": 2, "notes": ["unbalanced: x"]}
+    text = _text(facts)
+    assert "Held out    eval: a fraction of the training rows, as none" in text
+    assert "            test: the 100 rows of /data/test.tsv\n" in text
+    assert "            rows with the same `user` are in the same split\n" in text
+    assert "            2 rows of eval or test have a text that an earlier" in text
+    assert "            unbalanced: x\n" in text
+    assert "Held out" not in _text(_FACTS)
+
+
+def test_slices_are_a_table_and_their_thresholds_not_those_of_all_rows():
+    facts = copy.deepcopy(_FACTS)
+    facts["evaluation"]["slices"] = [
+        {
+            "name": f"language={number}",
+            "accuracy": number / 30,
+            "auc": None,
+            "macro_f1": 0.5,
+            "rows": 3,
+        }
+        for number in range(25)
+    ]
+    threshold = facts["evaluation"]["thresholds"][0]
+    facts["evaluation"]["thresholds"] = [{**threshold, "slice": "language=1"}]
+    text = _text(facts)
+    assert "the 20 of 25 slices with the lowest accuracy:\n" in text
+    assert ["language=19", "0.633", "-", "0.500", "3"] in map(
+        str.split, text.split("\n")
+    )
+    assert "language=20 " not in text
+    assert "at least" not in text
