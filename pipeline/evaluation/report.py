@@ -14,7 +14,13 @@ from google.protobuf import json_format
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
-from pipeline.evaluation.measures import ACCURACY, AUC, LOWER_IS_BETTER, MEASURES
+from pipeline.evaluation.measures import (
+    ACCURACY,
+    AUC,
+    LOWER_IS_BETTER,
+    MEASURES,
+    MICRO_F1,
+)
 from pipeline.evaluation.tfma_metrics import (
     EXAMPLE_COUNT,
     INVALID_PREDICTIONS,
@@ -38,7 +44,8 @@ def read_evaluation(
         class_names: In the order of the probabilities; None: numbers are the names.
 
     Returns:
-        `metrics`: measure -> value, over all test rows;
+        `metrics`: measure -> value, over all test rows; `micro_f1` only where a row
+        may have several labels;
         `baseline`: the same of the last blessed model, None where there was none;
         `rows`, `unknown_labels`, `invalid_predictions`: counts of test rows;
         `classes`: one dict per class: `name`, `precision`, `recall`, `f1`, `support`;
@@ -105,7 +112,8 @@ def _read_config(folder: str) -> config_pb2.EvalConfig:
 
 
 def _measures(values: _Values) -> dict[str, float | None]:
-    return {name: _defined(values.get((name, None))) for name in MEASURES}
+    names = [*MEASURES, *([MICRO_F1] if (MICRO_F1, None) in values else [])]
+    return {name: _defined(values.get((name, None))) for name in names}
 
 
 def _defined(value: float | None) -> float | None:

@@ -134,6 +134,7 @@ def _misfit(saved: ModelFacts, current: ModelFacts) -> str | None:
         ("hidden_units", "model.hidden_units"),
         ("ngram_rows", "model.ngram_rows"),
         ("held_out", "data.eval_fraction or data.test_fraction"),
+        ("multi_label", "data.multi_label"),
     ):
         old, new = getattr(saved, name), getattr(current, name)
         if old != new:
