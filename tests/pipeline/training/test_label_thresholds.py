@@ -14,7 +14,7 @@ from pipeline.training.label_thresholds import best_thresholds
         ([0.1, 0.2, 0.3], [0, 0, 0], 0.5),  # nobody has it
         ([0.1, 0.2, 0.4], [0, 0, 1], 0.3),
         ([0.1, 0.9], [0, 1], 0.5),  # of many the nearest to 0.5
-        ([0.001, 0.002], [0, 1], 0.05),  # not below the bound
+        ([0.001, 0.06], [0, 1], 0.05),  # not below the bound
         ([0.98, 0.99], [1, 1], 0.5),
         ([0.2, 0.3, 0.3, 0.6], [0, 1, 0, 1], 0.25),  # both, and one too many
     ],
