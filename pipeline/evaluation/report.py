@@ -214,6 +214,10 @@ def _bounds(config: config_pb2.EvalConfig) -> Iterator[tuple[str, str, float]]:
 
 def _notes(report: dict[str, Any]) -> list[str]:
     notes = []
+    if MICRO_F1 in report["metrics"]:
+        notes.append(
+            "a row counts for accuracy if all its labels are right, and no more"
+        )
     if report["invalid_predictions"]:
         notes.append(
             f"{report['invalid_predictions']:,} of {report['rows']:,} predictions are "
