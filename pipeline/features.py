@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from components.text_example_gen import examples
 
-# Raw features, both bytes, one value per example.
+# Raw features, both bytes, one value per example; LABEL has one for each label.
 TEXT, LABEL = examples.TEXT, examples.LABEL
 SLICES = examples.SLICES  # bytes, any number of values; only with data.keep_columns
 TRAIN, EVAL, TEST = SPLITS = examples.SPLITS
 
 # Transformed features.
 TOKENS = "tokens"  # string, sparse, at most max_tokens real tokens per example
-LABEL_ID = "label_id"  # int64 scalar: place in the label vocabulary
+LABEL_ID = "label_id"  # int64 scalar: place in the label vocabulary; or sparse: places
 N_TOKENS = "n_tokens"  # int64 scalar: tokens before the cut
 LENGTH_BUCKET = "length_bucket"  # string scalar: one of LENGTH_BUCKETS
 
@@ -29,6 +29,7 @@ SERVE_EXAMPLES = "serving_default"
 SERVE_TEXTS = "predict_text"
 TRANSFORM_FEATURES = "transform_features"
 PROBABILITIES = "probabilities"  # output of the first two
+CHOSEN = "chosen"  # the same, where a text may have several labels
 
 # Asset that tf.Transform writes: one label a line, most frequent first. With two
 # classes, class 1 is therefore the rarer one.

@@ -113,7 +113,8 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     if data.schema_path is None:
         schema_gen = SchemaGen(
             statistics=statistics_gen.outputs["statistics"],
-            infer_feature_shape=True,
+            # That all rows have as many labels would be chance.
+            infer_feature_shape=not data.has_several_labels,
             exclude_splits=[EVAL, TEST],
         )
     else:
@@ -139,6 +140,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         )
 
     # Stops the run on what these two reported.
+    guesses_labels = data.has_several_labels and data.schema_path is None
     gate = AnomalyGate(
         anomalies=example_validator.outputs["anomalies"],
         statistics=statistics_gen.outputs["statistics"],
@@ -147,6 +149,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         on_schema_anomaly=config.gate.on_schema_anomaly,
         on_drift=config.gate.on_drift,
         free_text_features=[TEXT],
+        list_features=[LABEL] if guesses_labels else [],
         label_feature=LABEL,
     )
 
@@ -156,7 +159,10 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         schema=schema_gen.outputs["schema"],
         preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
         splits_config=SplitsConfig(analyze=[TRAIN], transform=list(SPLITS)),
-        custom_config={"transform": _section(config.transform)},
+        custom_config={
+            "transform": _section(config.transform),
+            "multi_label": data.has_several_labels,
+        },
         disable_statistics=True,  # TFDV's, of every split; nobody reads them
     )
     transform.add_upstream_node(gate)

@@ -24,29 +24,32 @@ def preprocessing_fn(
     """Transforms a batch of labelled texts; called by TFX Transform.
 
     Args:
-        inputs: `features.TEXT` and `features.LABEL`, string, one value a row,
-            dense or sparse.
-        custom_config: The configuration's section `transform` under that name.
+        inputs: `features.TEXT` and `features.LABEL`, string, one value a row, or
+            several labels, dense or sparse.
+        custom_config: The configuration's section `transform` under that name, and
+            `multi_label`: whether a row may have several labels.
 
     Returns:
         TOKENS: sparse string `(batch, time)`, cut to `max_tokens` at the end.
         N_TOKENS: int64 `(batch,)`, before the cut; of a text that is so long that
             `first_tokens` does not read it to its end, what was read, plus 1.
         LENGTH_BUCKET: string `(batch,)`, which third of the training lengths.
-        LABEL_ID: int64 `(batch,)`, most frequent label first; -1 if unknown.
+        LABEL_ID: int64 `(batch,)`, most frequent label first; -1 if unknown. Where a
+            row may have several labels, sparse `(batch, labels)`.
     """
     section = custom_config["transform"]
     tokens, n_tokens = first_tokens(
         _one_value(inputs[features.TEXT]), _most_tokens(section)
     )
     max_tokens = _max_tokens(n_tokens, section)
+    labels = inputs[features.LABEL]
+    labels = _values(labels) if custom_config.get("multi_label") else _one_value(labels)
     return {
         features.TOKENS: tokens[:, :max_tokens].to_sparse(),
         features.N_TOKENS: n_tokens,
         features.LENGTH_BUCKET: _length_bucket(n_tokens),
         features.LABEL_ID: tft.compute_and_apply_vocabulary(
-            _one_value(inputs[features.LABEL]),
-            vocab_filename=features.LABEL_VOCABULARY,
+            labels, vocab_filename=features.LABEL_VOCABULARY
         ),
     }
 
@@ -58,6 +61,13 @@ def _one_value(feature: Any) -> tf.Tensor:
         feature = tf.SparseTensor(feature.indices, feature.values, [rows, 1])
         feature = tf.sparse.to_dense(feature, default_value="")
     return tf.reshape(feature, [-1])
+
+
+def _values(feature: Any) -> tf.SparseTensor:
+    """Returns sparse `(batch, values)`."""
+    if isinstance(feature, tf.SparseTensor):
+        return feature
+    return tf.sparse.from_dense(feature)
 
 
 def _most_tokens(section: Mapping[str, Any]) -> int:

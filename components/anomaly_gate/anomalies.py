@@ -21,6 +21,8 @@ _DRIFT_TYPES = frozenset({"SCHEMA_TRAINING_SERVING_SKEW"})
 # distinct texts TFDV takes them for the values of a category, and texts that all
 # look like numbers for numbers.
 _DOMAIN_PREFIXES = ("ENUM_TYPE_", "BOOL_TYPE_", "INT_TYPE_", "FLOAT_TYPE_")
+# Where each row that it sees has as many values, TFDV takes that number for a rule.
+_NUMBER_TYPES = ("FEATURE_TYPE_LOW_NUMBER_VALUES", "FEATURE_TYPE_HIGH_NUMBER_VALUES")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,6 +137,11 @@ def is_guess_about_text(anomaly: Anomaly, free_text: Collection[str]) -> bool:
     """Returns whether only a guessed domain of a free-text feature was broken."""
     is_domain = anomaly.type.startswith(_DOMAIN_PREFIXES)
     return is_domain and anomaly.feature in free_text
+
+
+def is_guess_about_number(anomaly: Anomaly, lists: Collection[str]) -> bool:
+    """Returns whether only a guessed number of values of a list was broken."""
+    return anomaly.type in _NUMBER_TYPES and anomaly.feature in lists
 
 
 def describe(anomaly: Anomaly) -> str:

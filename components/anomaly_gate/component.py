@@ -36,6 +36,7 @@ class AnomalyGateSpec(types.ComponentSpec):
         "on_schema_anomaly": ExecutionParameter(type=str),
         "on_drift": ExecutionParameter(type=str),
         "free_text_features": ExecutionParameter(type=str),
+        "list_features": ExecutionParameter(type=str, optional=True),
         "label_feature": ExecutionParameter(type=str),
     }
 
@@ -59,11 +60,14 @@ class AnomalyGate(base_component.BaseComponent):
         free_text_features: Features that hold free text. For these the domain that
             SchemaGen guesses from few texts is no reason to stop; the report lists
             such anomalies as ignored. Type, presence and shape are still checked.
+        list_features: Features that have any number of values, 1 or more. For these
+            the number that SchemaGen guesses, if all rows it sees have as many, is no
+            reason to stop either.
         label_feature: Name of the label feature, for the report.
 
     Raises:
-        ValueError: A choice is neither `stop` nor `warn`, or `free_text_features`
-            is a single string.
+        ValueError: A choice is neither `stop` nor `warn`, or `free_text_features` or
+            `list_features` is a single string.
     """
 
     SPEC_CLASS = AnomalyGateSpec
@@ -79,16 +83,13 @@ class AnomalyGate(base_component.BaseComponent):
         on_schema_anomaly: str = "stop",
         on_drift: str = "stop",
         free_text_features: Sequence[str] = (),
+        list_features: Sequence[str] = (),
         label_feature: str = "label",
     ) -> None:
         _check_choice("on_schema_anomaly", on_schema_anomaly)
         _check_choice("on_drift", on_drift)
-        if isinstance(free_text_features, (str, bytes)):
-            raise ValueError(
-                "`free_text_features` must be a sequence of feature names. "
-                f"Received: {free_text_features!r}\n"
-                f"hint: free_text_features=[{free_text_features!r}]"
-            )
+        _check_names("free_text_features", free_text_features)
+        _check_names("list_features", list_features)
         super().__init__(
             AnomalyGateSpec(
                 anomalies=anomalies,
@@ -99,8 +100,17 @@ class AnomalyGate(base_component.BaseComponent):
                 on_schema_anomaly=on_schema_anomaly,
                 on_drift=on_drift,
                 free_text_features=json.dumps(list(free_text_features)),
+                list_features=json.dumps(list(list_features)),
                 label_feature=label_feature,
             )
+        )
+
+
+def _check_names(name: str, value: Any) -> None:
+    if isinstance(value, (str, bytes)):
+        raise ValueError(
+            f"`{name}` must be a sequence of feature names. "
+            f"Received: {value!r}\nhint: {name}=[{value!r}]"
         )
 
 

@@ -23,6 +23,7 @@ from components.anomaly_gate.anomalies import (
     Anomaly,
     describe,
     find_new_labels,
+    is_guess_about_number,
     is_guess_about_text,
     read_anomalies,
     read_drift,
@@ -59,7 +60,7 @@ class Executor(base_executor.BaseExecutor):
                 of `anomalies.Anomaly`) and `drift` (such a list, null without a
                 DriftReport); the verdict is a custom property as well.
             exec_properties: `on_schema_anomaly` and `on_drift`, each stop or warn;
-                `free_text_features`, a JSON list; `label_feature`.
+                `free_text_features` and `list_features`, JSON lists; `label_feature`.
 
         Raises:
             AnomaliesFoundError: An anomaly of severity ERROR is of a kind to stop on.
@@ -68,6 +69,7 @@ class Executor(base_executor.BaseExecutor):
         anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
         clearance = artifact_utils.get_single_instance(output_dict["clearance"])
         free_text = set(json.loads(exec_properties["free_text_features"]))
+        lists = set(json.loads(exec_properties.get("list_features") or "[]"))
         actions = {
             SCHEMA: exec_properties["on_schema_anomaly"],
             DRIFT: exec_properties["on_drift"],
@@ -76,7 +78,11 @@ class Executor(base_executor.BaseExecutor):
         labels = _label_counts(input_dict.get("examples"))
         of_splits = [a for name in names for a in _read_split(anomalies, name)]
         of_splits += find_new_labels(labels, exec_properties["label_feature"])
-        ignored = [a for a in of_splits if is_guess_about_text(a, free_text)]
+        ignored = [
+            a
+            for a in of_splits
+            if is_guess_about_text(a, free_text) or is_guess_about_number(a, lists)
+        ]
         drift = _drift(input_dict.get("drift"))
         judged = [a for a in of_splits if a not in ignored] + (drift or [])
 

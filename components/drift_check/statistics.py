@@ -136,13 +136,18 @@ def labels_and_lengths(
 ) -> pa.RecordBatch:
     """Returns the features `label`, bytes, and `length`, float, of each example.
 
+    An example with several labels has them all.
+
     The length is log2(1 + tokens): TFDV compares histograms with bars of one width,
     and of plain numbers a single long text would press all others into one bar.
     """
-    labels = [_as_bytes(label) for label in _values(batch, label_feature)]
+    labels = [
+        None if row is None else [_as_bytes(each) for each in row]
+        for row in _rows(batch, label_feature)
+    ]
     tokens = tokens_of(_texts(batch, text_feature)).row_lengths().numpy()
     lengths = np.log2(1.0 + tokens).tolist()
-    return _batch({LABEL: (labels, _BYTES), LENGTH: (lengths, _NUMBER)})
+    return _batch({LABEL: (labels, _BYTES), LENGTH: (_lists(lengths), _NUMBER)})
 
 
 def known_units(
@@ -166,7 +171,7 @@ def shares_of_unknown(
     return _batch(
         {
             f"{UNKNOWN_PREFIX}{name}": (
-                unknown_shares(numbers, known.get(name, b"")),
+                _lists(unknown_shares(numbers, known.get(name, b""))),
                 _NUMBER,
             )
             for name, numbers in units(tokens).items()
@@ -181,6 +186,11 @@ def _texts(batch: pa.RecordBatch, name: str) -> list[bytes]:
 
 def _values(batch: pa.RecordBatch, name: str) -> list[Any]:
     """Returns the first value of each row, None where a row is empty."""
+    return [row[0] if row else None for row in _rows(batch, name)]
+
+
+def _rows(batch: pa.RecordBatch, name: str) -> list[list[Any] | None]:
+    """Returns the values of each row, None where it is empty."""
     if name not in batch.schema.names:
         features = ", ".join(f"`{each}`" for each in batch.schema.names)
         raise DriftCheckError(
@@ -188,7 +198,7 @@ def _values(batch: pa.RecordBatch, name: str) -> list[Any]:
             "hint: text_feature and label_feature must name features of the examples"
         )
     rows = batch.column(batch.schema.get_field_index(name)).to_pylist()
-    return [row[0] if row else None for row in rows]
+    return [row or None for row in rows]
 
 
 def _as_bytes(value: Any) -> bytes | None:
@@ -197,9 +207,10 @@ def _as_bytes(value: Any) -> bytes | None:
     return str(value).encode("utf-8")
 
 
+def _lists(values: Sequence[Any]) -> list[list[Any] | None]:
+    return [None if value is None else [value] for value in values]
+
+
 def _batch(columns: Mapping[str, tuple[Sequence[Any], pa.DataType]]) -> pa.RecordBatch:
-    arrays = [
-        pa.array([None if v is None else [v] for v in values], kind)
-        for values, kind in columns.values()
-    ]
+    arrays = [pa.array(rows, kind) for rows, kind in columns.values()]
     return pa.RecordBatch.from_arrays(arrays, list(columns))

@@ -39,7 +39,9 @@ class ServingCheck(base_component.BaseComponent):
         `predict_text`: raw texts -> the same, `label` string `[batch]` and `classes`
         string `[batch, classes]`, and
         `transform_features`: tf.Examples -> any tensors `[batch, ...]`,
-    each of one string tensor `[batch]` of any name. Its folder must hold serving
+    each of one string tensor `[batch]` of any name. A model that gives a text
+    any number of labels has `chosen` bool `[batch, classes]` in the first two, and
+    `thresholds` float32 in the second. Its folder must hold serving
     requests in the form that the docstring of `replay/__main__.py` describes.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,10 +13,12 @@ import tensorflow as tf
 
 from pipeline.batch.formats.table import Kind
 from pipeline.batch.scoring import CUT, once_per_process
+from pipeline.features import CHOSEN
 from pipeline.serving.manifest import check_digests, digests
 from pipeline.serving.versions import load_classifier, version_of
 
 LABEL = "predicted_label"
+LABELS = "predicted_labels"  # where a text may have several
 VERSION = "model_version"
 _PROBABILITY = "probability_{}"
 _DIGITS = 6  # of a probability: what float32 holds
@@ -29,11 +32,13 @@ class Predictor:
         folder: Of the SavedModel, where every worker finds it.
         classes: Names, in the order of the probabilities.
         files: Path and SHA-256 of its files; a worker loads no others.
+        multi_label: Whether it gives a text any number of labels.
     """
 
     folder: str
     classes: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
+    multi_label: bool = False
 
     @classmethod
     def inspect(cls, folder: str, expected: Mapping[str, str] | None) -> Predictor:
@@ -49,13 +54,18 @@ class Predictor:
         files = tuple((digests(folder) if expected is None else expected).items())
         answer = _load(folder, files)(tf.constant(["text"]))
         classes = tuple(name.decode() for name in answer["classes"].numpy()[0])
-        return cls(folder, classes, files)
+        return cls(folder, classes, files, CHOSEN in answer)
 
     @property
     def fields(self) -> dict[str, str]:
-        """Label, probabilities, whether the text was cut, and version of the model."""
+        """Label, probabilities, whether the text was cut, and version of the model.
+
+        Where a text may have several labels, first all that it has, and then the most
+        probable one, whether it has it or not.
+        """
         probabilities = {_PROBABILITY.format(name): Kind.FLOAT for name in self.classes}
         return {
+            **({LABELS: Kind.STRINGS} if self.multi_label else {}),
             LABEL: Kind.STRING,
             **probabilities,
             CUT: Kind.BOOL,
@@ -68,7 +78,11 @@ class Predictor:
 
     def tally(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         """Counts rows by label, and those whose text was cut."""
-        counts = collections.Counter(f"label {row[LABEL]}" for row in rows)
+        if self.multi_label:
+            names = [name for row in rows for name in row[LABELS] or ["(none)"]]
+        else:
+            names = [row[LABEL] for row in rows]
+        counts = collections.Counter(f"label {name}" for name in names)
         counts["cut"] = sum(bool(row[CUT]) for row in rows)
         return dict(counts)
 
@@ -76,6 +90,7 @@ class Predictor:
 class _Score:
     def __init__(self, predict: Any, predictor: Predictor) -> None:
         self._predict = predict
+        self._classes = predictor.classes
         self._names = [_PROBABILITY.format(name) for name in predictor.classes]
         self._version = version_of(predictor.folder)
 
@@ -87,9 +102,16 @@ class _Score:
                 None, None, "the model's probabilities are not finite"
             )
         cut = answer["is_cut"].numpy().tolist() if "is_cut" in answer else None
+        several: list[dict[str, Any]] = [{} for _ in texts]
+        if CHOSEN in answer:
+            several = [
+                {LABELS: list(itertools.compress(self._classes, row))}
+                for row in answer[CHOSEN].numpy()
+            ]
         rounded = probabilities.astype("float64").round(_DIGITS).tolist()
         return [
             {
+                **several[place],
                 LABEL: label.decode(),
                 **dict(zip(self._names, row, strict=True)),
                 CUT: cut[place] if cut else None,

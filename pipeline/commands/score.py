@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.features import CHOSEN
 from pipeline.files import is_local
 from pipeline.runs.progress import say_loading
 from pipeline.serving.versions import find_model, load_classifier
@@ -65,8 +66,13 @@ def _answers(model: str, texts: Iterable[str]) -> Iterator[dict[str, object]]:
         for row, text in enumerate(batch):
             classes = [c.decode() for c in result["classes"][row]]
             probabilities = result["probabilities"][row]
+            several = {}
+            if CHOSEN in result:
+                chosen = itertools.compress(classes, result[CHOSEN][row])
+                several["labels"] = list(chosen)
             yield {
                 "text": text.encode("utf-8", "replace").decode(),
+                **several,
                 "label": result["label"][row].decode(),
                 "probabilities": {
                     c: round(float(p), 6)

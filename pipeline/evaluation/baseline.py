@@ -7,8 +7,9 @@ import itertools
 import logging
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +17,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.evaluation.measures import ClassificationMeasures, ClassificationTally
-from pipeline.features import LABEL, TEST, TEXT, TRAIN
+from pipeline.evaluation.multi_label import MultiLabelTally
+from pipeline.features import EVAL, LABEL, TEST, TEXT, TRAIN
+from pipeline.training.label_thresholds import best_thresholds
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,7 +29,10 @@ MAX_ROWS = 50_000
 MAX_CHARACTERS = 10_000_000
 _MAX_CHARACTERS_OF_A_TEXT = 10_000
 
-_Row = tuple[str, str]  # text, label
+# A model is fitted for each label where a row may have several.
+_MAX_LABELS = 200
+
+_Row = tuple[str, tuple[str, ...]]  # text, its label or labels
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class BaselineResult:
 def tfidf_baseline(
     *examples_uris: str,
     seed: int,
+    multi_label: bool = False,
     max_rows: int = MAX_ROWS,
     max_characters: int = MAX_CHARACTERS,
 ) -> BaselineResult:
@@ -53,11 +60,13 @@ def tfidf_baseline(
     Terms that at least 2 training texts hold, sublinear term frequencies, logistic
     regression with C = 5. Words are those of scikit-learn, in lower case, from the
     first 10,000 characters of a text. Of a split above the bounds it reads some rows
-    at random, the same ones for the same seed.
+    at random, the same ones for the same seed. Where a row may have several labels,
+    each has a regression of its own, and a threshold that is found on the eval split.
 
     Args:
         examples_uris: Folders of Examples artifacts with `Split-train`, `Split-test`.
         seed: Decides the choice of rows and the fit; no unit.
+        multi_label: Whether a row may have several labels.
         max_rows: Most rows of a split.
         max_characters: Most characters of a split.
 
@@ -66,20 +75,22 @@ def tfidf_baseline(
     """
     notes: list[str] = []
     splits = {}
-    for split in (TRAIN, TEST):
+    for split in (TRAIN, EVAL, TEST) if multi_label else (TRAIN, TEST):
         rows, available = _some_rows(
             examples_uris, split, seed, max_rows, max_characters
         )
         if len(rows) < available:
             notes.append(f"{len(rows):,} of the {available:,} {split} rows, at random")
         splits[split] = rows
-    classes = sorted({label for _, label in splits[TRAIN]})
+    classes = sorted({label for _, labels in splits[TRAIN] for label in labels})
     if len(classes) < 2:
         return BaselineResult(
             None, (f"the training rows have {len(classes)} class(es); 2 are needed",)
         )
     if not splits[TEST]:
         return BaselineResult(None, ("the test split is empty",))
+    if multi_label and len(classes) > _MAX_LABELS:
+        return BaselineResult(None, (f"there are more than {_MAX_LABELS} labels",))
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
     try:
         vectors = vectorizer.fit_transform(_texts(splits[TRAIN]))
@@ -87,16 +98,74 @@ def tfidf_baseline(
         _LOG.info("no TF-IDF baseline: %s", error)
         return BaselineResult(None, ("no word occurs in two of the training texts",))
     numbers = {label: number for number, label in enumerate(classes)}
+    if multi_label:
+        several = _tally_of_several(splits, numbers, vectorizer, vectors, seed)
+        return BaselineResult(several.measures(), tuple(notes))
     # Fewer steps than this on real texts; the solver warns if they do not suffice.
-    model = LogisticRegression(C=5, max_iter=1000, random_state=seed)
-    model.fit(vectors, [numbers[label] for _, label in splits[TRAIN]])
+    model = _regression(seed)
+    model.fit(vectors, [numbers[labels[0]] for _, labels in splits[TRAIN]])
     tally = ClassificationTally(len(classes))
     tally.add(
         # A label that only the test split has counts as wrong, as with the model.
-        [numbers.get(label, -1) for _, label in splits[TEST]],
+        [numbers.get(labels[0], -1) for _, labels in splits[TEST]],
         model.predict_proba(vectorizer.transform(_texts(splits[TEST]))),
     )
     return BaselineResult(tally.measures(), tuple(notes))
+
+
+def _regression(seed: int) -> LogisticRegression:
+    return LogisticRegression(C=5, max_iter=1000, random_state=seed)
+
+
+def _tally_of_several(
+    splits: Mapping[str, list[_Row]],
+    numbers: Mapping[str, int],
+    vectorizer: TfidfVectorizer,
+    vectors: Any,
+    seed: int,
+) -> MultiLabelTally:
+    """Fits a model for each label, and counts the test rows.
+
+    Args:
+        splits: Rows of the splits train, eval and test.
+        numbers: Label of the training split -> its number.
+        vectorizer: Fitted.
+        vectors: Of the training rows.
+        seed: Of each fit.
+    """
+    labels = {
+        split: np.array([_hot(own, numbers) for _, own in rows]).reshape(
+            -1, len(numbers) + 1
+        )
+        for split, rows in splits.items()
+    }
+    models = {}
+    for number in range(len(numbers)):
+        own = labels[TRAIN][:, number]
+        if own.min() < own.max():
+            models[number] = _regression(seed).fit(vectors, own)
+
+    def predict(rows: list[_Row]) -> np.ndarray:
+        # A label that all training rows have is that of all others, too.
+        probabilities = np.ones((len(rows), len(numbers)), np.float32)
+        if rows:
+            of_rows = vectorizer.transform(_texts(rows))
+            for number, model in models.items():
+                probabilities[:, number] = model.predict_proba(of_rows)[:, 1]
+        return probabilities
+
+    thresholds = best_thresholds(predict(splits[EVAL]), labels[EVAL][:, :-1])
+    probabilities = predict(splits[TEST])
+    tally = MultiLabelTally(len(numbers))
+    tally.add(labels[TEST], probabilities, probabilities >= thresholds)
+    return tally
+
+
+def _hot(labels: Sequence[str], numbers: Mapping[str, int]) -> np.ndarray:
+    """Returns int64 `(classes + 1,)`: 1 at each label, at the end if one is unknown."""
+    hot = np.zeros(len(numbers) + 1, np.int64)
+    hot[[numbers.get(label, -1) for label in labels]] = 1
+    return hot
 
 
 def _texts(rows: list[_Row]) -> list[str]:
@@ -135,8 +204,8 @@ def _read(examples_uri: str, split: str) -> Iterator[_Row]:
         raise FileNotFoundError(f"no examples of the split {split!r}: {pattern}")
     for record in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator():
         feature = tf.train.Example.FromString(record).features.feature
-        text, label = (feature[name].bytes_list.value[0] for name in (TEXT, LABEL))
-        yield (
-            text.decode("utf-8", "replace")[:_MAX_CHARACTERS_OF_A_TEXT],
-            label.decode("utf-8", "replace"),
+        text = feature[TEXT].bytes_list.value[0].decode("utf-8", "replace")
+        labels = (
+            each.decode("utf-8", "replace") for each in feature[LABEL].bytes_list.value
         )
+        yield text[:_MAX_CHARACTERS_OF_A_TEXT], tuple(labels)

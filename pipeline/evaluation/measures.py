@@ -18,16 +18,18 @@ AUC = "auc"  # area under the ROC curve, one class against the rest, mean over c
 MACRO_F1 = "macro_f1"  # F1, mean over classes
 CALIBRATION_ERROR = "calibration_error"  # expected, over 15 equal bins of confidence
 
+MICRO_F1 = "micro_f1"  # of all decisions together; only where a row has several labels
+
 MEASURES = (ACCURACY, AUC, MACRO_F1, CALIBRATION_ERROR)
 
 # A smaller value of these is the better one; of the others, a greater one.
 LOWER_IS_BETTER = frozenset({CALIBRATION_ERROR})
 
-_CALIBRATION_BINS = 15
+CALIBRATION_BINS = 15
 
 # Rows wait until they make up this many numbers and are then counted together: row by
 # row, most time would go into the start of each numpy call.
-_WAITING_VALUES = 1 << 16
+WAITING_VALUES = 1 << 16
 
 # A score's place goes by the bits of its distance from the nearer of 0 and 1, as
 # float32: 126 doublings from the least normal number to 1, 125 of them up to 0.5.
@@ -56,6 +58,7 @@ class ClassificationMeasures:
         recall: float64 `(classes,)`, NaN where the class is never the label.
         f1: float64 `(classes,)`, NaN where it is neither.
         support: int64 `(classes,)`, rows with this label.
+        micro_f1: NaN where a row has one label: it would be the accuracy.
     """
 
     rows: int
@@ -69,12 +72,13 @@ class ClassificationMeasures:
     recall: np.ndarray
     f1: np.ndarray
     support: np.ndarray
+    micro_f1: float = math.nan
 
 
 class ClassificationTally:
     """Counts labelled predictions; tallies of parts merge into that of the whole.
 
-    The area under the curve is exact up to a million scores (see `_ScoreTable`), all
+    The area under the curve is exact up to a million scores (see `ScoreTable`), all
     else always. A label below 0 or above the last class is one that the model does not
     know: its row is never right. A row with a probability that is not a finite number
     makes every measure NaN, which no threshold accepts.
@@ -98,8 +102,8 @@ class ClassificationTally:
         # For each class: rows predicted rightly, rows predicted, rows with the label.
         self._classes = np.zeros((3, num_classes), np.int64)
         # For each bin: rows, sum of confidences, rows predicted rightly.
-        self._bins = np.zeros((3, _CALIBRATION_BINS), np.float64)
-        self._scores = _ScoreTable(num_classes)
+        self._bins = np.zeros((3, CALIBRATION_BINS), np.float64)
+        self._scores = ScoreTable(num_classes)
 
     def add(self, labels: Any, probabilities: Any) -> None:
         """Counts some rows.
@@ -121,7 +125,7 @@ class ClassificationTally:
             )
         self._waiting.append((labels.astype(np.int64), probabilities))
         self._num_waiting += probabilities.size
-        if self._num_waiting >= _WAITING_VALUES:
+        if self._num_waiting >= WAITING_VALUES:
             self.compact()
 
     def merge(self, other: ClassificationTally) -> None:
@@ -165,17 +169,17 @@ class ClassificationTally:
         gaps = np.abs(confidences - bin_hits)
         # NaN times a share is NaN: one broken prediction makes all undefined.
         sound = np.nan if invalid_predictions else 1.0
-        f1 = sound * _share(2 * hits, predicted + support)  # (classes,)
+        f1 = sound * share(2 * hits, predicted + support)  # (classes,)
         return ClassificationMeasures(
             rows=rows,
             unknown_labels=unknown_labels,
             invalid_predictions=invalid_predictions,
-            accuracy=sound * float(_share(hits.sum(), rows)),
-            auc=sound * _mean(self._scores.areas()),
-            macro_f1=_mean(f1),
-            calibration_error=sound * float(_share(gaps.sum(), bin_rows.sum())),
-            precision=sound * _share(hits, predicted),
-            recall=sound * _share(hits, support),
+            accuracy=sound * float(share(hits.sum(), rows)),
+            auc=sound * mean_defined(self._scores.areas()),
+            macro_f1=mean_defined(f1),
+            calibration_error=sound * float(share(gaps.sum(), bin_rows.sum())),
+            precision=sound * share(hits, predicted),
+            recall=sound * share(hits, support),
             f1=f1,
             support=self._classes[2].copy(),
         )
@@ -189,28 +193,28 @@ class ClassificationTally:
             self._classes[row] += np.bincount(classes, minlength=self.num_classes)
         confidence = scores.max(axis=1).astype(np.float64)
         # Bin i holds confidences from i / 15 up to, and without, (i + 1) / 15.
-        bins = np.minimum(confidence * _CALIBRATION_BINS, _CALIBRATION_BINS - 1)
+        bins = np.minimum(confidence * CALIBRATION_BINS, CALIBRATION_BINS - 1)
         for row, weights in enumerate((None, confidence, is_hit)):
             self._bins[row] += np.bincount(
-                bins.astype(np.int64), weights, _CALIBRATION_BINS
+                bins.astype(np.int64), weights, CALIBRATION_BINS
             )
         own = labels[:, np.newaxis] == np.arange(self.num_classes)  # (rows, classes)
         self._scores.add(own, scores)
 
 
-def _share(part: Any, whole: Any) -> np.ndarray:
+def share(part: Any, whole: Any) -> np.ndarray:
     """Returns part / whole, NaN where the whole is 0."""
     defined = np.greater(whole, 0)
     return np.where(defined, part / np.where(defined, whole, 1), np.nan)
 
 
-def _mean(values: np.ndarray) -> float:
+def mean_defined(values: np.ndarray) -> float:
     """Returns the mean of those that are defined, NaN if none is."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if defined.size else math.nan
 
 
-class _ScoreTable:
+class ScoreTable:
     """Counts each score of each class, its own rows apart from those of others.
 
     Areas are exact as long as there are at most 2^20 different scores, summed over the
@@ -248,7 +252,7 @@ class _ScoreTable:
         keys = self._key_of(classes, steps, is_low, own)
         self._add(np.ravel(keys), np.ones(keys.size, np.int64))
 
-    def merge(self, other: _ScoreTable) -> None:
+    def merge(self, other: ScoreTable) -> None:
         """Adds what `other` counted; it must have as many classes."""
         other = copy.copy(other)  # arrays are replaced, never changed
         while self.digits > other.digits:

@@ -15,7 +15,13 @@ from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.text_example_gen.notes import MOST_SLICES
-from pipeline.evaluation.measures import ACCURACY, AUC, LOWER_IS_BETTER, MEASURES
+from pipeline.evaluation.measures import (
+    ACCURACY,
+    AUC,
+    LOWER_IS_BETTER,
+    MEASURES,
+    MICRO_F1,
+)
 from pipeline.evaluation.tfma_metrics import (
     EXAMPLE_COUNT,
     INVALID_PREDICTIONS,
@@ -40,7 +46,8 @@ def read_evaluation(
         class_names: In the order of the probabilities; None: numbers are the names.
 
     Returns:
-        `metrics`: measure -> value, over all test rows;
+        `metrics`: measure -> value, over all test rows; `micro_f1` only where a row
+        may have several labels;
         `baseline`: the same of the last blessed model, None where there was none;
         `rows`, `unknown_labels`, `invalid_predictions`: counts of test rows;
         `classes`: one dict per class: `name`, `precision`, `recall`, `f1`, `support`;
@@ -123,7 +130,8 @@ def _read_config(folder: str) -> config_pb2.EvalConfig:
 
 
 def _measures(values: _Values) -> dict[str, float | None]:
-    return {name: _defined(values.get((name, None))) for name in MEASURES}
+    names = [*MEASURES, *([MICRO_F1] if (MICRO_F1, None) in values else [])]
+    return {name: _defined(values.get((name, None))) for name in names}
 
 
 def _defined(value: float | None) -> float | None:
@@ -257,6 +265,10 @@ def _bounds(
 
 def _notes(report: dict[str, Any]) -> list[str]:
     notes = []
+    if MICRO_F1 in report["metrics"]:
+        notes.append(
+            "a row counts for accuracy if all its labels are right, and no more"
+        )
     if report["invalid_predictions"]:
         notes.append(
             f"{report['invalid_predictions']:,} of {report['rows']:,} predictions are "

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
-from pipeline.evaluation.measures import MEASURES, ClassificationTally
+from pipeline.evaluation.measures import MEASURES, MICRO_F1, ClassificationTally
+from pipeline.evaluation.multi_label import MultiLabelTally
+from pipeline.features import CHOSEN
 
 # Keys beside `MEASURES`, one value per slice.
 EXAMPLE_COUNT = "example_count"
@@ -21,12 +24,16 @@ INVALID_PREDICTIONS = "invalid_predictions"
 PER_CLASS = ("precision", "recall", "f1", "support")
 
 
+_Tally = ClassificationTally | MultiLabelTally
+
+
 class ClassificationMetrics(tfma.metrics.Metric):
     """Computes `MEASURES`, three counts and, for each class, `PER_CLASS` in one pass.
 
     The number of classes is that of the model's probabilities, so the wiring need not
     know it. Thresholds go into `MetricsSpec.per_slice_thresholds` under these names.
-    `ClassificationMeasures` says what each value means.
+    `ClassificationMeasures` says what each value means; of a model that gives a text
+    several labels, `MultiLabelTally`, and `MICRO_F1` is one more value.
 
     Args:
         name: Not part of any key; TFMA wants each metric to have one.
@@ -74,14 +81,15 @@ class ClassificationCombiner(beam.CombineFn):
         self._model_name = model_name
         self._output_name = output_name
 
-    def create_accumulator(self) -> ClassificationTally | None:
+    def create_accumulator(self) -> _Tally | None:
         return None
 
     def add_input(
         self,
-        accumulator: ClassificationTally | None,
+        accumulator: _Tally | None,
         element: tfma.metrics.StandardMetricInputs,
-    ) -> ClassificationTally | None:
+    ) -> _Tally | None:
+        chosen = self._chosen(element)
         for label, prediction, _ in tfma.metrics.to_label_prediction_example_weight(
             element,
             eval_config=self._eval_config,
@@ -89,16 +97,33 @@ class ClassificationCombiner(beam.CombineFn):
             output_name=self._output_name,
             flatten=False,
         ):
-            if accumulator is None:
-                accumulator = ClassificationTally(prediction.shape[-1])
-            probabilities = prediction.reshape(-1, prediction.shape[-1])
-            accumulator.add(np.ravel(label), probabilities)
+            width = prediction.shape[-1]
+            probabilities = prediction.reshape(-1, width)
+            if chosen is not None:
+                several = cast(MultiLabelTally, accumulator or MultiLabelTally(width))
+                several.add(
+                    label.reshape(-1, width + 1),
+                    probabilities,
+                    np.asarray(chosen).reshape(-1, width),
+                )
+                accumulator = several
+            else:
+                one = cast(
+                    ClassificationTally, accumulator or ClassificationTally(width)
+                )
+                one.add(np.ravel(label), probabilities)
+                accumulator = one
         return accumulator
 
+    def _chosen(self, element: tfma.metrics.StandardMetricInputs) -> Any:
+        """Returns the labels that the model chose; None where a text has one."""
+        outputs = element.get_predictions(self._model_name or None)
+        return outputs.get(CHOSEN) if isinstance(outputs, Mapping) else None
+
     def merge_accumulators(
-        self, accumulators: Iterable[ClassificationTally | None]
-    ) -> ClassificationTally | None:
-        merged = None
+        self, accumulators: Iterable[_Tally | None]
+    ) -> _Tally | None:
+        merged: Any = None  # all are of one class
         for accumulator in accumulators:
             if merged is None:
                 merged = accumulator
@@ -106,20 +131,20 @@ class ClassificationCombiner(beam.CombineFn):
                 merged.merge(accumulator)
         return merged
 
-    def compact(
-        self, accumulator: ClassificationTally | None
-    ) -> ClassificationTally | None:
+    def compact(self, accumulator: _Tally | None) -> _Tally | None:
         if accumulator is not None:
             accumulator.compact()
         return accumulator
 
     def extract_output(
-        self, accumulator: ClassificationTally | None
+        self, accumulator: _Tally | None
     ) -> dict[tfma.metrics.MetricKey, float]:
         if accumulator is None:
             return {self.key(name): math.nan for name in MEASURES}
         measures = accumulator.measures()
         values = {self.key(EXAMPLE_COUNT): float(measures.rows)}
+        if isinstance(accumulator, MultiLabelTally):
+            values[self.key(MICRO_F1)] = measures.micro_f1
         for name in (*MEASURES, UNKNOWN_LABELS, INVALID_PREDICTIONS):
             values[self.key(name)] = float(getattr(measures, name))
         for name in PER_CLASS:

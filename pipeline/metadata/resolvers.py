@@ -17,9 +17,11 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
     LatestBlessedModelStrategy,
 )
 from tfx.types.artifact import Artifact
+from tfx.utils import path_utils
 
 from components.drift_check.spans import span_of
 from pipeline.metadata.pushed_models import WITHDRAWN
+from pipeline.training.saved_weights import has_several_labels
 
 # Channels of the Resolvers.
 _MODEL = "model"
@@ -39,6 +41,9 @@ class PreviousBlessedModelStrategy(resolver.ResolverStrategy):
     over the same data: the model would be compared with itself, evaluated again and
     pushed a second time.
 
+    A model that gives a text one label cannot be compared with one that gives it any
+    number of them, and is passed over.
+
     Channels of the Resolver: `model` and `model_blessing` of any run, and
     `candidate`, the model of this run. All three are empty if no other model was ever
     blessed.
@@ -48,9 +53,19 @@ class PreviousBlessedModelStrategy(resolver.ResolverStrategy):
         self, store: mlmd.MetadataStore, input_dict: dict[str, list[Artifact]]
     ) -> dict[str, list[Artifact]]:
         """Returns `model` and `model_blessing` with one artifact each, or none."""
-        candidates = {artifact.id for artifact in input_dict[_CANDIDATE]}
-        resolved = _latest_blessed(store, input_dict, without=candidates)
-        return {**resolved, _CANDIDATE: []}
+        candidates = input_dict[_CANDIDATE]
+        kinds = {_has_several_labels(each) for each in candidates}
+        without = {artifact.id for artifact in candidates}
+        while True:
+            resolved = _latest_blessed(store, input_dict, without=without)
+            others = [
+                model.id
+                for model in resolved[_MODEL]
+                if kinds and _has_several_labels(model) not in kinds
+            ]
+            if not others:
+                return {**resolved, _CANDIDATE: []}
+            without.update(others)
 
 
 class WarmStartStrategy(resolver.ResolverStrategy):
@@ -113,6 +128,10 @@ class SpanWindowStrategy(resolver.ResolverStrategy):
             for each in sorted(passed, key=lambda each: (made.get(each, 0), each))
         }
         return {_EXAMPLES: [newest, *by_span.values()], _NEWEST: []}
+
+
+def _has_several_labels(model: Artifact) -> bool:
+    return has_several_labels(path_utils.serving_model_dir(model.uri))
 
 
 def _latest_blessed(

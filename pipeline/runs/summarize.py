@@ -23,7 +23,7 @@ from components.text_example_gen.notes import class_notes, slice_notes
 from components.text_example_gen.spans import has_spans, span_name
 from pipeline.config import Config, DataConfig
 from pipeline.evaluation.baseline import tfidf_baseline
-from pipeline.evaluation.measures import MEASURES
+from pipeline.evaluation.measures import MEASURES, MICRO_F1
 from pipeline.evaluation.report import read_evaluation
 from pipeline.files import is_local, write_whole
 from pipeline.metadata.runs import MadeArtifact, RunRecord
@@ -196,10 +196,13 @@ def _tfidf(window: Sequence[MadeArtifact], config: Config) -> Baseline | None:
         return None
     start = time.monotonic()
     folders = dict.fromkeys(examples.uri for examples in window)
-    result = tfidf_baseline(*folders, seed=config.train.seed)
+    result = tfidf_baseline(
+        *folders, seed=config.train.seed, multi_label=config.data.has_several_labels
+    )
     measures = dataclasses.asdict(result.measures) if result.measures else {}
+    names = [*MEASURES, *([MICRO_F1] if config.data.has_several_labels else [])]
     return Baseline(
-        metrics={name: _finite(measures.get(name)) for name in MEASURES},
+        metrics={name: _finite(measures.get(name)) for name in names},
         notes=list(result.notes),
         seconds=round(time.monotonic() - start, 1),
     )

@@ -177,6 +177,7 @@ class Training(_Facts):
     embedding_cache: EmbeddingCache | None = None
     class_counts: dict[str, int] = {}
     class_weights: dict[str, float] | None = None
+    thresholds: dict[str, float] | None = None
 
 
 class ClassMeasures(_Facts):

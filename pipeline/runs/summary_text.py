@@ -37,6 +37,7 @@ _MEASURES = {
     "accuracy": "accuracy",
     "auc": "AUC",
     "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
     "calibration_error": "calibration error",
 }
 _CLEANED = {
@@ -143,6 +144,8 @@ def _held_out(data: Data, rows: Rows | None) -> Iterator[str]:
 
 
 def _labels(rows: Rows | None) -> Iterator[str]:
+    if rows and sum(sum(each.values()) for each in rows.labels.values()) > rows.used:
+        yield "a row may have several labels; the shares are of all labels"
     for split, labels in (rows.labels if rows else {}).items():
         total = sum(labels.values())
         ordered = sorted(labels.items(), key=lambda item: (-item[1], item[0]))

@@ -26,7 +26,8 @@ class LabelledTokens:
         words: Object array of the distinct tokens, bytes; `words[0]` is b"".
         word_ids: int32 `(all tokens,)`, places in `words`, text after text.
         starts: int64 `(texts + 1,)`, where each text begins in `word_ids`.
-        labels: int32 `(texts,)`.
+        labels: int32 `(texts,)`; where a text may have several, uint8
+            `(texts, classes)`, 1 at its own.
         splits: Name of a split -> the int64 places of its texts.
     """
 
@@ -35,6 +36,11 @@ class LabelledTokens:
     starts: np.ndarray
     labels: np.ndarray
     splits: Mapping[str, np.ndarray]
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text may have several labels."""
+        return self.labels.ndim == 2
 
     @property
     def lengths(self) -> np.ndarray:
@@ -65,7 +71,9 @@ class LabelledTokens:
 
 
 def read_labelled_tokens(
-    patterns: Mapping[str, Sequence[str]], feature_spec: Mapping[str, Any]
+    patterns: Mapping[str, Sequence[str]],
+    feature_spec: Mapping[str, Any],
+    classes: Sequence[str] = (),
 ) -> LabelledTokens:
     """Reads the splits that tf.Transform wrote.
 
@@ -73,11 +81,14 @@ def read_labelled_tokens(
         patterns: Name of a split -> globs of its TFRecord files, gzip where the name
             ends in `.gz`.
         feature_spec: How to parse a record; `TOKENS` is sparse, `LABEL_ID` holds one
-            value.
+            value, or is sparse where a text may have several labels.
+        classes: Their names; only needed where a text may have several labels.
 
     Raises:
-        ValueError: A split holds no example.
+        ValueError: A split holds no example, or, where a text may have several labels,
+            one that is not in `classes`.
     """
+    is_multi_label = isinstance(feature_spec[features.LABEL_ID], tf.io.VarLenFeature)
     spec = {name: feature_spec[name] for name in (features.TOKENS, features.LABEL_ID)}
     known: dict[bytes, int] = {b"": 0}
     ids: list[np.ndarray] = []
@@ -96,7 +107,11 @@ def read_labelled_tokens(
             )
             rows = tokens.indices.numpy()[:, 0]
             lengths.append(np.bincount(rows, minlength=len(serialized)))
-            labels.append(parsed[features.LABEL_ID].numpy().reshape(-1))
+            label_ids = parsed[features.LABEL_ID]
+            if is_multi_label:
+                labels.append(_multi_hot(label_ids, split, classes))
+            else:
+                labels.append(label_ids.numpy().reshape(-1).astype("int32"))
             count += len(serialized)
         if count == first:
             raise ValueError(
@@ -110,9 +125,34 @@ def read_labelled_tokens(
         words=words,
         word_ids=np.concatenate(ids),
         starts=np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64),
-        labels=np.concatenate(labels).astype("int32"),
+        labels=np.concatenate(labels),
         splits=splits,
     )
+
+
+def _multi_hot(ids: tf.SparseTensor, split: str, classes: Sequence[str]) -> np.ndarray:
+    """Returns uint8 `(batch, classes)`, 1 at the labels of each text."""
+    rows, places = ids.indices.numpy()[:, 0], ids.values.numpy()
+    is_unknown = (places < 0) | (places >= len(classes))
+    refuse_unknown(split, len(np.unique(rows[is_unknown])), classes)
+    labels = np.zeros((int(ids.dense_shape[0]), len(classes)), np.uint8)
+    labels[rows, places] = 1
+    return labels
+
+
+def refuse_unknown(split: str, unknown: int, classes: Sequence[str]) -> None:
+    """Refuses a split in which so many examples have a label that no class is.
+
+    Raises:
+        ValueError: There are any.
+    """
+    if unknown:
+        raise ValueError(
+            "every label must occur in the training split, whose classes are "
+            f"{', '.join(classes)}. Received: {unknown} examples with other "
+            f"labels in the {split!r} split\n"
+            "hint: remove classes with so few rows, or add rows to them"
+        )
 
 
 def _records(globs: Sequence[str]) -> tf.data.Dataset:

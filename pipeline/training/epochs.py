@@ -90,7 +90,8 @@ def train_epochs(
         model: Compiled, with the metric `accuracy`.
         data: The texts; reads the splits `train` and `eval`.
         inputs: The model's inputs for any texts.
-        class_weights: float `(classes,)`, weight of an example in both losses.
+        class_weights: float `(classes,)`, weight of an example in both losses; not
+            used where a text may have several labels.
         options: Of section `train` of the configuration: `epochs`, `batch_size`,
             `seed`, `patience`, `max_steps` (the last epoch may end before its last
             batch).
@@ -166,18 +167,31 @@ def _dataset(
     class_weights: np.ndarray,
     batches: list[np.ndarray],
 ) -> tf.data.Dataset:
-    """Returns `(inputs, labels, weights)` for each batch of texts."""
+    """Returns `(inputs, labels, weights)` for each batch of texts.
+
+    Texts that may have several labels weigh the same.
+    """
+    labels_spec = tf.TensorSpec((None,), tf.int32)
+    if data.is_multi_label:
+        labels_spec = tf.TensorSpec((None, len(class_weights)), tf.float32)
 
     def rows() -> Iterator[Any]:
         for texts in batches:
             labels = data.labels[texts]
-            yield inputs.read(texts), labels, class_weights[labels]
+            if data.is_multi_label:
+                yield (
+                    inputs.read(texts),
+                    labels.astype("float32"),
+                    np.ones(len(texts), np.float32),
+                )
+            else:
+                yield inputs.read(texts), labels, class_weights[labels]
 
     dataset = tf.data.Dataset.from_generator(
         rows,
         output_signature=(
             inputs.signature,
-            tf.TensorSpec((None,), tf.int32),
+            labels_spec,
             tf.TensorSpec((None,), tf.float32),
         ),
     )

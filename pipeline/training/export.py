@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
@@ -34,6 +35,7 @@ def export_classifier(
     transform: tft.TFTransformOutput,
     model: TokenClassifier,
     classes: Sequence[str],
+    thresholds: np.ndarray | None = None,
 ) -> None:
     """Writes a SavedModel that needs nothing but TensorFlow, and its serving requests.
 
@@ -44,8 +46,14 @@ def export_classifier(
             `probabilities`; `classes` string `(batch, classes)`: the names, in the
             order of the probabilities; `is_cut` bool `(batch,)`: whether the text had
             more than the model reads.
+        Where a text may have several labels, `label` is the most probable one, and
+            both signatures return `chosen` bool `(batch, classes)` too: whether the
+            text has the class, which is so from its threshold on. `predict_text` also
+            returns `thresholds` float32 `(batch, classes)`, the same in each row.
         transform_features: `examples` with text and label -> the transformed features
-            that are dense (not the tokens), for TFMA.
+            that are dense (not the tokens), for TFMA. Where a text may have several
+            labels, `LABEL_ID` is int64 `(batch, classes + 1)`: 1 at each label, and at
+            the end if there is one that is not among the classes.
 
     Args:
         model_dir: Folder to write; made if absent.
@@ -53,8 +61,9 @@ def export_classifier(
             model.
         model: Tokens to probabilities.
         classes: Names of the classes, in the order of the probabilities.
+        thresholds: float32 `(classes,)`, where a text may have several labels.
     """
-    module = _Classifier(transform, model, classes)
+    module = _Classifier(transform, model, classes, thresholds)
     signatures = {
         features.SERVE_EXAMPLES: module.serve_examples,
         features.SERVE_TEXTS: module.serve_texts,
@@ -95,8 +104,10 @@ class _Classifier(tf.Module):
         transform: tft.TFTransformOutput,
         model: TokenClassifier,
         classes: Sequence[str],
+        thresholds: np.ndarray | None,
     ) -> None:
         super().__init__(name="classifier")
+        self._thresholds = thresholds
         self._raw_spec = dict(transform.raw_feature_spec())
         # Used by `call`: once called as a layer, it would be traced a second time
         # when saved, which takes longer than all the rest of the export.
@@ -114,9 +125,8 @@ class _Classifier(tf.Module):
         # leaves out whatever depends on it.
         spec = {features.TEXT: self._raw_spec[features.TEXT]}
         raw = tf.io.parse_example(examples, spec)
-        return {
-            features.PROBABILITIES: self._probabilities(self.transform_layer.call(raw))
-        }
+        probabilities = self._probabilities(self.transform_layer.call(raw))
+        return {features.PROBABILITIES: probabilities, **self._chosen(probabilities)}
 
     @_on_strings("texts")
     def serve_texts(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -128,11 +138,15 @@ class _Classifier(tf.Module):
             tf.cast(tokens.indices[:, 0], tf.int32), minlength=tf.shape(texts)[0]
         )
         classes = tf.constant(self._class_names)
+        several = self._chosen(probabilities)
+        if several:
+            several["thresholds"] = tf.zeros_like(probabilities) + self._thresholds
         return {
             "label": tf.gather(classes, tf.argmax(probabilities, axis=1)),
             features.PROBABILITIES: probabilities,
             "classes": tf.tile(classes[None, :], [tf.shape(texts)[0], 1]),
             "is_cut": transformed[features.N_TOKENS] > tf.cast(n_kept, tf.int64),
+            **several,
         }
 
     @_on_strings("examples")
@@ -142,11 +156,19 @@ class _Classifier(tf.Module):
         spec = {name: self._raw_spec[name] for name in names}
         raw = tf.io.parse_example(examples, spec)
         transformed = self.transform_layer.call(raw)
+        if self._thresholds is not None:
+            ids = transformed[features.LABEL_ID]
+            transformed[features.LABEL_ID] = _multi_hot(ids, len(self._class_names))
         return {
             name: value
             for name, value in transformed.items()
             if isinstance(value, tf.Tensor)
         }
+
+    def _chosen(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        if self._thresholds is None:
+            return {}
+        return {features.CHOSEN: probabilities >= self._thresholds}
 
     def _probabilities(self, transformed: Mapping[str, Any]) -> tf.Tensor:
         tokens = transformed[features.TOKENS]
@@ -156,6 +178,14 @@ class _Classifier(tf.Module):
         tokens = tf.pad(tokens, [[0, 0], [0, missing]], constant_values="")
         tokens = tf.ensure_shape(tokens, (None, None))
         return self._predict(tokens)
+
+
+def _multi_hot(ids: tf.SparseTensor, num_classes: int) -> tf.Tensor:
+    """Returns int64 `(batch, num_classes + 1)`, 1 at each id, at the end if unknown."""
+    places = tf.where(ids.values < 0, tf.cast(num_classes, tf.int64), ids.values)
+    dense = tf.sparse.to_dense(ids.with_values(places), default_value=-1)
+    hot = tf.one_hot(dense, num_classes + 1, dtype=tf.int64)  # zeros at -1
+    return tf.minimum(tf.reduce_sum(hot, axis=1), 1)
 
 
 def _as_raw(texts: tf.Tensor, spec: Any) -> tf.Tensor | tf.SparseTensor:

@@ -25,6 +25,7 @@ def write_history(
     *,
     class_counts: Mapping[str, int],
     class_weights: Mapping[str, float],
+    thresholds: Mapping[str, float] | None = None,
     cache: CacheFacts | None,
     warm_start: WarmStart | None,
 ) -> None:
@@ -40,6 +41,7 @@ def write_history(
         stopped_early: whether that was `patience`.
         warm_start: {from, reason, new_classes}, see `WarmStart`; None: not asked for.
         class_counts, class_weights: by class name, over the training split.
+        thresholds: by class name; only where a text may have several labels.
         embedding_cache: `CacheFacts`, or None where ELMo itself is trained, with
             first_epoch_seconds and later_epoch_seconds (their mean, None if none).
 
@@ -49,6 +51,8 @@ def write_history(
         train: Section `train` of the configuration.
         class_counts: Training examples by class name.
         class_weights: Weight of an example in both losses, by class name; no unit.
+        thresholds: Probability from which on a text has a class, by name; None: a text
+            has the one that is most probable.
         cache: None where ELMo itself was trained.
         warm_start: None where it was not asked for.
     """
@@ -74,6 +78,8 @@ def write_history(
         "class_counts": dict(class_counts),
         "class_weights": dict(class_weights),
     }
+    if thresholds is not None:
+        history["thresholds"] = dict(thresholds)
     with tf.io.gfile.GFile(os.path.join(folder, HISTORY_FILE), "w") as file:
         file.write(json.dumps(history, indent=2) + "\n")
 

@@ -21,6 +21,7 @@ from pipeline.training.ngrams import NgramLogits, ngram_ids
 # Width of each direction of the BiLSTM; no unit. 128 is what the sentence
 # classifiers of Conneau et al. 2017 (arXiv:1705.02364) start from.
 LSTM_UNITS = 128
+_LEAST_SHARE = 1e-3  # with which a label starts that nearly no, or every, text has
 
 
 def build_encoder(elmo: Mapping[str, Any]) -> ElmoEmbeddingLayer:
@@ -44,7 +45,12 @@ def build_encoder(elmo: Mapping[str, Any]) -> ElmoEmbeddingLayer:
 
 
 def build_head(
-    model: Mapping[str, Any], *, num_classes: int, num_layers: int, dim: int
+    model: Mapping[str, Any],
+    *,
+    num_classes: int,
+    num_layers: int,
+    dim: int,
+    multi_label: bool = False,
 ) -> keras.Model:
     """Returns the trained part: mix, dropout, hidden layer, pooling, dropout, logits.
 
@@ -56,6 +62,8 @@ def build_head(
         num_classes: Width of the output, at least 2.
         num_layers: ELMo layers in the input, the token layer included.
         dim: Width of one activation.
+        multi_label: Whether a text may have several labels: each probability is then
+            one of its own (a sigmoid), and they do not sum to 1.
 
     Returns:
         A model: what `head_inputs` returns -> float32 probabilities
@@ -94,8 +102,25 @@ def build_head(
         logits = keras.layers.Add(dtype="float32", name="sum")(
             [logits, ngram_logits(ids)]
         )
-    probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
+    last = {"dtype": "float32", "name": "probabilities"}
+    if multi_label:
+        probabilities = keras.layers.Activation("sigmoid", **last)(logits)
+    else:
+        probabilities = keras.layers.Softmax(**last)(logits)
     return keras.Model(inputs, probabilities, name="head")
+
+
+def start_at_shares(head: keras.Model, shares: np.ndarray) -> None:
+    """Makes a fresh head with several labels a text give each its share of the texts.
+
+    From 0.5 for each it would first spend epochs on learning that labels are rare.
+
+    Args:
+        head: What `build_head` returned.
+        shares: float `(classes,)`, above 0; no unit.
+    """
+    shares = np.clip(shares, _LEAST_SHARE, 1 - _LEAST_SHARE)
+    head.get_layer("logits").bias.assign(np.log(shares / (1 - shares)))
 
 
 class TokenClassifier(keras.Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 import zipfile
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+_LOGGER = logging.getLogger(__name__)
 _FOLDER = "warm_start"
 _WEIGHTS_FILE = "weights.npz"
 _FACTS_FILE = "facts.json"
@@ -36,6 +38,7 @@ class ModelFacts(_Facts):
         held_out: Fractions of the rows in the eval and the test split. With others a
             text that one model was tested on may be one that another has learned.
         divided_by: What else decides which rows are held out; empty: nothing.
+        multi_label: Whether a text may have several labels.
     """
 
     classes: list[str]
@@ -46,6 +49,7 @@ class ModelFacts(_Facts):
     held_out: list[float]
     divided_by: str = ""
     ngram_rows: int | None = None  # None: written before there were n-grams
+    multi_label: bool = False
 
 
 class SavedFacts(_Facts):
@@ -110,6 +114,19 @@ def read_facts(folder: str) -> SavedFacts | None:
         first = error.errors()[0]
         where = ".".join(str(each) for each in first["loc"])
         raise _refused(path, f"{where}: {first['msg']}".lstrip(": ")) from error
+
+
+def has_several_labels(saved_model: str) -> bool:
+    """Returns whether a model in a folder gives a text any number of labels.
+
+    Of a model without facts, or with damaged ones, it is taken that a text has one.
+    """
+    try:
+        facts = read_facts(weights_folder(saved_model))
+    except SavedWeightsError as error:
+        _LOGGER.warning("%s", error)
+        return False
+    return facts is not None and facts.model.multi_label
 
 
 def read_weights(folder: str, facts: SavedFacts) -> dict[str, np.ndarray]:

@@ -19,7 +19,11 @@ import tensorflow_transform as tft
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
 from pipeline.files import remove
-from pipeline.training.data import LabelledTokens, read_labelled_tokens
+from pipeline.training.data import (
+    LabelledTokens,
+    read_labelled_tokens,
+    refuse_unknown,
+)
 from pipeline.training.embedding_cache import EmbeddingCache
 from pipeline.training.epochs import (
     ActivationInputs,
@@ -29,11 +33,13 @@ from pipeline.training.epochs import (
 )
 from pipeline.training.export import export_classifier
 from pipeline.training.history import write_history
+from pipeline.training.label_thresholds import eval_thresholds
 from pipeline.training.model import (
     TokenClassifier,
     adapt_ngrams,
     build_encoder,
     build_head,
+    start_at_shares,
 )
 from pipeline.training.saved_weights import ModelFacts
 from pipeline.training.state import remove_abandoned
@@ -71,16 +77,23 @@ def run_fn(fn_args: Any) -> None:
     data = read_labelled_tokens(
         {features.TRAIN: fn_args.train_files, features.EVAL: fn_args.eval_files},
         transform.transformed_feature_spec(),
+        classes,
     )
     counts = _count_classes(data, classes)
-    _LOGGER.info("Training on %d texts of %d classes", counts.sum(), len(classes))
-    weights = _class_weights(counts, config["train"]["class_weights"])
-    classifier = _build_classifier(config, len(classes))
-    facts = _facts_of(config, classes)
+    texts = data.splits[features.TRAIN]
+    _LOGGER.info("Training on %d texts of %d classes", len(texts), len(classes))
+    is_multi_label = data.is_multi_label
+    # Thresholds do for rare labels what weights do where a text has one label.
+    kind = "none" if is_multi_label else config["train"]["class_weights"]
+    weights = _class_weights(counts, kind)
+    classifier = _build_classifier(config, len(classes), is_multi_label)
+    if is_multi_label:
+        start_at_shares(classifier.head, counts / len(texts))
+    facts = _facts_of(config, classes, is_multi_label)
     warm_start = None
     if config["train"]["warm_start"]:
         warm_start = start_from(fn_args.base_model, classifier, facts)
-    adapt_ngrams(classifier.head, data, data.splits[features.TRAIN])
+    adapt_ngrams(classifier.head, data, texts)
     with contextlib.ExitStack() as stack:
         resume_root = Path(
             config.get("resume_dir")
@@ -98,7 +111,7 @@ def run_fn(fn_args: Any) -> None:
             stack.callback(cache.close)
             model = classifier.head
             inputs = ActivationInputs(cache, data, model)
-        compile_model(model, config["train"])
+        compile_model(model, config["train"], multi_label=is_multi_label)
         state = train_epochs(
             model,
             data,
@@ -109,7 +122,14 @@ def run_fn(fn_args: Any) -> None:
             log_dir=fn_args.model_run_dir,
             seconds_before=cache.facts.encode_seconds if cache else 0.0,
         )
-        export_classifier(fn_args.serving_model_dir, transform, classifier, classes)
+        thresholds = None
+        if is_multi_label:
+            thresholds = eval_thresholds(
+                model, data, inputs, batch_size=config["train"]["batch_size"]
+            )
+        export_classifier(
+            fn_args.serving_model_dir, transform, classifier, classes, thresholds
+        )
         save_weights(fn_args.serving_model_dir, classifier, facts)
         write_history(
             fn_args.model_run_dir,
@@ -117,13 +137,18 @@ def run_fn(fn_args: Any) -> None:
             config["train"],
             class_counts=dict(zip(classes, counts.tolist(), strict=True)),
             class_weights=dict(zip(classes, weights.tolist(), strict=True)),
+            thresholds=None
+            if thresholds is None
+            else dict(zip(classes, thresholds.tolist(), strict=True)),
             cache=cache.facts if cache else None,
             warm_start=warm_start,
         )
         remove(resume_dir)  # not before: until here a new run would need it
 
 
-def _build_classifier(config: Mapping[str, Any], num_classes: int) -> TokenClassifier:
+def _build_classifier(
+    config: Mapping[str, Any], num_classes: int, multi_label: bool = False
+) -> TokenClassifier:
     encoder = build_encoder(config["elmo"])
     # After the encoder, whose making draws random numbers too: the head then starts
     # the same with every encoder.
@@ -133,11 +158,14 @@ def _build_classifier(config: Mapping[str, Any], num_classes: int) -> TokenClass
         num_classes=num_classes,
         num_layers=encoder.num_layers,
         dim=encoder.dim,
+        multi_label=multi_label,
     )
     return TokenClassifier(encoder, head)
 
 
-def _facts_of(config: Mapping[str, Any], classes: list[str]) -> ModelFacts:
+def _facts_of(
+    config: Mapping[str, Any], classes: list[str], multi_label: bool = False
+) -> ModelFacts:
     return ModelFacts(
         classes=classes,
         pooling=config["model"]["pooling"],
@@ -147,27 +175,28 @@ def _facts_of(config: Mapping[str, Any], classes: list[str]) -> ModelFacts:
         elmo_trainable=config["elmo"].get("trainable", False),
         held_out=config["held_out"],
         divided_by=config.get("divided_by", ""),
+        multi_label=multi_label,
     )
 
 
 def _count_classes(data: LabelledTokens, classes: Sequence[str]) -> np.ndarray:
-    """Returns the training examples of each class, int64 `(classes,)`, all above 0."""
+    """Returns the training examples of each class, int64 `(classes,)`, all above 0.
+
+    An example with several labels counts for each.
+    """
     if len(classes) < 2:
         raise ValueError(
             f"labels must have at least 2 classes. Received: {', '.join(classes)}"
         )
-    for split, texts in data.splits.items():
-        labels = data.labels[texts]
-        unknown = int(((labels < 0) | (labels >= len(classes))).sum())
-        if unknown:
-            raise ValueError(
-                "every label must occur in the training split, whose classes are "
-                f"{', '.join(classes)}. Received: {unknown} examples with other "
-                f"labels in the {split!r} split\n"
-                "hint: remove classes with so few rows, or add rows to them"
-            )
     labels = data.labels[data.splits[features.TRAIN]]
-    counts = np.bincount(labels, minlength=len(classes))
+    if data.is_multi_label:  # the unknown ones were refused as they were read
+        counts = labels.sum(axis=0, dtype=np.int64)
+    else:
+        for split, texts in data.splits.items():
+            of_split = data.labels[texts]
+            is_unknown = (of_split < 0) | (of_split >= len(classes))
+            refuse_unknown(split, int(is_unknown.sum()), classes)
+        counts = np.bincount(labels, minlength=len(classes))
     missing = [name for name, n in zip(classes, counts, strict=True) if not n]
     if missing:
         raise ValueError(
@@ -224,12 +253,24 @@ def open_cache(
     )
 
 
-def compile_model(model: keras.Model, train: Mapping[str, Any]) -> None:
-    """Compiles the head, or the joint model, with the options of section `train`."""
+def compile_model(
+    model: keras.Model, train: Mapping[str, Any], *, multi_label: bool = False
+) -> None:
+    """Compiles the head, or the joint model, with the options of section `train`.
+
+    Where a text may have several labels, the loss is the mean over them, and so is the
+    accuracy: the share of decisions for or against a label, at 0.5, that are right.
+    """
+    loss, metrics = "sparse_categorical_crossentropy", ["accuracy"]
+    if multi_label:
+        loss, metrics = (
+            "binary_crossentropy",
+            [keras.metrics.BinaryAccuracy("accuracy")],
+        )
     model.compile(
         keras.optimizers.Adam(train["learning_rate"]),
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
+        loss,
+        metrics=metrics,
         # XLA would compile every shape of batch anew.
         jit_compile=False,
         # Steps of a small head are so short that Python's share of each shows.

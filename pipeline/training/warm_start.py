@@ -135,6 +135,7 @@ def _misfit(saved: ModelFacts, current: ModelFacts) -> str | None:
         ("ngram_rows", "model.ngram_rows"),
         ("held_out", "data.eval_fraction or data.test_fraction"),
         ("divided_by", "way to choose the eval and test rows"),
+        ("multi_label", "data.multi_label"),
     ):
         old, new = getattr(saved, name), getattr(current, name)
         if old != new:

@@ -54,17 +54,24 @@ ROWS = {
 CLASSES = ["good", "bad"]
 
 
-def write_transformed(folder, rows=None):
-    """Writes what TFX Transform would: the graph, the metadata, TFRecords a split."""
-    spec = {
-        features.TEXT: tf.io.FixedLenFeature([1], tf.string),
-        features.LABEL: tf.io.FixedLenFeature([1], tf.string),
-    }
+def write_transformed(folder, rows=None, *, multi_label=False):
+    """Writes what TFX Transform would: the graph, the metadata, TFRecords a split.
+
+    With `multi_label` the label of a row is a list.
+    """
+    one = tf.io.FixedLenFeature([1], tf.string)
+    several = tf.io.VarLenFeature(tf.string)
+    spec = {features.TEXT: one, features.LABEL: several if multi_label else one}
     raw = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
-    fn = functools.partial(preprocessing_fn, custom_config={"transform": TRANSFORM})
+    config = {"transform": TRANSFORM, "multi_label": multi_label}
+    fn = functools.partial(preprocessing_fn, custom_config=config)
     splits = {
         split: [
-            {features.TEXT: [text], features.LABEL: [label]} for text, label in some
+            {
+                features.TEXT: [text],
+                features.LABEL: label if multi_label else [label],
+            }
+            for text, label in some
         ]
         for split, some in (rows or ROWS).items()
     }
@@ -103,7 +110,8 @@ def example(row):
     """Returns the tf.Example of a row with strings and whole numbers."""
     made = tf.train.Example()
     for name, value in row.items():
-        values = value if hasattr(value, "__len__") and name == "tokens" else [value]
+        is_list = hasattr(value, "__len__") and not isinstance(value, (bytes, str))
+        values = value if is_list else [value]
         feature = made.features.feature[name]
         for item in values:
             if isinstance(item, (bytes, str)):
@@ -152,10 +160,10 @@ def train(folder, args, *, whole=False) -> Trained:
     """
     classifiers, progress = [], []
 
-    def export_or_keep(model_dir, transform, model, classes):
+    def export_or_keep(model_dir, transform, model, *others):
         classifiers.append(model)
         if whole:
-            export_classifier(model_dir, transform, model, classes)
+            export_classifier(model_dir, transform, model, *others)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(trainer, "export_classifier", export_or_keep)
@@ -178,6 +186,6 @@ def _frozen_encoder(source):
     return build_encoder({"source": source})
 
 
-def _compile_without_graph(model, options):
-    compile_model(model, options)
+def _compile_without_graph(model, options, **others):
+    compile_model(model, options, **others)
     model.run_eagerly = True

@@ -225,7 +225,10 @@ class Replay:
 
 
 def check_probabilities(signature: str, answer: Mapping[str, np.ndarray]) -> None:
-    """Checks `probabilities`: float32 `[batch, classes]`, in [0, 1], row sums of 1."""
+    """Checks `probabilities`: float32 `[batch, classes]`, in [0, 1], row sums of 1.
+
+    With `chosen` beside them each is a probability of its own, and they have no sum.
+    """
     if "probabilities" not in answer:
         _fail(signature, f"no `probabilities` among {sorted(answer)}")
     values = answer["probabilities"]
@@ -235,6 +238,11 @@ def check_probabilities(signature: str, answer: Mapping[str, np.ndarray]) -> Non
         _fail(signature, "probabilities are not finite")
     if values.min() < 0 or values.max() > 1 + REPEAT_TOLERANCE:
         _fail(signature, f"probabilities from {values.min()} to {values.max()}")
+    if "chosen" in answer:
+        chosen = answer["chosen"]
+        if chosen.shape != values.shape or chosen.dtype != bool:
+            _fail(signature, f"`chosen` is {chosen.dtype} {chosen.shape}")
+        return
     off = float(np.abs(values.sum(axis=1) - 1).max())
     if off > SUM_TOLERANCE:
         _fail(signature, f"a row of probabilities is {off:.4g} away from the sum 1")
@@ -248,10 +256,22 @@ def check_labels(answer: Mapping[str, np.ndarray]) -> None:
     values, classes = answer["probabilities"], answer["classes"]
     if classes.shape != values.shape:
         _fail("predict_text", f"`classes` is {classes.shape}, not {values.shape}")
+    if "chosen" in answer:
+        _check_chosen(answer)
     for row, label in enumerate(answer["label"]):
         best = classes[row][values[row] >= values[row].max() - REPEAT_TOLERANCE]
         if label not in best:
             _fail("predict_text", f"the label {label!r} is not the likeliest: {best}")
+
+
+def _check_chosen(answer: Mapping[str, np.ndarray]) -> None:
+    """Checks that the classes are chosen that are as probable as `thresholds` says."""
+    values = answer["probabilities"]
+    bounds = answer.get("thresholds")
+    if bounds is None or bounds.shape != values.shape:
+        _fail("predict_text", "no `thresholds` of the shape of `probabilities`")
+    if not np.array_equal(answer["chosen"], values >= bounds):
+        _fail("predict_text", "`chosen` is not where `thresholds` are reached")
 
 
 def compare(

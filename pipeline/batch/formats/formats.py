@@ -116,6 +116,8 @@ def _fill(feature: Any, kind: str, value: Any) -> None:
         feature.int64_list.value.append(int(value))  # protobuf 6 takes no bool
     elif kind == Kind.FLOAT:
         feature.float_list.value.append(value)
+    elif kind == Kind.STRINGS:
+        feature.bytes_list.value.extend(each.encode("utf-8") for each in value)
     else:
         feature.bytes_list.value.append(to_text(value).encode("utf-8"))
 

@@ -29,5 +29,6 @@ def test_the_gate_declares_a_clearance_that_later_nodes_can_depend_on():
         "on_schema_anomaly": "stop",
         "on_drift": "warn",
         "free_text_features": '["text"]',
+        "list_features": "[]",
         "label_feature": "label",
     }

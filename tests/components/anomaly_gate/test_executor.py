@@ -48,6 +48,7 @@ class Gate:
         file="SchemaDiff.pb",
         labels=None,
         free_text=(),
+        lists=(),
         drift=None,
         **properties,
     ):
@@ -75,6 +76,7 @@ class Gate:
             "on_schema_anomaly": "stop",
             "on_drift": "stop",
             "free_text_features": json.dumps(free_text),
+            "list_features": json.dumps(lists),
             "label_feature": "label",
             **properties,
         }
@@ -255,3 +257,13 @@ def test_several_reasons_for_one_feature_are_all_reported(gate, new_label):
     )
     with pytest.raises(AnomaliesFoundError, match=r"2 anomalies"):
         gate.run({"eval": both})
+
+
+def test_the_number_of_labels_that_training_rows_happen_to_have_is_no_rule(gate):
+    anomalies = anomalies_pb2.Anomalies()
+    reason = anomalies.anomaly_info["label"].reason.add()
+    reason.type = anomalies_pb2.AnomalyInfo.FEATURE_TYPE_HIGH_NUMBER_VALUES
+    anomalies.anomaly_info["label"].severity = anomalies_pb2.AnomalyInfo.ERROR
+    gate.run({"eval": anomalies}, lists=["label"])
+    report = json.loads(Path(gate.clearance.uri, "clearance.json").read_text())
+    assert (report["verdict"], len(report["splits"]["eval"]["ignored"])) == ("clear", 1)

@@ -109,3 +109,8 @@ def test_a_shift_is_an_anomaly_of_its_own_feature_and_of_no_other(shift, feature
     distance = (distances | unknown)[feature]
     assert distance["value"] > 0.3
     assert distance["threshold"] == 0.1
+
+
+def test_all_labels_of_a_row_count():
+    derived = _derived(_batch([[b"a"], [b"b"]], [[b"x", b"y"], [b"x"]]))
+    assert derived.column(0).to_pylist() == [[b"x", b"y"], [b"x"]]

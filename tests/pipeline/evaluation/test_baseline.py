@@ -127,3 +127,27 @@ def test_movie_reviews_come_out_as_they_should(examples, shared_dir):
     measures = tfidf_baseline(examples(train, rows[::10]), seed=0).measures
     assert measures.rows == 1_067
     assert 0.76 < measures.accuracy < 0.81  # 0.784 in tenfold cross-validation
+
+
+def test_rows_with_several_labels_get_a_regression_and_a_threshold_each(tmp_path):
+    rows = [
+        ("good film", ["praise"]),
+        ("bad film", ["blame"]),
+        ("good and bad film", ["blame", "praise"]),
+    ]
+    for split, some in (("train", rows * 4), ("eval", rows), ("test", rows)):
+        folder = tmp_path / f"Split-{split}"
+        folder.mkdir()
+        with tf.io.TFRecordWriter(str(folder / "data.gz"), "GZIP") as file:
+            for text, labels in some:
+                label = tf.train.BytesList(value=[each.encode() for each in labels])
+                feature = {
+                    TEXT: _feature(text),
+                    LABEL: tf.train.Feature(bytes_list=label),
+                }
+                features = tf.train.Features(feature=feature)
+                file.write(tf.train.Example(features=features).SerializeToString())
+    measures = tfidf_baseline(str(tmp_path), seed=1, multi_label=True).measures
+    assert measures.rows == 3
+    assert measures.accuracy == measures.micro_f1 == 1
+    assert measures.support.tolist() == [2, 2]

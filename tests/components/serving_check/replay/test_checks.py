@@ -119,3 +119,19 @@ def test_a_folder_without_a_model_is_a_fault_and_ends_the_checks(tmp_path):
     ((name, fault),) = _faults(str(tmp_path)).items()
     assert name == "load"
     assert "the model cannot be loaded" in fault
+
+
+def test_several_labels_need_no_sum_but_thresholds_that_are_kept():
+    answer = {
+        **_labelled(b"yes"),
+        **_answer([[0.7, 0.8]]),
+        "chosen": np.array([[False, True]]),
+        "thresholds": np.array([[0.75, 0.75]], np.float32),
+    }
+    checks.check_probabilities("s", answer)
+    checks.check_labels(answer)
+    wrong = {**answer, "chosen": np.array([[True, True]])}
+    with pytest.raises(checks.ModelFault, match="`chosen` is not where"):
+        checks.check_labels(wrong)
+    with pytest.raises(checks.ModelFault, match="no `thresholds`"):
+        checks.check_labels({k: v for k, v in answer.items() if k != "thresholds"})
