@@ -62,9 +62,14 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         label_column=data.label_column,
         columns=data.columns,
         header=data.header,
+        encoding=data.encoding,
+        delimiter=data.delimiter,
+        quoting=data.quoting,
+        escape_character=data.escape_character,
         eval_fraction=data.eval_fraction,
         test_fraction=data.test_fraction,
         max_rejected_fraction=data.max_rejected_fraction,
+        max_replaced_fraction=data.max_replaced_fraction,
         range_config=_only_span(data.span),
     )
     examples = example_gen.outputs["examples"]

@@ -80,10 +80,15 @@ class TextExampleGen(component.FileBasedExampleGen):
         label_column: Column with the label: strings or integers, two or more classes.
         columns: Names of the columns of CSV and TSV files that have no header.
         header: Whether CSV and TSV files have a header; None: unless `columns` is set.
+        encoding: Of the files, such as `cp1252`; `auto`: it is found for each.
+        delimiter: One character between fields; None: it is found for each file.
+        quoting: `double`, `none` or `auto`: see `ReadOptions`.
+        escape_character: Before quotes that are text; None: a backslash if it must be.
         eval_fraction: Share of the texts in split eval; no unit.
         test_fraction: Share of the texts in split test; no unit.
         max_rejected_fraction: Share of unusable rows above which the run stops; no
             unit.
+        max_replaced_fraction: The same of rows with U+FFFD for what is not decoded.
         range_config: Which span to take; None: the newest.
 
     Raises:
@@ -104,9 +109,14 @@ class TextExampleGen(component.FileBasedExampleGen):
         label_column: str = "label",
         columns: Sequence[str] | None = None,
         header: bool | None = None,
+        encoding: str = "auto",
+        delimiter: str | None = None,
+        quoting: str = "auto",
+        escape_character: str | None = None,
         eval_fraction: float = 0.1,
         test_fraction: float = 0.1,
         max_rejected_fraction: float = 0.01,
+        max_replaced_fraction: float = 0.01,
         range_config: range_config_pb2.RangeConfig | None = None,
     ) -> None:
         settings = Settings(
@@ -116,8 +126,13 @@ class TextExampleGen(component.FileBasedExampleGen):
                 label_column=label_column,
                 columns=columns,  # type: ignore[arg-type]
                 header=header,
+                encoding=encoding,
+                delimiter=delimiter,
+                quoting=quoting,
+                escape_character=escape_character,
             ),
             max_rejected_fraction=max_rejected_fraction,
+            max_replaced_fraction=max_replaced_fraction,
         )
         if pattern is None:
             input_base, pattern = locate(input_base, format)

@@ -9,6 +9,8 @@ from typing import Any
 
 import apache_beam as beam
 
+from components.text_example_gen.reading.layout import Layout
+
 # A tally: a key and a number of rows. The key begins with one of the names below; the
 # rest, such as a reason, or a split and a label, says which rows were counted.
 Tally = tuple[tuple[str, ...], int]
@@ -23,11 +25,12 @@ FILE_PROBLEM = "file_problem"
 DUPLICATES = "duplicates"
 CONFLICTING = "conflicting"
 REPLACED_UTF8 = "replaced_utf8"
+LAYOUT = "layout"  # counts files
 
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """What became of every row; all but `files` and `file_problems` count rows.
+    """What became of every row, in rows; `files` and `layouts` count files.
 
     Rows are counted where they are read, used, rejected and written, independently.
 
@@ -39,8 +42,9 @@ class Counts:
         labels: Used rows per split and label.
         duplicates: Used rows beyond the first with the same text and label.
         conflicting: Used rows whose text another row has with another label.
-        replaced_utf8: Used rows in which invalid bytes became U+FFFD.
+        replaced_utf8: Used rows in which what cannot be decoded became U+FFFD.
         files: Files that matched.
+        layouts: Files by how they are written (`reading.layout.Layout`).
         seen_labels: Rows per label, before rows were rejected for their label.
         file_problems: What is wrong with files as wholes.
     """
@@ -54,6 +58,7 @@ class Counts:
     conflicting: int
     replaced_utf8: int
     files: int
+    layouts: dict[str, int]
     seen_labels: dict[str, int]
     file_problems: list[str]
 
@@ -86,6 +91,7 @@ class Counts:
             conflicting=_total(groups[CONFLICTING]),
             replaced_utf8=_total(groups[REPLACED_UTF8]),
             files=files,
+            layouts={layout: n for (layout,), n in _most_first(groups[LAYOUT])},
             seen_labels={label: n for (label,), n in _most_first(groups[SEEN_LABEL])},
             file_problems=sorted(detail for (detail,) in groups[FILE_PROBLEM]),
         )
@@ -122,6 +128,11 @@ def _most_first(tally: dict[tuple[str, ...], int]) -> list[tuple[tuple[str, ...]
 def tally_read(item: dict[str, Any]) -> Tally:
     """Counts a record or a reject, as it comes from reading."""
     return (ROWS_IN,), 1
+
+
+def tally_layout(layout: Layout) -> Tally:
+    """Counts a file."""
+    return (LAYOUT, str(layout)), 1
 
 
 def tally_labelled(row: dict[str, Any]) -> Tally:

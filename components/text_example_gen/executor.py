@@ -50,20 +50,23 @@ class Settings:
         options: How the files are read.
         max_rejected_fraction: Share of rejected rows above which the run stops, from
             0 to 1, no unit.
+        max_replaced_fraction: The same of rows with U+FFFD for what is not decoded.
 
     Raises:
-        ValueError: `max_rejected_fraction` is out of range, or no label column is set.
+        ValueError: A fraction is out of range, or no label column is set.
     """
 
     options: ReadOptions
     max_rejected_fraction: float
+    max_replaced_fraction: float = 0.01
 
     def __post_init__(self) -> None:
-        if not 0 <= self.max_rejected_fraction <= 1:
-            raise ValueError(
-                "`max_rejected_fraction` must lie between 0 and 1. "
-                f"Received: {self.max_rejected_fraction!r}"
-            )
+        for name in ("max_rejected_fraction", "max_replaced_fraction"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"`{name}` must lie between 0 and 1. "
+                    f"Received: {getattr(self, name)!r}"
+                )
         if self.options.label_column is None:
             raise ValueError("`label_column` must be set. Received: None")
 
@@ -75,6 +78,7 @@ class Settings:
             {
                 "options": self.options.to_dict(),
                 "max_rejected_fraction": self.max_rejected_fraction,
+                "max_replaced_fraction": self.max_replaced_fraction,
             }
         )
         packed = any_pb2.Any()
@@ -89,10 +93,8 @@ class Settings:
         values = struct_pb2.Struct()
         config.custom_config.Unpack(values)
         settings = json.loads(values[_JSON_FIELD])
-        return cls(
-            options=ReadOptions.from_dict(settings["options"]),
-            max_rejected_fraction=settings["max_rejected_fraction"],
-        )
+        options = ReadOptions.from_dict(settings.pop("options"))
+        return cls(options=options, **settings)
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -129,6 +131,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             check_counts(
                 counts,
                 max_rejected_fraction=settings.max_rejected_fraction,
+                max_replaced_fraction=settings.max_replaced_fraction,
                 rejected=posixpath.join(refused, REJECTED_FOLDER),
             )
         except DataError:

@@ -22,6 +22,7 @@ from components.text_example_gen.counts import (
     Tally,
     TallyDuplicates,
     tally_labelled,
+    tally_layout,
     tally_read,
     tally_rejected,
     tally_used,
@@ -35,6 +36,7 @@ from components.text_example_gen.input_files import (
 )
 from components.text_example_gen.labelling import REJECTS, KeepKnownLabels, LabelRows
 from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading.layout import Layout
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import as_dict, is_reject
 
@@ -42,6 +44,7 @@ from components.text_example_gen.reading.records import as_dict, is_reject
 STAGING_FOLDER = "unfinished"
 TALLIES_FILE = "tallies-00000-of-00001.json"
 _TALLIES_PREFIX = "tallies"
+_TALLIES = "tallies"  # an output of the reading
 
 _TRAIN = 0  # index of the split whose labels count
 _SHARD_BYTES = slice(8, 12)  # of a digest; the first eight decide the split
@@ -91,7 +94,8 @@ class IngestTexts(beam.PTransform):
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
         """Adds the whole way to a pipeline."""
         plan = self._plan
-        records, unread = pbegin | ReadRecords([plan.pattern], options=plan.options)
+        read = ReadRecords([plan.pattern], options=plan.options)
+        records, unread, files = pbegin | read
         label_rows = beam.ParDo(LabelRows(plan.options, plan.hash_buckets))
         rows, unlabelled = records | "Label" >> label_rows.with_outputs(
             REJECTS, main="rows"
@@ -99,6 +103,7 @@ class IngestTexts(beam.PTransform):
         used, outside = self._keep_known_labels(rows)
         rejects = (unread, unlabelled, outside) | "Rejects" >> beam.Flatten()
         tallies = (
+            files,
             records | "TallyRecords" >> beam.Map(tally_read),
             unread | "TallyUnread" >> beam.Map(tally_read),
             rows | "TallyLabelled" >> beam.Map(tally_labelled),
@@ -194,11 +199,14 @@ def _tally_written(file: tuple[str, int], name: str) -> Tally:
 
 
 class ReadRecords(beam.PTransform):
-    """Reads all files of some patterns: `records, rejects = p | ReadRecords(...)`.
+    """Reads all files of some patterns.
+
+    It returns records, rejects and tallies: `records, rejects, tallies = p | ...`.
 
     Files are read side by side, each one as a stream. A record is a `records.Record`,
     a reject a `records.Reject`. A file that cannot be read to its end yields one reject
     with position 0 and does not stop the others: the caller decides what that means.
+    The tallies say how many files are written in which way (`counts.LAYOUT`).
 
     Args:
         patterns: Files or globs, on any file system Beam knows. A pattern that matches
@@ -218,16 +226,17 @@ class ReadRecords(beam.PTransform):
 
     def expand(
         self, pbegin: beam.pvalue.PBegin
-    ) -> tuple[beam.PCollection, beam.PCollection]:
+    ) -> tuple[beam.PCollection, beam.PCollection, beam.PCollection]:
         """Adds the reading to a pipeline."""
+        read_files = beam.ParDo(_ReadFile(self._options))
         read = (
             pbegin
             | "Patterns" >> beam.Create(self._patterns)
             | "Match" >> beam.FlatMap(_match)
             | "Spread" >> beam.Reshuffle()
-            | "Read" >> beam.ParDo(_ReadFile(self._options)).with_outputs(REJECTS)
+            | "Read" >> read_files.with_outputs(REJECTS, _TALLIES)
         )
-        return read[None], read[REJECTS]
+        return read[None], read[REJECTS], read[_TALLIES]
 
 
 def _match(pattern: str) -> Iterator[tuple[bytes, bool]]:
@@ -245,7 +254,13 @@ class _ReadFile(beam.DoFn):
 
     def process(self, element: tuple[bytes, bool]) -> Iterator[Any]:
         path, in_class_folder = file_name(element[0]), element[1]
-        for item in read_file(path, self._options, in_class_folder=in_class_folder):
+        layouts: list[Layout] = []
+        for item in read_file(
+            path,
+            self._options,
+            in_class_folder=in_class_folder,
+            on_layout=layouts.append,
+        ):
             if is_reject(item):
                 yield beam.pvalue.TaggedOutput(REJECTS, as_dict(item))
             else:
@@ -253,6 +268,8 @@ class _ReadFile(beam.DoFn):
             self._unreported += 1
             if self._unreported >= _ROWS_PER_TELL:
                 self._tell()
+        for layout in layouts:
+            yield beam.pvalue.TaggedOutput(_TALLIES, tally_layout(layout))
 
     def finish_bundle(self) -> None:
         self._tell()

@@ -22,6 +22,7 @@ from components.text_example_gen.values import (
     clean_label,
     clean_text,
     digest,
+    is_lossy,
 )
 
 REJECTS = "rejects"
@@ -73,6 +74,10 @@ class LabelRows(beam.DoFn):
                 return
         except BadValueError as error:
             yield _rejected(record, reasons.BAD_LABEL, f"`{label_column}`: {error}")
+            return
+        if is_lossy(record, columns.get(label_column), label):
+            detail = f"`{label_column}`: what cannot be decoded became U+FFFD"
+            yield _rejected(record, reasons.LOSSY_LABEL, detail)
             return
         key = digest(text)
         yield Row(

@@ -8,6 +8,7 @@ import hashlib
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 # What Transform turns into spaces: a text of these alone has no tokens.
@@ -50,6 +51,18 @@ def clean_label(value: Any) -> str | None:
     if "\0" in label:
         raise BadValueError("the label contains a NUL character")
     return " ".join(label.split())
+
+
+def is_lossy(record: Mapping[str, Any], value: Any, cleaned: str) -> bool:
+    """Returns whether a label or key has U+FFFD for what could not be decoded.
+
+    Args:
+        record: Of the value; it says whether any of it was replaced.
+        value: As it was read; bytes are decoded here.
+        cleaned: What has become of it.
+    """
+    is_replaced = record["replaced_utf8"] or isinstance(value, bytes)
+    return is_replaced and "\ufffd" in cleaned
 
 
 def digest(text: str) -> bytes:

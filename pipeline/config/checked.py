@@ -163,6 +163,10 @@ def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
             label_column=data.label_column,
             columns=data.columns,
             header=data.header,
+            encoding=data.encoding,
+            delimiter=data.delimiter,
+            quoting=data.quoting,
+            escape_character=data.escape_character,
         )
         if not has_spans(data.pattern):
             preview = check_data(data.pattern, options=options)

@@ -65,7 +65,9 @@ def summarize_run(
         output=str(output.path),
         log=str(log) if log else None,
         data=Data(
-            pattern=config.data.pattern, source=_source_line(config.data.pattern)
+            pattern=config.data.pattern,
+            source=_source_line(config.data.pattern),
+            layouts=(_read_json(examples, COUNTS_FILE) or {}).get("layouts", {}),
         ),
         spans=_spans(config.data, examples, window),
         rows=_rows(examples),
@@ -148,6 +150,7 @@ def _rows(examples: MadeArtifact | None) -> Rows | None:
         rejected=counts["rows_rejected"],
         reasons=counts["reasons"],
         duplicates=counts["duplicates"],
+        replaced_utf8=counts["replaced_utf8"],
         rejected_folder=rejected if counts["rows_rejected"] else None,
         labels=counts["labels"],
     )

@@ -17,10 +17,16 @@ class _Facts(BaseModel):
 
 
 class Data(_Facts):
-    """Which files were read; `source` is the line with which `make data` names them."""
+    """Which files were read.
+
+    Attributes:
+        source: The line with which `make data` names them.
+        layouts: How they are written, as it was found out -> files.
+    """
 
     pattern: str
     source: str | None = None
+    layouts: dict[str, int] = {}
 
 
 class Spans(_Facts):
@@ -43,6 +49,7 @@ class Rows(_Facts):
     Attributes:
         reasons: Reason of rejection -> rows.
         duplicates: Of the used ones, how many repeat a text.
+        replaced_utf8: Of the used ones, how many have U+FFFD for what is not decoded.
         rejected_folder: Where the rejected ones lie, if there are any.
         labels: Split -> label -> rows.
     """
@@ -52,6 +59,7 @@ class Rows(_Facts):
     rejected: int
     reasons: dict[str, int]
     duplicates: int
+    replaced_utf8: int = 0
     rejected_folder: str | None
     labels: dict[str, dict[str, int]]
 

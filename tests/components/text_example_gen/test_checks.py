@@ -111,6 +111,7 @@ GOOD = Counts(
     conflicting=0,
     replaced_utf8=0,
     files=1,
+    layouts={"csv, UTF-8, `,`, header": 1},
     seen_labels={"pos": 25, "neg": 15},
     file_problems=[],
 )
@@ -118,7 +119,10 @@ GOOD = Counts(
 
 def check(counts: Counts, max_rejected_fraction: float = 0.01) -> None:
     check_counts(
-        counts, max_rejected_fraction=max_rejected_fraction, rejected="out/rejected"
+        counts,
+        max_rejected_fraction=max_rejected_fraction,
+        max_replaced_fraction=0.05,
+        rejected="out/rejected",
     )
 
 
@@ -194,3 +198,10 @@ def test_labels_that_hardly_repeat_are_refused_unless_they_are_a_sample():
 )
 def test_many_or_fractional_classes_pass(labels):
     check_labels(labels)
+
+
+def test_so_many_rows_may_have_undecodable_characters_and_not_one_more():
+    check(dataclasses.replace(GOOD, replaced_utf8=2))
+    message = refusal(replaced_utf8=3)
+    assert message.startswith("3 of 40 rows have characters that cannot be decoded")
+    assert "max_replaced_fraction" in message

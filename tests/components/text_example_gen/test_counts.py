@@ -17,6 +17,8 @@ TALLIES = [
     (["seen_label", "a"], 1),
     (["seen_label", "b"], 3),
     (["replaced_utf8"], 2),
+    (["layout", "csv, cp1252, `;`, header"], 1),
+    (["layout", "jsonl, UTF-8"], 3),
     (["file_problem", "a.csv is damaged"], 1),
 ]
 
@@ -33,6 +35,7 @@ def test_tallies_become_counts():
         "conflicting": 0,
         "replaced_utf8": 2,
         "files": 2,
+        "layouts": {"jsonl, UTF-8": 3, "csv, cp1252, `;`, header": 1},
     }
     assert list(counts.seen_labels) == ["b", "a"]
     assert counts.file_problems == ["a.csv is damaged"]
