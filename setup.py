@@ -22,6 +22,7 @@ _PIPELINE = [
     "tfx-bsl>=1.16,<1.22",
     "tensorflow-model-analysis>=0.47,<0.53",
     "apache-beam>=2.74,<3",
+    "charset-normalizer>=3.4,<4",
     "click>=8,<9",
     "croniter>=6,<8",
     "dill>=0.3",  # TFX 1.16 imports it undeclared.

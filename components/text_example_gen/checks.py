@@ -261,13 +261,18 @@ def _labels_of(record: Record, options: ReadOptions) -> list[str]:
 
 
 def check_counts(
-    counts: Counts, *, max_rejected_fraction: float, rejected: str
+    counts: Counts,
+    *,
+    max_rejected_fraction: float,
+    max_replaced_fraction: float,
+    rejected: str,
 ) -> None:
     """Refuses data that cannot be trained on, once all rows are counted.
 
     Args:
         counts: What became of every row.
         max_rejected_fraction: Share of rejected rows above which it refuses; no unit.
+        max_replaced_fraction: The same of rows with U+FFFD for what is not decoded.
         rejected: Folder of the rejected rows, for the message.
 
     Raises:
@@ -297,6 +302,14 @@ def check_counts(
             )
     if counts.rows_rejected > max_rejected_fraction * counts.rows_in:
         _refuse_rejects(counts, max_rejected_fraction, rejected)
+    if counts.replaced_utf8 > max_replaced_fraction * counts.rows_in:
+        share = counts.replaced_utf8 / counts.rows_in
+        raise DataError(
+            f"{counts.replaced_utf8:,} of {counts.rows_in:,} rows have characters that "
+            f"cannot be decoded and became U+FFFD ({share:.1%}, allowed: "
+            f"{max_replaced_fraction:.1%})\nhint: set the encoding of the files "
+            "(encoding), or allow more with max_replaced_fraction"
+        )
     used: collections.Counter[str] = collections.Counter()
     for of_split in counts.labels.values():
         used.update(of_split)

@@ -107,10 +107,15 @@ class TextExampleGen(component.FileBasedExampleGen):
             Parquet.
         columns: Names of the columns of CSV and TSV files that have no header.
         header: Whether CSV and TSV files have a header; None: unless `columns` is set.
+        encoding: Of the files, such as `cp1252`; `auto`: it is found for each.
+        delimiter: One character between fields; None: it is found for each file.
+        quoting: `double`, `none` or `auto`: see `ReadOptions`.
+        escape_character: Before quotes that are text; None: a backslash if it must be.
         eval_fraction: Share of the texts in split eval; no unit.
         test_fraction: Share of the texts in split test; no unit.
         max_rejected_fraction: Share of unusable rows above which the run stops; no
             unit.
+        max_replaced_fraction: The same of rows with U+FFFD for what is not decoded.
         range_config: Which span to take; None: the newest.
         eval_pattern: Files of the rows for eval, named as `input_base`; they are no
             longer part of the data. None: eval gets its share of the other rows.
@@ -146,9 +151,14 @@ class TextExampleGen(component.FileBasedExampleGen):
         multi_label: bool = False,
         columns: Sequence[str] | None = None,
         header: bool | None = None,
+        encoding: str = "auto",
+        delimiter: str | None = None,
+        quoting: str = "auto",
+        escape_character: str | None = None,
         eval_fraction: float = 0.1,
         test_fraction: float = 0.1,
         max_rejected_fraction: float = 0.01,
+        max_replaced_fraction: float = 0.01,
         range_config: range_config_pb2.RangeConfig | None = None,
         eval_pattern: str | None = None,
         test_pattern: str | None = None,
@@ -171,8 +181,13 @@ class TextExampleGen(component.FileBasedExampleGen):
                 multi_label=multi_label,
                 columns=columns,  # type: ignore[arg-type]
                 header=header,
+                encoding=encoding,
+                delimiter=delimiter,
+                quoting=quoting,
+                escape_character=escape_character,
             ),
             max_rejected_fraction=max_rejected_fraction,
+            max_replaced_fraction=max_replaced_fraction,
             columns=RowColumns(split_column, group_column, tuple(keep_columns)),
             held_out={
                 name: locate(files, format).pattern

@@ -10,6 +10,7 @@ from typing import Any
 import apache_beam as beam
 
 from components.text_example_gen.labelling import labels_of
+from components.text_example_gen.reading.layout import Layout
 
 # A tally: a key and a number of rows. The key begins with one of the names below; the
 # rest, such as a reason, or a split and a label, says which rows were counted.
@@ -31,13 +32,14 @@ RELABELLED = "relabelled"
 GIVEN = "given"
 LEAKED = "leaked"
 VALUES = "values"
+LAYOUT = "layout"  # counts files
 
 _MOST_WRITINGS = 20  # of all labels together, in `cleaned_labels`
 
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """What became of every row; all but `files` and `file_problems` count rows.
+    """What became of every row, in rows; `files` and `layouts` count files.
 
     Rows are counted where they are read, used, rejected and written, independently.
 
@@ -49,8 +51,9 @@ class Counts:
         labels: Used rows per split and label; a row with several counts for each.
         duplicates: Used rows beyond the first with the same text and labels.
         conflicting: Used rows whose text another row has with other labels.
-        replaced_utf8: Used rows in which invalid bytes became U+FFFD.
+        replaced_utf8: Used rows in which what cannot be decoded became U+FFFD.
         files: Files that matched.
+        layouts: Files by how they are written (`reading.layout.Layout`).
         seen_labels: Rows per label, before rows were rejected for their label.
         file_problems: What is wrong with files as wholes.
         cleaned: Used rows per thing that was done to a label, such as
@@ -73,6 +76,7 @@ class Counts:
     conflicting: int
     replaced_utf8: int
     files: int
+    layouts: dict[str, int]
     seen_labels: dict[str, int]
     file_problems: list[str]
     cleaned: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -120,6 +124,7 @@ class Counts:
             conflicting=_total(groups[CONFLICTING]),
             replaced_utf8=_total(groups[REPLACED_UTF8]),
             files=files,
+            layouts={layout: n for (layout,), n in _most_first(groups[LAYOUT])},
             seen_labels={label: n for (label,), n in _most_first(groups[SEEN_LABEL])},
             file_problems=sorted(detail for (detail,) in groups[FILE_PROBLEM]),
             cleaned={kind: n for (kind,), n in _most_first(groups[CLEANED])},
@@ -172,6 +177,11 @@ def _by_label(tally: dict[tuple[str, ...], int]) -> dict[str, dict[str, int]]:
 def tally_read(item: dict[str, Any]) -> Tally:
     """Counts a record or a reject, as it comes from reading."""
     return (ROWS_IN,), 1
+
+
+def tally_layout(layout: Layout) -> Tally:
+    """Counts a file."""
+    return (LAYOUT, str(layout)), 1
 
 
 def tally_labelled(row: dict[str, Any], split_names: Sequence[str]) -> Iterator[Tally]:

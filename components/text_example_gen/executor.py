@@ -56,27 +56,30 @@ class Settings:
         options: How the files are read.
         max_rejected_fraction: Share of rejected rows above which the run stops, from
             0 to 1, no unit.
+        max_replaced_fraction: The same of rows with U+FFFD for what is not decoded.
         columns: Which rows are held out, are together, and what of them is kept.
         held_out: Files of held-out rows: name of their split -> absolute pattern.
         stratify: As in `splitting.DivideRows`.
 
     Raises:
-        ValueError: `max_rejected_fraction` is out of range, no label column is set, or
-            columns contradict each other.
+        ValueError: A fraction is out of range, no label column is set, or columns
+            contradict each other.
     """
 
     options: ReadOptions
     max_rejected_fraction: float
+    max_replaced_fraction: float = 0.01
     columns: RowColumns = RowColumns()
     held_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
     stratify: bool = True
 
     def __post_init__(self) -> None:
-        if not 0 <= self.max_rejected_fraction <= 1:
-            raise ValueError(
-                "`max_rejected_fraction` must lie between 0 and 1. "
-                f"Received: {self.max_rejected_fraction!r}"
-            )
+        for name in ("max_rejected_fraction", "max_replaced_fraction"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"`{name}` must lie between 0 and 1. "
+                    f"Received: {getattr(self, name)!r}"
+                )
         if self.options.label_column is None:
             raise ValueError("`label_column` must be set. Received: None")
         if self.held_out and self.columns.split is not None:
@@ -95,6 +98,7 @@ class Settings:
             {
                 "options": self.options.to_dict(),
                 "max_rejected_fraction": self.max_rejected_fraction,
+                "max_replaced_fraction": self.max_replaced_fraction,
                 "columns": dataclasses.asdict(self.columns),
                 "held_out": dict(self.held_out),
                 "stratify": self.stratify,
@@ -112,13 +116,11 @@ class Settings:
         values = struct_pb2.Struct()
         config.custom_config.Unpack(values)
         settings = json.loads(values[_JSON_FIELD])
-        columns = settings.get("columns", {})
+        columns = settings.pop("columns", {})
         return cls(
-            options=ReadOptions.from_dict(settings["options"]),
-            max_rejected_fraction=settings["max_rejected_fraction"],
+            options=ReadOptions.from_dict(settings.pop("options")),
             columns=RowColumns(**{**columns, "keep": tuple(columns.get("keep", ()))}),
-            held_out=settings.get("held_out", {}),
-            stratify=settings.get("stratify", True),
+            **settings,
         )
 
 
@@ -156,6 +158,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             check_counts(
                 counts,
                 max_rejected_fraction=settings.max_rejected_fraction,
+                max_replaced_fraction=settings.max_replaced_fraction,
                 rejected=posixpath.join(refused, REJECTED_FOLDER),
             )
         except DataError:

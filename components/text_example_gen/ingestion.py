@@ -22,6 +22,7 @@ from components.text_example_gen.counts import (
     Tally,
     TallyDuplicates,
     tally_labelled,
+    tally_layout,
     tally_read,
     tally_rejected,
     tally_used,
@@ -41,6 +42,7 @@ from components.text_example_gen.input_files import (
 from components.text_example_gen.labelling import REJECTS, LabelRows, labels_of
 from components.text_example_gen.notes import MOST_SLICES
 from components.text_example_gen.options import ReadOptions, RowColumns
+from components.text_example_gen.reading.layout import Layout
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import as_dict, is_reject
 from components.text_example_gen.splitting import TRAIN, DivideRows
@@ -55,6 +57,7 @@ from components.text_example_gen.writing import (
 STAGING_FOLDER = "unfinished"
 TALLIES_FILE = "tallies-00000-of-00001.json"
 _TALLIES_PREFIX = "tallies"
+_TALLIES = "tallies"  # an output of the reading
 
 _SHARD_BYTES = slice(8, 12)  # of a digest; the first eight decide the split
 
@@ -108,7 +111,7 @@ class IngestTexts(beam.PTransform):
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
         """Adds the whole way to a pipeline."""
         plan = self._plan
-        records, unread, rows, unlabelled = self._read(pbegin)
+        records, unread, files, rows, unlabelled = self._read(pbegin)
         used, outside = rows | "DivideRows" >> DivideRows(
             plan.hash_buckets,
             given=[split for split, _ in plan.held_out],
@@ -116,6 +119,7 @@ class IngestTexts(beam.PTransform):
         )
         rejects = (unread, unlabelled, outside) | "Rejects" >> beam.Flatten()
         tallies = (
+            files,
             records | "TallyRecords" >> beam.Map(tally_read),
             unread | "TallyUnread" >> beam.Map(tally_read),
             rows | "TallyLabelled" >> beam.FlatMap(tally_labelled, plan.split_names),
@@ -135,7 +139,7 @@ class IngestTexts(beam.PTransform):
         )
 
     def _read(self, pbegin: beam.pvalue.PBegin) -> tuple[beam.PCollection, ...]:
-        """Returns records, and rejects beside them; labelled rows, and those beside."""
+        """Returns records, their rejects and tallies; rows, and their rejects."""
         plan = self._plan
         patterns = [(TRAIN, plan.pattern), *plan.held_out]
         parts = []
@@ -145,14 +149,14 @@ class IngestTexts(beam.PTransform):
             options = columns.added_to(plan.options)
             later = [other for _, other in patterns[place + 1 :]]
             name = plan.split_names[split]
-            records, unread = pbegin | f"Read {name}" >> ReadRecords(
+            records, unread, files = pbegin | f"Read {name}" >> ReadRecords(
                 [pattern], options=options, without=later
             )
             label_rows = beam.ParDo(LabelRows(options, columns, split=split))
             rows, unlabelled = records | f"Label {name}" >> label_rows.with_outputs(
                 REJECTS, main="rows"
             )
-            parts.append((records, unread, rows, unlabelled))
+            parts.append((records, unread, files, rows, unlabelled))
         if len(parts) == 1:
             return parts[0]
         return tuple(
@@ -281,11 +285,14 @@ def _tally_written(file: tuple[str, int], name: str) -> Tally:
 
 
 class ReadRecords(beam.PTransform):
-    """Reads all files of some patterns: `records, rejects = p | ReadRecords(...)`.
+    """Reads all files of some patterns.
+
+    It returns records, rejects and tallies: `records, rejects, tallies = p | ...`.
 
     Files are read side by side, each one as a stream. A record is a `records.Record`,
     a reject a `records.Reject`. A file that cannot be read to its end yields one reject
     with position 0 and does not stop the others: the caller decides what that means.
+    The tallies say how many files are written in which way (`counts.LAYOUT`).
 
     Args:
         patterns: Files or globs, on any file system Beam knows. A pattern that matches
@@ -313,16 +320,17 @@ class ReadRecords(beam.PTransform):
 
     def expand(
         self, pbegin: beam.pvalue.PBegin
-    ) -> tuple[beam.PCollection, beam.PCollection]:
+    ) -> tuple[beam.PCollection, beam.PCollection, beam.PCollection]:
         """Adds the reading to a pipeline."""
+        read_files = beam.ParDo(_ReadFile(self._options))
         read = (
             pbegin
             | "Patterns" >> beam.Create(self._patterns)
             | "Match" >> beam.FlatMap(_match, self._options.format, self._without)
             | "Spread" >> beam.Reshuffle()
-            | "Read" >> beam.ParDo(_ReadFile(self._options)).with_outputs(REJECTS)
+            | "Read" >> read_files.with_outputs(REJECTS, _TALLIES)
         )
-        return read[None], read[REJECTS]
+        return read[None], read[REJECTS], read[_TALLIES]
 
 
 def _match(
@@ -343,7 +351,13 @@ class _ReadFile(beam.DoFn):
 
     def process(self, element: tuple[bytes, bytes]) -> Iterator[Any]:
         path, in_class_folder = map(file_name, element)
-        for item in read_file(path, self._options, in_class_folder=in_class_folder):
+        layouts: list[Layout] = []
+        for item in read_file(
+            path,
+            self._options,
+            in_class_folder=in_class_folder,
+            on_layout=layouts.append,
+        ):
             if is_reject(item):
                 yield beam.pvalue.TaggedOutput(REJECTS, as_dict(item))
             else:
@@ -351,6 +365,8 @@ class _ReadFile(beam.DoFn):
             self._unreported += 1
             if self._unreported >= _ROWS_PER_TELL:
                 self._tell()
+        for layout in layouts:
+            yield beam.pvalue.TaggedOutput(_TALLIES, tally_layout(layout))
 
     def finish_bundle(self) -> None:
         self._tell()

@@ -21,6 +21,7 @@ from components.text_example_gen.values import (
     clean_label,
     digest,
     group_digest,
+    is_lossy,
     kept_value,
     read_labels,
     text_of,
@@ -125,6 +126,11 @@ class LabelRows(beam.DoFn):
             return
         except BadValueError as error:
             yield _rejected(record, reasons.BAD_LABEL, f"`{label_column}`: {error}")
+            return
+        names = " ".join(label.name for label in labels)
+        if is_lossy(record, columns.get(label_column), names):
+            detail = f"`{label_column}`: what cannot be decoded became U+FFFD"
+            yield _rejected(record, reasons.LOSSY_LABEL, detail)
             return
         try:
             split = self._split_of(columns)

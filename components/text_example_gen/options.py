@@ -35,8 +35,9 @@ class ReadOptions:
             row names them.
         header: Whether the first row of CSV and TSV files is a header; None: it is
             if `columns` is None or the first row repeats `columns`.
-        encoding: As Python names it; None: it is found for each file. A byte order mark
-            is stronger. Latin-1 means cp1252, which has letters for its controls.
+        encoding: As Python names it; None or `auto`: it is found for each file. A byte
+            order mark is stronger. Latin-1 means cp1252, which has punctuation for
+            its control characters.
         delimiter: One character between fields, or `tab`; None: that of
             `, ; tab |` under which the rows agree.
         quoting: One of `QUOTINGS`. `double`: a field may stand in double quotes, and
@@ -83,7 +84,9 @@ class ReadOptions:
                 f"`quoting` must be one of {', '.join(QUOTINGS)}. "
                 f"Received: {self.quoting!r}"
             )
-        if self.encoding is not None:
+        if self.encoding == "auto":
+            object.__setattr__(self, "encoding", None)
+        elif self.encoding is not None:
             object.__setattr__(self, "encoding", text_encoding(self.encoding))
         if self.delimiter in ("\\t", "tab"):
             object.__setattr__(self, "delimiter", "\t")

@@ -201,6 +201,18 @@ def read_labels(
     return labels
 
 
+def is_lossy(record: Mapping[str, Any], value: Any, cleaned: str) -> bool:
+    """Returns whether a label or key has U+FFFD for what could not be decoded.
+
+    Args:
+        record: Of the value; it says whether any of it was replaced.
+        value: As it was read; bytes are decoded here.
+        cleaned: What has become of it.
+    """
+    is_replaced = record["replaced_utf8"] or isinstance(value, bytes)
+    return is_replaced and "\ufffd" in cleaned
+
+
 def digest(text: str) -> bytes:
     """Returns 16 bytes that do not depend on case, white space or Unicode form.
 

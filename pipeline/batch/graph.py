@@ -29,7 +29,8 @@ class JobCounts(TypedDict):
     rows_in: int
     rows_out: int
     reasons: dict[str, int]  # rejected rows by reason, most frequent first
-    replaced_utf8: int  # rows in whose text invalid bytes became U+FFFD
+    layouts: dict[str, int]  # files by how they are written, most frequent first
+    replaced_utf8: int  # rows in which what cannot be decoded became U+FFFD
     replaced_nul: int  # values in which NUL became U+FFFD, as CSV and HDF5 need it
     renamed_columns: dict[str, int]  # rows by names that columns got in place of others
     values_as_null: dict[str, int]  # by column: NaN and infinity
@@ -133,6 +134,7 @@ def _write_counts(
         reasons=add_counts(
             [split["reasons"] for split in splits] + [part["reasons"] for part in parts]
         ),
+        layouts=add_counts(split["layouts"] for split in splits),
         replaced_utf8=sum(split["replaced_utf8"] for split in splits),
         replaced_nul=sum(split["replaced_nul"] for split in splits),
         renamed_columns=add_counts(split["renamed"] for split in splits),

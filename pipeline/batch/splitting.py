@@ -16,6 +16,7 @@ from apache_beam.metrics import Metrics
 
 from components.text_example_gen.input_files import class_folder, data_files
 from components.text_example_gen.reading import reasons
+from components.text_example_gen.reading.layout import Layout
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import (
     Record,
@@ -24,7 +25,7 @@ from components.text_example_gen.reading.records import (
     is_reject,
     reject,
 )
-from components.text_example_gen.values import BadValueError, text_of
+from components.text_example_gen.values import BadValueError, is_lossy, text_of
 from pipeline.batch import storage
 from pipeline.batch.formats.table import (
     CSV,
@@ -78,7 +79,8 @@ class SplitRecord(TypedDict):
     reasons: Mapping[str, int]  # rejected rows by reason
     problems: list[str]  # with files as wholes
     columns: KindCounts  # of the carried columns
-    replaced_utf8: int  # rows in whose text invalid bytes became U+FFFD
+    layouts: Mapping[str, int]  # files by how they are written
+    replaced_utf8: int  # rows in which what cannot be decoded became U+FFFD
     replaced_nul: int  # carried values in which NUL became U+FFFD
     as_null: Mapping[str, int]  # by column: NaN and infinity that became null
     renamed: Mapping[str, int]  # rows by names given to columns whose name came twice
@@ -179,6 +181,7 @@ class _Splitter:
         self._json_chars = 0
         self._chunks: list[Chunk] = []
         self._columns: dict[str, collections.Counter[str]] = {}
+        self._layouts: collections.Counter[str] = collections.Counter()
         self._replaced = 0
         self._replaced_nul = 0
         self._as_null: collections.Counter[str] = collections.Counter()
@@ -191,6 +194,7 @@ class _Splitter:
                 file["path"],
                 self._request.options,
                 in_class_folder=file["in_class_folder"],
+                on_layout=self._add_layout,
             )
             for item in items:
                 rows_in += 1
@@ -208,11 +212,15 @@ class _Splitter:
             reasons=self._rejects.reasons,
             problems=self._rejects.problems,
             columns=self._columns,
+            layouts=self._layouts,
             replaced_utf8=self._replaced,
             replaced_nul=self._replaced_nul,
             as_null=self._as_null,
             renamed=self._renamed,
         )
+
+    def _add_layout(self, layout: Layout) -> None:
+        self._layouts[str(layout)] += 1
 
     def _add(self, record: Record) -> None:
         """Adds a row to the chunk, if it has a text and a key."""
@@ -230,6 +238,12 @@ class _Splitter:
         if key_column is not None and to_json(columns.get(key_column)) in (None, ""):
             self._reject(record, reasons.NO_KEY, f"`{key_column}` is empty")
             return
+        if key_column is not None:
+            key = columns.get(key_column)
+            if is_lossy(record, key, str(to_json(key))):
+                detail = f"`{key_column}`: what cannot be decoded became U+FFFD"
+                self._reject(record, reasons.LOSSY_KEY, detail)
+                return
         row = ChunkRow(
             record["source"], record["position"], text, self._carried(columns)
         )

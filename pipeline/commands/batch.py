@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from components.text_example_gen.file_systems import needs_beam
-from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.options import QUOTINGS, ReadOptions
+from components.text_example_gen.reading.layout import told
 from pipeline.batch.destination import (
     check_inputs,
     check_place,
@@ -63,12 +64,28 @@ _OPTIONS = (
         help="auto (default), csv, tsv, jsonl, json, parquet, fasttext, trec or "
         "folder.",
     ),
+    click.option("--encoding", help="Of the files, such as cp1252; default: found."),
+    click.option("--delimiter", help="Between fields, such as ';'; default: found."),
+    click.option(
+        "--quoting",
+        type=click.Choice(QUOTINGS),
+        default="auto",
+        help="double: fields may be in double quotes; none: quotes are text.",
+    ),
+    click.option(
+        "--escape-character", help="Before quotes that are text, such as '\\'."
+    ),
     click.option("--shards", type=click.IntRange(min=1), help="Files of the output."),
     click.option("--overwrite", is_flag=True, help="Replace an earlier output."),
     click.option(
         "--max-rejected",
         default="1%",
         help="Rows (100) or share (1%, the default) above which the exit code is 1.",
+    ),
+    click.option(
+        "--max-replaced",
+        default="1%",
+        help="Rows or share with undecodable characters, above which it is 1.",
     ),
     click.option("--summary", help="File for the summary, as JSON."),
     click.argument("beam_args", nargs=-1, type=click.UNPROCESSED),
@@ -111,7 +128,8 @@ def run_batch(
         RunError: The job failed; or all is written, but too many rows were rejected.
     """
     refuse_stray(click.get_current_context(), arguments["beam_args"])
-    allowance = Allowance.parse(arguments["max_rejected"])
+    allowance = Allowance.parse(arguments["max_rejected"], "--max-rejected")
+    replaceable = Allowance.parse(arguments["max_replaced"], "--max-replaced")
     request = _request(arguments, format, chunk_rows, chunk_chars)
     if not arguments["output"]:  # it would mean the working directory
         raise UserError("option --output: a name is expected. Received: ''")
@@ -130,7 +148,14 @@ def run_batch(
         names = visible_line(", ".join(shown))
         more = ", ..." if summary.left_out[_SHOWN_NAMES:] else ""
         click.echo(f"not read, by their names: {names}{more}", err=True)
-    allowance.check(summary)
+    for line in told(summary.counts["layouts"]):
+        click.echo(visible_line(line), err=True)
+    if replaced := summary.counts["replaced_utf8"]:
+        click.echo(
+            f"{replaced:,} rows have U+FFFD for what cannot be decoded", err=True
+        )
+    allowance.check_rejected(summary)
+    replaceable.check_replaced(summary)
 
 
 def _write_summary(path: str, summary: JobSummary) -> None:
@@ -173,7 +198,7 @@ def _look(request: Request) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Allowance:
-    """How many rows may be rejected: a number of rows, or a share of all rows.
+    """How many rows may be at fault: a number of rows, or a share of all rows.
 
     Args:
         rows: If it is a number.
@@ -184,8 +209,8 @@ class Allowance:
     share: float = 0.0
 
     @classmethod
-    def parse(cls, text: str) -> Allowance:
-        """Reads `100` or `0.5%`.
+    def parse(cls, text: str, option: str) -> Allowance:
+        """Reads `100` or `0.5%`; `option` is for the message.
 
         Raises:
             UserError: It is neither.
@@ -196,11 +221,28 @@ class Allowance:
         if text.isdecimal():
             return cls(rows=int(text))
         raise UserError(
-            "option --max-rejected: a number of rows or a share such as 1% is "
+            f"option {option}: a number of rows or a share such as 1% is "
             f"expected. Received: {text!r}"
         )
 
-    def check(self, summary: JobSummary) -> None:
+    def _allows(self, number: int, rows: int) -> bool:
+        return number <= (self.share * rows if self.rows is None else self.rows)
+
+    def check_replaced(self, summary: JobSummary) -> None:
+        """Refuses a finished job in which too many rows could not be decoded whole.
+
+        Raises:
+            RunError: With how many.
+        """
+        replaced, rows = summary.counts["replaced_utf8"], summary.counts["rows_in"]
+        if not self._allows(replaced, rows):
+            raise RunError(
+                f"{replaced:,} of {rows:,} rows have characters that cannot be decoded "
+                "and became U+FFFD; all rows are written\nhint: set the encoding of "
+                "the files with --encoding, or allow more with --max-replaced"
+            )
+
+    def check_rejected(self, summary: JobSummary) -> None:
         """Refuses what a finished job has rejected, if it is too much.
 
         Raises:
@@ -218,7 +260,7 @@ class Allowance:
                 f"{message}{others}; all other rows are written{newline}{hint}"
             )
         rows = counts["rows_in"]
-        if rejected > (self.share * rows if self.rows is None else self.rows):
+        if not self._allows(rejected, rows):
             shown = list(counts["reasons"].items())[:_SHOWN_REASONS]
             reasons = ", ".join(f"{reason} {number:,}" for reason, number in shown)
             hidden = rejected - sum(number for _, number in shown)
@@ -244,6 +286,10 @@ def _request(
             label_column=None,
             key_column=key,
             columns=_names(arguments["columns"]),
+            encoding=arguments["encoding"],
+            delimiter=arguments["delimiter"],
+            quoting=arguments["quoting"],
+            escape_character=arguments["escape_character"],
             keep_all=keep is None,
             other_columns=keep or (),
         )

@@ -213,6 +213,10 @@ def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
             multi_label=data.multi_label,
             columns=data.columns,
             header=data.header,
+            encoding=data.encoding,
+            delimiter=data.delimiter,
+            quoting=data.quoting,
+            escape_character=data.escape_character,
         )
         pattern, span = locate(data.pattern, data.format).pattern, data.span
         if has_spans(data.pattern):

@@ -11,7 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from components.text_example_gen.options import Format, ReadOptions, RowColumns
+from components.text_example_gen.options import (
+    Format,
+    Quoting,
+    ReadOptions,
+    RowColumns,
+)
 from components.text_example_gen.spans import (
     LATEST,
     check_placeholders,
@@ -105,6 +110,27 @@ class DataConfig(Section):
         description="Names of more columns; the evaluation is also done for each of "
         "their frequent values.",
     )
+    encoding: str = Field(
+        "auto",
+        min_length=1,
+        description="Encoding of the files, such as `cp1252`; `auto`: it is found for "
+        "each file. A byte order mark is stronger.",
+    )
+    delimiter: str | None = Field(
+        None,
+        description="Character between the fields of CSV and TSV files, also `tab`; "
+        "none: it is found for each file.",
+    )
+    quoting: Quoting = Field(
+        "auto",
+        description="`double`: fields may stand in double quotes; `none`: quotes are "
+        "text; `auto`: as each file is written.",
+    )
+    escape_character: str | None = Field(
+        None,
+        description="Character before quotes that are text; none: a backslash if rows "
+        "cannot be read otherwise. An empty string: there is none.",
+    )
     eval_fraction: float = Field(
         0.1,
         gt=0,
@@ -116,6 +142,11 @@ class DataConfig(Section):
     )
     max_rejected_fraction: Fraction = Field(
         0.01, description="Fraction of unusable rows above which the run stops."
+    )
+    max_replaced_fraction: Fraction = Field(
+        0.01,
+        description="Fraction of rows with characters that cannot be decoded, above "
+        "which the run stops.",
     )
     schema_path: str | None = Field(
         None,

@@ -20,6 +20,7 @@ class Data(_Facts):
     """Which files were read; `source` is the line with which `make data` names them.
 
     Attributes:
+        layouts: How they are written, as it was found out -> files.
         held_out: Split -> its files, where they are files of their own.
         split_column, group_column: What else says which rows are held out, or None.
     """
@@ -29,6 +30,7 @@ class Data(_Facts):
     held_out: dict[str, str] = {}
     split_column: str | None = None
     group_column: str | None = None
+    layouts: dict[str, int] = {}
 
 
 class Spans(_Facts):
@@ -51,6 +53,7 @@ class Rows(_Facts):
     Attributes:
         reasons: Reason of rejection -> rows.
         duplicates: Of the used ones, how many repeat a text.
+        replaced_utf8: Of the used ones, how many have U+FFFD for what is not decoded.
         rejected_folder: Where the rejected ones lie, if there are any.
         labels: Split -> label -> rows.
         cleaned: What was done to labels -> rows.
@@ -66,6 +69,7 @@ class Rows(_Facts):
     rejected: int
     reasons: dict[str, int]
     duplicates: int
+    replaced_utf8: int = 0
     rejected_folder: str | None
     labels: dict[str, dict[str, int]]
     cleaned: dict[str, int] = {}

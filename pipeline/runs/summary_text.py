@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from tabulate import tabulate
 
 from components.text_example_gen.notes import leak_notes
+from components.text_example_gen.reading.layout import told
 from pipeline.runs.summary import (
     Anomalies,
     Baseline,
@@ -96,6 +97,7 @@ def _data(data: Data) -> Iterator[str]:
     yield data.pattern
     if data.source:
         yield data.source
+    yield from told(data.layouts)
 
 
 def _spans(spans: Spans | None) -> Iterator[str]:
@@ -117,6 +119,8 @@ def _rows(rows: Rows | None) -> Iterator[str]:
     if rows.duplicates:
         line += f"; {rows.duplicates:,} of the used are repeated texts"
     yield line
+    if rows.replaced_utf8:
+        yield f"{rows.replaced_utf8:,} used with U+FFFD for what cannot be decoded"
     if rows.rejected:
         reasons = sorted(rows.reasons.items(), key=lambda item: (-item[1], item[0]))
         yield "rejected: " + ", ".join(f"{name} {n:,}" for name, n in reasons)

@@ -110,8 +110,8 @@ def _read_names(
         is_header = options.header or (
             options.header is None and names == list(options.columns)
         )
-        found = {"header": "yes" if is_header else "no"}
-        return list(options.columns), [] if is_header else [first], found
+        rows = [] if is_header else [first]
+        return list(options.columns), rows, {"header": "yes" if is_header else "no"}
     if first.reason:
         raise UnreadableFileError(
             first.reason,
@@ -126,7 +126,7 @@ def _read_names(
         options,
         hint="if the file has no header row, name its columns (`columns`)",
     )
-    found = {"header": "yes"}
+    found: dict[str, Any] = {"header": "yes"}
     if names != [name.strip() for name in first.fields]:
         found["notes"] = (*dialect.notes, "invisible characters dropped from header")
     return names, [], found

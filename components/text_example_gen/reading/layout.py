@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 _DELIMITERS = {"\t": "tab", " ": "blank", "": "no delimiter"}
 _ENCODINGS = {"utf-8": "UTF-8", "utf-16": "UTF-16", "utf-32": "UTF-32"}
@@ -31,18 +31,6 @@ class Layout:
     header: str = ""
     notes: tuple[str, ...] = ()
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether there is nothing to say: UTF-8, and the format's own delimiter."""
-        return str(self) in {
-            "csv, UTF-8, `,`, header",
-            "tsv, UTF-8, tab, header",
-            "jsonl, UTF-8",
-            "json, UTF-8",
-            "folder, UTF-8",
-            "parquet",
-        }
-
     def __str__(self) -> str:
         parts = [self.format]
         if self.encoding:
@@ -60,6 +48,41 @@ class Layout:
         if self.header:
             parts.append("header" if self.header == "yes" else "no header")
         return ", ".join([*parts, *self.notes])
+
+
+# Of these a summary for people says nothing.
+PLAIN = frozenset(
+    map(
+        str,
+        (
+            Layout(
+                format="csv",
+                encoding="utf-8",
+                delimiter=",",
+                quoting="double",
+                header="yes",
+            ),
+            Layout(
+                format="tsv",
+                encoding="utf-8",
+                delimiter="\t",
+                quoting="none",
+                header="yes",
+            ),
+            Layout(format="jsonl", encoding="utf-8"),
+            Layout(format="json", encoding="utf-8"),
+            Layout(format="folder", encoding="utf-8"),
+            Layout(format="parquet"),
+        ),
+    )
+)
+
+
+def told(layouts: Mapping[str, int]) -> Iterator[str]:
+    """Yields a line for each layout that is not in `PLAIN`; the numbers are files."""
+    for layout, files in sorted(layouts.items(), key=lambda item: (-item[1], item[0])):
+        if layout not in PLAIN:
+            yield f"read as {layout} ({files:,} file{'s' if files > 1 else ''})"
 
 
 # Is called once for each file, before its first row.

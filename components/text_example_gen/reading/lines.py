@@ -36,7 +36,7 @@ class Lines:
         self._chars = 0
         self._delimiters = 0  # among the first `_counted` lines of the record
         self._counted = 0
-        # A shorter record is within all bounds.
+        # A record with fewer characters is within all bounds.
         self._short = min(MAX_RECORD_CHARS, MAX_RECORD_VALUES)
         self.taken: list[str] = []
         self.number = 1
@@ -61,7 +61,7 @@ class Lines:
     @property
     def is_too_long(self) -> bool:
         """Whether a line has too many characters, or the first too many delimiters."""
-        if self._chars <= self._short:
+        if self._chars < self._short:
             return False
         return (
             any(len(line) >= MAX_RECORD_CHARS for line in self.taken)
@@ -80,7 +80,7 @@ class Lines:
         line = self._pending.popleft() if self._pending else self._read()
         self.taken.append(line)
         self._chars += len(line)
-        if self._chars > self._short:
+        if self._chars >= self._short:
             self._check_size()
         return line.replace("\0", "\ufffd") if "\0" in line else line
 

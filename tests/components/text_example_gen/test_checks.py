@@ -126,6 +126,7 @@ GOOD = Counts(
     conflicting=0,
     replaced_utf8=0,
     files=1,
+    layouts={"csv, UTF-8, `,`, header": 1},
     seen_labels={"pos": 25, "neg": 15},
     file_problems=[],
 )
@@ -133,7 +134,10 @@ GOOD = Counts(
 
 def check(counts: Counts, max_rejected_fraction: float = 0.01) -> None:
     check_counts(
-        counts, max_rejected_fraction=max_rejected_fraction, rejected="out/rejected"
+        counts,
+        max_rejected_fraction=max_rejected_fraction,
+        max_replaced_fraction=0.05,
+        rejected="out/rejected",
     )
 
 
@@ -254,3 +258,10 @@ def test_folders_that_are_splits_are_no_classes(tmp_path):
     for name in ("train/a.csv", "test/b.csv"):
         (tmp_path / name).write_text("text,label\na,x\nb,y\n")
     assert check_data(f"{tmp_path}/*/*.csv").files == 2
+
+
+def test_so_many_rows_may_have_undecodable_characters_and_not_one_more():
+    check(dataclasses.replace(GOOD, replaced_utf8=2))
+    message = refusal(replaced_utf8=3)
+    assert message.startswith("3 of 40 rows have characters that cannot be decoded")
+    assert "max_replaced_fraction" in message

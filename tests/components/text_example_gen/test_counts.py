@@ -17,6 +17,8 @@ TALLIES = [
     (["seen_label", "a"], 1),
     (["seen_label", "b"], 3),
     (["replaced_utf8"], 2),
+    (["layout", "csv, cp1252, `;`, header"], 1),
+    (["layout", "jsonl, UTF-8"], 3),
     (["file_problem", "a.csv is damaged"], 1),
     (["cleaned", "label_whole_number"], 2),
     (["relabelled", "1", "1.0"], 2),
@@ -41,6 +43,7 @@ def test_tallies_become_counts():
         "given": {},
         "leaked": 0,
         "values": {},
+        "layouts": {"jsonl, UTF-8": 3, "csv, cp1252, `;`, header": 1},
     }
     assert list(counts.seen_labels) == ["b", "a"]
     assert counts.file_problems == ["a.csv is damaged"]

@@ -34,30 +34,36 @@ def test_every_row_ends_in_a_split_or_among_the_rejects(ingest, tmp_path):
         data / "a.csv", [*GOOD, ("  ", "pos"), ("no label", ""), ("TEXT 1", "pos")]
     )
     with (data / "a.csv").open("ab") as file:
-        file.write(b"lonely\nx,y,z\ncaf\xe9,pos\nrare,once\n")
+        file.write(b"lonely\nx,y,z\ncaf\xe9 \xc3\xa9,pos\nrare,once\nx,caf\xe9\n")
     (data / "b.jsonl").write_text(
         '{"text": "from json", "label": "neg"}\n{"text": ["no"], "label": "neg"}\nbad\n'
     )
     table = {"text": ["from parquet", "also"], "label": ["pos", None]}
     pq.write_table(pa.table(table), data / "c.parquet")
-    result = ingest(data, max_rejected_fraction=0.2)
+    result = ingest(data, max_rejected_fraction=0.2, max_replaced_fraction=0.02)
 
     counts = result.counts
     assert counts["reasons"] == {
         "no_label": 2,
         "bad_json": 1,
+        "lossy_label": 1,
         "no_text": 1,
         "not_text": 1,
         "too_few_fields": 1,
         "too_many_fields": 1,
     }
-    assert counts["rows_in"] == 72
-    assert counts["rows_rejected"] == 7 == len(result.rejected)
+    assert counts["rows_in"] == 73
+    assert counts["rows_rejected"] == 8 == len(result.rejected)
     assert counts["rows_used"] == 65 == len(result.rows)
     assert counts["duplicates"] == 1  # TEXT 1
     assert counts["replaced_utf8"] == 1
     assert counts["files"] == 3
-    assert ("caf\ufffd", "pos") in result.rows
+    assert counts["layouts"] == {
+        "csv, UTF-8, `,`, header": 1,
+        "jsonl, UTF-8": 1,
+        "parquet": 1,
+    }
+    assert ("caf\ufffd é", "pos") in result.rows
     for split, of_split in counts["labels"].items():
         labels = collections.Counter(label for _, label in result.split(split))
         assert of_split == dict(labels)
@@ -229,7 +235,7 @@ def test_rows_add_up_and_equal_texts_share_a_split(
     data = write_csv(folder / "a.csv", rows)
     result = ingest(data, output=folder, max_rejected_fraction=1)
     counts = result.counts
-    assert counts["rows_in"] == len(rows)
+    assert counts["rows_in"] == sum("".join(row).strip() != "" for row in rows)
     assert counts["rows_in"] == counts["rows_used"] + counts["rows_rejected"]
     assert len(result.rows) == counts["rows_used"]
     assert len(result.rejected) == counts["rows_rejected"]

@@ -27,7 +27,8 @@ def test_many_files_of_many_formats_give_records_and_rejects(tmp_path):
     (tmp_path / "c.csv").write_text("txt,label\na,x\n")
     patterns = [f"{tmp_path}/*.*", f"{tmp_path}/*/*.txt", f"{tmp_path}/none"]
     with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:
-        records, rejects = pipeline | ReadRecords(patterns, options=ReadOptions())
+        read = ReadRecords(patterns, options=ReadOptions())
+        records, rejects, tallies = pipeline | read
         assert_that(
             records | "RecordFacts" >> beam.Map(_facts),
             equal_to([("a.csv", 2, None), ("b.jsonl.gz", 1, None), ("1.txt", 1, None)]),
@@ -38,6 +39,12 @@ def test_many_files_of_many_formats_give_records_and_rejects(tmp_path):
             equal_to([("a.csv", 3, "too_few_fields"), ("c.csv", 0, "missing_column")]),
             label="rejects",
         )
+        layouts = ["csv, UTF-8, `,`, header", "jsonl, UTF-8", "folder, UTF-8"]
+        assert_that(
+            tallies,
+            equal_to([(("layout", layout), 1) for layout in layouts]),
+            label="tallies",
+        )
 
 
 def test_files_whose_names_are_not_utf8_are_read(tmp_path):
@@ -46,7 +53,7 @@ def test_files_whose_names_are_not_utf8_are_read(tmp_path):
         file.write(b'{"text":"a","label":1}\n{"text":\n')
     options = PipelineOptions(["--runner=FnApiRunner"])
     with beam.Pipeline(options=options) as pipeline:
-        records, rejects = pipeline | ReadRecords(
+        records, rejects, _ = pipeline | ReadRecords(
             [f"{tmp_path}/*.jsonl"], options=ReadOptions()
         )
         sources = (records, rejects) | beam.Flatten() | beam.Map(lambda i: i["source"])

@@ -326,7 +326,7 @@ def test_the_model_is_loaded_once(data, tmp_path, predictor, monkeypatch):
 
 def test_rows_with_invalid_utf8_are_used_and_counted(tmp_path, predictor):
     path = tmp_path / "x.csv"
-    path.write_bytes(b"id,text\na,good \xff film\nb,good\nc,\xfe\n")
+    path.write_bytes(b"id,text\na,good \xff film\nb,good \xc3\xa9\nc,\xfe\n")
     summary = _run(_request(path, tmp_path, keep=None), predictor)
     assert (summary.counts["rows_out"], summary.counts["replaced_utf8"]) == (3, 2)
     first = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")[0]

@@ -113,6 +113,7 @@ def _summary(rejected, **changes):
         "rows_in": 1000,
         "rows_out": 1000 - rejected,
         "reasons": {"no_text": rejected},
+        "layouts": {"csv, UTF-8, `,`, header": 1},
         "replaced_utf8": 0,
         "replaced_nul": 0,
         "renamed_columns": {},
@@ -130,30 +131,33 @@ def _summary(rejected, **changes):
     [("10", 10), ("1%", 10), ("0", 0), ("100%", 1000), ("0.5%", 5)],
 )
 def test_so_many_are_allowed_and_not_one_more(text, rejected):
-    allowance = Allowance.parse(text)
-    allowance.check(_summary(rejected))
+    allowance = Allowance.parse(text, "--max-rejected")
+    allowance.check_rejected(_summary(rejected))
+    allowance.check_replaced(_summary(0, replaced_utf8=rejected))
     if rejected < 1000:
-        with pytest.raises(RunError, match=f"{rejected + 1:,} of 1,000 rows"):
-            allowance.check(_summary(rejected + 1))
+        with pytest.raises(RunError, match=f"{rejected + 1:,} of 1,000 rows were"):
+            allowance.check_rejected(_summary(rejected + 1))
+        with pytest.raises(RunError, match=f"{rejected + 1:,} of 1,000 rows have"):
+            allowance.check_replaced(_summary(0, replaced_utf8=rejected + 1))
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "101%", "one", "1 %"])
 def test_anything_else_is_refused(text):
     with pytest.raises(UserError, match="a share such as 1%"):
-        Allowance.parse(text)
+        Allowance.parse(text, "--max-rejected")
 
 
 def test_the_reasons_that_are_named_and_the_others_are_all_that_was_rejected():
     reasons = {"no_text": 5, "no_key": 3, "too_long": 2, "bad_json": 1, "not_text": 1}
     summary = _summary(12, reasons=reasons)
     with pytest.raises(RunError, match="no_text 5, no_key 3, too_long 2, others 2"):
-        Allowance.parse("0").check(summary)
+        Allowance.parse("0", "").check_rejected(summary)
 
 
 def test_a_damaged_file_is_never_allowed():
     summary = _summary(1, problems=["x.gz is damaged", "y.gz too"])
     with pytest.raises(RunError, match="x.gz is damaged .and 1 more files"):
-        Allowance.parse("100%").check(summary)
+        Allowance.parse("100%", "").check_rejected(summary)
 
 
 def test_the_text_column_can_be_given_several_times():

@@ -1,0 +1,172 @@
+"""In which encoding a file is, and what becomes of what cannot be decoded."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading import encodings
+from components.text_example_gen.reading.encodings import guess_encoding
+from components.text_example_gen.reading.read_file import read_file
+
+SAMPLES = {
+    "french": ("Le café où l’on mange était très agréable, à côté.", "cp1252"),
+    "german": ("Die Größe der Straße über dem Fluß ist schön.", "cp1252"),
+    "finnish": ("Hyvää päivää, tämä on erittäin hyvä elokuva.", "cp1252"),
+    "icelandic": ("Það er gaman að vera á Íslandi með þér í dag.", "cp1252"),
+    "danish": ("Jeg så den på søndag og hørte æbler falde.", "cp1252"),
+    "pounds": ("WINNER!! You won £100", "cp1252"),
+    "degrees": ("50°C", "cp1252"),
+    "polish": ("Zażółć gęślą jaźń. Bardzo dobry film, polecam.", "cp1250"),
+    "czech": ("Film byl velmi dobrý, ale příliš žluťoučký kůň.", "cp1250"),
+    "hungarian": ("Árvíztűrő tükörfúrógép. Nagyon jó film volt.", "cp1250"),
+    "turkish": ("Çok güzeldi, ışık şahane. Türkçe değil mi? İyi günler.", "cp1254"),
+    "russian": ("Очень хороший фильм, всем советую посмотреть.", "cp1251"),
+    "russian koi8": ("Очень хороший фильм, всем советую.", "koi8_r"),
+    "greek": ("Πολύ καλή ταινία, τη συνιστώ σε όλους.", "cp1253"),
+    "japanese": ("とても良い映画でした。カタカナも。", "cp932"),
+    "japanese euc": ("とても良い映画でした。カタカナも。", "euc_jp"),
+    "chinese": ("非常好的电影,推荐给大家。一点也不喜欢。", "gb18030"),
+    "korean": ("아주 좋은 영화였습니다. 모두에게 추천합니다.", "cp949"),
+}
+
+
+def read(path: Path, data: bytes, **options: Any) -> tuple[list[Any], str]:
+    """(text, label, was replaced) of each row, or its reason; and the layout."""
+    path.write_bytes(data)
+    layouts: list[Any] = []
+    items = [
+        item["reason"]
+        if "reason" in item
+        else (*item["columns"].values(), item["replaced_utf8"])
+        for item in read_file(
+            str(path), ReadOptions(**options), on_layout=layouts.append
+        )
+    ]
+    return items, "; ".join(map(str, layouts))
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_a_line_tells_its_legacy_encoding(language):
+    text, encoding = SAMPLES[language]
+    data = text.encode(encoding)
+    for lines in ([data], [data] * 30):
+        assert data.decode(guess_encoding(lines)) == text
+
+
+def test_stray_bytes_that_cp1252_lacks_do_not_change_the_language():
+    lines = ["déjà vu à l’été".encode("cp1252")] * 20
+    assert guess_encoding([*lines, b"\x81\x8d"]) == "cp1252"
+
+
+def test_one_accent_behind_300_rows_of_ascii_makes_a_file_cp1252(tmp_path):
+    last = "le café’s,nég\n".encode("cp1252")
+    data = b"text,label\n" + b"plain,pos\n" * 299 + last
+    items, layout = read(tmp_path / "a.csv", data)
+    assert items[-1] == ("le café’s", "nég", False)
+    assert layout == "csv, cp1252, `,`, header"
+    later = b"text,label\n" + b"plain,pos\n" * 9_999 + "café,é\n".encode("cp1252")
+    for name, packed in (("a.csv", later), ("a.csv.gz", gzip.compress(later))):
+        assert read(tmp_path / name, packed)[0][-1] == ("café", "é", False)
+
+
+def test_a_few_broken_bytes_in_much_utf8_stay_broken_and_are_counted(tmp_path):
+    data = "text,label\nà la carte,né\n🙂,pos\n".encode() + b"caf\xe9,pos\n"
+    items, layout = read(tmp_path / "a.csv", data)
+    assert items == [
+        ("à la carte", "né", False),
+        ("🙂", "pos", False),
+        ("caf\ufffd", "pos", True),
+    ]
+    assert layout == "csv, UTF-8, `,`, header"
+
+
+def test_what_comes_behind_the_bound_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(encodings, "SURVEY_BYTES", 10)
+    monkeypatch.setattr(encodings, "_CHUNK_BYTES", 10)
+    data = b"text,label\n" + b"plain,pos\n" * 9_999 + b"caf\xe9,pos\n"
+    items, layout = read(tmp_path / "a.csv", data)
+    assert items[-1] == ("caf\ufffd", "pos", True)
+    assert layout == "csv, UTF-8, `,`, header"
+
+
+@pytest.mark.parametrize("size", range(1, 12))
+def test_characters_over_the_edge_of_a_piece_are_whole(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(encodings, "_CHUNK_BYTES", size)
+    monkeypatch.setattr("components.text_example_gen.reading.read_file.HEAD_BYTES", 20)
+    data = "text,label\né–🙂é–🙂é–🙂,ö\n".encode()
+    items, layout = read(tmp_path / "a.csv", data)
+    assert items == [("é–🙂é–🙂é–🙂", "ö", False)]
+    assert "UTF-8" in layout
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", 'text,label\n"a\nb\u4e00",né\nc,d\n'),
+        ("a.txt", 'text\tlabel\n"a\nb\u4e00"\tné\nc\td\n'),  # Excel: Unicode text
+        ("a.jsonl", '{"text":"a\\nb\u4e00","label":"né"}\n{"text":"c","label":"d"}\n'),
+    ],
+)
+def test_a_byte_order_mark_tells_the_encoding(tmp_path, encoding, name, text):
+    rows = [("a\nb\u4e00", "né", False), ("c", "d", False)]
+    items, layout = read(tmp_path / name, text.encode(encoding))
+    assert items == rows
+    assert encoding.upper().removesuffix("-SIG") in layout
+    # The mark is stronger than the option.
+    assert read(tmp_path / name, text.encode(encoding), encoding="cp1252")[0] == rows
+
+
+def test_utf16_of_the_other_order_and_cut_off_is_read(tmp_path):
+    data = b"\xfe\xff" + "text,label\ncafé,pos\nb,neg\nx,y".encode("utf-16-be")
+    assert read(tmp_path / "a.csv", data)[0] == [
+        ("café", "pos", False),
+        ("b", "neg", False),
+        ("x", "y", False),
+    ]
+    assert read(tmp_path / "a.csv", data[:-1])[0][-1] == ("x", "\ufffd", True)
+    half = data.replace(b"\x00\xe9", b"\xd8\x00")  # of a pair
+    assert read(tmp_path / "a.csv", half)[0][0] == ("caf\ufffd", "pos", True)
+
+
+def test_the_option_is_taken_where_there_is_no_mark(tmp_path):
+    data = "text,label\nтекст,да\n".encode("cp866")
+    items, layout = read(tmp_path / "a.csv", data, encoding="IBM866")
+    assert items == [("текст", "да", False)]
+    assert layout == "csv, cp866, `,`, header"
+    data = b"text,label\nit\x92s\x81,a\n"
+    items, layout = read(tmp_path / "a.csv", data, encoding="latin1")
+    assert items == [("it’s\ufffd", "a", True)]
+    assert layout == "csv, cp1252, `,`, header"
+    plain = "text,label\na,b\n".encode("utf-16-le")
+    items, _ = read(tmp_path / "a.csv", plain, encoding="utf-16-le")
+    assert items == [("a", "b", False)]
+    items, _ = read(tmp_path / "a.csv", "text,label\né,b\n".encode(), encoding="ascii")
+    assert items == [("Ã©", "b", False)]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt"])
+def test_documents_and_json_lines_are_decoded_too(tmp_path, name):
+    (tmp_path / "né").mkdir()
+    path = tmp_path / "né" / name
+    for encoding in ("cp1252", "utf-16", "utf-8"):
+        items, layout = read(path, "Déjà vu.".encode(encoding), format="folder")
+        assert items == [("Déjà vu.", "né", False)]
+        assert layout.lower() == f"folder, {encoding}"
+    line = '{"text": "déjà vu", "label": "né"}\n'
+    items, _ = read(tmp_path / "a.jsonl", line.encode("cp1252"))
+    assert items == [("déjà vu", "né", False)]
+
+
+def test_a_label_that_is_a_folder_of_unknown_encoding_is_marked(tmp_path):
+    folder = bytes(tmp_path) + b"/caf\xe9"
+    os.mkdir(folder)
+    path = Path(os.fsdecode(folder)) / "1.txt"
+    items, _ = read(path, b"Good.", format="folder")
+    assert items == [("Good.", "caf\ufffd", True)]
