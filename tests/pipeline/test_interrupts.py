@@ -37,6 +37,14 @@ def _explained(number):
         raise RunError(f"Transform failed: {error}") from error
 
 
+@pytest.fixture(autouse=True)
+def _a_terminal():
+    """A shell lets what it runs in the background ignore SIGINT; these tests need it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def invoke(monkeypatch):
     """Runs `elmo-tfx NAME`, which does what it is told instead of its work."""
