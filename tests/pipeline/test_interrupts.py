@@ -39,7 +39,7 @@ def _explained(number):
 
 @pytest.fixture(autouse=True)
 def _a_terminal():
-    """A shell lets what it runs in the background ignore SIGINT; these tests need it."""
+    """These tests need SIGINT, which a shell lets background jobs ignore."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
