@@ -49,8 +49,9 @@ format: env ## Rewrite the sources in the common style
 lock: ## Renew requirements/*.txt from *.in (ARGS=--upgrade takes the newest)
 	tools/lock.sh $(ARGS)
 
-bench: env data ## Measure the layer, each node, then batch jobs (after `make run`)
+bench: env data ## Measure the layer, reading, each node, then batch jobs (after `make run`)
 	$(PYTHON) -m benchmarks layer
+	$(PYTHON) -m benchmarks reading
 	$(PYTHON) -m benchmarks nodes
 	$(PYTHON) -m benchmarks batch $(ARGS)
 

@@ -15,6 +15,7 @@ import click
 # Name -> module with its `command`, first line of its help.
 _BENCHMARKS = {
     "layer": ("benchmarks.layer", "Tokens per second of the layer."),
+    "reading": ("benchmarks.reading", "Rows per second of each format."),
     "nodes": ("benchmarks.nodes", "Seconds of each node of the pipeline."),
     "batch": ("benchmarks.batch.command", "Batch jobs beside TFX's BulkInferrer."),
     "elmo": ("benchmarks.elmo.command", "The layer beside simple_elmo and allennlp."),

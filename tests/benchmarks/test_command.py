@@ -10,7 +10,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import layer, nodes
+from benchmarks import layer, nodes, reading
 from benchmarks.__main__ import _BENCHMARKS, main
 from benchmarks.batch.report import report as batch_report
 from benchmarks.elmo.report import report as elmo_report
@@ -22,7 +22,9 @@ from tests.benchmarks.quality.results import results as quality_results
 CONDITIONS = {"date": "2030-01-02", "cpu": "A processor", "cores": 2, "versions": {}}
 LAYER = {"source": "default", "rates": {"as they come": 6547.2}}
 NODES = {"data": "a.csv", "rows": 100, "seconds": {"Transform": 4.0, "Trainer": 6.5}}
+READING = {"count": 50, "rates": {"CSV": 200_000.0}}
 KEPT = {
+    "reading": (READING | {"conditions": CONDITIONS}, reading.report),
     "layer": (LAYER | {"conditions": CONDITIONS}, layer.report),
     "nodes": (NODES | {"conditions": CONDITIONS}, nodes.report),
     "batch": (dataclasses.asdict(batch_results()), batch_report),
@@ -120,3 +122,9 @@ def test_without_a_model_nothing_is_measured(tmp_path):
     done = _call("batch", "--data", data, "--model", tmp_path)
     assert done.exit_code == 1
     assert "there is no model" in done.stderr and "hint: make run" in done.stderr
+
+
+def test_every_format_is_read_whole():
+    rates = reading.rows_per_second(60)
+    assert len(rates) == 6
+    assert min(rates.values()) > 0
