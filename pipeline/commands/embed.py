@@ -29,8 +29,8 @@ Examples:
       --output vectors/
 
 The same command again goes on where it was interrupted. Exit code 0: all is written;
-1: it failed, or more rows were rejected or replaced than allowed; 2: an option, the data
-or the ELMo source is wrong.
+1: it failed, or more rows were rejected or replaced than allowed; 2: an option,
+the data or the ELMo source is wrong.
 """,
 )
 @batch_options

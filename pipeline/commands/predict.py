@@ -28,8 +28,8 @@ Examples:
       --runner=FlinkRunner --flink_master=localhost:8081 --parallelism=2
 
 The same command again goes on where it was interrupted. Exit code 0: all is written;
-1: it failed, or more rows were rejected or replaced than allowed; 2: an option, the data
-or the model is wrong.
+1: it failed, or more rows were rejected or replaced than allowed; 2: an option,
+the data or the model is wrong.
 """,
 )
 @batch_options
