@@ -155,7 +155,7 @@ def _open(source: object, *, is_trusted: bool) -> Source:
         folder, package = fetch(name)
         where = f", fetched by {package} into {folder}"
         return _folder(folder, name, where, is_trusted=is_trusted)
-    raise _no_source(path)
+    raise _no_source(path, name)
 
 
 def check_source(source: str) -> None:
@@ -176,7 +176,7 @@ def check_source(source: str) -> None:
             files.check_file(options)
             BiLMOptions.from_file(options)
     elif source != DEFAULT and not handles.is_handle(local_path(source)):
-        raise _no_source(path)
+        raise _no_source(path, source)
 
 
 def _refuse_other_machines(source: str) -> None:
@@ -192,16 +192,16 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
 
 
-def _no_source(path: Path) -> SourceError:
+def _no_source(path: Path, name: str) -> SourceError:
     """Returns the error for what is neither a folder nor a handle."""
     if not path.exists():
-        return SourceError(f"{_EXPECTED}. Received: {path}, which does not exist")
+        return SourceError(f"{_EXPECTED}. Received: {name}, which does not exist")
     files.check_file(path)
     found = files.kind(path) or "a file"
     hint = "\nhint: name the folder that holds it"
     if found.endswith(files.ARCHIVE):
         hint = files.UNPACK
-    return SourceError(f"{_EXPECTED}. Received: {path}, which is {found}{hint}")
+    return SourceError(f"{_EXPECTED}. Received: {name}, which is {found}{hint}")
 
 
 def _pair(source: Sequence[object], name: str) -> Source:

@@ -1,6 +1,6 @@
 """The measures of a classifier, from counts that fit in bounded memory.
 
-Rows are added to a `ClassificationTally`, tallies of parts of the data are merged, and
+Rows are added to a `Tally` of their kind, tallies of parts of the data are merged, and
 `measures()` of the whole is the same in whatever order that happened.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -75,17 +75,23 @@ class ClassificationMeasures:
     micro_f1: float = math.nan
 
 
-class ClassificationTally:
-    """Counts labelled predictions; tallies of parts merge into that of the whole.
+_Same = TypeVar("_Same", bound="Tally")
+
+
+class Tally:
+    """Counts predictions; tallies of parts merge into that of the whole.
 
     The area under the curve is exact up to a million scores (see `ScoreTable`), all
-    else always. A label below 0 or above the last class is one that the model does not
-    know: its row is never right. A row with a probability that is not a finite number
-    makes every measure NaN, which no threshold accepts.
+    else always. A row with a probability that is not a finite number makes every
+    measure NaN, which no threshold accepts.
+
+    A subclass has `add`, which calls `_wait`; `_count`; and `measures`.
 
     Args:
         num_classes: How many classes there are; at least 2.
     """
+
+    _NUM_COUNTERS = 3
 
     def __init__(self, num_classes: int) -> None:
         if num_classes < 2:
@@ -95,40 +101,17 @@ class ClassificationTally:
                 "hint: the model must give a probability for each class"
             )
         self.num_classes = num_classes
-        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        self._waiting: list[tuple[np.ndarray, ...]] = []
         self._num_waiting = 0
         # Rows in all, with unknown labels, with invalid predictions.
-        self._rows = np.zeros(3, np.int64)
+        self._rows = np.zeros(self._NUM_COUNTERS, np.int64)
         # For each class: rows predicted rightly, rows predicted, rows with the label.
         self._classes = np.zeros((3, num_classes), np.int64)
-        # For each bin: rows, sum of confidences, rows predicted rightly.
+        # For each bin: confidences, their sum, those that are right.
         self._bins = np.zeros((3, CALIBRATION_BINS), np.float64)
         self._scores = ScoreTable(num_classes)
 
-    def add(self, labels: Any, probabilities: Any) -> None:
-        """Counts some rows.
-
-        Args:
-            labels: int `(rows,)`, the true classes.
-            probabilities: float `(rows, classes)`.
-
-        Raises:
-            ValueError: The shapes do not fit each other or the number of classes.
-        """
-        labels = np.asarray(labels)
-        probabilities = np.asarray(probabilities, np.float32)
-        if probabilities.shape != (*labels.shape, self.num_classes) or labels.ndim != 1:
-            raise ValueError(
-                "`labels` must be (rows,) and `probabilities` "
-                f"(rows, {self.num_classes}). "
-                f"Received: {labels.shape} and {probabilities.shape}"
-            )
-        self._waiting.append((labels.astype(np.int64), probabilities))
-        self._num_waiting += probabilities.size
-        if self._num_waiting >= WAITING_VALUES:
-            self.compact()
-
-    def merge(self, other: ClassificationTally) -> None:
+    def merge(self: _Same, other: _Same) -> None:
         """Adds what `other` counted.
 
         Raises:
@@ -148,24 +131,38 @@ class ClassificationTally:
 
     def compact(self) -> None:
         """Counts the rows that wait, so that nothing but counts is left."""
-        if not self._waiting:
-            return
-        labels = np.concatenate([labels for labels, _ in self._waiting])  # (rows,)
-        scores = np.concatenate([scores for _, scores in self._waiting])  # + (classes)
-        self._waiting, self._num_waiting = [], 0
-        is_valid = np.isfinite(scores).all(axis=1)
-        is_known = (labels >= 0) & (labels < self.num_classes)
-        self._rows += [len(labels), (~is_known).sum(), (~is_valid).sum()]
-        self._count(
-            labels[is_valid], is_known[is_valid], np.clip(scores[is_valid], 0, 1)
-        )
+        if self._waiting:
+            arrays = map(np.concatenate, zip(*self._waiting, strict=True))
+            self._waiting, self._num_waiting = [], 0
+            self._count(*arrays)
 
-    def measures(self) -> ClassificationMeasures:
-        """Returns the measures of all rows counted."""
-        self.compact()
-        rows, unknown_labels, invalid_predictions = map(int, self._rows)
+    def _wait(self, probabilities: np.ndarray, *others: np.ndarray) -> None:
+        """Keeps some rows, of which many are counted together."""
+        self._waiting.append((probabilities, *others))
+        self._num_waiting += probabilities.size
+        if self._num_waiting >= WAITING_VALUES:
+            self.compact()
+
+    def _count(self, *arrays: np.ndarray) -> None:
+        """Counts the rows of all that `_wait` was given."""
+        raise NotImplementedError
+
+    def _count_confidences(self, confidence: np.ndarray, is_hit: np.ndarray) -> None:
+        """Counts probabilities `(n,)`, and whether what they were given to is true."""
+        confidence = confidence.astype(np.float64)
+        # Bin i holds confidences from i / 15 up to, and without, (i + 1) / 15.
+        bins = np.minimum(confidence * CALIBRATION_BINS, CALIBRATION_BINS - 1)
+        for row, weights in enumerate((None, confidence, is_hit)):
+            self._bins[row] += np.bincount(
+                bins.astype(np.int64), weights, CALIBRATION_BINS
+            )
+
+    def _measures(
+        self, right: int, micro_f1: float = math.nan
+    ) -> ClassificationMeasures:
+        rows, unknown_labels, invalid_predictions = map(int, self._rows[:3])
         hits, predicted, support = self._classes.astype(np.float64)
-        bin_rows, confidences, bin_hits = self._bins
+        in_bin, confidences, bin_hits = self._bins
         gaps = np.abs(confidences - bin_hits)
         # NaN times a share is NaN: one broken prediction makes all undefined.
         sound = np.nan if invalid_predictions else 1.0
@@ -174,30 +171,65 @@ class ClassificationTally:
             rows=rows,
             unknown_labels=unknown_labels,
             invalid_predictions=invalid_predictions,
-            accuracy=sound * float(share(hits.sum(), rows)),
+            accuracy=sound * float(share(right, rows)),
             auc=sound * mean_defined(self._scores.areas()),
             macro_f1=mean_defined(f1),
-            calibration_error=sound * float(share(gaps.sum(), bin_rows.sum())),
+            calibration_error=sound * float(share(gaps.sum(), in_bin.sum())),
             precision=sound * share(hits, predicted),
             recall=sound * share(hits, support),
             f1=f1,
             support=self._classes[2].copy(),
+            micro_f1=sound * micro_f1,
         )
 
-    def _count(
-        self, labels: np.ndarray, is_known: np.ndarray, scores: np.ndarray
-    ) -> None:
+
+class ClassificationTally(Tally):
+    """Counts labelled predictions, of which each row has one label.
+
+    A label below 0 or above the last class is one that the model does not know: its row
+    is never right.
+
+    Args:
+        num_classes: How many classes there are; at least 2.
+    """
+
+    def add(self, labels: Any, probabilities: Any) -> None:
+        """Counts some rows.
+
+        Args:
+            labels: int `(rows,)`, the true classes.
+            probabilities: float `(rows, classes)`.
+
+        Raises:
+            ValueError: The shapes do not fit each other or the number of classes.
+        """
+        labels = np.asarray(labels)
+        probabilities = np.asarray(probabilities, np.float32)
+        if probabilities.shape != (*labels.shape, self.num_classes) or labels.ndim != 1:
+            raise ValueError(
+                "`labels` must be (rows,) and `probabilities` "
+                f"(rows, {self.num_classes}). "
+                f"Received: {labels.shape} and {probabilities.shape}"
+            )
+        self._wait(probabilities, labels.astype(np.int64))
+
+    def measures(self) -> ClassificationMeasures:
+        """Returns the measures of all rows counted."""
+        self.compact()
+        return self._measures(right=self._classes[0].sum())
+
+    def _count(self, *arrays: np.ndarray) -> None:
+        scores, labels = arrays  # (rows, classes) and (rows,)
+        is_valid = np.isfinite(scores).all(axis=1)
+        is_known = (labels >= 0) & (labels < self.num_classes)
+        self._rows += [len(labels), (~is_known).sum(), (~is_valid).sum()]
+        labels, is_known = labels[is_valid], is_known[is_valid]
+        scores = np.clip(scores[is_valid], 0, 1)
         predicted = scores.argmax(axis=1)  # (rows,)
         is_hit = predicted == labels
         for row, classes in enumerate((labels[is_hit], predicted, labels[is_known])):
             self._classes[row] += np.bincount(classes, minlength=self.num_classes)
-        confidence = scores.max(axis=1).astype(np.float64)
-        # Bin i holds confidences from i / 15 up to, and without, (i + 1) / 15.
-        bins = np.minimum(confidence * CALIBRATION_BINS, CALIBRATION_BINS - 1)
-        for row, weights in enumerate((None, confidence, is_hit)):
-            self._bins[row] += np.bincount(
-                bins.astype(np.int64), weights, CALIBRATION_BINS
-            )
+        self._count_confidences(scores.max(axis=1), is_hit)
         own = labels[:, np.newaxis] == np.arange(self.num_classes)  # (rows, classes)
         self._scores.add(own, scores)
 

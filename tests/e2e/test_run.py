@@ -190,7 +190,6 @@ def test_a_misspelt_column_is_named_in_one_line_with_those_there_are(
     )
     assert done.returncode == 2
     assert done.stderr == (
-        "loading TensorFlow …\n"
         f"error: {data} has no column `txt`. Columns found: text, label "
         "(hint: did you mean `text`?)\n"
     )

@@ -117,7 +117,7 @@ def test_a_program_that_fails_by_itself_is_an_error_with_its_output(
     tmp_path, monkeypatch
 ):
     _program(monkeypatch, tmp_path, "raise ZeroDivisionError")
-    with pytest.raises(ServingCheckError, match="status 1\nwritten before the end"):
+    with pytest.raises(ServingCheckError, match="status 1\n  written before the end"):
         _replay("model")
 
 
