@@ -128,15 +128,15 @@ np.savez(sys.argv[3], *model.get_weights())
 
 
 def test_replicas_learn_together_what_one_device_learns(
-    tiny_elmo, tmp_path, repository
+    plain_elmo, tmp_path, repository
 ):
-    arguments = [str(tiny_elmo)]
+    arguments = [str(plain_elmo)]
     arguments += [str(tmp_path / name) for name in ("weights.npz", "fit.npz")]
     subprocess.run(
         [sys.executable, "-c", REPLICAS, *arguments], cwd=repository, check=True
     )
     keras.utils.set_random_seed(0)
-    alone = ElmoEmbeddingLayer(str(tiny_elmo), trainable=True, initial_state="zeros")
+    alone = ElmoEmbeddingLayer(str(plain_elmo), trainable=True, initial_state="zeros")
     model = one_layer(alone)
     model.add(layers.GlobalAveragePooling1D())
     model.add(layers.Dense(1))
@@ -146,7 +146,7 @@ def test_replicas_learn_together_what_one_device_learns(
     assert_same_weights(arguments[1], model)
     # And by fit(), with a model that is made outside of the strategy's scope.
     keras.utils.set_random_seed(0)
-    alone = ElmoEmbeddingLayer(str(tiny_elmo), output="default", initial_state="zeros")
+    alone = ElmoEmbeddingLayer(str(plain_elmo), output="default", initial_state="zeros")
     model = one_layer(alone)
     model.add(layers.Dense(1))
     model.compile(keras.optimizers.SGD(0.1), "mse")

@@ -210,7 +210,9 @@ def test_an_error_of_the_server_is_one_line_with_its_code(server, status, messag
 def test_without_kfp_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "kfp", None)
     config = tmp_path / "run.yaml"
-    config.write_text("output: /data/out\ndata: {pattern: /data/x.csv}\nkubeflow: {image: r.io/i:1}\n")
+    config.write_text(
+        "output: /data/out\ndata: {pattern: /data/x.csv}\nkubeflow: {image: r.io/i:1}\n"
+    )
     for result in (
         _show("http://localhost:1"),
         kubeflow("compile", "--config", config),
