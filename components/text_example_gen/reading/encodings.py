@@ -33,8 +33,9 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Text stays UTF-8 if for each byte that is not, so many would have to be by chance: in
-# legacy encodings at most one of five keeps the rules of UTF-8 by chance.
+# Text stays UTF-8 if for each byte that is not, so many would have to be by chance:
+# where a letter is one byte, at most one of five keeps the rules of UTF-8 by chance. In
+# East Asian encodings up to half of the bytes do, but few whole lines.
 _CHANCE = 1 / 3
 # What the detector may answer.
 _CANDIDATES = (
@@ -47,6 +48,17 @@ _CANDIDATES = (
 _MOST_CHAOS = 0.4
 _EQUAL = 0.02  # a difference of two of its scores that says nothing
 _LEAST_KANA = 0.15  # of the characters that are not ASCII, in Japanese
+_EAST_ASIAN = ("cp932", "euc_jp", "gb18030", "big5", "cp949", "cp874")
+# Chinese, Japanese, Korean and Thai letters, and their punctuation. Three in a row: two
+# are what a letter in UTF-8 may look like.
+_EAST_ASIAN_LETTERS = (
+    "\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff00-\uffef\u0e00-\u0e7f"
+)
+_EAST_ASIAN_WORD = re.compile(f"[{_EAST_ASIAN_LETTERS}]{{3,}}")
+# A word of two alphabets is no word.
+_MIXED_WORD = re.compile(
+    "[a-zA-Z\u00c0-\u024f][\u0370-\u06ff]|[\u0370-\u06ff][a-zA-Z\u00c0-\u024f]"
+)
 
 _WESTERN = "cp1252"
 _UNDEFINED_WESTERN = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
@@ -58,13 +70,16 @@ _MOST_DEFINED = 0.9
 _MOST_ODD = 0.1
 _WIDE_LETTERS = re.compile(r"[^\W\d_a-zA-Z]{3,}")
 # Letters of other encodings are such symbols in cp1252: `z³y` is Polish.
-_SYMBOL_IN_WORD = re.compile(r"(?<=[^\W\d_])[¹³¾¼½¿»«±¶¥£¢§ªº¡¬×](?=[^\W\d_])")
+_SYMBOL_IN_WORD = re.compile(
+    r"(?<=[^\W\d_])[¹³¾¼½¿»«±¶¥£¢§ªº¡¬×](?=[^\W\d_])|º(?=[^\W\d_])"
+)
 # Letters that no Western language has together, though cp1252 has them all.
 _NOT_WESTERN = (
     ("øØ", "ìèùÌÈÙ"),  # Czech in cp1250
     ("šžŠŽ", "èÈ"),  # Slovene, Croatian, Lithuanian
     ("õûÕÛ", "áÁ", "öüÖÜ"),  # Hungarian
     ("ýþðÝÞÐ", "çüÇÜ"),  # Turkish
+    ("þÞ", "ãâîëï"),  # Romanian, Lithuanian, Latvian
 )
 # Doubled quotes, and those that close a field, are none that open one.
 _BLANK_BEFORE_QUOTES = re.compile(rb'[,;|] +"[^",;|\r\n]')
@@ -195,7 +210,13 @@ class _Look:
     @property
     def is_utf8(self) -> bool:
         valid = self._wide - self._invalid
-        return not self._invalid or valid > _CHANCE * self._invalid
+        if not self._invalid:
+            return True
+        if valid <= _CHANCE * self._invalid:
+            return False
+        broken = [line for line in self.lines if not _is_valid(line)]
+        is_damage = len(broken) <= _CHANCE * len(self.lines)
+        return is_damage or not _is_east_asian(b"\n".join(broken))
 
 
 def guess_encoding(lines: Iterable[bytes]) -> str | None:
@@ -216,8 +237,9 @@ def guess_encoding(lines: Iterable[bytes]) -> str | None:
         if _is_western(b"\n".join(lines).decode(_WESTERN)):
             return _WESTERN
     sample = b"\n".join(lines)
-    if _is_japanese(sample, "euc_jp"):
-        return "euc_jp"
+    for encoding in ("euc_jp", "cp932"):
+        if _is_japanese(sample, encoding):
+            return encoding
     # It takes 50 ms to import, and few files need it.
     from charset_normalizer import from_bytes
 
@@ -225,7 +247,9 @@ def guess_encoding(lines: Iterable[bytes]) -> str | None:
     best = matches.best()
     if best is None:
         return None
-    for match in matches:
+    words = [match for match in matches if not _MIXED_WORD.search(str(match))]
+    best = words[0] if words else best
+    for match in words:
         is_as_good = (
             match.chaos <= best.chaos + _EQUAL
             and match.coherence >= best.coherence - _EQUAL
@@ -250,6 +274,27 @@ def _is_western(text: str) -> bool:
         all(sum(counts[c] for c in group) > _MOST_ODD / 2 * total for group in groups)
         for groups in _NOT_WESTERN
     )
+
+
+def _is_valid(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_east_asian(sample: bytes) -> bool:
+    """Returns whether an East Asian encoding makes words of most of a text."""
+    for encoding in _EAST_ASIAN:
+        try:
+            text = sample.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        wide = sum(not c.isascii() for c in text)
+        if sum(map(len, _EAST_ASIAN_WORD.findall(text))) > wide / 2:
+            return True
+    return False
 
 
 def _is_japanese(sample: bytes, encoding: str) -> bool:

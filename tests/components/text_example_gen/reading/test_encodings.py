@@ -23,6 +23,8 @@ SAMPLES = {
     "pounds": ("WINNER!! You won £100", "cp1252"),
     "degrees": ("50°C", "cp1252"),
     "polish": ("Zażółć gęślą jaźń. Bardzo dobry film, polecam.", "cp1250"),
+    "polish, with more ASCII": ("Dobry film, polecam go każdemu; jaźń\nzły", "cp1250"),
+    "romanian": ("Îl recomand tuturor. A fost plictisitor şi prea lung", "cp1250"),
     "czech": ("Film byl velmi dobrý, ale příliš žluťoučký kůň.", "cp1250"),
     "hungarian": ("Árvíztűrő tükörfúrógép. Nagyon jó film volt.", "cp1250"),
     "turkish": ("Çok güzeldi, ışık şahane. Türkçe değil mi? İyi günler.", "cp1254"),
@@ -31,6 +33,8 @@ SAMPLES = {
     "greek": ("Πολύ καλή ταινία, τη συνιστώ σε όλους.", "cp1253"),
     "japanese": ("とても良い映画でした。カタカナも。", "cp932"),
     "japanese euc": ("とても良い映画でした。カタカナも。", "euc_jp"),
+    "chinese big5": ("這是一部很好的電影，推薦給大家", "big5"),
+    "thai": ("หนังดีมาก หนังแย่", "cp874"),
     "chinese": ("非常好的电影,推荐给大家。一点也不喜欢。", "gb18030"),
     "korean": ("아주 좋은 영화였습니다. 모두에게 추천합니다.", "cp949"),
 }
@@ -57,6 +61,22 @@ def test_a_line_tells_its_legacy_encoding(language):
     data = text.encode(encoding)
     for lines in ([data], [data] * 30):
         assert data.decode(guess_encoding(lines)) == text
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_a_file_tells_its_legacy_encoding(tmp_path, language):
+    text, encoding = SAMPLES[language]
+    row = text.replace(",", " ").replace("\n", " ")
+    data = f"text,label\n{row},pos\nplain,neg\n".encode(encoding)
+    items, _ = read(tmp_path / "a.csv", data)
+    assert items == [(row, "pos", False), ("plain", "neg", False)]
+
+
+def test_cut_texts_are_damaged_utf8_and_in_no_other_encoding(tmp_path):
+    for text in ("né au café", "文字很好"):
+        cut = text.encode()[:-1]
+        items, _ = read(tmp_path / "a.csv", b"text,label\n" + (cut + b",pos\n") * 40)
+        assert {replaced for *_, replaced in items} == {True}
 
 
 def test_stray_bytes_that_cp1252_lacks_do_not_change_the_language():
