@@ -28,7 +28,9 @@ from components.text_example_gen.reading.rows import (
     read_rows,
 )
 
+_MARK = "\ufeff"  # before the header of a file that was put behind another
 _DETAILS = {
+    reasons.REPEATED_HEADER: "the row is the header once more",
     reasons.BAD_QUOTES: "a double quote opens a field and is not closed properly",
     reasons.NOT_TEXT: "the row contains a NUL character",
     reasons.TOO_LONG: "the row is too long",
@@ -65,6 +67,7 @@ def read_delimited(
     if dialect.is_named:
         next(lines)
     names, first, found = _read_names(lines, path, dialect, options)
+    header = found.pop("raw", "")
     on_layout(dataclasses.replace(layout, **found))
     columns = distinct_names(names)
     keep = set(columns if options.keep_all else options.required)
@@ -76,6 +79,8 @@ def read_delimited(
         position, raw, fields, reason, replaced_utf8, _ = row
         if len(fields) != width and not reason:
             reason = fault_in_width(row, width, least)
+        if width > 1 and raw.endswith(header) and raw.lstrip(_MARK) == header:
+            reason = reasons.REPEATED_HEADER
         if reason:
             detail = _DETAILS.get(
                 reason, f"{len(fields)} fields where {width} are expected"
@@ -98,6 +103,8 @@ def _read_names(
 ) -> tuple[list[str], list[Row], dict[str, Any]]:
     """Returns the columns' names, the first row if it is no header, parts of `Layout`.
 
+    Beside those parts, `raw` is the header as it stands in the file.
+
     Raises:
         UnreadableFileError: The header cannot be read, or lacks a required column.
     """
@@ -110,8 +117,9 @@ def _read_names(
         is_header = options.header or (
             options.header is None and names == list(options.columns)
         )
-        rows = [] if is_header else [first]
-        return list(options.columns), rows, {"header": "yes" if is_header else "no"}
+        if is_header:
+            return list(options.columns), [], {"header": "yes", "raw": first.raw}
+        return list(options.columns), [first], {"header": "no"}
     if first.reason:
         raise UnreadableFileError(
             first.reason,
@@ -126,7 +134,7 @@ def _read_names(
         options,
         hint="if the file has no header row, name its columns (`columns`)",
     )
-    found: dict[str, Any] = {"header": "yes"}
+    found: dict[str, Any] = {"header": "yes", "raw": first.raw}
     if names != [name.strip() for name in first.fields]:
         found["notes"] = (*dialect.notes, "invisible characters dropped from header")
     return names, [], found

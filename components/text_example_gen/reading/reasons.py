@@ -12,6 +12,7 @@ TOO_MANY_FIELDS = "too_many_fields"
 TOO_LONG = "too_long"  # more than records.MAX_RECORD_CHARS, or MAX_RECORD_VALUES
 BAD_QUOTES = "bad_quotes"  # a quote that opens a field and never closes it properly
 BAD_JSON = "bad_json"  # not JSON, or not an object
+REPEATED_HEADER = "repeated_header"  # as in files that were put one behind another
 NOT_TEXT = "not_text"  # NUL characters, or a value that is not a string
 BAD_SPLIT = "bad_split"  # the column of splits says neither train, eval nor test
 BAD_GROUP = "bad_group"  # a list, an object

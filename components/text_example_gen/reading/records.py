@@ -201,6 +201,7 @@ def check_columns(
             continue
         if count > 1:
             what = f"{path} has {count} columns named `{name}`"
+            hint = "give all but one of them another name"
         else:
             what = f"{path} has no column `{name}`"
             near = _nearest(name, [n for n in distinct if n not in options.required])

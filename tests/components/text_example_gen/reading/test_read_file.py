@@ -110,6 +110,15 @@ def test_a_file_without_a_header_is_read_by_given_names(tmp_path):
     assert read(tmp_path / "a.tsv", renamed, columns=columns, header=True) == rows
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("options", [{}, {"columns": ("text", "label")}], ids=str)
+def test_the_header_of_a_file_behind_another_is_no_row(tmp_path, mark, options):
+    found = read(tmp_path / "a.csv", CSV + mark + CSV, **options)
+    assert found == [*ROWS, (5, "repeated_header"), *ROWS]
+    texts = read(tmp_path / "b.csv", b"text\ntext\n", label_column=None)
+    assert texts == [("text",)], "one word may be a text"
+
+
 def test_json_lines_keep_their_types_and_reject_line_by_line(tmp_path):
     data = b'{"text":"a","label":1}\n\n[1]\n{"text":\n{"label":true,"text":"b","x":0}\n'
     assert read(tmp_path / "a.jsonl", data) == [
