@@ -57,7 +57,7 @@ def test_help_and_what_is_missing_need_no_large_library(
         ([*predict, "--input", f"{tmp_path}/*.tsv"], f"matches {tmp_path}/*.tsv"),
         ([*predict, "--input", "https://x/a"], "Nothing is read from the web"),
         ([*predict, "--text-column", "txt"], "x.csv has no column `txt`"),
-        ([*embed, "--elmo", "no/"], "Received: no, which does not exist"),
+        ([*embed, "--elmo", "no/"], "Received: no/, which does not exist"),
         ([*embed, "--elmo", str(tmp_path)], "must hold exactly one *options.json"),
         (["score", "--model", "no", "fine"], "there is no saved_model.pb"),
         (["rollback", "--output", "no"], "Directory 'no' does not exist"),
