@@ -55,6 +55,7 @@ _SPLIT_FOLDERS = {"train", "training", "test", "testing", "dev", "eval", "unsup"
     "valid",
     "validation",
 }
+_UNLABELLED_FOLDERS = {"unsup", "unlabeled", "unlabelled"}
 _NO_LABELS = (
     "hint: rows that are held out need true labels; those of a contest often have none"
 )
@@ -193,6 +194,12 @@ def _is_document(path: str, options: ReadOptions) -> bool:
 
 
 def _check_are_classes(folders: set[str]) -> None:
+    for name in sorted(folders):
+        if name.casefold() in _UNLABELLED_FOLDERS and len(folders) > 1:
+            raise DataError(
+                f"The folder `{name}` looks like texts without a label, not like a "
+                "class\nhint: move it out of the folder of the classes"
+            )
     if folders <= {""} or not {name.casefold() for name in folders} <= _SPLIT_FOLDERS:
         return
     names = " and ".join(f"`{name}`" for name in sorted(folders))

@@ -236,7 +236,8 @@ def _write_counts(plan: IngestPlan, files: int) -> Counts:
         files=files,
         held_out=[plan.split_names[split] for split, _ in plan.held_out],
     )
-    left_out = data_files(plan.pattern, plan.options.format).left_out
+    held_out = [pattern for _, pattern in plan.held_out]
+    left_out = data_files(plan.pattern, plan.options.format, without=held_out).left_out
     names = [replace_invalid(file.path)[0] for file in left_out]
     counts = dataclasses.replace(counts, left_out_files=names)
     with tf.io.gfile.GFile(posixpath.join(plan.output, COUNTS_FILE), "w") as file:

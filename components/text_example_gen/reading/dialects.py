@@ -141,25 +141,36 @@ class _Fit(NamedTuple):
         share: Of the rows, those with as many fields as the first, or as `columns`.
         is_split: Whether there is more than one column.
         labels: Distinct labels, negative: texts that were split give many.
+        spaced: Share of the fields that begin with a blank, negative: a comma in a text
+            has one behind it.
     """
 
     has_names: bool
     share: float
     is_split: bool
     labels: int
+    spaced: float
+
+
+_NO_FIT = _Fit(False, 0.0, False, 0, 0.0)
 
 
 def _best(
     head: Head, candidates: tuple[str, ...], options: ReadOptions
 ) -> tuple[str, _Fit]:
-    """Returns the delimiter that fits best, of equals the first, or ""."""
+    """Returns the delimiter that fits best, or "".
+
+    Of equals it is the first, but a comma only if there is no other: texts have commas.
+    What stands between labels separates no fields.
+    """
     fits = []
+    candidates = tuple(c for c in candidates if c != options.label_separator)
     for delimiter in candidates:
         fit = _fit(head, delimiter, options)
         fits.append(fit)
         if options.columns is None and fit.has_names and fit.is_split:
             break  # no other splits a header into the same names
-    best = max(range(len(fits)), key=lambda i: (fits[i], -i))
+    best = max(range(len(fits)), key=lambda i: (fits[i], candidates[i] != ",", -i))
     if fits[best].has_names and not fits[best].is_split:
         # One column; where its texts have delimiters, these mean nothing.
         return ("" if fits[0].share < 1 else candidates[0]), fits[best]
@@ -168,7 +179,7 @@ def _best(
 
 def _fit(head: Head, delimiter: str, options: ReadOptions) -> _Fit:
     """Returns how well a delimiter fits, with quotes as syntax or without."""
-    best = _Fit(False, 0.0, False, 0)
+    best = _NO_FIT
     for quoted in _quotings(options):
         best = max(best, _fit_dialect(head, Dialect(delimiter, quoted), options))
         if best.share == 1:
@@ -185,7 +196,7 @@ def _fit_dialect(head: Head, dialect: Dialect, options: ReadOptions) -> _Fit:
     rows = _rows(io.StringIO(_whole_rows(head), newline=""), dialect, options, head)
     first = next(rows, None)
     if first is None:
-        return _Fit(False, 0.0, False, 0)
+        return _NO_FIT
     if columns is None:
         names = clean_names(first.fields, options)
         has_names = set(names).issuperset(options.required)
@@ -203,7 +214,9 @@ def _fit_dialect(head: Head, dialect: Dialect, options: ReadOptions) -> _Fit:
     if has_names and options.label_column in names:
         place = names.index(options.label_column)
         labels = {row.fields[place] for row in fitting if place < len(row.fields)}
-    return _Fit(has_names, share, width > 1, -len(labels))
+    behind = [field for row in fitting for field in row.fields[1:]]
+    spaced = sum(field.startswith(" ") for field in behind) / max(1, len(behind))
+    return _Fit(has_names, share, width > 1, -len(labels), -spaced)
 
 
 def _trimmed(fields: list[str], width: int) -> int:

@@ -34,9 +34,9 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # Text stays UTF-8 if for each byte that is not, so many would have to be by chance:
-# where a letter is one byte, at most one of five keeps the rules of UTF-8 by chance. In
+# where a letter is one byte, at most one of three keeps its rules by chance. In
 # East Asian encodings up to half of the bytes do, but few whole lines.
-_CHANCE = 1 / 3
+_CHANCE = 1 / 2
 # What the detector may answer.
 _CANDIDATES = (
     "cp1252",
@@ -68,14 +68,16 @@ _USUAL_WESTERN = frozenset(
 )
 _MOST_DEFINED = 0.9
 _MOST_ODD = 0.1
+_MOST_SYMBOLS = 0.03
 _WIDE_LETTERS = re.compile(r"[^\W\d_a-zA-Z]{3,}")
 # Letters of other encodings are such symbols in cp1252: `z³y` is Polish.
 _SYMBOL_IN_WORD = re.compile(
-    r"(?<=[^\W\d_])[¹³¾¼½¿»«±¶¥£¢§ªº¡¬×](?=[^\W\d_])|º(?=[^\W\d_])"
+    r"(?<=[^\W\d_])[¹³¾¼½¿»«±¶¥£¢§ªº¡¬×®©¨¯¤¦¸](?=[^\W\d_])|º(?=[^\W\d_])"
 )
 # Letters that no Western language has together, though cp1252 has them all.
 _NOT_WESTERN = (
     ("øØ", "ìèùÌÈÙ"),  # Czech in cp1250
+    ("ìÌ", "ýøÝØ"),
     ("šžŠŽ", "èÈ"),  # Slovene, Croatian, Lithuanian
     ("õûÕÛ", "áÁ", "öüÖÜ"),  # Hungarian
     ("ýþðÝÞÐ", "çüÇÜ"),  # Turkish
@@ -268,7 +270,9 @@ def _is_western(text: str) -> bool:
         return False
     # Of a foreign alphabet, whole words are such letters. Finnish has two in a row.
     in_row = sum(map(len, _WIDE_LETTERS.findall(text)))
-    if in_row + len(_SYMBOL_IN_WORD.findall(text)) > _MOST_ODD * total:
+    if in_row > _MOST_ODD * total:
+        return False
+    if len(_SYMBOL_IN_WORD.findall(text)) > _MOST_SYMBOLS * total:
         return False
     return not any(
         all(sum(counts[c] for c in group) > _MOST_ODD / 2 * total for group in groups)

@@ -48,6 +48,7 @@ from components.text_example_gen.reading.opening import (
     open_bytes,
 )
 from components.text_example_gen.reading.records import (
+    MAX_RECORD_CHARS,
     Record,
     Reject,
     reject_at,
@@ -149,6 +150,10 @@ def _read(
     layout = Layout(format=format_name, encoding=survey.encoding)
     if format_name in ("json", "jsonl"):
         form = find_form(text, is_part, options) or "lines"
+        if form == "object" and is_part and "\n" not in text.strip():
+            with _opened(path, survey.encoding, newline="\n") as file:
+                if format_name == "jsonl" or _has_lines(file):
+                    form = "lines"
         with _opened(path, survey.encoding, newline="\n") as file:
             if form == "lines":
                 on_layout(dataclasses.replace(layout, format="jsonl"))
@@ -161,7 +166,9 @@ def _read(
         return
     if format_name in ("fasttext", "trec"):
         on_layout(layout)
-        with _opened(path, survey.encoding, newline="\n") as file:
+        # A line end of old Macs, unless it stands among others.
+        newline = "\n" if "\n" in text else ""
+        with _opened(path, survey.encoding, newline=newline) as file:
             yield from read_labelled_lines(file, source, options, format_name)
         return
     reopen = functools.partial(_opened, path, survey.encoding, newline="")
@@ -177,6 +184,13 @@ def _read(
         yield from read_delimited(
             file, source, dialect, options, layout=layout, on_layout=on_layout
         )
+
+
+def _has_lines(file: TextIO) -> bool:
+    """Returns whether more follows the first line, if that is not too long to tell."""
+    return file.readline(MAX_RECORD_CHARS).endswith("\n") and bool(
+        file.read(HEAD_BYTES).strip()
+    )
 
 
 def _tell(layout: Layout, on_layout: OnLayout, note: str) -> None:

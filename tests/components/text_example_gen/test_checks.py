@@ -247,6 +247,14 @@ def test_rows_with_several_labels_are_noticed_at_the_first_look(tmp_path):
     assert preview.labels == ("x", "y")
 
 
+def test_a_folder_of_texts_without_a_label_is_no_class(tmp_path):
+    for name in ("pos/1.txt", "neg/2.txt", "unsup/3.txt"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("some text")
+    with pytest.raises(DataError, match="The folder `unsup` looks like texts without"):
+        check_data(str(tmp_path))
+
+
 def test_folders_that_are_splits_are_no_classes(tmp_path):
     for name in ("train/pos/1.txt", "test/pos/2.txt", "test/neg/3.txt"):
         path = tmp_path / name

@@ -100,9 +100,11 @@ def test_a_split_that_the_column_lacks_is_taken_from_training_by_class(
 def test_files_of_their_own_are_the_held_out_rows(ingest, tmp_path):
     write(tmp_path / "train.csv", [(f"text {i}", "ab"[i % 2]) for i in range(40)])
     lines = [f'{{"text": "held {i}", "label": "{"ab"[i % 2]}"}}\n' for i in range(7)]
-    (tmp_path / "test.jsonl").write_text("".join(lines))
+    (tmp_path / "test.txt").write_text("".join(lines))
+    (tmp_path / "README").write_text("about")
     # The data's own glob finds the test file, too.
-    result = ingest(tmp_path / "*", test_pattern=str(tmp_path / "test.jsonl"))
+    result = ingest(tmp_path / "*", test_pattern=str(tmp_path / "test.txt"))
+    assert result.counts["left_out_files"] == [f"{tmp_path}/README"]
     assert sizes(result, "a") == [18, 2, 4]
     assert sizes(result, "b") == [18, 2, 3]
     assert {text for text, _ in result.split("test")} == {f"held {i}" for i in range(7)}

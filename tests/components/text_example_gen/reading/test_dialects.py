@@ -57,6 +57,24 @@ def test_of_delimiters_that_fit_alike_the_one_with_fewer_labels_is_taken(tmp_pat
     assert {label for _, label in items} == {"pos", "neg"}
 
 
+@pytest.mark.parametrize("text", ["Hello, you;{}", "Hello, you\t{}", "a; b,{}"])
+def test_what_stands_in_texts_alike_in_all_rows_is_no_delimiter(tmp_path, text):
+    rows = "".join(f"{text.format(n)}\n" for n in range(30))
+    options = {"columns": ("text", "id"), "label_column": None, "keep_all": True}
+    items, _ = read(tmp_path / "a.csv", rows, **options)
+    assert items[7] == (text[:-3], "7")
+    items, _ = read(tmp_path / "a.csv", "Hello, you;pos\n", **NO_HEADER)
+    assert items == [("Hello, you", "pos")]
+
+
+def test_what_stands_between_labels_is_no_delimiter(tmp_path):
+    text = "".join(f"text {n}\tjoy|{n % 2}\n" for n in range(120))
+    options = {**NO_HEADER, "label_separator": "|"}
+    items, layout = read(tmp_path / "a.txt", text, **options)
+    assert items[1] == ("text 1", "joy|1")
+    assert layout == "tsv, UTF-8, tab, no header"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "delimiter"),
     [

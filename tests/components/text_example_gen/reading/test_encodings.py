@@ -26,6 +26,7 @@ SAMPLES = {
     "polish, with more ASCII": ("Dobry film, polecam go każdemu; jaźń\nzły", "cp1250"),
     "romanian": ("Îl recomand tuturor. A fost plictisitor şi prea lung", "cp1250"),
     "czech": ("Film byl velmi dobrý, ale příliš žluťoučký kůň.", "cp1250"),
+    "czech, few letters": ("skvělý film a příběh, výborný, příběh", "cp1250"),
     "hungarian": ("Árvíztűrő tükörfúrógép. Nagyon jó film volt.", "cp1250"),
     "turkish": ("Çok güzeldi, ışık şahane. Türkçe değil mi? İyi günler.", "cp1254"),
     "russian": ("Очень хороший фильм, всем советую посмотреть.", "cp1251"),

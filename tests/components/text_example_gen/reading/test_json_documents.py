@@ -156,3 +156,14 @@ def test_columns_in_objects_have_names_with_dots(read, form):
     _, items = read(text, text_column="text", label_column="id")
     assert "Columns found: id, data, data.text, data.meta" in items[-1]["detail"]
     assert "did you mean `data.text`?" in items[-1]["detail"]
+
+
+def test_a_long_first_line_is_a_row_if_lines_follow(read):
+    replies = [{"text": f"reply {n}"} for n in range(5000)]
+    first = json.dumps({"id": 0, "replies": replies, "text": "post", "label": "a"})
+    second = json.dumps({"id": 1, "text": "other", "label": "b"})
+    for name in ("a.jsonl", "a.json"):
+        layouts, items = read(f"{first}\n{second}\n", name)
+        assert layouts == ["jsonl, UTF-8"]
+        assert [row["text"] for row in _rows(items)] == ["post", "other"]
+    assert [row["text"] for row in _rows(read(first, "a.jsonl")[1])] == ["post"]

@@ -38,6 +38,12 @@ def test_fasttext_is_found_by_itself(read, name):
     ]
 
 
+def test_lines_may_end_as_on_old_macs(read):
+    formats, items = read("__label__pos A film\r__label__neg B\r")
+    assert formats == ["fasttext"]
+    assert [item["columns"]["text"] for item in items] == ["A film", "B"]
+
+
 def test_several_labels_and_none_are_kept_apart_from_the_text(read):
     text = "__label__a __label__b x __label__c\nno label\n__label__a\n"
     _, items = read(text, format="fasttext", text_column="t", label_column="l")
