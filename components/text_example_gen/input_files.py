@@ -127,8 +127,9 @@ def data_files(
     """Returns the files that match, without those that only lie beside data.
 
     If a glob says nothing of the files' names, as that of a folder, and some are named
-    like data, such as `train.csv`, all others are left out, such as `LICENSE`. In class
-    folders and in other formats than `auto` only names such as `README` are left out.
+    like data, such as `train.csv`, all others are left out, such as `LICENSE`; in
+    other formats than `auto` only names such as `README`. Where folders are classes,
+    the files beside these folders are left out.
 
     Args:
         pattern: An absolute glob.
@@ -137,8 +138,13 @@ def data_files(
     """
     files = match_files(pattern, without=without)
     name = posixpath.basename(pattern)
-    if name not in ("*", _DEEPER) or has_class_folders(pattern):
+    if name not in ("*", _DEEPER):
         return DataFiles(files, [])
+    if has_class_folders(pattern):
+        classes = posixpath.dirname(pattern)
+        is_one_level = posixpath.basename(classes) == "*"
+        beside = match_files(classes, without=without) if is_one_level else []
+        return DataFiles(files, beside)
     chosen = [file for file in files if _is_data(file.path)]
     if format_name != "auto" or not chosen:
         chosen = [file for file in files if not _is_beside_data(file.path)]

@@ -70,8 +70,15 @@ def find_form(head: str, is_part: bool, options: ReadOptions) -> JsonForm | None
         return "object" if is_last and _is_around_rows(whole, options) else "objects"
     keys = list(_keys(head))
     if any(name in keys or name.split(".")[0] in keys for name in options.text_columns):
+        if is_cut and any(_holds_values(head, each) for each in options.text_columns):
+            return "object"  # a column, and no row
         return "lines" if is_cut else "objects"
     return "object" if keys else None
+
+
+def _holds_values(head: str, name: str) -> bool:
+    """Returns whether what is called so is a list or an object."""
+    return re.search(rf'"{re.escape(name)}"\s*:\s*[\[{{]', head) is not None
 
 
 def looks_like_json(head: str) -> bool:

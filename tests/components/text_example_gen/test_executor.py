@@ -159,8 +159,10 @@ def test_documents_deep_in_a_class_folder_have_its_class(ingest, tmp_path):
         folder = data / label / ("a/b" if number % 3 else ".hidden")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{number}.txt").write_text(f"text {number}")
+    (data / "labels.feat").write_text("1:2")
     result = ingest(data)
     assert result.counts["files"] == result.counts["rows_used"] == 20
+    assert [name[-11:] for name in result.counts["left_out_files"]] == ["labels.feat"]
     assert set(result.counts["labels"]["train"]) == {"pos", "n\u00e9g"}
 
 

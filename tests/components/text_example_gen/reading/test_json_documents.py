@@ -167,3 +167,13 @@ def test_a_long_first_line_is_a_row_if_lines_follow(read):
         assert layouts == ["jsonl, UTF-8"]
         assert [row["text"] for row in _rows(items)] == ["post", "other"]
     assert [row["text"] for row in _rows(read(first, "a.jsonl")[1])] == ["post"]
+
+
+@pytest.mark.parametrize("of", [dict, list])
+def test_columns_in_one_object_are_refused_whatever_their_size(read, of):
+    texts = [f"text {n}" for n in range(20_000)]
+    texts = texts if of is list else {str(n): text for n, text in enumerate(texts)}
+    for size in (1, 20_000):
+        part = dict(list(texts.items())[:size]) if of is dict else texts[:size]
+        _, items = read(json.dumps({"text": part, "label": part}))
+        assert [item["reason"] for item in items] == ["unknown_format"]
