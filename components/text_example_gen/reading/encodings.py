@@ -46,7 +46,6 @@ _CANDIDATES = (
 )
 # Most disorder that the detector may find; 0.2, its default, refuses short samples.
 _MOST_CHAOS = 0.4
-_EQUAL = 0.02  # a difference of two of its scores that says nothing
 _LEAST_KANA = 0.15  # of the characters that are not ASCII, in Japanese
 _EAST_ASIAN = ("cp932", "euc_jp", "gb18030", "big5", "cp949", "cp874")
 # Chinese, Japanese, Korean and Thai letters, and their punctuation. Three in a row: two
@@ -245,20 +244,14 @@ def guess_encoding(lines: Iterable[bytes]) -> str | None:
     # It takes 50 ms to import, and few files need it.
     from charset_normalizer import from_bytes
 
-    matches = from_bytes(sample, cp_isolation=list(_CANDIDATES), threshold=_MOST_CHAOS)
-    best = matches.best()
-    if best is None:
+    matches = list(
+        from_bytes(sample, cp_isolation=list(_CANDIDATES), threshold=_MOST_CHAOS)
+    )  # the best one first
+    if not matches:
         return None
-    words = [match for match in matches if not _MIXED_WORD.search(str(match))]
-    best = words[0] if words else best
-    for match in words:
-        is_as_good = (
-            match.chaos <= best.chaos + _EQUAL
-            and match.coherence >= best.coherence - _EQUAL
-        )
-        if is_as_good and not _SYMBOL_IN_WORD.search(str(match)):
-            return match.encoding
-    return best.encoding
+    for is_nonsense in (_MIXED_WORD, _SYMBOL_IN_WORD):
+        matches = [m for m in matches if not is_nonsense.search(str(m))] or matches
+    return matches[0].encoding
 
 
 def _is_western(text: str) -> bool:

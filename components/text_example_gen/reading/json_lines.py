@@ -24,6 +24,7 @@ from components.text_example_gen.reading.records import (
     replace_invalid_in,
 )
 
+_MARK = "\ufeff"  # before a file that was put behind another
 # If none of the first objects has a required column, its name is misspelt.
 _LOOK_ROWS = 500
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
@@ -91,7 +92,7 @@ class Objects:
             return reject_at(self._path, position, reasons.TOO_LONG, detail, raw)
         options = self._options
         try:
-            columns, renamed, is_repaired = _parse(raw, options)
+            columns, renamed, is_repaired = _parse(raw.lstrip(_MARK), options)
         except (ValueError, RecursionError) as error:
             return reject_at(self._path, position, reasons.BAD_JSON, str(error), raw)
         columns = with_nested(columns, options.required)

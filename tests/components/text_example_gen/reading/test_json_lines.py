@@ -83,3 +83,8 @@ def test_a_row_with_too_many_values_is_not_parsed(read, monkeypatch, value):
     bad, good = read(f'{{"text":"x","v":{value}}}', r'{"text":"[,\",,{,[,[,[,["}')
     assert (bad["reason"], bad["position"]) == ("too_long", 1)
     assert good["columns"] == {"text": '[,",,{,[,[,[,['}
+
+
+def test_a_byte_order_mark_of_a_file_behind_another_is_dropped(read):
+    texts = [item["columns"] for item in read('{"text":"a"}', '\ufeff{"text":"b"}')]
+    assert texts == [{"text": "a"}, {"text": "b"}]
