@@ -4,8 +4,8 @@
 """
 
 from pipeline.config.config import Config, ConfigError, load_config, option_names
+from pipeline.config.data import DataConfig
 from pipeline.config.sections import (
-    DataConfig,
     EvaluationConfig,
     ModelConfig,
     TrainConfig,

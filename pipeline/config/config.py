@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from pipeline.config.data import DataConfig
 from pipeline.config.kubeflow import KubeflowConfig, StepConfig, VertexConfig
 from pipeline.config.sections import (
     BeamConfig,
-    DataConfig,
     DriftConfig,
     ElmoConfig,
     EvaluationConfig,
