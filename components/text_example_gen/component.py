@@ -167,25 +167,25 @@ class TextExampleGen(component.FileBasedExampleGen):
         keep_columns: Sequence[str] = (),
         stratify: bool | None = None,
     ) -> None:
+        options = ReadOptions(
+            format=format,
+            text_column=text_column,  # type: ignore[arg-type]
+            label_column=label_column,
+            label_separator=label_separator,
+            multi_label=multi_label,
+            columns=columns,  # type: ignore[arg-type]
+            header=header,
+            encoding=encoding,
+            delimiter=delimiter,
+            quoting=quoting,
+            escape_character=escape_character,
+        )
         if stratify is None:
-            several = multi_label or label_separator is not None
             spans = has_spans(posixpath.join(input_base, pattern or ""))
-            stratify = not several and not spans
+            stratify = not options.has_several_labels and not spans
         given = {EVAL: eval_pattern, TEST: test_pattern}
         settings = Settings(
-            options=ReadOptions(
-                format=format,
-                text_column=text_column,  # type: ignore[arg-type]
-                label_column=label_column,
-                label_separator=label_separator,
-                multi_label=multi_label,
-                columns=columns,  # type: ignore[arg-type]
-                header=header,
-                encoding=encoding,
-                delimiter=delimiter,
-                quoting=quoting,
-                escape_character=escape_character,
-            ),
+            options=options,
             max_rejected_fraction=max_rejected_fraction,
             max_replaced_fraction=max_replaced_fraction,
             columns=RowColumns(split_column, group_column, tuple(keep_columns)),

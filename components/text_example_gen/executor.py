@@ -22,7 +22,11 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import proto_utils
 
 from components.progress import say
-from components.text_example_gen.checks import check_all_data, check_counts
+from components.text_example_gen.checks import (
+    DataPreview,
+    check_all_data,
+    check_counts,
+)
 from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.examples import COUNTS_FILE, REJECTED_FOLDER
@@ -32,10 +36,8 @@ from components.text_example_gen.ingestion import (
     IngestPlan,
     IngestTexts,
 )
-from components.text_example_gen.input_files import data_files
 from components.text_example_gen.notes import class_notes, leak_notes
 from components.text_example_gen.options import ReadOptions, RowColumns
-from components.text_example_gen.reading.records import replace_invalid
 from components.text_example_gen.spans import pattern_of_span
 
 _logger = logging.getLogger(__name__)
@@ -149,10 +151,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict[specs.EXAMPLES_KEY])
         settings = Settings.from_exec_properties(exec_properties)
-        plan, files = _make_plan(exec_properties, settings, examples.uri)
+        plan, previews = _make_plan(exec_properties, settings, examples.uri)
         with self._make_beam_pipeline() as pipeline:
             _ = pipeline | "IngestTexts" >> IngestTexts(plan)
-        counts = _write_counts(plan, files)
+        counts = _write_counts(plan, previews)
         refused = _refused_folder(examples.uri)
         try:
             check_counts(
@@ -188,8 +190,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 def _make_plan(
     exec_properties: dict[str, Any], settings: Settings, output: str
-) -> tuple[IngestPlan, int]:
-    """Returns what to do, and the number of files, after a first look at the data."""
+) -> tuple[IngestPlan, dict[str, DataPreview]]:
+    """Returns what to do, and what a first look at the data has found, by split."""
     input_config = example_gen_pb2.Input()
     proto_utils.json_to_proto(exec_properties[specs.INPUT_CONFIG_KEY], input_config)
     output_config = example_gen_pb2.Output()
@@ -222,10 +224,10 @@ def _make_plan(
         held_out=tuple((names.index(name), held_out[name]) for name in held_out),
         stratify=settings.stratify,
     )
-    return plan, sum(preview.files for preview in previews.values())
+    return plan, previews
 
 
-def _write_counts(plan: IngestPlan, files: int) -> Counts:
+def _write_counts(plan: IngestPlan, previews: Mapping[str, DataPreview]) -> Counts:
     """Turns the tallies that the workers left into `counts.json`."""
     path = posixpath.join(plan.output, TALLIES_FILE)
     with tf.io.gfile.GFile(path) as file:
@@ -233,13 +235,11 @@ def _write_counts(plan: IngestPlan, files: int) -> Counts:
     counts = Counts.from_tallies(
         tallies,
         split_names=plan.split_names,
-        files=files,
+        files=sum(preview.files for preview in previews.values()),
         held_out=[plan.split_names[split] for split, _ in plan.held_out],
     )
-    held_out = [pattern for _, pattern in plan.held_out]
-    left_out = data_files(plan.pattern, plan.options.format, without=held_out).left_out
-    names = [replace_invalid(file.path)[0] for file in left_out]
-    counts = dataclasses.replace(counts, left_out_files=names)
+    left_out = list(previews[plan.split_names[0]].left_out)
+    counts = dataclasses.replace(counts, left_out_files=left_out)
     with tf.io.gfile.GFile(posixpath.join(plan.output, COUNTS_FILE), "w") as file:
         file.write(json.dumps(counts.to_dict(), ensure_ascii=False, indent=1) + "\n")
     tf.io.gfile.remove(path)

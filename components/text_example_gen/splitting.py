@@ -252,16 +252,23 @@ def _to_training(unit: _Unit, trained: set[str]) -> Iterator[tuple[bytes, int]]:
 
 def _trained(
     unit: _Unit,
-    shares: Sequence[int],
+    shares: tuple[int, ...],
     given: frozenset[int],
     moved: Mapping[bytes, int],
 ) -> Iterator[str]:
     """Yields the labels of a unit that is trained on."""
-    split = moved.get(unit[0])
-    if split is None:
-        split = _hashed(shares, given).split(unit[0])
-    if split == TRAIN:
+    if _split_of(unit[0], shares, given, moved) == TRAIN:
         yield from _each_label(unit)
+
+
+def _split_of(
+    unit: bytes,
+    shares: tuple[int, ...],
+    given: frozenset[int],
+    moved: Mapping[bytes, int],
+) -> int:
+    split = moved.get(unit)
+    return _hashed(shares, given).split(unit) if split is None else split
 
 
 def _each_label(unit: _Unit) -> Iterator[str]:
@@ -293,8 +300,5 @@ class _Divide(beam.DoFn):
             return
         split = element["split"]
         if split == TRAIN:
-            unit = element["unit"]
-            split = moved.get(unit)
-            if split is None:
-                split = _hashed(self._shares, given).split(unit)
+            split = _split_of(element["unit"], self._shares, given, moved)
         yield {**element, "split": split}

@@ -6,6 +6,7 @@ Rows are added to a `Tally` of their kind, tallies of parts of the data are merg
 
 from __future__ import annotations
 
+import abc
 import copy
 import math
 from dataclasses import dataclass
@@ -25,11 +26,11 @@ MEASURES = (ACCURACY, AUC, MACRO_F1, CALIBRATION_ERROR)
 # A smaller value of these is the better one; of the others, a greater one.
 LOWER_IS_BETTER = frozenset({CALIBRATION_ERROR})
 
-CALIBRATION_BINS = 15
+_CALIBRATION_BINS = 15
 
 # Rows wait until they make up this many numbers and are then counted together: row by
 # row, most time would go into the start of each numpy call.
-WAITING_VALUES = 1 << 16
+_WAITING_VALUES = 1 << 16
 
 # A score's place goes by the bits of its distance from the nearer of 0 and 1, as
 # float32: 126 doublings from the least normal number to 1, 125 of them up to 0.5.
@@ -78,10 +79,10 @@ class ClassificationMeasures:
 _Same = TypeVar("_Same", bound="Tally")
 
 
-class Tally:
+class Tally(abc.ABC):
     """Counts predictions; tallies of parts merge into that of the whole.
 
-    The area under the curve is exact up to a million scores (see `ScoreTable`), all
+    The area under the curve is exact up to a million scores (see `_ScoreTable`), all
     else always. A row with a probability that is not a finite number makes every
     measure NaN, which no threshold accepts.
 
@@ -108,8 +109,8 @@ class Tally:
         # For each class: rows predicted rightly, rows predicted, rows with the label.
         self._classes = np.zeros((3, num_classes), np.int64)
         # For each bin: confidences, their sum, those that are right.
-        self._bins = np.zeros((3, CALIBRATION_BINS), np.float64)
-        self._scores = ScoreTable(num_classes)
+        self._bins = np.zeros((3, _CALIBRATION_BINS), np.float64)
+        self._scores = _ScoreTable(num_classes)
 
     def merge(self: _Same, other: _Same) -> None:
         """Adds what `other` counted.
@@ -140,21 +141,21 @@ class Tally:
         """Keeps some rows, of which many are counted together."""
         self._waiting.append((probabilities, *others))
         self._num_waiting += probabilities.size
-        if self._num_waiting >= WAITING_VALUES:
+        if self._num_waiting >= _WAITING_VALUES:
             self.compact()
 
+    @abc.abstractmethod
     def _count(self, *arrays: np.ndarray) -> None:
         """Counts the rows of all that `_wait` was given."""
-        raise NotImplementedError
 
     def _count_confidences(self, confidence: np.ndarray, is_hit: np.ndarray) -> None:
         """Counts probabilities `(n,)`, and whether what they were given to is true."""
         confidence = confidence.astype(np.float64)
         # Bin i holds confidences from i / 15 up to, and without, (i + 1) / 15.
-        bins = np.minimum(confidence * CALIBRATION_BINS, CALIBRATION_BINS - 1)
+        bins = np.minimum(confidence * _CALIBRATION_BINS, _CALIBRATION_BINS - 1)
         for row, weights in enumerate((None, confidence, is_hit)):
             self._bins[row] += np.bincount(
-                bins.astype(np.int64), weights, CALIBRATION_BINS
+                bins.astype(np.int64), weights, _CALIBRATION_BINS
             )
 
     def _measures(
@@ -172,8 +173,8 @@ class Tally:
             unknown_labels=unknown_labels,
             invalid_predictions=invalid_predictions,
             accuracy=sound * float(share(right, rows)),
-            auc=sound * mean_defined(self._scores.areas()),
-            macro_f1=mean_defined(f1),
+            auc=sound * _mean_defined(self._scores.areas()),
+            macro_f1=_mean_defined(f1),
             calibration_error=sound * float(share(gaps.sum(), in_bin.sum())),
             precision=sound * share(hits, predicted),
             recall=sound * share(hits, support),
@@ -240,13 +241,13 @@ def share(part: Any, whole: Any) -> np.ndarray:
     return np.where(defined, part / np.where(defined, whole, 1), np.nan)
 
 
-def mean_defined(values: np.ndarray) -> float:
+def _mean_defined(values: np.ndarray) -> float:
     """Returns the mean of those that are defined, NaN if none is."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if defined.size else math.nan
 
 
-class ScoreTable:
+class _ScoreTable:
     """Counts each score of each class, its own rows apart from those of others.
 
     Areas are exact as long as there are at most 2^20 different scores, summed over the
@@ -284,7 +285,7 @@ class ScoreTable:
         keys = self._key_of(classes, steps, is_low, own)
         self._add(np.ravel(keys), np.ones(keys.size, np.int64))
 
-    def merge(self, other: ScoreTable) -> None:
+    def merge(self, other: _ScoreTable) -> None:
         """Adds what `other` counted; it must have as many classes."""
         other = copy.copy(other)  # arrays are replaced, never changed
         while self.digits > other.digits:

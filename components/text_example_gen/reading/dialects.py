@@ -83,7 +83,8 @@ def find_dialect(
         reopen: Only called if the quotes can be read in several ways.
     """
     usual = _TSV_DELIMITERS if format_name == "tsv" else _CSV_DELIMITERS
-    delimiter, is_named = _named_delimiter(head.text)
+    delimiter = _named_delimiter(head.text)
+    is_named = delimiter is not None
     if options.delimiter is not None:
         delimiter = options.delimiter
     if delimiter is None:
@@ -121,16 +122,16 @@ def find_delimiter(
     head: Head, candidates: tuple[str, ...], options: ReadOptions
 ) -> str | None:
     """Returns which of `candidates` splits the rows into the columns, or None."""
-    named, _ = _named_delimiter(head.text)
+    named = _named_delimiter(head.text)
     if named is not None:
         return named
     delimiter, fit = _best(head, candidates, options)
     return delimiter if fit.has_names and fit.share >= _LEAST_SHARE else None
 
 
-def _named_delimiter(text: str) -> tuple[str | None, bool]:
+def _named_delimiter(text: str) -> str | None:
     match = _SEP.match(text)
-    return (match[1], True) if match else (None, False)
+    return match[1] if match else None
 
 
 class _Fit(NamedTuple):
@@ -206,7 +207,7 @@ def _fit_dialect(head: Head, dialect: Dialect, options: ReadOptions) -> _Fit:
         has_names = True
         others = [first, *rows]
     width = len(names)
-    fitting = [row for row in others if _trimmed(row.fields, width) == width]
+    fitting = [row for row in others if not fault_in_width(row, width, width)]
     share = len(fitting) / len(others) if others else 1.0
     if columns is not None and not fitting:
         has_names = False
@@ -217,13 +218,6 @@ def _fit_dialect(head: Head, dialect: Dialect, options: ReadOptions) -> _Fit:
     behind = [field for row in fitting for field in row.fields[1:]]
     spaced = sum(field.startswith(" ") for field in behind) / max(1, len(behind))
     return _Fit(has_names, share, width > 1, -len(labels), -spaced)
-
-
-def _trimmed(fields: list[str], width: int) -> int:
-    number = len(fields)
-    while number > width and not fields[number - 1].strip():
-        number -= 1
-    return number
 
 
 def _whole_rows(head: Head) -> str:

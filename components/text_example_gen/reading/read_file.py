@@ -150,10 +150,10 @@ def _read(
     layout = Layout(format=format_name, encoding=survey.encoding)
     if format_name in ("json", "jsonl"):
         form = find_form(text, is_part, options) or "lines"
-        if form == "object" and is_part and "\n" not in text.strip():
-            with _opened(path, survey.encoding, newline="\n") as file:
-                if format_name == "jsonl" or _has_lines(file):
-                    form = "lines"
+        is_cut = is_part and "\n" not in text.strip()
+        if form == "object" and is_cut:
+            is_lines = format_name == "jsonl" or _has_lines(path, survey.encoding)
+            form = "lines" if is_lines else form
         with _opened(path, survey.encoding, newline="\n") as file:
             if form == "lines":
                 on_layout(dataclasses.replace(layout, format="jsonl"))
@@ -186,11 +186,11 @@ def _read(
         )
 
 
-def _has_lines(file: TextIO) -> bool:
+def _has_lines(path: str, encoding: str) -> bool:
     """Returns whether more follows the first line, if that is not too long to tell."""
-    return file.readline(MAX_RECORD_CHARS).endswith("\n") and bool(
-        file.read(HEAD_BYTES).strip()
-    )
+    with _opened(path, encoding, newline="\n") as file:
+        is_whole = file.readline(MAX_RECORD_CHARS).endswith("\n")
+        return is_whole and bool(file.read(HEAD_BYTES).strip())
 
 
 def _tell(layout: Layout, on_layout: OnLayout, note: str) -> None:
