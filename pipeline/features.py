@@ -10,6 +10,7 @@ from components.text_example_gen import examples
 
 # Raw features, both bytes, one value per example; LABEL has one for each label.
 TEXT, LABEL = examples.TEXT, examples.LABEL
+ROW_SOURCE, ROW_POSITION = examples.ROW_SOURCE, examples.ROW_POSITION
 SLICES = examples.SLICES  # bytes, any number of values; only with data.keep_columns
 TRAIN, EVAL, TEST = SPLITS = examples.SPLITS
 

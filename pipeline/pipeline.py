@@ -80,6 +80,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         split_column=data.split_column,
         group_column=data.group_column,
         keep_columns=data.keep_columns,
+        keep_position=True,
         # A model that trains on from another one must not learn what that was tested
         # on: then a text keeps its split when the data grows.
         stratify=False if config.train.warm_start else None,
@@ -103,15 +104,12 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         ).with_id("SpanWindow")
     windowed = examples if window is None else window.outputs["examples"]
 
-    # Counts what the examples hold: missing values, lengths, frequent labels. What is
-    # kept for the evaluation alone is in no schema, and the model never asks for it.
+    # Counts what the examples hold: missing values, lengths, frequent labels. Where a
+    # row comes from, and what is kept for the evaluation alone, is in no schema, and
+    # the model never asks for it.
     statistics_gen = StatisticsGen(
         examples=examples,
-        stats_options=(
-            tfdv.StatsOptions(feature_allowlist=[TEXT, LABEL])
-            if data.keep_columns
-            else None
-        ),
+        stats_options=tfdv.StatsOptions(feature_allowlist=[TEXT, LABEL]),
     )
 
     # What the data must look like: inferred from the training split, or curated.

@@ -126,6 +126,8 @@ class TextExampleGen(component.FileBasedExampleGen):
             value goes by its text.
         keep_columns: Columns that the examples get as features of their names, bytes,
             one value; missing values are empty.
+        keep_position: Whether the examples get ROW_SOURCE and ROW_POSITION. Leave
+            them, like those of `keep_columns`, out of your schema.
         stratify: Whether a class with up to 1,000 texts gets its exact shares. A text
             may then change its split when the data grows. None: unless there are
             spans, in several of which a text may be, or a row may have several labels,
@@ -165,6 +167,7 @@ class TextExampleGen(component.FileBasedExampleGen):
         split_column: str | None = None,
         group_column: str | None = None,
         keep_columns: Sequence[str] = (),
+        keep_position: bool = False,
         stratify: bool | None = None,
     ) -> None:
         options = ReadOptions(
@@ -195,6 +198,7 @@ class TextExampleGen(component.FileBasedExampleGen):
                 if files is not None
             },
             stratify=stratify,
+            keep_position=keep_position,
         )
         if pattern is None:
             input_base, pattern = locate(input_base, format)

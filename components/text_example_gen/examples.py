@@ -13,7 +13,12 @@ LABEL = "label"
 # each column, if its value is one of the most frequent. Unlike a bare value, none of
 # them can be taken for a number.
 SLICES = "slices"
-FEATURES = (TEXT, LABEL, SLICES)
+
+# Where the row stands in the data: its file, bytes, and an int64 that counts as
+# `records.Record` says. In no schema: people look for a row by them, models do not.
+ROW_SOURCE = "row_source"
+ROW_POSITION = "row_position"
+FEATURES = (TEXT, LABEL, SLICES, ROW_SOURCE, ROW_POSITION)
 
 TRAIN = "train"
 EVAL = "eval"

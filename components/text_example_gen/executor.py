@@ -62,6 +62,7 @@ class Settings:
         columns: Which rows are held out, are together, and what of them is kept.
         held_out: Files of held-out rows: name of their split -> absolute pattern.
         stratify: As in `splitting.DivideRows`.
+        keep_position: Whether examples say where in the data their row stands.
 
     Raises:
         ValueError: A fraction is out of range, no label column is set, or columns
@@ -74,6 +75,7 @@ class Settings:
     columns: RowColumns = RowColumns()
     held_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
     stratify: bool = True
+    keep_position: bool = False
 
     def __post_init__(self) -> None:
         for name in ("max_rejected_fraction", "max_replaced_fraction"):
@@ -104,6 +106,7 @@ class Settings:
                 "columns": dataclasses.asdict(self.columns),
                 "held_out": dict(self.held_out),
                 "stratify": self.stratify,
+                "keep_position": self.keep_position,
             }
         )
         packed = any_pb2.Any()
@@ -223,6 +226,7 @@ def _make_plan(
         columns=settings.columns,
         held_out=tuple((names.index(name), held_out[name]) for name in held_out),
         stratify=settings.stratify,
+        keep_position=settings.keep_position,
     )
     return plan, previews
 

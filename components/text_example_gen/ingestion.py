@@ -30,6 +30,8 @@ from components.text_example_gen.counts import (
 from components.text_example_gen.examples import (
     LABEL,
     REJECTED_FOLDER,
+    ROW_POSITION,
+    ROW_SOURCE,
     SLICES,
     TEXT,
 )
@@ -83,6 +85,7 @@ class IngestPlan:
             They are not read as files of `pattern`, nor those of a later one as files
             of an earlier one.
         stratify: As in `DivideRows`.
+        keep_position: Whether examples say where in the data their row stands.
     """
 
     pattern: str
@@ -94,6 +97,7 @@ class IngestPlan:
     columns: RowColumns = RowColumns()
     held_out: tuple[tuple[int, str], ...] = ()
     stratify: bool = True
+    keep_position: bool = False
 
 
 class IngestTexts(beam.PTransform):
@@ -186,7 +190,9 @@ class IngestTexts(beam.PTransform):
             )
             sides.append(beam.pvalue.AsSingleton(frequent))
             yield values | "TallyValues" >> beam.Map(_tally_value)
-        payloads = beam.Map(_example_payload, prefixes, plan.shards, kept, *sides)
+        payloads = beam.Map(
+            _example_payload, prefixes, plan.shards, kept, plan.keep_position, *sides
+        )
         yield (
             used
             | "ExamplePayloads" >> payloads
@@ -238,6 +244,7 @@ def _example_payload(
     prefixes: list[str],
     shards: int,
     kept: Sequence[str] = (),
+    keep_position: bool = False,
     frequent: Collection[tuple[str, str]] = (),
 ) -> Any:
     """Returns the example of a row, and where it belongs.
@@ -247,6 +254,7 @@ def _example_payload(
         prefixes: Of the files of each split.
         shards: Files per split.
         kept: Names of the columns that are kept.
+        keep_position: Whether to say where the row stands.
         frequent: The most frequent of their values: column and value each.
     """
     values = {TEXT: [row["text"]], LABEL: labels_of(row)}
@@ -258,6 +266,10 @@ def _example_payload(
     for name, of_feature in values.items():
         data = [value.encode("utf-8") for value in of_feature]
         example.features.feature[name].bytes_list.value.extend(data)
+    if keep_position:
+        source = row["source"].encode("utf-8")
+        example.features.feature[ROW_SOURCE].bytes_list.value.append(source)
+        example.features.feature[ROW_POSITION].int64_list.value.append(row["position"])
     shard = int.from_bytes(row["digest"][_SHARD_BYTES], "big") % shards
     order = (row["digest"], row["source"], row["position"])
     payload = example.SerializeToString(deterministic=True)

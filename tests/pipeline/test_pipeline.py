@@ -157,7 +157,9 @@ def test_what_is_kept_for_the_evaluation_is_in_no_schema(folder):
     assert "label" in str(options["_feature_allowlist"])
     assert "language" not in str(options)
     assert "slices" in nodes["Evaluator"].exec_properties["eval_config"]
-    assert _nodes(folder)["StatisticsGen"].exec_properties["stats_options_json"] is None
+    assert "row_source" not in str(options)
+    settings = _nodes(folder)["TextExampleGen"].exec_properties
+    assert Settings.from_exec_properties(dict(settings)).keep_position
 
 
 def test_a_training_that_goes_on_from_another_divides_by_hash_alone(folder):

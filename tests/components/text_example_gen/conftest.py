@@ -40,16 +40,17 @@ class Ingested:
         ]
 
     @property
-    def examples(self) -> list[dict[str, list[str]]]:
+    def examples(self) -> list[dict[str, list[Any]]]:
         """All features of each example of all splits."""
         splits = ("train", "eval", "test")
         return [example for name in splits for example in self._examples_of(name)]
 
-    def _examples_of(self, name: str) -> list[dict[str, list[str]]]:
+    def _examples_of(self, name: str) -> list[dict[str, list[Any]]]:
         files = sorted(str(path) for path in (self.folder / f"Split-{name}").iterdir())
         return [
             {
                 feature: [value.decode() for value in values.bytes_list.value]
+                or list(values.int64_list.value)
                 for feature, values in tf.train.Example.FromString(
                     data
                 ).features.feature.items()

@@ -172,3 +172,17 @@ def test_columns_are_kept_and_their_frequent_values_become_slices(
     assert "slices" not in kept["english"]  # neither value is frequent
     assert (kept["none"]["language"], kept["none"]["slices"]) == ([""], ["language="])
     assert result.counts["values"] == {"language": 3, "stars": 4}
+
+
+def test_examples_say_where_their_row_stands_on_request(ingest, tmp_path):
+    rows = [(f"text {i}", "ab"[i % 2]) for i in range(30)]
+    data = write(tmp_path / "é.csv", rows)
+    result = ingest(data, keep_position=True)
+    places = {
+        example["text"][0]: (example["row_source"], example["row_position"])
+        for example in result.examples
+    }
+    # The header is line 1.
+    assert places == {f"text {i}": ([str(data)], [i + 2]) for i in range(30)}
+    again = ingest(data, output=tmp_path / "again")
+    assert all(set(example) == {"text", "label"} for example in again.examples)
