@@ -11,7 +11,7 @@ import tensorflow_data_validation as tfdv
 from tabulate import tabulate
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from pipeline.runs.summary import Evaluation
+from pipeline.evaluation.facts import Evaluation
 
 _STYLE = (
     "body{font:14px sans-serif;margin:1em}table{border-collapse:collapse;margin:1em 0}"

@@ -23,6 +23,7 @@ from components.text_example_gen.notes import class_notes, slice_notes
 from components.text_example_gen.spans import has_spans, span_name
 from pipeline.config import Config, DataConfig
 from pipeline.evaluation.baseline import tfidf_baseline
+from pipeline.evaluation.facts import Evaluation
 from pipeline.evaluation.measures import MEASURES, MICRO_F1
 from pipeline.evaluation.report import read_evaluation
 from pipeline.files import is_local, write_whole
@@ -33,7 +34,6 @@ from pipeline.runs.summary import (
     Baseline,
     Data,
     Drift,
-    Evaluation,
     NodeTime,
     Push,
     Rows,

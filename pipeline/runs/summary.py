@@ -7,16 +7,14 @@ file of this version or of an earlier one: what those lacked has its default.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class _Facts(BaseModel):
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+from pipeline.evaluation.facts import Evaluation, Facts
 
 
-class Data(_Facts):
+class Data(Facts):
     """Which files were read; `source` is the line with which `make data` names them.
 
     Attributes:
@@ -33,7 +31,7 @@ class Data(_Facts):
     layouts: dict[str, int] = {}
 
 
-class Spans(_Facts):
+class Spans(Facts):
     """The span that was read, and the window that it was trained with.
 
     Attributes:
@@ -47,7 +45,7 @@ class Spans(_Facts):
     unread: list[str] = []
 
 
-class Rows(_Facts):
+class Rows(Facts):
     """What became of the rows: `read` = `used` + `rejected`.
 
     Attributes:
@@ -80,7 +78,7 @@ class Rows(_Facts):
     notes: list[str] = []
 
 
-class Distance(_Facts):
+class Distance(Facts):
     """How far a span lies from those before it; None: not measured, or no bound.
 
     Attributes:
@@ -96,14 +94,14 @@ class Distance(_Facts):
     before: float | None = None
 
 
-class Drift(_Facts):
+class Drift(Facts):
     """The spans that the newest was compared with, and the distances by name."""
 
     before: list[str]
     distances: dict[str, Distance]
 
 
-class Anomaly(_Facts):
+class Anomaly(Facts):
     """One thing in which the data does not fit its schema, and was let pass.
 
     Attributes:
@@ -121,14 +119,14 @@ class Anomaly(_Facts):
     description: str | None = None
 
 
-class Anomalies(_Facts):
+class Anomalies(Facts):
     """What the AnomalyGate said."""
 
     verdict: str
     found: list[Anomaly]
 
 
-class Epoch(_Facts):
+class Epoch(Facts):
     """One epoch of the training; the losses are cross entropies in nats."""
 
     epoch: int
@@ -140,7 +138,7 @@ class Epoch(_Facts):
     seconds: float
 
 
-class WarmStart(_Facts):
+class WarmStart(Facts):
     """What a training began from.
 
     Attributes:
@@ -154,7 +152,7 @@ class WarmStart(_Facts):
     new_classes: list[str] = []
 
 
-class EmbeddingCache(_Facts):
+class EmbeddingCache(Facts):
     """How the vectors of the texts were kept between the epochs."""
 
     bytes: int
@@ -168,8 +166,41 @@ class EmbeddingCache(_Facts):
     later_epoch_seconds: float | None
 
 
-class Training(_Facts):
-    """The Trainer's `history.json`; see `pipeline.training.history`."""
+class ClassWord(Facts):
+    """A word that speaks for a class.
+
+    Attributes:
+        weight: Mean over the eval texts that hold it, as `WordWeight` says.
+        texts: How many of them hold it.
+    """
+
+    word: str
+    weight: float
+    texts: int
+
+
+class CertainOnEval(Facts):
+    """From which probability on the model answers, and does not say it is unsure.
+
+    Attributes:
+        precision: What was asked for (`evaluation.precision`).
+        threshold: The probability; above 1: never, as no threshold had this precision.
+        coverage: Share of the eval texts that it answers.
+    """
+
+    precision: float
+    threshold: float
+    coverage: float
+
+
+class Training(Facts):
+    """The Trainer's `history.json`; see `pipeline.training.history`.
+
+    Attributes:
+        temperature: By which the logits are divided; None: an earlier version.
+        words: Class -> the words that speak most for it, strongest first.
+        certain: None: `evaluation.precision` was not set.
+    """
 
     epochs: list[Epoch]
     best_epoch: int
@@ -182,84 +213,12 @@ class Training(_Facts):
     class_counts: dict[str, int] = {}
     class_weights: dict[str, float] | None = None
     thresholds: dict[str, float] | None = None
+    temperature: float | None = None
+    words: dict[str, list[ClassWord]] = {}
+    certain: CertainOnEval | None = None
 
 
-class ClassMeasures(_Facts):
-    """The measures of one class; None where one is undefined; `support` in rows."""
-
-    name: str
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    support: int
-
-
-class LengthMeasures(_Facts):
-    """The measures of a third of the test rows, by length of text."""
-
-    accuracy: float | None
-    auc: float | None
-    macro_f1: float | None
-    calibration_error: float | None = None
-    rows: int
-
-
-class SliceMeasures(LengthMeasures):
-    """The same of test rows with a value of a kept column; `name`: `column=value`."""
-
-    name: str
-
-
-class Threshold(_Facts):
-    """A bound that the model had to reach.
-
-    Attributes:
-        slice: Name of the slice whose test rows it judges; "": all of them.
-        measure: Such as `accuracy`.
-        kind: `least` and `most` bound the value, `change` what it may lose against
-            the last blessed model.
-        value: What was measured; None: undefined.
-    """
-
-    slice: str = ""
-    measure: str
-    kind: Literal["least", "most", "change"]
-    bound: float
-    value: float | None
-    ok: bool
-
-
-class Evaluation(_Facts):
-    """What the Evaluator measured on the test split, and whether it blessed the model.
-
-    Attributes:
-        metrics: Measure -> value over all rows; None: undefined.
-        baseline: The same of the last blessed model; None: there was none.
-        rows: Test rows, of which `unknown_labels` have a label that was not trained
-            on, and `invalid_predictions` have probabilities that are not numbers.
-        by_length: `short`, `medium`, `long` -> measures.
-        slices: Measures of the values of columns that are kept.
-        ok: Whether all thresholds were met; None: there were none.
-        failures: A line for each threshold that was missed.
-        notes: Lines on what makes the figures less than they seem.
-    """
-
-    metrics: dict[str, float | None]
-    baseline: dict[str, float | None] | None
-    rows: int
-    unknown_labels: int = 0
-    invalid_predictions: int = 0
-    classes: list[ClassMeasures]
-    by_length: dict[str, LengthMeasures]
-    slices: list[SliceMeasures] = []
-    ok: bool | None
-    thresholds: list[Threshold]
-    failures: list[str]
-    notes: list[str]
-    blessed: bool
-
-
-class Baseline(_Facts):
+class Baseline(Facts):
     """What TF-IDF with logistic regression reaches on the same splits."""
 
     metrics: dict[str, float | None]
@@ -267,7 +226,7 @@ class Baseline(_Facts):
     seconds: float
 
 
-class ServingCheck(_Facts):
+class ServingCheck(Facts):
     """Whether the exported model serves alone; see `components.serving_check`."""
 
     blessed: bool
@@ -275,7 +234,7 @@ class ServingCheck(_Facts):
     facts: dict[str, Any] | None = None
 
 
-class Push(_Facts):
+class Push(Facts):
     """Whether the model was pushed, by this run (`now`); `path`: if still there."""
 
     pushed: bool
@@ -283,7 +242,7 @@ class Push(_Facts):
     now: bool
 
 
-class NodeTime(_Facts):
+class NodeTime(Facts):
     """One node: `state` is `done`, or `unchanged` if an earlier run had done it."""
 
     node: str
@@ -291,7 +250,7 @@ class NodeTime(_Facts):
     seconds: float
 
 
-class RunSummary(_Facts):
+class RunSummary(Facts):
     """What came of a run; nodes taken from TFX's cache count like those that ran.
 
     Attributes:

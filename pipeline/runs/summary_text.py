@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-
-from tabulate import tabulate
+from collections.abc import Iterable, Iterator
 
 from components.text_example_gen.notes import leak_notes
 from components.text_example_gen.reading.layout import told
+from pipeline.evaluation.facts import Evaluation
+from pipeline.runs.evaluation_text import measured_lines
 from pipeline.runs.summary import (
     Anomalies,
-    Baseline,
     Data,
     Distance,
     Drift,
-    Evaluation,
     NodeTime,
     Push,
     Rows,
     RunSummary,
     ServingCheck,
     Spans,
-    Threshold,
     Training,
     WarmStart,
 )
@@ -31,16 +28,6 @@ from pipeline.terminal import visible_line
 _INDENT = 12  # columns
 _MOST_EPOCHS = 6  # lines of the training curve
 _MOST_LABELS = 8  # per split
-_MOST_CLASSES = 10  # lines of the table
-_MOST_SLICES = 20  # lines of the table
-_MOST_NAME = 24  # columns; a longer name is cut
-_MEASURES = {
-    "accuracy": "accuracy",
-    "auc": "AUC",
-    "macro_f1": "macro F1",
-    "micro_f1": "micro F1",
-    "calibration_error": "calibration error",
-}
 _CLEANED = {
     "label_invisible": "without invisible characters",
     "label_unicode_form": "in one form of Unicode",
@@ -49,7 +36,6 @@ _CLEANED = {
 }
 _MOST_WRITINGS = 5
 _MOST_FILES = 5
-_BOUNDS = {"least": "at least", "most": "at most"}
 
 
 def as_text(summary: RunSummary) -> str:
@@ -65,7 +51,7 @@ def as_text(summary: RunSummary) -> str:
         ("Anomalies", _anomalies(summary.anomalies)),
         ("Training", _training(summary.training)),
         ("ELMo cache", _cache(summary.training)),
-        ("Test", _test(summary.evaluation, summary.tfidf)),
+        ("Test", measured_lines(summary.evaluation, summary.tfidf)),
         ("Verdict", _verdict(summary.evaluation, summary.serving_check)),
         ("Model", _model(summary.push)),
         ("Time", _times(summary.nodes)),
@@ -266,103 +252,6 @@ def _cache(training: Training | None) -> Iterator[str]:
     if later is not None and first > 0:
         line += f"; later epochs cost {later / first:.0%} of the first"
     yield line
-
-
-def _test(evaluation: Evaluation | None, tfidf: Baseline | None) -> Iterator[str]:
-    if evaluation is not None:
-        yield _measures(evaluation.metrics, evaluation.thresholds)
-    if tfidf is not None:
-        measures = _measures(tfidf.metrics)
-        for line in ([measures] if measures else []) + tfidf.notes:
-            yield f"TF-IDF + logistic regression, same splits: {line}"
-    if evaluation is not None:
-        yield from evaluation_lines(evaluation)
-
-
-def _measures(
-    metrics: Mapping[str, float | None], thresholds: Iterable[Threshold] = ()
-) -> str:
-    bounds = {
-        each.measure: f" ({_BOUNDS[each.kind]} {_value(each.measure, each.bound)})"
-        for each in thresholds
-        if each.kind in _BOUNDS and not each.slice
-    }
-    values = ((name, metrics.get(name)) for name in _MEASURES)
-    return ", ".join(
-        f"{_MEASURES[name]} {_value(name, value)}{bounds.get(name, '')}"
-        for name, value in values
-        if value is not None
-    )
-
-
-def _value(name: str, value: float) -> str:
-    return f"{value:.1%}" if name == "accuracy" else f"{value:.3f}"
-
-
-def evaluation_lines(evaluation: Evaluation) -> list[str]:
-    """Returns the measures by class, by length and by slice as tables, then the notes.
-
-    Of more than 10 classes, those with the lowest F1 are shown; of more than 20 slices,
-    those with the lowest accuracy. "-" is undefined.
-    """
-    classes, lines = evaluation.classes, []
-    if len(classes) > _MOST_CLASSES:
-        ordered = sorted(classes, key=lambda one: (one.f1 is None, one.f1 or 0.0))
-        lines = [f"the {_MOST_CLASSES} of {len(classes)} classes with the lowest F1:"]
-        classes = ordered[:_MOST_CLASSES]
-    lines += _table(
-        ["class", "precision", "recall", "F1", "rows"],
-        [
-            [_cut(one.name), one.precision, one.recall, one.f1, f"{one.support:,}"]
-            for one in classes
-        ],
-    )
-    lines += _table(
-        ["length", "accuracy", "AUC", "macro F1", "rows"],
-        [
-            [name, third.accuracy, third.auc, third.macro_f1, f"{third.rows:,}"]
-            for name, third in evaluation.by_length.items()
-        ],
-    )
-    slices = evaluation.slices
-    if len(slices) > _MOST_SLICES:
-        lines.append(
-            f"the {_MOST_SLICES} of {len(slices)} slices with the lowest accuracy:"
-        )
-        slices = sorted(
-            slices, key=lambda one: (one.accuracy is None, one.accuracy or 0.0)
-        )[:_MOST_SLICES]
-    lines += _table(
-        ["slice", "accuracy", "AUC", "macro F1", "rows"],
-        [
-            [_cut(one.name), one.accuracy, one.auc, one.macro_f1, f"{one.rows:,}"]
-            for one in slices
-        ],
-    )
-    return lines + evaluation.notes
-
-
-def _table(headers: list[str], rows: list[list[str | float | None]]) -> list[str]:
-    if not rows:
-        return []
-    cells = [
-        [f"{cell:.3f}" if isinstance(cell, float) else cell for cell in row]
-        for row in rows
-    ]
-    text = tabulate(
-        cells,
-        headers,
-        tablefmt="plain",
-        missingval="-",
-        disable_numparse=True,
-        colalign=["left"] + ["right"] * (len(headers) - 1),
-    )
-    return text.split("\n")
-
-
-def _cut(name: str) -> str:
-    name = visible_line(name)
-    return name if len(name) <= _MOST_NAME else name[: _MOST_NAME - 1] + "…"
 
 
 def _verdict(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from elmo_kubeflow.pages import evaluation_page, statistics_page
-from pipeline.runs.summary import Evaluation
+from pipeline.evaluation.facts import Evaluation
 
 _MEASURES = {"accuracy": 0.5, "auc": None, "macro_f1": 0.25, "calibration_error": 0.1}
 _CLASS = {"name": "a", "precision": 1.0, "recall": 0.5, "f1": 0.6, "support": 9}

@@ -7,8 +7,10 @@ import json
 
 import pytest
 
-from pipeline.runs.summary import Evaluation, RunSummary
-from pipeline.runs.summary_text import _shown_epochs, as_text, evaluation_lines
+from pipeline.evaluation.facts import Evaluation
+from pipeline.runs.evaluation_text import evaluation_lines
+from pipeline.runs.summary import RunSummary
+from pipeline.runs.summary_text import _shown_epochs, as_text
 
 _FACTS = {
     "output": "/out",
