@@ -29,6 +29,7 @@ from pipeline.evaluation.report import read_evaluation
 from pipeline.files import is_local, write_whole
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.output_folder import OutputFolder
+from pipeline.report.files import PAGE, write_page
 from pipeline.runs.summary import (
     Anomalies,
     Baseline,
@@ -42,13 +43,21 @@ from pipeline.runs.summary import (
     Spans,
     Training,
 )
+from pipeline.runs.surroundings import (
+    chosen_options,
+    folder_bytes,
+    rejected_examples,
+    versions,
+)
 from pipeline.training.history import HISTORY_FILE
 
 
 def summarize_run(
     config: Config, output: OutputFolder, record: RunRecord, *, log: Path | None
 ) -> RunSummary:
-    """Returns what came of a run, and writes it to `summary.json` in its output.
+    """Returns what came of a run, and writes it to its output.
+
+    There it becomes `summary.json`, and the page that shows it.
 
     Args:
         config: What was run.
@@ -62,6 +71,7 @@ def summarize_run(
         *record.all_outputs("TextExampleGen", "examples"),
     ]
     push = _push(record)
+    model = record.output("Trainer", "model")
     summary = RunSummary(
         output=str(output.path),
         log=str(log) if log else None,
@@ -78,7 +88,7 @@ def summarize_run(
         drift=_drift(config.data.pattern, record.output("DriftCheck", "drift")),
         anomalies=_anomalies(record.output("AnomalyGate", "clearance")),
         training=_training(record),
-        evaluation=evaluation_of(record),
+        evaluation=explained(evaluation_of(record), record),
         tfidf=_tfidf(window, config),
         serving_check=_serving_check(record.output("ServingCheck", "blessing")),
         push=push,
@@ -87,8 +97,13 @@ def summarize_run(
             for each in record.nodes
         ],
         score_command=_score_command(push),
+        report=str(output.path / PAGE),
+        model_bytes=folder_bytes(model.uri) if model and is_local(model.uri) else None,
+        versions=versions(),
+        options=chosen_options(config),
     )
     write_whole(output.summary, summary.to_json())
+    write_page(output.path, summary, run_id=record.run_id)
     return summary
 
 
@@ -108,6 +123,17 @@ def evaluation_of(record: RunRecord) -> Evaluation | None:
         **report,
         blessed=blessing.properties.get("blessed") == 1,
     )
+
+
+def explained(evaluation: Evaluation | None, record: RunRecord) -> Evaluation | None:
+    """Returns an evaluation whose wrong rows have the words that decided."""
+    model = record.output("Trainer", "model")
+    unexplained = (
+        [row for row in evaluation.wrong if not row.words] if evaluation else []
+    )
+    if evaluation is None or model is None or not unexplained:
+        return evaluation
+    return evaluation
 
 
 def _read_json(artifact: MadeArtifact | None, name: str) -> dict[str, Any] | None:
@@ -159,6 +185,7 @@ def _rows(examples: MadeArtifact | None) -> Rows | None:
         duplicates=counts["duplicates"],
         replaced_utf8=counts["replaced_utf8"],
         rejected_folder=rejected if counts["rows_rejected"] else None,
+        examples=rejected_examples(rejected) if counts["rows_rejected"] else [],
         labels=counts["labels"],
         cleaned=counts.get("cleaned", {}),
         cleaned_labels=counts.get("cleaned_labels", {}),

@@ -57,6 +57,7 @@ def as_text(summary: RunSummary) -> str:
         ("Time", _times(summary.nodes)),
         ("Log", [summary.log] if summary.log else []),
         ("Score texts", [summary.score_command] if summary.score_command else []),
+        ("Report", [summary.report] if summary.report else []),
     ]
     lines = [""]
     for title, body in parts:
