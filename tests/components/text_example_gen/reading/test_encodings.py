@@ -31,6 +31,20 @@ SAMPLES = {
     "turkish": ("Çok güzeldi, ışık şahane. Türkçe değil mi? İyi günler.", "cp1254"),
     "russian": ("Очень хороший фильм, всем советую посмотреть.", "cp1251"),
     "russian koi8": ("Очень хороший фильм, всем советую.", "koi8_r"),
+    "russian dos": ("Очень хороший фильм, всем советую.", "cp866"),
+    "russian, a word": ("плохо", "koi8_r"),
+    "russian, loud": ("ОЧЕНЬ ПЛОХО", "cp1251"),
+    "ukrainian": ("Дуже гарний фільм, усім раджу подивитися його.", "cp1251"),
+    "bulgarian dos": ("Много добър филм, препоръчвам го на всички.", "cp866"),
+    "hebrew": ("סרט טוב מאוד, ממליץ לכולם לראות", "cp1255"),
+    "lithuanian": ("Labai geras filmas, rekomenduoju žiūrėti, ačiū.", "cp1257"),
+    "latvian": ("Ļoti laba filma, iesaku noskatīties, šķiet.", "cp1257"),
+    "french mac": ("Le café où l’on mange était génial ! Ça va", "mac_roman"),
+    "german mac": ("schöne Grüße", "mac_roman"),
+    "english mac": ("It’s “great” – really…", "mac_roman"),
+    "danish mac": ("Jeg så den på søndag og hørte æbler falde.", "mac_roman"),
+    "spanish dos": ("La película es buena, ¡qué emoción! El año", "cp850"),
+    "italian dos": ("È così, perché la città è più bella.", "cp850"),
     "greek": ("Πολύ καλή ταινία, τη συνιστώ σε όλους.", "cp1253"),
     "japanese": ("とても良い映画でした。カタカナも。", "cp932"),
     "japanese euc": ("とても良い映画でした。カタカナも。", "euc_jp"),
@@ -73,8 +87,24 @@ def test_a_file_tells_its_legacy_encoding(tmp_path, language):
     assert items == [(row, "pos", False), ("plain", "neg", False)]
 
 
+@pytest.mark.parametrize("text", ["très à", "più è", "ÉTÉ À PARIS", "dès là-bas être"])
+def test_few_accents_are_of_western_languages(text):
+    assert guess_encoding([text.encode("cp1252")]) == "cp1252"
+
+
+@pytest.mark.parametrize("encoding", ["iso2022_jp", "iso2022_kr"])
+def test_escape_sequences_tell_an_encoding_of_seven_bits(tmp_path, encoding):
+    text = "映画 は 良い" if encoding == "iso2022_jp" else "아주 좋은 영화"
+    data = f"text,label\nplain,neg\n{text},pos\n".encode(encoding)
+    items, layout = read(tmp_path / "a.csv", data)
+    assert items == [("plain", "neg", False), (text, "pos", False)]
+    assert encoding in layout
+    items, layout = read(tmp_path / "b.csv", b"text,label\n\x1b[1mbold,pos\n")
+    assert "UTF-8" in layout
+
+
 def test_cut_texts_are_damaged_utf8_and_in_no_other_encoding(tmp_path):
-    for text in ("né au café", "文字很好"):
+    for text in ("né au café", "文字很好", "Очень хороший фильм"):
         cut = text.encode()[:-1]
         items, _ = read(tmp_path / "a.csv", b"text,label\n" + (cut + b",pos\n") * 40)
         assert {replaced for *_, replaced in items} == {True}
