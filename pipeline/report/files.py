@@ -1,131 +1,113 @@
 """The pages of an output: which runs it has, and where their pages lie.
 
-OUTPUT/report.html                  of the newest run
-OUTPUT/runs/<run id>/summary.json   of each run
-OUTPUT/runs/<run id>/report.html
+OUTPUT/report.html              of the newest run
+OUTPUT/runs/<run>/summary.json  of each run
+OUTPUT/runs/<run>/report.html   beside it
 """
 
 from __future__ import annotations
 
 import csv
 import itertools
-import os
-from collections.abc import Sequence
-from datetime import datetime
+import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from pipeline.errors import UserError
 from pipeline.files import write_whole
-from pipeline.report.page import PastRun, Review, run_page
+from pipeline.report.page import Review, run_page
 from pipeline.runs.summary import RunSummary
 
 PAGE = "report.html"
-_RUNS = "runs"
+_LOGGER = logging.getLogger(__name__)
+_SUMMARIES = "runs/*/summary.json"
 _SUMMARY = "summary.json"
 _REVIEW = "review.csv"
-_MOST_PAST = 50  # runs
+_MOST_RUNS = 50  # of those side by side
 _MOST_REVIEWED = 20  # rows
-_MOST_NAMED = 5  # runs, in a message
+_MOST_NAMED = 3  # runs, in a message
 
 
-def write_page(output: Path, summary: RunSummary, *, run_id: str) -> Path:
-    """Writes the page of a run that has just ended, and returns its path.
+@dataclass(frozen=True)
+class _Kept:
+    """A run that is kept, in a folder of its own."""
+
+    folder: Path
+    summary: RunSummary
+
+    @property
+    def names(self) -> set[str]:
+        """What a person may call it."""
+        return {self.folder.name, self.summary.run_id or self.folder.name}
+
+
+def write_page(output: Path, summary: RunSummary) -> Path:
+    """Writes the page of the last run, and returns its path.
 
     Args:
         output: Folder of the runs.
-        summary: What came of the run.
-        run_id: Its name in ML Metadata.
+        summary: What came of it; where it is kept among the runs, so is its page.
     """
-    this = PastRun(run_id, _when(run_id), summary)
-    earlier = [run for run in past_runs(output) if run.run_id != run_id]
-    page = run_page(summary, runs=[*earlier, this], review=_review(output))
-    path = output / PAGE
-    write_whole(path, page)
-    beside = output / _RUNS / run_id
-    if beside.is_dir():
-        write_whole(beside / PAGE, page)
-    return path
+    kept = _kept(output, most=_MOST_RUNS)
+    this = [run for run in kept if run.summary.run_id == summary.run_id]
+    earlier = [run.summary for run in kept if run not in this]
+    page = run_page(summary, runs=[*earlier, summary], review=_review(output))
+    for folder in [run.folder for run in this if summary.run_id] + [output]:
+        write_whole(folder / PAGE, page)
+    return output / PAGE
 
 
-def renew_page(output: Path, run_id: str | None = None) -> Path:
+def renew_page(output: Path, name: str | None = None) -> Path:
     """Makes the page of the last or an earlier run again, and returns its path.
 
     Args:
         output: Folder of the runs.
-        run_id: Of an earlier run; None: the last one.
+        name: Of an earlier run, or of its folder; None: the last one.
 
     Raises:
         UserError: There is no such run, or its summary cannot be read.
     """
-    runs = past_runs(output)
-    known = [run.run_id for run in runs]
-    if run_id is None:
-        summary = _read(output / _SUMMARY)
-        page = run_page(summary, runs=runs, review=_review(output))
-        path = output / PAGE
-        if runs and runs[-1].summary == summary:
-            write_whole(output / _RUNS / runs[-1].run_id / PAGE, page)
-    else:
-        if run_id not in os.listdir(_folder(output)):
-            raise UserError(_no_such_run(run_id, known))
-        path = output / _RUNS / run_id / PAGE
-        summary = _read(path.with_name(_SUMMARY))
-        until = itertools.takewhile(lambda run: run.run_id != run_id, runs)
-        this = PastRun(run_id, _when(run_id), summary)
-        # What a person has reviewed since is of the last run.
-        page = run_page(summary, runs=[*until, this])
-    write_whole(path, page)
-    return path
+    if name is None:
+        return write_page(output, _read(output / _SUMMARY))
+    kept = _kept(output)
+    place = next((n for n, run in enumerate(kept) if name in run.names), None)
+    if place is None:
+        newest = ", ".join(run.folder.name for run in kept[: -_MOST_NAMED - 1 : -1])
+        raise UserError(
+            f"option --run: no such run is kept in {output}. Received: {name!r} "
+            f"(hint: {f'the newest are {newest}' if kept else 'none is kept there'})"
+        )
+    # What a person has reviewed since belongs to the last run.
+    until = [run.summary for run in kept[: place + 1]][-_MOST_RUNS:]
+    page = kept[place].folder / PAGE
+    write_whole(page, run_page(kept[place].summary, runs=until))
+    return page
 
 
-def _folder(output: Path) -> Path:
-    folder = output / _RUNS
-    if not folder.is_dir():
-        raise UserError(f"{output} keeps no earlier runs: there is no folder {folder}")
-    return folder
+def _kept(output: Path, most: int = 0) -> list[_Kept]:
+    """Returns the runs whose summaries are kept, in the order in which they began.
 
+    One that cannot be read is passed over, and named in the log.
 
-def _no_such_run(run_id: str, known: Sequence[str]) -> str:
-    newest = ", ".join(reversed(known[-_MOST_NAMED:])) or "none"
-    return (
-        f"option --run: there is no such run. Received: {run_id!r} "
-        f"(hint: the newest are {newest})"
-    )
-
-
-def past_runs(output: Path) -> list[PastRun]:
-    """Returns the runs whose summaries are kept, oldest first, at most the newest 50.
-
-    A summary that is not whole, as a killed run may leave it, is passed over.
+    Args:
+        output: Folder of the runs.
+        most: How many of the newest are read; 0: all.
     """
-    runs = []
-    folder = output / _RUNS
-    names = os.listdir(folder) if folder.is_dir() else []
-    for name in names:
-        path = folder / name / _SUMMARY
-        if path.is_file():
-            runs.append((_when(name) or _changed(path), name, path))
-    found = []
-    for when, name, path in sorted(runs)[-_MOST_PAST:]:
+    kept = []
+    paths = sorted(output.glob(_SUMMARIES), key=lambda path: path.stat().st_mtime_ns)
+    for path in paths[-most:]:
         try:
-            found.append(PastRun(name, when, _read(path)))
-        except UserError:
-            continue
-    return found
+            kept.append(_Kept(path.parent, _read(path)))
+        except UserError as error:
+            _LOGGER.warning("%s", error.format_message())
+    return sorted(kept, key=_order)
 
 
-def _when(run_id: str) -> str:
-    """Returns when a run began that is named by its time, else ""."""
-    try:
-        return f"{datetime.fromisoformat(run_id):%Y-%m-%d %H:%M}"
-    except ValueError:
-        return ""
-
-
-def _changed(path: Path) -> str:
-    return f"{datetime.fromtimestamp(path.stat().st_mtime):%Y-%m-%d %H:%M}"
+def _order(run: _Kept) -> tuple[float, str]:
+    began = run.summary.began
+    return began.timestamp() if began else 0.0, run.folder.name
 
 
 def _read(path: Path) -> RunSummary:
@@ -147,5 +129,5 @@ def _review(output: Path) -> Review | None:
     if not path.is_file():
         return None
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        names, *rows = itertools.islice(csv.reader(file), _MOST_REVIEWED + 1)
+        names, *rows = [*itertools.islice(csv.reader(file), _MOST_REVIEWED + 1)] or [[]]
     return Review(names, rows)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.evaluation.facts import Evaluation
 from pipeline.report import plots, views
 from pipeline.runs.summary import RunSummary
+from pipeline.runs.summary_text import spelt
 from pipeline.terminal import visible
 
 if TYPE_CHECKING:
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
 _MOST_SHOWN = 2_000  # characters of one value
 _MOST_PLACES = 50  # runs or spans of a plot over time
-
-
-@dataclass(frozen=True)
-class PastRun:
-    """A run of an output, with its name and when it began (`2026-11-28 03:00`)."""
-
-    run_id: str
-    when: str
-    summary: RunSummary
 
 
 @dataclass(frozen=True)
@@ -46,21 +38,32 @@ class Review:
 
 
 @dataclass(frozen=True)
-class SplitStatistics:
-    """TFDV's statistics of a split.
+class FeatureStatistics:
+    """What TFDV knows of a feature; None: not measured.
 
     Attributes:
-        name: Of the split.
-        examples: How many there are.
-        features: Name, values, missing, distinct values, mean length in bytes of each;
-            None: not measured.
-        values: Feature, one of its frequent values, and how many examples have it.
+        name: Of the feature.
+        values, missing: How many examples have it, and have not.
+        distinct: How many different values it has.
+        mean_bytes: Their mean length.
+        frequent: The most frequent values -> examples that have them.
     """
 
     name: str
+    values: int
+    missing: int
+    distinct: int | None
+    mean_bytes: float | None
+    frequent: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class SplitStatistics:
+    """A split, how many examples it has, and their features."""
+
+    name: str
     examples: int
-    features: Sequence[tuple[str, int, int, int | None, float | None]]
-    values: Sequence[tuple[str, str, int]]
+    features: Sequence[FeatureStatistics]
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class _Section:
 def run_page(
     summary: RunSummary,
     *,
-    runs: Sequence[PastRun] = (),
+    runs: Sequence[RunSummary] = (),
     review: Review | None = None,
 ) -> str:
     """Returns the page of a run.
@@ -104,7 +107,6 @@ def run_page(
         summary=summary,
         verdict=verdict,
         evaluation=summary.evaluation,
-        run=next(iter(runs[-1:]), None),
     )
 
 
@@ -129,10 +131,10 @@ def statistics_page(splits: Sequence[SplitStatistics]) -> str:
     )
 
 
-def _data(summary: RunSummary, runs: Sequence[PastRun]) -> _Section:
+def _data(summary: RunSummary, runs: Sequence[RunSummary]) -> _Section:
     if summary.rows is None:
         return _Section("data", "Data", missing="No rows were counted.")
-    spans = [run for run in runs if run.summary.drift is not None]
+    spans = [run for run in runs if run.drift is not None]
     facts = {
         "rows": summary.rows,
         "labels": views.label_shares(summary.rows.labels),
@@ -141,12 +143,11 @@ def _data(summary: RunSummary, runs: Sequence[PastRun]) -> _Section:
     return _Section("data", "Data", facts)
 
 
-def _drift(runs: Sequence[PastRun]) -> list[dict[str, Any]]:
+def _drift(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
     """Returns each distance of the last run, with its course over the spans."""
     of_span: dict[str, RunSummary] = {}
     for run in runs:
-        spans = run.summary.spans
-        of_span[spans.newest if spans else run.run_id] = run.summary
+        of_span[run.spans.newest if run.spans else run.run_id] = run
     last = list(of_span.items())[-_MOST_PLACES:]
     if not last:
         return []
@@ -155,9 +156,9 @@ def _drift(runs: Sequence[PastRun]) -> list[dict[str, Any]]:
     for name, distance in (newest.distances if newest else {}).items():
         points = [
             (float(place), each.value)
-            for place, (_, summary) in enumerate(last)
-            if summary.drift is not None
-            and (each := summary.drift.distances.get(name)) is not None
+            for place, (_, run) in enumerate(last)
+            if run.drift is not None
+            and (each := run.drift.distances.get(name)) is not None
             and each.value is not None
         ]
         plot = ""
@@ -196,6 +197,7 @@ def _test(evaluation: Evaluation | None, summary: RunSummary | None) -> list[_Se
     strokes = [each.stroke for each in drawn]
     facts = {
         "classes": views.worst_first(evaluation.classes),
+        "low": views.scale_begin(evaluation.classes),
         "confusion": views.confusion(evaluation),
         "drawn": drawn,
         "roc": plots.roc_plot(curves, strokes) if curves else "",
@@ -249,16 +251,21 @@ def _trust(summary: RunSummary) -> _Section:
     return _Section("trust", "When to trust it", facts)
 
 
+def _begin(run: RunSummary) -> str:
+    return f"{run.began:%Y-%m-%d %H:%M}" if run.began else run.run_id[:16]
+
+
 def _next(summary: RunSummary) -> _Section:
     path = summary.push.path if summary.push else None
     facts = {
         "output": shlex.quote(summary.output),
+        "run_id": shlex.quote(summary.run_id) if summary.run_id else "",
         "serving": path and shlex.quote(posixpath.dirname(path)),
     }
     return _Section("next", "What next", facts)
 
 
-def _history(runs: Sequence[PastRun]) -> _Section:
+def _history(runs: Sequence[RunSummary]) -> _Section:
     shown = list(runs)[-_MOST_PLACES:]
     if len(shown) < 2:
         why = "This is the only run that is kept here."
@@ -267,20 +274,19 @@ def _history(runs: Sequence[PastRun]) -> _Section:
     for name in ("accuracy", "auc", "macro_f1"):
         points, filled = [], []
         for place, run in enumerate(shown):
-            evaluation, push = run.summary.evaluation, run.summary.push
-            value = evaluation.metrics.get(name) if evaluation else None
+            value = run.evaluation.metrics.get(name) if run.evaluation else None
             if value is not None:
                 points.append((float(place), value))
-                filled.append(push is not None and push.pushed)
+                filled.append(run.push is not None and run.push.pushed)
         if len(points) > 1:
             ticks = [shown[int(points[0][0])], shown[int(points[-1][0])]]
             plot = plots.series_plot(
                 f"{views.MEASURES[name]} of the runs",
                 [plots.Series(points, filled=filled)],
-                ticks=[run.when or run.run_id[:16] for run in ticks],
+                ticks=[_begin(run) for run in ticks],
             )
             drawn.append((name, plot))
-    rows = [(run, views.verdict(run.summary)) for run in reversed(shown)]
+    rows = [(run, views.verdict(run)) for run in reversed(shown)]
     return _Section("runs", "Runs", {"rows": rows, "plots": drawn})
 
 
@@ -317,7 +323,9 @@ def _environment() -> jinja2.Environment:
         "bytes": _bytes,
         "seconds": _seconds,
         "cut": lambda text, most=80: text if len(text) <= most else text[:most] + "…",
+        "begin": _begin,
         "option": _option,
+        "spelt": spelt,
         "pieces": views.pieces,
         "strongest": views.strongest,
     }
@@ -333,7 +341,7 @@ def _measure(value: float | None, name: str) -> str | None:
     """Returns a measure as the summary in the terminal writes it."""
     if value is None:
         return None
-    return f"{value:.1%}" if name == "accuracy" else f"{value:.3f}"
+    return f"{value:.1%}" if name in ("accuracy", "coverage") else f"{value:.3f}"
 
 
 def _option(value: Any) -> str:

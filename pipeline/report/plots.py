@@ -88,7 +88,6 @@ def loss_plot(epochs: Sequence[Epoch], best: int) -> str:
     """Returns the losses of training and eval by epoch, the best one marked."""
     return _training_plot(
         "Loss by epoch",
-        "cross entropy (nats)",
         [
             [(e.epoch, e.train_loss) for e in epochs],
             [(e.epoch, e.eval_loss) for e in epochs],
@@ -104,14 +103,13 @@ def accuracy_plot(epochs: Sequence[Epoch], best: int) -> str:
     ]
     return _training_plot(
         "Accuracy by epoch",
-        "accuracy",
         [train, [(e.epoch, e.eval_accuracy) for e in epochs]],
         best,
     )
 
 
 def _training_plot(
-    title: str, unit: str, curves: Sequence[Sequence[tuple[float, float]]], best: int
+    title: str, curves: Sequence[Sequence[tuple[float, float]]], best: int
 ) -> str:
     strokes = ((SOFT, "--"), (ACCENT, "-"))
     series = [
@@ -125,7 +123,7 @@ def _training_plot(
         _whole_numbers(axes)
         _draw(axes, series)
 
-    return _svg(title, draw, xlabel="epoch", ylabel=unit)
+    return _svg(title, draw, xlabel="epoch")
 
 
 def roc_plot(curves: Sequence[Curves], strokes: Sequence[tuple[str, str]]) -> str:
@@ -212,9 +210,12 @@ def series_plot(
         labels = axes.set_xticklabels(ticks[: len(ends)], parse_math=False)
         for label, side in zip(labels, ("left", "right"), strict=False):
             label.set_horizontalalignment(side if len(ends) > 1 else "center")
+        low, high = axes.get_ylim()
         if is_share:
-            low, high = axes.get_ylim()
             axes.set_ylim(max(low, -0.02), min(high, 1.02))
+        else:
+            axes.set_ylim(0, max(high, 1e-3))
+        _few_ticks(axes)
 
     return _svg(title, draw)
 
@@ -252,7 +253,14 @@ def _whole_numbers(axes: Axes) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
+    _few_ticks(axes)
+
+
+def _few_ticks(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    axes.yaxis.set_major_formatter("{x:.4g}")
 
 
 def _svg(
@@ -271,7 +279,8 @@ def _svg(
     with matplotlib.rc_context(_RC):
         figure = Figure(figsize=size)
         # Room for the ticks; Matplotlib's own layout draws everything twice.
-        left, below, above = 34 / 72, (36 if xlabel else 22) / 72, 22 / 72
+        left, below = 34 / 72, (36 if xlabel else 22) / 72
+        above = (22 if ylabel else 8) / 72
         axes = figure.add_axes(
             (
                 left / size[0],

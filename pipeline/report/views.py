@@ -24,6 +24,7 @@ MEASURES = {
     "macro_f1": "Macro F1",
     "micro_f1": "Micro F1",
     "calibration_error": "Calibration error",
+    "coverage": "Coverage",
 }
 _MOST_IN_MATRIX = 10  # classes
 _LEVELS = 5  # of the colour behind a word
@@ -75,7 +76,9 @@ def verdict(summary: RunSummary) -> Verdict:
         return Verdict("not pushed", False, "No model was tested.")
     if push is None and evaluation.blessed:
         return Verdict("blessed", True, how_good)
-    return Verdict("not pushed", False, f"Not pushed. {how_good}")
+    # The Pusher has no other cause than the two checks and this one.
+    why = "the model was withdrawn by a rollback"
+    return Verdict("not pushed", False, f"Not pushed: {why}. {how_good}")
 
 
 def _how_good(summary: RunSummary) -> str:
@@ -89,12 +92,12 @@ def _how_good(summary: RunSummary) -> str:
     before = (evaluation.baseline or {}).get("accuracy")
     if before is not None:
         others.append(f"{_compared(accuracy, before)} the last model")
-    elif evaluation.baseline is None:
-        others.append("with no earlier model to compare with")
     words = summary.tfidf.metrics.get("accuracy") if summary.tfidf else None
     if words is not None:
         others.append(f"{_compared(accuracy, words)} TF-IDF with logistic regression")
-    return f"{text}{': ' if others else ''}{', and '.join(others)}."
+    text += f"{', ' if others else ''}{' and '.join(others)}"
+    is_first = evaluation.baseline is None
+    return f"{text}{'; there is no earlier model' if is_first else ''}."
 
 
 def _compared(value: float, other: float) -> str:
@@ -119,6 +122,17 @@ def worst_first(
         enumerate(classes),
         key=lambda one: (one[1].f1 is None, one[1].f1 or 0.0, -one[1].support),
     )
+
+
+def scale_begin(classes: Sequence[ClassMeasures]) -> float:
+    """Returns where the bars of the intervals begin, in tenths: one must see them."""
+    ends = [
+        between[0]
+        for one in classes
+        for between in (one.precision_interval, one.recall_interval)
+        if between
+    ]
+    return max(0.0, math.floor(min(ends, default=0.0) * 10) / 10)
 
 
 @dataclass(frozen=True)
@@ -234,7 +248,11 @@ def strongest(
     words: Sequence[WordWeight], most: int = 4
 ) -> dict[str, list[WordWeight]]:
     """Returns the words that speak most `for` and most `against` a prediction."""
-    ordered = sorted(words, key=lambda word: -abs(word.weight))
+    most_weight = max((abs(word.weight) for word in words), default=0.0)
+    ordered = sorted(
+        (word for word in words if _level(word.weight, most_weight)),
+        key=lambda word: -abs(word.weight),
+    )
     return {
         "for": [word for word in ordered if word.weight > 0][:most],
         "against": [word for word in ordered if word.weight < 0][:most],

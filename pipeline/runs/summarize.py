@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
+import logging
 import math
 import os
 import shlex
@@ -13,6 +15,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from tfx.utils import path_utils
 
 from components.anomaly_gate import executor as anomaly_gate
 from components.drift_check import report as drift_report
@@ -49,7 +53,11 @@ from pipeline.runs.surroundings import (
     rejected_examples,
     versions,
 )
+from pipeline.serving.versions import ModelError
 from pipeline.training.history import HISTORY_FILE
+
+_LOGGER = logging.getLogger(__name__)
+_EXPLANATIONS = "pipeline.evaluation.explanations"
 
 
 def summarize_run(
@@ -75,6 +83,7 @@ def summarize_run(
     summary = RunSummary(
         output=str(output.path),
         log=str(log) if log else None,
+        run_id=record.run_id,
         data=Data(
             pattern=config.data.pattern,
             source=_source_line(config.data.pattern),
@@ -88,7 +97,7 @@ def summarize_run(
         drift=_drift(config.data.pattern, record.output("DriftCheck", "drift")),
         anomalies=_anomalies(record.output("AnomalyGate", "clearance")),
         training=_training(record),
-        evaluation=explained(evaluation_of(record), record),
+        evaluation=evaluation_of(record),
         tfidf=_tfidf(window, config),
         serving_check=_serving_check(record.output("ServingCheck", "blessing")),
         push=push,
@@ -102,8 +111,11 @@ def summarize_run(
         versions=versions(),
         options=chosen_options(config),
     )
+    if summary.evaluation is not None and model is not None:
+        words = explained(summary.evaluation, path_utils.serving_model_dir(model.uri))
+        summary = summary.model_copy(update={"evaluation": words})
     write_whole(output.summary, summary.to_json())
-    write_page(output.path, summary, run_id=record.run_id)
+    write_page(output.path, summary)
     return summary
 
 
@@ -125,15 +137,28 @@ def evaluation_of(record: RunRecord) -> Evaluation | None:
     )
 
 
-def explained(evaluation: Evaluation | None, record: RunRecord) -> Evaluation | None:
-    """Returns an evaluation whose wrong rows have the words that decided."""
-    model = record.output("Trainer", "model")
-    unexplained = (
-        [row for row in evaluation.wrong if not row.words] if evaluation else []
-    )
-    if evaluation is None or model is None or not unexplained:
+def explained(evaluation: Evaluation, model: str) -> Evaluation:
+    """Returns an evaluation whose wrong rows have the words that decided.
+
+    Args:
+        evaluation: Of a model.
+        model: Its SavedModel, on any file system TensorFlow knows.
+    """
+    if not evaluation.wrong or importlib.util.find_spec(_EXPLANATIONS) is None:
         return evaluation
-    return evaluation
+    explanations = importlib.import_module(_EXPLANATIONS)
+    try:
+        words = explanations.explain_texts(
+            model, [row.text for row in evaluation.wrong]
+        )
+    except ModelError as error:  # such as one that an earlier version made
+        _LOGGER.warning("no words that decided: %s", error)
+        return evaluation
+    wrong = [
+        row.model_copy(update={"words": of_row})
+        for row, of_row in zip(evaluation.wrong, words, strict=True)
+    ]
+    return evaluation.model_copy(update={"wrong": wrong})
 
 
 def _read_json(artifact: MadeArtifact | None, name: str) -> dict[str, Any] | None:

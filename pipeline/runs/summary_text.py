@@ -153,7 +153,7 @@ def _cleaned(rows: Rows | None) -> Iterator[str]:
     done = [f"{_CLEANED.get(k, k)} {n:,} rows" for k, n in rows.cleaned.items()]
     yield f"read {', '.join(done)}"
     writings = [
-        f"`{_spelt(written)}` is `{label}` ({number:,})"
+        f"`{spelt(written)}` is `{label}` ({number:,})"
         for label, others in rows.cleaned_labels.items()
         for written, number in others.items()
     ]
@@ -161,7 +161,7 @@ def _cleaned(rows: Rows | None) -> Iterator[str]:
     yield ", ".join(writings[:_MOST_WRITINGS] + more)
 
 
-def _spelt(text: str) -> str:
+def spelt(text: str) -> str:
     """Returns a text in which one sees what one would not see, or only as an accent."""
     return "".join(
         c if c.isprintable() and not unicodedata.combining(c) else f"\\u{ord(c):04x}"

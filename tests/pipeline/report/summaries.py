@@ -412,6 +412,68 @@ def of_span(number: int) -> RunSummary:
         else None,
         evaluation=evaluation(["positive", "negative"], 1000, accuracy, slices=slices),
     )
+    facts["began"] = f"2026-11-{number:02}T03:00:00.1Z"
+    facts["run_id"] = f"2026-11-{number:02}T03:00:00.100000"
+    facts["seconds"] = 108.2
     if number == 7:
         facts["push"] = {"pushed": False, "path": None, "now": False}
     return RunSummary.model_validate(facts)
+
+
+HOSTILE = (
+    "<script>hit = 1</script><img src=x onerror='hit = 1'>\"'`$x_1$ &amp; {{ 7 * 7 }}"
+)
+
+
+def hostile(text: str = HOSTILE) -> RunSummary:
+    """Returns a run whose data, names and options are all of one text."""
+    names = [text, f"{text} 2", f"{text} 3"]
+    facts = evaluation(names, 900, 0.8)
+    facts["slices"] = [{**_metrics(0.8), "name": f"{text}={text}", "rows": 9}]
+    facts["notes"] = facts["failures"] = [text]
+    facts["blessed"] = False
+    for row in facts["wrong"]:
+        row |= {"text": text, "source": f"/data/{text}.csv"}
+        row["words"] = [{"token": part, "weight": 1.0} for part in text.split(" ")[:9]]
+    of_rows = rows(dict.fromkeys(names, 900), left_out_files=[text], notes=[text])
+    of_rows["reasons"] = {text: 12}
+    example = {"source": text, "position": 1, "reason": text, "detail": text}
+    of_rows["examples"] = [example | {"text": text}]
+    distance = {"measure": text, "value": 0.1, "threshold": 0.05}
+    return summary(
+        output=f"/data/{text}",
+        data={"pattern": text, "source": text, "layouts": {text: 1}},
+        spans={"newest": text, "window": {text: 1, f"{text} 2": 2}},
+        rows=of_rows,
+        drift={"before": [text], "distances": {text: distance}},
+        anomalies={
+            "verdict": "clear",
+            "found": [{"split": text, "feature": text, "short": text}],
+        },
+        training=training(names),
+        evaluation=facts,
+        tfidf={"metrics": _metrics(0.7), "notes": [text], "seconds": 1.0},
+        push={"pushed": False, "path": None, "now": False},
+        nodes=[{"node": text, "state": text, "seconds": 1.0}],
+        score_command=text,
+        versions={text: text},
+        options={text: [text]},
+        run_id=text,
+    )
+
+
+def many_classes() -> RunSummary:
+    """Returns the largest page there is: 300 classes, and long texts all of words."""
+    names = [f"a class with quite a long name, number {n}" for n in range(300)]
+    facts = evaluation(names, 30_000, 0.84)
+    word = "extraordinary"
+    for row in facts["wrong"]:
+        row["text"] = " ".join([word] * 71)
+        row["words"] = [
+            {"token": word, "weight": (-1) ** n * (0.5 + n / 140)} for n in range(71)
+        ]
+    return summary(
+        rows=rows(dict.fromkeys(names, 100)),
+        training=training(names),
+        evaluation=facts,
+    )
