@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from pipeline.evaluation.facts import Evaluation
 from pipeline.report.page import Review, evaluation_page, run_page
 from pipeline.runs.summary import RunSummary
 from tests.pipeline.report import summaries
@@ -47,6 +49,8 @@ class _Page(HTMLParser):
         self.elements.append((tag, attributes))
         if tag not in _VOID:
             self.open.append(tag)
+        if tag in ("td", "th", "div"):
+            self.text[self._section] += " "
         if tag == "section":
             self._section = attributes["id"] or ""
             self.text[self._section] = ""
@@ -76,9 +80,21 @@ def _at(summary: dict, path: str):
     return value
 
 
+@pytest.fixture(scope="module")
+def usual() -> _Page:
+    """The page of a run with two classes."""
+    return _made("two classes")[1]
+
+
+@functools.cache
+def _made(name: str) -> tuple[RunSummary, _Page]:
+    summary = _PAGES[name]()
+    return summary, _page_of(summary)
+
+
 @pytest.mark.parametrize("name", _PAGES)
 def test_a_page_is_well_formed_and_has_its_sections_in_order(name):
-    page = _page_of(_PAGES[name]())
+    _, page = _made(name)
     assert page.open == []
     assert [a["id"] for tag, a in page.elements if tag == "section"] == _SECTIONS
     assert all(page.text[section].strip() for section in _SECTIONS)
@@ -86,9 +102,8 @@ def test_a_page_is_well_formed_and_has_its_sections_in_order(name):
 
 @pytest.mark.parametrize("name", list(_PAGES)[:-1])
 def test_each_figure_is_that_of_the_summary(name):
-    summary = _PAGES[name]()
+    summary, page = _made(name)
     facts = json.loads(summary.to_json())
-    page = _page_of(summary)
     assert len(page.facts) > 60
     for path, value in page.facts:
         expected = _at(facts, path)
@@ -98,7 +113,7 @@ def test_each_figure_is_that_of_the_summary(name):
 
 @pytest.mark.parametrize("name", _PAGES)
 def test_a_page_asks_for_nothing_and_runs_nothing(name):
-    page = _page_of(_PAGES[name]())
+    _, page = _made(name)
     tags = {tag for tag, _ in page.elements}
     assert not tags & {"script", "img", "link", "iframe", "object", "embed", "form"}
     for tag, attributes in page.elements:
@@ -107,8 +122,8 @@ def test_a_page_asks_for_nothing_and_runs_nothing(name):
             assert (attributes.get(link) or "#").startswith("#"), attributes
 
 
-def test_the_verdict_stands_beside_the_last_model_and_the_baseline():
-    text = _page_of(summaries.summary()).text[""]
+def test_the_verdict_stands_beside_the_last_model_and_the_baseline(usual):
+    text = usual.text[""]
     assert (
         "Pushed as version 1795852985. 91.3% of 1,062 test rows are right, 1.3 points "
         "more than with the last model and 14.2 points more than with TF-IDF"
@@ -127,7 +142,7 @@ def test_a_refused_model_says_why():
         ("data", "10,617 rows read = 10,605 used + 12 rejected"),
         ("data", "2026-11.csv, row 396"),
         ("data", "3 files read as csv, windows-1252, `;`, header"),
-        ("data", "“positive\\u200b” is read as “positive”"),
+        ("data", "positive\\u200b is read as positive"),
         ("training", "epoch 4 is kept"),
         ("errors", "dull +1.90"),
         ("errors", "2026-09.csv, row 17"),
@@ -138,13 +153,12 @@ def test_a_refused_model_says_why():
         ("runs", "This is the only run that is kept here."),
     ],
 )
-def test_the_page_says(section, line):
-    text = " ".join(_page_of(summaries.summary()).text[section].split())
-    assert line in text
+def test_the_page_says(usual, section, line):
+    assert line in " ".join(usual.text[section].split())
 
 
-def test_a_reason_is_shown_with_its_rows_and_examples_of_them():
-    text = " ".join(_page_of(summaries.summary()).text["data"].split())
+def test_a_reason_is_shown_with_its_rows_and_examples_of_them(usual):
+    text = " ".join(usual.text["data"].split())
     assert "too_many_fields 4 2026-11.csv, row 398 — 4 fields, not 3:" in text
 
 
@@ -209,7 +223,7 @@ def test_what_a_person_has_reviewed_is_shown():
 
 
 def test_text_of_the_data_is_shown_and_never_markup():
-    page = _page_of(summaries.hostile())
+    _, page = _made("hostile")
     for section in ("data", "test", "errors", "words", "labels", "run"):
         assert "<script>hit = 1</script>" in page.text[section], section
     assert "{{ 7 * 7 }}" in page.text["errors"]
@@ -238,6 +252,24 @@ def test_the_page_of_an_evaluation_has_no_run_yet():
     page = _Page(evaluation_page(evaluation))
     assert "The model is blessed, on 1,000 test rows." in page.text[""]
     assert "language=de" in page.text["test"]
+
+
+def test_a_refused_evaluation_of_no_rows_has_a_page_all_the_same():
+    facts = summaries.evaluation(["1.0", "2"], 100, 0.9, rows=0, blessed=False)
+    nothing = {"classes": [], "by_length": {}, "confused": [], "bins": [], "curves": []}
+    undefined = {"metrics": dict.fromkeys(facts["metrics"]), "baseline": None}
+    failures = {"failures": ["the test split is empty"], "wrong": []}
+    empty = Evaluation.model_validate(facts | nothing | undefined | failures)
+    page = _Page(evaluation_page(empty))
+    assert "The model is refused, on 0 test rows. the test split is" in page.text[""]
+    assert " – " in " ".join(page.text[""].split())
+
+
+def test_a_class_that_is_named_as_a_number_keeps_its_name():
+    page = _page_of(
+        summaries.summary(evaluation=summaries.evaluation(["1.00", "2"], 100, 0.9))
+    )
+    assert " 1.00 50 " in page.text["test"]
 
 
 def test_neither_tensorflow_nor_tfx_is_imported_for_a_page():
