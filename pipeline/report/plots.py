@@ -208,8 +208,9 @@ def series_plot(
         ends = sorted({min(places, default=0), max(places, default=0)})
         axes.set_xticks(ends)
         labels = axes.set_xticklabels(ticks[: len(ends)], parse_math=False)
-        for label, side in zip(labels, ("left", "right"), strict=False):
-            label.set_horizontalalignment(side if len(ends) > 1 else "center")
+        if len(ends) > 1:
+            labels[0].set_horizontalalignment("left")
+            labels[-1].set_horizontalalignment("right")
         low, high = axes.get_ylim()
         if is_share:
             axes.set_ylim(max(low, -0.02), min(high, 1.02))

@@ -115,7 +115,9 @@ def summarize_run(
         words = explained(summary.evaluation, path_utils.serving_model_dir(model.uri))
         summary = summary.model_copy(update={"evaluation": words})
     write_whole(output.summary, summary.to_json())
-    write_page(output.path, summary)
+    begin = time.monotonic()
+    page = write_page(output.path, summary)
+    _LOGGER.info("%s was made in %.1f s", page, time.monotonic() - begin)
     return summary
 
 
@@ -258,6 +260,7 @@ def _tfidf(window: Sequence[MadeArtifact], config: Config) -> Baseline | None:
     return Baseline(
         metrics={name: _finite(measures.get(name)) for name in names},
         notes=list(result.notes),
+        lengths=dict(result.lengths),
         seconds=round(time.monotonic() - start, 1),
     )
 
