@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 
 import pytest
 
@@ -44,10 +45,10 @@ def test_passwords_are_hidden(given, shown):
 
 
 def test_the_versions_are_those_that_are_installed():
-    import keras
-
-    assert versions()["keras"] == keras.__version__
-    assert {"python", "tensorflow", "tfx", "apache-beam"} <= set(versions())
+    found = versions()
+    assert found["python"] == platform.python_version()
+    assert found["tfx"] in ("1.16.0", "1.21.0")
+    assert {"tensorflow", "keras", "apache-beam"} <= set(found)
 
 
 def test_of_each_reason_the_first_rows_are_examples(tmp_path):
