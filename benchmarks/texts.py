@@ -62,7 +62,7 @@ def read_labelled_lines(folder: Path) -> list[tuple[str, str]]:
     # Not `splitlines`: some texts hold characters at which it would cut them.
     lines = [line for path in paths for line in _read(path).split("\n") if line.strip()]
     rows = [(text.strip(), label) for text, _, label in map(_at_last_tab, lines)]
-    if not rows or not all(label for _, label in rows):
+    if not rows or not all(map(all, rows)):
         raise BenchmarkError(
             f"{folder} must hold files *_labelled.txt with a tab in each line. "
             f"Received: {len(paths)} files, {len(rows)} lines"

@@ -137,7 +137,7 @@ def run_fn(fn_args: Any) -> None:
             TokenClassifier(classifier.encoder, head),
             classes,
             found.thresholds,
-            found.certain and found.certain.threshold,
+            found.certain.threshold if found.certain else None,
         )
         save_weights(fn_args.serving_model_dir, classifier, facts)
         write_history(
