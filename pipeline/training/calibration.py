@@ -35,6 +35,10 @@ _HALVINGS = 60  # of the interval between the logarithms of both
 NEVER = 2.0
 """A threshold that no probability reaches."""
 
+# Texts. In simulations with 50 to 1,000 eval texts it had the least error where the
+# best temperature was 0.8 to 1.3, and cost little at 2.
+_BELIEVED = 100
+_NOTHING = 1e-9  # nats a text
 _SAME = 1e-6
 _CHANCE_OF_LUCK = 0.05  # with which a threshold's precision is only that of eval
 
@@ -159,11 +163,10 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     probabilities are meant for texts as they come. Where a text may have several
     labels, all decisions for or against one count the same.
 
-    As if one more text had a label that nobody knows, a little of each label is spread
-    over all classes (Platt 1999; Laplace's rule of succession). Without that, a few
-    texts that are all right would ask for certainty; with it, for as much as so many
-    texts are evidence of. The result lies from `LEAST_TEMPERATURE` to
-    `MOST_TEMPERATURE`.
+    `_BELIEVED` texts more count as if their labels were as probable as the model says
+    without a temperature. Few texts alone would give one that is wrong by a quarter or
+    more; these hold it near 1, where early stopping leaves it anyhow, and weigh little
+    beside many texts. The result lies from `LEAST_TEMPERATURE` to `MOST_TEMPERATURE`.
 
     Args:
         logits: float `(texts, classes)`, finite.
@@ -171,28 +174,31 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
             its own.
 
     Returns:
-        No unit; 1 where the logits say nothing, as all of a text are equal.
+        No unit.
     """
     logits = np.asarray(logits, np.float64)
+    believed = _BELIEVED / len(logits)  # for each text
     if labels.ndim == 2:  # a decision is a text with the classes yes and no
         yes = logits.reshape(-1)
         logits, labels = np.stack([0 * yes, yes], axis=1), labels.reshape(-1)
-    number, classes = logits.shape
-    unknown = 1 / (number + 2)
-    own = np.take_along_axis(logits, labels[:, None].astype(np.int64), axis=1)[:, 0]
-    wanted = (1 - unknown) * own + unknown * logits.mean(axis=1)
-    if not np.ptp(logits, axis=1).any():
+    logits = logits - logits.max(axis=1, keepdims=True)
+    own = np.take_along_axis(logits, labels[:, None].astype(np.int64), axis=1).sum()
+
+    def expected(temperature: float) -> float:
+        return float((softmax(logits / temperature, axis=1) * logits).sum())
+
+    wanted = own + believed * expected(1.0)
+
+    def slope(temperature: float) -> float:
+        # Of the loss by 1 / temperature, in which it is convex.
+        return (1 + believed) * expected(temperature) - wanted
+
+    if abs(slope(1.0)) <= _NOTHING * len(logits):  # then no other is better
         return 1.0
-
-    def is_too_sure(temperature: float) -> bool:
-        # Whether the loss, convex in 1 / temperature, rises with it.
-        expected = (softmax(logits / temperature, axis=1) * logits).sum(axis=1)
-        return bool((expected - wanted).sum() > 0)
-
     low, high = math.log(LEAST_TEMPERATURE), math.log(MOST_TEMPERATURE)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if is_too_sure(math.exp(middle)):
+        if slope(math.exp(middle)) > 0:  # too sure
             low = middle
         else:
             high = middle
@@ -200,10 +206,10 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     bound = next((b for b in _BOUNDS if math.isclose(temperature, b)), None)
     if bound is not None:
         _LOGGER.warning(
-            "The temperature is at its bound, %g: the eval split of %d texts does not "
-            "say how sure the model may be",
+            "The temperature is at its bound, %g: %d texts or decisions do not say "
+            "how sure the model may be",
             bound,
-            number,
+            len(logits),
         )
     before, after = (_loss(logits, labels, each) for each in (1.0, temperature))
     _LOGGER.info(

@@ -34,20 +34,21 @@ def test_logits_that_are_too_large_by_a_factor_are_divided_by_it(factor, multi_l
 
 
 @pytest.mark.parametrize("number", [1, 6, 1000])
-def test_texts_that_are_all_right_ask_for_no_more_than_they_are_evidence_of(number):
+def test_a_hundred_texts_more_are_as_the_model_believes(number):
     logits = np.tile([[4.0, 0.0], [0.0, 4.0]], (number, 1))[:number]
     labels = np.arange(number) % 2
     temperature = fit_temperature(logits, labels)
     confidence = calibrated(logits, temperature).max()
-    # Laplace: of a text more, one half counts against.
-    assert confidence == pytest.approx(1 - 0.5 / (number + 2), abs=1e-6)
+    believed = 1 / (1 + np.exp(-4))
+    right = number + 100 * believed  # all of the given ones
+    assert confidence == pytest.approx(right / (number + 100), abs=1e-6)
 
 
 @pytest.mark.parametrize(
     ("logits", "temperature"),
     [
         ([[0.01, 0.0]] * 50, LEAST_TEMPERATURE),  # right, and hardly sure
-        ([[0.0, 5.0]] * 50, MOST_TEMPERATURE),  # always wrong
+        ([[0.0, 5.0]] * 5000, MOST_TEMPERATURE),  # always wrong
         ([[-1e5, 1e5], [1e5, -1e5]], MOST_TEMPERATURE),
     ],
 )
@@ -59,8 +60,18 @@ def test_the_temperature_stays_within_its_bounds_and_this_is_said(
     assert f"at its bound, {temperature:g}" in caplog.text
 
 
-def test_logits_that_say_nothing_are_left_as_they_are():
-    assert fit_temperature(np.ones((5, 3)), np.arange(5) % 3) == 1.0
+@pytest.mark.parametrize("logits", [np.ones((3, 3)), 1e6 * np.eye(3)])
+def test_logits_of_which_no_temperature_is_better_are_left_as_they_are(logits, caplog):
+    assert fit_temperature(logits, np.arange(3)) == 1.0
+    assert not caplog.records
+
+
+def test_few_texts_do_not_move_a_good_model_far():
+    random = np.random.default_rng(0)
+    for _ in range(100):
+        logits = random.normal(0, 2, (30, 2))
+        labels = random.random(30) < calibrated(logits, 1.0)[:, 1]
+        assert 0.7 < fit_temperature(logits, labels.astype(int)) < 1.4
 
 
 def rows(*runs):
