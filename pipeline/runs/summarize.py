@@ -165,6 +165,7 @@ def _rows(examples: MadeArtifact | None) -> Rows | None:
         left_out_files=counts.get("left_out_files", []),
         given=counts.get("given", {}),
         leaked=counts.get("leaked", 0),
+        corrections=counts.get("corrections"),
         notes=class_notes(counts["labels"]),
     )
 

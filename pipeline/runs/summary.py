@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
+from components.text_example_gen.corrections import CorrectionCounts
 from pipeline.evaluation.facts import Evaluation, Facts
 
 
@@ -59,6 +60,7 @@ class Rows(Facts):
         left_out_files: Those that were not read, as their names are not those of data.
         given: Held-out split -> rows with text and label that came with it.
         leaked: Of the used ones, how many are held out with a text of an earlier split.
+        corrections: What became of `data.corrections`; None: there were none.
         notes: Lines on classes that are rare or too small to be tested well.
     """
 
@@ -75,6 +77,7 @@ class Rows(Facts):
     left_out_files: list[str] = []
     given: dict[str, int] = {}
     leaked: int = 0
+    corrections: CorrectionCounts | None = None
     notes: list[str] = []
 
 

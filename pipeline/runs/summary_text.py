@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from components.text_example_gen.notes import leak_notes
+from components.text_example_gen.notes import correction_notes, leak_notes
 from components.text_example_gen.reading.layout import told
 from pipeline.evaluation.facts import Evaluation
 from pipeline.runs.evaluation_text import measured_lines
@@ -147,7 +147,10 @@ def _labels(rows: Rows | None) -> Iterator[str]:
 
 
 def _cleaned(rows: Rows | None) -> Iterator[str]:
-    if rows is None or not rows.cleaned:
+    if rows is None:
+        return
+    yield from correction_notes(rows.corrections)
+    if not rows.cleaned:
         return
     done = [f"{_CLEANED.get(k, k)} {n:,} rows" for k, n in rows.cleaned.items()]
     yield f"read {', '.join(done)}"

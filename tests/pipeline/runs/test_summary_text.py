@@ -332,6 +332,7 @@ def test_the_summary_file_keeps_every_fact_under_its_name():
     assert written["drift"]["distances"]["unknown_words"] == words
     assert written["training"]["warm_start"]["from"] == "/m/1"
     new = {"given": {}, "leaked": 0, "notes": [], "replaced_utf8": 0}
+    new["corrections"] = None
     assert written["rows"] == facts["rows"] | new
     assert RunSummary.model_validate_json(json.dumps(written)).to_json() == (
         RunSummary.model_validate(facts).to_json()
@@ -376,12 +377,16 @@ def test_rows_that_the_data_holds_out_itself_are_said_to_be_so():
     facts = copy.deepcopy(_FACTS)
     facts["data"] |= {"held_out": {"test": "/data/test.tsv"}, "group_column": "user"}
     facts["rows"] |= {"given": {"test": 100}, "leaked": 2, "notes": ["unbalanced: x"]}
+    corrections = {"path": "a.csv", "applied": 1, "rows": 2, "as_data": 3}
+    corrections |= {"not_found": 0, "undecided": 4}
+    facts["rows"]["corrections"] = corrections
     text = _text(facts)
     assert "Held out    eval: a fraction of the training rows, as none" in text
     assert "            test: the 100 rows of /data/test.tsv\n" in text
     assert "            rows with the same `user` are in the same split\n" in text
     assert "            2 rows of eval or test have a text that an earlier" in text
     assert "            unbalanced: x\n" in text
+    assert "1 of 4 corrections changed 2 rows; 3 are in the data already; 4" in text
     assert "Held out" not in _text(_FACTS)
 
 
