@@ -99,6 +99,15 @@ def test_the_summary_names_the_training_the_test_and_the_baseline(summary):
     assert {node["state"] for node in summary["nodes"]} == {"done", "unchanged"}
 
 
+def test_the_rows_that_are_wrong_stand_where_the_summary_says(summary):
+    wrong = summary["evaluation"]["wrong"]
+    assert wrong
+    for row in wrong:
+        line = Path(row["source"]).read_text("utf-8").splitlines()[row["position"] - 1]
+        assert row["text"] in line
+        assert row["labels"][0] in line
+
+
 def test_the_model_is_pushed_whole_and_where_the_summary_says(summary, version):
     assert summary["push"]["pushed"]
     assert summary["push"]["path"] == str(version)
