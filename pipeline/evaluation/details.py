@@ -24,6 +24,9 @@ MOST_POINTS = 100  # of a curve
 MOST_WRONG = 50  # rows
 MOST_CHARACTERS = 1000  # of a text, and of a label
 
+# Of a label that the model does not know, where pairs are counted.
+_MOST_NAME = 100
+
 # Pairs that are counted: all of them with up to 256 classes.
 _MOST_PAIRS = 1 << 16
 
@@ -108,7 +111,8 @@ class Details:
             self._wrong.append((example, wrong))
         if is_one:
             name = "".join(example.labels[:1]) if example is not None else ""
-            pair = (wrong.own[0][0] if wrong.own else name, wrong.predicted[0])
+            label = wrong.own[0][0] if wrong.own else name[:_MOST_NAME]
+            pair = (label, wrong.predicted[0])
             self._confused[pair] = self._confused.get(pair, 0) + 1
         self._bound(slack=2)
 
@@ -283,7 +287,7 @@ def read_details(value: bytes, class_names: Sequence[str] | None) -> dict[str, A
 def _wrong_row(
     example: _Example, wrong: _Wrong, name_of: Callable[[int | str], str]
 ) -> dict[str, Any]:
-    own = {name_of(number): probability for number, probability in wrong.own}
+    own = {name_of(number)[:MOST_CHARACTERS]: each for number, each in wrong.own}
     labels = list(example.labels) or list(own)
     return {
         "text": example.text,

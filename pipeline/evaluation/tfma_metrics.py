@@ -84,6 +84,11 @@ def _computations(
     ]
 
 
+def _example(element: tfma.metrics.StandardMetricInputs, row: int) -> bytes:
+    """Returns an example as it was read, of one or of a batch."""
+    return np.ravel(np.asarray(element[constants.INPUT_KEY], object))[row]
+
+
 class ClassificationCombiner(beam.CombineFn):
     """Tallies the rows of a slice; None stands for the tally of no rows.
 
@@ -112,7 +117,10 @@ class ClassificationCombiner(beam.CombineFn):
         accumulator: _Counts | None,
         element: tfma.metrics.StandardMetricInputs,
     ) -> _Counts | None:
-        chosen, unsure = self._output(element, CHOSEN), self._output(element, UNSURE)
+        # What there is beside the probabilities; a model may have no more than these.
+        outputs = element.get_predictions(self._model_name or None)
+        outputs = outputs if isinstance(outputs, Mapping) else {}
+        chosen, unsure = outputs.get(CHOSEN), outputs.get(UNSURE)
         for label, prediction, _ in tfma.metrics.to_label_prediction_example_weight(
             element,
             eval_config=self._eval_config,
@@ -134,12 +142,11 @@ class ClassificationCombiner(beam.CombineFn):
             else:
                 cast(ClassificationTally, counts.tally).add(label, probabilities)
             if counts.details is not None:
-                examples = np.ravel(np.asarray(element[constants.INPUT_KEY], object))
                 for row, of_row in enumerate(probabilities):
                     counts.details.add(
                         label[row],
                         of_row,
-                        functools.partial(examples.item, row),
+                        functools.partial(_example, element, row),
                         chosen=chosen[row] if several else None,
                         unsure=None if unsure is None else np.ravel(unsure)[row],
                     )
@@ -152,11 +159,6 @@ class ClassificationCombiner(beam.CombineFn):
             MultiLabelTally(width) if several else ClassificationTally(width),
             None if is_baseline else Details(),
         )
-
-    def _output(self, element: tfma.metrics.StandardMetricInputs, name: str) -> Any:
-        """Returns an output beside the probabilities; None: the model lacks it."""
-        outputs = element.get_predictions(self._model_name or None)
-        return outputs.get(name) if isinstance(outputs, Mapping) else None
 
     def merge_accumulators(
         self, accumulators: Iterable[_Counts | None]

@@ -232,6 +232,17 @@ def test_a_label_that_the_model_does_not_know_is_wrong_and_has_its_name():
     assert read["answered"] == [2, 1]
 
 
+def test_labels_without_end_are_cut_and_still_found():
+    test = _Test(2)
+    test.add(0, [0.1, 0.9], _example(labels=["a" * 5000]))
+    test.add(2, [0.2, 0.8], _example(labels=["b" * 5000]))
+    read = test.read(["a" * 5000, "c"])
+    assert [one["labels"] for one in read["wrong"]] == [["a" * 1000], ["b" * 1000]]
+    assert read["wrong"][0]["label_probability"] == pytest.approx(0.1)
+    shown = {one["label"] for one in read["confused"]}
+    assert shown == {"a" * 5000, "b" * 100}
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
