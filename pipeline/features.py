@@ -31,6 +31,7 @@ SERVE_TEXTS = "predict_text"
 TRANSFORM_FEATURES = "transform_features"
 PROBABILITIES = "probabilities"  # output of the first two
 CHOSEN = "chosen"  # the same, where a text may have several labels
+UNSURE = "unsure"  # the same, bool (batch,), only with evaluation.precision
 
 # Asset that tf.Transform writes: one label a line, most frequent first. With two
 # classes, class 1 is therefore the rarer one.

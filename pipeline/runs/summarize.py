@@ -23,8 +23,8 @@ from components.text_example_gen.notes import class_notes, slice_notes
 from components.text_example_gen.spans import has_spans, span_name
 from pipeline.config import Config, DataConfig
 from pipeline.evaluation.baseline import tfidf_baseline
-from pipeline.evaluation.facts import Evaluation
-from pipeline.evaluation.measures import MEASURES, MICRO_F1
+from pipeline.evaluation.facts import Certain, Evaluation
+from pipeline.evaluation.measures import COVERAGE, MEASURES, MICRO_F1
 from pipeline.evaluation.report import read_evaluation
 from pipeline.files import is_local, write_whole
 from pipeline.metadata.runs import MadeArtifact, RunRecord
@@ -104,8 +104,17 @@ def evaluation_of(record: RunRecord) -> Evaluation | None:
     report = read_evaluation(evaluation.uri, class_names=names or None)
     counts = _read_json(record.output("TextExampleGen", "examples"), COUNTS_FILE) or {}
     report["notes"] += slice_notes(counts.get("values", {}))
+    accuracy_of_answers = report.pop("accuracy_of_answers")
+    on_eval = training.certain if training else None
+    certain = on_eval and Certain(
+        precision=on_eval.precision,
+        threshold=on_eval.threshold,
+        coverage=report["metrics"].get(COVERAGE),
+        accuracy=accuracy_of_answers,
+    )
     return Evaluation(
         **report,
+        certain=certain,
         blessed=blessing.properties.get("blessed") == 1,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shlex
@@ -97,6 +98,15 @@ def test_the_summary_names_the_training_the_test_and_the_baseline(summary):
     assert classes == _CLASSES
     assert summary["serving_check"]["blessed"]
     assert {node["state"] for node in summary["nodes"]} == {"done", "unchanged"}
+
+
+def test_the_rows_that_are_wrong_stand_where_the_summary_says(summary):
+    wrong = summary["evaluation"]["wrong"]
+    assert wrong
+    for row in wrong:
+        lines = Path(row["source"]).read_bytes().split(b"\n")
+        [cells] = csv.reader([lines[row["position"] - 1].decode("utf-8", "replace")])
+        assert {row["text"].strip(), *row["labels"]} <= {cell.strip() for cell in cells}
 
 
 def test_the_model_is_pushed_whole_and_where_the_summary_says(summary, version):

@@ -192,6 +192,25 @@ def test_rows_are_divided_and_sliced_in_one_way(overrides, message):
         _load(*overrides)
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        "evaluation.thresholds={coverage: 0.5}",
+        "evaluation.slices={a=b: {auc: 0.1}, a=c: {coverage: 0.5}}",
+    ],
+)
+def test_coverage_is_judged_only_where_a_model_can_be_unsure(override):
+    name = override.partition("=")[0]
+    message = f"option {name}: a threshold for coverage needs evaluation.precision, "
+    kept = "data.keep_columns=[a]"
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        _load(kept, override)
+    config = _load(kept, override, "evaluation.precision=0.9")
+    assert config.evaluation.precision == 0.9
+    with pytest.raises(ConfigError, match=r"^option evaluation.max_drop"):
+        _load("evaluation.max_drop={coverage: 0.5}", "evaluation.precision=0.9")
+
+
 def test_a_fixed_test_set_may_stand_beside_spans():
     config = _load("data.pattern={SPAN}/a.csv", "data.test_pattern=test.csv")
     assert config.data.held_out == {"test": "test.csv"}
