@@ -81,9 +81,8 @@ class ExecutorInput:
         """
         begun = self._begun()
         if begun is not None:
-            failed = RunFailed(
-                node=step, reason=reason_of(error), is_drift=is_drift(error)
-            )
+            reason = error.reason if isinstance(error, RunFailed) else reason_of(error)
+            failed = RunFailed(node=step, reason=reason, is_drift=is_drift(error))
             keep_failure(Path(self._submitted["output"]), begun, failed)
 
     def tell_of_failure(self, step: str, reason: str) -> None:
@@ -95,8 +94,8 @@ class ExecutorInput:
         """
         begun = self._begun()
         if begun is not None and begun.verdict == "running":
-            reason = f"{step}: {reason}"
-            begun = begun.ended_now(verdict="failed", component=step, reasons=[reason])
+            self.keep_failure(RunFailed(node=step, reason=reason), step)
+            begun = self._begun()
         if self.tells():
             run = begun or failed_before(f"{step}: {reason}")
             tell(self._submitted["output"], run, _say)

@@ -76,17 +76,16 @@ def _run(config: Config, cron: str, zone: tzinfo) -> None:
     from pipeline.scheduling.schedule import Schedule
     from pipeline.scheduling.store import ScheduleFolder
 
-    told = {}
-    if config.push.webhook:
+    tells = config.push.webhook
+    if tells:
         Webhook.from_environment()  # one that cannot be used is said now
-        told = {"tell": functools.partial(_tell, config.output)}
     schedule = Schedule(
         ScheduleFolder(config.output),
         cron=cron,
         zone=zone,
         say=click.echo,
         span=str(config.data.span) if has_spans(config.data.pattern) else None,
-        **told,
+        tell=functools.partial(_tell, config.output) if tells else None,
     )
     try:
         ended_by = schedule.run(config.model_dump_json())

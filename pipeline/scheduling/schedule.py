@@ -84,7 +84,7 @@ class Schedule:
         fields: int = 5,
         command: Sequence[str] = _RUN,
         clock: Callable[[], datetime] = _now,
-        tell: Callable[[Outcome, Callable[[str], None]], None] = lambda *_: None,
+        tell: Callable[[Outcome, Callable[[str], None]], None] | None = None,
     ) -> None:
         check_cron(cron, fields=fields)
         self._folder, self._cron, self._fields = folder, cron, fields
@@ -258,7 +258,8 @@ class Schedule:
             )
         for line in lines:
             self._say(line)
-        self._tell(outcome, self._say)
+        if self._tell is not None:
+            self._tell(outcome, self._say)
         if self._signal is None:
             self._say_next(record)
 
