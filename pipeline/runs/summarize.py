@@ -27,8 +27,17 @@ from pipeline.evaluation.facts import Certain, Evaluation
 from pipeline.evaluation.measures import COVERAGE, MEASURES, MICRO_F1
 from pipeline.evaluation.report import read_evaluation
 from pipeline.files import is_local, write_whole
+from pipeline.metadata.place import place_here
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.output_folder import OutputFolder
+from pipeline.runs.model_card import write_model_cards
+from pipeline.runs.past_runs import (
+    SUMMARY,
+    PastRun,
+    read_run,
+    run_folder,
+    write_run,
+)
 from pipeline.runs.summary import (
     Anomalies,
     Baseline,
@@ -42,13 +51,17 @@ from pipeline.runs.summary import (
     Spans,
     Training,
 )
+from pipeline.runs.verdicts import past_run
 from pipeline.training.history import HISTORY_FILE
 
 
 def summarize_run(
     config: Config, output: OutputFolder, record: RunRecord, *, log: Path | None
 ) -> RunSummary:
-    """Returns what came of a run, and writes it to `summary.json` in its output.
+    """Returns what came of a run, and keeps it in its output.
+
+    It is written to `summary.json` there, and into the folder of the run; each version
+    in `serving/` that has no model card gets one.
 
     Args:
         config: What was run.
@@ -56,40 +69,108 @@ def summarize_run(
         record: What its nodes did.
         log: Its log, or None where each node has one of its own.
     """
+    begun = read_run(output.path, record.run_id)
+    summary = gather(output, record, config, log=log, begun=begun)
+    write_model_cards(output, summary, lambda run: gather(output, run))
+    folder = run_folder(output.path, record.run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (folder / SUMMARY, output.summary):
+        write_whole(path, summary.to_json())
+    write_run(output.path, past_run(summary))
+    return summary
+
+
+def gather(
+    output: OutputFolder,
+    record: RunRecord,
+    config: Config | None = None,
+    *,
+    log: Path | None = None,
+    begun: PastRun | None = None,
+) -> RunSummary:
+    """Returns what came of a run, from its artifacts.
+
+    Args:
+        output: What it wrote into.
+        record: What its nodes did.
+        config: What was run; None: it is not known any more, nor is what comes of it,
+            such as the pattern of the data.
+        log: Its log, or None where each node has one of its own.
+        begun: What was noted when it began; None: it ended with its last node.
+    """
+    if config is None:
+        record = _present(record, output)
     examples = record.output("TextExampleGen", "examples")
     window = [
         *record.all_outputs("SpanWindow", "examples"),
         *record.all_outputs("TextExampleGen", "examples"),
     ]
     push = _push(record)
+    data = config.data if config else None
+    layouts = (_read_json(examples, COUNTS_FILE) or {}).get("layouts", {})
     summary = RunSummary(
         output=str(output.path),
         log=str(log) if log else None,
-        data=Data(
-            pattern=config.data.pattern,
-            source=_source_line(config.data.pattern),
-            held_out=config.data.held_out,
-            split_column=config.data.split_column,
-            group_column=config.data.group_column,
-            layouts=(_read_json(examples, COUNTS_FILE) or {}).get("layouts", {}),
+        run_id=record.run_id,
+        began=record.began,
+        ended=record.ended,
+        data=Data(pattern="", layouts=layouts)
+        if data is None
+        else Data(
+            pattern=data.pattern,
+            source=_source_line(data.pattern),
+            held_out=data.held_out,
+            split_column=data.split_column,
+            group_column=data.group_column,
+            layouts=layouts,
         ),
-        spans=_spans(config.data, examples, window),
+        spans=_spans(data, examples, window) if data else None,
         rows=_rows(examples),
-        drift=_drift(config.data.pattern, record.output("DriftCheck", "drift")),
+        drift=_drift(data.pattern, record.output("DriftCheck", "drift"))
+        if data
+        else None,
         anomalies=_anomalies(record.output("AnomalyGate", "clearance")),
         training=_training(record),
         evaluation=evaluation_of(record),
-        tfidf=_tfidf(window, config),
+        tfidf=_tfidf(window, config) if config else None,
         serving_check=_serving_check(record.output("ServingCheck", "blessing")),
         push=push,
         nodes=[
             NodeTime(node=each.node, state=each.state, seconds=round(each.seconds, 1))
             for each in record.nodes
         ],
-        score_command=_score_command(push),
+        score_command=_score_command(push) if config else None,
     )
-    write_whole(output.summary, summary.to_json())
+    if begun is not None:
+        ended = begun.ended_now()
+        times = {"began": begun.began, "ended": ended.ended, "seconds": ended.seconds}
+        return summary.model_copy(update=times)
+    if summary.began is not None and summary.ended is not None:
+        seconds = (summary.ended - summary.began).total_seconds()
+        return summary.model_copy(update={"seconds": round(seconds, 1)})
     return summary
+
+
+def _present(record: RunRecord, output: OutputFolder) -> RunRecord:
+    """Returns a run without the results that are gone, and with the others' places.
+
+    Of the Pusher what is recorded counts, and not its copy of the model.
+    """
+    nodes = []
+    for node in record.nodes:
+        if node.node == "Pusher":
+            nodes.append(node)
+            continue
+        outputs = {
+            key: [
+                dataclasses.replace(made, uri=uri)
+                for made in artifacts
+                if os.path.exists(uri := place_here(made.uri, output.path))
+            ]
+            for key, artifacts in node.outputs.items()
+        }
+        nodes.append(dataclasses.replace(node, outputs=outputs))
+    return RunRecord(record.run_id, nodes)
 
 
 def evaluation_of(record: RunRecord) -> Evaluation | None:

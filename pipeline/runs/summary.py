@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from components.text_example_gen.corrections import CorrectionCounts
 from pipeline.evaluation.facts import Evaluation, Facts
@@ -259,11 +259,18 @@ class RunSummary(Facts):
     Attributes:
         output: Folder that the run wrote into.
         log: Its log; None: each node has one of its own.
+        run_id: TFX's name of the run; empty: an earlier version wrote this.
+        began, ended: When, in UTC; the end is when this was gathered.
+        seconds: From begin to end.
         score_command: What to type to score a text; None: no model is served.
     """
 
     output: str
     log: str | None
+    run_id: str = ""
+    began: AwareDatetime | None = None
+    ended: AwareDatetime | None = None
+    seconds: float | None = None
     data: Data
     spans: Spans | None
     rows: Rows | None
