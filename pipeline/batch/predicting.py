@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from pipeline.batch.formats.table import Kind
 from pipeline.batch.scoring import CUT, once_per_process
-from pipeline.features import CHOSEN
+from pipeline.features import CHOSEN, UNSURE
 from pipeline.serving.manifest import check_digests, digests
 from pipeline.serving.versions import load_classifier, version_of
 
@@ -33,12 +33,14 @@ class Predictor:
         classes: Names, in the order of the probabilities.
         files: Path and SHA-256 of its files; a worker loads no others.
         multi_label: Whether it gives a text any number of labels.
+        says_unsure: Whether it says of which texts it is unsure.
     """
 
     folder: str
     classes: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
     multi_label: bool = False
+    says_unsure: bool = False
 
     @classmethod
     def inspect(cls, folder: str, expected: Mapping[str, str] | None) -> Predictor:
@@ -54,20 +56,22 @@ class Predictor:
         files = tuple((digests(folder) if expected is None else expected).items())
         answer = _load(folder, files)(tf.constant(["text"]))
         classes = tuple(name.decode() for name in answer["classes"].numpy()[0])
-        return cls(folder, classes, files, CHOSEN in answer)
+        return cls(folder, classes, files, CHOSEN in answer, UNSURE in answer)
 
     @property
     def fields(self) -> dict[str, str]:
         """Label, probabilities, whether the text was cut, and version of the model.
 
         Where a text may have several labels, first all that it has, and then the most
-        probable one, whether it has it or not.
+        probable one, whether it has it or not. Of a model that may be unsure also
+        whether it is, after the probabilities.
         """
         probabilities = {_PROBABILITY.format(name): Kind.FLOAT for name in self.classes}
         return {
             **({LABELS: Kind.STRINGS} if self.multi_label else {}),
             LABEL: Kind.STRING,
             **probabilities,
+            **({UNSURE: Kind.BOOL} if self.says_unsure else {}),
             CUT: Kind.BOOL,
             VERSION: Kind.STRING,
         }
@@ -77,13 +81,15 @@ class Predictor:
         return _Score(_load(self.folder, self.files), self)
 
     def tally(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-        """Counts rows by label, and those whose text was cut."""
+        """Counts rows by label, those whose text was cut, and those that are unsure."""
         if self.multi_label:
             names = [name for row in rows for name in row[LABELS] or ["(none)"]]
         else:
             names = [row[LABEL] for row in rows]
         counts = collections.Counter(f"label {name}" for name in names)
         counts["cut"] = sum(bool(row[CUT]) for row in rows)
+        if self.says_unsure:
+            counts[UNSURE] = sum(row[UNSURE] for row in rows)
         return dict(counts)
 
 
@@ -108,12 +114,16 @@ class _Score:
                 {LABELS: list(itertools.compress(self._classes, row))}
                 for row in answer[CHOSEN].numpy()
             ]
+        unsure: list[dict[str, Any]] = [{} for _ in texts]
+        if UNSURE in answer:
+            unsure = [{UNSURE: is_so} for is_so in answer[UNSURE].numpy().tolist()]
         rounded = probabilities.astype("float64").round(_DIGITS).tolist()
         return [
             {
                 **several[place],
                 LABEL: label.decode(),
                 **dict(zip(self._names, row, strict=True)),
+                **unsure[place],
                 CUT: cut[place] if cut else None,
                 VERSION: self._version,
             }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.features import CHOSEN
+from pipeline.features import CHOSEN, UNSURE
 from pipeline.files import is_local
 from pipeline.runs.progress import say_loading
 from pipeline.serving.versions import find_model, load_classifier
@@ -70,10 +70,12 @@ def _answers(model: str, texts: Iterable[str]) -> Iterator[dict[str, object]]:
             if CHOSEN in result:
                 chosen = itertools.compress(classes, result[CHOSEN][row])
                 several["labels"] = list(chosen)
+            unsure = {UNSURE: bool(result[UNSURE][row])} if UNSURE in result else {}
             yield {
                 "text": text.encode("utf-8", "replace").decode(),
                 **several,
                 "label": result["label"][row].decode(),
+                **unsure,
                 "probabilities": {
                     c: round(float(p), 6)
                     for c, p in zip(classes, probabilities, strict=True)

@@ -82,6 +82,17 @@ class Config(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _ask_for_precision_only_where_a_row_has_one_label(self) -> Config:
+        if self.evaluation.precision is not None and self.data.has_several_labels:
+            raise ValueError(
+                "evaluation.precision must be none where a row may have several labels "
+                "(data.label_separator, data.multi_label), as there a threshold for "
+                "each label decides. "
+                f"Received: {self.evaluation.precision}"
+            )
+        return self
+
 
 class ConfigError(UserError):
     """A configuration cannot be used; the message is one line that names the option."""

@@ -11,6 +11,7 @@ from pipeline.evaluation.facts import Evaluation
 from pipeline.runs.evaluation_text import measured_lines
 from pipeline.runs.summary import (
     Anomalies,
+    CertainOnEval,
     Data,
     Distance,
     Drift,
@@ -218,6 +219,25 @@ def _training(training: Training | None) -> Iterator[str]:
         yield f"stopped after {training.steps:,} steps; epoch {best} is kept"
     if training.resumed_after:
         yield f"went on after {training.resumed_after} epochs of an interrupted run"
+    if training.temperature is not None:
+        temperature = f"temperature {training.temperature:.2f}"
+        yield f"probabilities calibrated on eval: {temperature}"
+    yield from _certain(training.certain)
+
+
+def _certain(certain: CertainOnEval | None) -> Iterator[str]:
+    if certain is None:
+        return
+    if certain.threshold > 1:
+        yield (
+            "unsure of every text: too little on eval says that the answers from any "
+            f"probability on have a precision of {certain.precision:g}"
+        )
+    else:
+        yield (
+            f"sure from probability {certain.threshold:.3f} on, for a precision of "
+            f"{certain.precision:g}: {certain.coverage:.1%} of the eval texts"
+        )
 
 
 def _warm_start(warm_start: WarmStart | None) -> Iterator[str]:

@@ -185,6 +185,11 @@ def test_a_label_separator_may_be_what_yaml_has_a_use_for(text, separator):
         (["evaluation.slices={a=b: {auc: 0.5}}"], r"data.keep_columns \(none\)"),
         (["evaluation.slices={a=b: {f1: 0.5}}"], "'accuracy'"),
         (["evaluation.slices={a=b: {auc: 5}}"], "evaluation.slices"),
+        (
+            ["evaluation.precision=0.9", "data.label_separator=;"],
+            "evaluation.precision must be none where a row may have several labels",
+        ),
+        (["evaluation.precision=0.9", "data.multi_label=true"], "Received: 0.9"),
     ],
 )
 def test_rows_are_divided_and_sliced_in_one_way(overrides, message):

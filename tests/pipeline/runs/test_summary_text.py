@@ -457,3 +457,15 @@ def test_slices_are_a_table_and_their_thresholds_not_those_of_all_rows():
     )
     assert "language=20 " not in text
     assert "at least" not in text
+
+
+def test_the_summary_says_how_sure_the_model_may_be(facts):
+    assert "temperature" not in _text(facts)  # of an earlier version
+    training = facts["training"]
+    training |= {"temperature": 1.456, "certain": None}
+    assert "probabilities calibrated on eval: temperature 1.46\n" in _text(facts)
+    training["certain"] = {"precision": 0.95, "threshold": 0.8766, "coverage": 0.5}
+    line = "sure from probability 0.877 on, for a precision of 0.95: 50.0% of the eval"
+    assert line in _text(facts)
+    training["certain"] = {"precision": 0.95, "threshold": 2.0, "coverage": 0.0}
+    assert "unsure of every text: too little on eval says" in _text(facts)
