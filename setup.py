@@ -28,6 +28,7 @@ _PIPELINE = [
     "dill>=0.3",  # TFX 1.16 imports it undeclared.
     "filelock>=3.12",
     "jinja2>=3.1,<4",
+    "matplotlib>=3.8,<4",
     "pandas>=1.5,<4",
     "pyarrow>=10,<19",
     "pydantic>=2.7,<3",
@@ -69,6 +70,7 @@ setup(
     package_data={
         "keras_elmo": ["pretrained/*", "pretrained/*/*"],
         "pipeline.runs": ["*.jinja"],
+        "pipeline.report": ["templates/*"],
     },
     install_requires=_LAYER,
     extras_require={"pipeline": _PIPELINE, "hub": _HUB, "kubeflow": _KUBEFLOW},

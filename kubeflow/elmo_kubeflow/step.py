@@ -277,9 +277,11 @@ def node(name: str, executor: ExecutorInput, report: Path | None) -> None:
 @main.command(cls=_Step)
 @_step_options
 @click.option("--summary", type=_FILE, required=True)
-def end(executor: ExecutorInput, summary: Path) -> None:
+@click.option("--report", type=_FILE, help="Where KFP wants the page of the run.")
+def end(executor: ExecutorInput, summary: Path, report: Path | None) -> None:
     """Write the summary, remove old versions, and record that the run ended well."""
     from elmo_kubeflow.step_outputs import write_summary
+    from pipeline.report.files import PAGE
     from pipeline.runs.lifecycle import RunPlan, end_run
 
     config, run_id = executor.config, executor.run_id
@@ -287,6 +289,8 @@ def end(executor: ExecutorInput, summary: Path) -> None:
     plan = RunPlan(parameters[names.FINGERPRINT], parameters[names.SPAN_NAME])
     removed = end_run(config, run_id, plan)
     click.echo(write_summary(summary, config, run_id, removed))
+    if report is not None:
+        _write(report, (Path(config.output) / PAGE).read_text("utf-8"))
     run = read_run(config.output, run_id)
     if executor.tells() and run is not None:
         tell(config.output, run, _say)

@@ -147,7 +147,7 @@ class ClassificationCombiner(beam.CombineFn):
                         label[row],
                         of_row,
                         functools.partial(_example, element, row),
-                        chosen=chosen[row] if several else None,
+                        chosen=None if chosen is None else chosen[row],
                         unsure=None if unsure is None else np.ravel(unsure)[row],
                     )
             accumulator = counts

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
+import logging
 import math
 import os
 import shlex
@@ -13,6 +15,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from tfx.utils import path_utils
 
 from components.anomaly_gate import executor as anomaly_gate
 from components.drift_check import report as drift_report
@@ -30,6 +34,7 @@ from pipeline.files import is_local, write_whole
 from pipeline.metadata.place import place_here
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.output_folder import OutputFolder
+from pipeline.report.files import PAGE, write_page
 from pipeline.runs.model_card import write_model_cards
 from pipeline.runs.past_runs import (
     SUMMARY,
@@ -51,8 +56,18 @@ from pipeline.runs.summary import (
     Spans,
     Training,
 )
+from pipeline.runs.surroundings import (
+    chosen_options,
+    folder_bytes,
+    rejected_examples,
+    versions,
+)
 from pipeline.runs.verdicts import past_run
+from pipeline.serving.versions import ModelError
 from pipeline.training.history import HISTORY_FILE
+
+_LOGGER = logging.getLogger(__name__)
+_EXPLANATIONS = "pipeline.evaluation.explanations"
 
 
 def summarize_run(
@@ -60,8 +75,8 @@ def summarize_run(
 ) -> RunSummary:
     """Returns what came of a run, and keeps it in its output.
 
-    It is written to `summary.json` there, and into the folder of the run; each version
-    in `serving/` that has no model card gets one.
+    It is written to `summary.json` there, and into the folder of the run, each with the
+    page that shows it; each version in `serving/` that has no model card gets one.
 
     Args:
         config: What was run.
@@ -71,11 +86,19 @@ def summarize_run(
     """
     begun = read_run(output.path, record.run_id)
     summary = gather(output, record, config, log=log, begun=begun)
+    model = record.output("Trainer", "model")
+    if summary.evaluation is not None and model is not None:
+        words = explained(summary.evaluation, path_utils.serving_model_dir(model.uri))
+        summary = summary.model_copy(update={"evaluation": words})
+    summary = summary.model_copy(update={"report": str(output.path / PAGE)})
     write_model_cards(output, summary, lambda run: gather(output, run))
     folder = run_folder(output.path, record.run_id)
     folder.mkdir(parents=True, exist_ok=True)
     for path in (folder / SUMMARY, output.summary):
         write_whole(path, summary.to_json())
+    begin = time.monotonic()
+    page = write_page(output.path, summary)
+    _LOGGER.info("%s was made in %.1f s", page, time.monotonic() - begin)
     write_run(output.path, past_run(summary))
     return summary
 
@@ -108,6 +131,7 @@ def gather(
     push = _push(record)
     data = config.data if config else None
     layouts = (_read_json(examples, COUNTS_FILE) or {}).get("layouts", {})
+    model = record.output("Trainer", "model")
     summary = RunSummary(
         output=str(output.path),
         log=str(log) if log else None,
@@ -140,6 +164,9 @@ def gather(
             for each in record.nodes
         ],
         score_command=_score_command(push) if config else None,
+        model_bytes=folder_bytes(model.uri) if model and is_local(model.uri) else None,
+        versions=versions() if config else {},
+        options=chosen_options(config) if config else {},
     )
     if begun is not None:
         ended = begun.ended_now()
@@ -200,6 +227,30 @@ def evaluation_of(record: RunRecord) -> Evaluation | None:
     )
 
 
+def explained(evaluation: Evaluation, model: str) -> Evaluation:
+    """Returns an evaluation whose wrong rows have the words that decided.
+
+    Args:
+        evaluation: Of a model.
+        model: Its SavedModel, on any file system TensorFlow knows.
+    """
+    if not evaluation.wrong or importlib.util.find_spec(_EXPLANATIONS) is None:
+        return evaluation
+    explanations = importlib.import_module(_EXPLANATIONS)
+    try:
+        words = explanations.explain_texts(
+            model, [row.text for row in evaluation.wrong]
+        )
+    except ModelError as error:  # such as one that an earlier version made
+        _LOGGER.warning("no words that decided: %s", error)
+        return evaluation
+    wrong = [
+        row.model_copy(update={"words": of_row})
+        for row, of_row in zip(evaluation.wrong, words, strict=True)
+    ]
+    return evaluation.model_copy(update={"wrong": wrong})
+
+
 def _read_json(artifact: MadeArtifact | None, name: str) -> dict[str, Any] | None:
     if artifact is None:
         return None
@@ -249,6 +300,7 @@ def _rows(examples: MadeArtifact | None) -> Rows | None:
         duplicates=counts["duplicates"],
         replaced_utf8=counts["replaced_utf8"],
         rejected_folder=rejected if counts["rows_rejected"] else None,
+        examples=rejected_examples(rejected) if counts["rows_rejected"] else [],
         labels=counts["labels"],
         cleaned=counts.get("cleaned", {}),
         cleaned_labels=counts.get("cleaned_labels", {}),
@@ -297,6 +349,7 @@ def _tfidf(window: Sequence[MadeArtifact], config: Config) -> Baseline | None:
     return Baseline(
         metrics={name: _finite(measures.get(name)) for name in names},
         notes=list(result.notes),
+        lengths=dict(result.lengths),
         seconds=round(time.monotonic() - start, 1),
     )
 

@@ -58,6 +58,7 @@ def as_text(summary: RunSummary) -> str:
         ("Time", _times(summary.nodes)),
         ("Log", [summary.log] if summary.log else []),
         ("Score texts", [summary.score_command] if summary.score_command else []),
+        ("Report", [summary.report] if summary.report else []),
     ]
     lines = [""]
     for title, body in parts:
@@ -156,7 +157,7 @@ def _cleaned(rows: Rows | None) -> Iterator[str]:
     done = [f"{_CLEANED.get(k, k)} {n:,} rows" for k, n in rows.cleaned.items()]
     yield f"read {', '.join(done)}"
     writings = [
-        f"`{_spelt(written)}` is `{label}` ({number:,})"
+        f"`{spelt(written)}` is `{label}` ({number:,})"
         for label, others in rows.cleaned_labels.items()
         for written, number in others.items()
     ]
@@ -164,7 +165,7 @@ def _cleaned(rows: Rows | None) -> Iterator[str]:
     yield ", ".join(writings[:_MOST_WRITINGS] + more)
 
 
-def _spelt(text: str) -> str:
+def spelt(text: str) -> str:
     """Returns a text in which one sees what one would not see, or only as an accent."""
     return "".join(
         c if c.isprintable() and not unicodedata.combining(c) else f"\\u{ord(c):04x}"

@@ -156,7 +156,7 @@ def test_figures_pages_and_the_model_are_declared(documents):
     }
     assert declared("statisticsgen") == {"report": "system.HTML"}
     assert declared("pusher") == {"model": "system.Model"}
-    assert declared("end") == {"summary": "system.Markdown"}
+    assert declared("end") == {"summary": "system.Markdown", "report": "system.HTML"}
 
 
 def test_the_same_configuration_makes_the_same_package(documents, tmp_path):
