@@ -49,6 +49,7 @@ __all__ = [
 
 _STEPS = "kubeflow.steps"
 _TABLES = ("evaluation.thresholds", "evaluation.max_drop", "evaluation.slices", _STEPS)
+_SECRET = "push.webhook"
 _TEXT_OR_LIST = ("data.text_column",)  # options that take one name or several
 _CHARACTERS = ("data.label_separator",)  # what YAML has a use for, such as `#` and `|`
 
@@ -234,6 +235,8 @@ def _first_problem(error: ValidationError) -> str:
     message = f"option {name}: {' or '.join(map(_rule_of, same))}"
     if isinstance(received, Mapping) and detail["type"] == "value_error":
         return message
+    if name == _SECRET:  # somebody may have put the address there
+        return f"{message} (hint: the address stands in the environment alone)"
     return f"{message}. Received: {received!r}"
 
 

@@ -187,6 +187,12 @@ class PushConfig(Section):
         ge=1,
         description="How many of the newest versions to keep; none: all of them.",
     )
+    webhook: bool = Field(
+        False,
+        description="Whether a receiver is told of each run that pushed a model, or "
+        "was refused, drifted or failed. Its address stands in the environment, in "
+        "`ELMO_TFX_WEBHOOK`.",
+    )
 
 
 class GateConfig(Section):

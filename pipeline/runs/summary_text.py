@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from components.text_example_gen.notes import leak_notes
+from components.text_example_gen.notes import correction_notes, leak_notes
 from components.text_example_gen.reading.layout import told
 from pipeline.evaluation.facts import Evaluation
 from pipeline.runs.evaluation_text import measured_lines
@@ -58,6 +58,7 @@ def as_text(summary: RunSummary) -> str:
         ("Time", _times(summary.nodes)),
         ("Log", [summary.log] if summary.log else []),
         ("Score texts", [summary.score_command] if summary.score_command else []),
+        ("Report", [summary.report] if summary.report else []),
     ]
     lines = [""]
     for title, body in parts:
@@ -148,12 +149,15 @@ def _labels(rows: Rows | None) -> Iterator[str]:
 
 
 def _cleaned(rows: Rows | None) -> Iterator[str]:
-    if rows is None or not rows.cleaned:
+    if rows is None:
+        return
+    yield from correction_notes(rows.corrections)
+    if not rows.cleaned:
         return
     done = [f"{_CLEANED.get(k, k)} {n:,} rows" for k, n in rows.cleaned.items()]
     yield f"read {', '.join(done)}"
     writings = [
-        f"`{_spelt(written)}` is `{label}` ({number:,})"
+        f"`{spelt(written)}` is `{label}` ({number:,})"
         for label, others in rows.cleaned_labels.items()
         for written, number in others.items()
     ]
@@ -161,7 +165,7 @@ def _cleaned(rows: Rows | None) -> Iterator[str]:
     yield ", ".join(writings[:_MOST_WRITINGS] + more)
 
 
-def _spelt(text: str) -> str:
+def spelt(text: str) -> str:
     """Returns a text in which one sees what one would not see, or only as an accent."""
     return "".join(
         c if c.isprintable() and not unicodedata.combining(c) else f"\\u{ord(c):04x}"
