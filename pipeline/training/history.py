@@ -26,6 +26,7 @@ def write_history(
     class_counts: Mapping[str, int],
     class_weights: Mapping[str, float],
     thresholds: Mapping[str, float] | None = None,
+    words: Mapping[str, Any],
     cache: CacheFacts | None,
     warm_start: WarmStart | None,
 ) -> None:
@@ -42,6 +43,8 @@ def write_history(
         warm_start: {from, reason, new_classes}, see `WarmStart`; None: not asked for.
         class_counts, class_weights: by class name, over the training split.
         thresholds: by class name; only where a text may have several labels.
+        words: by class name, the words that speak most for it, as `strongest_words`
+            returns them.
         embedding_cache: `CacheFacts`, or None where ELMo itself is trained, with
             first_epoch_seconds and later_epoch_seconds (their mean, None if none).
 
@@ -53,6 +56,7 @@ def write_history(
         class_weights: Weight of an example in both losses, by class name; no unit.
         thresholds: Probability from which on a text has a class, by name; None: a text
             has the one that is most probable.
+        words: Of `strongest_words`.
         cache: None where ELMo itself was trained.
         warm_start: None where it was not asked for.
     """
@@ -77,6 +81,7 @@ def write_history(
         "embedding_cache": cache and _with_seconds(cache, state),
         "class_counts": dict(class_counts),
         "class_weights": dict(class_weights),
+        "words": dict(words),
     }
     if thresholds is not None:
         history["thresholds"] = dict(thresholds)
