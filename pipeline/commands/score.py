@@ -87,7 +87,7 @@ def _show(answer: Mapping[str, Any], colours: bool) -> None:
         style: dict[str, Any] = {}
         if abs(weight) >= _SHOWN and colours:
             style["fg"] = "green" if weight > 0 else "red"
-            style["bold"] = abs(weight) >= _STRONG
+            style["bold"] = abs(weight) >= _STRONG or None  # False ends it
         elif abs(weight) >= _SHOWN:
             token += f"[{weight:+.2f}]"
         sys.stdout.write(" ")

@@ -28,6 +28,7 @@ _MAX_TOKENS = 100_000  # seconds do not grow with the data
 _BATCH = 64  # texts
 _LEAST_TEXTS = 3  # in fewer a word may be there by chance
 _MAX_WORDS = 30  # of a class
+_MAX_LABELS = 3  # of a text
 
 
 class Explainer:
@@ -49,26 +50,26 @@ class Explainer:
             [self.mix.output, head.inputs[1]], head.get_layer("logits").output
         )
 
-    def explain(self, layers: Any, tokens: Any, probabilities: Any) -> tf.Tensor:
-        """Returns the weights of tokens for the most probable class of their text.
+    def explain(self, layers: Any, tokens: Any, classes: Any) -> tf.Tensor:
+        """Returns the weights of tokens for a class of their text.
 
         Args:
             layers: float `(batch, layers, time, dim)`, zero at padding.
             tokens: string `(batch, time)`, padded at the end with "".
-            probabilities: float `(batch, classes)`.
+            classes: int `(batch,)`.
 
         Returns:
             float32 `(batch, time)` in nats, 0 at padding.
         """
-        direction = self.direction(probabilities)
+        direction = self.direction(classes)
         vectors = self.mix(tf.cast(layers, tf.float32))
         weights = self.vector_weights(vectors, tokens, direction)
         return weights + self.ngram_weights(tokens, direction)
 
-    def direction(self, probabilities: tf.Tensor) -> tf.Tensor:
+    def direction(self, classes: Any) -> tf.Tensor:
         """Returns by what the logits are multiplied, float32 `(batch, classes)`."""
-        count = probabilities.shape[-1]
-        direction = tf.one_hot(tf.argmax(probabilities, axis=1), count)
+        count = self._head.output.shape[-1]
+        direction = tf.one_hot(classes, count)
         return direction if self._multi_label else direction - 1 / count
 
     def ngram_weights(self, tokens: Any, direction: tf.Tensor) -> tf.Tensor:
@@ -121,8 +122,9 @@ def strongest_words(
 ) -> dict[str, list[dict[str, Any]]]:
     """Returns the words that speak most for each class, over texts of the eval split.
 
-    Upper and lower case are one. What counts for a class are the texts that get it, the
-    most probable one where a text may have several.
+    Upper and lower case are one. What counts for a class are the texts that get it:
+    where a text may have several, those in which it is the most probable one, or has
+    0.5 and is among the first three.
 
     Args:
         head: Trained.
@@ -141,7 +143,7 @@ def strongest_words(
     texts = texts[:max_texts]
     texts = texts[np.cumsum(data.lengths[texts]) <= _MAX_TOKENS]
     texts = texts[np.argsort(data.lengths[texts], kind="stable")]
-    weights, chosen = _explained(head, data, layers_of, texts)
+    texts, chosen, weights = _explained(head, data, layers_of, texts)
     lower = [word.decode("utf-8", "replace").lower() for word in data.words.tolist()]
     names, lower_ids = np.unique(np.array(lower, object), return_inverse=True)
     words = [data.word_ids[data.starts[t] : data.starts[t + 1]] for t in texts]
@@ -175,25 +177,36 @@ def _explained(
     data: LabelledTokens,
     layers_of: Callable[[np.ndarray], Any],
     texts: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the weights of all tokens, text after text, and the classes of texts."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns texts, the classes they get, and the weights of all their tokens for it.
+
+    A text stands there once for each class that it gets.
+    """
     explainer = Explainer(head, multi_label=data.is_multi_label)
+    ranks = min(_MAX_LABELS, head.output.shape[-1]) if data.is_multi_label else 1
     spec = (
         tf.TensorSpec(head.inputs[0].shape, tf.float32),
         tf.TensorSpec((None, None), tf.string),
     )
 
-    def explain(layers: tf.Tensor, tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def explain(layers: tf.Tensor, tokens: tf.Tensor) -> list[tuple[Any, Any, Any]]:
         inputs = head_inputs(layers, tokens, head)
-        probabilities = head(list(inputs), training=False)
-        weights = explainer.explain(layers, tokens, probabilities)
-        return weights[tokens != ""], tf.argmax(probabilities, axis=1)
+        chances, classes = tf.math.top_k(head(list(inputs), training=False), ranks)
+        found = []
+        for rank in range(ranks):
+            gets = (chances[:, rank] >= 0.5) | (rank == 0)
+            weights = explainer.explain(layers, tokens, classes[:, rank])
+            is_token = gets[:, None] & (tokens != "")
+            found.append((gets, classes[:, rank][gets], weights[is_token]))
+        return found
 
     run = tf.function(explain, input_signature=spec, autograph=False)
-    weights, chosen = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)]
+    results = [(texts[:0], np.zeros(0, np.int32), np.zeros(0, np.float32))]
     for batch in split_batches(texts, batch_size=_BATCH):
         tokens = tf.constant(data.tokens(batch), tf.string)
-        some = run(tf.cast(layers_of(batch), tf.float32), tokens)
-        weights.append(some[0].numpy())
-        chosen.append(some[1].numpy())
-    return np.concatenate(weights), np.concatenate(chosen)
+        for gets, classes, weights in run(
+            tf.cast(layers_of(batch), tf.float32), tokens
+        ):
+            results.append((batch[gets.numpy()], classes.numpy(), weights.numpy()))
+    found, chosen, weights = map(np.concatenate, zip(*results, strict=True))
+    return found, chosen, weights

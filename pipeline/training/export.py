@@ -149,7 +149,8 @@ class _Classifier(tf.Module):
     @_on_strings("texts")
     def explain_texts(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
         answer, (layers, tokens) = self._answer(texts)
-        weights = self._explain(layers, tokens, answer[features.PROBABILITIES])
+        chosen = tf.argmax(answer[features.PROBABILITIES], axis=1)
+        weights = self._explain(layers, tokens, chosen)
         return {**answer, features.TOKENS: tokens, features.WEIGHTS: weights}
 
     def _answer(self, texts: tf.Tensor) -> tuple[dict[str, tf.Tensor], Any]:

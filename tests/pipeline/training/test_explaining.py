@@ -49,12 +49,12 @@ def explain(head, *, multi_label=False):
     inputs = list(head_inputs(layers, TOKENS, head))
     explainer = Explainer(head, multi_label=multi_label)
     run = tf.function(explainer.explain, autograph=False)  # as the export does
-    weights = run(layers, TOKENS, head(inputs)).numpy()
+    chosen = head(inputs).numpy().argmax(axis=1)
+    weights = run(layers, TOKENS, chosen).numpy()
     logits = keras.Model(head.inputs, head.layers[-1].input)
     empty = list(head_inputs(tf.zeros_like(layers), TOKENS, head))
     if len(empty) > 2:
         empty[2] = tf.zeros_like(empty[2])
-    chosen = head(inputs).numpy().argmax(axis=1)
     change = logits(inputs).numpy() - logits(empty).numpy()
     own = change[np.arange(3), chosen]
     return weights, own if multi_label else own - change.mean(axis=1)

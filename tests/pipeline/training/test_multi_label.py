@@ -84,7 +84,10 @@ def test_the_words_are_those_of_the_most_probable_label(several, signatures):
     assert answer["label"].numpy().tolist() == [b"blame", b"praise"]
     assert (answer["weights"].numpy() > 0).all() and "chosen" in answer
     words = several.history["words"]
-    assert words["praise"][0]["word"] == "good" and words["alone"] == []
+    # Four texts have both: that one label is more probable does not hide the other.
+    for name, word in (("praise", "good"), ("blame", "bad"), ("film", "film")):
+        assert words[name][0]["word"] == word and words[name][0]["texts"] >= 4
+    assert words["alone"] == []
 
 
 def test_an_evaluation_gets_all_labels_and_the_decisions(signatures):
