@@ -32,6 +32,7 @@ EXPLAIN_TEXTS = "explain_text"
 TRANSFORM_FEATURES = "transform_features"
 PROBABILITIES = "probabilities"  # output of the first three
 CHOSEN = "chosen"  # the same, where a text may have several labels
+UNSURE = "unsure"  # the same, bool (batch,), only with evaluation.precision
 WEIGHTS = "weights"  # of EXPLAIN_TEXTS, beside TOKENS
 
 # Asset that tf.Transform writes: one label a line, most frequent first. With two

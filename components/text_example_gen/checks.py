@@ -314,8 +314,8 @@ def check_counts(
         raise DataError(
             f"{counts.replaced_utf8:,} of {counts.rows_in:,} rows have characters that "
             f"cannot be decoded and became U+FFFD ({share:.1%}, allowed: "
-            f"{max_replaced_fraction:.1%})\nhint: set the encoding of the files "
-            "(encoding), or allow more with max_replaced_fraction"
+            f"{max_replaced_fraction:.1%})\nhint: set their `encoding`, or "
+            "allow more with `max_replaced_fraction`"
         )
     used: collections.Counter[str] = collections.Counter()
     for of_split in counts.labels.values():

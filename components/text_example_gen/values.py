@@ -23,7 +23,7 @@ JOINT = " . "
 _TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St|Jr|Sr|Prof|Gen|Rev|Lt|Col|Capt|Sgt|vs)\.?$")
 
 
-# In labels these say nothing that one sees: soft hyphen, zero-width space, marks of
+# In names these say nothing that one sees: soft hyphen, zero-width space, marks of
 # direction, word joiner, byte order mark.
 _INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
@@ -143,7 +143,7 @@ def read_label(value: Any) -> Label | None:
     if _is_plain(written):
         return Label(written, written, ())
     changes = []
-    seen = _TO_SPACE.sub(" ", _IDLE_JOINER.sub("", _INVISIBLE.sub("", written)))
+    seen = without_invisible(written)
     if seen != written:
         changes.append(INVISIBLE)
     name = " ".join(seen.split())
@@ -158,6 +158,11 @@ def read_label(value: Any) -> Label | None:
         name = name.lower()
         changes.append(TRUTH_VALUE)
     return Label(name, written, tuple(changes)) if name else None
+
+
+def without_invisible(name: str) -> str:
+    """Returns a name without characters that show nothing; other blanks are spaces."""
+    return _TO_SPACE.sub(" ", _IDLE_JOINER.sub("", _INVISIBLE.sub("", name)))
 
 
 def _is_plain(label: str) -> bool:

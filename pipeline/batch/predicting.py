@@ -15,7 +15,7 @@ from pipeline.batch.formats.table import Kind
 from pipeline.batch.scoring import CUT, once_per_process
 from pipeline.evaluation.explanations import words_of
 from pipeline.evaluation.facts import WordWeight
-from pipeline.features import CHOSEN, PROBABILITIES, WEIGHTS
+from pipeline.features import CHOSEN, PROBABILITIES, UNSURE, WEIGHTS
 from pipeline.serving.manifest import check_digests, digests
 from pipeline.serving.versions import load_classifier, version_of
 
@@ -37,6 +37,7 @@ class Predictor:
         classes: Names, in the order of the probabilities.
         files: Path and SHA-256 of its files; a worker loads no others.
         multi_label: Whether it gives a text any number of labels.
+        says_unsure: Whether it says of which texts it is unsure.
         explain: Whether it also says which words decided.
     """
 
@@ -44,6 +45,7 @@ class Predictor:
     classes: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
     multi_label: bool = False
+    says_unsure: bool = False
     explain: bool = False
 
     @classmethod
@@ -64,22 +66,24 @@ class Predictor:
         files = tuple((digests(folder) if expected is None else expected).items())
         answer = _load(folder, files, explain)(tf.constant(["text"]))
         classes = tuple(name.decode() for name in answer["classes"].numpy()[0])
-        return cls(folder, classes, files, CHOSEN in answer, explain)
+        return cls(folder, classes, files, CHOSEN in answer, UNSURE in answer, explain)
 
     @property
     def fields(self) -> dict[str, str]:
         """Label, probabilities, whether the text was cut, and version of the model.
 
         Where a text may have several labels, first all that it has, and then the most
-        probable one, whether it has it or not. The words that decided have a list of
-        `[token, weight]`, strongest first, at most ten; where the format has no such
-        lists, it is written as JSON.
+        probable one, whether it has it or not. Of a model that may be unsure also
+        whether it is, after the probabilities. The words that decided, a list of
+        `[token, weight]`, strongest first, at most ten, come last; where the format has
+        no such lists, they are written as JSON.
         """
         probabilities = {_PROBABILITY.format(name): Kind.FLOAT for name in self.classes}
         return {
             **({LABELS: Kind.STRINGS} if self.multi_label else {}),
             LABEL: Kind.STRING,
             **probabilities,
+            **({UNSURE: Kind.BOOL} if self.says_unsure else {}),
             CUT: Kind.BOOL,
             VERSION: Kind.STRING,
             **({WORDS: Kind.STRING} if self.explain else {}),
@@ -90,13 +94,15 @@ class Predictor:
         return _Score(_load(self.folder, self.files, self.explain), self)
 
     def tally(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-        """Counts rows by label, and those whose text was cut."""
+        """Counts rows by label, those whose text was cut, and those that are unsure."""
         if self.multi_label:
             names = [name for row in rows for name in row[LABELS] or ["(none)"]]
         else:
             names = [row[LABEL] for row in rows]
         counts = collections.Counter(f"label {name}" for name in names)
         counts["cut"] = sum(bool(row[CUT]) for row in rows)
+        if self.says_unsure:
+            counts[UNSURE] = sum(row[UNSURE] for row in rows)
         return dict(counts)
 
 
@@ -122,6 +128,9 @@ class _Score:
                 {LABELS: list(itertools.compress(self._classes, row))}
                 for row in answer[CHOSEN].numpy()
             ]
+        unsure: list[dict[str, Any]] = [{} for _ in texts]
+        if UNSURE in answer:
+            unsure = [{UNSURE: is_so} for is_so in answer[UNSURE].numpy().tolist()]
         words: list[dict[str, Any]] = [{} for _ in texts]
         if WEIGHTS in answer:
             words = [{WORDS: _strongest(of_text)} for of_text in words_of(answer)]
@@ -131,6 +140,7 @@ class _Score:
                 **several[place],
                 LABEL: label.decode(),
                 **dict(zip(self._names, row, strict=True)),
+                **unsure[place],
                 CUT: cut[place] if cut else None,
                 VERSION: self._version,
                 **words[place],

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from pipeline.features import CHOSEN
+from pipeline.features import CHOSEN, UNSURE
 from pipeline.files import is_local
 from pipeline.runs.progress import say_loading
 from pipeline.serving.versions import find_model, load_classifier
@@ -81,6 +81,8 @@ def _show(answer: Mapping[str, Any], colours: bool) -> None:
     line = f"{answer['label']} {chance:.4f}"
     if "labels" in answer:  # the words are those of the most probable one
         line += f" (labels: {', '.join(answer['labels']) or 'none'})"
+    if answer.get(UNSURE):
+        line += " (unsure)"
     click.echo(visible_line(line))
     for word in answer["words"]:
         token, weight = word["token"], word["weight"]
@@ -96,7 +98,7 @@ def _show(answer: Mapping[str, Any], colours: bool) -> None:
 
 
 def _answers(
-    model: str, texts: Iterable[str], explain: bool
+    model: str, texts: Iterable[str], explain: bool = False
 ) -> Iterator[dict[str, Any]]:
     from pipeline.evaluation.explanations import words_of
     from pipeline.runs.run_log import run_log
@@ -120,10 +122,12 @@ def _answers(
             if CHOSEN in result:
                 chosen = itertools.compress(classes, result[CHOSEN][row])
                 several["labels"] = list(chosen)
+            unsure = {UNSURE: bool(result[UNSURE][row])} if UNSURE in result else {}
             yield {
                 "text": text.encode("utf-8", "replace").decode(),
                 **several,
                 "label": result["label"][row].decode(),
+                **unsure,
                 "probabilities": {
                     c: round(float(p), 6)
                     for c, p in zip(classes, probabilities, strict=True)

@@ -37,6 +37,7 @@ def export_classifier(
     model: TokenClassifier,
     classes: Sequence[str],
     thresholds: np.ndarray | None = None,
+    certain_from: float | None = None,
 ) -> None:
     """Writes a SavedModel that needs nothing but TensorFlow, and its serving requests.
 
@@ -51,6 +52,8 @@ def export_classifier(
             both signatures return `chosen` bool `(batch, classes)` too: whether the
             text has the class, which is so from its threshold on. `predict_text` also
             returns `thresholds` float32 `(batch, classes)`, the same in each row.
+        With `certain_from` both return `unsure` bool `(batch,)`: whether the highest
+            probability is below it.
         explain_text: `texts` -> what `predict_text` returns; `tokens` string `(batch,
             time)`, those that the model reads, padded with ""; `weights` float32
             `(batch, time)`: how much each speaks for `label`, see `Explainer`.
@@ -66,8 +69,9 @@ def export_classifier(
         model: Tokens to probabilities.
         classes: Names of the classes, in the order of the probabilities.
         thresholds: float32 `(classes,)`, where a text may have several labels.
+        certain_from: From which probability on the model is sure; None: it never says.
     """
-    module = _Classifier(transform, model, classes, thresholds)
+    module = _Classifier(transform, model, classes, thresholds, certain_from)
     signatures = {
         features.SERVE_EXAMPLES: module.serve_examples,
         features.SERVE_TEXTS: module.serve_texts,
@@ -110,9 +114,10 @@ class _Classifier(tf.Module):
         model: TokenClassifier,
         classes: Sequence[str],
         thresholds: np.ndarray | None,
+        certain_from: float | None,
     ) -> None:
         super().__init__(name="classifier")
-        self._thresholds = thresholds
+        self._thresholds, self._certain_from = thresholds, certain_from
         self._raw_spec = dict(transform.raw_feature_spec())
         # Used by `call`: once called as a layer, it would be traced a second time
         # when saved, which takes longer than all the rest of the export.
@@ -139,7 +144,11 @@ class _Classifier(tf.Module):
         raw = tf.io.parse_example(examples, spec)
         tokens = _padded(self.transform_layer.call(raw))
         probabilities = self._classify(self._encode(tokens), tokens)
-        return {features.PROBABILITIES: probabilities, **self._chosen(probabilities)}
+        return {
+            features.PROBABILITIES: probabilities,
+            **self._chosen(probabilities),
+            **self._unsure(probabilities),
+        }
 
     @_on_strings("texts")
     def serve_texts(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -171,6 +180,7 @@ class _Classifier(tf.Module):
             "classes": tf.tile(classes[None, :], [tf.shape(texts)[0], 1]),
             "is_cut": transformed[features.N_TOKENS] > n_kept,
             **several,
+            **self._unsure(probabilities),
         }
         return answer, (layers, tokens)
 
@@ -194,6 +204,12 @@ class _Classifier(tf.Module):
         if self._thresholds is None:
             return {}
         return {features.CHOSEN: probabilities >= self._thresholds}
+
+    def _unsure(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        if self._certain_from is None:
+            return {}
+        highest = tf.reduce_max(probabilities, axis=1)
+        return {features.UNSURE: highest < self._certain_from}
 
 
 def _padded(transformed: Mapping[str, Any]) -> tf.Tensor:

@@ -20,6 +20,7 @@ import tensorflow_transform as tft
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
 from pipeline.files import remove
+from pipeline.training.calibration import calibrate, with_temperature
 from pipeline.training.data import (
     LabelledTokens,
     read_labelled_tokens,
@@ -35,7 +36,6 @@ from pipeline.training.epochs import (
 from pipeline.training.explaining import strongest_words
 from pipeline.training.export import export_classifier
 from pipeline.training.history import write_history
-from pipeline.training.label_thresholds import eval_thresholds
 from pipeline.training.model import (
     TokenClassifier,
     adapt_ngrams,
@@ -54,16 +54,17 @@ _TEXTS_TO_ENCODE = 200  # only to say which words are the strongest
 
 
 def run_fn(fn_args: Any) -> None:
-    """Trains the classifier, keeps its best epoch and exports it.
+    """Trains the classifier, keeps its best epoch, calibrates and exports it.
 
     Reads from `fn_args` (TFX's FnArgs): `train_files`, `eval_files`,
     `transform_output`, `serving_model_dir`, `model_run_dir`, `base_model` (folder of
     the SavedModel that a warm start goes on from; None: there is none), and of
     `custom_config` the sections `elmo`, `model` and `train` of the configuration,
-    `elmo_version`, `held_out` and `divided_by` (of `ModelFacts`) and `resume_dir`: a
-    folder of a local file system that outlives a failed execution. The next run with
-    equal data, configuration and starting weights goes on there after the last whole
-    epoch of an interrupted one. Without the folder nothing is resumed.
+    `elmo_version`, `held_out` and `divided_by` (of `ModelFacts`), `precision` (of
+    `calibrate`; not with several labels a text) and `resume_dir`: a folder of a local
+    file system that outlives a failed execution. The next run with equal data,
+    configuration and starting weights goes on there after the last whole epoch of an
+    interrupted one. Without the folder nothing is resumed.
 
     Writes the SavedModel, the weights for later warm starts beside it, TensorBoard
     logs (`model_run_dir/train` and `/eval`) and what `write_history` says.
@@ -125,14 +126,22 @@ def run_fn(fn_args: Any) -> None:
             log_dir=fn_args.model_run_dir,
             seconds_before=cache.facts.encode_seconds if cache else 0.0,
         )
-        thresholds = None
-        if is_multi_label:
-            thresholds = eval_thresholds(
-                model, data, inputs, batch_size=config["train"]["batch_size"]
-            )
+        found = calibrate(
+            model,
+            data,
+            inputs,
+            batch_size=config["train"]["batch_size"],
+            precision=config.get("precision"),
+        )
+        head = with_temperature(classifier.head, found.temperature)
         words = _words(classifier, data, classes, cache)
         export_classifier(
-            fn_args.serving_model_dir, transform, classifier, classes, thresholds
+            fn_args.serving_model_dir,
+            transform,
+            TokenClassifier(classifier.encoder, head),
+            classes,
+            found.thresholds,
+            found.certain.threshold if found.certain else None,
         )
         save_weights(fn_args.serving_model_dir, classifier, facts)
         write_history(
@@ -141,9 +150,7 @@ def run_fn(fn_args: Any) -> None:
             config["train"],
             class_counts=dict(zip(classes, counts.tolist(), strict=True)),
             class_weights=dict(zip(classes, weights.tolist(), strict=True)),
-            thresholds=None
-            if thresholds is None
-            else dict(zip(classes, thresholds.tolist(), strict=True)),
+            calibration=found,
             words=words,
             cache=cache.facts if cache else None,
             warm_start=warm_start,

@@ -24,6 +24,7 @@ from components.text_example_gen.reading.rows import (
     fault_in_width,
     read_rows,
 )
+from components.text_example_gen.values import without_invisible
 
 _CSV_DELIMITERS = (",", ";", "\t", "|")
 _TSV_DELIMITERS = ("\t", ",", ";", "|")
@@ -37,14 +38,6 @@ _FEW_ROWS = 20
 _DECISIVE = 1000
 # A way to read quotes is taken if it leaves at most this share of the faults.
 _FEWER_FAULTS = 0.1
-
-# What shows nothing: controls, soft hyphen, marks of direction and of byte order, and
-# characters without width. A blank that is none of ASCII becomes one.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064"
-    "\u2066-\u2069\ufeff]"
-)
-_BLANK = re.compile("[\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 
 # Opens the file anew, from its beginning.
 Reopen = Callable[[], AbstractContextManager[TextIO]]
@@ -65,7 +58,7 @@ def clean_names(names: Sequence[str], options: ReadOptions) -> list[str]:
     wanted = {*options.required, *(options.columns or ())}
     stripped = [name.strip() for name in names]
     return [
-        name if name in wanted else _BLANK.sub(" ", _INVISIBLE.sub("", name)).strip()
+        name if name in wanted else without_invisible(name.replace("\0", "")).strip()
         for name in stripped
     ]
 

@@ -8,15 +8,21 @@ the lines that are not ASCII.
 from __future__ import annotations
 
 import codecs
-import collections
 import dataclasses
+import functools
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO, TextIO
 
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.reading import reasons
+from components.text_example_gen.reading.guessing import (
+    SINGLE_BYTE,
+    guess_encoding,
+    is_no_utf8,
+    is_plausible,
+)
 from components.text_example_gen.reading.opening import DAMAGE, is_damage, is_unpacked
 
 # So much of a file is looked at before it is read. Unpacking takes longer than reading.
@@ -33,59 +39,21 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# Encodings of seven bits that say by an escape sequence which letters follow.
+_ESCAPES = (
+    (re.compile(rb"\x1b\$[@B]|\x1b\([JI]|\x1b\$\([DOPQ]"), "iso2022_jp_ext"),
+    (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
+)
 # Text stays UTF-8 if for each byte that is not, so many would have to be by chance:
 # where a letter is one byte, at most one of three keeps its rules by chance. In
-# East Asian encodings up to half of the bytes do, but few whole lines.
+# East Asian encodings and in DOS's Cyrillic up to half of the bytes do, but few lines.
 _CHANCE = 1 / 2
-# What the detector may answer.
-_CANDIDATES = (
-    "cp1252",
-    *("cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
-    *("iso8859_2", "iso8859_5", "iso8859_7", "koi8_r", "koi8_u", "cp866", "cp874"),
-    *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
-)
-# Most disorder that the detector may find; 0.2, its default, refuses short samples.
-_MOST_CHAOS = 0.4
-_LEAST_KANA = 0.15  # of the characters that are not ASCII, in Japanese
-_EAST_ASIAN = ("cp932", "euc_jp", "gb18030", "big5", "cp949", "cp874")
-# Chinese, Japanese, Korean and Thai letters, and their punctuation. Three in a row: two
-# are what a letter in UTF-8 may look like.
-_EAST_ASIAN_LETTERS = (
-    "\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff00-\uffef\u0e00-\u0e7f"
-)
-_EAST_ASIAN_WORD = re.compile(f"[{_EAST_ASIAN_LETTERS}]{{3,}}")
-# A word of two alphabets is no word.
-_MIXED_WORD = re.compile(
-    "[a-zA-Z\u00c0-\u024f][\u0370-\u06ff]|[\u0370-\u06ff][a-zA-Z\u00c0-\u024f]"
-)
-
-_WESTERN = "cp1252"
-_UNDEFINED_WESTERN = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
-_USUAL_WESTERN = frozenset(
-    "àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿšžœßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞŸŠŽŒ"
-    "\xa0\xad¡¿£€¥¢§©®™°·•…–—‘’‚“”„«»‹›´`¨¼½¾¹²³ªºµ×±¬†"
-)
-_MOST_DEFINED = 0.9
-_MOST_ODD = 0.1
-_MOST_SYMBOLS = 0.03
-_WIDE_LETTERS = re.compile(r"[^\W\d_a-zA-Z]{3,}")
-# Letters of other encodings are such symbols in cp1252: `z³y` is Polish.
-_SYMBOL_IN_WORD = re.compile(
-    r"(?<=[^\W\d_])[¹³¾¼½¿»«±¶¥£¢§ªº¡¬×®©¨¯¤¦¸](?=[^\W\d_])|º(?=[^\W\d_])"
-)
-# Letters that no Western language has together, though cp1252 has them all.
-_NOT_WESTERN = (
-    ("øØ", "ìèùÌÈÙ"),  # Czech in cp1250
-    ("ìÌ", "ýøÝØ"),
-    ("šžŠŽ", "èÈ"),  # Slovene, Croatian, Lithuanian
-    ("õûÕÛ", "áÁ", "öüÖÜ"),  # Hungarian
-    ("ýþðÝÞÐ", "çüÇÜ"),  # Turkish
-    ("þÞ", "ãâîëï"),  # Romanian, Lithuanian, Latvian
-)
 # Doubled quotes, and those that close a field, are none that open one.
 _BLANK_BEFORE_QUOTES = re.compile(rb'[,;|] +"[^",;|\r\n]')
 _ASCII = bytes(range(128))
 
+# Of a file in which most lines are in another encoding and some in UTF-8.
+_AND_UTF8 = " and UTF-8"
 _MARK = "\udfff"  # in no text that is decoded strictly
 _MARK_ERRORS = "text_example_gen.mark"
 
@@ -104,7 +72,8 @@ class Survey:
     """What the first 64 MiB of a file tell of its text, 8 MiB if it is compressed.
 
     Args:
-        encoding: As Python names it; `utf-8` with or without a byte order mark.
+        encoding: As Python names it; `utf-8` with or without a byte order mark;
+            `cp1252 and UTF-8` of a file that mixes them.
         quotes: Whether there are double quotes.
         escapes: Whether there are double quotes behind a backslash.
         blanks: Whether there are double quotes behind a delimiter of CSV and blanks.
@@ -117,7 +86,11 @@ class Survey:
 
 
 def take_survey(
-    path: str, head: bytes, stream: BinaryIO, encoding: str | None
+    path: str,
+    head: bytes,
+    stream: BinaryIO,
+    encoding: str | None,
+    beside: Callable[[], list[bytes]] | None = None,
 ) -> Survey:
     """Reads on in a file to find out how its text is written.
 
@@ -126,6 +99,7 @@ def take_survey(
         head: What has been read of the stream.
         stream: What follows.
         encoding: The option; None: it is to be found.
+        beside: Returns lines that are not UTF-8, of texts in the same encoding.
 
     Raises:
         UnreadableFileError: The text is in no encoding that is known.
@@ -146,7 +120,10 @@ def take_survey(
             break  # who reads the rows before it says so
     look.end(is_whole=not chunk)
     if known is None:
-        known = "utf-8" if look.is_utf8 else guess_encoding(look.lines)
+        if look.is_utf8:
+            known = "utf-8" if look.lines else look.escaped or "utf-8"
+        else:
+            known = look.legacy_encoding(beside() if beside else [])
     if known is None:
         raise UnreadableFileError(
             reasons.NOT_TEXT,
@@ -170,6 +147,7 @@ class _Look:
         self._wide = 0  # bytes that are not ASCII
         self._sampled = 0
         self._last = b""
+        self.escaped: str | None = None
         self.lines: list[bytes] = []
         self.quotes = self.escapes = self.blanks = False
 
@@ -183,6 +161,8 @@ class _Look:
             self.blanks = self.blanks or (
                 b' "' in near and _BLANK_BEFORE_QUOTES.search(near) is not None
             )
+        if is_text and self.escaped is None and b"\x1b" in chunk:
+            self.escaped = _escaped(self._last + chunk)
         self._last = chunk[-4:]
         if not is_text or (chunk.isascii() and not self._decoder.getstate()[0]):
             return
@@ -208,6 +188,16 @@ class _Look:
         if is_whole:
             self._invalid += len(self._decoder.getstate()[0])
 
+    def legacy_encoding(self, beside: list[bytes]) -> str | None:
+        """Returns the encoding if it is not UTF-8, which some lines may be even so."""
+        broken = invalid_lines(self.lines)
+        known = guess_encoding(beside or broken)
+        is_mixed = known in SINGLE_BYTE and any(
+            _is_valid(line) and is_plausible(line.decode("utf-8"))
+            for line in self.lines
+        )
+        return f"{known}{_AND_UTF8}" if known is not None and is_mixed else known
+
     @property
     def is_utf8(self) -> bool:
         valid = self._wide - self._invalid
@@ -215,62 +205,19 @@ class _Look:
             return True
         if valid <= _CHANCE * self._invalid:
             return False
-        broken = [line for line in self.lines if not _is_valid(line)]
+        broken = invalid_lines(self.lines)
         is_damage = len(broken) <= _CHANCE * len(self.lines)
-        return is_damage or not _is_east_asian(b"\n".join(broken))
+        return is_damage or not is_no_utf8(b"\n".join(broken))
 
 
-def guess_encoding(lines: Iterable[bytes]) -> str | None:
-    """Returns the legacy encoding that some lines are probably in, or None.
-
-    The same lines always get the same answer. What may be Western European is cp1252,
-    which has all characters of Latin-1, and punctuation for its control characters.
-
-    Args:
-        lines: Whole ones, not ASCII.
-    """
-    lines = list(lines)
-    defined = [
-        line for line in lines if line.translate(None, _UNDEFINED_WESTERN) == line
-    ]
-    if len(defined) >= _MOST_DEFINED * len(lines):  # stray bytes do not decide
-        lines = defined
-        if _is_western(b"\n".join(lines).decode(_WESTERN)):
-            return _WESTERN
-    sample = b"\n".join(lines)
-    for encoding in ("euc_jp", "cp932"):
-        if _is_japanese(sample, encoding):
-            return encoding
-    # It takes 50 ms to import, and few files need it.
-    from charset_normalizer import from_bytes
-
-    matches = list(
-        from_bytes(sample, cp_isolation=list(_CANDIDATES), threshold=_MOST_CHAOS)
-    )  # the best one first
-    if not matches:
-        return None
-    for is_nonsense in (_MIXED_WORD, _SYMBOL_IN_WORD):
-        matches = [m for m in matches if not is_nonsense.search(str(m))] or matches
-    return matches[0].encoding
+def _escaped(text: bytes) -> str | None:
+    names = (name for escape, name in _ESCAPES if escape.search(text))
+    return next(names, None)
 
 
-def _is_western(text: str) -> bool:
-    """Returns whether a text of any length may be in a Western European language."""
-    counts = collections.Counter(c for c in text if not c.isascii())
-    total = counts.total()
-    usual = sum(number for c, number in counts.items() if c in _USUAL_WESTERN)
-    if usual < _MOST_DEFINED * total:
-        return False
-    # Of a foreign alphabet, whole words are such letters. Finnish has two in a row.
-    in_row = sum(map(len, _WIDE_LETTERS.findall(text)))
-    if in_row > _MOST_ODD * total:
-        return False
-    if len(_SYMBOL_IN_WORD.findall(text)) > _MOST_SYMBOLS * total:
-        return False
-    return not any(
-        all(sum(counts[c] for c in group) > _MOST_ODD / 2 * total for group in groups)
-        for groups in _NOT_WESTERN
-    )
+def invalid_lines(lines: Iterable[bytes]) -> list[bytes]:
+    """Returns those that are not UTF-8."""
+    return [line for line in lines if not _is_valid(line)]
 
 
 def _is_valid(line: bytes) -> bool:
@@ -281,47 +228,37 @@ def _is_valid(line: bytes) -> bool:
     return True
 
 
-def _is_east_asian(sample: bytes) -> bool:
-    """Returns whether an East Asian encoding makes words of most of a text."""
-    for encoding in _EAST_ASIAN:
-        try:
-            text = sample.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        wide = sum(not c.isascii() for c in text)
-        if sum(map(len, _EAST_ASIAN_WORD.findall(text))) > wide / 2:
-            return True
-    return False
-
-
-def _is_japanese(sample: bytes, encoding: str) -> bool:
-    try:
-        text = sample.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    wide = [c for c in text if not c.isascii()]
-    return sum("\u3040" <= c <= "\u30ff" for c in wide) > _LEAST_KANA * len(wide)
-
-
 def open_text(stream: BinaryIO, encoding: str, *, newline: str) -> TextIO:
     """Opens a stream as text; what cannot be decoded becomes lone surrogates.
 
     `records.replace_invalid` turns them into U+FFFD, and says that there were some.
     """
-    return io.TextIOWrapper(
-        stream,
-        encoding="utf-8-sig" if encoding == "utf-8" else encoding,
-        errors=_errors(encoding),
-        newline=newline,
-    )
+    name, errors = _codec(encoding)
+    return io.TextIOWrapper(stream, encoding=name, errors=errors, newline=newline)
 
 
 def decode(data: bytes, encoding: str, *, is_whole: bool) -> str:
     """Decodes as `open_text` does; `is_whole`: no character is cut at the end."""
-    name = "utf-8-sig" if encoding == "utf-8" else encoding
-    decoder = codecs.getincrementaldecoder(name)(_errors(encoding))
+    name, errors = _codec(encoding)
+    decoder = codecs.getincrementaldecoder(name)(errors)
     return decoder.decode(data, is_whole)
 
 
-def _errors(encoding: str) -> str:
-    return "surrogateescape" if encoding == "utf-8" else _MARK_ERRORS
+def _codec(encoding: str) -> tuple[str, str]:
+    """Returns Python's names of the encoding and of what it does with errors."""
+    if encoding.endswith(_AND_UTF8):
+        name = encoding.removesuffix(_AND_UTF8)
+        errors = f"{_MARK_ERRORS}.{name}"
+        codecs.register_error(errors, functools.partial(_decode_else, name))
+        return "utf-8-sig", errors
+    if encoding == "utf-8":
+        return "utf-8-sig", "surrogateescape"
+    return encoding, _MARK_ERRORS
+
+
+def _decode_else(encoding: str, error: UnicodeError) -> tuple[str, int]:
+    """Decodes what is not UTF-8 in a file that mixes two encodings."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    broken = error.object[error.start : error.end]
+    return broken.decode(encoding, _MARK_ERRORS), error.end

@@ -149,7 +149,14 @@ def _read(
         format_name = _format_of_text(path, Head(text, is_part), options)
     layout = Layout(format=format_name, encoding=survey.encoding)
     if format_name in ("json", "jsonl"):
-        form = find_form(text, is_part, options) or "lines"
+        form = find_form(text, is_part, options)
+        if form is None and format_name == "json" and text.lstrip()[:1] == "[":
+            raise UnreadableFileError(
+                reasons.DAMAGED_FILE,
+                f"{path} is a list of lists or values, and rows must be objects with "
+                "names\nhint: of pandas, to_json(orient='records') writes these",
+            )
+        form = form or "lines"
         is_cut = is_part and "\n" not in text.strip()
         if form == "object" and is_cut:
             is_lines = format_name == "jsonl" or _has_lines(path, survey.encoding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import pytest
@@ -11,6 +12,7 @@ from pipeline.batch import predicting
 from pipeline.batch.formats.table import Kind
 from pipeline.batch.predicting import Predictor
 from pipeline.batch.scoring import Failure, score_rows
+from pipeline.commands import score
 from pipeline.serving.versions import ModelError
 from tests.pipeline.batch.toy_classifier import write_toy
 
@@ -44,6 +46,33 @@ def test_a_row_gets_label_probabilities_version_and_whether_it_was_cut(predictor
             "model_version": "3",
         },
     ]
+
+
+@pytest.fixture(scope="module")
+def unsure_model(tmp_path_factory):
+    return str(write_toy(tmp_path_factory.mktemp("unsure") / "3", says_unsure=True))
+
+
+def test_a_row_says_whether_the_model_is_unsure_and_the_summary_counts_it(unsure_model):
+    predictor = Predictor.inspect(unsure_model, None)
+    assert list(predictor.fields)[-3:] == ["unsure", "text_is_cut", "model_version"]
+    rows = predictor.load()(["good", "hm", "hm good"])
+    assert [row["unsure"] for row in rows] == [False, True, True]
+    assert [row["predicted_label"] for row in rows] == ["good", "bad", "good"]
+    assert list(rows[0]) == list(predictor.fields)
+    counts = predictor.tally(rows)
+    assert counts == {"label good": 2, "label bad": 1, "cut": 0, "unsure": 2}
+
+
+def test_score_says_whether_the_model_is_unsure(unsure_model, toy_model):
+    sure, unsure = score._answers(unsure_model, ["good", "hm"])
+    assert json.dumps(unsure) == (
+        '{"text": "hm", "label": "bad", "unsure": true, '
+        '"probabilities": {"bad": 0.75, "good": 0.25}}'
+    )
+    assert sure["unsure"] is False
+    [answer] = score._answers(str(toy_model), ["hm"])
+    assert "unsure" not in answer
 
 
 def test_the_words_that_decided_come_strongest_first(toy_model):

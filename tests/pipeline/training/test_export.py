@@ -10,9 +10,10 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_transform as tft
 from tensorflow_serving.apis import prediction_log_pb2
 
-from pipeline.training.export import SERVING_REQUESTS
+from pipeline.training.export import SERVING_REQUESTS, _Classifier
 from tests.pipeline.tiny_training import CLASSES, example
 
 TEXTS = ["A good film, it is.", "", "so bad that I left <br /> early", "bad " * 50]
@@ -121,6 +122,31 @@ def test_the_answer_does_not_depend_on_the_batch(signatures):
         for text in TEXTS
     ]
     np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_a_text_is_unsure_below_the_probability_from_which_the_model_is_sure(
+    trained, transformed_data
+):
+    tokens = np.array([["good", "", ""], ["bad", "", ""], ["film", "is", "I"]])
+    highest = np.array(trained.classifier(tokens)).max(axis=1)
+    bound = float(np.sort(highest)[1])  # reached by two
+    module = _Classifier(
+        tft.TFTransformOutput(str(transformed_data)),
+        trained.classifier,
+        CLASSES,
+        None,
+        bound - 1e-6,
+    )
+    texts = ["good", "bad", "film is I"]
+    answer = module.serve_texts(tf.constant(texts))
+    assert answer["unsure"].numpy().tolist() == (highest < bound - 1e-6).tolist()
+    assert sum(answer["unsure"].numpy()) == 1
+    answer = module.serve_examples(serialized([{"text": text} for text in texts]))
+    assert answer["unsure"].numpy().tolist() == (highest < bound - 1e-6).tolist()
+
+
+def test_where_no_precision_was_asked_for_nothing_is_said_to_be_unsure(signatures):
+    assert "unsure" not in signatures["predict_text"](tf.constant(TEXTS))
 
 
 def test_an_empty_batch_gets_an_empty_answer(signatures):

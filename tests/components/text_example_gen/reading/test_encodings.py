@@ -31,6 +31,25 @@ SAMPLES = {
     "turkish": ("Çok güzeldi, ışık şahane. Türkçe değil mi? İyi günler.", "cp1254"),
     "russian": ("Очень хороший фильм, всем советую посмотреть.", "cp1251"),
     "russian koi8": ("Очень хороший фильм, всем советую.", "koi8_r"),
+    "russian dos": ("Очень хороший фильм, всем советую.", "cp866"),
+    "russian, a word": ("плохо", "koi8_r"),
+    "russian, loud": ("ОЧЕНЬ ПЛОХО", "cp1251"),
+    "ukrainian": ("Дуже гарний фільм, усім раджу подивитися його.", "cp1251"),
+    "bulgarian dos": ("Много добър филм, препоръчвам го на всички.", "cp866"),
+    "hebrew": ("סרט טוב מאוד, ממליץ לכולם לראות", "cp1255"),
+    "lithuanian": ("Labai geras filmas, rekomenduoju žiūrėti, ačiū.", "cp1257"),
+    "latvian": ("Ļoti laba filma, iesaku noskatīties, šķiet.", "cp1257"),
+    "french mac": ("Le café où l’on mange était génial ! Ça va", "mac_roman"),
+    "german mac": ("schöne Grüße", "mac_roman"),
+    "english mac": ("It’s “great” – really…", "mac_roman"),
+    "danish mac": ("Jeg så den på søndag og hørte æbler falde.", "mac_roman"),
+    "spanish dos": ("La película es buena, ¡qué emoción! El año", "cp850"),
+    "italian dos": ("È così, perché la città è più bella.", "cp850"),
+    "greek iso": ("Άριστο προϊόν, το συνιστώ. Άλλη φορά όχι", "iso8859_7"),
+    "greek, a capital": ("Άριστο προϊόν, το συνιστώ", "cp1253"),
+    "spanish degrees": ("Precalentar a 180 ºC y añadir; 45ºC", "cp1252"),
+    "cents": ("50¢each, x²y and p¶q", "cp1252"),
+    "noise": ("win å£100 now\nI‰Ûªm here\nDon‰Û÷t\nok å£1.50 pm", "cp1252"),
     "greek": ("Πολύ καλή ταινία, τη συνιστώ σε όλους.", "cp1253"),
     "japanese": ("とても良い映画でした。カタカナも。", "cp932"),
     "japanese euc": ("とても良い映画でした。カタカナも。", "euc_jp"),
@@ -73,8 +92,51 @@ def test_a_file_tells_its_legacy_encoding(tmp_path, language):
     assert items == [(row, "pos", False), ("plain", "neg", False)]
 
 
+@pytest.mark.parametrize("text", ["très à", "più è", "ÉTÉ À PARIS", "dès là-bas être"])
+def test_few_accents_are_of_western_languages(text):
+    assert guess_encoding([text.encode("cp1252")]) == "cp1252"
+
+
+@pytest.mark.parametrize("encoding", ["iso2022_jp", "iso2022_kr"])
+def test_escape_sequences_tell_an_encoding_of_seven_bits(tmp_path, encoding):
+    text = "映画 は 良い" if encoding == "iso2022_jp" else "아주 좋은 영화"
+    data = f"text,label\nplain,neg\n{text},pos\n".encode(encoding)
+    items, layout = read(tmp_path / "a.csv", data)
+    assert items == [("plain", "neg", False), (text, "pos", False)]
+    assert encoding in layout
+    items, layout = read(tmp_path / "b.csv", b"text,label\n\x1b[1mbold,pos\n")
+    assert "UTF-8" in layout
+
+
+@pytest.mark.parametrize("share", [8, 60])
+def test_rows_in_utf8_among_others_are_both_read(tmp_path, share):
+    """As where exports of two programs are put one behind another."""
+    texts = [f"Le scénario était décevant à l’été {n}" for n in range(300)]
+    lines = [
+        f"{text},é\n".encode("utf-8" if n % share == 0 else "cp1252")
+        for n, text in enumerate(texts)
+    ]
+    items, layout = read(tmp_path / "a.csv", b"text,label\n" + b"".join(lines))
+    assert items == [(text, "é", False) for text in texts]
+    assert layout == "csv, cp1252 and UTF-8, `,`, header"
+
+
+def test_texts_of_a_folder_share_an_encoding(tmp_path):
+    texts = ["skvělý film", "příběh je nudný", "výborný", "ž", "í", "á", "plain", "š č"]
+    folder = tmp_path / "dobrý"
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        (folder / f"{number}.txt").write_bytes(text.encode("cp1250"))
+    os.mkfifo(folder / "9.txt")
+    for number, text in enumerate(texts):
+        [item] = read_file(
+            str(folder / f"{number}.txt"), ReadOptions(), in_class_folder="dobrý"
+        )
+        assert item["columns"]["text"] == text
+
+
 def test_cut_texts_are_damaged_utf8_and_in_no_other_encoding(tmp_path):
-    for text in ("né au café", "文字很好"):
+    for text in ("né au café", "文字很好", "Очень хороший фильм"):
         cut = text.encode()[:-1]
         items, _ = read(tmp_path / "a.csv", b"text,label\n" + (cut + b",pos\n") * 40)
         assert {replaced for *_, replaced in items} == {True}

@@ -122,6 +122,8 @@ def test_an_element_that_is_too_long_costs_one_row(read, monkeypatch):
         (json.dumps({"text": {"0": "a"}}), "has no list of objects"),
         (json.dumps({"txt": "a", "label": 1}), "no column `text`"),
         (json.dumps([{"txt": "a", "label": 1}]), "no column `text`"),
+        ('[["a film", "pos"], ["b", "neg"]]', "is a list of lists or values"),
+        ('["a film", "b"]', "rows must be objects with names"),
     ],
 )
 def test_what_is_no_table_gets_one_clear_line(read, text, message):
