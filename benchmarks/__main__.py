@@ -21,6 +21,10 @@ _BENCHMARKS = {
     "elmo": ("benchmarks.elmo.command", "The layer beside simple_elmo and allennlp."),
     "calibration": ("benchmarks.calibration", "What the probabilities are worth."),
     "quality": ("benchmarks.quality.command", "Accuracy with the embedded ELMo."),
+    "explanations": (
+        "benchmarks.explanations.command",
+        "Whether the words that are named decided.",
+    ),
     "fuzz": ("benchmarks.fuzz.command", "Wrong files, and whether they end a job."),
     "senses": ("benchmarks.senses.command", "What the embedded biLM learnt."),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 import logging
 import math
@@ -27,6 +26,7 @@ from components.text_example_gen.notes import class_notes, slice_notes
 from components.text_example_gen.spans import has_spans, span_name
 from pipeline.config import Config, DataConfig
 from pipeline.evaluation.baseline import tfidf_baseline
+from pipeline.evaluation.explanations import explain_texts
 from pipeline.evaluation.facts import Certain, Evaluation
 from pipeline.evaluation.measures import COVERAGE, MEASURES, MICRO_F1
 from pipeline.evaluation.report import read_evaluation
@@ -67,7 +67,6 @@ from pipeline.serving.versions import ModelError
 from pipeline.training.history import HISTORY_FILE
 
 _LOGGER = logging.getLogger(__name__)
-_EXPLANATIONS = "pipeline.evaluation.explanations"
 
 
 def summarize_run(
@@ -234,13 +233,8 @@ def explained(evaluation: Evaluation, model: str) -> Evaluation:
         evaluation: Of a model.
         model: Its SavedModel, on any file system TensorFlow knows.
     """
-    if not evaluation.wrong or importlib.util.find_spec(_EXPLANATIONS) is None:
-        return evaluation
-    explanations = importlib.import_module(_EXPLANATIONS)
     try:
-        words = explanations.explain_texts(
-            model, [row.text for row in evaluation.wrong]
-        )
+        words = explain_texts(model, [row.text for row in evaluation.wrong])
     except ModelError as error:  # such as one that an earlier version made
         _LOGGER.warning("no words that decided: %s", error)
         return evaluation

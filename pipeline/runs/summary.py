@@ -191,8 +191,9 @@ class ClassWord(Facts):
     """A word that speaks for a class.
 
     Attributes:
-        weight: Mean over the eval texts that hold it, as `WordWeight` says.
-        texts: How many of them hold it.
+        weight: Mean over the eval texts that hold it and get the class, as `WordWeight`
+            says; upper and lower case are one.
+        texts: How many these are.
     """
 
     word: str

@@ -17,6 +17,7 @@ import tensorflow_transform as tft
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from pipeline import features
+from pipeline.training.explaining import Explainer
 from pipeline.training.model import TokenClassifier
 
 # Where TensorFlow Serving looks, below the model's version.
@@ -53,6 +54,9 @@ def export_classifier(
             returns `thresholds` float32 `(batch, classes)`, the same in each row.
         With `certain_from` both return `unsure` bool `(batch,)`: whether the highest
             probability is below it.
+        explain_text: `texts` -> what `predict_text` returns; `tokens` string `(batch,
+            time)`, those that the model reads, padded with ""; `weights` float32
+            `(batch, time)`: how much each speaks for `label`, see `Explainer`.
         transform_features: `examples` with text and label -> the transformed features
             that are dense (not the tokens), for TFMA. Where a text may have several
             labels, `LABEL_ID` is int64 `(batch, classes + 1)`: 1 at each label, and at
@@ -71,6 +75,7 @@ def export_classifier(
     signatures = {
         features.SERVE_EXAMPLES: module.serve_examples,
         features.SERVE_TEXTS: module.serve_texts,
+        features.EXPLAIN_TEXTS: module.explain_texts,
         features.TRANSFORM_FEATURES: module.transform_features,
     }
     tf.saved_model.save(module, model_dir, signatures=signatures)
@@ -120,7 +125,14 @@ class _Classifier(tf.Module):
         # Of the model only the weights are saved: as an attribute it would bring a
         # signature of its own, and a layer may keep weights where TensorFlow does
         # not look for them.
-        self._predict: Any = functools.partial(model.__call__, training=False)
+        # A function of its own, so that three signatures trace ELMo once.
+        encode = functools.partial(model.encode, training=False)
+        spec = [tf.TensorSpec([None, None], tf.string)]
+        encode = tf.function(encode, input_signature=spec, autograph=False)
+        self._encode: Any = functools.partial(encode)
+        self._classify: Any = functools.partial(model.classify, training=False)
+        explainer = Explainer(model.head, multi_label=thresholds is not None)
+        self._explain: Any = functools.partial(explainer.explain)
         self.weights = [variable.value for variable in model.variables]
         self._class_names = list(classes)
 
@@ -130,7 +142,8 @@ class _Classifier(tf.Module):
         # leaves out whatever depends on it.
         spec = {features.TEXT: self._raw_spec[features.TEXT]}
         raw = tf.io.parse_example(examples, spec)
-        probabilities = self._probabilities(self.transform_layer.call(raw))
+        tokens = _padded(self.transform_layer.call(raw))
+        probabilities = self._classify(self._encode(tokens), tokens)
         return {
             features.PROBABILITIES: probabilities,
             **self._chosen(probabilities),
@@ -139,25 +152,37 @@ class _Classifier(tf.Module):
 
     @_on_strings("texts")
     def serve_texts(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        answer, _ = self._answer(texts)
+        return answer
+
+    @_on_strings("texts")
+    def explain_texts(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        answer, (layers, tokens) = self._answer(texts)
+        chosen = tf.argmax(answer[features.PROBABILITIES], axis=1)
+        weights = self._explain(layers, tokens, chosen)
+        return {**answer, features.TOKENS: tokens, features.WEIGHTS: weights}
+
+    def _answer(self, texts: tf.Tensor) -> tuple[dict[str, tf.Tensor], Any]:
+        """Returns what `serve_texts` does, and the layers and tokens of the texts."""
         raw = {features.TEXT: _as_raw(texts, self._raw_spec[features.TEXT])}
         transformed = self.transform_layer.call(raw)
-        probabilities = self._probabilities(transformed)
-        tokens = transformed[features.TOKENS]
-        n_kept = tf.math.bincount(
-            tf.cast(tokens.indices[:, 0], tf.int32), minlength=tf.shape(texts)[0]
-        )
+        tokens = _padded(transformed)
+        layers = self._encode(tokens)
+        probabilities = self._classify(layers, tokens)
+        n_kept = tf.math.count_nonzero(tokens != "", axis=1)
         classes = tf.constant(self._class_names)
         several = self._chosen(probabilities)
         if several:
             several["thresholds"] = tf.zeros_like(probabilities) + self._thresholds
-        return {
+        answer = {
             "label": tf.gather(classes, tf.argmax(probabilities, axis=1)),
             features.PROBABILITIES: probabilities,
             "classes": tf.tile(classes[None, :], [tf.shape(texts)[0], 1]),
-            "is_cut": transformed[features.N_TOKENS] > tf.cast(n_kept, tf.int64),
+            "is_cut": transformed[features.N_TOKENS] > n_kept,
             **several,
             **self._unsure(probabilities),
         }
+        return answer, (layers, tokens)
 
     @_on_strings("examples")
     def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -186,14 +211,14 @@ class _Classifier(tf.Module):
         highest = tf.reduce_max(probabilities, axis=1)
         return {features.UNSURE: highest < self._certain_from}
 
-    def _probabilities(self, transformed: Mapping[str, Any]) -> tf.Tensor:
-        tokens = transformed[features.TOKENS]
-        tokens = tf.sparse.to_dense(tokens, default_value="")  # (batch, time)
-        # A batch of empty texts would leave a BiLSTM without a single step.
-        missing = tf.maximum(0, 1 - tf.shape(tokens)[1])
-        tokens = tf.pad(tokens, [[0, 0], [0, missing]], constant_values="")
-        tokens = tf.ensure_shape(tokens, (None, None))
-        return self._predict(tokens)
+
+def _padded(transformed: Mapping[str, Any]) -> tf.Tensor:
+    """Returns the tokens, string `(batch, time)` padded with "", at least one wide."""
+    tokens = tf.sparse.to_dense(transformed[features.TOKENS], default_value="")
+    # A batch of empty texts would leave a BiLSTM without a single step.
+    missing = tf.maximum(0, 1 - tf.shape(tokens)[1])
+    tokens = tf.pad(tokens, [[0, 0], [0, missing]], constant_values="")
+    return tf.ensure_shape(tokens, (None, None))
 
 
 def _multi_hot(ids: tf.SparseTensor, num_classes: int) -> tf.Tensor:

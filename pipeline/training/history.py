@@ -27,6 +27,7 @@ def write_history(
     class_counts: Mapping[str, int],
     class_weights: Mapping[str, float],
     calibration: Calibration,
+    words: Mapping[str, Any],
     cache: CacheFacts | None,
     warm_start: WarmStart | None,
 ) -> None:
@@ -45,6 +46,8 @@ def write_history(
         temperature: see `Calibration`.
         certain: {precision, threshold, coverage}, see `Certain`; None: not asked for.
         thresholds: by class name; only where a text may have several labels.
+        words: by class name, the words that speak most for it, as `strongest_words`
+            returns them.
         embedding_cache: `CacheFacts`, or None where ELMo itself is trained, with
             first_epoch_seconds and later_epoch_seconds (their mean, None if none).
 
@@ -55,6 +58,7 @@ def write_history(
         class_counts: Training examples by class name.
         class_weights: Weight of an example in both losses, by class name; no unit.
         calibration: Its thresholds in the order of `class_counts`.
+        words: Of `strongest_words`.
         cache: None where ELMo itself was trained.
         warm_start: None where it was not asked for.
     """
@@ -81,6 +85,7 @@ def write_history(
         "class_weights": dict(class_weights),
         "temperature": calibration.temperature,
         "certain": calibration.certain and dataclasses.asdict(calibration.certain),
+        "words": dict(words),
     }
     if calibration.thresholds is not None:
         thresholds = calibration.thresholds.tolist()

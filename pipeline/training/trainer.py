@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from pipeline.training.epochs import (
     TokenInputs,
     train_epochs,
 )
+from pipeline.training.explaining import strongest_words
 from pipeline.training.export import export_classifier
 from pipeline.training.history import write_history
 from pipeline.training.model import (
@@ -48,6 +50,7 @@ from pipeline.training.warm_start import WarmStart, save_weights, start_from
 _LOGGER = logging.getLogger(__name__)
 _GIB = 2**30  # bytes
 _STEPS_PER_EXECUTION = 8
+_TEXTS_TO_ENCODE = 200  # only to say which words are the strongest
 
 
 def run_fn(fn_args: Any) -> None:
@@ -131,6 +134,7 @@ def run_fn(fn_args: Any) -> None:
             precision=config.get("precision"),
         )
         head = with_temperature(classifier.head, found.temperature)
+        words = _words(classifier, data, classes, cache)
         export_classifier(
             fn_args.serving_model_dir,
             transform,
@@ -147,6 +151,7 @@ def run_fn(fn_args: Any) -> None:
             class_counts=dict(zip(classes, counts.tolist(), strict=True)),
             class_weights=dict(zip(classes, weights.tolist(), strict=True)),
             calibration=found,
+            words=words,
             cache=cache.facts if cache else None,
             warm_start=warm_start,
         )
@@ -235,6 +240,30 @@ def _fingerprint(
     for weight in encoder.weights:
         digest.update(weight.numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _words(
+    classifier: TokenClassifier,
+    data: LabelledTokens,
+    classes: Sequence[str],
+    cache: EmbeddingCache | None,
+) -> dict[str, list[dict[str, Any]]]:
+    """Returns the `strongest_words`, and says in the log how long that took."""
+    started = time.monotonic()
+    if cache:
+        words = strongest_words(classifier.head, data, cache.read, classes)
+    else:
+        spec = [tf.TensorSpec((None, None), tf.string)]
+        encode = tf.function(classifier.encode, input_signature=spec, autograph=False)
+        words = strongest_words(
+            classifier.head,
+            data,
+            lambda texts: encode(tf.constant(data.tokens(texts), tf.string)),
+            classes,
+            max_texts=_TEXTS_TO_ENCODE,
+        )
+    _LOGGER.info("Strongest words: %.2f s", time.monotonic() - started)
+    return words
 
 
 def open_cache(

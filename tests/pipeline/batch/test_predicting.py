@@ -8,6 +8,8 @@ import pickle
 import pytest
 import tensorflow as tf
 
+from pipeline.batch import predicting
+from pipeline.batch.formats.table import Kind
 from pipeline.batch.predicting import Predictor
 from pipeline.batch.scoring import Failure, score_rows
 from pipeline.commands import score
@@ -71,6 +73,34 @@ def test_score_says_whether_the_model_is_unsure(unsure_model, toy_model):
     assert sure["unsure"] is False
     [answer] = score._answers(str(toy_model), ["hm"])
     assert "unsure" not in answer
+
+
+def test_the_words_that_decided_come_strongest_first(toy_model):
+    predictor = Predictor.inspect(str(toy_model), None, explain=True)
+    assert list(predictor.fields.items())[-1] == ("words", Kind.STRING)
+    score = pickle.loads(pickle.dumps(predictor)).load()
+    many, empty = score(["a b good c d e f g h i j k", ""])
+    assert many["words"] == [
+        ["good", 1.5],
+        ["a", -0.3],
+        ["b", -0.2],
+        ["d", 0.1],
+        ["c", 0.0],
+    ]
+    assert empty["words"] == []
+
+
+def test_no_more_words_are_written_than_the_bound_says(toy_model, monkeypatch):
+    monkeypatch.setattr(predicting, "_MAX_WORDS", 2)
+    [row] = Predictor.inspect(str(toy_model), None, explain=True).load()(["a b good"])
+    assert row["words"] == [["good", 1.5], ["a", -0.3]]
+
+
+def test_an_earlier_model_that_shall_explain_is_refused(tmp_path):
+    folder = write_toy(tmp_path / "1", explains=False)
+    with pytest.raises(ModelError, match="cannot say which words decided") as refused:
+        Predictor.inspect(str(folder), None, explain=True)
+    assert "\nhint: train again" in str(refused.value)
 
 
 def test_what_the_model_fails_on_fails_alone(predictor):
