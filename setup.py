@@ -69,6 +69,7 @@ setup(
     package_dir={"elmo_kubeflow": "kubeflow/elmo_kubeflow"},
     package_data={
         "keras_elmo": ["pretrained/*", "pretrained/*/*"],
+        "pipeline.runs": ["*.jinja"],
         "pipeline.report": ["templates/*"],
     },
     install_requires=_LAYER,

@@ -81,6 +81,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         group_column=data.group_column,
         keep_columns=data.keep_columns,
         keep_position=True,
+        corrections=data.corrections,
         # A model that trains on from another one must not learn what that was tested
         # on: then a text keeps its split when the data grows.
         stratify=False if config.train.warm_start else None,
@@ -196,6 +197,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             "divided_by": _divided_by(data),
             "model": _section(config.model),
             "train": _section(config.train),
+            "precision": config.evaluation.precision,
             # A killed training is taken up by the same code only.
             CODE: code_version(_TRAINER),
             "resume_dir": str(output.resume),

@@ -12,6 +12,7 @@ from components.text_example_gen import executor
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.examples import EVAL, SPLITS, TEST
 from components.text_example_gen.executor import Settings
+from components.text_example_gen.globs import escape_existing
 from components.text_example_gen.input_files import data_fingerprint, locate
 from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.spans import has_spans, pattern_of_span, span_name
@@ -23,13 +24,18 @@ class Driver(driver.FileBasedDriver):
     """TFX's driver for files, with a clear error where a span has no data."""
 
     _held_out: tuple[str, ...] = ()
+    _corrections: str | None = None
 
     def resolve_exec_properties(
         self, exec_properties: dict[str, Any], *args: Any, **kwargs: Any
     ) -> dict[str, Any]:
-        """Resolves span, version and fingerprint; files of held-out rows count, too."""
+        """Resolves span, version and fingerprint.
+
+        Files of held-out rows count, too, and the table of corrections.
+        """
         settings = Settings.from_exec_properties(exec_properties)
         self._held_out = tuple(settings.held_out.values())
+        self._corrections = settings.corrections
         return super().resolve_exec_properties(exec_properties, *args, **kwargs)
 
     def get_input_processor(
@@ -41,6 +47,7 @@ class Driver(driver.FileBasedDriver):
         """Returns the processor that finds the span and fingerprints its files."""
         processor = _InputProcessor(input_base_uri or "", splits, range_config)
         processor.held_out = self._held_out
+        processor.corrections = self._corrections
         return processor
 
 
@@ -48,6 +55,7 @@ class _InputProcessor(input_processor.FileBasedInputProcessor):
     # TFX wants the placeholders of all patterns to be the same; a test set that never
     # changes has none, beside data of every day.
     held_out: tuple[str, ...] = ()
+    corrections: str | None = None
 
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
         # TFX's own sees numbers, sizes and times, but not that a file has moved to the
@@ -60,6 +68,8 @@ class _InputProcessor(input_processor.FileBasedInputProcessor):
             for split in self._splits
         ]
         patterns += [pattern_of_span(pattern, span) for pattern in self.held_out]
+        if self.corrections is not None:
+            patterns.append(escape_existing(self.corrections))
         return ",".join(map(data_fingerprint, patterns))
 
     def resolve_span_and_version(self) -> tuple[int, int | None]:
@@ -128,6 +138,8 @@ class TextExampleGen(component.FileBasedExampleGen):
             one value; missing values are empty.
         keep_position: Whether the examples get ROW_SOURCE and ROW_POSITION. Leave
             them, like those of `keep_columns`, out of your schema.
+        corrections: A table of labels that a person corrected (`corrections`); not
+            where a row may have several labels.
         stratify: Whether a class with up to 1,000 texts gets its exact shares. A text
             may then change its split when the data grows. None: unless there are
             spans, in several of which a text may be, or a row may have several labels,
@@ -168,6 +180,7 @@ class TextExampleGen(component.FileBasedExampleGen):
         group_column: str | None = None,
         keep_columns: Sequence[str] = (),
         keep_position: bool = False,
+        corrections: str | None = None,
         stratify: bool | None = None,
     ) -> None:
         options = ReadOptions(
@@ -199,6 +212,7 @@ class TextExampleGen(component.FileBasedExampleGen):
             },
             stratify=stratify,
             keep_position=keep_position,
+            corrections=corrections,
         )
         if pattern is None:
             input_base, pattern = locate(input_base, format)

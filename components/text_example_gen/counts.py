@@ -9,6 +9,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from components.text_example_gen.corrections import CorrectionCounts
 from components.text_example_gen.labelling import labels_of
 from components.text_example_gen.reading.layout import Layout
 
@@ -29,6 +30,7 @@ CONFLICTING = "conflicting"
 REPLACED_UTF8 = "replaced_utf8"
 CLEANED = "cleaned"
 RELABELLED = "relabelled"
+CORRECTED = "corrected"
 GIVEN = "given"
 LEAKED = "leaked"
 VALUES = "values"
@@ -65,6 +67,9 @@ class Counts:
         leaked: Used rows that are held out although an earlier split has their text:
             as rows come with splits, or by groups.
         values: Different values of each column that is kept.
+        corrected: Rows that corrections are about: digest of the text in hexadecimal,
+            label before and label after -> rows.
+        corrections: What became of the corrections; None: there were none.
     """
 
     rows_in: int
@@ -85,6 +90,8 @@ class Counts:
     given: dict[str, int] = dataclasses.field(default_factory=dict)
     leaked: int = 0
     values: dict[str, int] = dataclasses.field(default_factory=dict)
+    corrected: dict[tuple[str, ...], int] = dataclasses.field(default_factory=dict)
+    corrections: CorrectionCounts | None = None
 
     @classmethod
     def from_tallies(
@@ -136,6 +143,7 @@ class Counts:
             },
             leaked=_total(groups[LEAKED]),
             values={name: n for (name,), n in sorted(groups[VALUES].items())},
+            corrected=groups[CORRECTED],
         )
         counts._check(_total(groups[USED]), _total(groups[REJECTED]))
         return counts
@@ -143,7 +151,8 @@ class Counts:
     def to_dict(self) -> dict[str, Any]:
         """Returns what `counts.json` holds."""
         values = dataclasses.asdict(self)
-        del values["seen_labels"], values["file_problems"]
+        for name in ("seen_labels", "file_problems", "corrected"):
+            del values[name]
         return values
 
     def _check(self, used: int, rejected: int) -> None:
@@ -188,6 +197,8 @@ def tally_labelled(row: dict[str, Any], split_names: Sequence[str]) -> Iterator[
     """Counts a row with text and label, once for each label, before it is divided."""
     for label in labels_of(row):
         yield (SEEN_LABEL, label), 1
+    if row["before"] is not None:
+        yield (CORRECTED, row["digest"].hex(), row["before"], row["label"]), 1
     if row["split"]:
         yield (GIVEN, split_names[row["split"]]), 1
 

@@ -27,6 +27,13 @@ from components.text_example_gen.checks import (
     check_all_data,
     check_counts,
 )
+from components.text_example_gen.corrections import (
+    Corrections,
+    Key,
+    check_labels,
+    count_corrections,
+    read_corrections,
+)
 from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.examples import COUNTS_FILE, REJECTED_FOLDER
@@ -36,7 +43,11 @@ from components.text_example_gen.ingestion import (
     IngestPlan,
     IngestTexts,
 )
-from components.text_example_gen.notes import class_notes, leak_notes
+from components.text_example_gen.notes import (
+    class_notes,
+    correction_notes,
+    leak_notes,
+)
 from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.spans import pattern_of_span
 
@@ -63,6 +74,7 @@ class Settings:
         held_out: Files of held-out rows: name of their split -> absolute pattern.
         stratify: As in `splitting.DivideRows`.
         keep_position: Whether examples say where in the data their row stands.
+        corrections: Path of a table of corrections, as `corrections` reads it.
 
     Raises:
         ValueError: A fraction is out of range, no label column is set, or columns
@@ -76,6 +88,7 @@ class Settings:
     held_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
     stratify: bool = True
     keep_position: bool = False
+    corrections: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_rejected_fraction", "max_replaced_fraction"):
@@ -90,6 +103,11 @@ class Settings:
             raise ValueError(
                 "`split_column` must not be set beside files of held-out rows. "
                 f"Received: {self.columns.split!r}"
+            )
+        if self.corrections is not None and self.options.has_several_labels:
+            raise ValueError(
+                "`corrections` must not be set where a row may have several labels. "
+                f"Received: {self.corrections!r}"
             )
         self.columns.check(self.options)
         self.columns.added_to(self.options)  # names of columns have to know them
@@ -107,6 +125,7 @@ class Settings:
                 "held_out": dict(self.held_out),
                 "stratify": self.stratify,
                 "keep_position": self.keep_position,
+                "corrections": self.corrections,
             }
         )
         packed = any_pb2.Any()
@@ -154,12 +173,17 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict[specs.EXAMPLES_KEY])
         settings = Settings.from_exec_properties(exec_properties)
+        corrections = Corrections()
+        if settings.corrections is not None:
+            corrections = read_corrections(settings.corrections)
         plan, previews = _make_plan(exec_properties, settings, examples.uri)
+        plan = dataclasses.replace(plan, corrections=corrections.labels)
         with self._make_beam_pipeline() as pipeline:
             _ = pipeline | "IngestTexts" >> IngestTexts(plan)
-        counts = _write_counts(plan, previews)
+        counts = _write_counts(plan, previews, corrections)
         refused = _refused_folder(examples.uri)
         try:
+            check_labels(corrections, _changed(counts), counts.seen_labels)
             check_counts(
                 counts,
                 max_rejected_fraction=settings.max_rejected_fraction,
@@ -186,7 +210,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             counts.files,
             counts.rows_rejected,
         )
-        for note in [*leak_notes(counts.leaked), *class_notes(counts.labels)]:
+        for note in [
+            *correction_notes(counts.corrections),
+            *leak_notes(counts.leaked),
+            *class_notes(counts.labels),
+        ]:
             _logger.warning(note)
             say(note)
 
@@ -231,7 +259,9 @@ def _make_plan(
     return plan, previews
 
 
-def _write_counts(plan: IngestPlan, previews: Mapping[str, DataPreview]) -> Counts:
+def _write_counts(
+    plan: IngestPlan, previews: Mapping[str, DataPreview], corrections: Corrections
+) -> Counts:
     """Turns the tallies that the workers left into `counts.json`."""
     path = posixpath.join(plan.output, TALLIES_FILE)
     with tf.io.gfile.GFile(path) as file:
@@ -244,11 +274,24 @@ def _write_counts(plan: IngestPlan, previews: Mapping[str, DataPreview]) -> Coun
     )
     left_out = list(previews[plan.split_names[0]].left_out)
     counts = dataclasses.replace(counts, left_out_files=left_out)
+    if corrections.path:
+        found = [(bytes.fromhex(key), label) for key, _, label in counts.corrected]
+        accounted = count_corrections(corrections, _changed(counts), found)
+        counts = dataclasses.replace(counts, corrections=accounted)
     with tf.io.gfile.GFile(posixpath.join(plan.output, COUNTS_FILE), "w") as file:
         file.write(json.dumps(counts.to_dict(), ensure_ascii=False, indent=1) + "\n")
     tf.io.gfile.remove(path)
     tf.io.gfile.rmtree(posixpath.join(plan.output, STAGING_FOLDER))
     return counts
+
+
+def _changed(counts: Counts) -> dict[Key, int]:
+    """Returns the rows whose label a correction changed: digest, old label -> rows."""
+    return {
+        (bytes.fromhex(key), before): rows
+        for (key, before, after), rows in counts.corrected.items()
+        if before != after
+    }
 
 
 def _refused_folder(uri: str) -> str:

@@ -8,7 +8,7 @@ import json
 import threading
 import uuid
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -86,6 +86,7 @@ class IngestPlan:
             of an earlier one.
         stratify: As in `DivideRows`.
         keep_position: Whether examples say where in the data their row stands.
+        corrections: As in `LabelRows`.
     """
 
     pattern: str
@@ -98,6 +99,9 @@ class IngestPlan:
     held_out: tuple[tuple[int, str], ...] = ()
     stratify: bool = True
     keep_position: bool = False
+    corrections: Mapping[tuple[bytes, str], str] = dataclasses.field(
+        default_factory=dict
+    )
 
 
 class IngestTexts(beam.PTransform):
@@ -156,7 +160,9 @@ class IngestTexts(beam.PTransform):
             records, unread, files = pbegin | f"Read {name}" >> ReadRecords(
                 [pattern], options=options, without=later
             )
-            label_rows = beam.ParDo(LabelRows(options, columns, split=split))
+            label_rows = beam.ParDo(
+                LabelRows(options, columns, split=split, corrections=plan.corrections)
+            )
             rows, unlabelled = records | f"Label {name}" >> label_rows.with_outputs(
                 REJECTS, main="rows"
             )

@@ -52,7 +52,8 @@ class Row(TypedDict):
     bytes that all rows have in common that must share a split; `digest` the 16 bytes of
     `digest(text)`; `label` the label, or several as `each_label` reads them; `kept` the
     values of the columns that are kept; `cleaned` the labels to which something was
-    done, each with the items of a `values.Label`.
+    done, each with the items of a `values.Label`; `before` the label before it was
+    corrected, None if there is no correction for the row.
     """
 
     split: int
@@ -65,6 +66,7 @@ class Row(TypedDict):
     position: int
     replaced_utf8: bool
     cleaned: tuple[tuple[Any, ...], ...]
+    before: str | None
 
 
 def each_label(label: str) -> list[str]:
@@ -84,6 +86,7 @@ class LabelRows(beam.DoFn):
         options: Names the columns; `label_column` must be set.
         columns: Names more of them.
         split: Index of the split of all rows, where no column says it.
+        corrections: Digest of a text and its label -> the right label.
     """
 
     def __init__(
@@ -92,11 +95,14 @@ class LabelRows(beam.DoFn):
         columns: RowColumns | None = None,
         *,
         split: int = 0,
+        corrections: Mapping[tuple[bytes, str], str] | None = None,
     ) -> None:
         super().__init__()
         self._options = options
         self._columns = columns or RowColumns()
         self._split = split
+        self._corrections = corrections or {}
+        self._right = {(key, new) for (key, _), new in self._corrections.items()}
 
     def process(self, element: dict[str, Any]) -> Iterator[Any]:
         record: Record = element  # type: ignore[assignment]
@@ -147,17 +153,21 @@ class LabelRows(beam.DoFn):
                 record, reasons.BAD_GROUP, f"`{self._columns.group}`: {error}"
             )
             return
+        label = _BETWEEN.join(label.name for label in labels)
+        corrected = self._corrections.get((key, label))
+        is_known = corrected is not None or (key, label) in self._right
         yield Row(
             split=split,
             unit=unit,
             digest=key,
             text=text,
-            label=_BETWEEN.join(label.name for label in labels),
+            label=label if corrected is None else corrected,
             kept=tuple(kept_value(columns.get(name)) for name in self._columns.keep),
             source=record["source"],
             position=record["position"],
             replaced_utf8=record["replaced_utf8"],
             cleaned=tuple(tuple(label) for label in labels if label.changes),
+            before=label if is_known else None,
         )
 
     def _split_of(self, columns: dict[str, Any]) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from components.text_example_gen.corrections import CorrectionCounts
+
 # Fewer test rows of a class, and its measures say little; so many times more training
 # rows of one class than of another, and they are worth a word.
 LEAST_TEST_ROWS = 10
@@ -11,6 +13,27 @@ UNBALANCED = 10
 # Of a column that is kept, so many values become slices of the evaluation.
 MOST_SLICES = 100
 _SHOWN = 3  # names of a list of classes
+
+
+def correction_notes(counts: CorrectionCounts | None) -> list[str]:
+    """Returns lines on what became of the corrections of a person."""
+    if counts is None:
+        return []
+    total = counts.applied + counts.as_data + counts.not_found
+    line = f"{counts.applied:,} of {total:,} corrections changed {counts.rows:,} rows"
+    if counts.as_data:
+        line += f"; {counts.as_data:,} are in the data already"
+    if counts.undecided:
+        line += f"; {counts.undecided:,} lines are undecided"
+    if not counts.not_found:
+        return [line]
+    lines = ", ".join(map(str, counts.not_found_lines))
+    more = ", …" if counts.not_found > len(counts.not_found_lines) else ""
+    return [
+        line,
+        f"corrections of rows that are not there, with this text and label: "
+        f"{counts.not_found:,} (line {lines}{more} of {counts.path})",
+    ]
 
 
 def leak_notes(leaked: int) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from components.text_example_gen.checks import check_all_data
+from components.text_example_gen.corrections import read_corrections
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.input_files import locate, newest_span
 from components.text_example_gen.options import ReadOptions
@@ -227,6 +228,10 @@ def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
             name: locate(each, data.format).pattern
             for name, each in data.held_out.items()
         }
+        corrections = data.corrections
+        if corrections is not None:
+            read_corrections(corrections)
+            corrections = absolute(corrections)
         number = span if isinstance(span, int) else 0
         previews = check_all_data(
             pattern_of_span(pattern, number),
@@ -241,6 +246,6 @@ def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
     except OSError as error:
         raise ConfigError(f"the data cannot be read: {error}") from error
     patterns = {f"{name}_pattern": each for name, each in held_out.items()}
-    found = {"pattern": pattern, "span": span, **patterns}
+    found = {"pattern": pattern, "span": span, "corrections": corrections, **patterns}
     size_bytes = sum(preview.size_bytes for preview in previews.values())
     return data.model_copy(update=found), size_bytes

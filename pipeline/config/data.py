@@ -131,6 +131,12 @@ class DataConfig(Section):
         description="Fraction of rows with characters that cannot be decoded, above "
         "which the run stops.",
     )
+    corrections: str | None = Field(
+        None,
+        min_length=1,
+        description="A table of labels that you corrected, as `elmo-tfx review` writes "
+        "it.",
+    )
     schema_path: str | None = Field(
         None,
         description="Your own schema (schema.pbtxt); none: inferred from the data.",
@@ -205,6 +211,15 @@ class DataConfig(Section):
                     f"{name} must be one set of files, or have the placeholders of "
                     f"pattern for spans. Received: {pattern!r} and {self.pattern!r}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _correct_rows_of_one_label(self) -> DataConfig:
+        if self.corrections is not None and self.has_several_labels:
+            raise ValueError(
+                "corrections must not be set where a row may have several labels. "
+                f"Received: {self.corrections!r}"
+            )
         return self
 
     @model_validator(mode="after")

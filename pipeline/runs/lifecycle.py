@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.text_example_gen.globs import escape_existing
 from components.text_example_gen.input_files import data_fingerprint, waiting_spans
 from components.text_example_gen.spans import has_spans, pattern_of_span, span_name
 from pipeline.config import Config, DataConfig
@@ -85,6 +86,7 @@ def plan_run(config: Config) -> RunPlan:
     """
     data = config.data
     patterns, span, waiting = [data.pattern, *data.held_out.values()], "", ""
+    tables = [] if data.corrections is None else [escape_existing(data.corrections)]
     if has_spans(data.pattern):
         number = int(data.span)
         waiting, span = _waiting(data, number), span_name(number, data.pattern)
@@ -96,7 +98,7 @@ def plan_run(config: Config) -> RunPlan:
     facts = [
         code_version(*_CODE),
         options,
-        [data_fingerprint(pattern) for pattern in patterns],
+        [data_fingerprint(pattern) for pattern in patterns + tables],
         elmo_version(config.elmo.source),
         schema,
     ]

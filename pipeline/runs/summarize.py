@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 import logging
 import math
@@ -27,13 +26,23 @@ from components.text_example_gen.notes import class_notes, slice_notes
 from components.text_example_gen.spans import has_spans, span_name
 from pipeline.config import Config, DataConfig
 from pipeline.evaluation.baseline import tfidf_baseline
-from pipeline.evaluation.facts import Evaluation
-from pipeline.evaluation.measures import MEASURES, MICRO_F1
+from pipeline.evaluation.explanations import explain_texts
+from pipeline.evaluation.facts import Certain, Evaluation
+from pipeline.evaluation.measures import COVERAGE, MEASURES, MICRO_F1
 from pipeline.evaluation.report import read_evaluation
 from pipeline.files import is_local, write_whole
+from pipeline.metadata.place import place_here
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.output_folder import OutputFolder
 from pipeline.report.files import PAGE, write_page
+from pipeline.runs.model_card import write_model_cards
+from pipeline.runs.past_runs import (
+    SUMMARY,
+    PastRun,
+    read_run,
+    run_folder,
+    write_run,
+)
 from pipeline.runs.summary import (
     Anomalies,
     Baseline,
@@ -53,19 +62,20 @@ from pipeline.runs.surroundings import (
     rejected_examples,
     versions,
 )
+from pipeline.runs.verdicts import past_run
 from pipeline.serving.versions import ModelError
 from pipeline.training.history import HISTORY_FILE
 
 _LOGGER = logging.getLogger(__name__)
-_EXPLANATIONS = "pipeline.evaluation.explanations"
 
 
 def summarize_run(
     config: Config, output: OutputFolder, record: RunRecord, *, log: Path | None
 ) -> RunSummary:
-    """Returns what came of a run, and writes it to its output.
+    """Returns what came of a run, and keeps it in its output.
 
-    There it becomes `summary.json`, and the page that shows it.
+    It is written to `summary.json` there, and into the folder of the run, each with the
+    page that shows it; each version in `serving/` that has no model card gets one.
 
     Args:
         config: What was run.
@@ -73,52 +83,120 @@ def summarize_run(
         record: What its nodes did.
         log: Its log, or None where each node has one of its own.
     """
+    begun = read_run(output.path, record.run_id)
+    summary = gather(output, record, config, log=log, begun=begun)
+    model = record.output("Trainer", "model")
+    if summary.evaluation is not None and model is not None:
+        words = explained(summary.evaluation, path_utils.serving_model_dir(model.uri))
+        summary = summary.model_copy(update={"evaluation": words})
+    summary = summary.model_copy(update={"report": str(output.path / PAGE)})
+    write_model_cards(output, summary, lambda run: gather(output, run))
+    folder = run_folder(output.path, record.run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (folder / SUMMARY, output.summary):
+        write_whole(path, summary.to_json())
+    begin = time.monotonic()
+    page = write_page(output.path, summary)
+    _LOGGER.info("%s was made in %.1f s", page, time.monotonic() - begin)
+    write_run(output.path, past_run(summary))
+    return summary
+
+
+def gather(
+    output: OutputFolder,
+    record: RunRecord,
+    config: Config | None = None,
+    *,
+    log: Path | None = None,
+    begun: PastRun | None = None,
+) -> RunSummary:
+    """Returns what came of a run, from its artifacts.
+
+    Args:
+        output: What it wrote into.
+        record: What its nodes did.
+        config: What was run; None: it is not known any more, nor is what comes of it,
+            such as the pattern of the data.
+        log: Its log, or None where each node has one of its own.
+        begun: What was noted when it began; None: it ended with its last node.
+    """
+    if config is None:
+        record = _present(record, output)
     examples = record.output("TextExampleGen", "examples")
     window = [
         *record.all_outputs("SpanWindow", "examples"),
         *record.all_outputs("TextExampleGen", "examples"),
     ]
     push = _push(record)
+    data = config.data if config else None
+    layouts = (_read_json(examples, COUNTS_FILE) or {}).get("layouts", {})
     model = record.output("Trainer", "model")
     summary = RunSummary(
         output=str(output.path),
         log=str(log) if log else None,
         run_id=record.run_id,
-        data=Data(
-            pattern=config.data.pattern,
-            source=_source_line(config.data.pattern),
-            held_out=config.data.held_out,
-            split_column=config.data.split_column,
-            group_column=config.data.group_column,
-            layouts=(_read_json(examples, COUNTS_FILE) or {}).get("layouts", {}),
+        began=record.began,
+        ended=record.ended,
+        data=Data(pattern="", layouts=layouts)
+        if data is None
+        else Data(
+            pattern=data.pattern,
+            source=_source_line(data.pattern),
+            held_out=data.held_out,
+            split_column=data.split_column,
+            group_column=data.group_column,
+            layouts=layouts,
         ),
-        spans=_spans(config.data, examples, window),
+        spans=_spans(data, examples, window) if data else None,
         rows=_rows(examples),
-        drift=_drift(config.data.pattern, record.output("DriftCheck", "drift")),
+        drift=_drift(data.pattern, record.output("DriftCheck", "drift"))
+        if data
+        else None,
         anomalies=_anomalies(record.output("AnomalyGate", "clearance")),
         training=_training(record),
         evaluation=evaluation_of(record),
-        tfidf=_tfidf(window, config),
+        tfidf=_tfidf(window, config) if config else None,
         serving_check=_serving_check(record.output("ServingCheck", "blessing")),
         push=push,
         nodes=[
             NodeTime(node=each.node, state=each.state, seconds=round(each.seconds, 1))
             for each in record.nodes
         ],
-        score_command=_score_command(push),
-        report=str(output.path / PAGE),
+        score_command=_score_command(push) if config else None,
         model_bytes=folder_bytes(model.uri) if model and is_local(model.uri) else None,
-        versions=versions(),
-        options=chosen_options(config),
+        versions=versions() if config else {},
+        options=chosen_options(config) if config else {},
     )
-    if summary.evaluation is not None and model is not None:
-        words = explained(summary.evaluation, path_utils.serving_model_dir(model.uri))
-        summary = summary.model_copy(update={"evaluation": words})
-    write_whole(output.summary, summary.to_json())
-    begin = time.monotonic()
-    page = write_page(output.path, summary)
-    _LOGGER.info("%s was made in %.1f s", page, time.monotonic() - begin)
+    if begun is not None:
+        ended = begun.ended_now()
+        times = {"began": begun.began, "ended": ended.ended, "seconds": ended.seconds}
+        return summary.model_copy(update=times)
+    if summary.began is not None and summary.ended is not None:
+        seconds = (summary.ended - summary.began).total_seconds()
+        return summary.model_copy(update={"seconds": round(seconds, 1)})
     return summary
+
+
+def _present(record: RunRecord, output: OutputFolder) -> RunRecord:
+    """Returns a run without the results that are gone, and with the others' places.
+
+    Of the Pusher what is recorded counts, and not its copy of the model.
+    """
+    nodes = []
+    for node in record.nodes:
+        if node.node == "Pusher":
+            nodes.append(node)
+            continue
+        outputs = {
+            key: [
+                dataclasses.replace(made, uri=uri)
+                for made in artifacts
+                if os.path.exists(uri := place_here(made.uri, output.path))
+            ]
+            for key, artifacts in node.outputs.items()
+        }
+        nodes.append(dataclasses.replace(node, outputs=outputs))
+    return RunRecord(record.run_id, nodes)
 
 
 def evaluation_of(record: RunRecord) -> Evaluation | None:
@@ -133,8 +211,17 @@ def evaluation_of(record: RunRecord) -> Evaluation | None:
     report = read_evaluation(evaluation.uri, class_names=names or None)
     counts = _read_json(record.output("TextExampleGen", "examples"), COUNTS_FILE) or {}
     report["notes"] += slice_notes(counts.get("values", {}))
+    accuracy_of_answers = report.pop("accuracy_of_answers")
+    on_eval = training.certain if training else None
+    certain = on_eval and Certain(
+        precision=on_eval.precision,
+        threshold=on_eval.threshold,
+        coverage=report["metrics"].get(COVERAGE),
+        accuracy=accuracy_of_answers,
+    )
     return Evaluation(
         **report,
+        certain=certain,
         blessed=blessing.properties.get("blessed") == 1,
     )
 
@@ -146,13 +233,8 @@ def explained(evaluation: Evaluation, model: str) -> Evaluation:
         evaluation: Of a model.
         model: Its SavedModel, on any file system TensorFlow knows.
     """
-    if not evaluation.wrong or importlib.util.find_spec(_EXPLANATIONS) is None:
-        return evaluation
-    explanations = importlib.import_module(_EXPLANATIONS)
     try:
-        words = explanations.explain_texts(
-            model, [row.text for row in evaluation.wrong]
-        )
+        words = explain_texts(model, [row.text for row in evaluation.wrong])
     except ModelError as error:  # such as one that an earlier version made
         _LOGGER.warning("no words that decided: %s", error)
         return evaluation
@@ -219,6 +301,7 @@ def _rows(examples: MadeArtifact | None) -> Rows | None:
         left_out_files=counts.get("left_out_files", []),
         given=counts.get("given", {}),
         leaked=counts.get("leaked", 0),
+        corrections=counts.get("corrections"),
         notes=class_notes(counts["labels"]),
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
+from components.text_example_gen.corrections import CorrectionCounts
 from pipeline.evaluation.facts import Evaluation, Facts
 
 
@@ -76,6 +77,7 @@ class Rows(Facts):
         left_out_files: Those that were not read, as their names are not those of data.
         given: Held-out split -> rows with text and label that came with it.
         leaked: Of the used ones, how many are held out with a text of an earlier split.
+        corrections: What became of `data.corrections`; None: there were none.
         notes: Lines on classes that are rare or too small to be tested well.
     """
 
@@ -93,6 +95,7 @@ class Rows(Facts):
     left_out_files: list[str] = []
     given: dict[str, int] = {}
     leaked: int = 0
+    corrections: CorrectionCounts | None = None
     notes: list[str] = []
 
 
@@ -188,8 +191,9 @@ class ClassWord(Facts):
     """A word that speaks for a class.
 
     Attributes:
-        weight: Mean over the eval texts that hold it, as `WordWeight` says.
-        texts: How many of them hold it.
+        weight: Mean over the eval texts that hold it and get the class, as `WordWeight`
+            says; upper and lower case are one.
+        texts: How many these are.
     """
 
     word: str

@@ -5,12 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from components.text_example_gen.notes import leak_notes
+from components.text_example_gen.notes import correction_notes, leak_notes
 from components.text_example_gen.reading.layout import told
 from pipeline.evaluation.facts import Evaluation
 from pipeline.runs.evaluation_text import measured_lines
 from pipeline.runs.summary import (
     Anomalies,
+    CertainOnEval,
     Data,
     Distance,
     Drift,
@@ -148,7 +149,10 @@ def _labels(rows: Rows | None) -> Iterator[str]:
 
 
 def _cleaned(rows: Rows | None) -> Iterator[str]:
-    if rows is None or not rows.cleaned:
+    if rows is None:
+        return
+    yield from correction_notes(rows.corrections)
+    if not rows.cleaned:
         return
     done = [f"{_CLEANED.get(k, k)} {n:,} rows" for k, n in rows.cleaned.items()]
     yield f"read {', '.join(done)}"
@@ -216,6 +220,25 @@ def _training(training: Training | None) -> Iterator[str]:
         yield f"stopped after {training.steps:,} steps; epoch {best} is kept"
     if training.resumed_after:
         yield f"went on after {training.resumed_after} epochs of an interrupted run"
+    if training.temperature is not None:
+        temperature = f"temperature {training.temperature:.2f}"
+        yield f"probabilities calibrated on eval: {temperature}"
+    yield from _certain(training.certain)
+
+
+def _certain(certain: CertainOnEval | None) -> Iterator[str]:
+    if certain is None:
+        return
+    if certain.threshold > 1:
+        yield (
+            "unsure of every text: too little on eval says that the answers from any "
+            f"probability on have a precision of {certain.precision:g}"
+        )
+    else:
+        yield (
+            f"sure from probability {certain.threshold:.3f} on, for a precision of "
+            f"{certain.precision:g}: {certain.coverage:.1%} of the eval texts"
+        )
 
 
 def _warm_start(warm_start: WarmStart | None) -> Iterator[str]:

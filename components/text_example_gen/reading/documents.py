@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import posixpath
 
 from components.text_example_gen.errors import UnreadableFileError
+from components.text_example_gen.file_systems import match
+from components.text_example_gen.globs import escape_existing
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.encodings import (
     decode,
     encoding_by_mark,
+    invalid_lines,
     take_survey,
 )
 from components.text_example_gen.reading.layout import Layout, OnLayout
@@ -29,6 +33,8 @@ from components.text_example_gen.reading.records import (
     replace_invalid,
 )
 
+_MOST_BESIDE = 500  # files
+_BYTES_BESIDE = 2**16
 _BYTES_PER_CHAR = 4  # at most, in UTF-8
 _SHOWN_CHARS = 1000  # of a rejected document; the rest is in the file
 
@@ -53,7 +59,8 @@ def read_document(
             data = stream.read(_BYTES_PER_CHAR * MAX_RECORD_CHARS + 1)
         mark = encoding_by_mark(data) or options.encoding
         check_is_text(path, data[:HEAD_BYTES], mark)
-        survey = take_survey(path, data, io.BytesIO(), options.encoding)
+        beside = functools.partial(_lines_beside, posixpath.dirname(path))
+        survey = take_survey(path, data, io.BytesIO(), options.encoding, beside)
     except UnreadableFileError as error:
         return _reject(path, error.reason, error.detail)
     except DAMAGE as error:
@@ -80,6 +87,30 @@ def read_document(
         replaced_utf8=replaced,
         renamed=(),
     )
+
+
+@functools.lru_cache(maxsize=8)
+def _lines_beside(folder: str) -> list[bytes]:
+    """Returns lines that are not UTF-8 of texts in a folder: they share an encoding.
+
+    One short text tells too little of it.
+    """
+    lines: list[bytes] = []
+    size = 0
+    for file in match(f"{escape_existing(folder)}/*")[:_MOST_BESIDE]:
+        try:
+            with open_bytes(file.path) as stream:
+                head = stream.read(HEAD_BYTES)
+        except (UnreadableFileError, *DAMAGE):
+            continue  # it is refused in its own turn
+        if encoding_by_mark(head) or b"\0" in head:
+            continue
+        found = invalid_lines(head.splitlines())
+        lines += found
+        size += sum(map(len, found))
+        if size > _BYTES_BESIDE:
+            break
+    return lines
 
 
 def _reject(path: str, reason: str, detail: str, text: str = "") -> Reject:

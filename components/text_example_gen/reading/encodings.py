@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import codecs
 import dataclasses
+import functools
 import io
 import re
+from collections.abc import Callable, Iterable
 from typing import BinaryIO, TextIO
 
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.reading import reasons
-from components.text_example_gen.reading.guessing import guess_encoding, is_no_utf8
+from components.text_example_gen.reading.guessing import (
+    SINGLE_BYTE,
+    guess_encoding,
+    is_no_utf8,
+    is_plausible,
+)
 from components.text_example_gen.reading.opening import DAMAGE, is_damage, is_unpacked
 
 # So much of a file is looked at before it is read. Unpacking takes longer than reading.
@@ -45,6 +52,8 @@ _CHANCE = 1 / 2
 _BLANK_BEFORE_QUOTES = re.compile(rb'[,;|] +"[^",;|\r\n]')
 _ASCII = bytes(range(128))
 
+# Of a file in which most lines are in another encoding and some in UTF-8.
+_AND_UTF8 = " and UTF-8"
 _MARK = "\udfff"  # in no text that is decoded strictly
 _MARK_ERRORS = "text_example_gen.mark"
 
@@ -63,7 +72,8 @@ class Survey:
     """What the first 64 MiB of a file tell of its text, 8 MiB if it is compressed.
 
     Args:
-        encoding: As Python names it; `utf-8` with or without a byte order mark.
+        encoding: As Python names it; `utf-8` with or without a byte order mark;
+            `cp1252 and UTF-8` of a file that mixes them.
         quotes: Whether there are double quotes.
         escapes: Whether there are double quotes behind a backslash.
         blanks: Whether there are double quotes behind a delimiter of CSV and blanks.
@@ -76,7 +86,11 @@ class Survey:
 
 
 def take_survey(
-    path: str, head: bytes, stream: BinaryIO, encoding: str | None
+    path: str,
+    head: bytes,
+    stream: BinaryIO,
+    encoding: str | None,
+    beside: Callable[[], list[bytes]] | None = None,
 ) -> Survey:
     """Reads on in a file to find out how its text is written.
 
@@ -85,6 +99,7 @@ def take_survey(
         head: What has been read of the stream.
         stream: What follows.
         encoding: The option; None: it is to be found.
+        beside: Returns lines that are not UTF-8, of texts in the same encoding.
 
     Raises:
         UnreadableFileError: The text is in no encoding that is known.
@@ -108,7 +123,7 @@ def take_survey(
         if look.is_utf8:
             known = "utf-8" if look.lines else look.escaped or "utf-8"
         else:
-            known = guess_encoding(look.lines)
+            known = look.legacy_encoding(beside() if beside else [])
     if known is None:
         raise UnreadableFileError(
             reasons.NOT_TEXT,
@@ -173,6 +188,16 @@ class _Look:
         if is_whole:
             self._invalid += len(self._decoder.getstate()[0])
 
+    def legacy_encoding(self, beside: list[bytes]) -> str | None:
+        """Returns the encoding if it is not UTF-8, which some lines may be even so."""
+        broken = invalid_lines(self.lines)
+        known = guess_encoding(beside or broken)
+        is_mixed = known in SINGLE_BYTE and any(
+            _is_valid(line) and is_plausible(line.decode("utf-8"))
+            for line in self.lines
+        )
+        return f"{known}{_AND_UTF8}" if known is not None and is_mixed else known
+
     @property
     def is_utf8(self) -> bool:
         valid = self._wide - self._invalid
@@ -180,7 +205,7 @@ class _Look:
             return True
         if valid <= _CHANCE * self._invalid:
             return False
-        broken = [line for line in self.lines if not _is_valid(line)]
+        broken = invalid_lines(self.lines)
         is_damage = len(broken) <= _CHANCE * len(self.lines)
         return is_damage or not is_no_utf8(b"\n".join(broken))
 
@@ -188,6 +213,11 @@ class _Look:
 def _escaped(text: bytes) -> str | None:
     names = (name for escape, name in _ESCAPES if escape.search(text))
     return next(names, None)
+
+
+def invalid_lines(lines: Iterable[bytes]) -> list[bytes]:
+    """Returns those that are not UTF-8."""
+    return [line for line in lines if not _is_valid(line)]
 
 
 def _is_valid(line: bytes) -> bool:
@@ -203,20 +233,32 @@ def open_text(stream: BinaryIO, encoding: str, *, newline: str) -> TextIO:
 
     `records.replace_invalid` turns them into U+FFFD, and says that there were some.
     """
-    return io.TextIOWrapper(
-        stream,
-        encoding="utf-8-sig" if encoding == "utf-8" else encoding,
-        errors=_errors(encoding),
-        newline=newline,
-    )
+    name, errors = _codec(encoding)
+    return io.TextIOWrapper(stream, encoding=name, errors=errors, newline=newline)
 
 
 def decode(data: bytes, encoding: str, *, is_whole: bool) -> str:
     """Decodes as `open_text` does; `is_whole`: no character is cut at the end."""
-    name = "utf-8-sig" if encoding == "utf-8" else encoding
-    decoder = codecs.getincrementaldecoder(name)(_errors(encoding))
+    name, errors = _codec(encoding)
+    decoder = codecs.getincrementaldecoder(name)(errors)
     return decoder.decode(data, is_whole)
 
 
-def _errors(encoding: str) -> str:
-    return "surrogateescape" if encoding == "utf-8" else _MARK_ERRORS
+def _codec(encoding: str) -> tuple[str, str]:
+    """Returns Python's names of the encoding and of what it does with errors."""
+    if encoding.endswith(_AND_UTF8):
+        name = encoding.removesuffix(_AND_UTF8)
+        errors = f"{_MARK_ERRORS}.{name}"
+        codecs.register_error(errors, functools.partial(_decode_else, name))
+        return "utf-8-sig", errors
+    if encoding == "utf-8":
+        return "utf-8-sig", "surrogateescape"
+    return encoding, _MARK_ERRORS
+
+
+def _decode_else(encoding: str, error: UnicodeError) -> tuple[str, int]:
+    """Decodes what is not UTF-8 in a file that mixes two encodings."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    broken = error.object[error.start : error.end]
+    return broken.decode(encoding, _MARK_ERRORS), error.end

@@ -9,10 +9,14 @@ from collections.abc import Iterable
 # What the detector may answer, where nothing surer has been found.
 _CANDIDATES = (
     "cp1252",
-    *("cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
+    *("cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1258"),
     *("iso8859_2", "iso8859_5", "iso8859_7", "koi8_r", "koi8_u", "cp866", "cp874"),
     *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
 )
+SINGLE_BYTE = {"mac_roman", "cp850", "mac_cyrillic", "cp1257", *_CANDIDATES[:-5]} - {
+    "cp874"
+}
+"""Encodings in which hardly a line is UTF-8 by chance."""
 # Most disorder that the detector may find; 0.2, its default, refuses short samples.
 _MOST_CHAOS = 0.4
 _LEAST_KANA = 0.15  # of the characters that are not ASCII, in Japanese
@@ -28,11 +32,17 @@ _MIXED_WORD = re.compile(
     "[a-zA-Z\u00c0-\u024f][\u0370-\u06ff]|[\u0370-\u06ff][a-zA-Z\u00c0-\u024f]"
 )
 
+_LATIN = {"cp1250", "cp1252", "cp1254", "cp1257", "cp1258", "iso8859_2"}
+_LEAST_WORDS = 0.8
+_MOST_NOISE = 0.3  # of the bytes of the lines
+_FOREIGN_WORD = re.compile("[^\x00-\u024f\u2000-\u2bff\uff61-\uff9f]{2,}")
+_ASCII = bytes(range(128))
+
 _WESTERN = "cp1252"
 _UNDEFINED_WESTERN = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
-_USUAL_WESTERN = frozenset(
+_SIGNS = frozenset("\xa0\xad¡¿£€¥¢§©®™°·•…–—‘’‚“”„«»‹›´`¨¼½¾¹²³ªºµ×±¬†‡‰÷№")
+_USUAL_WESTERN = _SIGNS | frozenset(
     "àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿšžœßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞŸŠŽŒ"
-    "\xa0\xad¡¿£€¥¢§©®™°·•…–—‘’‚“”„«»‹›´`¨¼½¾¹²³ªºµ×±¬†"
 )
 # What old Macs and DOS wrote, and still Excel's "CSV (Macintosh)" and "CSV (MS-DOS)".
 _OLD_WESTERN = ("mac_roman", "cp850")
@@ -51,11 +61,20 @@ _NATURAL = re.compile(
     """,
     re.VERBOSE,
 )
+_GREEK = ("cp1253", "iso8859_7")
+_GREEK_WORD = re.compile("[\u0370-\u03ff]{2,}")
+_SMALL_GREEK = re.compile("[\u03ac-\u03ce]")
+_CAPITAL_IN_GREEK = re.compile("[\u03ac-\u03ce][\u0391-\u03ab]")
+_LEAST_GREEK = 4  # letters
+_FREQUENT_GREEK = re.compile("[αεηιοτσςνάέήίό]", re.IGNORECASE)
+_LEAST_FREQUENT_GREEK = 0.5
+_UNNATURAL_GREEK = re.compile("(?<![\u0370-\u03ff])[’¶](?=[\u03b1-\u03ce])")
 _CYRILLIC = ("cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5", "mac_cyrillic")
 _CYRILLIC_WORD = re.compile("[\u0400-\u045f\u0490\u0491]{2,}")
 # Two of three letters are these, in each language that is written so.
 _FREQUENT_CYRILLIC = re.compile("[оеаинтсрвлі]", re.IGNORECASE)
 _LEAST_FREQUENT = 0.5
+_LONG_WORD = 4  # letters
 _UNNATURAL_CYRILLIC = re.compile("[\u0430-\u045f][\u0400-\u042f]")  # aB
 _HEBREW = "cp1255"
 _HEBREW_LETTER = re.compile("[\u05d0-\u05ea]")
@@ -73,7 +92,7 @@ _MOST_SYMBOLS = 0.03
 _WIDE_LETTERS = re.compile(r"[^\W\d_a-zA-Z]{3,}")
 # Letters of other encodings are such symbols in cp1252: `z³y` is Polish.
 _SYMBOL_IN_WORD = re.compile(
-    r"(?<=[^\W\d_])[¹³¾¼½¿»«±¶¥£¢§ªº¡¬×®©¨¯¤¦¸](?=[^\W\d_])|º(?=[^\W\d_])"
+    r"(?<=[^\W\d_])[¹³¾¼½¿»«±¶¥£¢§ªº¡¬×®©¨¯¤¦¸](?=[^\W\d_])|(?<!\d)º(?![CF]\b)(?=[^\W\d_])"
 )
 # Letters that no Western language has together, though cp1252 has them all.
 _NOT_WESTERN = (
@@ -98,7 +117,11 @@ def guess_encoding(lines: Iterable[bytes]) -> str | None:
     lines = list(lines)
     sample = b"\n".join(lines)
     found = (
-        _hebrew(sample) or _cyrillic(sample) or _baltic(sample) or _old_western(sample)
+        _hebrew(sample)
+        or _greek(sample)
+        or _cyrillic(sample)
+        or _baltic(sample)
+        or _old_western(sample)
     )
     if found is not None:
         return found
@@ -119,11 +142,37 @@ def guess_encoding(lines: Iterable[bytes]) -> str | None:
     matches = list(
         from_bytes(sample, cp_isolation=list(_CANDIDATES), threshold=_MOST_CHAOS)
     )  # the best one first
-    if not matches:
-        return None
-    for is_nonsense in (_MIXED_WORD, _SYMBOL_IN_WORD):
-        matches = [m for m in matches if not is_nonsense.search(str(m))] or matches
-    return matches[0].encoding
+    words = [match for match in matches if _makes_words(str(match), match.encoding)]
+    if words:
+        return words[0].encoding
+    # Noise: a few strange characters in English, say.
+    wide = len(sample.translate(None, _ASCII))
+    return _WESTERN if wide < _MOST_NOISE * len(sample) else None
+
+
+def _makes_words(text: str, encoding: str) -> bool:
+    """Returns whether what is not ASCII in a text stands in words of one alphabet."""
+    if _MIXED_WORD.search(text):
+        return False
+    if encoding in _LATIN:
+        is_odd = _SYMBOL_IN_WORD.search(text) is not None
+        return _in_words(text) >= _LEAST_WORDS and not is_odd
+    wide = sum(not c.isascii() and c not in _SIGNS for c in text)
+    return sum(map(len, _FOREIGN_WORD.findall(text))) >= _LEAST_WORDS * max(1, wide)
+
+
+def _in_words(text: str) -> float:
+    """Returns the share of Latin letters with marks that stand as in a word."""
+    total = right = 0
+    for before, c, after in zip(" " + text, text, text[1:] + " ", strict=False):
+        if c.isascii() or c in _SIGNS:
+            continue
+        total += 1
+        if c.islower():
+            right += not (after.isupper() or after.isdigit() or before.isdigit())
+        elif c.isupper():
+            right += not (before.islower() or after.isdigit() or before.isdigit())
+    return right / max(1, total)
 
 
 def _old_western(sample: bytes) -> str | None:
@@ -150,10 +199,12 @@ def _cyrillic(sample: bytes) -> str | None:
         text = sample.decode(encoding, "replace")
         words = _CYRILLIC_WORD.findall(text)
         letters = sum(map(len, words))
-        wide = sum(not c.isascii() and c not in _USUAL_WESTERN for c in text)
+        wide = sum(not c.isascii() and c not in _SIGNS for c in text)
         odd = len(_UNNATURAL_CYRILLIC.findall(text)) + len(_MIXED_WORD.findall(text))
         if letters < _MOST_DEFINED * wide or odd > _MOST_ODD * len(words):
             continue
+        if max(map(len, words), default=0) < _LONG_WORD:
+            continue  # noise
         frequent = sum(len(_FREQUENT_CYRILLIC.findall(word)) for word in words)
         if frequent > most * wide:
             best, most = encoding, frequent / wide
@@ -164,23 +215,48 @@ def _hebrew(sample: bytes) -> str | None:
     """Returns the encoding of Hebrew if a text is in Hebrew letters."""
     text = sample.decode(_HEBREW, "replace")
     letters = len(_HEBREW_LETTER.findall(text))
-    wide = sum(not c.isascii() and c not in _USUAL_WESTERN for c in text)
+    wide = sum(not c.isascii() and c not in _SIGNS for c in text)
     if letters < max(_LEAST_HEBREW, _LEAST_NATURAL * wide) or _MIXED_WORD.search(text):
         return None
     final, in_word = len(_FINAL_HEBREW.findall(text)), _FINAL_IN_WORD.findall(text)
     return _HEBREW if len(in_word) < _MOST_ODD * final else None
 
 
+def _greek(sample: bytes) -> str | None:
+    """Returns the encoding of Greek that has fewer signs before small letters.
+
+    They are two, and differ in a capital with an accent.
+    """
+    texts = {name: sample.decode(name, "replace") for name in _GREEK}
+    text = texts[_GREEK[0]]
+    letters = sum(map(len, _GREEK_WORD.findall(text)))
+    wide = sum(not c.isascii() and c not in _SIGNS for c in text)
+    words = len(_GREEK_WORD.findall(text))
+    odd = len(_CAPITAL_IN_GREEK.findall(text)) + len(_MIXED_WORD.findall(text))
+    if letters < max(_LEAST_GREEK, _MOST_DEFINED * wide) or odd > _MOST_ODD * words:
+        return None
+    if len(_SMALL_GREEK.findall(text)) < letters / 2:
+        return None  # small letters of KOI8 are capitals here
+    if len(_FREQUENT_GREEK.findall(text)) < _LEAST_FREQUENT_GREEK * letters:
+        return None
+    return min(_GREEK, key=lambda name: len(_UNNATURAL_GREEK.findall(texts[name])))
+
+
 def _baltic(sample: bytes) -> str | None:
     """Returns the encoding of Lithuanian and Latvian if a text may be one of them."""
-    text = sample.decode(_BALTIC, "replace").lower()
-    wide = [c for c in text if not c.isascii() and c not in _USUAL_WESTERN - {"š", "ž"}]
+    text = sample.decode(_BALTIC, "replace")
+    wide = [c for c in text if not c.isascii() and c not in _SIGNS]
+    if sum(c.islower() for c in wide) < len(wide) / 2:
+        return None  # noise
+    wide = [c.lower() for c in wide]
     is_one = any(
         sum(c in letters for c in wide) >= _LEAST_NATURAL * len(wide)
         for letters in _BALTIC_LETTERS
     )
+    is_one = is_one and _in_words(text) >= _LEAST_WORDS
     is_no_other = len(_OTHER_BALTIC.intersection(wide)) >= _LEAST_BALTIC
-    return _BALTIC if is_one and is_no_other and ("š" in text or "ž" in text) else None
+    has_caron = "š" in wide or "ž" in wide
+    return _BALTIC if is_one and is_no_other and has_caron else None
 
 
 def _is_western(text: str) -> bool:
@@ -199,6 +275,17 @@ def _is_western(text: str) -> bool:
     return not any(
         all(sum(counts[c] for c in group) > _MOST_ODD / 2 * total for group in groups)
         for groups in _NOT_WESTERN
+    )
+
+
+def is_plausible(text: str) -> bool:
+    """Returns whether a line that is UTF-8 is not so by chance.
+
+    Chance makes combining marks, controls, and letters of rare scripts.
+    """
+    wide = [c for c in text if not c.isascii()]
+    return all(c.isalpha() or c in _SIGNS or c >= "\u2000" for c in wide) and not any(
+        "\u0250" <= c <= "\u036f" or "\u0530" <= c <= "\u058f" for c in wide
     )
 
 

@@ -45,6 +45,11 @@ SAMPLES = {
     "danish mac": ("Jeg så den på søndag og hørte æbler falde.", "mac_roman"),
     "spanish dos": ("La película es buena, ¡qué emoción! El año", "cp850"),
     "italian dos": ("È così, perché la città è più bella.", "cp850"),
+    "greek iso": ("Άριστο προϊόν, το συνιστώ. Άλλη φορά όχι", "iso8859_7"),
+    "greek, a capital": ("Άριστο προϊόν, το συνιστώ", "cp1253"),
+    "spanish degrees": ("Precalentar a 180 ºC y añadir; 45ºC", "cp1252"),
+    "cents": ("50¢each, x²y and p¶q", "cp1252"),
+    "noise": ("win å£100 now\nI‰Ûªm here\nDon‰Û÷t\nok å£1.50 pm", "cp1252"),
     "greek": ("Πολύ καλή ταινία, τη συνιστώ σε όλους.", "cp1253"),
     "japanese": ("とても良い映画でした。カタカナも。", "cp932"),
     "japanese euc": ("とても良い映画でした。カタカナも。", "euc_jp"),
@@ -101,6 +106,33 @@ def test_escape_sequences_tell_an_encoding_of_seven_bits(tmp_path, encoding):
     assert encoding in layout
     items, layout = read(tmp_path / "b.csv", b"text,label\n\x1b[1mbold,pos\n")
     assert "UTF-8" in layout
+
+
+@pytest.mark.parametrize("share", [8, 60])
+def test_rows_in_utf8_among_others_are_both_read(tmp_path, share):
+    """As where exports of two programs are put one behind another."""
+    texts = [f"Le scénario était décevant à l’été {n}" for n in range(300)]
+    lines = [
+        f"{text},é\n".encode("utf-8" if n % share == 0 else "cp1252")
+        for n, text in enumerate(texts)
+    ]
+    items, layout = read(tmp_path / "a.csv", b"text,label\n" + b"".join(lines))
+    assert items == [(text, "é", False) for text in texts]
+    assert layout == "csv, cp1252 and UTF-8, `,`, header"
+
+
+def test_texts_of_a_folder_share_an_encoding(tmp_path):
+    texts = ["skvělý film", "příběh je nudný", "výborný", "ž", "í", "á", "plain", "š č"]
+    folder = tmp_path / "dobrý"
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        (folder / f"{number}.txt").write_bytes(text.encode("cp1250"))
+    os.mkfifo(folder / "9.txt")
+    for number, text in enumerate(texts):
+        [item] = read_file(
+            str(folder / f"{number}.txt"), ReadOptions(), in_class_folder="dobrý"
+        )
+        assert item["columns"]["text"] == text
 
 
 def test_cut_texts_are_damaged_utf8_and_in_no_other_encoding(tmp_path):
