@@ -6,6 +6,7 @@ later; so what they mean is decided by rows of the whole file, up to a bound.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import io
 import itertools
@@ -36,6 +37,9 @@ _LEAST_SHARE = 0.5
 _FEW_ROWS = 20
 # So many rows with quotes decide what quotes mean.
 _DECISIVE = 1000
+# Fields that Excel would have written otherwise, of those that it may have written.
+_MOST_ODD_FIELDS = 0.05
+_LEAST_QUOTED = 4  # fields
 # A way to read quotes is taken if it leaves at most this share of the faults.
 _FEWER_FAULTS = 0.1
 
@@ -261,24 +265,71 @@ def _is_quoted(text: TextIO, dialect: Dialect, options: ReadOptions) -> bool:
     In plain TSV a quote is a character like any other, so a text may begin with one.
     Whoever writes quoted TSV puts fields with quotes, tabs or line ends into quotes and
     doubles the quotes within, and never leaves a quote in a field without. So rows that
-    are written just so are counted against those with quotes in other places.
+    are written just so are counted against those with quotes in other places. Where no
+    row is either, `_Habits` decide.
     """
     quoted = dataclasses.replace(dialect, quoted=True)
     first: Row | None = None
     just_so = other = chars = 0
+    habits = _Habits(dialect.delimiter)
     for row in _rows(text, quoted, options):
         if first is None:
             first = row
             if options.columns is None and _is_quoted_header(row, dialect, options):
                 return True
         chars += len(row.raw)
+        if options.columns is not None or row is not first:
+            habits.add(row.raw)
         if '"' in row.raw:
             verdict = _verdict(row, dialect, options, len(first.fields))
             just_so += verdict > 0
             other += verdict < 0
         if chars > SURVEY_BYTES or just_so + other >= _DECISIVE:
             break
-    return just_so > other
+    return just_so > other or (other == 0 and habits.are_quoted)
+
+
+class _Habits:
+    """Which fields stand in quotes, where no quote is within one.
+
+    Excel puts fields with a comma in quotes, also between tabs, and no others. pandas
+    may put all fields in quotes that are no numbers.
+
+    Args:
+        delimiter: Between the fields.
+    """
+
+    def __init__(self, delimiter: str) -> None:
+        self._delimiter = delimiter
+        # Fields in quotes, and without: those with a comma, words, and numbers.
+        self._quoted: collections.Counter[str] = collections.Counter()
+        self._bare: collections.Counter[str] = collections.Counter()
+
+    def add(self, raw: str) -> None:
+        """Looks at a row as it stands in the file."""
+        for field in raw.rstrip("\r\n").split(self._delimiter or "\n"):
+            is_quoted = len(field) > 1 and field[0] == field[-1] == '"'
+            bare = field[1:-1] if is_quoted else field
+            if not bare:
+                continue
+            is_number = bare.lstrip("-").replace(".", "", 1).isdigit()
+            kind = "number" if is_number else "comma" if "," in bare else "word"
+            (self._quoted if is_quoted else self._bare)[kind] += 1
+
+    @property
+    def are_quoted(self) -> bool:
+        """Whether the quotes can only come from such a program."""
+        most = _MOST_ODD_FIELDS * self._quoted["comma"]
+        is_excel = (
+            self._quoted["comma"] > 0
+            and self._bare["comma"] <= most
+            and self._quoted["word"] + self._quoted["number"] <= most
+        )
+        words = self._quoted["comma"] + self._quoted["word"]
+        is_pandas = words >= _LEAST_QUOTED and (
+            self._bare["comma"] + self._bare["word"] == 0
+        )
+        return is_excel or is_pandas
 
 
 def _is_quoted_header(row: Row, dialect: Dialect, options: ReadOptions) -> bool:

@@ -229,3 +229,27 @@ def test_a_header_that_cannot_be_read_is_named_as_such(tmp_path, header, what):
     [reject] = read_file(str(path), ReadOptions())
     assert reject["position"] == 0
     assert f"a.csv: its header, line 1, cannot be read: {what}" in reject["detail"]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.tsv"])
+def test_between_tabs_excel_quotes_what_has_a_comma(tmp_path, name):
+    rows = [("Nice room 1, friendly", "pos"), ("Nice room", "neg"), ("Bad, so", "neg")]
+    lines = [f'"{t}"\t{x}' if "," in t else f"{t}\t{x}" for t, x in rows]
+    items, layout = read(tmp_path / name, "\r\n".join(["text\tlabel", *lines, ""]))
+    assert items == rows
+    assert "quoted" in layout
+
+
+def test_between_tabs_pandas_quotes_what_is_no_number(tmp_path):
+    text = "".join(f'"film {n}"\t{n % 2}\n' for n in range(9))
+    items, _ = read(tmp_path / "a.tsv", text, **NO_HEADER)
+    assert items[1] == ("film 1", "1")
+
+
+def test_texts_that_happen_to_be_in_quotes_keep_them(tmp_path):
+    rows = [('"Good, bad"', "pos"), ("one, two", "neg"), ("Plain", "pos")]
+    text = "text\tlabel\n" + "".join(f"{t}\t{x}\n" for t, x in rows)
+    assert read(tmp_path / "a.tsv", text)[0] == rows
+    rows = [('"Good"', "pos"), ("one", "neg")] * 3
+    text = "text\tlabel\n" + "".join(f"{t}\t{x}\n" for t, x in rows)
+    assert read(tmp_path / "a.tsv", text)[0] == rows
