@@ -67,7 +67,6 @@ def read_delimited(
     if dialect.is_named:
         next(lines)
     names, first, found = _read_names(lines, path, dialect, options)
-    header = found.pop("raw", "")
     on_layout(dataclasses.replace(layout, **found))
     columns = distinct_names(names)
     keep = set(columns if options.keep_all else options.required)
@@ -75,11 +74,12 @@ def read_delimited(
     least = 1 + max(i for i, name in kept if name in options.required)
     renamed = tuple(name for name in new_names(names, columns) if name in keep)
     width = len(names)
+    folded = [name.casefold() for name in names]
     for row in itertools.chain(first, read_rows(lines, dialect, width=width)):
         position, raw, fields, reason, replaced_utf8, _ = row
         if len(fields) != width and not reason:
             reason = fault_in_width(row, width, least)
-        if width > 1 and raw.endswith(header) and raw.lstrip(_MARK) == header:
+        if width > 1 and fields and _is_header(fields, folded, options):
             reason = reasons.REPEATED_HEADER
         if reason:
             detail = _DETAILS.get(
@@ -98,12 +98,28 @@ def read_delimited(
         }
 
 
+def _is_header(fields: list[str], names: list[str], options: ReadOptions) -> bool:
+    """Returns whether a row is the header once more, in quotes, other case or shorter.
+
+    Args:
+        fields: Of the row.
+        names: Of the columns, without case.
+        options: Name the columns.
+    """
+    first = fields[0].strip(f'" {_MARK}')
+    if first.casefold() != names[0] and first.isascii():
+        return False  # nearly all rows
+    row = [name.strip('"').casefold() for name in clean_names(fields, options)]
+    while row and not row[-1]:
+        row.pop()
+    named = names[: len(row)]
+    return len(row) > 1 and row == named and not any(names[len(row) :])
+
+
 def _read_names(
     lines: Lines, path: str, dialect: Dialect, options: ReadOptions
 ) -> tuple[list[str], list[Row], dict[str, Any]]:
     """Returns the columns' names, the first row if it is no header, parts of `Layout`.
-
-    Beside those parts, `raw` is the header as it stands in the file.
 
     Raises:
         UnreadableFileError: The header cannot be read, or lacks a required column.
@@ -115,10 +131,12 @@ def _read_names(
     names = clean_names(first.fields, options)
     if options.columns is not None:
         is_header = options.header or (
-            options.header is None and names == list(options.columns)
+            options.header is None
+            and [name.casefold() for name in names]
+            == [name.casefold() for name in options.columns]
         )
         if is_header:
-            return list(options.columns), [], {"header": "yes", "raw": first.raw}
+            return list(options.columns), [], {"header": "yes"}
         return list(options.columns), [first], {"header": "no"}
     if first.reason:
         raise UnreadableFileError(
@@ -134,7 +152,7 @@ def _read_names(
         options,
         hint="if the file has no header row, name its columns (`columns`)",
     )
-    found: dict[str, Any] = {"header": "yes", "raw": first.raw}
+    found: dict[str, Any] = {"header": "yes"}
     if names != [name.strip() for name in first.fields]:
         found["notes"] = (*dialect.notes, "invisible characters dropped from header")
     return names, [], found

@@ -188,7 +188,7 @@ def check_columns(
         path: The file, for the message.
         names: Names of the columns it has, as they stand in it.
         options: Has the names of those it must have.
-        hint: Hint for the message if no column has a name like the missing one.
+        hint: More to do if no column has a name like the missing one.
 
     Raises:
         UnreadableFileError: With reason `missing_column`; it lists the columns by
@@ -205,11 +205,23 @@ def check_columns(
         else:
             what = f"{path} has no column `{name}`"
             near = _nearest(name, [n for n in distinct if n not in options.required])
-            hint = f"did you mean `{near}`?" if near else hint
+            hint = f"did you mean `{near}`?" if near else _hint(name, options, hint)
         message = f"{what}. Columns found: {_list(distinct)}"
         if hint:
             message += f"\nhint: {hint}"
         raise UnreadableFileError(reasons.MISSING_COLUMN, message)
+
+
+def _hint(name: str, options: ReadOptions, more: str) -> str:
+    """Returns what to do where a column with such a name is not found."""
+    of_option = {options.label_column: "label_column", options.key_column: "key_column"}
+    of_option.update(dict.fromkeys(options.text_columns, "text_column"))
+    set_it = (
+        f"if it is called otherwise, set `{of_option[name]}`"
+        if (name in of_option)
+        else ""
+    )
+    return "; ".join(filter(None, (set_it, more)))
 
 
 def _nearest(name: str, others: Sequence[str]) -> str | None:

@@ -215,7 +215,7 @@ def test_a_missing_column_names_those_there_are_and_the_nearest(tmp_path):
     )
     message = detail(tmp_path / "a.tsv", b"ham\tOk lar\n")
     assert "Columns found: ham, Ok lar" in message
-    assert "hint: if the file has no header row" in message
+    assert "if the file has no header row" in message
     message = detail(tmp_path / "a.jsonl", b'{"review":"a","label":1}\n')
     assert "has no column `text`. Columns found: review, label" in message
     message = detail(tmp_path / "a.csv", b'"te\nxt",label\na,b\n')
