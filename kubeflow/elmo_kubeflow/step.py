@@ -27,7 +27,7 @@ from pipeline.metadata.tries import StepTries
 from pipeline.output_folder import OutputFolder
 from pipeline.run_node import log_to_stderr, report_lines, run_node, time_limit
 from pipeline.runs.outcomes import RunFailed, is_drift, keep_failure, reason_of
-from pipeline.runs.past_runs import PastRun, read_run, write_run
+from pipeline.runs.past_runs import REPORT, PastRun, read_run, write_run
 from pipeline.runs.webhook import Webhook, failed_before, tell
 from pipeline.terminal import visible_line
 
@@ -281,7 +281,6 @@ def node(name: str, executor: ExecutorInput, report: Path | None) -> None:
 def end(executor: ExecutorInput, summary: Path, report: Path | None) -> None:
     """Write the summary, remove old versions, and record that the run ended well."""
     from elmo_kubeflow.step_outputs import write_summary
-    from pipeline.report.files import PAGE
     from pipeline.runs.lifecycle import RunPlan, end_run
 
     config, run_id = executor.config, executor.run_id
@@ -290,7 +289,7 @@ def end(executor: ExecutorInput, summary: Path, report: Path | None) -> None:
     removed = end_run(config, run_id, plan)
     click.echo(write_summary(summary, config, run_id, removed))
     if report is not None:
-        _write(report, (Path(config.output) / PAGE).read_text("utf-8"))
+        _write(report, (Path(config.output) / REPORT).read_text("utf-8"))
     run = read_run(config.output, run_id)
     if executor.tells() and run is not None:
         tell(config.output, run, _say)

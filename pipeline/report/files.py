@@ -18,12 +18,11 @@ from pydantic import ValidationError
 from pipeline.errors import UserError
 from pipeline.files import write_whole
 from pipeline.report.page import Review, run_page
+from pipeline.runs.past_runs import REPORT, RUNS, SUMMARY
 from pipeline.runs.summary import RunSummary
 
-PAGE = "report.html"
 _LOGGER = logging.getLogger(__name__)
-_SUMMARIES = "runs/*/summary.json"
-_SUMMARY = "summary.json"
+_SUMMARIES = f"{RUNS}/*/{SUMMARY}"
 _REVIEW = "review.csv"
 _MOST_RUNS = 50  # of those side by side
 _MOST_REVIEWED = 20  # rows
@@ -55,8 +54,8 @@ def write_page(output: Path, summary: RunSummary) -> Path:
     earlier = [run.summary for run in kept if run not in this]
     page = run_page(summary, runs=[*earlier, summary], review=_review(output))
     for folder in [run.folder for run in this if summary.run_id] + [output]:
-        write_whole(folder / PAGE, page)
-    return output / PAGE
+        write_whole(folder / REPORT, page)
+    return output / REPORT
 
 
 def renew_page(output: Path, name: str | None = None) -> Path:
@@ -70,7 +69,7 @@ def renew_page(output: Path, name: str | None = None) -> Path:
         UserError: There is no such run, or its summary cannot be read.
     """
     if name is None:
-        return write_page(output, _read(output / _SUMMARY))
+        return write_page(output, _read(output / SUMMARY))
     kept = _kept(output)
     place = next((n for n, run in enumerate(kept) if name in run.names), None)
     if place is None:
@@ -81,7 +80,7 @@ def renew_page(output: Path, name: str | None = None) -> Path:
         )
     # What a person has reviewed since belongs to the last run.
     until = [run.summary for run in kept[: place + 1]][-_MOST_RUNS:]
-    page = kept[place].folder / PAGE
+    page = kept[place].folder / REPORT
     write_whole(page, run_page(kept[place].summary, runs=until))
     return page
 

@@ -132,7 +132,7 @@ def scale_begin(classes: Sequence[ClassMeasures]) -> float:
         for between in (one.precision_interval, one.recall_interval)
         if between
     ]
-    return max(0.0, math.floor(min(ends, default=0.0) * 10) / 10)
+    return min(0.9, max(0.0, math.floor(min(ends, default=0.0) * 10) / 10))
 
 
 @dataclass(frozen=True)

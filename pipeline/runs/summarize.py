@@ -34,9 +34,10 @@ from pipeline.files import is_local, write_whole
 from pipeline.metadata.place import place_here
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.output_folder import OutputFolder
-from pipeline.report.files import PAGE, write_page
+from pipeline.report.files import write_page
 from pipeline.runs.model_card import write_model_cards
 from pipeline.runs.past_runs import (
+    REPORT,
     SUMMARY,
     PastRun,
     read_run,
@@ -89,7 +90,7 @@ def summarize_run(
     if summary.evaluation is not None and model is not None:
         words = explained(summary.evaluation, path_utils.serving_model_dir(model.uri))
         summary = summary.model_copy(update={"evaluation": words})
-    summary = summary.model_copy(update={"report": str(output.path / PAGE)})
+    summary = summary.model_copy(update={"report": str(output.path / REPORT)})
     write_model_cards(output, summary, lambda run: gather(output, run))
     folder = run_folder(output.path, record.run_id)
     folder.mkdir(parents=True, exist_ok=True)

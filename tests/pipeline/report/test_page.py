@@ -265,6 +265,26 @@ def test_a_refused_evaluation_of_no_rows_has_a_page_all_the_same():
     assert " – " in " ".join(page.text[""].split())
 
 
+def test_facts_at_their_limits_have_a_page():
+    facts = summaries.run_facts(nodes=[])
+    facts["rows"]["labels"] = {"train": {}, "eval": {}, "test": {}}
+    facts["training"]["epochs"] = facts["training"]["epochs"][:1]
+    facts["training"]["best_epoch"] = 1
+    measured = facts["evaluation"]
+    measured["curves"] = [{"name": "a", "roc": [], "precision_recall": []}]
+    unseen = {"low": 0, "high": 1, "rows": 0, "confidence": None, "accuracy": None}
+    measured["bins"] = [unseen]
+    for one in measured["classes"]:
+        one |= {"precision": None, "recall_interval": (1.0, 1.0), "support": 0}
+    measured["wrong"][0] |= {"labels": [], "predicted": [], "text": "", "source": ""}
+    measured["wrong"][1]["words"] = [
+        {"token": "", "weight": 1.0},
+        {"token": "film", "weight": float("nan")},
+    ]
+    page = _page_of(RunSummary.model_validate(facts))
+    assert [a["id"] for tag, a in page.elements if tag == "section"] == _SECTIONS
+
+
 def test_a_class_that_is_named_as_a_number_keeps_its_name():
     page = _page_of(
         summaries.summary(evaluation=summaries.evaluation(["1.00", "2"], 100, 0.9))
