@@ -111,6 +111,7 @@ def test_an_evaluation_gets_all_labels_and_the_decisions(signatures):
             labels=labels[row],
             predictions={name: each[row] for name, each in outputs.items()},
             example_weights=None,
+            input=rows[row].SerializeToString(),
         )
         tally = combiner.add_input(tally, inputs)
     values = {key.name: value for key, value in combiner.extract_output(tally).items()}
