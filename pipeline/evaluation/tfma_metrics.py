@@ -118,9 +118,10 @@ class ClassificationCombiner(beam.CombineFn):
         element: tfma.metrics.StandardMetricInputs,
     ) -> _Counts | None:
         # What there is beside the probabilities; a model may have no more than these.
-        outputs = element.get_predictions(self._model_name or None)
-        outputs = outputs if isinstance(outputs, Mapping) else {}
-        chosen, unsure = outputs.get(CHOSEN), outputs.get(UNSURE)
+        given = element.get_predictions(self._model_name or None)
+        outputs = given if isinstance(given, Mapping) else {}
+        chosen: Any = outputs.get(CHOSEN)
+        unsure: Any = outputs.get(UNSURE)
         for label, prediction, _ in tfma.metrics.to_label_prediction_example_weight(
             element,
             eval_config=self._eval_config,

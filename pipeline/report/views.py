@@ -250,7 +250,11 @@ def strongest(
     """Returns the words that speak most `for` and most `against` a prediction."""
     most_weight = max((abs(word.weight) for word in words), default=0.0)
     ordered = sorted(
-        (word for word in words if _level(word.weight, most_weight)),
+        (
+            word
+            for word in words
+            if _level(word.weight, most_weight) and any(map(str.isalnum, word.token))
+        ),
         key=lambda word: -abs(word.weight),
     )
     return {

@@ -9,7 +9,7 @@ import os
 import platform
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,11 @@ _EXAMPLES_OF_A_REASON = 3
 _MOST_EXAMPLES = 40
 _MOST_READ = 20_000  # lines, in search of an example of each reason
 _LONGEST_TEXT = 300  # characters
-# `user:password@` of an address, and the values of options that are named like secrets.
+# `user:password@` of an address; an argument named like a secret, with its value.
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _SECRET = re.compile(
-    r"([\w-]*(?:password|passwd|secret|token|credential|api_?key)[\w-]*[= ])\S+",
-    re.IGNORECASE,
+    r"(--?[\w-]*(?:password|passwd|secret|token|credential|api[_-]?key)[\w-]*)(=.*)?",
+    re.IGNORECASE | re.DOTALL,
 )
 _HIDDEN = "(hidden)"
 
@@ -60,13 +60,24 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, str):
-        shown = _CREDENTIALS.sub(f"{_HIDDEN}@", value)
-        return _SECRET.sub(rf"\g<1>{_HIDDEN}", shown)
+        return _CREDENTIALS.sub(f"{_HIDDEN}@", value)
     if isinstance(value, list):
-        return [_without_secrets(each) for each in value]
+        return list(_without_secret_arguments(value))
     if isinstance(value, dict):
         return {name: _without_secrets(each) for name, each in value.items()}
     return value
+
+
+def _without_secret_arguments(values: Sequence[Any]) -> Iterator[Any]:
+    """Yields a list that may be one of arguments: `--password=x`, `--password x`."""
+    is_secret = False
+    for value in values:
+        found = _SECRET.fullmatch(value) if isinstance(value, str) else None
+        if found is not None:
+            yield f"{found[1]}={_HIDDEN}" if found[2] else value
+        else:
+            yield _HIDDEN if is_secret else _without_secrets(value)
+        is_secret = found is not None and not found[2]
 
 
 def folder_bytes(folder: str) -> int:

@@ -126,6 +126,17 @@ def test_the_summary_names_the_training_the_test_and_the_baseline(summary):
     assert {node["state"] for node in summary["nodes"]} == {"done", "unchanged"}
 
 
+def test_the_page_of_the_run_lies_where_the_summary_says(full_run, summary, version):
+    assert full_run.done.stdout.splitlines()[-1] == f"Report      {summary['report']}"
+    page = Path(summary["report"]).read_text("utf-8")
+    assert f"Pushed as version {version.name}." in page
+    examples = summary["rows"]["examples"]
+    assert {row["reason"] for row in examples} == set(summary["rows"]["reasons"])
+    assert summary["versions"]["tfx"]
+    assert summary["options"]["train.epochs"] == 2
+    assert summary["model_bytes"] > 100_000
+
+
 def test_the_rows_that_are_wrong_stand_where_the_summary_says(summary):
     wrong = summary["evaluation"]["wrong"]
     assert wrong

@@ -12,6 +12,7 @@ import tensorflow_model_analysis as tfma
 from components.serving_check.replay import checks
 from pipeline.batch.predicting import Predictor
 from pipeline.config import EvaluationConfig
+from pipeline.evaluation.details import read_details
 from pipeline.evaluation.tfma_metrics import ClassificationCombiner
 from pipeline.evaluation.thresholds import eval_config
 from pipeline.training.saved_weights import has_several_labels
@@ -90,7 +91,7 @@ def test_the_words_are_those_of_the_most_probable_label(several, signatures):
     assert words["alone"] == []
 
 
-def test_an_evaluation_gets_all_labels_and_the_decisions(signatures):
+def test_an_evaluation_gets_all_labels_and_the_decisions(signatures, several):
     rows = [
         example({"text": "bad film", "label": ["blame", "film"]}),
         example({"text": "good", "label": ["praise", "unheard"]}),
@@ -117,6 +118,12 @@ def test_an_evaluation_gets_all_labels_and_the_decisions(signatures):
     values = {key.name: value for key, value in combiner.extract_output(tally).items()}
     assert values["example_count"] == 2 and values["unknown_labels"] == 1
     assert values["accuracy"] == 0.5 and values["micro_f1"] == 1
+    [wrong] = read_details(values["details"], list(several.history["class_counts"]))[
+        "wrong"
+    ]
+    assert wrong["labels"] == ["praise", "unheard"]
+    assert wrong["predicted"] == ["praise"]
+    assert wrong["label_probability"] == wrong["probability"] > 0.5
 
 
 def test_the_serving_check_accepts_it(several):
