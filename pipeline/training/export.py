@@ -122,16 +122,16 @@ class _Classifier(tf.Module):
         # Used by `call`: once called as a layer, it would be traced a second time
         # when saved, which takes longer than all the rest of the export.
         self.transform_layer = transform.transform_features_layer()
-        # Of the model only the weights are saved: as an attribute it would bring a
-        # signature of its own, and a layer may keep weights where TensorFlow does
-        # not look for them.
         # A function of its own, so that three signatures trace ELMo once.
         encode = functools.partial(model.encode, training=False)
         spec = [tf.TensorSpec([None, None], tf.string)]
         encode = tf.function(encode, input_signature=spec, autograph=False)
+        explainer = Explainer(model.head, multi_label=thresholds is not None)
+        # Of the model only the weights are saved: as an attribute it, or a function,
+        # would bring a signature of its own, and a layer may keep weights where
+        # TensorFlow does not look for them.
         self._encode: Any = functools.partial(encode)
         self._classify: Any = functools.partial(model.classify, training=False)
-        explainer = Explainer(model.head, multi_label=thresholds is not None)
         self._explain: Any = functools.partial(explainer.explain)
         self.weights = [variable.value for variable in model.variables]
         self._class_names = list(classes)
