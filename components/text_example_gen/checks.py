@@ -14,11 +14,13 @@ from components.text_example_gen.errors import DataError, UnreadableFileError
 from components.text_example_gen.examples import TRAIN
 from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.input_files import (
+    SPLIT_NAMES,
     class_folder,
     data_files,
     describe_absence,
     locate,
     match_files,
+    split_files,
     without_placeholders,
 )
 from components.text_example_gen.options import ReadOptions, RowColumns
@@ -50,11 +52,7 @@ _MOST_ROWS = 1000
 _MOST_ODD_LABELS = 50
 _LEAST_ROWS_PER_LABEL = 2
 _SHOWN = 3
-_SPLIT_FOLDERS = {"train", "training", "test", "testing", "dev", "eval", "unsup"} | {
-    "val",
-    "valid",
-    "validation",
-}
+_SPLIT_FOLDERS = {*SPLIT_NAMES, "unsup"}
 _UNLABELLED_FOLDERS = {"unsup", "unlabeled", "unlabelled"}
 _NO_LABELS = (
     "hint: rows that are held out need true labels; those of a contest often have none"
@@ -73,6 +71,7 @@ class DataPreview:
         labels: Labels among them, most frequent first; empty if none are read.
         columns: Names of the columns that were read of them.
         left_out: Files that are not read, as their names are not those of data.
+        split_files: Files that are named for different splits, and are read together.
     """
 
     pattern: str
@@ -82,6 +81,7 @@ class DataPreview:
     labels: tuple[str, ...]
     columns: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    split_files: tuple[str, ...] = ()
 
 
 def check_all_data(
@@ -185,6 +185,7 @@ def check_data(
         labels=tuple(label for label, _ in labels.most_common()),
         columns=columns,
         left_out=tuple(replace_invalid(file.path)[0] for file in left_out),
+        split_files=tuple(replace_invalid(name)[0] for name in split_files(files)),
     )
 
 

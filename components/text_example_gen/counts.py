@@ -63,6 +63,8 @@ class Counts:
         cleaned_labels: Label -> how else it was written -> used rows; the most frequent
             ones.
         left_out_files: Those that were not read, as their names are not those of data.
+        split_files: Files that are named for different splits, such as `test.csv`, and
+            whose rows were divided together.
         given: Rows with text and label that came with a held-out split, per split.
         leaked: Used rows that are held out although an earlier split has their text:
             as rows come with splits, or by groups.
@@ -87,6 +89,7 @@ class Counts:
     cleaned: dict[str, int] = dataclasses.field(default_factory=dict)
     cleaned_labels: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
     left_out_files: list[str] = dataclasses.field(default_factory=list)
+    split_files: list[str] = dataclasses.field(default_factory=list)
     given: dict[str, int] = dataclasses.field(default_factory=dict)
     leaked: int = 0
     values: dict[str, int] = dataclasses.field(default_factory=dict)

@@ -47,6 +47,7 @@ from components.text_example_gen.notes import (
     class_notes,
     correction_notes,
     leak_notes,
+    split_file_notes,
 )
 from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.spans import pattern_of_span
@@ -212,6 +213,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         for note in [
             *correction_notes(counts.corrections),
+            *split_file_notes(counts.split_files),
             *leak_notes(counts.leaked),
             *class_notes(counts.labels),
         ]:
@@ -272,8 +274,10 @@ def _write_counts(
         files=sum(preview.files for preview in previews.values()),
         held_out=[plan.split_names[split] for split, _ in plan.held_out],
     )
-    left_out = list(previews[plan.split_names[0]].left_out)
-    counts = dataclasses.replace(counts, left_out_files=left_out)
+    preview = previews[plan.split_names[0]]
+    counts = dataclasses.replace(counts, left_out_files=list(preview.left_out))
+    if plan.columns.split is None:
+        counts = dataclasses.replace(counts, split_files=list(preview.split_files))
     if corrections.path:
         found = [(bytes.fromhex(key), label) for key, _, label in counts.corrected]
         accounted = count_corrections(corrections, _changed(counts), found)

@@ -42,6 +42,19 @@ _BESIDE = re.compile(
     r"|(?:md5|sha1|sha256|sha512)(?:sums?)?|checksums?|source",
     re.IGNORECASE,
 )
+# What people call splits -> the split.
+SPLIT_NAMES = {"train": "train", "training": "train", "test": "test"} | {
+    "testing": "test",
+    **dict.fromkeys(("dev", "eval", "val", "valid", "validation"), "eval"),
+}
+# Names of what systems, editors and other programs leave in folders.
+_LEFT_BY_PROGRAMS = re.compile(
+    r"\._.*|\.~.*|\.(?:git.*|DS_Store|cache|huggingface|ipynb_checkpoints|svn|hg|idea"
+    r"|vscode|venv|nfs.*|Trash.*|Spotlight.*|fseventsd|TemporaryItems|env|kaggle|dvc.*"
+    r"|.*\.crc|.*\.sw[op])|__.*|_(?:SUCCESS|metadata|common_metadata|temporary"
+    r"|delta_log|started.*|committed.*)",
+    re.IGNORECASE,
+).fullmatch
 _MOST_SPANS_SHOWN = 5
 _DIGITS = {"YYYY": "4", "MM": "2", "DD": "2"}
 
@@ -144,14 +157,68 @@ def data_files(
         classes = posixpath.dirname(pattern)
         is_one_level = posixpath.basename(classes) == "*"
         beside = match_files(classes, without=without) if is_one_level else []
-        return DataFiles(files, beside)
+        return DataFiles(files, [*beside, *_hidden_data(pattern)])
     chosen = [file for file in files if _is_data(file.path)]
     if format_name != "auto" or not chosen:
         chosen = [file for file in files if not _is_beside_data(file.path)]
+    hidden = _hidden_data(pattern)
     if not chosen:
-        return DataFiles(files, [])
+        return DataFiles(files, hidden)
     left_out = set(files) - set(chosen)
-    return DataFiles(chosen, [file for file in files if file in left_out])
+    beside = [file for file in files if file in left_out]
+    return DataFiles(chosen, beside + hidden)
+
+
+def _hidden_data(pattern: str) -> list[FoundFile]:
+    """Returns files and class folders that may be data, but for a hidden name.
+
+    Such as the class `.net`. What programs leave in folders under such names is none.
+
+    Args:
+        pattern: An absolute glob of all files in a folder of this machine.
+    """
+    if "://" in pattern:
+        return []
+    base = unescape(pattern[: pattern.index("*")].rpartition("/")[0])
+    has_classes = has_class_folders(pattern)
+    found = []
+    with os.scandir(base or "/") as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if not is_hidden(entry.name):
+                if has_classes and entry.is_dir():
+                    found += [e for e in os.scandir(entry) if _may_be_text(e)]
+            elif entry.is_dir() and has_classes and not _LEFT_BY_PROGRAMS(entry.name):
+                if next(files_below(entry.path), None) is not None:
+                    found.append(entry)
+            elif _may_be_text(entry) and _is_data(entry.name):
+                found.append(entry)
+    return [FoundFile(each.path, 0, 0.0) for each in sorted(found, key=_path)]
+
+
+def _path(entry: os.DirEntry[str]) -> str:
+    return entry.path
+
+
+def _may_be_text(entry: os.DirEntry[str]) -> bool:
+    """Returns whether a file has a hidden name that no program gives."""
+    is_own = is_hidden(entry.name) and not _LEFT_BY_PROGRAMS(entry.name)
+    return is_own and entry.is_file() and entry.stat().st_size > 0
+
+
+def split_files(files: Iterable[FoundFile]) -> list[str]:
+    """Returns a file of each split that files are named for, if it is more than one.
+
+    Such as `train.csv` and `test-00000-of-00001.parquet`: who gives their folder
+    forgets that one of them is to be held out.
+    """
+    found: dict[str, str] = {}
+    for file in files:
+        name = posixpath.basename(file.path)
+        words = re.split(r"[-_. ]", name.lower())
+        for word in words[:-1]:
+            if word in SPLIT_NAMES:
+                found.setdefault(SPLIT_NAMES[word], name)
+    return sorted(found.values()) if "train" in found and len(found) > 1 else []
 
 
 def match_files(pattern: str, *, without: Iterable[str] = ()) -> list[FoundFile]:

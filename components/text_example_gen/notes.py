@@ -36,6 +36,16 @@ def correction_notes(counts: CorrectionCounts | None) -> list[str]:
     ]
 
 
+def split_file_notes(files: Sequence[str]) -> list[str]:
+    """Returns a line if files of held-out rows seem to be among the training data."""
+    if not files:
+        return []
+    return [
+        f"{' and '.join(map(_short, files))} seem to be splits of the data, but all "
+        "rows are divided anew: name those that are held out (--test, --eval)"
+    ]
+
+
 def leak_notes(leaked: int) -> list[str]:
     """Returns a line if rows that are held out have the text of earlier splits."""
     if not leaked:

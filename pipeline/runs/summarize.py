@@ -300,6 +300,7 @@ def _rows(examples: MadeArtifact | None) -> Rows | None:
         cleaned=counts.get("cleaned", {}),
         cleaned_labels=counts.get("cleaned_labels", {}),
         left_out_files=counts.get("left_out_files", []),
+        split_files=counts.get("split_files", []),
         given=counts.get("given", {}),
         leaked=counts.get("leaked", 0),
         corrections=counts.get("corrections"),

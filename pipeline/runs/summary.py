@@ -75,6 +75,7 @@ class Rows(Facts):
         cleaned: What was done to labels -> rows.
         cleaned_labels: Label -> how else it was written -> rows.
         left_out_files: Those that were not read, as their names are not those of data.
+        split_files: Files that seem to be splits of the data, but were read together.
         given: Held-out split -> rows with text and label that came with it.
         leaked: Of the used ones, how many are held out with a text of an earlier split.
         corrections: What became of `data.corrections`; None: there were none.
@@ -93,6 +94,7 @@ class Rows(Facts):
     cleaned: dict[str, int] = {}
     cleaned_labels: dict[str, dict[str, int]] = {}
     left_out_files: list[str] = []
+    split_files: list[str] = []
     given: dict[str, int] = {}
     leaked: int = 0
     corrections: CorrectionCounts | None = None

@@ -5,7 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from components.text_example_gen.notes import correction_notes, leak_notes
+from components.text_example_gen.notes import (
+    correction_notes,
+    leak_notes,
+    split_file_notes,
+)
 from components.text_example_gen.reading.layout import told
 from pipeline.evaluation.facts import Evaluation
 from pipeline.runs.evaluation_text import measured_lines
@@ -132,6 +136,7 @@ def _held_out(data: Data, rows: Rows | None) -> Iterator[str]:
                 yield f"{split}: a fraction of the training rows, as none were given"
     if data.group_column:
         yield f"rows with the same `{data.group_column}` are in the same split"
+    yield from split_file_notes(rows.split_files)
     yield from leak_notes(rows.leaked)
 
 

@@ -113,7 +113,7 @@ def _is_header(fields: list[str], names: list[str], options: ReadOptions) -> boo
     while row and not row[-1]:
         row.pop()
     named = names[: len(row)]
-    return len(row) > 1 and row == named and not any(names[len(row) :])
+    return len(row) > 0 and row == named and not any(names[len(row) :])
 
 
 def _read_names(
@@ -132,8 +132,9 @@ def _read_names(
     if options.columns is not None:
         is_header = options.header or (
             options.header is None
-            and [name.casefold() for name in names]
-            == [name.casefold() for name in options.columns]
+            and _is_header(
+                first.fields, [name.casefold() for name in options.columns], options
+            )
         )
         if is_header:
             return list(options.columns), [], {"header": "yes"}
@@ -153,6 +154,12 @@ def _read_names(
         hint="if the file has no header row, name its columns (`columns`)",
     )
     found: dict[str, Any] = {"header": "yes"}
+    nameless = sum(not name for name in names)
+    if nameless and not options.keep_all:
+        # Excel and broken quotes leave such columns; a text may go on in them.
+        note = f"{nameless} columns without a name left out"
+        found["notes"] = (*found.get("notes", dialect.notes), note)
     if names != [name.strip() for name in first.fields]:
-        found["notes"] = (*dialect.notes, "invisible characters dropped from header")
+        note = "invisible characters dropped from header"
+        found["notes"] = (*found.get("notes", dialect.notes), note)
     return names, [], found

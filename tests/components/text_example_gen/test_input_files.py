@@ -5,6 +5,7 @@ import os
 import pytest
 
 from components.text_example_gen.errors import DataError
+from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.input_files import (
     arrived_spans,
     class_folder,
@@ -14,6 +15,7 @@ from components.text_example_gen.input_files import (
     locate,
     match_files,
     newest_span,
+    split_files,
     without_placeholders,
 )
 
@@ -82,7 +84,7 @@ def test_hidden_folders_are_no_classes_and_deeper_files_are_read(put, tmp_path):
         "neg/3.txt": "neg",
         "neg/x.txt.gz": "neg",
     }
-    assert left_out == ["README"]
+    assert left_out == ["README", "_x"]
     assert _names(tmp_path, "folder")[0] == read
 
 
@@ -296,3 +298,22 @@ def test_the_fingerprint_changes_with_names_sizes_and_times_only(put, tmp_path):
     older = data_fingerprint(pattern)
     put("1/b.csv")
     assert len({first, older, data_fingerprint(pattern)}) == 3
+
+
+def test_classes_and_texts_with_hidden_names_are_named(put, tmp_path):
+    put("d/.net/a.txt", "d/python/b.txt", "d/python/_1.txt", "d/.git/config")
+    put("d/.DS_Store", "d/python/._b.txt", "d/.empty/.x")
+    read, left_out = _names(tmp_path)
+    assert read == {"python/b.txt": "python"}
+    assert left_out == [".net", "python/_1.txt"]
+
+
+def test_files_that_are_named_for_splits_are_seen():
+    def names(*files: str) -> list[str]:
+        return split_files([FoundFile(f"/data/{name}", 1, 0.0) for name in files])
+
+    assert names("train.csv", "test.csv") == ["test.csv", "train.csv"]
+    parts = ("train-00000-of-00001.parquet", "validation-00000-of-00001.parquet")
+    assert names(*parts) == sorted(parts)
+    assert names("train_a.csv", "train_b.csv") == names("a.csv", "test.csv") == []
+    assert names("training.csv", "trained.csv", "latest.csv") == []

@@ -253,3 +253,21 @@ def test_texts_that_happen_to_be_in_quotes_keep_them(tmp_path):
     rows = [('"Good"', "pos"), ("one", "neg")] * 3
     text = "text\tlabel\n" + "".join(f"{t}\t{x}\n" for t, x in rows)
     assert read(tmp_path / "a.tsv", text)[0] == rows
+
+
+def test_columns_without_a_name_are_left_out_and_it_is_said(tmp_path):
+    text = 'text,label,,\n"I went out",ham," she said",\n'
+    items, layout = read(tmp_path / "a.csv", text)
+    assert items == [("I went out", "ham")]
+    assert layout == "csv, UTF-8, `,`, header, 2 columns without a name left out"
+
+
+@pytest.mark.parametrize(
+    "again",
+    ['"text","label"', "Text,Label", "text , label", "\ufefftext,label", "text,label,"],
+)
+def test_a_header_among_the_rows_is_one_however_it_is_written(tmp_path, again):
+    items, _ = read(tmp_path / "a.csv", f"text,label\na,pos\n{again}\ntext,pos\n")
+    assert items == [("a", "pos"), "repeated_header", ("text", "pos")]
+    named, _ = read(tmp_path / "a.csv", f"{again}\na,pos\n", columns=("text", "label"))
+    assert named == [("a", "pos")]
