@@ -10,13 +10,13 @@ from typing import Any, TextIO
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
-from components.text_example_gen.reading.dialects import clean_names
 from components.text_example_gen.reading.layout import Layout, OnLayout
 from components.text_example_gen.reading.lines import Lines
 from components.text_example_gen.reading.records import (
     Record,
     Reject,
     check_columns,
+    clean_names,
     distinct_names,
     new_names,
     reject_at,

@@ -11,6 +11,9 @@ from components.text_example_gen.reading.records import (
     MAX_RECORD_VALUES,
 )
 
+CARRIAGE_RETURN = "\ud803"
+"""A lone surrogate, which is in no text; it stands for a CR that ends no line."""
+
 
 class Lines:
     """Iterates over lines as `csv.reader` needs them, and keeps those of a record.
@@ -19,13 +22,16 @@ class Lines:
     `give_back` puts back all but the first of them, to be read again.
 
     Args:
-        text: Opened with `newline=""`, so that line ends inside quotes survive.
+        text: Opened with `newline=""`, so that line ends inside quotes survive, or with
+            a line feed, where CR alone ends no line.
         delimiter: Of which a record may have no more than `MAX_RECORD_VALUES`.
 
     Attributes:
         taken: Lines since `begin` as they stand in the file, each cut after
             `MAX_RECORD_CHARS`. Lines that are handed out have U+FFFD for NUL, because
-            csv in Python 3.10 stops at a NUL.
+            csv in Python 3.10 stops at a NUL, and `CARRIAGE_RETURN` within, because it
+            stops at a CR that is not in quotes.
+        has_returns: Whether the record has such ones.
         number: Number of the first line of `taken`, counted from 1.
     """
 
@@ -40,11 +46,13 @@ class Lines:
         self._short = min(MAX_RECORD_CHARS, MAX_RECORD_VALUES)
         self.taken: list[str] = []
         self.number = 1
+        self.has_returns = False
 
     def begin(self) -> None:
         """Starts a record: forgets the lines of the previous one."""
         self.number += len(self.taken)
         self.taken = []
+        self.has_returns = False
         self._chars = self._delimiters = self._counted = 0
 
     def give_back(self, keep: int) -> None:
@@ -82,6 +90,10 @@ class Lines:
         self._chars += len(line)
         if self._chars >= self._short:
             self._check_size()
+        if "\r" in line and line.find("\r", 0, -2) >= 0:
+            self.has_returns = True
+            inner = line.rstrip("\r\n")
+            line = inner.replace("\r", CARRIAGE_RETURN) + line[len(inner) :]
         return line.replace("\0", "\ufffd") if "\0" in line else line
 
     def _check_size(self) -> None:

@@ -178,8 +178,10 @@ def _read(
         with _opened(path, survey.encoding, newline=newline) as file:
             yield from read_labelled_lines(file, source, options, format_name)
         return
-    reopen = functools.partial(_opened, path, survey.encoding, newline="")
-    dialect = find_dialect(Head(text, is_part), format_name, options, survey, reopen)
+    beginning = Head(text, is_part)
+    newline = beginning.newline
+    reopen = functools.partial(_opened, path, survey.encoding, newline=newline)
+    dialect = find_dialect(beginning, format_name, options, survey, reopen)
     layout = dataclasses.replace(
         layout,
         delimiter=dialect.delimiter,

@@ -15,6 +15,7 @@ from typing import Any, TypedDict, cast
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
+from components.text_example_gen.values import without_invisible
 
 # A record longer than this is rejected: a quote that is never closed would otherwise
 # swallow the rest of its file. 100,000 words of English are about 600,000 characters.
@@ -177,6 +178,19 @@ def describe_no_text(options: ReadOptions) -> str:
 def as_dict(item: Record | Reject) -> dict[str, Any]:
     """Returns the item with a type that Beam's hints understand."""
     return cast(dict[str, Any], item)
+
+
+def clean_names(names: Sequence[str], options: ReadOptions) -> list[str]:
+    """Returns names of columns without blanks around and invisible characters within.
+
+    A name that an option has just so, with such characters, stays as it is.
+    """
+    wanted = {*options.required, *(options.columns or ())}
+    stripped = [name.strip() for name in names]
+    return [
+        name if name in wanted else without_invisible(name.replace("\0", "")).strip()
+        for name in stripped
+    ]
 
 
 def check_columns(

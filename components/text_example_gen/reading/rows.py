@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from components.text_example_gen.reading import reasons
-from components.text_example_gen.reading.lines import Lines
+from components.text_example_gen.reading.lines import CARRIAGE_RETURN, Lines
 from components.text_example_gen.reading.records import (
     MAX_RECORD_CHARS,
     replace_invalid,
@@ -146,6 +146,8 @@ def read_rows(
         else:
             if dialect.escape:
                 fields = dialect.unescape(fields)
+            if lines.has_returns:
+                fields = [field.replace(CARRIAGE_RETURN, "\r") for field in fields]
             if replaced:
                 fields = [replace_invalid(field)[0] for field in fields]
         yield Row(lines.number, raw, fields, reason, replaced, is_repaired)

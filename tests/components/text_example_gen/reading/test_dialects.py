@@ -271,3 +271,16 @@ def test_a_header_among_the_rows_is_one_however_it_is_written(tmp_path, again):
     assert items == [("a", "pos"), "repeated_header", ("text", "pos")]
     named, _ = read(tmp_path / "a.csv", f"{again}\na,pos\n", columns=("text", "label"))
     assert named == [("a", "pos")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_carriage_return_within_a_line_ends_no_row(tmp_path, end):
+    rows = ["text,label", "line 9\rhalf,neg", '"in\rquotes",pos', "pos\rsecond,neg"]
+    items, _ = read(tmp_path / "a.csv", end.join([*rows, ""]))
+    assert items == [
+        ("line 9\rhalf", "neg"),
+        ("in\rquotes", "pos"),
+        ("pos\rsecond", "neg"),
+    ]
+    items, _ = read(tmp_path / "b.csv", "text,label\ra,pos\rb,neg\r")
+    assert items == [("a", "pos"), ("b", "neg")]
