@@ -19,6 +19,7 @@ _BENCHMARKS = {
     "nodes": ("benchmarks.nodes", "Seconds of each node of the pipeline."),
     "batch": ("benchmarks.batch.command", "Batch jobs beside TFX's BulkInferrer."),
     "elmo": ("benchmarks.elmo.command", "The layer beside simple_elmo and allennlp."),
+    "review": ("benchmarks.review", "Wrong labels that elmo-tfx review finds."),
     "quality": ("benchmarks.quality.command", "Accuracy with the embedded ELMo."),
     "fuzz": ("benchmarks.fuzz.command", "Wrong files, and whether they end a job."),
     "senses": ("benchmarks.senses.command", "What the embedded biLM learnt."),

@@ -29,6 +29,7 @@ _COMMANDS = {
     "predict": ("pipeline.commands.predict", "Classify any number of texts, on Beam."),
     "embed": ("pipeline.commands.embed", "Write the ELMo vectors of texts, on Beam."),
     "score": ("pipeline.commands.score", "Classify texts with a pushed model."),
+    "review": ("pipeline.commands.review", "Rank the labels that may be wrong."),
     "schedule": ("pipeline.commands.schedule", "Train again at the times of a cron."),
     "rollback": ("pipeline.commands.rollback", "Serve an earlier pushed model again."),
     "pretrain": ("pipeline.commands.pretrain", "Train an ELMo on texts of one's own."),

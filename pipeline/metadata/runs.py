@@ -151,6 +151,21 @@ class RunRecords:
             return self._context_name(execution, _RUN_CONTEXT)
         return None
 
+    def names(self) -> list[str]:
+        """Returns the names of the runs of which a node has begun, oldest first."""
+        pipeline = self._store.get_context_by_type_and_name(
+            _PIPELINE_CONTEXT, self._pipeline
+        )
+        if pipeline is None:
+            return []
+        ours = {e.id for e in self._store.get_executions_by_context(pipeline.id)}
+        runs = self._store.get_contexts_by_type(_RUN_CONTEXT)
+        return [
+            run.name
+            for run in sorted(runs, key=lambda each: each.id)
+            if any(e.id in ours for e in self._store.get_executions_by_context(run.id))
+        ]
+
     def last_execution(self, run_id: str) -> int:
         """Returns the highest number of a run's executions; 0 if none has begun.
 
@@ -167,6 +182,13 @@ class RunRecords:
         for execution in self._executions(run_id):
             if not _ended_well(execution) and self._node_id(execution) == node:
                 return execution.id
+        return None
+
+    def parameter(self, run_id: str, node: str, name: str) -> str | None:
+        """Returns a parameter of a node's last try, as text; None if it has none."""
+        for execution in reversed(self._executions(run_id)):
+            if self._node_id(execution) == node:
+                return execution.custom_properties[name].string_value or None
         return None
 
     def did_not_end_well(self, execution: int) -> bool:
