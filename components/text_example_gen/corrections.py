@@ -35,9 +35,13 @@ Key = tuple[bytes, str]  # digest of the text, and label
 _TABLE = ReadOptions(text_column=ROW_ID, label_column=CORRECTED, other_columns=(LABEL,))
 
 
-# A spreadsheet changes nothing in a cell that begins with a letter, nor in a whole
-# number. It takes `=…`, `+…` and `@…` for formulas, and writes 007 as 7.
-_STAYS = re.compile(r"(?:[^\W\d_]|[“”„«‘’…(\[\"]).*|0|-?[1-9][0-9]{0,14}", re.DOTALL)
+# A spreadsheet changes nothing in a cell that begins with a letter, a quotation mark or
+# such, nor in a whole number. It takes `=…`, `+…` and `@…` for formulas, and writes 007
+# as 7.
+_STAYS = re.compile(
+    r"""(?: (?: [^\W\d_] | [“”„«‘’…(["/] | \.(?!\d) ) .* | 0 | -?[1-9][0-9]{0,14} )""",
+    re.DOTALL | re.VERBOSE,
+)
 _GUARD = "'"
 
 
