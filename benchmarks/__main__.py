@@ -20,6 +20,7 @@ _BENCHMARKS = {
     "batch": ("benchmarks.batch.command", "Batch jobs beside TFX's BulkInferrer."),
     "elmo": ("benchmarks.elmo.command", "The layer beside simple_elmo and allennlp."),
     "calibration": ("benchmarks.calibration", "What the probabilities are worth."),
+    "review": ("benchmarks.review", "Wrong labels that elmo-tfx review finds."),
     "quality": ("benchmarks.quality.command", "Accuracy with the embedded ELMo."),
     "explanations": (
         "benchmarks.explanations.command",

@@ -29,6 +29,7 @@ _COMMANDS = {
     "predict": ("pipeline.commands.predict", "Classify any number of texts, on Beam."),
     "embed": ("pipeline.commands.embed", "Write the ELMo vectors of texts, on Beam."),
     "score": ("pipeline.commands.score", "Classify texts with a pushed model."),
+    "review": ("pipeline.commands.review", "Rank the labels that may be wrong."),
     "schedule": ("pipeline.commands.schedule", "Train again at the times of a cron."),
     "runs": ("pipeline.commands.runs", "List the runs of an output, side by side."),
     "report": ("pipeline.commands.report", "Make the page of a run again."),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
@@ -32,6 +33,31 @@ _MOST_SHOWN = 5
 
 Key = tuple[bytes, str]  # digest of the text, and label
 _TABLE = ReadOptions(text_column=ROW_ID, label_column=CORRECTED, other_columns=(LABEL,))
+
+
+# A spreadsheet changes nothing in a cell that begins with a letter, a quotation mark or
+# such, nor in a whole number. It takes `=…`, `+…` and `@…` for formulas, and writes 007
+# as 7.
+_STAYS = re.compile(
+    r"""(?: (?: [^\W\d_] | [“”„«‘’…(["/] | \.(?!\d) ) .* | 0 | -?[1-9][0-9]{0,14} )""",
+    re.DOTALL | re.VERBOSE,
+)
+_GUARD = "'"
+
+
+def as_cell(value: str) -> str:
+    """Returns a text as a cell that no spreadsheet takes for a formula or rounds.
+
+    An apostrophe goes before it where it might; `from_cell` drops that again.
+    """
+    return value if not value or _STAYS.fullmatch(value) else _GUARD + value
+
+
+def from_cell(value: Any) -> Any:
+    """Returns what `as_cell` was given; what never was such a cell stays."""
+    if isinstance(value, str) and value.startswith(_GUARD):
+        return value if _STAYS.fullmatch(value[1:]) else value[1:]
+    return value
 
 
 def row_id(text: str) -> str:
@@ -76,7 +102,8 @@ def read_corrections(path: str) -> Corrections:
             raise DataError(f"The corrections{line}: {detail}")
         position, columns = item["position"], cast(Record, item)["columns"]
         try:
-            key, label = _key(columns), clean_label(columns.get(CORRECTED))
+            key = _key(columns)
+            label = clean_label(from_cell(columns.get(CORRECTED)))
         except (BadValueError, ValueError) as error:
             raise DataError(f"The corrections {path}, line {position}: {error}") from (
                 error
@@ -102,7 +129,7 @@ def _items(path: str) -> Iterator[Record | Reject]:
 
 def _key(columns: Mapping[str, Any]) -> Key:
     name = (clean_label(columns.get(ROW_ID)) or "").removeprefix(_BEFORE_DIGEST)
-    label = clean_label(columns.get(LABEL))
+    label = clean_label(from_cell(columns.get(LABEL)))
     try:
         found = bytes.fromhex(name)
     except ValueError:

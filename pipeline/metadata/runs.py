@@ -203,6 +203,13 @@ class RunRecords:
                 return execution.id
         return None
 
+    def parameter(self, run_id: str, node: str, name: str) -> str | None:
+        """Returns a parameter of a node's last try, as text; None if it has none."""
+        for execution in reversed(self._executions(run_id)):
+            if self._node_id(execution) == node:
+                return execution.custom_properties[name].string_value or None
+        return None
+
     def did_not_end_well(self, execution: int) -> bool:
         """Whether an execution of this number began, and did not end well."""
         found = self._store.get_executions_by_id([execution])

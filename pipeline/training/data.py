@@ -70,6 +70,38 @@ class LabelledTokens:
         return digest.hexdigest()
 
 
+class TokenTable:
+    """Collects tokenised texts, batch by batch, into `LabelledTokens`."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, int] = {b"": 0}
+        self._ids: list[np.ndarray] = []
+        self._lengths: list[np.ndarray] = []
+
+    def add(self, tokens: tf.SparseTensor) -> None:
+        """Adds a batch of texts: sparse string `(batch, time)`."""
+        known, words = self._known, tokens.values.numpy().tolist()
+        ids = (known.setdefault(word, len(known)) for word in words)
+        self._ids.append(np.fromiter(ids, np.int32))
+        batch = int(tokens.dense_shape[0])
+        rows = tokens.indices.numpy()[:, 0]
+        self._lengths.append(np.bincount(rows, minlength=batch))
+
+    def labelled(
+        self, labels: np.ndarray, splits: Mapping[str, np.ndarray]
+    ) -> LabelledTokens:
+        """Returns the texts, with labels and splits as `LabelledTokens` has them."""
+        words = np.empty(len(self._known), object)
+        words[:] = list(self._known)
+        return LabelledTokens(
+            words=words,
+            word_ids=np.concatenate(self._ids),
+            starts=np.cumsum(np.concatenate([[0], *self._lengths]), dtype=np.int64),
+            labels=labels,
+            splits=splits,
+        )
+
+
 def read_labelled_tokens(
     patterns: Mapping[str, Sequence[str]],
     feature_spec: Mapping[str, Any],
@@ -90,9 +122,7 @@ def read_labelled_tokens(
     """
     is_multi_label = isinstance(feature_spec[features.LABEL_ID], tf.io.VarLenFeature)
     spec = {name: feature_spec[name] for name in (features.TOKENS, features.LABEL_ID)}
-    known: dict[bytes, int] = {b"": 0}
-    ids: list[np.ndarray] = []
-    lengths: list[np.ndarray] = []
+    table = TokenTable()
     labels: list[np.ndarray] = []
     splits: dict[str, np.ndarray] = {}
     count = 0
@@ -100,13 +130,7 @@ def read_labelled_tokens(
         first = count
         for serialized in _records(globs).batch(_PARSE_BATCH):
             parsed = tf.io.parse_example(serialized, spec)
-            tokens = parsed[features.TOKENS]
-            values = tokens.values.numpy().tolist()
-            ids.append(
-                np.fromiter((known.setdefault(w, len(known)) for w in values), np.int32)
-            )
-            rows = tokens.indices.numpy()[:, 0]
-            lengths.append(np.bincount(rows, minlength=len(serialized)))
+            table.add(parsed[features.TOKENS])
             label_ids = parsed[features.LABEL_ID]
             if is_multi_label:
                 labels.append(_multi_hot(label_ids, split, classes))
@@ -119,15 +143,7 @@ def read_labelled_tokens(
                 "hint: give more rows, or a larger fraction for this split"
             )
         splits[split] = np.arange(first, count)
-    words = np.empty(len(known), object)
-    words[:] = list(known)
-    return LabelledTokens(
-        words=words,
-        word_ids=np.concatenate(ids),
-        starts=np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64),
-        labels=np.concatenate(labels),
-        splits=splits,
-    )
+    return table.labelled(np.concatenate(labels), splits)
 
 
 def _multi_hot(ids: tf.SparseTensor, split: str, classes: Sequence[str]) -> np.ndarray:

@@ -9,6 +9,8 @@ import pytest
 
 from components.text_example_gen.corrections import (
     CorrectionCounts,
+    as_cell,
+    from_cell,
     read_corrections,
     row_id,
 )
@@ -121,3 +123,35 @@ def test_notes_say_what_became_of_them(tmp_path, ingest, data):
         "corrections of rows that are not there, with this text and label: "
         f"1 (line 3 of {table})",
     ]
+
+
+@pytest.mark.parametrize(
+    "value", ["pos", "é 1", "1", "-5", "0", "“Well”", "...", "/data/a.csv", ""]
+)
+def test_a_cell_that_a_spreadsheet_leaves_alone_is_written_as_it_is(value):
+    assert as_cell(value) == from_cell(value) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["=1+1", "+1", "-x", "@a", "\t=1", " =1", "007", "1.10", "1-2", ".5", "'x", "''7"],
+)
+def test_a_cell_that_might_be_a_formula_or_be_rounded_comes_back(value):
+    assert as_cell(value) == "'" + value
+    assert from_cell(as_cell(value)) == value
+
+
+def test_a_label_with_an_apostrophe_that_a_person_typed_stays():
+    assert from_cell("'tis") == "'tis"
+    assert from_cell(7) == 7
+
+
+def test_labels_of_digits_survive_a_table(ingest, tmp_path):
+    data = tmp_path / "digits.csv"
+    rows = [(f"text {i}", ("007", "+1")[i % 2]) for i in range(30)]
+    _write(data, [("text", "label"), *rows])
+    table = _table(
+        tmp_path / "review.csv", [(1, ("text 2", as_cell("007"), as_cell("+1")))]
+    )
+    result = ingest(data, corrections=str(table))
+    assert dict(result.rows)["text 2"] == "+1"

@@ -1,0 +1,116 @@
+"""The rows that are reviewed: read from the examples of a run, and tokenised."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.progress import tell
+from components.text_example_gen.values import digest
+from pipeline import features
+from pipeline.errors import RunError
+from pipeline.training.data import LabelledTokens, TokenTable
+
+_BATCH = 1024  # texts
+
+
+@dataclasses.dataclass
+class LabelledRow:
+    """A text with a label, and where the first row that has both stands.
+
+    Attributes:
+        text: As the data has it.
+        label: As the run has it, after its corrections.
+        digest: Of the text.
+        split: Of the run.
+        source: File of the row; empty: the examples were made by an earlier version.
+        position: Its place there; None: as above.
+        rows: How many rows have this label and a text of this digest.
+    """
+
+    text: str
+    label: str
+    digest: bytes
+    split: str
+    source: str = ""
+    position: int | None = None
+    rows: int = 1
+
+
+def read_rows(examples_uris: Sequence[str]) -> list[LabelledRow]:
+    """Returns each pair of text and label once, in the order of the examples.
+
+    Args:
+        examples_uris: Folders of Examples artifacts of TextExampleGen.
+
+    Raises:
+        RunError: There are no examples.
+    """
+    found: dict[tuple[bytes, str], LabelledRow] = {}
+    count = 0
+    for uri, split in itertools.product(examples_uris, features.SPLITS):
+        for row in _read(uri, split):
+            count += 1
+            first = found.setdefault((row.digest, row.label), row)
+            if first is not row:
+                first.rows += 1
+    if not found:
+        raise RunError(
+            f"the examples of the run are gone. Received: {', '.join(examples_uris)}\n"
+            "hint: run `elmo-tfx run` again"
+        )
+    tell("rows", count, count)
+    return list(found.values())
+
+
+def _read(uri: str, split: str) -> Iterator[LabelledRow]:
+    files = sorted(tf.io.gfile.glob(os.path.join(uri, f"Split-{split}", "*")))
+    for record in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator():
+        feature = tf.train.Example.FromString(record).features.feature
+        text = feature[features.TEXT].bytes_list.value[0].decode("utf-8", "replace")
+        label = feature[features.LABEL].bytes_list.value[0].decode("utf-8", "replace")
+        source = feature[features.ROW_SOURCE].bytes_list.value
+        position = feature[features.ROW_POSITION].int64_list.value
+        yield LabelledRow(
+            text=text,
+            label=label,
+            digest=digest(text),
+            split=split,
+            source=source[0].decode("utf-8", "replace") if source else "",
+            position=position[0] if position else None,
+        )
+
+
+def tokenise(
+    rows: Sequence[LabelledRow], transform_uri: str, classes: Sequence[str]
+) -> LabelledTokens:
+    """Returns the texts as the run's transform graph cuts them into tokens.
+
+    Args:
+        rows: Whose texts and labels.
+        transform_uri: Of the TransformGraph artifact.
+        classes: Their number is the place here.
+    """
+    transform = tft.TFTransformOutput(transform_uri)
+    layer = transform.transform_features_layer()
+    # Without the label, on which no token depends.
+    spec = {features.TEXT: transform.raw_feature_spec()[features.TEXT]}
+    table = TokenTable()
+    for start in range(0, len(rows), _BATCH):
+        batch = [_example(row.text) for row in rows[start : start + _BATCH]]
+        table.add(layer(tf.io.parse_example(batch, spec))[features.TOKENS])
+    numbers = {name: number for number, name in enumerate(classes)}
+    labels = np.array([numbers[row.label] for row in rows], np.int32)
+    return table.labelled(labels, {})
+
+
+def _example(text: str) -> bytes:
+    made = tf.train.Example()
+    made.features.feature[features.TEXT].bytes_list.value.append(text.encode("utf-8"))
+    return made.SerializeToString()

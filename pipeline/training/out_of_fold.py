@@ -1,0 +1,273 @@
+"""What a head thinks of texts that it has not been trained on, for all texts.
+
+The texts are cut into folds; for each a fresh head is trained on the others. The heads
+are trained together. They read the plain mean of ELMo's layers, which is a third of the
+numbers: a head's own mix of them moves little in a few epochs.
+
+Source: Northcutt et al. 2021, arXiv:1911.00068 (out-of-sample probabilities show wrong
+    labels).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from components.progress import tell
+from keras_elmo import ElmoEmbeddingLayer
+from pipeline.training.data import LabelledTokens, shuffled_batches, split_batches
+from pipeline.training.embedding_cache import EmbeddingCache
+from pipeline.training.epochs import ActivationInputs
+from pipeline.training.model import adapt_ngrams, build_encoder, build_head
+from pipeline.training.trainer import open_cache
+
+# Chosen on the sample data; see docs/review.md. The rate falls to nearly nothing, so
+# that few epochs do what the Trainer's many do.
+_EPOCHS = 4
+_LEAST_STEPS = 120  # with few texts there are more epochs
+_MOST_EPOCHS = 60
+_BATCH = 128  # texts
+_LEARNING_RATE = 0.005
+_LAST_SHARE = 0.02  # of the rate
+_PREDICT_BATCH = 256  # texts
+_LEAST = 1e-9  # a probability, so that it has a logarithm
+
+
+def cut_folds(digests: Sequence[bytes], labels: np.ndarray, folds: int) -> np.ndarray:
+    """Returns the fold of each text, int64 `(texts,)`, from 0; always the same one.
+
+    Texts of one digest share a fold, and each fold has about as many of each class.
+
+    Args:
+        digests: Of each text.
+        labels: int `(texts,)`, its class.
+        folds: How many, at least 2.
+    """
+    first: dict[bytes, int] = {}
+    for digest, label in zip(digests, labels.tolist(), strict=True):
+        first.setdefault(digest, label)
+    # Dealt out like cards, class after class, in the random order of digests.
+    order = sorted(first, key=lambda digest: (first[digest], digest))
+    of_digest = dict(zip(order, itertools.cycle(range(folds)), strict=False))
+    return np.array([of_digest[digest] for digest in digests], np.int64)
+
+
+def out_of_fold(
+    data: LabelledTokens,
+    folds: np.ndarray,
+    *,
+    num_classes: int,
+    elmo: Mapping[str, Any],
+    model: Mapping[str, Any],
+    train: Mapping[str, Any],
+    cache_dir: Path,
+) -> np.ndarray:
+    """Returns the probabilities that heads trained without a text give it.
+
+    Says how many texts are encoded, and then how many batches are read.
+
+    Args:
+        data: Tokenised texts with one label each; the splits are not read.
+        folds: int `(texts,)`, from 0, as `cut_folds` returns them.
+        num_classes: Width of the result.
+        elmo: Section `elmo` of the configuration. ELMo stays as its source has it.
+        model: Section `model` of the configuration: of the head.
+        train: Of section `train` of the configuration: `seed`, `cache_gib`.
+        cache_dir: Where the vectors of all texts lie meanwhile; a whole file of an
+            interrupted call is used again.
+
+    Returns:
+        float32 `(texts, classes)`; a class without a text in the other folds has
+        nearly no probability.
+    """
+    encoder = _MeanLayer(build_encoder({"source": elmo["source"]}))
+    cache = open_cache(cache_dir, data, encoder, train)
+    try:
+        return _of_heads(data, folds, cache, num_classes, model, train["seed"])
+    finally:
+        cache.close()
+
+
+class _MeanLayer:
+    """An ELMo as one that has a single layer: the mean of its own."""
+
+    num_layers = 1
+
+    def __init__(self, encoder: ElmoEmbeddingLayer) -> None:
+        self._encoder = encoder
+        self.dim = encoder.dim
+
+    def __call__(self, tokens: Any, training: bool | None = None) -> Any:
+        layers = self._encoder(tokens, training=training)
+        return tf.reduce_mean(layers, axis=1, keepdims=True)
+
+
+def _of_heads(
+    data: LabelledTokens,
+    folds: np.ndarray,
+    cache: EmbeddingCache,
+    num_classes: int,
+    model: Mapping[str, Any],
+    seed: int,
+) -> np.ndarray:
+    keras.utils.set_random_seed(seed)
+    heads, together = _build_heads(
+        model, int(folds.max()) + 1, num_classes=num_classes, cache=cache
+    )
+    for fold, head in enumerate(heads):
+        adapt_ngrams(head, data, np.flatnonzero(folds != fold))
+    inputs = ActivationInputs(cache, data, heads[0])
+    steps = math.ceil(len(folds) / _BATCH)
+    epochs = min(max(_EPOCHS, math.ceil(_LEAST_STEPS / steps)), _MOST_EPOCHS)
+    rate = keras.optimizers.schedules.PolynomialDecay(
+        _LEARNING_RATE, epochs * steps, _LAST_SHARE * _LEARNING_RATE
+    )
+    together.compile(
+        keras.optimizers.Adam(rate),
+        "sparse_categorical_crossentropy",
+        jit_compile=False,  # XLA would compile every shape of batch anew
+        steps_per_execution=8,
+    )
+    texts = np.arange(len(folds))
+    batches = [
+        batch
+        for epoch in range(epochs)
+        for batch in shuffled_batches(
+            texts, data.lengths, batch_size=_BATCH, seed=seed, epoch=epoch
+        )
+    ]
+    together.fit(_batches(data, inputs, folds, batches), verbose=0)
+    tell("batches", len(batches), len(batches))
+    return _judge(together, data, inputs, folds, num_classes)
+
+
+def _build_heads(
+    model: Mapping[str, Any], count: int, *, num_classes: int, cache: EmbeddingCache
+) -> tuple[list[keras.Model], keras.Model]:
+    """Returns a head for each fold, and a model of all of them on the same inputs.
+
+    Each batch is read, and its dropout drawn, once for all heads: trained one after
+    another they take two to three times as long.
+
+    Returns:
+        The heads, and a model: their inputs -> float32 `(batch, heads, classes)`.
+    """
+    heads = [
+        build_head(
+            {**model, "embedding_dropout": 0.0},
+            num_classes=num_classes,
+            num_layers=cache.num_layers,
+            dim=cache.dim,
+        )
+        for _ in range(count)
+    ]
+    for number, head in enumerate(heads):
+        head.name = f"head_{number}"
+        head.get_layer("scalar_mix").trainable = False  # there is one layer
+    inputs = [keras.Input(each.shape[1:], dtype=each.dtype) for each in heads[0].inputs]
+    dropped = keras.layers.Dropout(model["embedding_dropout"])(inputs[0])
+    outputs = [head([dropped, *inputs[1:]]) for head in heads]
+    return heads, keras.Model(inputs, keras.ops.stack(outputs, axis=1))
+
+
+def _batches(
+    data: LabelledTokens,
+    inputs: ActivationInputs,
+    folds: np.ndarray,
+    batches: list[np.ndarray],
+) -> tf.data.Dataset:
+    """Returns `(inputs, labels, weights)`, the last two `(batch, heads)`.
+
+    A text weighs nothing for the head of its own fold.
+    """
+    heads = int(folds.max()) + 1
+
+    def rows() -> Iterator[Any]:
+        for place, texts in enumerate(batches):
+            tell("batches", place, len(batches))
+            labels = np.repeat(data.labels[texts, None], heads, axis=1)
+            is_other = folds[texts, None] != np.arange(heads)
+            yield inputs.read(texts), labels, is_other.astype(np.float32)
+
+    spec = [tf.TensorSpec((None, heads), kind) for kind in (tf.int32, tf.float32)]
+    dataset = tf.data.Dataset.from_generator(
+        rows, output_signature=(inputs.signature, *spec)
+    )
+    counted = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
+    return counted.prefetch(2)
+
+
+def _judge(
+    together: keras.Model,
+    data: LabelledTokens,
+    inputs: ActivationInputs,
+    folds: np.ndarray,
+    num_classes: int,
+) -> np.ndarray:
+    """Returns float32 `(texts, classes)`, of each text by the head of its fold."""
+    predict = tf.function(
+        lambda given: together(given, training=False),
+        input_signature=[inputs.signature],
+        autograph=False,
+    )
+    probabilities = np.zeros((len(folds), num_classes), np.float32)
+    order = np.argsort(data.lengths, kind="stable")
+    for texts in split_batches(order, batch_size=_PREDICT_BATCH):
+        given = tf.nest.map_structure(tf.convert_to_tensor, inputs.read(texts))
+        of_all = predict(given).numpy()
+        probabilities[texts] = of_all[np.arange(len(texts)), folds[texts]]
+    return probabilities
+
+
+@dataclasses.dataclass(frozen=True)
+class Suspicion:
+    """What speaks against the label of a text.
+
+    Attributes:
+        text: Its place.
+        suggested: The class that the head would give it.
+        score: How much; higher is worse, and above 0 there is another class.
+    """
+
+    text: int
+    suggested: int
+    score: float
+
+
+def rank_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[Suspicion]:
+    """Returns the texts for which a class not their own is likelier, worst first.
+
+    Each probability counts beside the mean that the class has on its own texts, so that
+    a class which is hard to tell, or rare, is not suspected as a whole.
+
+    Args:
+        probabilities: float `(texts, classes)`, out of fold.
+        labels: int `(texts,)`.
+
+    Source: Northcutt et al. 2021, arXiv:1911.00068, equation 2: the thresholds.
+    """
+    texts, classes = probabilities.shape
+    own = probabilities[np.arange(texts), labels]
+    sums = np.bincount(labels, weights=own, minlength=classes)
+    counts = np.bincount(labels, minlength=classes)
+    thresholds = np.maximum(sums / np.maximum(counts, 1), _LEAST)
+    logs = np.log(np.maximum(probabilities, _LEAST)) - np.log(thresholds)
+    logs[:, counts == 0] = -np.inf
+    of_label = logs[np.arange(texts), labels].copy()
+    logs[np.arange(texts), labels] = -np.inf
+    suggested = logs.argmax(axis=1)
+    scores = logs[np.arange(texts), suggested] - of_label
+    order = np.argsort(-scores, kind="stable")
+    return [
+        Suspicion(int(text), int(suggested[text]), float(scores[text]))
+        for text in order
+        if scores[text] > 0
+    ]

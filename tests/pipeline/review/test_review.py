@@ -1,0 +1,266 @@
+"""A review of labels, from the records of a run to the table that a person corrects."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner
+from ml_metadata.proto import metadata_store_pb2
+
+from components.text_example_gen.corrections import read_corrections, row_id
+from pipeline import features
+from pipeline.cli import main
+from pipeline.errors import RunError, UserError
+from pipeline.metadata.metadata import Metadata
+from pipeline.metadata.store import open_store
+from pipeline.output_folder import OutputFolder
+from pipeline.review import review as review_module
+from pipeline.review.review import ReviewedRun, last_reviewable, review
+from pipeline.review.similar import similar_texts
+from pipeline.review.table import refuse_filled
+from tests.pipeline.tiny_training import MODEL, TRAIN, example
+
+# The first word tells the label, but for one row; one text stands twice.
+ROWS = [
+    (
+        f"{('good', 'bad')[i % 2]} film number {i} of the long series",
+        ("pos", "neg")[i % 2],
+    )
+    for i in range(40)
+]
+ROWS[10] = (ROWS[10][0], "neg")
+ROWS.append((ROWS[0][0].upper(), "pos"))
+ROWS.append(("=HYPERLINK(1)", "-x"))
+
+
+def _write_examples(folder: Path, rows, counts=None, positions=True) -> str:
+    for split, some in zip(
+        features.SPLITS, (rows[:30], rows[30:35], rows[35:]), strict=True
+    ):
+        path = folder / f"Split-{split}"
+        path.mkdir(parents=True)
+        with tf.io.TFRecordWriter(str(path / "data-0.gz"), "GZIP") as writer:
+            for text, label in some:
+                row = {features.TEXT: text, features.LABEL: label}
+                if positions:
+                    row[features.ROW_SOURCE] = "a.csv"
+                    row[features.ROW_POSITION] = rows.index((text, label)) + 2
+                writer.write(example(row).SerializeToString())
+    (folder / "counts.json").write_text(json.dumps(counts or {}))
+    return str(folder)
+
+
+@pytest.fixture
+def make_review(tmp_path, small_elmo, transformed_data, monkeypatch):
+    """Reviews rows as if the head knew which word tells the label."""
+
+    def judge(data, folds, **_):
+        first = data.words[data.word_ids[data.starts[:-1]]]
+        is_good = np.array([word.lower() == b"good" for word in first], np.float32)
+        good = 0.05 + 0.9 * is_good
+        return np.stack([1 - good, good], axis=1)  # of neg and pos
+
+    monkeypatch.setattr(review_module, "out_of_fold", judge)
+
+    def make(rows=ROWS, name="review.csv", first=100, **how):
+        uri = _write_examples(tmp_path / f"examples {name}", rows, **how)
+        options = {"elmo": {}, "model": MODEL, "train": TRAIN, "elmo_version": "1"}
+        run = ReviewedRun("run", [uri], str(transformed_data), options)
+        path = tmp_path / name
+        done = review(run, OutputFolder(tmp_path), path, folds=3, first=first)
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return done, list(csv.DictReader(file))
+
+    return make
+
+
+def test_the_table_names_the_wrong_label_where_it_stands_and_what_it_should_be(
+    make_review, tmp_path
+):
+    done, [line] = make_review()
+    assert (done.texts, done.suspected, done.alone) == (40, 1, ["-x"])
+    assert line == {
+        "rank": "1",
+        "text": ROWS[10][0],
+        "label": "neg",
+        "suggested_label": "pos",
+        "corrected_label": "",
+        "label_probability": "0.0500",
+        "suggested_probability": "0.9500",
+        "similar": line["similar"],
+        "source": "a.csv",
+        "row": "12",
+        "rows": "1",
+        "split": "train",
+        "row_id": row_id(ROWS[10][0]),
+    }
+    assert not list((tmp_path / "resume").iterdir())
+    assert (tmp_path / "review.csv").read_bytes().startswith(b"\xef\xbb\xbfrank,")
+
+
+def test_examples_of_an_earlier_version_have_no_place(make_review):
+    _, [line] = make_review(positions=False)
+    assert (line["source"], line["row"]) == ("", "")
+
+
+def test_what_a_person_filled_is_a_table_of_corrections_and_not_written_over(
+    make_review, tmp_path
+):
+    make_review()
+    path = tmp_path / "review.csv"
+    refuse_filled(path)  # nothing is filled yet
+    text = path.read_text("utf-8-sig").replace(",neg,pos,,", ",neg,pos,pos,")
+    path.write_text(text, "utf-8")
+    found = read_corrections(str(path))
+    assert list(found.labels.values()) == ["pos"]
+    with pytest.raises(UserError, match="1 corrected labels in it .hint: .* --to"):
+        refuse_filled(path)
+    (tmp_path / "note.txt").write_text("my notes")
+    with pytest.raises(UserError, match="no table that this command wrote"):
+        refuse_filled(tmp_path / "note.txt")
+
+
+def test_corrections_of_before_stay_in_the_next_table(make_review, tmp_path):
+    make_review()
+    path = tmp_path / "review.csv"
+    text = path.read_text("utf-8-sig").replace(",neg,pos,,", ",neg,pos,pos,")
+    path.write_text(text, "utf-8")
+    corrected = [*ROWS]
+    corrected[10] = (ROWS[10][0], "pos")
+    counts = {"corrections": {"path": str(path)}}
+    _, lines = make_review(corrected, "second.csv", counts=counts)
+    [line] = lines
+    assert (line["rank"], line["label"], line["corrected_label"]) == ("", "neg", "pos")
+    assert read_corrections(str(tmp_path / "second.csv")).labels == (
+        read_corrections(str(path)).labels
+    )
+    # And where the model doubts a correction, the line names the label of the data.
+    corrected[11] = (ROWS[11][0], "pos")
+    path.write_text(text + f",,neg,,pos,,,,,,,,{row_id(ROWS[11][0])}\r\n", "utf-8")
+    _, [doubted, carried] = make_review(corrected, "third.csv", counts=counts)
+    assert (doubted["rank"], doubted["label"]) == ("1", "neg")
+    assert (doubted["corrected_label"], doubted["suggested_label"]) == ("pos", "neg")
+    assert carried["corrected_label"] == "pos"
+    path.unlink()
+    with pytest.raises(UserError, match="cannot be read again"):
+        make_review(corrected, "fourth.csv", counts=counts)
+
+
+def test_too_few_labels_and_lost_examples_get_a_line(make_review, tmp_path):
+    with pytest.raises(UserError, match="two labels with at least two texts.*'neg' 21"):
+        make_review([row for row in ROWS if row[1] != "pos"])
+    with pytest.raises(RunError, match="examples of the run are gone"):
+        review(
+            ReviewedRun("run", [str(tmp_path / "gone")], "", {}),
+            OutputFolder(tmp_path),
+            tmp_path / "x.csv",
+            folds=3,
+            first=1,
+        )
+
+
+def test_a_typing_error_makes_a_similar_text_and_another_sentence_does_not():
+    texts = [
+        "The plot is thin, but the actors save this film.",
+        "The plot is thin, but the actors safe this film!",
+        "The plot is thin, but the actors save the film.",
+        "The music is loud, and nobody saves the evening.",
+    ]
+    labels = np.array([0, 1, 0, 1])
+    assert similar_texts(texts, labels, [0]) == {0: [1]}
+    assert similar_texts(texts, labels, [3]) == {}
+    assert similar_texts(texts, labels, []) == {}
+
+
+def _record(store, run_id: str, *, multi_label: bool, state: int) -> None:
+    """Records TextExampleGen, Transform and Trainer of a run as TFX does."""
+    contexts = {}
+    for kind, name in (("pipeline", "elmo_tfx"), ("pipeline_run", run_id)):
+        type_id = store.put_context_type(metadata_store_pb2.ContextType(name=kind))
+        context = store.get_context_by_type_and_name(kind, name)
+        if context is None:
+            new = metadata_store_pb2.Context(type_id=type_id, name=name)
+            [context_id] = store.put_contexts([new])
+        else:
+            context_id = context.id
+        contexts[kind] = context_id
+    configs = {
+        "TextExampleGen": ("examples", {}),
+        "Transform": ("transform_graph", {"multi_label": multi_label}),
+        "Trainer": ("model", {"model": {"pooling": "mean"}}),
+    }
+    for node, (key, config) in configs.items():
+        type_id = store.put_execution_type(
+            metadata_store_pb2.ExecutionType(name=f"{node} {run_id}")
+        )
+        execution = metadata_store_pb2.Execution(
+            type_id=type_id,
+            last_known_state=state
+            if node == "Transform"
+            else metadata_store_pb2.Execution.COMPLETE,
+        )
+        execution.custom_properties["custom_config"].string_value = json.dumps(config)
+        [execution_id] = store.put_executions([execution])
+        type_id = store.put_artifact_type(metadata_store_pb2.ArtifactType(name=key))
+        [artifact_id] = store.put_artifacts(
+            [metadata_store_pb2.Artifact(type_id=type_id, uri=f"/{run_id}/{key}")]
+        )
+        event = metadata_store_pb2.Event(
+            execution_id=execution_id,
+            artifact_id=artifact_id,
+            type=metadata_store_pb2.Event.OUTPUT,
+        )
+        event.path.steps.add().key = key
+        store.put_events([event])
+        type_id = store.put_context_type(metadata_store_pb2.ContextType(name="node"))
+        node_name = f"elmo_tfx.{node}"
+        node_context = store.get_context_by_type_and_name("node", node_name)
+        node_id = (
+            node_context.id
+            if node_context
+            else store.put_contexts(
+                [metadata_store_pb2.Context(type_id=type_id, name=node_name)]
+            )[0]
+        )
+        store.put_attributions_and_associations(
+            [],
+            [
+                metadata_store_pb2.Association(
+                    execution_id=execution_id, context_id=context_id
+                )
+                for context_id in (*contexts.values(), node_id)
+            ],
+        )
+
+
+def test_the_last_run_with_a_transform_graph_is_reviewed(tmp_path):
+    store = open_store(tmp_path / "metadata.sqlite")
+    states = metadata_store_pb2.Execution
+    metadata = Metadata(store, "elmo_tfx")
+    with pytest.raises(UserError, match="no run of this output"):
+        last_reviewable(metadata)
+    _record(store, "first", multi_label=False, state=states.COMPLETE)
+    _record(store, "second", multi_label=False, state=states.FAILED)
+    run = last_reviewable(metadata)
+    assert dataclasses.astuple(run) == (
+        "first",
+        ["/first/examples"],
+        "/first/transform_graph",
+        {"model": {"pooling": "mean"}},
+    )
+    _record(store, "third", multi_label=True, state=states.CACHED)
+    with pytest.raises(UserError, match="one label each"):
+        last_reviewable(metadata)
+
+
+def test_a_folder_without_runs_gets_one_line_and_stays_as_it_is(tmp_path):
+    result = CliRunner().invoke(main, ["review", "--output", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "no run has written into" in result.output
+    assert not list(tmp_path.iterdir())
