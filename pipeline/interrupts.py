@@ -94,13 +94,14 @@ def signals_handled(numbers: Iterable[int], handle: _Handler) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def signals_held() -> Iterator[list[int]]:
+def signals_held(*, deliver: bool = True) -> Iterator[None]:
     """Lets no signal end what is in the block: it is delivered after it.
 
     Only the first one waits: what is in the block may hang.
 
-    Yields:
-        What has come so far; once it is cleared, nothing is delivered.
+    Args:
+        deliver: False where a command ends with the block: there is nothing left that
+            a signal could end.
     """
     came: list[int] = []
     before = {number: signal.getsignal(number) for number in _SIGNALS}
@@ -113,12 +114,13 @@ def signals_held() -> Iterator[list[int]]:
 
     try:
         with signals_handled(_SIGNALS, hold):
-            yield came
+            yield
     finally:
-        if not came:
+        if deliver:
+            for number in came:
+                signal.raise_signal(number)
+        else:
             _first_of(0)  # the next one to come is the first again
-        for number in came:
-            signal.raise_signal(number)
 
 
 @contextlib.contextmanager

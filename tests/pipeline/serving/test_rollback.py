@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import standard_artifacts
 
+from pipeline.cli import main
 from pipeline.commands.rollback import command
 from pipeline.metadata.pushed_models import PushedModels
 from pipeline.output_folder import OutputFolder, OutputUnusable, describe_missing
@@ -222,6 +225,35 @@ def test_a_rollback_that_is_killed_has_happened_whole_or_not_at_all(
         assert not any(p.withdrawn for p in output.open_metadata().pushed.pushes())
         assert roll_back(output, None, clock=clock).withdrawn == (before[1],)
     assert output.served() == "1"
+
+
+@pytest.mark.parametrize(
+    ("place", "step", "code"),
+    [
+        (rollback, "write_manifest", 143),
+        (PushedModels, "record_rollback", 0),
+        (rollback, "forget_push", 0),
+    ],
+)
+def test_a_signal_ends_a_rollback_undone_or_lets_it_say_that_it_is_done(
+    output, monkeypatch, place, step, code
+):
+    def signalled(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return before(*args, **kwargs)
+
+    output.push(1)
+    output.push(2)
+    before = getattr(place, step)
+    monkeypatch.setattr(place, step, signalled)
+    done = CliRunner().invoke(main, ["rollback", "--output", str(output.path)])
+    assert done.exit_code == code, done.output
+    output.clean_after_kill()
+    if code:
+        assert (done.output, output.served()) == ("error: interrupted\n", "2")
+    else:
+        assert output.served() == "1"
+        assert f"version {output.versions()[-1]} is served" in done.output
 
 
 def test_what_is_served_is_pushed_again_if_all_of_it_is_gone(output):
