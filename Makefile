@@ -1,7 +1,7 @@
 # `make` shows the targets; their `##` comments are the help.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help env data run test test-integration flink test-flink lint format lock bench bench-batch bench-elmo bench-quality clean distclean
+.PHONY: help env data run test test-integration flink test-flink lint format lock bench bench-batch bench-elmo bench-quality bench-calibration clean distclean
 
 PYTHON := .venv/bin/python
 OUTPUT ?= out
@@ -63,6 +63,9 @@ bench-elmo: env data ## Measure the layer beside simple_elmo and allennlp (about
 
 bench-quality: env data ## Measure accuracy with the embedded ELMo (two hours)
 	$(PYTHON) -m benchmarks quality $(ARGS)
+
+bench-calibration: env data ## Measure what the probabilities are worth (an hour)
+	$(PYTHON) -m benchmarks calibration $(ARGS)
 
 clean: ## Remove what runs and tests left: outputs, builds, caches
 	rm -rf out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache \

@@ -27,6 +27,8 @@ _PIPELINE = [
     "croniter>=6,<8",
     "dill>=0.3",  # TFX 1.16 imports it undeclared.
     "filelock>=3.12",
+    "jinja2>=3.1,<4",
+    "matplotlib>=3.8,<4",
     "pandas>=1.5,<4",
     "pyarrow>=10,<19",
     "pydantic>=2.7,<3",
@@ -65,7 +67,11 @@ setup(
     + find_packages("kubeflow"),
     # PyPI has a package named kubeflow, so ours has a name of its own.
     package_dir={"elmo_kubeflow": "kubeflow/elmo_kubeflow"},
-    package_data={"keras_elmo": ["pretrained/*", "pretrained/*/*"]},
+    package_data={
+        "keras_elmo": ["pretrained/*", "pretrained/*/*"],
+        "pipeline.runs": ["*.jinja"],
+        "pipeline.report": ["templates/*"],
+    },
     install_requires=_LAYER,
     extras_require={"pipeline": _PIPELINE, "hub": _HUB, "kubeflow": _KUBEFLOW},
     entry_points={"console_scripts": ["elmo-tfx=pipeline.cli:main"]},

@@ -19,7 +19,12 @@ _BENCHMARKS = {
     "nodes": ("benchmarks.nodes", "Seconds of each node of the pipeline."),
     "batch": ("benchmarks.batch.command", "Batch jobs beside TFX's BulkInferrer."),
     "elmo": ("benchmarks.elmo.command", "The layer beside simple_elmo and allennlp."),
+    "calibration": ("benchmarks.calibration", "What the probabilities are worth."),
     "quality": ("benchmarks.quality.command", "Accuracy with the embedded ELMo."),
+    "explanations": (
+        "benchmarks.explanations.command",
+        "Whether the words that are named decided.",
+    ),
     "fuzz": ("benchmarks.fuzz.command", "Wrong files, and whether they end a job."),
     "senses": ("benchmarks.senses.command", "What the embedded biLM learnt."),
 }

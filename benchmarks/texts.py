@@ -10,6 +10,8 @@ from benchmarks.session import BenchmarkError
 
 # The sentence polarity texts (Pang and Lee, 2005), if they lie beside the project.
 MOVIE_REVIEWS = Path("../shared/data/labelled/mr")
+# The sentiment labelled sentences (Kotzias et al., 2015), likewise.
+UCI_SENTENCES = Path("../shared/data/labelled/uci_sentiment_sentences")
 SAMPLE = Path("data/sample/movie_reviews.csv")
 
 
@@ -50,6 +52,24 @@ def read_polarity(folder: Path) -> tuple[list[str], list[str]]:
     return bad, good
 
 
+def read_labelled_lines(folder: Path) -> list[tuple[str, str]]:
+    """Reads text and label, with a tab between them, of each `*_labelled.txt`.
+
+    Raises:
+        BenchmarkError: If there is no such file, or a line without a tab.
+    """
+    paths = sorted(folder.glob("*_labelled.txt"))
+    # Not `splitlines`: some texts hold characters at which it would cut them.
+    lines = [line for path in paths for line in _read(path).split("\n") if line.strip()]
+    rows = [(text.strip(), label) for text, _, label in map(_at_last_tab, lines)]
+    if not rows or not all(map(all, rows)):
+        raise BenchmarkError(
+            f"{folder} must hold files *_labelled.txt with a tab in each line. "
+            f"Received: {len(paths)} files, {len(rows)} lines"
+        )
+    return rows
+
+
 def read_sentences(path: Path | None, count: int) -> tuple[str, list[list[str]]]:
     """Reads the first `count` sentences and splits them at white space.
 
@@ -80,9 +100,17 @@ def read_sentences(path: Path | None, count: int) -> tuple[str, list[list[str]]]
     return path.name, sentences[:count]
 
 
+def _at_last_tab(line: str) -> tuple[str, str, str]:
+    return line.rstrip().rpartition("\t")
+
+
 def _lines(path: Path) -> list[str]:
+    return _read(path).splitlines()
+
+
+def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8").splitlines()
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BenchmarkError(
             f"{path} must be a text file in UTF-8. Received: {error!r}"

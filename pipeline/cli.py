@@ -30,6 +30,8 @@ _COMMANDS = {
     "embed": ("pipeline.commands.embed", "Write the ELMo vectors of texts, on Beam."),
     "score": ("pipeline.commands.score", "Classify texts with a pushed model."),
     "schedule": ("pipeline.commands.schedule", "Train again at the times of a cron."),
+    "runs": ("pipeline.commands.runs", "List the runs of an output, side by side."),
+    "report": ("pipeline.commands.report", "Make the page of a run again."),
     "rollback": ("pipeline.commands.rollback", "Serve an earlier pushed model again."),
     "pretrain": ("pipeline.commands.pretrain", "Train an ELMo on texts of one's own."),
     "kubeflow": ("elmo_kubeflow.cli", "Run on Kubeflow Pipelines or Vertex AI."),

@@ -22,6 +22,8 @@ import click
 
 from pipeline.terminal import visible_line
 
+_MOST_BRIEF = 500  # characters
+
 
 class UserError(click.ClickException):
     """What was given cannot be used: an option, a file, a model, a folder."""
@@ -64,6 +66,12 @@ def indented_lines(message: str) -> str:
     """Returns what `one_line` does, but lines that are indented stay lines."""
     first, *indented = _with_hint_in_brackets(message).split("\n  ")
     return "\n  ".join(map(visible_line, [first, *indented]))
+
+
+def brief_line(message: str) -> str:
+    """Returns a message in one line of bounded length, its hint in brackets."""
+    line = indented_lines(message).replace("\n  ", " ").strip()
+    return line if len(line) <= _MOST_BRIEF else line[: _MOST_BRIEF - 1] + "…"
 
 
 def _with_hint_in_brackets(message: str) -> str:

@@ -28,9 +28,12 @@ LENGTH_BUCKETS = ("short", "medium", "long")
 # Signatures of the exported model; `pipeline.training.export` says what they do.
 SERVE_EXAMPLES = "serving_default"
 SERVE_TEXTS = "predict_text"
+EXPLAIN_TEXTS = "explain_text"
 TRANSFORM_FEATURES = "transform_features"
-PROBABILITIES = "probabilities"  # output of the first two
+PROBABILITIES = "probabilities"  # output of the first three
 CHOSEN = "chosen"  # the same, where a text may have several labels
+UNSURE = "unsure"  # the same, bool (batch,), only with evaluation.precision
+WEIGHTS = "weights"  # of EXPLAIN_TEXTS, beside TOKENS
 
 # Asset that tf.Transform writes: one label a line, most frequent first. With two
 # classes, class 1 is therefore the rarer one.

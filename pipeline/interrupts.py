@@ -21,6 +21,7 @@ from typing import Any
 _Handler = Callable[[int, FrameType | None], Any]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _exit_code: int | None = None  # of this process, once it is known
+_noted: Interrupts | None = None  # what has come to this process, while it is noted
 _arrivals: int | None = None  # a pipe with the numbers of the signals that came
 
 
@@ -50,7 +51,8 @@ def interrupts_noted() -> Iterator[Interrupts]:
     reports an error looks here first. A signal that this process was started to ignore
     stays ignored. In another thread than the main one nothing happens.
     """
-    noted = Interrupts()
+    global _noted
+    noted = _noted = Interrupts()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if noted.exit_code is not None:
@@ -67,6 +69,7 @@ def interrupts_noted() -> Iterator[Interrupts]:
             yield noted
     finally:
         os.close(terminal)
+        _noted = None
 
 
 @contextlib.contextmanager
@@ -199,7 +202,9 @@ def _ignore_signals() -> None:
 
 
 def reraise_interrupt(error: BaseException) -> None:
-    """Raises KeyboardInterrupt if that is what lies behind an error."""
+    """Raises KeyboardInterrupt if that, or a signal that came, lies behind an error."""
+    if _noted is not None and _noted.number is not None:
+        raise KeyboardInterrupt from error
     behind: BaseException | None = error
     seen: list[BaseException] = []
     while behind is not None and behind not in seen:

@@ -22,7 +22,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import absl.logging
@@ -38,8 +38,21 @@ from pipeline.config.checked import (
 )
 from pipeline.errors import RunError, UserError, with_typed_options
 from pipeline.interrupts import reraise_interrupt
-from pipeline.output_folder import OutputFolder, describe_missing, describe_move
-from pipeline.runs.outcomes import NothingNew, RunFailed, RunResult, reason_of
+from pipeline.output_folder import (
+    OutputFolder,
+    OutputUnusable,
+    describe_missing,
+    describe_move,
+)
+from pipeline.runs.outcomes import (
+    NothingNew,
+    RunFailed,
+    RunResult,
+    is_drift,
+    keep_failure,
+    reason_of,
+)
+from pipeline.runs.past_runs import PastRun, close_interrupted, read_run, write_run
 from pipeline.runs.progress import Progress, say_loading
 from pipeline.runs.run_log import run_log
 from pipeline.terminal import visible_line
@@ -100,7 +113,8 @@ def run(
                 _LOGGER.info("%s", prepared.nothing_new)
                 return prepared.nothing_new
             terminal.write(f"log: {visible_line(str(log))}\n")
-            run_id, config = clock().isoformat(), prepared.config
+            begun, config = _begin(output, clock(), log), prepared.config
+            run_id = begun.run_id
             launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
             progress = Progress(terminal, total=len(launcher.nodes))
             try:
@@ -108,7 +122,7 @@ def run(
             # Whatever a component raises, the user is told which one and why.
             except Exception as error:  # noqa: BLE001
                 reraise_interrupt(error)
-                raise _failure(error, progress.node, output, str(log)) from error
+                raise _failure(error, progress.node, output, begun) from error
             record = output.open_metadata().runs.of(run_id)
             removed = end_run(config, run_id, prepared.plan)
     return RunResult(config, output, record, log, removed)
@@ -119,9 +133,17 @@ def summarize(result: RunResult) -> RunSummary:
     with run_log(result.log):
         from pipeline.runs.summarize import summarize_run
 
-        return summarize_run(
-            result.config, result.output, result.record, log=result.log
-        )
+        try:
+            return summarize_run(
+                result.config, result.output, result.record, log=result.log
+            )
+        except Exception as error:
+            reraise_interrupt(error)
+            begun = read_run(result.output.path, result.record.run_id)
+            if begun is not None:
+                failed = RunFailed(node="", reason=reason_of(error))
+                keep_failure(result.output.path, begun, failed)
+            raise
 
 
 def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
@@ -154,19 +176,48 @@ def _without_arguments() -> Iterator[None]:
         sys.argv = arguments
 
 
+def _begin(output: OutputFolder, now: datetime, log: Path) -> PastRun:
+    """Notes that a run begins, and that no other one is under way."""
+    begun = PastRun(
+        run_id=now.isoformat(),
+        verdict="running",
+        began=now.astimezone(timezone.utc),
+        log=str(log),
+    )
+    try:
+        close_interrupted(output.path)
+        write_run(output.path, begun)
+    except OSError as error:
+        raise OutputUnusable(
+            f"option output: cannot be written: {error.filename}: {error.strerror}"
+        ) from error
+    return begun
+
+
 def _launch_all(launcher: NodeLauncher, progress: Progress) -> None:
     for node in launcher.nodes:
         with progress.showing(node) as has_ended:
             has_ended(launcher.launch(node))
 
 
-def _failure(error: Exception, node: str, output: OutputFolder, log: str) -> RunFailed:
+def _failure(
+    error: Exception, node: str, output: OutputFolder, begun: PastRun
+) -> RunFailed:
+    """Returns the error that says why a run failed, and keeps that with the run."""
     logging.error("%s failed", node or "the run", exc_info=error)
     reason = with_typed_options(reason_of(error), TYPED)
     if output.is_full():
         # SQLite, for one, reports it in other words, or not at all.
         reason = f"No space left on device for {output.path} ({reason})"
-    return RunFailed(node=node, reason=reason, log=log)
+    failed = RunFailed(
+        node=node,
+        reason=reason,
+        log=begun.log,
+        run_id=begun.run_id,
+        is_drift=is_drift(error),
+    )
+    keep_failure(output.path, begun, failed)
+    return failed
 
 
 def _run_for_tfx_cli() -> None:

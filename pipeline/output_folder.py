@@ -20,8 +20,10 @@ from pipeline.metadata.inventory import Missing
 from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.place import adopt_place
 from pipeline.metadata.store import is_on_server, open_store
+from pipeline.runs.past_runs import RUNS
 from pipeline.serving.manifest import lacking_file
 from pipeline.serving.publish import (
+    MODEL_CARDS,
     forget_push,
     noted_pushes,
     remove_leftovers,
@@ -57,8 +59,10 @@ class OutputFolder:
         self.artifacts = self.path / "pipeline"
         self.serving = self.path / "serving"
         self.manifests = self.path / "manifests"
+        self.model_cards = self.path / MODEL_CARDS
         self.resume = self.path / "resume"
         self.logs = self.path / "logs"
+        self.runs = self.path / RUNS
         self.summary = self.path / "summary.json"
 
     @property
@@ -109,7 +113,7 @@ class OutputFolder:
     def _refuse_wrong_kinds(self) -> None:
         """Refuses a folder in the place of a file, or the other way round."""
         folders = [self.path, self.artifacts, self.serving, self.manifests]
-        folders += [self.resume, self.logs]
+        folders += [self.model_cards, self.resume, self.logs, self.runs]
         for path in (*folders, self.metadata, self.summary):
             if os.path.islink(path) and not os.path.exists(path):
                 raise ConfigError(

@@ -197,6 +197,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             "divided_by": _divided_by(data),
             "model": _section(config.model),
             "train": _section(config.train),
+            "precision": config.evaluation.precision,
             # A killed training is taken up by the same code only.
             CODE: code_version(_TRAINER),
             "resume_dir": str(output.resume),

@@ -19,6 +19,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any, TextIO, cast
 
+import click
+
 # C0 but tab and newline, DEL and C1; line separators and what reorders text; halves of
 # surrogate pairs, which stand for bytes that are not UTF-8.
 _CONTROLS = re.compile(
@@ -80,6 +82,21 @@ def only_visible(stream: TextIO) -> TextIO:
     if isinstance(stream, VisibleStream):
         return stream
     return cast(TextIO, VisibleStream(stream))
+
+
+def write_styled(stream: TextIO, text: str, **style: Any) -> None:
+    """Writes a text as `visible_line` returns it, in a style that a terminal obeys.
+
+    Args:
+        stream: A terminal, `only_visible` or not.
+        text: What is styled; nothing in it is obeyed.
+        style: Of `click.style`; none: the text alone.
+    """
+    begin, end = click.style("|", reset=bool(style), **style).split("|")
+    terminal = stream._stream if isinstance(stream, VisibleStream) else stream
+    terminal.write(begin)
+    stream.write(visible_line(text))
+    terminal.write(end)
 
 
 def show_controls() -> None:

@@ -122,13 +122,26 @@ def elmo_head_accuracy(
     train: Mapping[str, Any],
 ) -> float:
     """Returns the test accuracy of the head on the frozen layers in `cache`."""
+    head, inputs = trained_elmo_head(data, fold, cache, model, train)
+    return _accuracy(head, data, fold, inputs)
+
+
+def trained_elmo_head(
+    data: LabelledTokens,
+    fold: Fold,
+    cache: EmbeddingCache,
+    model: Mapping[str, Any],
+    train: Mapping[str, Any],
+) -> tuple[keras.Model, ModelInputs]:
+    """Returns the head, trained on the frozen layers in `cache`, and its inputs."""
     keras.utils.set_random_seed(train["seed"])
     head = build_head(
         model, num_classes=_CLASSES, num_layers=cache.num_layers, dim=cache.dim
     )
     adapt_ngrams(head, data, fold.train)
     inputs = ActivationInputs(cache, data, head)
-    return _accuracy(head, data, fold, inputs, train)
+    _train(head, data, fold, inputs, train)
+    return head, inputs
 
 
 def embedding_head_accuracy(
@@ -151,16 +164,17 @@ def embedding_head_accuracy(
     layers = keras.ops.expand_dims(vectors, axis=1)
     others = [keras.Input(each.shape[1:], dtype=each.dtype) for each in head.inputs[1:]]
     whole = keras.Model([ids, *others], head([layers, *others]))
-    return _accuracy(whole, data, fold, inputs, train)
+    _train(whole, data, fold, inputs, train)
+    return _accuracy(whole, data, fold, inputs)
 
 
-def _accuracy(
+def _train(
     model: keras.Model,
     data: LabelledTokens,
     fold: Fold,
     inputs: ModelInputs,
     train: Mapping[str, Any],
-) -> float:
+) -> None:
     splits = {features.TRAIN: fold.train, features.EVAL: fold.evaluate}
     compile_model(model, train)
     with tempfile.TemporaryDirectory() as folder:
@@ -173,6 +187,11 @@ def _accuracy(
             resume_dir=Path(folder) / "state",
             log_dir=folder,
         )
+
+
+def _accuracy(
+    model: keras.Model, data: LabelledTokens, fold: Fold, inputs: ModelInputs
+) -> float:
     right = 0
     test = fold.test[np.argsort(data.lengths[fold.test], kind="stable")]
     for texts in split_batches(test, batch_size=_TEST_BATCH):

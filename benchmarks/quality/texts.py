@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from benchmarks.texts import read_columns, read_polarity
+from benchmarks.texts import read_columns, read_labelled_lines, read_polarity
 from keras_elmo.text import tokenize
 from pipeline.training.data import LabelledTokens
 
@@ -51,9 +51,18 @@ def polarity(folder: Path) -> Texts:
 
 def sample_data(path: Path) -> Texts:
     """Returns the columns `text` and `label` of a CSV file."""
-    texts, labels = zip(*read_columns(path, "text", "label"), strict=True)
+    return _labelled("sample data", read_columns(path, "text", "label"))
+
+
+def uci_sentences(folder: Path) -> Texts:
+    """Returns the sentences of `*_labelled.txt` in a folder, with their labels."""
+    return _labelled("UCI sentences", read_labelled_lines(folder))
+
+
+def _labelled(name: str, rows: Sequence[tuple[str, ...]]) -> Texts:
+    texts, labels = zip(*rows, strict=True)
     _, numbers = np.unique(labels, return_inverse=True)
-    return Texts("sample data", list(texts), numbers.astype(np.int32))
+    return Texts(name, list(texts), numbers.astype(np.int32))
 
 
 def folds(texts: Texts, count: int = FOLDS) -> Iterator[Fold]:

@@ -36,7 +36,15 @@ REPORT_NAME = "clearance.json"
 
 
 class AnomaliesFoundError(RuntimeError):
-    """The data does not fit the schema, or drifted; the message lists where and how."""
+    """The data does not fit the schema, or drifted; the message lists where and how.
+
+    Attributes:
+        is_drift: Whether nothing but drift was found.
+    """
+
+    def __init__(self, message: str, *, is_drift: bool = False) -> None:
+        super().__init__(message)
+        self.is_drift = is_drift
 
 
 class Executor(base_executor.BaseExecutor):
@@ -90,7 +98,9 @@ class Executor(base_executor.BaseExecutor):
             a for a in judged if a.severity == "ERROR" and actions[a.kind] == "stop"
         ]
         if fatal:
-            raise AnomaliesFoundError(refusal_message(fatal))
+            raise AnomaliesFoundError(
+                refusal_message(fatal), is_drift=all(a.kind == DRIFT for a in fatal)
+            )
         for anomaly in judged:
             logging.warning("AnomalyGate: %s", describe(anomaly))
 

@@ -58,7 +58,10 @@ _NODE_OUTPUTS: Mapping[str, Mapping[str, Any]] = {
     "Pusher": {names.MODEL: dsl.Output[dsl.Model]},
 }
 _END_INPUTS = {**_RUN, names.FINGERPRINT: str, names.SPAN_NAME: str}
-_END_OUTPUTS = {names.SUMMARY: dsl.Output[dsl.Markdown]}
+_END_OUTPUTS = {
+    names.SUMMARY: dsl.Output[dsl.Markdown],
+    names.REPORT: dsl.Output[dsl.HTML],
+}
 
 
 def compile_package(

@@ -12,6 +12,7 @@ from elmo_kubeflow.tries import PAUSE_SECONDS
 from pipeline.config import Config, ConfigError
 from pipeline.config.kubeflow import EVERY_STEP, StepConfig
 from pipeline.metadata.store import PREFIX
+from pipeline.runs.webhook import FILE_VARIABLE, VARIABLE
 
 _SECRET_KEYS = ("host", "port", "database", "user", "password")
 _GS = "gs://"
@@ -114,6 +115,12 @@ class Kubeflow(Platform):
             secret_name=cluster.metadata_secret,
             secret_key_to_env={key: PREFIX + key.upper() for key in _SECRET_KEYS},
         )
+        if config.push.webhook:
+            kubernetes.use_secret_as_env(
+                task,
+                secret_name=cluster.webhook_secret,
+                secret_key_to_env={"address": VARIABLE},
+            )
 
 
 class Vertex(Platform):
@@ -142,6 +149,8 @@ class Vertex(Platform):
         }
         for name, value in values.items():
             task.set_env_variable(PREFIX + name, value)
+        if config.push.webhook:
+            task.set_env_variable(FILE_VARIABLE, _mounted(vertex.webhook_file))
 
 
 PLATFORMS: Mapping[str, Platform] = {"kubeflow": Kubeflow(), "vertex": Vertex()}

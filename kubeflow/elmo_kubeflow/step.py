@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from pipeline.metadata.store import open_store
 from pipeline.metadata.tries import StepTries
 from pipeline.output_folder import OutputFolder
 from pipeline.run_node import log_to_stderr, report_lines, run_node, time_limit
+from pipeline.runs.outcomes import RunFailed, is_drift, keep_failure, reason_of
+from pipeline.runs.past_runs import PastRun, read_run, write_run
+from pipeline.runs.webhook import Webhook, failed_before, tell
 from pipeline.terminal import visible_line
 
 
@@ -58,11 +62,54 @@ class ExecutorInput:
         """Returns what counts a try of a step, and opens ML Metadata to do so."""
 
         def begin(most: int) -> int | None:
-            output = OutputFolder(json.loads(self.parameters[names.CONFIG])["output"])
+            output = OutputFolder(self._submitted["output"])
             store = open_store(output.metadata)
             return StepTries(store, self.run_id, step).begin(most)
 
         return begin
+
+    def begin(self, config: Config) -> None:
+        """Notes that a run begins, so that `elmo-tfx runs` shows it."""
+        now = datetime.now(timezone.utc)
+        begun = PastRun(run_id=self.run_id, verdict="running", began=now)
+        write_run(config.output, begun)
+
+    def keep_failure(self, error: Exception, step: str) -> None:
+        """Notes that this run has failed in a step, and why.
+
+        Another try of the step may still succeed: then the end of the run notes that.
+        """
+        begun = self._begun()
+        if begun is not None:
+            reason = error.reason if isinstance(error, RunFailed) else reason_of(error)
+            failed = RunFailed(node=step, reason=reason, is_drift=is_drift(error))
+            keep_failure(Path(self._submitted["output"]), begun, failed)
+
+    def tell_of_failure(self, step: str, reason: str) -> None:
+        """Tells the receiver of `push.webhook`, if there is one, that a run failed.
+
+        Args:
+            step: The step, whose last try has ended.
+            reason: Why, for want of what a try has noted: it may have been killed.
+        """
+        begun = self._begun()
+        if begun is not None and begun.verdict == "running":
+            self.keep_failure(RunFailed(node=step, reason=reason), step)
+            begun = self._begun()
+        if self.tells():
+            run = begun or failed_before(f"{step}: {reason}")
+            tell(self._submitted["output"], run, _say)
+
+    def tells(self) -> bool:
+        """Whether a receiver is told what comes of the run."""
+        return bool(self._submitted.get("push", {}).get("webhook"))
+
+    @property
+    def _submitted(self) -> dict[str, Any]:
+        return json.loads(self.parameters[names.CONFIG])
+
+    def _begun(self) -> PastRun | None:
+        return read_run(self._submitted["output"], self.run_id)
 
     def write_parameter(self, name: str, value: str) -> None:
         """Writes the value of an output parameter."""
@@ -93,6 +140,10 @@ class ExecutorInput:
         _write(Path(self._outputs["outputFile"]), json.dumps({"artifacts": described}))
 
 
+def _say(line: str) -> None:
+    click.echo(visible_line(line), err=True)
+
+
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -119,12 +170,19 @@ class _Step(click.Command):
         if retries and not is_a_try():
             command = [sys.executable, "-m", "elmo_kubeflow.step", *sys.argv[1:]]
             begin = executor.tries(step)
-            ctx.exit(
-                run_tries(command, retries=retries, begin=begin, pause_seconds=pause)
-            )
+            code = run_tries(command, retries=retries, begin=begin, pause_seconds=pause)
+            if code:
+                executor.tell_of_failure(step, f"it ended with exit code {code}")
+            ctx.exit(code)
         log_to_stderr()
-        with time_limit(minutes, step):
-            return super().invoke(ctx)
+        try:
+            with time_limit(minutes, step):
+                return super().invoke(ctx)
+        except Exception as error:
+            executor.keep_failure(error, step)
+            if not is_a_try():
+                executor.tell_of_failure(step, reason_of(error))
+            raise
 
 
 @click.group()
@@ -168,6 +226,8 @@ def start(executor: ExecutorInput) -> None:
     from pipeline.runs.lifecycle import prepare_run
 
     parameters = executor.parameters
+    if executor.tells():
+        Webhook.from_environment()  # one that cannot be used is said now
     prepared = prepare_run(checked_config(_submitted_config(parameters)))
     nothing_new = None if parameters.get(names.FORCE) else prepared.nothing_new
     outputs = {
@@ -176,6 +236,8 @@ def start(executor: ExecutorInput) -> None:
         names.SPAN_NAME: prepared.plan.span,
         names.IS_NEW: names.YES if nothing_new is None else "false",
     }
+    if nothing_new is None:
+        executor.begin(prepared.config)
     for name, value in outputs.items():
         executor.write_parameter(name, value)
     span = f"span {prepared.plan.span} of " if prepared.plan.span else ""
@@ -215,9 +277,11 @@ def node(name: str, executor: ExecutorInput, report: Path | None) -> None:
 @main.command(cls=_Step)
 @_step_options
 @click.option("--summary", type=_FILE, required=True)
-def end(executor: ExecutorInput, summary: Path) -> None:
+@click.option("--report", type=_FILE, help="Where KFP wants the page of the run.")
+def end(executor: ExecutorInput, summary: Path, report: Path | None) -> None:
     """Write the summary, remove old versions, and record that the run ended well."""
     from elmo_kubeflow.step_outputs import write_summary
+    from pipeline.report.files import PAGE
     from pipeline.runs.lifecycle import RunPlan, end_run
 
     config, run_id = executor.config, executor.run_id
@@ -225,6 +289,11 @@ def end(executor: ExecutorInput, summary: Path) -> None:
     plan = RunPlan(parameters[names.FINGERPRINT], parameters[names.SPAN_NAME])
     removed = end_run(config, run_id, plan)
     click.echo(write_summary(summary, config, run_id, removed))
+    if report is not None:
+        _write(report, (Path(config.output) / PAGE).read_text("utf-8"))
+    run = read_run(config.output, run_id)
+    if executor.tells() and run is not None:
+        tell(config.output, run, _say)
 
 
 if __name__ == "__main__":

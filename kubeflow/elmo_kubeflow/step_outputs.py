@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from elmo_kubeflow import step_names as names
-from elmo_kubeflow.pages import evaluation_page, statistics_page
+from elmo_kubeflow.pages import page_of_statistics
 from elmo_kubeflow.platforms import address_of
 from pipeline.config import Config
 from pipeline.metadata.runs import NodeRecord, RunRecord
 from pipeline.output_folder import OutputFolder
+from pipeline.report.page import evaluation_page
 from pipeline.runs.summarize import evaluation_of, summarize_run
 from pipeline.runs.summary_text import as_text
 
@@ -37,7 +38,7 @@ def shown_of(record: NodeRecord, config: Config, run_id: str) -> Shown | None:
     """Returns what is shown of a node that has ended well; None for most nodes."""
     if record.node == "StatisticsGen":
         (statistics,) = record.outputs["statistics"]
-        return Shown(statistics_page(statistics.uri))
+        return Shown(page_of_statistics(statistics.uri))
     if record.node == "Evaluator":
         metadata = OutputFolder(config.output).open_metadata()
         return _evaluation(metadata.runs.of(run_id))

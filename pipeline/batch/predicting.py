@@ -13,15 +13,19 @@ import tensorflow as tf
 
 from pipeline.batch.formats.table import Kind
 from pipeline.batch.scoring import CUT, once_per_process
-from pipeline.features import CHOSEN
+from pipeline.evaluation.explanations import words_of
+from pipeline.evaluation.facts import WordWeight
+from pipeline.features import CHOSEN, PROBABILITIES, UNSURE, WEIGHTS
 from pipeline.serving.manifest import check_digests, digests
 from pipeline.serving.versions import load_classifier, version_of
 
 LABEL = "predicted_label"
 LABELS = "predicted_labels"  # where a text may have several
 VERSION = "model_version"
+WORDS = "words"  # that decided; only if asked for
 _PROBABILITY = "probability_{}"
 _DIGITS = 6  # of a probability: what float32 holds
+_MAX_WORDS = 10  # of a text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,57 +37,72 @@ class Predictor:
         classes: Names, in the order of the probabilities.
         files: Path and SHA-256 of its files; a worker loads no others.
         multi_label: Whether it gives a text any number of labels.
+        says_unsure: Whether it says of which texts it is unsure.
+        explain: Whether it also says which words decided.
     """
 
     folder: str
     classes: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
     multi_label: bool = False
+    says_unsure: bool = False
+    explain: bool = False
 
     @classmethod
-    def inspect(cls, folder: str, expected: Mapping[str, str] | None) -> Predictor:
+    def inspect(
+        cls, folder: str, expected: Mapping[str, str] | None, *, explain: bool = False
+    ) -> Predictor:
         """Loads a model to learn its classes.
 
         Args:
             folder: Of the SavedModel.
             expected: SHA-256 of its files; None: as they are now.
+            explain: Whether it shall say which words decided.
 
         Raises:
-            ModelError: It cannot be loaded, or its files are not those expected.
+            ModelError: It cannot be loaded, its files are not those expected, or it
+                cannot say which words decided.
         """
         files = tuple((digests(folder) if expected is None else expected).items())
-        answer = _load(folder, files)(tf.constant(["text"]))
+        answer = _load(folder, files, explain)(tf.constant(["text"]))
         classes = tuple(name.decode() for name in answer["classes"].numpy()[0])
-        return cls(folder, classes, files, CHOSEN in answer)
+        return cls(folder, classes, files, CHOSEN in answer, UNSURE in answer, explain)
 
     @property
     def fields(self) -> dict[str, str]:
         """Label, probabilities, whether the text was cut, and version of the model.
 
         Where a text may have several labels, first all that it has, and then the most
-        probable one, whether it has it or not.
+        probable one, whether it has it or not. Of a model that may be unsure also
+        whether it is, after the probabilities. The words that decided, a list of
+        `[token, weight]`, strongest first, at most ten, come last; where the format has
+        no such lists, they are written as JSON.
         """
         probabilities = {_PROBABILITY.format(name): Kind.FLOAT for name in self.classes}
         return {
             **({LABELS: Kind.STRINGS} if self.multi_label else {}),
             LABEL: Kind.STRING,
             **probabilities,
+            **({UNSURE: Kind.BOOL} if self.says_unsure else {}),
             CUT: Kind.BOOL,
             VERSION: Kind.STRING,
+            **({WORDS: Kind.STRING} if self.explain else {}),
         }
 
     def load(self) -> _Score:
         """Returns the model of this process."""
-        return _Score(_load(self.folder, self.files), self)
+        return _Score(_load(self.folder, self.files, self.explain), self)
 
     def tally(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-        """Counts rows by label, and those whose text was cut."""
+        """Counts rows by label, those whose text was cut, and those that are unsure."""
         if self.multi_label:
             names = [name for row in rows for name in row[LABELS] or ["(none)"]]
         else:
             names = [row[LABEL] for row in rows]
         counts = collections.Counter(f"label {name}" for name in names)
         counts["cut"] = sum(bool(row[CUT]) for row in rows)
+        if self.says_unsure:
+            counts[UNSURE] = sum(row[UNSURE] for row in rows)
         return dict(counts)
 
 
@@ -97,10 +116,11 @@ class _Score:
     def __call__(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         answer = self._predict(tf.constant([text.encode("utf-8") for text in texts]))
         probabilities = answer["probabilities"].numpy()
-        if not np.isfinite(probabilities).all():
-            raise tf.errors.InvalidArgumentError(
-                None, None, "the model's probabilities are not finite"
-            )
+        for name in answer.keys() & {PROBABILITIES, WEIGHTS}:
+            if not np.isfinite(answer[name]).all():
+                raise tf.errors.InvalidArgumentError(
+                    None, None, f"the model's {name} are not finite"
+                )
         cut = answer["is_cut"].numpy().tolist() if "is_cut" in answer else None
         several: list[dict[str, Any]] = [{} for _ in texts]
         if CHOSEN in answer:
@@ -108,14 +128,22 @@ class _Score:
                 {LABELS: list(itertools.compress(self._classes, row))}
                 for row in answer[CHOSEN].numpy()
             ]
+        unsure: list[dict[str, Any]] = [{} for _ in texts]
+        if UNSURE in answer:
+            unsure = [{UNSURE: is_so} for is_so in answer[UNSURE].numpy().tolist()]
+        words: list[dict[str, Any]] = [{} for _ in texts]
+        if WEIGHTS in answer:
+            words = [{WORDS: _strongest(of_text)} for of_text in words_of(answer)]
         rounded = probabilities.astype("float64").round(_DIGITS).tolist()
         return [
             {
                 **several[place],
                 LABEL: label.decode(),
                 **dict(zip(self._names, row, strict=True)),
+                **unsure[place],
                 CUT: cut[place] if cut else None,
                 VERSION: self._version,
+                **words[place],
             }
             for place, (label, row) in enumerate(
                 zip(answer["label"].numpy().tolist(), rounded, strict=True)
@@ -123,7 +151,12 @@ class _Score:
         ]
 
 
+def _strongest(words: Sequence[WordWeight]) -> list[list[Any]]:
+    by_strength = sorted(words, key=lambda word: -abs(word.weight))
+    return [[word.token, word.weight] for word in by_strength[:_MAX_WORDS]]
+
+
 @once_per_process
-def _load(folder: str, files: tuple[tuple[str, str], ...]) -> Any:
+def _load(folder: str, files: tuple[tuple[str, str], ...], explain: bool) -> Any:
     check_digests(folder, dict(files))
-    return load_classifier(folder)
+    return load_classifier(folder, explain=explain)

@@ -24,6 +24,7 @@ Examples:
   elmo-tfx predict --input 'new/*.csv' --output scored/
   elmo-tfx predict --input new.parquet --text-column review --key id \\
       --model out/serving/1795362622 --format parquet --output scored/
+  elmo-tfx predict --input 'new/*.csv' --output scored/ --explain
   elmo-tfx predict --input 'new/*.jsonl.gz' --output scored/ -- \\
       --runner=FlinkRunner --flink_master=localhost:8081 --parallelism=2
 
@@ -47,8 +48,17 @@ the data or the model is wrong.
 @click.option(
     "--format", type=click.Choice(ROW_FORMATS), default=JSONL, help="Of the output."
 )
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Add a column `words`: the ten that decided most, with their weights.",
+)
 def command(
-    model: str, model_sha256: str | None, format: str, **arguments: Any
+    model: str,
+    model_sha256: str | None,
+    format: str,
+    explain: bool,
+    **arguments: Any,
 ) -> None:
     """Classify the texts of files; each row gets its label and all probabilities.
 
@@ -66,7 +76,7 @@ def command(
 
         folder = find_model(absolute(model))
         expected = None if model_sha256 is None else read_manifest(model_sha256)
-        predictor = Predictor.inspect(folder, expected)
+        predictor = Predictor.inspect(folder, expected, explain=explain)
         facts = {"command": "predict", "model": folder}
         return predictor, {**facts, "model_version": version_of(folder)}
 

@@ -39,11 +39,31 @@ def command(ctx: click.Context, only_if_new: bool, **options: Any) -> None:
     config = run_config(ctx, **options)
 
     from pipeline import local_runner
+    from pipeline.interrupts import reraise_interrupt
+    from pipeline.runs import webhook
     from pipeline.runs.outcomes import NothingNew
+    from pipeline.runs.past_runs import read_run
     from pipeline.runs.summary_text import as_text
 
-    result = local_runner.run(config, only_if_new=only_if_new)
-    if isinstance(result, NothingNew):
-        click.echo(visible_line(str(result)))
-    else:
+    if config.push.webhook:
+        webhook.Webhook.from_environment()  # one that cannot be used is said now
+    run_id = None
+    try:
+        result = local_runner.run(config, only_if_new=only_if_new)
+        if isinstance(result, NothingNew):
+            click.echo(visible_line(str(result)))
+            return
+        run_id = result.record.run_id
         click.echo(as_text(local_runner.summarize(result)), nl=False)
+    except Exception as error:
+        reraise_interrupt(error)
+        if config.push.webhook:
+            webhook.tell_of_failure(config.output, error, run_id, _say)
+        raise
+    run = read_run(config.output, run_id)
+    if config.push.webhook and run is not None:
+        webhook.tell(config.output, run, _say)
+
+
+def _say(line: str) -> None:
+    click.echo(visible_line(line), err=True)

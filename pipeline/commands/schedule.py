@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import signal
 import sys
+from collections.abc import Callable
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from pipeline.scheduling.cron import check_cron
 
 if TYPE_CHECKING:
     from pipeline.config import Config
+    from pipeline.scheduling.outcome import Outcome
 
 _EPILOG = """\b
 Examples:
@@ -69,15 +72,20 @@ def command(
 
 def _run(config: Config, cron: str, zone: tzinfo) -> None:
     from components.text_example_gen.spans import has_spans
+    from pipeline.runs.webhook import Webhook
     from pipeline.scheduling.schedule import Schedule
     from pipeline.scheduling.store import ScheduleFolder
 
+    tells = config.push.webhook
+    if tells:
+        Webhook.from_environment()  # one that cannot be used is said now
     schedule = Schedule(
         ScheduleFolder(config.output),
         cron=cron,
         zone=zone,
         say=click.echo,
         span=str(config.data.span) if has_spans(config.data.pattern) else None,
+        tell=functools.partial(_tell, config.output) if tells else None,
     )
     try:
         ended_by = schedule.run(config.model_dump_json())
@@ -86,6 +94,17 @@ def _run(config: Config, cron: str, zone: tzinfo) -> None:
             f"the schedule cannot be kept: {error.filename}: {error.strerror}"
         ) from error
     sys.exit(130 if ended_by == signal.SIGINT else 0)
+
+
+def _tell(output: str, outcome: Outcome, say: Callable[[str], None]) -> None:
+    """Tells the receiver what came of a run, from this process: that may have died."""
+    from pipeline.runs.past_runs import read_run
+    from pipeline.runs.webhook import failed_before, tell
+
+    if outcome.outcome not in ("pushed", "refused", "failed"):
+        return
+    run = read_run(output, outcome.run_id) if outcome.run_id else None
+    tell(output, run or failed_before(outcome.reason or ""), say)
 
 
 def _zone(name: str | None) -> tzinfo:

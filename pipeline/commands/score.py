@@ -6,17 +6,22 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from pipeline.features import CHOSEN
+from pipeline.features import CHOSEN, UNSURE
 from pipeline.files import is_local
 from pipeline.runs.progress import say_loading
 from pipeline.serving.versions import find_model, load_classifier
+from pipeline.terminal import visible_line, write_styled
 
 _BATCH = 64  # texts
+# Weights in nats from which on a word is coloured, and from which on strongly.
+_SHOWN, _STRONG = 0.1, 0.4
+_LEGEND = "green: speaks for the label; red: against it; bold: strongly"
 
 
 @click.command(
@@ -24,6 +29,7 @@ _BATCH = 64  # texts
     epilog="""\b
 Examples:
   elmo-tfx score --model out/serving "A fine film." "What a waste of time."
+  elmo-tfx score --model out/serving --explain "A fine film."
   cat texts.txt | elmo-tfx score --model out/serving -
 """,
 )
@@ -32,12 +38,22 @@ Examples:
     required=True,
     help="A SavedModel folder, or a folder of versions: the newest whole one.",
 )
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Say which words decided: in colours on a terminal, else as `words`.",
+)
 @click.argument("texts", nargs=-1)
 @click.pass_context
-def command(ctx: click.Context, model: str, texts: tuple[str, ...]) -> None:
+def command(
+    ctx: click.Context, model: str, explain: bool, texts: tuple[str, ...]
+) -> None:
     """Print one line of JSON for each text: its label and all probabilities.
 
     TEXTS are the texts themselves; `-` reads one text a line from standard input.
+    With --explain, each line also has `words`: every token that the model read, with
+    its weight, above 0 if it speaks for the label. On a terminal the label and the
+    coloured words are shown instead.
     """
     if not texts:
         raise click.UsageError("argument TEXTS: give a text, or - for stdin", ctx)
@@ -45,11 +61,46 @@ def command(ctx: click.Context, model: str, texts: tuple[str, ...]) -> None:
         find_model(model)  # what is missing is said at once
     say_loading()
     lines = (line.rstrip("\n") for line in sys.stdin) if texts == ("-",) else texts
-    for answer in _answers(model, lines):
-        click.echo(json.dumps(answer, ensure_ascii=False))
+    is_shown = explain and sys.stdout.isatty()
+    colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if is_shown and colours:
+        click.echo(_LEGEND, err=True)
+    for answer in _answers(model, lines, explain):
+        if is_shown:
+            _show(answer, colours)
+        else:
+            click.echo(json.dumps(answer, ensure_ascii=False))
 
 
-def _answers(model: str, texts: Iterable[str]) -> Iterator[dict[str, object]]:
+def _show(answer: Mapping[str, Any], colours: bool) -> None:
+    """Writes the label and the words of a text, in two lines for a terminal.
+
+    Without colours the words that would have one have their weights instead.
+    """
+    chance = max(answer["probabilities"].values())
+    line = f"{answer['label']} {chance:.4f}"
+    if "labels" in answer:  # the words are those of the most probable one
+        line += f" (labels: {', '.join(answer['labels']) or 'none'})"
+    if answer.get(UNSURE):
+        line += " (unsure)"
+    click.echo(visible_line(line))
+    for word in answer["words"]:
+        token, weight = word["token"], word["weight"]
+        style: dict[str, Any] = {}
+        if abs(weight) >= _SHOWN and colours:
+            style["fg"] = "green" if weight > 0 else "red"
+            style["bold"] = abs(weight) >= _STRONG or None  # False ends it
+        elif abs(weight) >= _SHOWN:
+            token += f"[{weight:+.2f}]"
+        sys.stdout.write(" ")
+        write_styled(sys.stdout, token, **style)
+    click.echo()
+
+
+def _answers(
+    model: str, texts: Iterable[str], explain: bool = False
+) -> Iterator[dict[str, Any]]:
+    from pipeline.evaluation.explanations import words_of
     from pipeline.runs.run_log import run_log
 
     # TensorFlow greets with ten lines about processors and GPUs, some of which no
@@ -57,12 +108,13 @@ def _answers(model: str, texts: Iterable[str]) -> Iterator[dict[str, object]]:
     with run_log(Path(os.devnull)):
         import tensorflow as tf
 
-        predict = load_classifier(find_model(model))
+        predict = load_classifier(find_model(model), explain=explain)
     remaining = iter(texts)
     while batch := list(itertools.islice(remaining, _BATCH)):
         # Bytes that are not UTF-8 pass through as they came; the model replaces them.
         raw = [text.encode("utf-8", "surrogateescape") for text in batch]
         result = {k: v.numpy() for k, v in predict(tf.constant(raw)).items()}
+        words = words_of(result) if explain else []
         for row, text in enumerate(batch):
             classes = [c.decode() for c in result["classes"][row]]
             probabilities = result["probabilities"][row]
@@ -70,12 +122,15 @@ def _answers(model: str, texts: Iterable[str]) -> Iterator[dict[str, object]]:
             if CHOSEN in result:
                 chosen = itertools.compress(classes, result[CHOSEN][row])
                 several["labels"] = list(chosen)
+            unsure = {UNSURE: bool(result[UNSURE][row])} if UNSURE in result else {}
             yield {
                 "text": text.encode("utf-8", "replace").decode(),
                 **several,
                 "label": result["label"][row].decode(),
+                **unsure,
                 "probabilities": {
                     c: round(float(p), 6)
                     for c, p in zip(classes, probabilities, strict=True)
                 },
+                **({"words": [w.model_dump() for w in words[row]]} if explain else {}),
             }

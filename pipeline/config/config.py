@@ -49,6 +49,7 @@ __all__ = [
 
 _STEPS = "kubeflow.steps"
 _TABLES = ("evaluation.thresholds", "evaluation.max_drop", "evaluation.slices", _STEPS)
+_SECRET = "push.webhook"
 _TEXT_OR_LIST = ("data.text_column",)  # options that take one name or several
 _CHARACTERS = ("data.label_separator",)  # what YAML has a use for, such as `#` and `|`
 
@@ -79,6 +80,17 @@ class Config(Section):
                     "evaluation.slices must name slices as column=value, of columns "
                     f"in data.keep_columns ({kept}). Received: {name!r}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _ask_for_precision_only_where_a_row_has_one_label(self) -> Config:
+        if self.evaluation.precision is not None and self.data.has_several_labels:
+            raise ValueError(
+                "evaluation.precision must be none where a row may have several labels "
+                "(data.label_separator, data.multi_label), as there a threshold for "
+                "each label decides. "
+                f"Received: {self.evaluation.precision}"
+            )
         return self
 
 
@@ -223,6 +235,8 @@ def _first_problem(error: ValidationError) -> str:
     message = f"option {name}: {' or '.join(map(_rule_of, same))}"
     if isinstance(received, Mapping) and detail["type"] == "value_error":
         return message
+    if name == _SECRET:  # somebody may have put the address there
+        return f"{message} (hint: the address stands in the environment alone)"
     return f"{message}. Received: {received!r}"
 
 

@@ -95,6 +95,11 @@ class KubeflowConfig(Section):
         description="Secret with host, port, database, user and password of ML "
         "Metadata's MySQL.",
     )
+    webhook_secret: str = Field(
+        "elmo-tfx-webhook",
+        min_length=1,
+        description="Secret with the `address` of the receiver, with `push.webhook`.",
+    )
     steps: dict[str, StepConfig] = Field(
         default_factory=dict,
         description="What single steps ask for, by node such as `Trainer`; `default` "
@@ -119,4 +124,10 @@ class VertexConfig(Section):
         "/gcs/secrets/elmo-tfx-metadata-password",
         pattern="^(/|gs://)",
         description="File with the password: a path as the steps see it, or gs://.",
+    )
+    webhook_file: str = Field(
+        "/gcs/secrets/elmo-tfx-webhook",
+        pattern="^(/|gs://)",
+        description="File with the address of the receiver, with `push.webhook`: a "
+        "path as the steps see it, or gs://.",
     )

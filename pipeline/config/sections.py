@@ -6,9 +6,9 @@ Units stand in each description. A fraction has no unit and lies between 0 and 1
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ColumnName = Annotated[str, Field(min_length=1)]
@@ -123,27 +123,52 @@ class BeamConfig(Section):
 
 
 MetricName = Literal["accuracy", "auc", "macro_f1", "calibration_error"]
+_MetricOrCoverage = Literal[MetricName, "coverage"]
 StopOrWarn = Literal["stop", "warn"]
 
 
 class EvaluationConfig(Section):
     """What a model must reach on the test split to be pushed."""
 
-    thresholds: dict[MetricName, Fraction] = Field(
+    # First, as the thresholds are checked against it.
+    precision: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="The model answers only where eval says that this share of its "
+        "answers is right; the rest is `unsure`. None: it always answers.",
+    )
+    thresholds: dict[_MetricOrCoverage, Fraction] = Field(
         {"auc": 0.6},
         validate_default=True,
-        description="Least value of each metric; for calibration_error, the most.",
+        description="Least value of each metric; for calibration_error, the most. "
+        "`coverage` is the share of test rows that the model answers, which needs "
+        "`evaluation.precision`.",
     )
     max_drop: dict[MetricName, Fraction] = Field(
         {"accuracy": 0.01},
         validate_default=True,
         description="How much worse than the last blessed model a metric may be.",
     )
-    slices: dict[str, dict[MetricName, Fraction]] = Field(
+    slices: dict[str, dict[_MetricOrCoverage, Fraction]] = Field(
         {},
         description="The same as `thresholds`, for the test rows that have a value in "
         "a column of data.keep_columns: `{language=de: {accuracy: 0.8}}`.",
     )
+
+    @field_validator("thresholds", "slices")
+    @classmethod
+    def _judge_coverage_only_of_models_that_can_be_unsure(
+        cls, value: dict[str, Any], info: ValidationInfo
+    ) -> dict[str, Any]:
+        of_slices = value.values() if info.field_name == "slices" else [value]
+        has_coverage = any("coverage" in bounds for bounds in of_slices)
+        if has_coverage and info.data.get("precision") is None:
+            raise ValueError(
+                "a threshold for coverage needs evaluation.precision, such as 0.95: "
+                "without it the model answers every text"
+            )
+        return value
 
 
 def slice_of(name: str, columns: Collection[str]) -> tuple[str, str] | None:
@@ -161,6 +186,12 @@ class PushConfig(Section):
         None,
         ge=1,
         description="How many of the newest versions to keep; none: all of them.",
+    )
+    webhook: bool = Field(
+        False,
+        description="Whether a receiver is told of each run that pushed a model, or "
+        "was refused, drifted or failed. Its address stands in the environment, in "
+        "`ELMO_TFX_WEBHOOK`.",
     )
 
 

@@ -8,7 +8,7 @@ import logging
 import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ _MAX_CHARACTERS_OF_A_TEXT = 10_000
 # A model is fitted for each label where a row may have several.
 _MAX_LABELS = 200
 
+LENGTH_QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
+
 _Row = tuple[str, tuple[str, ...]]  # text, its label or labels
 
 
@@ -42,10 +44,12 @@ class BaselineResult:
     Attributes:
         measures: As for the model itself; None if nothing could be learned.
         notes: One line each: why there are no measures, or which rows were left out.
+        lengths: Split -> words of its texts that were read, at `LENGTH_QUANTILES`.
     """
 
     measures: ClassificationMeasures | None
     notes: tuple[str, ...] = ()
+    lengths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def tfidf_baseline(
@@ -82,6 +86,30 @@ def tfidf_baseline(
         if len(rows) < available:
             notes.append(f"{len(rows):,} of the {available:,} {split} rows, at random")
         splits[split] = rows
+    result = _result(splits, notes, seed, multi_label)
+    return replace(result, lengths={name: _lengths(splits[name]) for name in splits})
+
+
+def _lengths(rows: list[_Row]) -> tuple[int, ...]:
+    words = [len(text.split()) for text in _texts(rows)] or [0]
+    quantiles = np.quantile(words, LENGTH_QUANTILES, method="nearest")
+    return tuple(int(each) for each in quantiles)
+
+
+def _result(
+    splits: Mapping[str, list[_Row]],
+    notes: Sequence[str],
+    seed: int,
+    multi_label: bool,
+) -> BaselineResult:
+    """Returns what `tfidf_baseline` returns, for rows that were read.
+
+    Args:
+        splits: Rows of the splits train and test, and of eval for several labels.
+        notes: Which rows were left out.
+        seed: Of the fit.
+        multi_label: Whether a row may have several labels.
+    """
     classes = sorted({label for _, labels in splits[TRAIN] for label in labels})
     if len(classes) < 2:
         return BaselineResult(

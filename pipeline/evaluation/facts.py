@@ -38,12 +38,17 @@ class ClassMeasures(Facts):
 
 
 class LengthMeasures(Facts):
-    """The measures of a third of the test rows, by length of text."""
+    """The measures of a third of the test rows, by length of text.
+
+    Attributes:
+        coverage: None: undefined, or `evaluation.precision` was not set.
+    """
 
     accuracy: float | None
     auc: float | None
     macro_f1: float | None
     calibration_error: float | None = None
+    coverage: float | None = None
     rows: int
 
 
@@ -110,7 +115,10 @@ class WrongRow(Facts):
 
 
 class Confused(Facts):
-    """Test rows of one label that were given another."""
+    """Test rows of one label that were given another.
+
+    The label may be one that the model does not know.
+    """
 
     label: str
     predicted: str
@@ -119,6 +127,9 @@ class Confused(Facts):
 
 class Bin(Facts):
     """Test rows whose confidence lies from `low` up to, and without, `high`.
+
+    Where a row may have several labels, each decision counts as a row, and its
+    confidence is the probability of the label.
 
     Attributes:
         confidence: Mean of what the predicted class got; None: no row.
@@ -173,7 +184,8 @@ class Evaluation(Facts):
         by_length: `short`, `medium`, `long` -> measures.
         slices: Measures of the values of columns that are kept.
         accuracy_interval: How sure the accuracy is; None: undefined.
-        confused: Pairs of label and prediction, the most frequent first, at most 400.
+        confused: Pairs of label and prediction, the most frequent first, at most 400;
+            empty where a row may have several labels.
         bins: Confidence beside accuracy, 15 bins; empty: not measured.
         curves: Of each class, at most 20: those with the most rows.
         wrong: The rows that the model got wrong with most confidence, at most 50.

@@ -7,12 +7,15 @@ Rows are added to a `Tally` of their kind, tallies of parts of the data are merg
 from __future__ import annotations
 
 import abc
-import copy
 import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+
+from pipeline.evaluation.score_table import Curve, ScoreTable
 
 ACCURACY = "accuracy"  # share of the rows whose most probable class is the true one
 AUC = "auc"  # area under the ROC curve, one class against the rest, mean over classes
@@ -23,23 +26,23 @@ MICRO_F1 = "micro_f1"  # of all decisions together; only where a row has several
 
 MEASURES = (ACCURACY, AUC, MACRO_F1, CALIBRATION_ERROR)
 
+# Share of the rows that the model answers; only where it may say that it is unsure.
+COVERAGE = "coverage"
+
+# What may have a threshold.
+JUDGED = (*MEASURES, COVERAGE)
+
 # A smaller value of these is the better one; of the others, a greater one.
 LOWER_IS_BETTER = frozenset({CALIBRATION_ERROR})
 
 _CALIBRATION_BINS = 15
 
+# Of a normal distribution, 95 % lie so many standard deviations around the mean.
+_DEVIATIONS = statistics.NormalDist().inv_cdf(0.975)
+
 # Rows wait until they make up this many numbers and are then counted together: row by
 # row, most time would go into the start of each numpy call.
 _WAITING_VALUES = 1 << 16
-
-# A score's place goes by the bits of its distance from the nearer of 0 and 1, as
-# float32: 126 doublings from the least normal number to 1, 125 of them up to 0.5.
-_LEAST_SCORE = np.float32(2.0**-126)
-_DOUBLINGS = 125
-_FLOAT32_DIGITS = 23
-
-# Bound of the table: 2^20 keys and counts of 8 bytes each, 16 MiB.
-_MAX_ENTRIES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class ClassificationMeasures:
         recall: float64 `(classes,)`, NaN where the class is never the label.
         f1: float64 `(classes,)`, NaN where it is neither.
         support: int64 `(classes,)`, rows with this label.
+        predicted: int64 `(classes,)`, rows that were given this label.
         micro_f1: NaN where a row has one label: it would be the accuracy.
     """
 
@@ -73,6 +77,7 @@ class ClassificationMeasures:
     recall: np.ndarray
     f1: np.ndarray
     support: np.ndarray
+    predicted: np.ndarray
     micro_f1: float = math.nan
 
 
@@ -82,7 +87,7 @@ _Same = TypeVar("_Same", bound="Tally")
 class Tally(abc.ABC):
     """Counts predictions; tallies of parts merge into that of the whole.
 
-    The area under the curve is exact up to a million scores (see `_ScoreTable`), all
+    The area under the curve is exact up to a million scores (see `ScoreTable`), all
     else always. A row with a probability that is not a finite number makes every
     measure NaN, which no threshold accepts.
 
@@ -110,7 +115,7 @@ class Tally(abc.ABC):
         self._classes = np.zeros((3, num_classes), np.int64)
         # For each bin: confidences, their sum, those that are right.
         self._bins = np.zeros((3, _CALIBRATION_BINS), np.float64)
-        self._scores = _ScoreTable(num_classes)
+        self._scores = ScoreTable(num_classes)
 
     def merge(self: _Same, other: _Same) -> None:
         """Adds what `other` counted.
@@ -137,6 +142,20 @@ class Tally(abc.ABC):
             self._waiting, self._num_waiting = [], 0
             self._count(*arrays)
 
+    def bins(self) -> np.ndarray:
+        """Returns float64 `(bins, 3)`: confidences, their sum, those that are right.
+
+        Bin i holds confidences from i / bins up to, and without, (i + 1) / bins; the
+        last one also 1.
+        """
+        self.compact()
+        return self._bins.T.copy()
+
+    def curves(self, classes: Sequence[int], points: int) -> dict[int, Curve]:
+        """Returns class -> its curves; see `ScoreTable.curves`."""
+        self.compact()
+        return self._scores.curves(classes, points)
+
     def _wait(self, probabilities: np.ndarray, *others: np.ndarray) -> None:
         """Keeps some rows, of which many are counted together."""
         self._waiting.append((probabilities, *others))
@@ -145,13 +164,16 @@ class Tally(abc.ABC):
             self.compact()
 
     @abc.abstractmethod
+    def measures(self) -> ClassificationMeasures:
+        """Returns the measures of all rows counted."""
+
+    @abc.abstractmethod
     def _count(self, *arrays: np.ndarray) -> None:
         """Counts the rows of all that `_wait` was given."""
 
     def _count_confidences(self, confidence: np.ndarray, is_hit: np.ndarray) -> None:
         """Counts probabilities `(n,)`, and whether what they were given to is true."""
         confidence = confidence.astype(np.float64)
-        # Bin i holds confidences from i / 15 up to, and without, (i + 1) / 15.
         bins = np.minimum(confidence * _CALIBRATION_BINS, _CALIBRATION_BINS - 1)
         for row, weights in enumerate((None, confidence, is_hit)):
             self._bins[row] += np.bincount(
@@ -180,6 +202,7 @@ class Tally(abc.ABC):
             recall=sound * share(hits, support),
             f1=f1,
             support=self._classes[2].copy(),
+            predicted=self._classes[1].copy(),
             micro_f1=sound * micro_f1,
         )
 
@@ -241,109 +264,28 @@ def share(part: Any, whole: Any) -> np.ndarray:
     return np.where(defined, part / np.where(defined, whole, 1), np.nan)
 
 
+def wilson_interval(hits: int, rows: int) -> tuple[float, float] | None:
+    """Returns between which values a share lies with 95 % confidence.
+
+    Wilson's interval, without correction for continuity; None where there is no row.
+
+    Args:
+        hits: Rows that count for the share.
+        rows: Rows in all.
+    """
+    if rows == 0:
+        return None
+    part = _DEVIATIONS**2 / rows
+    center = (hits / rows + part / 2) / (1 + part)
+    spread = hits / rows * (1 - hits / rows) / rows + part / (4 * rows)
+    half = _DEVIATIONS * math.sqrt(spread) / (1 + part)
+    # Exact at the ends, where rounding would leave 1e-17 or so.
+    low = 0.0 if hits == 0 else center - half
+    high = 1.0 if hits == rows else center + half
+    return low, high
+
+
 def _mean_defined(values: np.ndarray) -> float:
     """Returns the mean of those that are defined, NaN if none is."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if defined.size else math.nan
-
-
-class _ScoreTable:
-    """Counts each score of each class, its own rows apart from those of others.
-
-    Areas are exact as long as there are at most 2^20 different scores, summed over the
-    classes: for two classes, that is half a million rows. Whenever there are more,
-    one binary digit of all scores is dropped, of the 23 that float32 has. Scores that
-    then fall together count as equal, so an area is wrong by at most half the share
-    of such pairs of an own and another row. It does not matter in which order rows
-    are added and tables merged: the whole needs the fewest digits of all.
-
-    Args:
-        num_classes: How many classes there are; at least 1.
-    """
-
-    def __init__(self, num_classes: int) -> None:
-        self.num_classes = num_classes
-        self.digits = _FLOAT32_DIGITS
-        # Key: 2 * (class * places per class + place) + (1 for a row of the class).
-        self._keys = np.zeros(0, np.int64)
-        self._counts = np.zeros(0, np.int64)
-
-    def add(self, own: np.ndarray, scores: np.ndarray) -> None:
-        """Counts some rows.
-
-        Args:
-            own: bool `(rows, classes)`, whether the row is one of the class.
-            scores: float32 `(rows, classes)`, between 0 and 1.
-        """
-        is_low = scores <= 0.5
-        distance = np.where(is_low, scores, np.float32(1) - scores)  # exact
-        distance = np.maximum(distance, _LEAST_SCORE).astype(np.float32)
-        # The bits of positive floats rise with their value.
-        steps = (distance.view(np.int32) - _LEAST_SCORE.view(np.int32)).astype(np.int64)
-        steps >>= _FLOAT32_DIGITS - self.digits
-        classes = np.broadcast_to(np.arange(self.num_classes), scores.shape)
-        keys = self._key_of(classes, steps, is_low, own)
-        self._add(np.ravel(keys), np.ones(keys.size, np.int64))
-
-    def merge(self, other: _ScoreTable) -> None:
-        """Adds what `other` counted; it must have as many classes."""
-        other = copy.copy(other)  # arrays are replaced, never changed
-        while self.digits > other.digits:
-            self._drop_digit()
-        while other.digits > self.digits:
-            other._drop_digit()
-        self._add(other._keys, other._counts)
-
-    def areas(self) -> np.ndarray:
-        """Returns float64 `(classes,)`; NaN for a class with no or only own rows."""
-        places, where = np.unique(self._keys >> 1, return_inverse=True)
-        is_own = (self._keys & 1).astype(bool)
-        size = len(places)
-        own = np.bincount(where[is_own], self._counts[is_own], size)
-        rest = np.bincount(where[~is_own], self._counts[~is_own], size)
-        class_of = places // (2 * self._half())
-        own_rows = np.bincount(class_of, own, self.num_classes)
-        rest_rows = np.bincount(class_of, rest, self.num_classes)
-        # Others below: those of the same class only, hence less what came before it.
-        before = np.cumsum(rest_rows) - rest_rows
-        below = np.cumsum(rest) - rest - before[class_of]
-        won = np.bincount(class_of, own * (below + rest / 2), self.num_classes)
-        pairs = own_rows * rest_rows
-        defined = pairs > 0
-        return np.where(defined, won / np.where(defined, pairs, 1), np.nan)
-
-    def _half(self) -> int:
-        """Places of a class from 0 to 0.5; as many, in mirror image, go on to 1."""
-        return (_DOUBLINGS << self.digits) + 1
-
-    def _key_of(
-        self,
-        classes: np.ndarray,
-        steps: np.ndarray,
-        is_low: np.ndarray,
-        own: np.ndarray,
-    ) -> np.ndarray:
-        span = 2 * self._half()
-        return 2 * (classes * span + np.where(is_low, steps, span - 1 - steps)) + own
-
-    def _add(self, keys: np.ndarray, counts: np.ndarray) -> None:
-        self._keys = np.concatenate([self._keys, keys])
-        self._counts = np.concatenate([self._counts, counts])
-        self._sum_equal_keys()
-        while len(self._keys) > _MAX_ENTRIES and self.digits > 0:
-            self._drop_digit()
-
-    def _sum_equal_keys(self) -> None:
-        self._keys, where = np.unique(self._keys, return_inverse=True)
-        # Sums of counts are exact in float64 up to 2^53.
-        counts = np.bincount(where, self._counts, len(self._keys))
-        self._counts = counts.astype(np.int64)
-
-    def _drop_digit(self) -> None:
-        span = 2 * self._half()
-        classes, places = np.divmod(self._keys >> 1, span)
-        is_low = places < self._half()
-        steps = np.where(is_low, places, span - 1 - places) >> 1
-        self.digits -= 1
-        self._keys = self._key_of(classes, steps, is_low, self._keys & 1)
-        self._sum_equal_keys()

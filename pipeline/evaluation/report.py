@@ -15,14 +15,19 @@ from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.text_example_gen.notes import MOST_SLICES
+from pipeline.evaluation.details import read_details
 from pipeline.evaluation.measures import (
     ACCURACY,
     AUC,
+    COVERAGE,
+    JUDGED,
     LOWER_IS_BETTER,
     MEASURES,
     MICRO_F1,
+    wilson_interval,
 )
 from pipeline.evaluation.tfma_metrics import (
+    DETAILS,
     EXAMPLE_COUNT,
     INVALID_PREDICTIONS,
     PER_CLASS,
@@ -31,6 +36,7 @@ from pipeline.evaluation.tfma_metrics import (
 from pipeline.features import LENGTH_BUCKET, LENGTH_BUCKETS, SLICES
 
 _COLUMNS = (LENGTH_BUCKET, SLICES)
+_DETAILS = ("confused", "bins", "curves", "wrong")
 _Values = dict[tuple[str, int | None], float]  # (name, class or None) -> value
 
 
@@ -47,10 +53,16 @@ def read_evaluation(
 
     Returns:
         `metrics`: measure -> value, over all test rows; `micro_f1` only where a row
-        may have several labels;
+        may have several labels, `coverage` only where the model may be unsure;
+        `accuracy_interval`: between which values it lies with 95 % confidence, or None;
+        `accuracy_of_answers`: share of the answered rows that are right, None where
+        the model answers none, or always;
         `baseline`: the same of the last blessed model, None where there was none;
         `rows`, `unknown_labels`, `invalid_predictions`: counts of test rows;
-        `classes`: one dict per class: `name`, `precision`, `recall`, `f1`, `support`;
+        `classes`: one dict per class: `name`, `precision`, `recall`, `f1`, `support`,
+        `precision_interval`, `recall_interval`;
+        `confused`, `bins`, `curves`, `wrong`: as in `facts.Evaluation`, empty where an
+        earlier version made the artifact;
         `by_length`: third of the texts by length, shortest first -> measures, `rows`;
         `slices`: one dict per value of a column that was kept, those of a column
         together and the most frequent first: `name` (`column=value`), measures, `rows`;
@@ -60,15 +72,21 @@ def read_evaluation(
         `failures`: one line for each threshold that was missed;
         `notes`: lines on what makes the figures less certain than they look.
     """
-    candidate, baseline = _read_slices(folder)
+    candidate, baseline, written = _read_slices(folder)
     overall = candidate.get("", {})
+    details = read_details(written, class_names) if written is not None else {}
+    answered, answered_rightly = details.get("answered") or (0, 0)
+    metrics, rows = _measures(overall), int(overall.get((EXAMPLE_COUNT, None), 0))
     report: dict[str, Any] = {
-        "metrics": _measures(overall),
+        "metrics": metrics,
+        "accuracy_interval": _interval(metrics[ACCURACY], rows),
+        "accuracy_of_answers": answered_rightly / answered if answered else None,
         "baseline": _measures(baseline[""]) if "" in baseline else None,
-        "rows": int(overall.get((EXAMPLE_COUNT, None), 0)),
+        "rows": rows,
         "unknown_labels": int(overall.get((UNKNOWN_LABELS, None), 0)),
         "invalid_predictions": int(overall.get((INVALID_PREDICTIONS, None), 0)),
-        "classes": _classes(overall, class_names),
+        "classes": _classes(overall, class_names, details.get("predicted", [])),
+        **{name: details.get(name, []) for name in _DETAILS},
         "by_length": {
             bucket: {
                 **_measures(candidate[bucket]),
@@ -89,8 +107,14 @@ def read_evaluation(
     return report
 
 
-def _read_slices(folder: str) -> tuple[dict[str, _Values], dict[str, _Values]]:
-    """Returns slice -> values of the candidate and of the baseline; "" is all rows."""
+def _read_slices(
+    folder: str,
+) -> tuple[dict[str, _Values], dict[str, _Values], bytes | None]:
+    """Returns slice -> values of the candidate and of the baseline; "" is all rows.
+
+    And the details of all rows; None where an earlier version made the artifact.
+    """
+    details = None
     candidate: dict[str, _Values] = {}
     baseline: dict[str, _Values] = {}
     for of_slice in tfma.load_metrics(folder):
@@ -106,8 +130,11 @@ def _read_slices(folder: str) -> tuple[dict[str, _Values], dict[str, _Values]]:
             sub_key = entry.key.sub_key
             has_class = sub_key.HasField("class_id")
             class_id = sub_key.class_id.value if has_class else None
-            values[entry.key.name, class_id] = entry.value.double_value.value
-    return candidate, baseline
+            if entry.key.name != DETAILS:
+                values[entry.key.name, class_id] = entry.value.double_value.value
+            elif not name and not is_baseline:
+                details = entry.value.bytes_value
+    return candidate, baseline, details
 
 
 def _slices(candidate: Mapping[str, _Values]) -> list[dict[str, Any]]:
@@ -130,16 +157,20 @@ def _read_config(folder: str) -> config_pb2.EvalConfig:
 
 
 def _measures(values: _Values) -> dict[str, float | None]:
-    names = [*MEASURES, *([MICRO_F1] if (MICRO_F1, None) in values else [])]
-    return {name: _defined(values.get((name, None))) for name in names}
+    more = [name for name in (MICRO_F1, COVERAGE) if (name, None) in values]
+    return {name: _defined(values.get((name, None))) for name in (*MEASURES, *more)}
 
 
 def _defined(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else value
 
 
+def _interval(share: float | None, rows: int) -> tuple[float, float] | None:
+    return None if share is None else wilson_interval(round(share * rows), rows)
+
+
 def _classes(
-    values: _Values, class_names: Sequence[str] | None
+    values: _Values, class_names: Sequence[str] | None, predicted: Sequence[int]
 ) -> list[dict[str, Any]]:
     class_ids = sorted({class_id for _, class_id in values if class_id is not None})
     names = dict(enumerate(class_names or ()))
@@ -148,6 +179,9 @@ def _classes(
         one: dict[str, Any] = {"name": names.get(class_id, str(class_id))}
         one.update({name: _defined(values.get((name, class_id))) for name in PER_CLASS})
         one["support"] = int(one["support"] or 0)
+        one["recall_interval"] = _interval(one["recall"], one["support"])
+        of_class = predicted[class_id] if class_id < len(predicted) else 0
+        one["precision_interval"] = _interval(one["precision"], of_class)
         classes.append(one)
     return classes
 
@@ -155,7 +189,7 @@ def _classes(
 def _thresholds(
     config: config_pb2.EvalConfig, validation: Any, report: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Returns the `thresholds` of `read_evaluation`, in the order of `MEASURES`.
+    """Returns the `thresholds` of `read_evaluation`, in the order of `JUDGED`.
 
     Args:
         config: As TFMA used it: without changes if there was no baseline.
@@ -237,6 +271,8 @@ def _why_undefined(
 ) -> str:
     if report["invalid_predictions"]:
         return "the model gives probabilities that are not numbers"
+    if name == COVERAGE:
+        return "the model has no output that says whether it is unsure"
     if threshold["slice"]:
         return "its test rows hold one class only"
     if name == AUC and report["metrics"][AUC] is None:
@@ -248,7 +284,7 @@ def _bounds(
     config: config_pb2.EvalConfig,
 ) -> Iterator[tuple[str, str, str, float]]:
     """Yields slice, measure, kind ("least", "most" or "change") and bound."""
-    for name, spec in itertools.product(MEASURES, config.metrics_specs):
+    for name, spec in itertools.product(JUDGED, config.metrics_specs):
         if name not in spec.per_slice_thresholds:
             continue
         for entry in spec.per_slice_thresholds[name].thresholds:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis import constants
+from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from pipeline.evaluation.measures import MEASURES, MICRO_F1, ClassificationTally
+from pipeline.evaluation.details import Details
+from pipeline.evaluation.measures import (
+    COVERAGE,
+    MEASURES,
+    MICRO_F1,
+    ClassificationTally,
+)
 from pipeline.evaluation.multi_label import MultiLabelTally
-from pipeline.features import CHOSEN
+from pipeline.features import CHOSEN, UNSURE
 
 # Keys beside `MEASURES`, one value per slice.
 EXAMPLE_COUNT = "example_count"
@@ -23,8 +33,17 @@ INVALID_PREDICTIONS = "invalid_predictions"
 # Keys with one value per class, which `sub_key.class_id` names.
 PER_CLASS = ("precision", "recall", "f1", "support")
 
+# Key of a value of type bytes, which `pipeline.evaluation.details` writes and reads.
+# TFMA does not tell which slice it is: each has one, though only that of all is shown.
+DETAILS = "details"
 
-_Tally = ClassificationTally | MultiLabelTally
+
+@dataclass
+class _Counts:
+    """What is counted of a slice; details only of the model that is judged."""
+
+    tally: ClassificationTally | MultiLabelTally
+    details: Details | None
 
 
 class ClassificationMetrics(tfma.metrics.Metric):
@@ -33,7 +52,8 @@ class ClassificationMetrics(tfma.metrics.Metric):
     The number of classes is that of the model's probabilities, so the wiring need not
     know it. Thresholds go into `MetricsSpec.per_slice_thresholds` under these names.
     `ClassificationMeasures` says what each value means; of a model that gives a text
-    several labels, `MultiLabelTally`, and `MICRO_F1` is one more value.
+    several labels, `MultiLabelTally`, and `MICRO_F1` is one more value. The candidate
+    has `DETAILS` too, and `COVERAGE` if it can say that it is unsure.
 
     Args:
         name: Not part of any key; TFMA wants each metric to have one.
@@ -56,9 +76,17 @@ def _computations(
     )
     return [
         tfma.metrics.MetricComputation(
-            keys=[combiner.key(name)], preprocessors=None, combiner=combiner
+            keys=[combiner.key(name)],
+            # The examples too, as `Details` shows some of them.
+            preprocessors=[metric_types.InputPreprocessor(include_default_inputs=True)],
+            combiner=combiner,
         )
     ]
+
+
+def _example(element: tfma.metrics.StandardMetricInputs, row: int) -> bytes:
+    """Returns an example as it was read, of one or of a batch."""
+    return np.ravel(np.asarray(element[constants.INPUT_KEY], object))[row]
 
 
 class ClassificationCombiner(beam.CombineFn):
@@ -81,15 +109,18 @@ class ClassificationCombiner(beam.CombineFn):
         self._model_name = model_name
         self._output_name = output_name
 
-    def create_accumulator(self) -> _Tally | None:
+    def create_accumulator(self) -> _Counts | None:
         return None
 
     def add_input(
         self,
-        accumulator: _Tally | None,
+        accumulator: _Counts | None,
         element: tfma.metrics.StandardMetricInputs,
-    ) -> _Tally | None:
-        chosen = self._chosen(element)
+    ) -> _Counts | None:
+        # What there is beside the probabilities; a model may have no more than these.
+        outputs = element.get_predictions(self._model_name or None)
+        outputs = outputs if isinstance(outputs, Mapping) else {}
+        chosen, unsure = outputs.get(CHOSEN), outputs.get(UNSURE)
         for label, prediction, _ in tfma.metrics.to_label_prediction_example_weight(
             element,
             eval_config=self._eval_config,
@@ -98,53 +129,71 @@ class ClassificationCombiner(beam.CombineFn):
             flatten=False,
         ):
             width = prediction.shape[-1]
-            probabilities = prediction.reshape(-1, width)
-            if chosen is not None:
-                several = cast(MultiLabelTally, accumulator or MultiLabelTally(width))
-                several.add(
-                    label.reshape(-1, width + 1),
-                    probabilities,
-                    np.asarray(chosen).reshape(-1, width),
-                )
-                accumulator = several
+            probabilities = np.asarray(prediction, np.float32).reshape(-1, width)
+            several = chosen is not None
+            if several:
+                chosen = np.asarray(chosen).reshape(-1, width)
+                label = label.reshape(-1, width + 1)
             else:
-                one = cast(
-                    ClassificationTally, accumulator or ClassificationTally(width)
-                )
-                one.add(np.ravel(label), probabilities)
-                accumulator = one
+                label = np.ravel(label)
+            counts = accumulator or self._nothing(width, several)
+            if several:
+                cast(MultiLabelTally, counts.tally).add(label, probabilities, chosen)
+            else:
+                cast(ClassificationTally, counts.tally).add(label, probabilities)
+            if counts.details is not None:
+                for row, of_row in enumerate(probabilities):
+                    counts.details.add(
+                        label[row],
+                        of_row,
+                        functools.partial(_example, element, row),
+                        chosen=None if chosen is None else chosen[row],
+                        unsure=None if unsure is None else np.ravel(unsure)[row],
+                    )
+            accumulator = counts
         return accumulator
 
-    def _chosen(self, element: tfma.metrics.StandardMetricInputs) -> Any:
-        """Returns the labels that the model chose; None where a text has one."""
-        outputs = element.get_predictions(self._model_name or None)
-        return outputs.get(CHOSEN) if isinstance(outputs, Mapping) else None
+    def _nothing(self, width: int, several: bool) -> _Counts:
+        is_baseline = self._model_name == constants.BASELINE_KEY
+        return _Counts(
+            MultiLabelTally(width) if several else ClassificationTally(width),
+            None if is_baseline else Details(),
+        )
 
     def merge_accumulators(
-        self, accumulators: Iterable[_Tally | None]
-    ) -> _Tally | None:
-        merged: Any = None  # all are of one class
+        self, accumulators: Iterable[_Counts | None]
+    ) -> _Counts | None:
+        merged: _Counts | None = None
         for accumulator in accumulators:
             if merged is None:
                 merged = accumulator
             elif accumulator is not None:
-                merged.merge(accumulator)
+                cast(Any, merged.tally).merge(accumulator.tally)  # both of one class
+                if merged.details is not None and accumulator.details is not None:
+                    merged.details.merge(accumulator.details)
         return merged
 
-    def compact(self, accumulator: _Tally | None) -> _Tally | None:
+    def compact(self, accumulator: _Counts | None) -> _Counts | None:
         if accumulator is not None:
-            accumulator.compact()
+            accumulator.tally.compact()
         return accumulator
 
     def extract_output(
-        self, accumulator: _Tally | None
-    ) -> dict[tfma.metrics.MetricKey, float]:
+        self, accumulator: _Counts | None
+    ) -> dict[tfma.metrics.MetricKey, float | bytes]:
         if accumulator is None:
             return {self.key(name): math.nan for name in MEASURES}
-        measures = accumulator.measures()
-        values = {self.key(EXAMPLE_COUNT): float(measures.rows)}
-        if isinstance(accumulator, MultiLabelTally):
+        measures = accumulator.tally.measures()
+        values: dict[tfma.metrics.MetricKey, float | bytes] = {
+            self.key(EXAMPLE_COUNT): float(measures.rows)
+        }
+        if isinstance(accumulator.tally, MultiLabelTally):
             values[self.key(MICRO_F1)] = measures.micro_f1
+        if accumulator.details is not None:
+            coverage = accumulator.details.coverage
+            if coverage is not None:
+                values[self.key(COVERAGE)] = coverage
+            values[self.key(DETAILS)] = accumulator.details.to_bytes(accumulator.tally)
         for name in (*MEASURES, UNKNOWN_LABELS, INVALID_PREDICTIONS):
             values[self.key(name)] = float(getattr(measures, name))
         for name in PER_CLASS:

@@ -10,7 +10,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from pipeline import features
 from pipeline.config import EvaluationConfig
-from pipeline.evaluation.measures import ACCURACY, LOWER_IS_BETTER, MEASURES
+from pipeline.evaluation.measures import ACCURACY, JUDGED, LOWER_IS_BETTER
 from pipeline.evaluation.tfma_metrics import ClassificationMetrics
 
 
@@ -44,7 +44,7 @@ def eval_config(
     )
     options = evaluation.model_dump()
     bounds, max_drop = {ACCURACY: 0.0, **options["thresholds"]}, options["max_drop"]
-    for name in MEASURES:
+    for name in JUDGED:
         if name in bounds or name in max_drop:
             # An empty slicing spec is all rows; without one, each slice would count.
             spec.per_slice_thresholds[name].thresholds.add(

@@ -84,6 +84,18 @@ def adopt_place(
     return Path(moved[-1]) if moved else None
 
 
+def place_here(uri: str, output: Path) -> str:
+    """Returns where a result lies if its output was moved and no run has begun since.
+
+    Args:
+        uri: As it is recorded; what is there is not looked for elsewhere.
+        output: The folder of the output.
+    """
+    place = _place(uri)
+    moved = uri if place is None else _moved(uri, [place], str(output))
+    return moved if not os.path.exists(uri) and os.path.exists(moved) else uri
+
+
 def first_place(database: Path) -> str | None:
     """Returns where the output of a database was before it was first moved, or None."""
     [context] = open_store(database).get_contexts_by_type(_FIRST_PLACE) or [None]

@@ -23,6 +23,8 @@ _BLESSED_MODEL = "current_model_id"
 _PUSHED_MODEL = "PushedModel"
 _MODEL_KEY = "model"
 _PUSHED_KEY = "pushed_model"
+# As TFX names the contexts of runs.
+_RUN_CONTEXT = "pipeline_run"
 _EVENT = metadata_store_pb2.Event
 _EXECUTION = metadata_store_pb2.Execution
 
@@ -79,6 +81,21 @@ class PushedModels:
                 withdrawn = model.custom_properties[WITHDRAWN].int_value == 1
                 pushes[path] = Push(path, model.id, withdrawn, artifact.id)
         return sorted(pushes.values(), key=lambda push: push.version)
+
+    def runs(self) -> dict[int, str]:
+        """Returns id of a Model -> the run that pushed it first."""
+        runs: dict[int, str] = {}
+        for push in sorted(self.pushes(), key=lambda push: push.artifact):
+            events = self._store.get_events_by_artifact_ids([push.artifact])
+            makers = [
+                each.execution_id for each in events if each.type == _EVENT.OUTPUT
+            ]
+            contexts = self._store.get_contexts_by_execution(min(makers))
+            # A rollback is no run.
+            for context in contexts:
+                if context.type == _RUN_CONTEXT:
+                    runs.setdefault(push.model, context.name)
+        return runs
 
     def last_blessed(self) -> str | None:
         """Returns the folder of the model that the next one is compared with, or None.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
@@ -63,12 +63,14 @@ class NodeRecord:
             a node whose process was killed stays `running`.
         seconds: Wall time from its registration to its last change of state.
         outputs: Output key -> artifacts.
+        began: When it was registered, in UTC; None: not known.
     """
 
     node: str
     state: str
     seconds: float
     outputs: dict[str, list[MadeArtifact]] = field(default_factory=dict)
+    began: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,23 @@ class RunRecord:
 
     run_id: str
     nodes: Sequence[NodeRecord]
+
+    @property
+    def began(self) -> datetime | None:
+        """When its first node began; None: none has."""
+        return min((each.began for each in self.nodes if each.began), default=None)
+
+    @property
+    def ended(self) -> datetime | None:
+        """When the state of one of its nodes last changed; None: none has begun."""
+        return max(
+            (
+                each.began + timedelta(seconds=each.seconds)
+                for each in self.nodes
+                if each.began
+            ),
+            default=None,
+        )
 
     def output(self, node: str, key: str) -> MadeArtifact | None:
         """Returns the first artifact under an output key, or None."""
@@ -151,6 +170,21 @@ class RunRecords:
             return self._context_name(execution, _RUN_CONTEXT)
         return None
 
+    def names(self) -> list[str]:
+        """Returns the names of the runs of which a node has begun, oldest first."""
+        pipeline = self._store.get_context_by_type_and_name(
+            _PIPELINE_CONTEXT, self._pipeline
+        )
+        if pipeline is None:
+            return []
+        ours = {e.id for e in self._store.get_executions_by_context(pipeline.id)}
+        runs = self._store.get_contexts_by_type(_RUN_CONTEXT)
+        return [
+            run.name
+            for run in sorted(runs, key=lambda each: each.id)
+            if any(e.id in ours for e in self._store.get_executions_by_context(run.id))
+        ]
+
     def last_execution(self, run_id: str) -> int:
         """Returns the highest number of a run's executions; 0 if none has begun.
 
@@ -204,6 +238,7 @@ class RunRecords:
             # The clock may have been put back meanwhile.
             seconds=max(0.0, updated - _began(execution)),
             outputs=self._outputs(execution),
+            began=datetime.fromtimestamp(_began(execution), timezone.utc),
         )
 
     def _node_id(self, execution: metadata_store_pb2.Execution) -> str:
@@ -285,6 +320,11 @@ class FinishedRuns:
             span=context.custom_properties[_SPAN].string_value,
             ended=datetime.fromtimestamp(seconds, timezone.utc),
         )
+
+    def span_of(self, run_id: str) -> str:
+        """Returns the name of the span that a run read; empty: none, or not known."""
+        context = self._store.get_context_by_type_and_name(_FINISHED_CONTEXT, run_id)
+        return "" if context is None else context.custom_properties[_SPAN].string_value
 
     def record(self, run_id: str, fingerprint: str, span: str) -> None:
         """Records that a run has ended well; doing it again changes nothing."""

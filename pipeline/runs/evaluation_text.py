@@ -19,6 +19,7 @@ _MEASURES = {
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
     "calibration_error": "calibration error",
+    "coverage": "coverage",
 }
 _BOUNDS = {"least": "at least", "most": "at most"}
 
@@ -29,6 +30,7 @@ def measured_lines(
     """Yields the measures of a model and of the baseline, and what is beside them."""
     if evaluation is not None:
         yield _measures(evaluation.metrics, evaluation.thresholds)
+        yield from _certainty(evaluation)
     if tfidf is not None:
         measures = _measures(tfidf.metrics)
         for line in ([measures] if measures else []) + tfidf.notes:
@@ -54,7 +56,32 @@ def _measures(
 
 
 def _value(name: str, value: float) -> str:
-    return f"{value:.1%}" if name == "accuracy" else f"{value:.3f}"
+    return f"{value:.1%}" if name in ("accuracy", "coverage") else f"{value:.3f}"
+
+
+def _certainty(evaluation: Evaluation) -> Iterator[str]:
+    if evaluation.accuracy_interval is not None:
+        low, high = evaluation.accuracy_interval
+        yield (
+            f"with {evaluation.rows:,} test rows, the accuracy is between {low:.1%} "
+            f"and {high:.1%} (95% confidence)"
+        )
+    certain = evaluation.certain
+    if certain is None or certain.coverage is None:
+        return
+    if certain.accuracy is None:
+        yield (
+            "the model answers no test row: no probability was right in "
+            f"{certain.precision:.1%} of the cases on eval"
+            if certain.threshold > 1
+            else "the model answers no test row, and is unsure of all"
+        )
+    else:
+        yield (
+            f"the model answers {certain.coverage:.1%} of the test rows, "
+            f"{certain.accuracy:.1%} of them rightly (asked for: "
+            f"{certain.precision:.1%}), and is unsure of the others"
+        )
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import RunError, indented_lines
+from pipeline.runs.past_runs import PastRun, write_run
 
 if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.metadata.runs import RunRecord
     from pipeline.output_folder import OutputFolder
 
+_LOGGER = logging.getLogger(__name__)
 _OURS = ("components.", "pipeline.", "keras_elmo.")
 _STEP = re.compile(r"\s*\[while running [^\]]*\]\s*$")
 _REMOTE_TRACEBACK = "Traceback (most recent call last)"
@@ -30,12 +33,24 @@ class RunFailed(RunError):
         node: Id of the node, such as `Transform`; empty if it failed before the first.
         reason: Why; the first line says it, a line `hint: ...` may follow.
         log: Path of the log with the whole story; None: what was just printed.
+        run_id: TFX's name of the run; None: it had none yet.
+        is_drift: Whether the gate stopped it because the data has drifted.
     """
 
-    def __init__(self, *, node: str, reason: str, log: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        node: str,
+        reason: str,
+        log: str | None = None,
+        run_id: str | None = None,
+        is_drift: bool = False,
+    ) -> None:
         self.node = node
         self.reason = reason
         self.log = log
+        self.run_id = run_id
+        self.is_drift = is_drift
         where = f"{node} failed" if node else "the run failed"
         lines = [f"log: {log}"] if log else []
         super().__init__(f"{where}: {reason}", lines=lines)
@@ -61,6 +76,24 @@ class RunResult:
     record: RunRecord
     log: Path
     removed: Sequence[int] = ()
+
+
+def keep_failure(output: Path, begun: PastRun, failed: RunFailed) -> None:
+    """Keeps with a run that it has failed, and why; a full disk changes nothing."""
+    run = begun.ended_now(
+        verdict="drifted" if failed.is_drift else "failed",
+        component=failed.node or None,
+        reasons=[failed.reason],
+    )
+    try:
+        write_run(output, run)
+    except OSError as error:
+        _LOGGER.warning("that the run failed is not kept: %s", error)
+
+
+def is_drift(error: BaseException) -> bool:
+    """Returns whether the gate has raised an error, because the data has drifted."""
+    return any(getattr(each, "is_drift", False) for each in _chain(error))
 
 
 def reason_of(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import math
 import os
 import shlex
@@ -14,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tfx.utils import path_utils
+
 from components.anomaly_gate import executor as anomaly_gate
 from components.drift_check import report as drift_report
 from components.serving_check import executor as serving_check
@@ -23,12 +26,23 @@ from components.text_example_gen.notes import class_notes, slice_notes
 from components.text_example_gen.spans import has_spans, span_name
 from pipeline.config import Config, DataConfig
 from pipeline.evaluation.baseline import tfidf_baseline
-from pipeline.evaluation.facts import Evaluation
-from pipeline.evaluation.measures import MEASURES, MICRO_F1
+from pipeline.evaluation.explanations import explain_texts
+from pipeline.evaluation.facts import Certain, Evaluation
+from pipeline.evaluation.measures import COVERAGE, MEASURES, MICRO_F1
 from pipeline.evaluation.report import read_evaluation
 from pipeline.files import is_local, write_whole
+from pipeline.metadata.place import place_here
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.output_folder import OutputFolder
+from pipeline.report.files import PAGE, write_page
+from pipeline.runs.model_card import write_model_cards
+from pipeline.runs.past_runs import (
+    SUMMARY,
+    PastRun,
+    read_run,
+    run_folder,
+    write_run,
+)
 from pipeline.runs.summary import (
     Anomalies,
     Baseline,
@@ -42,13 +56,26 @@ from pipeline.runs.summary import (
     Spans,
     Training,
 )
+from pipeline.runs.surroundings import (
+    chosen_options,
+    folder_bytes,
+    rejected_examples,
+    versions,
+)
+from pipeline.runs.verdicts import past_run
+from pipeline.serving.versions import ModelError
 from pipeline.training.history import HISTORY_FILE
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def summarize_run(
     config: Config, output: OutputFolder, record: RunRecord, *, log: Path | None
 ) -> RunSummary:
-    """Returns what came of a run, and writes it to `summary.json` in its output.
+    """Returns what came of a run, and keeps it in its output.
+
+    It is written to `summary.json` there, and into the folder of the run, each with the
+    page that shows it; each version in `serving/` that has no model card gets one.
 
     Args:
         config: What was run.
@@ -56,40 +83,120 @@ def summarize_run(
         record: What its nodes did.
         log: Its log, or None where each node has one of its own.
     """
+    begun = read_run(output.path, record.run_id)
+    summary = gather(output, record, config, log=log, begun=begun)
+    model = record.output("Trainer", "model")
+    if summary.evaluation is not None and model is not None:
+        words = explained(summary.evaluation, path_utils.serving_model_dir(model.uri))
+        summary = summary.model_copy(update={"evaluation": words})
+    summary = summary.model_copy(update={"report": str(output.path / PAGE)})
+    write_model_cards(output, summary, lambda run: gather(output, run))
+    folder = run_folder(output.path, record.run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (folder / SUMMARY, output.summary):
+        write_whole(path, summary.to_json())
+    begin = time.monotonic()
+    page = write_page(output.path, summary)
+    _LOGGER.info("%s was made in %.1f s", page, time.monotonic() - begin)
+    write_run(output.path, past_run(summary))
+    return summary
+
+
+def gather(
+    output: OutputFolder,
+    record: RunRecord,
+    config: Config | None = None,
+    *,
+    log: Path | None = None,
+    begun: PastRun | None = None,
+) -> RunSummary:
+    """Returns what came of a run, from its artifacts.
+
+    Args:
+        output: What it wrote into.
+        record: What its nodes did.
+        config: What was run; None: it is not known any more, nor is what comes of it,
+            such as the pattern of the data.
+        log: Its log, or None where each node has one of its own.
+        begun: What was noted when it began; None: it ended with its last node.
+    """
+    if config is None:
+        record = _present(record, output)
     examples = record.output("TextExampleGen", "examples")
     window = [
         *record.all_outputs("SpanWindow", "examples"),
         *record.all_outputs("TextExampleGen", "examples"),
     ]
     push = _push(record)
+    data = config.data if config else None
+    layouts = (_read_json(examples, COUNTS_FILE) or {}).get("layouts", {})
+    model = record.output("Trainer", "model")
     summary = RunSummary(
         output=str(output.path),
         log=str(log) if log else None,
-        data=Data(
-            pattern=config.data.pattern,
-            source=_source_line(config.data.pattern),
-            held_out=config.data.held_out,
-            split_column=config.data.split_column,
-            group_column=config.data.group_column,
-            layouts=(_read_json(examples, COUNTS_FILE) or {}).get("layouts", {}),
+        run_id=record.run_id,
+        began=record.began,
+        ended=record.ended,
+        data=Data(pattern="", layouts=layouts)
+        if data is None
+        else Data(
+            pattern=data.pattern,
+            source=_source_line(data.pattern),
+            held_out=data.held_out,
+            split_column=data.split_column,
+            group_column=data.group_column,
+            layouts=layouts,
         ),
-        spans=_spans(config.data, examples, window),
+        spans=_spans(data, examples, window) if data else None,
         rows=_rows(examples),
-        drift=_drift(config.data.pattern, record.output("DriftCheck", "drift")),
+        drift=_drift(data.pattern, record.output("DriftCheck", "drift"))
+        if data
+        else None,
         anomalies=_anomalies(record.output("AnomalyGate", "clearance")),
         training=_training(record),
         evaluation=evaluation_of(record),
-        tfidf=_tfidf(window, config),
+        tfidf=_tfidf(window, config) if config else None,
         serving_check=_serving_check(record.output("ServingCheck", "blessing")),
         push=push,
         nodes=[
             NodeTime(node=each.node, state=each.state, seconds=round(each.seconds, 1))
             for each in record.nodes
         ],
-        score_command=_score_command(push),
+        score_command=_score_command(push) if config else None,
+        model_bytes=folder_bytes(model.uri) if model and is_local(model.uri) else None,
+        versions=versions() if config else {},
+        options=chosen_options(config) if config else {},
     )
-    write_whole(output.summary, summary.to_json())
+    if begun is not None:
+        ended = begun.ended_now()
+        times = {"began": begun.began, "ended": ended.ended, "seconds": ended.seconds}
+        return summary.model_copy(update=times)
+    if summary.began is not None and summary.ended is not None:
+        seconds = (summary.ended - summary.began).total_seconds()
+        return summary.model_copy(update={"seconds": round(seconds, 1)})
     return summary
+
+
+def _present(record: RunRecord, output: OutputFolder) -> RunRecord:
+    """Returns a run without the results that are gone, and with the others' places.
+
+    Of the Pusher what is recorded counts, and not its copy of the model.
+    """
+    nodes = []
+    for node in record.nodes:
+        if node.node == "Pusher":
+            nodes.append(node)
+            continue
+        outputs = {
+            key: [
+                dataclasses.replace(made, uri=uri)
+                for made in artifacts
+                if os.path.exists(uri := place_here(made.uri, output.path))
+            ]
+            for key, artifacts in node.outputs.items()
+        }
+        nodes.append(dataclasses.replace(node, outputs=outputs))
+    return RunRecord(record.run_id, nodes)
 
 
 def evaluation_of(record: RunRecord) -> Evaluation | None:
@@ -104,10 +211,38 @@ def evaluation_of(record: RunRecord) -> Evaluation | None:
     report = read_evaluation(evaluation.uri, class_names=names or None)
     counts = _read_json(record.output("TextExampleGen", "examples"), COUNTS_FILE) or {}
     report["notes"] += slice_notes(counts.get("values", {}))
+    accuracy_of_answers = report.pop("accuracy_of_answers")
+    on_eval = training.certain if training else None
+    certain = on_eval and Certain(
+        precision=on_eval.precision,
+        threshold=on_eval.threshold,
+        coverage=report["metrics"].get(COVERAGE),
+        accuracy=accuracy_of_answers,
+    )
     return Evaluation(
         **report,
+        certain=certain,
         blessed=blessing.properties.get("blessed") == 1,
     )
+
+
+def explained(evaluation: Evaluation, model: str) -> Evaluation:
+    """Returns an evaluation whose wrong rows have the words that decided.
+
+    Args:
+        evaluation: Of a model.
+        model: Its SavedModel, on any file system TensorFlow knows.
+    """
+    try:
+        words = explain_texts(model, [row.text for row in evaluation.wrong])
+    except ModelError as error:  # such as one that an earlier version made
+        _LOGGER.warning("no words that decided: %s", error)
+        return evaluation
+    wrong = [
+        row.model_copy(update={"words": of_row})
+        for row, of_row in zip(evaluation.wrong, words, strict=True)
+    ]
+    return evaluation.model_copy(update={"wrong": wrong})
 
 
 def _read_json(artifact: MadeArtifact | None, name: str) -> dict[str, Any] | None:
@@ -159,6 +294,7 @@ def _rows(examples: MadeArtifact | None) -> Rows | None:
         duplicates=counts["duplicates"],
         replaced_utf8=counts["replaced_utf8"],
         rejected_folder=rejected if counts["rows_rejected"] else None,
+        examples=rejected_examples(rejected) if counts["rows_rejected"] else [],
         labels=counts["labels"],
         cleaned=counts.get("cleaned", {}),
         cleaned_labels=counts.get("cleaned_labels", {}),
@@ -207,6 +343,7 @@ def _tfidf(window: Sequence[MadeArtifact], config: Config) -> Baseline | None:
     return Baseline(
         metrics={name: _finite(measures.get(name)) for name in names},
         notes=list(result.notes),
+        lengths=dict(result.lengths),
         seconds=round(time.monotonic() - start, 1),
     )
 

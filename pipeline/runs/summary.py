@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from components.text_example_gen.corrections import CorrectionCounts
 from pipeline.evaluation.facts import Evaluation, Facts
@@ -46,6 +46,22 @@ class Spans(Facts):
     unread: list[str] = []
 
 
+class RejectedRow(Facts):
+    """A row, or a file (position 0), that could not be used: as in `records.Reject`.
+
+    Attributes:
+        reason: A code of `reading.reasons`.
+        detail: The same for people.
+        text: At most its first 300 characters.
+    """
+
+    source: str
+    position: int
+    reason: str
+    detail: str
+    text: str
+
+
 class Rows(Facts):
     """What became of the rows: `read` = `used` + `rejected`.
 
@@ -54,6 +70,7 @@ class Rows(Facts):
         duplicates: Of the used ones, how many repeat a text.
         replaced_utf8: Of the used ones, how many have U+FFFD for what is not decoded.
         rejected_folder: Where the rejected ones lie, if there are any.
+        examples: The first of them, at most 3 for each reason.
         labels: Split -> label -> rows.
         cleaned: What was done to labels -> rows.
         cleaned_labels: Label -> how else it was written -> rows.
@@ -71,6 +88,7 @@ class Rows(Facts):
     duplicates: int
     replaced_utf8: int = 0
     rejected_folder: str | None
+    examples: list[RejectedRow] = []
     labels: dict[str, dict[str, int]]
     cleaned: dict[str, int] = {}
     cleaned_labels: dict[str, dict[str, int]] = {}
@@ -173,8 +191,9 @@ class ClassWord(Facts):
     """A word that speaks for a class.
 
     Attributes:
-        weight: Mean over the eval texts that hold it, as `WordWeight` says.
-        texts: How many of them hold it.
+        weight: Mean over the eval texts that hold it and get the class, as `WordWeight`
+            says; upper and lower case are one.
+        texts: How many these are.
     """
 
     word: str
@@ -222,11 +241,17 @@ class Training(Facts):
 
 
 class Baseline(Facts):
-    """What TF-IDF with logistic regression reaches on the same splits."""
+    """What TF-IDF with logistic regression reaches on the same splits.
+
+    Attributes:
+        lengths: Split -> words of the texts it read (at most their first 10,000
+            characters): the fewest, the 5th, 50th and 95th percentile, the most.
+    """
 
     metrics: dict[str, float | None]
     notes: list[str]
     seconds: float
+    lengths: dict[str, tuple[int, ...]] = {}
 
 
 class ServingCheck(Facts):
@@ -259,11 +284,22 @@ class RunSummary(Facts):
     Attributes:
         output: Folder that the run wrote into.
         log: Its log; None: each node has one of its own.
+        run_id: TFX's name of the run; empty: an earlier version wrote this.
+        began, ended: When, in UTC; the end is when this was gathered.
+        seconds: From begin to end.
         score_command: What to type to score a text; None: no model is served.
+        report: The page that shows all this; None: an earlier version made none.
+        model_bytes: Size of the exported model; None: not known.
+        versions: Package -> version, of those that made the model.
+        options: Those that differ from their defaults, by name, without passwords.
     """
 
     output: str
     log: str | None
+    run_id: str = ""
+    began: AwareDatetime | None = None
+    ended: AwareDatetime | None = None
+    seconds: float | None = None
     data: Data
     spans: Spans | None
     rows: Rows | None
@@ -276,6 +312,10 @@ class RunSummary(Facts):
     push: Push | None
     nodes: list[NodeTime]
     score_command: str | None = None
+    report: str | None = None
+    model_bytes: int | None = None
+    versions: dict[str, str] = {}
+    options: dict[str, Any] = {}
 
     def to_json(self) -> str:
         """Returns the text of `summary.json`."""

@@ -11,6 +11,7 @@ from pipeline.evaluation.facts import Evaluation
 from pipeline.runs.evaluation_text import measured_lines
 from pipeline.runs.summary import (
     Anomalies,
+    CertainOnEval,
     Data,
     Distance,
     Drift,
@@ -57,6 +58,7 @@ def as_text(summary: RunSummary) -> str:
         ("Time", _times(summary.nodes)),
         ("Log", [summary.log] if summary.log else []),
         ("Score texts", [summary.score_command] if summary.score_command else []),
+        ("Report", [summary.report] if summary.report else []),
     ]
     lines = [""]
     for title, body in parts:
@@ -155,7 +157,7 @@ def _cleaned(rows: Rows | None) -> Iterator[str]:
     done = [f"{_CLEANED.get(k, k)} {n:,} rows" for k, n in rows.cleaned.items()]
     yield f"read {', '.join(done)}"
     writings = [
-        f"`{_spelt(written)}` is `{label}` ({number:,})"
+        f"`{spelt(written)}` is `{label}` ({number:,})"
         for label, others in rows.cleaned_labels.items()
         for written, number in others.items()
     ]
@@ -163,7 +165,7 @@ def _cleaned(rows: Rows | None) -> Iterator[str]:
     yield ", ".join(writings[:_MOST_WRITINGS] + more)
 
 
-def _spelt(text: str) -> str:
+def spelt(text: str) -> str:
     """Returns a text in which one sees what one would not see, or only as an accent."""
     return "".join(
         c if c.isprintable() and not unicodedata.combining(c) else f"\\u{ord(c):04x}"
@@ -218,6 +220,25 @@ def _training(training: Training | None) -> Iterator[str]:
         yield f"stopped after {training.steps:,} steps; epoch {best} is kept"
     if training.resumed_after:
         yield f"went on after {training.resumed_after} epochs of an interrupted run"
+    if training.temperature is not None:
+        temperature = f"temperature {training.temperature:.2f}"
+        yield f"probabilities calibrated on eval: {temperature}"
+    yield from _certain(training.certain)
+
+
+def _certain(certain: CertainOnEval | None) -> Iterator[str]:
+    if certain is None:
+        return
+    if certain.threshold > 1:
+        yield (
+            "unsure of every text: too little on eval says that the answers from any "
+            f"probability on have a precision of {certain.precision:g}"
+        )
+    else:
+        yield (
+            f"sure from probability {certain.threshold:.3f} on, for a precision of "
+            f"{certain.precision:g}: {certain.coverage:.1%} of the eval texts"
+        )
 
 
 def _warm_start(warm_start: WarmStart | None) -> Iterator[str]:

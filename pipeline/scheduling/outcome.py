@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pydantic
 
-from pipeline.errors import indented_lines
+from pipeline.errors import brief_line
 from pipeline.runs.summary import RunSummary
-from pipeline.runs.summary_text import drift_warnings, unread_spans
+from pipeline.runs.verdicts import (
+    data_warnings,
+    refusal_reasons,
+    verdict_of,
+    version_of_run,
+)
 
 Kind = Literal["pushed", "refused", "nothing new", "failed", "interrupted"]
-
-_SHOWN_REASON = 500  # characters of a failure's reason
 
 
 @dataclass(frozen=True)
@@ -74,26 +77,30 @@ def outcome_of(
         run_id: TFX's name of the run.
         removed: The versions that were removed after it.
     """
-    evaluation, push, spans = summary.evaluation, summary.push, summary.spans
-    same: dict[str, Any] = {
-        "log": summary.log,
-        "run_id": run_id,
-        "span": spans.newest if spans else None,
-        "removed_versions": tuple(removed),
-        "warnings": tuple(_warnings(summary)),
-        "accuracy": evaluation.metrics["accuracy"] if evaluation else None,
-    }
-    if push is None or not push.pushed:
-        return Outcome("refused", reasons=tuple(_reasons(summary)), **same)
-    version = int(push.path.rstrip("/").rpartition("/")[2]) if push.path else None
-    if push.now:
-        return Outcome("pushed", version=version, **same)
-    reason = "every node found its result of an earlier run"
-    return Outcome("nothing new", version=version, reason=reason, **same)
+    evaluation, spans = summary.evaluation, summary.spans
+    verdict = verdict_of(summary)
+    return Outcome(
+        verdict,
+        log=summary.log,
+        run_id=run_id,
+        span=spans.newest if spans else None,
+        version=version_of_run(summary),
+        removed_versions=tuple(removed),
+        reasons=tuple(refusal_reasons(summary)) if verdict == "refused" else (),
+        warnings=tuple(data_warnings(summary)),
+        accuracy=evaluation.metrics["accuracy"] if evaluation else None,
+        reason="every node found its result of an earlier run"
+        if verdict == "nothing new"
+        else None,
+    )
 
 
 def failure(
-    reason: str, *, log: str | None = None, component: str | None = None
+    reason: str,
+    *,
+    log: str | None = None,
+    component: str | None = None,
+    run_id: str | None = None,
 ) -> Outcome:
     """Returns the outcome of a run that failed.
 
@@ -101,30 +108,8 @@ def failure(
         reason: Why; several lines become one.
         log: Path of the run's log, if it had begun one.
         component: The node that failed, if one had begun.
+        run_id: TFX's name of the run, if it had one.
     """
-    return Outcome("failed", log, component=component or None, reason=one_line(reason))
-
-
-def one_line(message: str) -> str:
-    """Returns a message in one line of bounded length, its hint in brackets."""
-    line = indented_lines(message).replace("\n  ", " ").strip()
-    return line if len(line) <= _SHOWN_REASON else line[: _SHOWN_REASON - 1] + "…"
-
-
-def _warnings(summary: RunSummary) -> Iterator[str]:
-    drift = ", ".join(drift_warnings(summary.drift))
-    if drift:
-        yield f"drift: {drift}"
-    if summary.spans and summary.spans.unread:
-        yield unread_spans(summary.spans)
-
-
-def _reasons(summary: RunSummary) -> list[str]:
-    evaluation, serving = summary.evaluation, summary.serving_check
-    reasons: list[str] = []
-    if evaluation is not None and not evaluation.blessed:
-        reasons += evaluation.failures
-    if serving is not None and not serving.blessed:
-        reasons += serving.reasons or ()
-    # The Pusher has no other cause than the two checks and this one.
-    return reasons or ["the model was withdrawn by a rollback"]
+    return Outcome(
+        "failed", log, run_id, component=component or None, reason=brief_line(reason)
+    )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 
 from pipeline.interrupts import signals_handled
+from pipeline.runs.past_runs import keep_crash
 from pipeline.scheduling import text
 from pipeline.scheduling.cron import check_cron, next_time
 from pipeline.scheduling.outcome import Outcome, failure
@@ -66,6 +67,7 @@ class Schedule:
         command: What a run is: a command that gets the path of the configuration and
             the path for its outcome; see `pipeline.scheduling.scheduled_run`.
         clock: Returns the time, in UTC; for tests.
+        tell: Is given what came of each run, and what takes a line to show.
 
     Raises:
         CronError: `cron` cannot be used.
@@ -82,12 +84,13 @@ class Schedule:
         fields: int = 5,
         command: Sequence[str] = _RUN,
         clock: Callable[[], datetime] = _now,
+        tell: Callable[[Outcome, Callable[[str], None]], None] | None = None,
     ) -> None:
         check_cron(cron, fields=fields)
         self._folder, self._cron, self._fields = folder, cron, fields
         self._zone, self._say_line, self._span = zone, say, span
         self._command = [*command, str(folder.config), str(folder.outcome)]
-        self._clock = clock
+        self._clock, self._tell = clock, tell
         # From the run's process and from signals; only the thread in `run` acts on
         # them. Its `put` may be called in a signal's handler.
         self._events: queue.SimpleQueue[_Ended | _Signalled] = queue.SimpleQueue()
@@ -217,8 +220,15 @@ class Schedule:
         if outcome is None:
             line = last_line(self._folder.log_of(run.number))
             last = f"; its last line: {line}" if line else ""
-            outcome = failure(f"its process {exit_reason(exit_code)}{last}")
+            outcome = self._crash(run, f"its process {exit_reason(exit_code)}{last}")
         self._conclude(run, exit_code, outcome, record)
+
+    def _crash(self, run: _Run, reason: str) -> Outcome:
+        """Returns the outcome of a run whose process could not say what came of it."""
+        crashed = None
+        with contextlib.suppress(OSError):  # then only the history has it
+            crashed = keep_crash(self._folder.output, run.started, reason)
+        return failure(reason, run_id=crashed.run_id if crashed else None)
 
     def _conclude(
         self, run: _Run, exit_code: int | None, outcome: Outcome, record: Record
@@ -240,6 +250,8 @@ class Schedule:
             )
         for line in lines:
             self._say(line)
+        if self._tell is not None:
+            self._tell(outcome, self._say)
         if self._signal is None:
             self._say_next(record)
 

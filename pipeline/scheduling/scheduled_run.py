@@ -33,7 +33,9 @@ def run_once(config: Config) -> Outcome:
     try:
         result = local_runner.run(config, only_if_new=True)
     except RunFailed as error:
-        return failure(error.reason, log=error.log, component=error.node)
+        return failure(
+            error.reason, log=error.log, component=error.node, run_id=error.run_id
+        )
     except (UserError, RunError) as error:
         return failure(str(error))
     if isinstance(result, NothingNew):

@@ -21,8 +21,20 @@ from pipeline.files import (
 from pipeline.serving.manifest import manifest_path
 from pipeline.serving.versions import is_version
 
-_OURS = re.compile(r"\.[0-9]+\.push|[0-9]+\.sha256")  # names beside the versions
+MODEL_CARDS = "model_cards"
+"""Folder of the model cards, beside that of the versions."""
+
+# Names beside the versions.
+_OURS = re.compile(r"\.[0-9]+\.push|[0-9]+\.(sha256|md)")
 _MOST_DIGITS = 18  # of the number of an execution, in 64 bits
+
+
+def model_card_path(version: str | Path) -> Path:
+    """Returns where the model card of a version's folder lies.
+
+    Not in that folder: servers read it, and its manifest lists what is in it.
+    """
+    return Path(version).parent.parent / MODEL_CARDS / f"{Path(version).name}.md"
 
 
 def publish(model: Path, version: Path) -> None:
@@ -38,10 +50,11 @@ def publish(model: Path, version: Path) -> None:
 
 
 def remove_version(version: Path) -> None:
-    """Removes a version and its manifest."""
+    """Removes a version, its manifest and its model card."""
     if version.exists() or version.is_symlink():
         remove_at_once(version)
     Path(manifest_path(str(version))).unlink(missing_ok=True)
+    model_card_path(version).unlink(missing_ok=True)
 
 
 def remove_leftovers(
@@ -65,13 +78,14 @@ def remove_leftovers(
 
 
 def remove_unwritten_notes(serving: Path) -> None:
-    """Removes what killed processes have left of manifests and notes.
+    """Removes what killed processes have left of manifests, model cards and notes.
 
     Right only while nothing is pushed.
     """
-    for path, name in hidden_leftovers(_note(serving / "0").parent).items():
-        if _OURS.fullmatch(name):
-            remove(path)
+    for beside in (_note(serving / "0"), model_card_path(serving / "0")):
+        for path, name in hidden_leftovers(beside.parent).items():
+            if _OURS.fullmatch(name):
+                remove(path)
 
 
 def note_push(version: Path, execution: str) -> None:

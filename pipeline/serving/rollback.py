@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.files import write_whole
 from pipeline.metadata.pushed_models import Push
 from pipeline.metadata.store import store_exists
 from pipeline.output_folder import OutputFolder
@@ -15,7 +16,12 @@ from pipeline.serving.manifest import (
     read_manifest,
     write_manifest,
 )
-from pipeline.serving.publish import forget_push, note_push, publish
+from pipeline.serving.publish import (
+    forget_push,
+    model_card_path,
+    note_push,
+    publish,
+)
 from pipeline.serving.versions import (
     GRAPH,
     ModelError,
@@ -90,6 +96,9 @@ def roll_back(
     note_push(folder, str(execution))
     publish(Path(target.path), folder)
     write_manifest(str(folder), manifest_path(str(folder)))
+    card = model_card_path(target.path)
+    if card.exists():  # else the next run writes both
+        write_whole(model_card_path(folder), card.read_bytes())
     is_ready()
     records.record_rollback(
         execution, target.model, str(folder), {push.model for push in others}

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.features import SERVE_TEXTS
+from pipeline.features import EXPLAIN_TEXTS, SERVE_TEXTS
 from pipeline.files import is_local
 
 GRAPH = "saved_model.pb"
@@ -161,8 +161,12 @@ def unreadable(path: str, error: OSError) -> ModelError:
     return ModelError(f"the model cannot be read: {path}: {why}")
 
 
-def load_classifier(folder: str) -> Any:
+def load_classifier(folder: str, *, explain: bool = False) -> Any:
     """Returns a function from a tensor of texts to the outputs of the signature.
+
+    Args:
+        folder: Of the SavedModel.
+        explain: Whether it also says which words decided.
 
     Raises:
         ModelError: The files are not a SavedModel, or it has no such signature.
@@ -180,7 +184,13 @@ def load_classifier(folder: str) -> Any:
             f"the model must have the signature {SERVE_TEXTS}. "
             f"Received: {folder} with {', '.join(model.signatures) or 'none'}"
         )
-    signature = model.signatures[SERVE_TEXTS]
+    if explain and EXPLAIN_TEXTS not in model.signatures:
+        raise ModelError(
+            f"{folder} cannot say which words decided: an earlier version made it, "
+            f"without the signature {EXPLAIN_TEXTS}\n"
+            "hint: train again (elmo-tfx run)"
+        )
+    signature = model.signatures[EXPLAIN_TEXTS if explain else SERVE_TEXTS]
     ((name, _),) = signature.structured_input_signature[1].items()
     call = functools.partial(_call, signature, name)
     call.model = model  # type: ignore[attr-defined]  # its weights live as long as it

@@ -17,6 +17,7 @@ import tensorflow_transform as tft
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from pipeline import features
+from pipeline.training.explaining import Explainer
 from pipeline.training.model import TokenClassifier
 
 # Where TensorFlow Serving looks, below the model's version.
@@ -36,6 +37,7 @@ def export_classifier(
     model: TokenClassifier,
     classes: Sequence[str],
     thresholds: np.ndarray | None = None,
+    certain_from: float | None = None,
 ) -> None:
     """Writes a SavedModel that needs nothing but TensorFlow, and its serving requests.
 
@@ -50,6 +52,11 @@ def export_classifier(
             both signatures return `chosen` bool `(batch, classes)` too: whether the
             text has the class, which is so from its threshold on. `predict_text` also
             returns `thresholds` float32 `(batch, classes)`, the same in each row.
+        With `certain_from` both return `unsure` bool `(batch,)`: whether the highest
+            probability is below it.
+        explain_text: `texts` -> what `predict_text` returns; `tokens` string `(batch,
+            time)`, those that the model reads, padded with ""; `weights` float32
+            `(batch, time)`: how much each speaks for `label`, see `Explainer`.
         transform_features: `examples` with text and label -> the transformed features
             that are dense (not the tokens), for TFMA. Where a text may have several
             labels, `LABEL_ID` is int64 `(batch, classes + 1)`: 1 at each label, and at
@@ -62,11 +69,13 @@ def export_classifier(
         model: Tokens to probabilities.
         classes: Names of the classes, in the order of the probabilities.
         thresholds: float32 `(classes,)`, where a text may have several labels.
+        certain_from: From which probability on the model is sure; None: it never says.
     """
-    module = _Classifier(transform, model, classes, thresholds)
+    module = _Classifier(transform, model, classes, thresholds, certain_from)
     signatures = {
         features.SERVE_EXAMPLES: module.serve_examples,
         features.SERVE_TEXTS: module.serve_texts,
+        features.EXPLAIN_TEXTS: module.explain_texts,
         features.TRANSFORM_FEATURES: module.transform_features,
     }
     tf.saved_model.save(module, model_dir, signatures=signatures)
@@ -105,9 +114,10 @@ class _Classifier(tf.Module):
         model: TokenClassifier,
         classes: Sequence[str],
         thresholds: np.ndarray | None,
+        certain_from: float | None,
     ) -> None:
         super().__init__(name="classifier")
-        self._thresholds = thresholds
+        self._thresholds, self._certain_from = thresholds, certain_from
         self._raw_spec = dict(transform.raw_feature_spec())
         # Used by `call`: once called as a layer, it would be traced a second time
         # when saved, which takes longer than all the rest of the export.
@@ -115,7 +125,14 @@ class _Classifier(tf.Module):
         # Of the model only the weights are saved: as an attribute it would bring a
         # signature of its own, and a layer may keep weights where TensorFlow does
         # not look for them.
-        self._predict: Any = functools.partial(model.__call__, training=False)
+        # A function of its own, so that three signatures trace ELMo once.
+        encode = functools.partial(model.encode, training=False)
+        spec = [tf.TensorSpec([None, None], tf.string)]
+        encode = tf.function(encode, input_signature=spec, autograph=False)
+        self._encode: Any = functools.partial(encode)
+        self._classify: Any = functools.partial(model.classify, training=False)
+        explainer = Explainer(model.head, multi_label=thresholds is not None)
+        self._explain: Any = functools.partial(explainer.explain)
         self.weights = [variable.value for variable in model.variables]
         self._class_names = list(classes)
 
@@ -125,29 +142,47 @@ class _Classifier(tf.Module):
         # leaves out whatever depends on it.
         spec = {features.TEXT: self._raw_spec[features.TEXT]}
         raw = tf.io.parse_example(examples, spec)
-        probabilities = self._probabilities(self.transform_layer.call(raw))
-        return {features.PROBABILITIES: probabilities, **self._chosen(probabilities)}
+        tokens = _padded(self.transform_layer.call(raw))
+        probabilities = self._classify(self._encode(tokens), tokens)
+        return {
+            features.PROBABILITIES: probabilities,
+            **self._chosen(probabilities),
+            **self._unsure(probabilities),
+        }
 
     @_on_strings("texts")
     def serve_texts(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        answer, _ = self._answer(texts)
+        return answer
+
+    @_on_strings("texts")
+    def explain_texts(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        answer, (layers, tokens) = self._answer(texts)
+        chosen = tf.argmax(answer[features.PROBABILITIES], axis=1)
+        weights = self._explain(layers, tokens, chosen)
+        return {**answer, features.TOKENS: tokens, features.WEIGHTS: weights}
+
+    def _answer(self, texts: tf.Tensor) -> tuple[dict[str, tf.Tensor], Any]:
+        """Returns what `serve_texts` does, and the layers and tokens of the texts."""
         raw = {features.TEXT: _as_raw(texts, self._raw_spec[features.TEXT])}
         transformed = self.transform_layer.call(raw)
-        probabilities = self._probabilities(transformed)
-        tokens = transformed[features.TOKENS]
-        n_kept = tf.math.bincount(
-            tf.cast(tokens.indices[:, 0], tf.int32), minlength=tf.shape(texts)[0]
-        )
+        tokens = _padded(transformed)
+        layers = self._encode(tokens)
+        probabilities = self._classify(layers, tokens)
+        n_kept = tf.math.count_nonzero(tokens != "", axis=1)
         classes = tf.constant(self._class_names)
         several = self._chosen(probabilities)
         if several:
             several["thresholds"] = tf.zeros_like(probabilities) + self._thresholds
-        return {
+        answer = {
             "label": tf.gather(classes, tf.argmax(probabilities, axis=1)),
             features.PROBABILITIES: probabilities,
             "classes": tf.tile(classes[None, :], [tf.shape(texts)[0], 1]),
-            "is_cut": transformed[features.N_TOKENS] > tf.cast(n_kept, tf.int64),
+            "is_cut": transformed[features.N_TOKENS] > n_kept,
             **several,
+            **self._unsure(probabilities),
         }
+        return answer, (layers, tokens)
 
     @_on_strings("examples")
     def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -170,14 +205,20 @@ class _Classifier(tf.Module):
             return {}
         return {features.CHOSEN: probabilities >= self._thresholds}
 
-    def _probabilities(self, transformed: Mapping[str, Any]) -> tf.Tensor:
-        tokens = transformed[features.TOKENS]
-        tokens = tf.sparse.to_dense(tokens, default_value="")  # (batch, time)
-        # A batch of empty texts would leave a BiLSTM without a single step.
-        missing = tf.maximum(0, 1 - tf.shape(tokens)[1])
-        tokens = tf.pad(tokens, [[0, 0], [0, missing]], constant_values="")
-        tokens = tf.ensure_shape(tokens, (None, None))
-        return self._predict(tokens)
+    def _unsure(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        if self._certain_from is None:
+            return {}
+        highest = tf.reduce_max(probabilities, axis=1)
+        return {features.UNSURE: highest < self._certain_from}
+
+
+def _padded(transformed: Mapping[str, Any]) -> tf.Tensor:
+    """Returns the tokens, string `(batch, time)` padded with "", at least one wide."""
+    tokens = tf.sparse.to_dense(transformed[features.TOKENS], default_value="")
+    # A batch of empty texts would leave a BiLSTM without a single step.
+    missing = tf.maximum(0, 1 - tf.shape(tokens)[1])
+    tokens = tf.pad(tokens, [[0, 0], [0, missing]], constant_values="")
+    return tf.ensure_shape(tokens, (None, None))
 
 
 def _multi_hot(ids: tf.SparseTensor, num_classes: int) -> tf.Tensor:

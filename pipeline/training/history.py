@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.training.calibration import Calibration
 from pipeline.training.embedding_cache import CacheFacts
 from pipeline.training.state import TrainingState
 from pipeline.training.warm_start import WarmStart
@@ -25,7 +26,8 @@ def write_history(
     *,
     class_counts: Mapping[str, int],
     class_weights: Mapping[str, float],
-    thresholds: Mapping[str, float] | None = None,
+    calibration: Calibration,
+    words: Mapping[str, Any],
     cache: CacheFacts | None,
     warm_start: WarmStart | None,
 ) -> None:
@@ -41,7 +43,11 @@ def write_history(
         stopped_early: whether that was `patience`.
         warm_start: {from, reason, new_classes}, see `WarmStart`; None: not asked for.
         class_counts, class_weights: by class name, over the training split.
+        temperature: see `Calibration`.
+        certain: {precision, threshold, coverage}, see `Certain`; None: not asked for.
         thresholds: by class name; only where a text may have several labels.
+        words: by class name, the words that speak most for it, as `strongest_words`
+            returns them.
         embedding_cache: `CacheFacts`, or None where ELMo itself is trained, with
             first_epoch_seconds and later_epoch_seconds (their mean, None if none).
 
@@ -51,8 +57,8 @@ def write_history(
         train: Section `train` of the configuration.
         class_counts: Training examples by class name.
         class_weights: Weight of an example in both losses, by class name; no unit.
-        thresholds: Probability from which on a text has a class, by name; None: a text
-            has the one that is most probable.
+        calibration: Its thresholds in the order of `class_counts`.
+        words: Of `strongest_words`.
         cache: None where ELMo itself was trained.
         warm_start: None where it was not asked for.
     """
@@ -77,9 +83,13 @@ def write_history(
         "embedding_cache": cache and _with_seconds(cache, state),
         "class_counts": dict(class_counts),
         "class_weights": dict(class_weights),
+        "temperature": calibration.temperature,
+        "certain": calibration.certain and dataclasses.asdict(calibration.certain),
+        "words": dict(words),
     }
-    if thresholds is not None:
-        history["thresholds"] = dict(thresholds)
+    if calibration.thresholds is not None:
+        thresholds = calibration.thresholds.tolist()
+        history["thresholds"] = dict(zip(class_counts, thresholds, strict=True))
     with tf.io.gfile.GFile(os.path.join(folder, HISTORY_FILE), "w") as file:
         file.write(json.dumps(history, indent=2) + "\n")
 

@@ -6,15 +6,7 @@ as a network gives it low probabilities throughout.
 
 from __future__ import annotations
 
-from typing import Any
-
-import keras
 import numpy as np
-import tensorflow as tf
-
-from pipeline import features
-from pipeline.training.data import LabelledTokens, split_batches
-from pipeline.training.epochs import ModelInputs
 
 DEFAULT = 0.5
 """The threshold of a label of which no text is known."""
@@ -56,28 +48,3 @@ def _best(scores: np.ndarray, is_own: np.ndarray) -> float:
     f1 = 2 * hits / (own_texts + len(scores) - below)
     best = candidates[f1 >= f1.max() - 1e-12]
     return float(best[np.abs(best - DEFAULT).argmin()])
-
-
-def eval_thresholds(
-    model: keras.Model, data: LabelledTokens, inputs: ModelInputs, *, batch_size: int
-) -> np.ndarray:
-    """Returns the `best_thresholds` for the eval split.
-
-    Args:
-        model: Trained.
-        data: With several labels a text; reads the split `eval`.
-        inputs: The model's inputs for any texts.
-        batch_size: Texts that are computed together.
-    """
-
-    def predict(given: Any) -> tf.Tensor:
-        return model(given, training=False)
-
-    run = tf.function(predict, input_signature=[inputs.signature], autograph=False)
-    texts = data.splits[features.EVAL]
-    texts = texts[np.argsort(data.lengths[texts], kind="stable")]
-    probabilities = [
-        run(tf.nest.map_structure(tf.convert_to_tensor, inputs.read(batch))).numpy()
-        for batch in split_batches(texts, batch_size=batch_size)
-    ]
-    return best_thresholds(np.concatenate(probabilities), data.labels[texts])

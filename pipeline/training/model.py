@@ -140,10 +140,17 @@ class TokenClassifier(keras.Model):
         self.head = head
 
     def call(self, tokens: Any, training: bool | None = None) -> Any:
-        layers = self.encoder(tokens, training=training)
+        layers = self.encode(tokens, training=training)
+        return self.classify(layers, tokens, training=training)
+
+    def encode(self, tokens: Any, training: bool | None = None) -> tf.Tensor:
+        """Returns the layers of ELMo, float32 `(batch, layers, time, dim)`."""
         # A copy carries no Keras mask: the head takes the mask as an input, and
         # some of its layers would warn that they drop theirs.
-        layers = tf.identity(layers)
+        return tf.identity(self.encoder(tokens, training=training))
+
+    def classify(self, layers: Any, tokens: Any, training: bool | None = None) -> Any:
+        """Returns the outputs for tokens whose layers are known."""
         inputs = head_inputs(layers, tokens, self.head)
         return self.head(list(inputs), training=training)
 

@@ -46,15 +46,28 @@ def ngram_ids(tokens: Any) -> tf.Tensor:
         int32 `(batch, 2 * time - 1)`, from 1 and below 2**24; each once in a row; 0,
         anywhere in a row, is padding.
     """
+    ids = tf.sort(ids_in_order(tokens), axis=1)
+    first = tf.not_equal(ids[:, 1:], ids[:, :-1])
+    first = tf.pad(first, [[0, 0], [1, 0]], constant_values=True)
+    return tf.where(first, ids, 0)
+
+
+def ids_in_order(tokens: Any) -> tf.Tensor:
+    """Returns the ids of `ngram_ids` where they stand, as often as they do.
+
+    Args:
+        tokens: string `(batch, time)`, padded at the end with "".
+
+    Returns:
+        int32 `(batch, 2 * time - 1)`: the words, then the pairs, each at the place of
+        its first word; 0 is padding.
+    """
     words = tf.strings.lower(tokens, encoding="utf-8")
     pairs = tf.strings.join([words[:, :-1], words[:, 1:]], separator=" ")
     is_real = tf.concat([tokens != "", tokens[:, 1:] != ""], axis=1)
     ngrams = tf.concat([words, pairs], axis=1)
     ids = tf.strings.to_hash_bucket_fast(ngrams, _IDS - 1) + 1
-    ids = tf.sort(tf.where(is_real, tf.cast(ids, tf.int32), 0), axis=1)
-    first = tf.not_equal(ids[:, 1:], ids[:, :-1])
-    first = tf.pad(first, [[0, 0], [1, 0]], constant_values=True)
-    return tf.where(first, ids, 0)
+    return tf.where(is_real, tf.cast(ids, tf.int32), 0)
 
 
 class NgramLogits(keras.layers.Layer):
@@ -117,6 +130,33 @@ class NgramLogits(keras.layers.Layer):
         total = ops.sum(ops.take(self.table, rows, axis=0) * known, axis=1)
         count = ops.maximum(ops.sum(known, axis=1), 1.0)
         return _SCALE * total / ops.sqrt(count)
+
+    def shares(self, ids: Any, direction: Any) -> Any:
+        """Returns what each n-gram adds to a weighted sum of the logits.
+
+        The shares of a text add up to that sum. An n-gram that stands in a text several
+        times has one weight: each place gets an equal share.
+
+        Args:
+            ids: int32 `(batch, n)`, as `ids_in_order` returns them.
+            direction: float32 `(batch, classes)`: by what each logit is multiplied.
+
+        Returns:
+            float32 `(batch, n)`, in nats.
+        """
+        batch, n = tf.unstack(tf.shape(ids, tf.int64))
+        text = tf.range(batch)[:, None] * _IDS
+        _, place, counts = tf.unique_with_counts(
+            tf.reshape(text + tf.cast(ids, tf.int64), [-1])
+        )
+        times = tf.reshape(tf.gather(counts, place), [batch, n])
+        rows = self._row(ids)
+        known = ops.take(self.known, rows) * ops.cast(ids > 0, "float32")
+        known = known / tf.cast(times, tf.float32)  # each n-gram of a text: 1 in all
+        count = ops.maximum(ops.sum(known, axis=1, keepdims=True), 1.0)
+        weights = ops.take(self.table, rows, axis=0)  # (batch, n, classes)
+        values = tf.einsum("bnc,bc->bn", weights, direction)
+        return _SCALE * values * known / ops.sqrt(count)
 
     def compute_output_shape(
         self, ids_shape: tuple[int | None, ...]

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import tensorflow_transform as tft
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
 from pipeline.files import remove
+from pipeline.training.calibration import calibrate, with_temperature
 from pipeline.training.data import (
     LabelledTokens,
     read_labelled_tokens,
@@ -31,9 +33,9 @@ from pipeline.training.epochs import (
     TokenInputs,
     train_epochs,
 )
+from pipeline.training.explaining import strongest_words
 from pipeline.training.export import export_classifier
 from pipeline.training.history import write_history
-from pipeline.training.label_thresholds import eval_thresholds
 from pipeline.training.model import (
     TokenClassifier,
     adapt_ngrams,
@@ -48,19 +50,21 @@ from pipeline.training.warm_start import WarmStart, save_weights, start_from
 _LOGGER = logging.getLogger(__name__)
 _GIB = 2**30  # bytes
 _STEPS_PER_EXECUTION = 8
+_TEXTS_TO_ENCODE = 200  # only to say which words are the strongest
 
 
 def run_fn(fn_args: Any) -> None:
-    """Trains the classifier, keeps its best epoch and exports it.
+    """Trains the classifier, keeps its best epoch, calibrates and exports it.
 
     Reads from `fn_args` (TFX's FnArgs): `train_files`, `eval_files`,
     `transform_output`, `serving_model_dir`, `model_run_dir`, `base_model` (folder of
     the SavedModel that a warm start goes on from; None: there is none), and of
     `custom_config` the sections `elmo`, `model` and `train` of the configuration,
-    `elmo_version`, `held_out` and `divided_by` (of `ModelFacts`) and `resume_dir`: a
-    folder of a local file system that outlives a failed execution. The next run with
-    equal data, configuration and starting weights goes on there after the last whole
-    epoch of an interrupted one. Without the folder nothing is resumed.
+    `elmo_version`, `held_out` and `divided_by` (of `ModelFacts`), `precision` (of
+    `calibrate`; not with several labels a text) and `resume_dir`: a folder of a local
+    file system that outlives a failed execution. The next run with equal data,
+    configuration and starting weights goes on there after the last whole epoch of an
+    interrupted one. Without the folder nothing is resumed.
 
     Writes the SavedModel, the weights for later warm starts beside it, TensorBoard
     logs (`model_run_dir/train` and `/eval`) and what `write_history` says.
@@ -122,13 +126,22 @@ def run_fn(fn_args: Any) -> None:
             log_dir=fn_args.model_run_dir,
             seconds_before=cache.facts.encode_seconds if cache else 0.0,
         )
-        thresholds = None
-        if is_multi_label:
-            thresholds = eval_thresholds(
-                model, data, inputs, batch_size=config["train"]["batch_size"]
-            )
+        found = calibrate(
+            model,
+            data,
+            inputs,
+            batch_size=config["train"]["batch_size"],
+            precision=config.get("precision"),
+        )
+        head = with_temperature(classifier.head, found.temperature)
+        words = _words(classifier, data, classes, cache)
         export_classifier(
-            fn_args.serving_model_dir, transform, classifier, classes, thresholds
+            fn_args.serving_model_dir,
+            transform,
+            TokenClassifier(classifier.encoder, head),
+            classes,
+            found.thresholds,
+            found.certain.threshold if found.certain else None,
         )
         save_weights(fn_args.serving_model_dir, classifier, facts)
         write_history(
@@ -137,9 +150,8 @@ def run_fn(fn_args: Any) -> None:
             config["train"],
             class_counts=dict(zip(classes, counts.tolist(), strict=True)),
             class_weights=dict(zip(classes, weights.tolist(), strict=True)),
-            thresholds=None
-            if thresholds is None
-            else dict(zip(classes, thresholds.tolist(), strict=True)),
+            calibration=found,
+            words=words,
             cache=cache.facts if cache else None,
             warm_start=warm_start,
         )
@@ -228,6 +240,30 @@ def _fingerprint(
     for weight in encoder.weights:
         digest.update(weight.numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _words(
+    classifier: TokenClassifier,
+    data: LabelledTokens,
+    classes: Sequence[str],
+    cache: EmbeddingCache | None,
+) -> dict[str, list[dict[str, Any]]]:
+    """Returns the `strongest_words`, and says in the log how long that took."""
+    started = time.monotonic()
+    if cache:
+        words = strongest_words(classifier.head, data, cache.read, classes)
+    else:
+        spec = [tf.TensorSpec((None, None), tf.string)]
+        encode = tf.function(classifier.encode, input_signature=spec, autograph=False)
+        words = strongest_words(
+            classifier.head,
+            data,
+            lambda texts: encode(tf.constant(data.tokens(texts), tf.string)),
+            classes,
+            max_texts=_TEXTS_TO_ENCODE,
+        )
+    _LOGGER.info("Strongest words: %.2f s", time.monotonic() - started)
+    return words
 
 
 def open_cache(

@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.session import BenchmarkError
-from benchmarks.texts import read_columns, read_polarity, read_sentences, read_texts
+from benchmarks.texts import (
+    read_columns,
+    read_labelled_lines,
+    read_polarity,
+    read_sentences,
+    read_texts,
+)
 
 
 def test_a_folder_of_reviews_gives_bad_and_good_ones_in_turn(tmp_path):
@@ -81,3 +87,18 @@ def test_a_table_of_another_form_is_refused(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(BenchmarkError, match=message):
         read_texts(path)
+
+
+def test_labelled_lines_have_their_label_after_the_last_tab(tmp_path):
+    with pytest.raises(BenchmarkError, match="Received: 0 files"):
+        read_labelled_lines(tmp_path)
+    (tmp_path / "b_labelled.txt").write_text("Good.\t1\n", "utf-8")
+    (tmp_path / "a_labelled.txt").write_text(
+        "Two\x85lines\tand a tab  \t0\n\n", "utf-8"
+    )
+    (tmp_path / "readme.txt").write_text("no table")
+    rows = [("Two\x85lines\tand a tab", "0"), ("Good.", "1")]
+    assert read_labelled_lines(tmp_path) == rows
+    (tmp_path / "c_labelled.txt").write_text("no label\n", "utf-8")
+    with pytest.raises(BenchmarkError, match="a tab in each line. Received: 3 files"):
+        read_labelled_lines(tmp_path)

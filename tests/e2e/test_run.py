@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shlex
@@ -10,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from pipeline.runs.past_runs import past_runs
 
 # The first test here waits for the full run, about a minute alone on 2 cores.
 pytestmark = pytest.mark.timeout(600)
@@ -63,6 +66,30 @@ def test_a_killed_run_is_taken_up_and_pushes_exactly_once(cli, full_run, version
     assert (version / "saved_model.pb").is_file()
 
 
+def test_the_killed_run_and_the_one_after_it_stand_side_by_side(
+    cli, full_run, summary, version
+):
+    done = cli.run("runs", "--output", full_run.output, "--json")
+    assert done.returncode == 0, done.stderr
+    killed, pushed = json.loads(done.stdout)
+    assert (killed["verdict"], killed["ended"]) == ("interrupted", None)
+    assert pushed["verdict"] == "pushed"
+    assert pushed["run_id"] == summary["run_id"]
+    assert pushed["version"] == int(version.name)
+    assert (pushed["span"], pushed["rows"]) == ("2026-11-25", summary["rows"]["used"])
+    assert pushed["measures"] == summary["evaluation"]["metrics"]
+    assert pushed["seconds"] == summary["seconds"] > 1
+    assert json.loads(Path(pushed["summary"]).read_text()) == summary
+    assert not Path(killed["log"]).samefile(pushed["log"])
+
+
+def test_the_pushed_version_has_a_model_card_beside_it(full_run, summary, version):
+    card = (full_run.output / "model_cards" / f"{version.name}.md").read_text()
+    assert f"| first pushed as version | {version.name} |" in card
+    assert f"{summary['rows']['read']:,} rows read" in card
+    assert all(name in card for name in _CLASSES)
+
+
 def test_rows_read_are_rows_used_and_rows_rejected_with_their_reasons(
     summary, sentences
 ):
@@ -97,6 +124,15 @@ def test_the_summary_names_the_training_the_test_and_the_baseline(summary):
     assert classes == _CLASSES
     assert summary["serving_check"]["blessed"]
     assert {node["state"] for node in summary["nodes"]} == {"done", "unchanged"}
+
+
+def test_the_rows_that_are_wrong_stand_where_the_summary_says(summary):
+    wrong = summary["evaluation"]["wrong"]
+    assert wrong
+    for row in wrong:
+        lines = Path(row["source"]).read_bytes().split(b"\n")
+        [cells] = csv.reader([lines[row["position"] - 1].decode("utf-8", "replace")])
+        assert {row["text"].strip(), *row["labels"]} <= {cell.strip() for cell in cells}
 
 
 def test_the_model_is_pushed_whole_and_where_the_summary_says(summary, version):
@@ -179,6 +215,10 @@ def test_data_of_one_class_fails_with_component_reason_and_log(
     assert "Traceback" not in done.stderr
     assert "Traceback" in log.read_text()
     assert not list((tmp_path / "out" / "serving").iterdir())
+    [failed] = past_runs(tmp_path / "out")
+    assert (failed.verdict, failed.component) == ("failed", "TextExampleGen")
+    assert failed.reasons[0].splitlines()[0] in error
+    assert failed.log == str(log)
 
 
 def test_a_misspelt_column_is_named_in_one_line_with_those_there_are(

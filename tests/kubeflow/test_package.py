@@ -126,6 +126,23 @@ def test_every_step_gets_the_volume_and_the_secret_as_environment(documents):
         assert set(variables) == {"host", "port", "database", "user", "password"}
 
 
+def test_the_receivers_address_is_a_secret_of_the_cluster_and_only_if_it_is_told(
+    tmp_path,
+):
+    on = {"push.webhook": True}
+    spec, platform = _compile(tmp_path / "kubeflow.yaml", **on)
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    for options in executors.values():
+        _, secret = options["secretAsEnv"]
+        assert secret["secretName"] == "elmo-tfx-webhook"
+        assert secret["keyToEnv"] == [
+            {"secretKey": "address", "envVar": "ELMO_TFX_WEBHOOK"}
+        ]
+    [spec, *_] = _compile(tmp_path / "vertex.yaml", "vertex", **_VERTEX, **on)
+    variables = {e["name"]: e["value"] for e in _container(spec, "Pusher")["env"]}
+    assert variables["ELMO_TFX_WEBHOOK_FILE"] == "/gcs/secrets/elmo-tfx-webhook"
+
+
 def test_figures_pages_and_the_model_are_declared(documents):
     components_of = documents[0]["components"]
 
@@ -139,7 +156,7 @@ def test_figures_pages_and_the_model_are_declared(documents):
     }
     assert declared("statisticsgen") == {"report": "system.HTML"}
     assert declared("pusher") == {"model": "system.Model"}
-    assert declared("end") == {"summary": "system.Markdown"}
+    assert declared("end") == {"summary": "system.Markdown", "report": "system.HTML"}
 
 
 def test_the_same_configuration_makes_the_same_package(documents, tmp_path):

@@ -236,6 +236,7 @@ def test_what_kfp_shows_are_figures_pages_and_the_models_address(cluster, first)
     assert "The model is blessed" in first.pages["Evaluator.report"]
     assert "train: " in first.pages["StatisticsGen.report"]
     assert "Model       pushed to" in first.pages["End.summary"]
+    assert "Pushed as version" in first.pages["End.report"]
 
 
 def test_the_second_run_goes_on_from_the_first_over_both_spans(cluster, second):

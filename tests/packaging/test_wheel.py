@@ -78,12 +78,16 @@ def test_the_wheel_installs_and_its_command_shows_help(wheel, tmp_path):
     assert "Usage: elmo-tfx" in _run(command, "--help", cwd=tmp_path)
 
 
-def test_the_wheel_holds_every_module_and_the_embedded_model(wheel, repository):
+def test_the_wheel_holds_all_modules_templates_and_the_embedded_model(
+    wheel, repository
+):
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
     for package in ("keras_elmo", "components", "pipeline"):
         modules = (repository / package).rglob("*.py")
         assert {str(path.relative_to(repository)) for path in modules} <= held
+    templates = (repository / "pipeline").rglob("templates/*")
+    assert {str(path.relative_to(repository)) for path in templates} <= held
     assert "keras_elmo/pretrained/options.json" in held
     assert "keras_elmo/pretrained/weights.hdf5" in held
 

@@ -72,6 +72,12 @@ def test_the_network_alone_needs_no_tensorflow():
     assert "tensorflow" in _imported_with("keras_elmo.layer")
 
 
+def test_the_list_of_runs_and_a_notice_need_no_large_library():
+    for module in ("pipeline.runs.past_runs", "pipeline.runs.webhook"):
+        large = {"tensorflow", "tfx", "apache_beam", "ml_metadata", "pandas"}
+        assert not large & _imported_with(module)
+
+
 def test_training_knows_nothing_of_configuration_runs_and_metadata():
     rooms = {tuple(m.split(".")[:2]) for m in sources_of("pipeline.training.trainer")}
     above = {("pipeline", name) for name in ("config", "runs", "metadata", "commands")}

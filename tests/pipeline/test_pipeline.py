@@ -95,12 +95,17 @@ def test_a_curated_schema_takes_the_place_of_the_inferred_one(folder):
 
 def test_the_sections_of_the_configuration_reach_their_nodes(folder):
     nodes = _nodes(
-        folder, "transform.max_tokens=7", "train.epochs=3", "elmo.trainable=true"
+        folder,
+        "transform.max_tokens=7",
+        "train.epochs=3",
+        "elmo.trainable=true",
+        "evaluation.precision=0.9",
     )
     transform = json.loads(nodes["Transform"].exec_properties["custom_config"])
     trainer = json.loads(nodes["Trainer"].exec_properties["custom_config"])
     assert transform["transform"]["max_tokens"] == 7
     assert trainer["train"]["epochs"] == 3
+    assert trainer["precision"] == 0.9
     assert trainer["elmo"] == {"source": "default", "trainable": True}
     assert set(trainer) >= {"model", "code", "elmo_version", "resume_dir"}
 

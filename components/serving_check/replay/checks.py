@@ -227,7 +227,8 @@ class Replay:
 def check_probabilities(signature: str, answer: Mapping[str, np.ndarray]) -> None:
     """Checks `probabilities`: float32 `[batch, classes]`, in [0, 1], row sums of 1.
 
-    With `chosen` beside them each is a probability of its own, and they have no sum.
+    `unsure`, if it is there, must be bool `[batch]`. With `chosen` beside them each is
+    a probability of its own, and they have no sum.
     """
     if "probabilities" not in answer:
         _fail(signature, f"no `probabilities` among {sorted(answer)}")
@@ -238,6 +239,11 @@ def check_probabilities(signature: str, answer: Mapping[str, np.ndarray]) -> Non
         _fail(signature, "probabilities are not finite")
     if values.min() < 0 or values.max() > 1 + REPEAT_TOLERANCE:
         _fail(signature, f"probabilities from {values.min()} to {values.max()}")
+    unsure = answer.get("unsure")
+    if unsure is not None and (
+        unsure.shape != values.shape[:1] or unsure.dtype != bool
+    ):
+        _fail(signature, f"`unsure` is {unsure.dtype} {unsure.shape}")
     if "chosen" in answer:
         chosen = answer["chosen"]
         if chosen.shape != values.shape or chosen.dtype != bool:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import pytest
 import tensorflow as tf
 
+from pipeline.batch import predicting
+from pipeline.batch.formats.table import Kind
 from pipeline.batch.predicting import Predictor
 from pipeline.batch.scoring import Failure, score_rows
+from pipeline.commands import score
 from pipeline.serving.versions import ModelError
+from tests.pipeline.batch.toy_classifier import write_toy
 
 
 def test_it_knows_the_classes_and_its_columns(predictor):
@@ -41,6 +46,61 @@ def test_a_row_gets_label_probabilities_version_and_whether_it_was_cut(predictor
             "model_version": "3",
         },
     ]
+
+
+@pytest.fixture(scope="module")
+def unsure_model(tmp_path_factory):
+    return str(write_toy(tmp_path_factory.mktemp("unsure") / "3", says_unsure=True))
+
+
+def test_a_row_says_whether_the_model_is_unsure_and_the_summary_counts_it(unsure_model):
+    predictor = Predictor.inspect(unsure_model, None)
+    assert list(predictor.fields)[-3:] == ["unsure", "text_is_cut", "model_version"]
+    rows = predictor.load()(["good", "hm", "hm good"])
+    assert [row["unsure"] for row in rows] == [False, True, True]
+    assert [row["predicted_label"] for row in rows] == ["good", "bad", "good"]
+    assert list(rows[0]) == list(predictor.fields)
+    counts = predictor.tally(rows)
+    assert counts == {"label good": 2, "label bad": 1, "cut": 0, "unsure": 2}
+
+
+def test_score_says_whether_the_model_is_unsure(unsure_model, toy_model):
+    sure, unsure = score._answers(unsure_model, ["good", "hm"])
+    assert json.dumps(unsure) == (
+        '{"text": "hm", "label": "bad", "unsure": true, '
+        '"probabilities": {"bad": 0.75, "good": 0.25}}'
+    )
+    assert sure["unsure"] is False
+    [answer] = score._answers(str(toy_model), ["hm"])
+    assert "unsure" not in answer
+
+
+def test_the_words_that_decided_come_strongest_first(toy_model):
+    predictor = Predictor.inspect(str(toy_model), None, explain=True)
+    assert list(predictor.fields.items())[-1] == ("words", Kind.STRING)
+    score = pickle.loads(pickle.dumps(predictor)).load()
+    many, empty = score(["a b good c d e f g h i j k", ""])
+    assert many["words"] == [
+        ["good", 1.5],
+        ["a", -0.3],
+        ["b", -0.2],
+        ["d", 0.1],
+        ["c", 0.0],
+    ]
+    assert empty["words"] == []
+
+
+def test_no_more_words_are_written_than_the_bound_says(toy_model, monkeypatch):
+    monkeypatch.setattr(predicting, "_MAX_WORDS", 2)
+    [row] = Predictor.inspect(str(toy_model), None, explain=True).load()(["a b good"])
+    assert row["words"] == [["good", 1.5], ["a", -0.3]]
+
+
+def test_an_earlier_model_that_shall_explain_is_refused(tmp_path):
+    folder = write_toy(tmp_path / "1", explains=False)
+    with pytest.raises(ModelError, match="cannot say which words decided") as refused:
+        Predictor.inspect(str(folder), None, explain=True)
+    assert "\nhint: train again" in str(refused.value)
 
 
 def test_what_the_model_fails_on_fails_alone(predictor):

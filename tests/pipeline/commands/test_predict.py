@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 
 from pipeline.cli import main
@@ -59,6 +61,27 @@ def test_a_model_with_other_files_than_its_manifest_lists_is_refused(
     assert done.exit_code == 0, done.output
     [path] = (tmp_path / "out").glob("*.parquet")
     assert pq.read_table(path).num_rows == 100
+
+
+@pytest.mark.parametrize("format_name", ["csv", "parquet", "tfrecord", "jsonl"])
+def test_the_words_that_decided_are_a_column_of_json_in_every_format(
+    predict, tmp_path, format_name
+):
+    done = predict("--explain", "--format", format_name)
+    assert done.exit_code == 0, done.output
+    [path] = (tmp_path / "out").glob(f"*.{format_name}")
+    if format_name == "csv":
+        with path.open(newline="") as file:
+            row = next(csv.DictReader(file))["words"]
+    elif format_name == "parquet":
+        row = pq.read_table(path)["words"][0].as_py()
+    elif format_name == "tfrecord":
+        record = next(iter(tf.data.TFRecordDataset(str(path)))).numpy()
+        features = tf.train.Example.FromString(record).features.feature
+        [row] = features["words"].bytes_list.value
+    else:
+        row = json.dumps(json.loads(path.read_text().splitlines()[0])["words"])
+    assert json.loads(row) == [["good", 1.5], ["a", -0.3], ["film", -0.1]]
 
 
 def test_a_column_to_keep_that_does_not_exist_is_refused(predict):

@@ -185,11 +185,35 @@ def test_a_label_separator_may_be_what_yaml_has_a_use_for(text, separator):
         (["evaluation.slices={a=b: {auc: 0.5}}"], r"data.keep_columns \(none\)"),
         (["evaluation.slices={a=b: {f1: 0.5}}"], "'accuracy'"),
         (["evaluation.slices={a=b: {auc: 5}}"], "evaluation.slices"),
+        (
+            ["evaluation.precision=0.9", "data.label_separator=;"],
+            "evaluation.precision must be none where a row may have several labels",
+        ),
+        (["evaluation.precision=0.9", "data.multi_label=true"], "Received: 0.9"),
     ],
 )
 def test_rows_are_divided_and_sliced_in_one_way(overrides, message):
     with pytest.raises(ConfigError, match=message):
         _load(*overrides)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "evaluation.thresholds={coverage: 0.5}",
+        "evaluation.slices={a=b: {auc: 0.1}, a=c: {coverage: 0.5}}",
+    ],
+)
+def test_coverage_is_judged_only_where_a_model_can_be_unsure(override):
+    name = override.partition("=")[0]
+    message = f"option {name}: a threshold for coverage needs evaluation.precision, "
+    kept = "data.keep_columns=[a]"
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        _load(kept, override)
+    config = _load(kept, override, "evaluation.precision=0.9")
+    assert config.evaluation.precision == 0.9
+    with pytest.raises(ConfigError, match=r"^option evaluation.max_drop"):
+        _load("evaluation.max_drop={coverage: 0.5}", "evaluation.precision=0.9")
 
 
 def test_a_fixed_test_set_may_stand_beside_spans():

@@ -49,6 +49,13 @@ def test_words_that_tell_the_classes_apart_are_learnt(examples):
     assert result.measures.support.tolist() == [2, 2, 2]
 
 
+def test_the_lengths_of_the_texts_are_those_of_each_split(examples):
+    train = [(" ".join(["word"] * n), "ab"[n % 2]) for n in range(1, 102)]
+    lengths = tfidf_baseline(examples(train, _GOOD), seed=1).lengths
+    # What is nearest to each quantile: no length is made up.
+    assert lengths == {"train": (1, 6, 51, 96, 101), "test": (4, 4, 4, 4, 4)}
+
+
 def test_pairs_of_words_are_learnt_too(examples):
     rows = [("was good not bad", "pos"), ("was bad not good", "neg")]
     assert tfidf_baseline(examples(rows * 4, rows), seed=1).measures.accuracy == 1

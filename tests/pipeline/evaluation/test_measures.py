@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
-from pipeline.evaluation import measures
-from pipeline.evaluation.measures import ClassificationTally
+from pipeline.evaluation import score_table
+from pipeline.evaluation.measures import ClassificationTally, wilson_interval
 
 
 def _random_rows(seed: int, num_rows: int, num_classes: int, sharpness: float):
@@ -103,7 +104,7 @@ def test_parts_merge_into_the_whole_in_any_order(drawn, cuts, random):
 
 
 def test_a_score_table_that_is_full_gives_areas_close_to_the_exact_ones(monkeypatch):
-    monkeypatch.setattr(measures, "_MAX_ENTRIES", 5_000)
+    monkeypatch.setattr(score_table, "_MAX_ENTRIES", 5_000)
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, 40_000)
     sure = 1 / (1 + np.exp(-random.normal(labels * 1.5 - 9, 1.0)))  # all near 1e-4
@@ -120,7 +121,7 @@ def test_a_score_table_that_is_full_gives_areas_close_to_the_exact_ones(monkeypa
 
 
 def test_full_score_tables_merge_the_same_in_any_order(monkeypatch):
-    monkeypatch.setattr(measures, "_MAX_ENTRIES", 2_000)
+    monkeypatch.setattr(score_table, "_MAX_ENTRIES", 2_000)
     labels, probabilities = _random_rows(3, 6_000, 4, 2.0)
     sizes = [0, 300, 400, 3_000, 5_000, len(labels)]  # with some that are not full
     parts = [slice(*ends) for ends in zip(sizes, sizes[1:], strict=False)]
@@ -176,6 +177,13 @@ def test_no_rows_give_no_measures():
     assert result.rows == 0
     assert np.isnan(result.accuracy)
     assert np.isnan(result.calibration_error)
+
+
+@pytest.mark.parametrize(("hits", "rows"), [(81, 263), (0, 20), (20, 20), (1, 1)])
+def test_the_interval_of_a_share_is_wilsons(hits, rows):
+    exact = stats.binomtest(hits, rows).proportion_ci(method="wilson")
+    assert wilson_interval(hits, rows) == pytest.approx(tuple(exact), abs=1e-12)
+    assert wilson_interval(0, 0) is None
 
 
 def test_a_model_with_one_output_is_refused():

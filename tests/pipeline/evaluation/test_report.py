@@ -19,9 +19,14 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 
 from pipeline.config import EvaluationConfig
+from pipeline.evaluation import report as report_module
+from pipeline.evaluation.facts import Certain
 from pipeline.evaluation.report import failures, read_evaluation
 from pipeline.evaluation.thresholds import eval_config
 from pipeline.features import LABEL, LABEL_ID, LENGTH_BUCKET, SLICES, TEXT
+from pipeline.metadata.runs import MadeArtifact, NodeRecord, RunRecord
+from pipeline.runs.summarize import evaluation_of
+from pipeline.training.history import HISTORY_FILE
 
 _EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
 _STRING = tf.io.FixedLenFeature([], tf.string)
@@ -31,24 +36,29 @@ class _Oracle(tf.Module):
     """Reads its probabilities out of the text: one word for each class.
 
     Its length bucket is `long` where the first probability is above `limit`. It gives
-    the first `known` probabilities, or all, or all of them in reverse order.
+    the first `known` probabilities, or all, or all of them in reverse order. Below
+    `unsure` it says that it is unsure.
     """
 
     def __init__(
-        self, num_classes: int, *, known=None, reverse=False, limit=0.5
+        self, num_classes: int, *, known=None, reverse=False, limit=0.5, unsure=None
     ) -> None:
         super().__init__(name="oracle")
         self._num_classes = num_classes
         self._known = known
         self._reverse = reverse
         self._limit = limit
+        self._unsure = unsure
 
     @tf.function(input_signature=_EXAMPLES)
     def serving_default(self, examples):
         probabilities = self._probabilities(examples)
         if self._reverse:
             probabilities = tf.reverse(probabilities, axis=[1])
-        return {"probabilities": probabilities[:, : self._known]}
+        outputs = {"probabilities": probabilities[:, : self._known]}
+        if self._unsure is not None:
+            outputs["unsure"] = tf.reduce_max(probabilities, axis=1) < self._unsure
+        return outputs
 
     @tf.function(input_signature=_EXAMPLES)
     def transform_features(self, examples):
@@ -76,6 +86,7 @@ class _Outcome(NamedTuple):
     report: dict[str, Any]
     blessed: int | None  # the blessing's property that the Pusher reads
     files: list[str]  # in the blessing's folder
+    folder: str  # of the evaluation
 
 
 def _bytes(value: str) -> tf.train.Feature:
@@ -99,7 +110,14 @@ def _model_artifact(model: _Oracle, folder: Path):
 @pytest.fixture
 def evaluate(tmp_path: Path) -> Callable[..., _Outcome]:
     def run(
-        labels, probabilities, model, *, baseline=None, slices_of=None, **options
+        labels,
+        probabilities,
+        model,
+        *,
+        baseline=None,
+        slices_of=None,
+        data=None,
+        **options,
     ) -> _Outcome:
         examples = _artifact(standard_artifacts.Examples, tmp_path / "examples")
         examples.split_names = artifact_utils.encode_split_names(["train", "test"])
@@ -115,6 +133,11 @@ def evaluate(tmp_path: Path) -> Callable[..., _Outcome]:
                     feature[SLICES] = tf.train.Feature(
                         bytes_list=tf.train.BytesList(value=values)
                     )
+                if data is not None and place >= 10:  # of ten, it is not known
+                    data.write(f"{text},{label}\n")
+                    feature["row_source"] = _bytes(data.name)
+                    line = tf.train.Int64List(value=[place - 9])
+                    feature["row_position"] = tf.train.Feature(int64_list=line)
                 example = tf.train.Example(features=tf.train.Features(feature=feature))
                 out.write(example.SerializeToString())
         inputs = {
@@ -150,6 +173,7 @@ def evaluate(tmp_path: Path) -> Callable[..., _Outcome]:
             read_evaluation(evaluation.uri),
             blessing.get_int_custom_property("blessed"),
             [path.name for path in Path(blessing.uri).iterdir()],
+            evaluation.uri,
         )
 
     return run
@@ -169,7 +193,7 @@ def test_a_first_model_is_measured_and_blessed_without_a_comparison(evaluate):
     labels, probabilities = _rows(60, 2)
     labels[7] = -1  # not among the training labels
     # No threshold but on the drop, which TFX leaves out without a blessed model.
-    report, blessed, files = evaluate(
+    report, blessed, files, _ = evaluate(
         labels, probabilities, _Oracle(2), max_drop={"accuracy": 0.0}
     )
     predicted = probabilities.argmax(axis=1)
@@ -195,7 +219,7 @@ def test_a_first_model_is_measured_and_blessed_without_a_comparison(evaluate):
 
 
 def test_a_first_model_that_misses_a_threshold_is_refused(evaluate):
-    report, blessed, files = evaluate(
+    report, blessed, files, _ = evaluate(
         *_rows(40, 6),
         _Oracle(6),
         thresholds={"accuracy": 0.999, "calibration_error": 0.001, "auc": 0.1},
@@ -214,7 +238,7 @@ def test_a_first_model_that_misses_a_threshold_is_refused(evaluate):
 
 def test_a_model_better_than_a_blessed_one_with_fewer_classes_is_blessed(evaluate):
     labels, probabilities = _rows(40, 6)
-    report, blessed, _ = evaluate(
+    report, blessed, *_ = evaluate(
         labels,
         probabilities,
         _Oracle(6),
@@ -245,7 +269,7 @@ def test_a_model_better_than_a_blessed_one_with_fewer_classes_is_blessed(evaluat
 
 def test_a_model_worse_than_the_blessed_one_is_refused(evaluate):
     labels, probabilities = _rows(60, 6)
-    report, blessed, files = evaluate(
+    report, blessed, files, _ = evaluate(
         labels,
         probabilities,
         _Oracle(6, reverse=True),
@@ -269,6 +293,128 @@ def test_a_model_worse_than_the_blessed_one_is_refused(evaluate):
     ]
 
 
+def test_rows_that_are_wrong_say_where_they_stand_and_what_was_thought(
+    evaluate, tmp_path
+):
+    labels, probabilities = _rows(200, 3)
+    labels[12] = 3  # not known
+    with Path(tmp_path, "data.csv").open("w") as data:
+        report, blessed, *_ = evaluate(
+            labels,
+            probabilities,
+            _Oracle(3),
+            baseline=_Oracle(3),
+            data=data,
+            precision=0.9,
+            thresholds={"coverage": 0.0},
+        )
+    lines = Path(data.name).read_text().splitlines()
+    predicted = probabilities.argmax(axis=1)
+    num_wrong = np.sum(predicted != labels)
+    assert len(report["wrong"]) == min(50, num_wrong) > 20
+    assert sum(pair["rows"] for pair in report["confused"]) == num_wrong
+    assert {"label": "3", "predicted": str(predicted[12]), "rows": 1} in report[
+        "confused"
+    ]
+    known = [row for row in report["wrong"] if row["source"] is not None]
+    assert known
+    for row in report["wrong"]:
+        values = [float(word) for word in row["text"].split()]
+        assert row["predicted"] == [str(np.argmax(values))]
+        assert row["probability"] == pytest.approx(max(values))
+    for row in known:
+        assert row["source"] == data.name
+        assert lines[row["position"] - 1] == f"{row['text']},{row['labels'][0]}"
+    assert sum(each["rows"] for each in report["bins"]) == 200
+    assert [curve["name"] for curve in report["curves"]] != []
+    low, high = report["accuracy_interval"]
+    assert low < report["metrics"]["accuracy"] < high
+    for one in report["classes"]:
+        low, high = one["precision_interval"]
+        assert low < one["precision"] < high
+    assert "coverage" not in report["metrics"]
+    assert blessed == 0
+    assert report["failures"] == [
+        "coverage is undefined: the model has no output that says whether it is unsure"
+    ]
+
+
+def test_a_model_that_may_be_unsure_is_judged_by_its_coverage(evaluate, tmp_path):
+    labels, probabilities = _rows(80, 2)
+    sure = probabilities.max(axis=1) >= np.float32(0.75)
+    is_odd = np.arange(80) % 2 == 1
+    report, blessed, _, folder = evaluate(
+        labels,
+        probabilities,
+        _Oracle(2, unsure=0.75),
+        baseline=_Oracle(2),  # of before there was such an option
+        slices_of=[[f"side={'odd' if odd else 'even'}"] for odd in is_odd],
+        precision=0.9,
+        thresholds={"coverage": 0.99},
+        slices={"side=odd": {"coverage": 0.01}, "side=even": {"coverage": 0.99}},
+    )
+    right = probabilities.argmax(axis=1) == labels
+    assert report["metrics"]["coverage"] == sure.mean()
+    assert report["accuracy_of_answers"] == right[sure].mean()
+    assert [one["coverage"] for one in report["slices"]] == [
+        sure[~is_odd].mean(),
+        sure[is_odd].mean(),
+    ]
+    assert blessed == 0
+    assert report["failures"] == [
+        f"coverage {sure.mean():.6g} is below 0.99",
+        f"side=even: coverage {sure[~is_odd].mean():.6g} is below 0.99",
+    ]
+    assert [each["ok"] for each in report["thresholds"]] == [False, True, False]
+
+    on_eval = {"precision": 0.9, "threshold": 0.75, "coverage": 0.5}
+    history = {"class_counts": {"a": 50, "b": 30}, "certain": on_eval}
+    evaluation = evaluation_of(_record(folder, tmp_path / "run", history))
+    assert evaluation.certain == Certain(
+        precision=0.9,
+        threshold=0.75,
+        coverage=sure.mean(),
+        accuracy=right[sure].mean(),
+    )
+    assert {pair.label for pair in evaluation.confused} <= {"a", "b"}
+    assert evaluation.slices[0].coverage == sure[~is_odd].mean()
+
+
+def _record(evaluation: str, folder: Path, history: dict[str, Any]) -> RunRecord:
+    """Returns a run of which an evaluation and some facts of the training are left."""
+    folder.mkdir()
+    training = {"epochs": [], "best_epoch": 1, "steps": 1, "ended_by": "epochs"}
+    training |= {"stopped_early": False, "resumed_after": 0, "warm_start": None}
+    (folder / HISTORY_FILE).write_text(json.dumps(training | history))
+    blessing = MadeArtifact(str(folder), {"blessed": 0})
+    evaluator = {"evaluation": [MadeArtifact(evaluation, {})], "blessing": [blessing]}
+    trainer = {"model_run": [MadeArtifact(str(folder), {})]}
+    return RunRecord(
+        "1",
+        [
+            NodeRecord("Trainer", "done", 1.0, trainer),
+            NodeRecord("Evaluator", "done", 1.0, evaluator),
+        ],
+    )
+
+
+def test_an_evaluation_of_an_earlier_version_has_no_details_but_intervals(
+    monkeypatch,
+):
+    values = {("example_count", None): 263.0, ("accuracy", None): 81 / 263}
+    values |= {("recall", 0): 0.5, ("precision", 0): 0.25, ("support", 0): 8.0}
+    monkeypatch.setattr(
+        report_module, "_read_slices", lambda folder: ({"": values}, {}, None)
+    )
+    report = read_evaluation("/none")
+    assert report["accuracy_interval"] == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    [one] = report["classes"]
+    assert one["recall_interval"] is not None
+    assert one["precision_interval"] is None
+    assert report["wrong"] == report["confused"] == report["curves"] == []
+    assert "coverage" not in report["metrics"]
+
+
 def test_slices_are_measured_and_judged_on_their_own(evaluate):
     labels, probabilities = _rows(60, 2)
     right = probabilities.argmax(axis=1) == labels
@@ -277,7 +423,7 @@ def test_slices_are_measured_and_judged_on_their_own(evaluate):
     languages = np.where(right, "de", "en")
     slices_of = [[f"language={each}", f"stars={5}"] for each in languages]
     slices_of[:10] = [None] * 10
-    report, blessed, _ = evaluate(
+    report, blessed, *_ = evaluate(
         labels,
         probabilities,
         _Oracle(2),
@@ -309,7 +455,7 @@ def test_slices_are_measured_and_judged_on_their_own(evaluate):
 def test_predictions_that_are_not_numbers_are_refused_without_a_threshold(evaluate):
     labels, probabilities = _rows(20, 2)
     probabilities[3] = np.nan
-    report, blessed, _ = evaluate(labels, probabilities, _Oracle(2), thresholds={})
+    report, blessed, *_ = evaluate(labels, probabilities, _Oracle(2), thresholds={})
     assert blessed == 0
     assert report["metrics"] == dict.fromkeys(report["metrics"])  # all None
     assert report["failures"] == [
@@ -319,7 +465,7 @@ def test_predictions_that_are_not_numbers_are_refused_without_a_threshold(evalua
 
 
 def test_an_empty_test_split_blesses_nothing(evaluate):
-    report, blessed, _ = evaluate([], [], _Oracle(2), thresholds={"auc": 0.1})
+    report, blessed, *_ = evaluate([], [], _Oracle(2), thresholds={"auc": 0.1})
     assert blessed == 0
     assert report["rows"] == 0
     assert report["failures"] == [

@@ -6,13 +6,17 @@ import apache_beam as beam
 import cloudpickle
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from apache_beam.testing.util import assert_that
 
+from pipeline.config import EvaluationConfig
+from pipeline.evaluation.details import read_details
 from pipeline.evaluation.tfma_metrics import (
     ClassificationCombiner,
     ClassificationMetrics,
 )
+from pipeline.evaluation.thresholds import eval_config
 
 
 def _row(label, probabilities) -> tfma.metrics.StandardMetricInputs:
@@ -20,7 +24,15 @@ def _row(label, probabilities) -> tfma.metrics.StandardMetricInputs:
         labels=np.array([label], np.int64),
         predictions=np.array(probabilities, np.float32),
         example_weights=None,
+        input=_example("text", f"label {label}"),
     )
+
+
+def _example(text: str, label: str) -> bytes:
+    example = tf.train.Example()
+    for name, value in (("text", text), ("label", label)):
+        example.features.feature[name].bytes_list.value.append(value.encode())
+    return example.SerializeToString()
 
 
 def _named(values) -> dict:
@@ -38,6 +50,13 @@ def _check(outputs) -> None:
     assert values["recall", 0] == 1
     assert values["support", 2] == 2
     assert values["precision", 1] == 0.5
+    details = read_details(values["details", None], None)
+    assert {(one["label"], one["predicted"]) for one in details["confused"]} == {
+        ("2", "1"),
+        ("label -1", "0"),
+    }
+    assert [one["text"] for one in details["wrong"]] == ["text", "text"]
+    assert ("coverage", None) not in values
 
 
 _ROWS = [
@@ -86,8 +105,11 @@ def test_a_batch_of_rows_counts_like_its_rows():
         labels=np.array([[0], [1]]),
         predictions=np.array([[0.9, 0.1], [0.8, 0.2]], np.float32),
         example_weights=None,
+        input=np.array([_example("a", "0"), _example("b", "1")], object),
     )
     values = _named(combiner.extract_output(combiner.add_input(None, batch)))
+    details = read_details(values["details", None], None)
+    assert [one["text"] for one in details["wrong"]] == ["b"]
     assert (values["accuracy", None], values["example_count", None]) == (0.5, 2)
 
 
@@ -109,3 +131,24 @@ def test_candidate_and_baseline_get_keys_of_their_own():
     assert [c.keys[0].model_name for c in computations] == ["candidate", "baseline"]
     values = computations[1].combiner.extract_output(None)
     assert {key.model_name for key in values} == {"baseline"}
+
+
+def test_rows_that_the_model_is_unsure_of_make_the_coverage():
+    config = eval_config(EvaluationConfig())
+    combiner = ClassificationCombiner(eval_config=config)
+    parts = []
+    for row, unsure in zip(_ROWS[:4], (True, False, False, False), strict=True):
+        outputs = {"probabilities": row.predictions, "unsure": np.array(unsure)}
+        answer = tfma.metrics.StandardMetricInputs({**row, "predictions": outputs})
+        parts.append(combiner.add_input(None, answer))
+    values = _named(combiner.extract_output(combiner.merge_accumulators(parts)))
+    assert values["coverage", None] == 0.75
+
+
+def test_only_the_model_that_is_judged_has_details():
+    combiner = ClassificationCombiner(model_name="baseline")
+    row = {**_ROWS[0], "predictions": {"baseline": _ROWS[0].predictions}}
+    counts = combiner.add_input(None, tfma.metrics.StandardMetricInputs(row))
+    values = _named(combiner.extract_output(counts))
+    assert values["example_count", None] == 1
+    assert ("details", None) not in values

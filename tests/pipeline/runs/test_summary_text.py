@@ -150,6 +150,52 @@ def test_the_summary_says(facts, line):
     assert line in _text(facts)
 
 
+@pytest.mark.parametrize(
+    ("threshold", "measured", "line"),
+    [
+        (
+            0.8,
+            (0.625, 0.96),
+            "the model answers 62.5% of the test rows, 96.0% of them rightly "
+            "(asked for: 95.0%), and is unsure of the others\n",
+        ),
+        (0.8, (0.0, None), "answers no test row, and is unsure of all\n"),
+        (1.5, (0.0, None), "answers no test row: no probability was right in 95.0% of"),
+    ],
+)
+def test_how_sure_the_accuracy_and_the_model_are_is_told(
+    facts, threshold, measured, line
+):
+    assert "answers" not in _text(facts)
+    coverage, accuracy = measured
+    facts["evaluation"] |= {
+        "accuracy_interval": [0.888, 0.978],
+        "certain": {
+            "precision": 0.95,
+            "threshold": threshold,
+            "coverage": coverage,
+            "accuracy": accuracy,
+        },
+    }
+    facts["evaluation"]["metrics"]["coverage"] = coverage
+    facts["evaluation"]["thresholds"].append(
+        {
+            "measure": "coverage",
+            "kind": "least",
+            "bound": 0.5,
+            "value": coverage,
+            "ok": True,
+        }
+    )
+    text = _text(facts)
+    assert f"macro F1 0.900, coverage {coverage:.1%} (at least 50.0%)\n" in text
+    assert (
+        "            with 100 test rows, the accuracy is between 88.8% and 97.8% "
+        "(95% confidence)\n"
+    ) in text
+    assert line in text
+
+
 def test_a_bound_on_steps_that_ended_the_training_is_told(facts):
     facts["training"] |= {"ended_by": "max_steps", "stopped_early": False}
     facts["training"]["steps"] = 1500
@@ -331,7 +377,7 @@ def test_the_summary_file_keeps_every_fact_under_its_name():
     assert written["anomalies"]["found"] == [anomaly]
     assert written["drift"]["distances"]["unknown_words"] == words
     assert written["training"]["warm_start"]["from"] == "/m/1"
-    new = {"given": {}, "leaked": 0, "notes": [], "replaced_utf8": 0}
+    new = {"examples": [], "given": {}, "leaked": 0, "notes": [], "replaced_utf8": 0}
     new["corrections"] = None
     assert written["rows"] == facts["rows"] | new
     assert RunSummary.model_validate_json(json.dumps(written)).to_json() == (
@@ -411,3 +457,15 @@ def test_slices_are_a_table_and_their_thresholds_not_those_of_all_rows():
     )
     assert "language=20 " not in text
     assert "at least" not in text
+
+
+def test_the_summary_says_how_sure_the_model_may_be(facts):
+    assert "temperature" not in _text(facts)  # of an earlier version
+    training = facts["training"]
+    training |= {"temperature": 1.456, "certain": None}
+    assert "probabilities calibrated on eval: temperature 1.46\n" in _text(facts)
+    training["certain"] = {"precision": 0.95, "threshold": 0.8766, "coverage": 0.5}
+    line = "sure from probability 0.877 on, for a precision of 0.95: 50.0% of the eval"
+    assert line in _text(facts)
+    training["certain"] = {"precision": 0.95, "threshold": 2.0, "coverage": 0.0}
+    assert "unsure of every text: too little on eval says" in _text(facts)

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from pipeline.errors import brief_line
 from pipeline.runs.summary import RunSummary
-from pipeline.scheduling.outcome import Outcome, failure, one_line, outcome_of
+from pipeline.scheduling.outcome import Outcome, failure, outcome_of
 
 _BLESSED = {
     "blessed": True,
@@ -116,7 +117,7 @@ def test_a_failure_takes_one_line():
     outcome = failure("no such file\nhint: look there\n  and more", component="")
     assert outcome.reason == "no such file (hint: look there) and more"
     assert outcome.component is None
-    assert len(one_line("x" * 10_000)) == 500
+    assert len(brief_line("x" * 10_000)) == 500
 
 
 def test_an_outcome_survives_the_way_through_json():

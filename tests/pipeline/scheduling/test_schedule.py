@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pipeline.runs.past_runs import PastRun, read_run, write_run
 from pipeline.scheduling.schedule import Schedule
 from pipeline.scheduling.store import ScheduleBusy, ScheduleFolder, SeenTo
 
@@ -123,6 +124,32 @@ def test_a_run_gets_the_configuration_and_no_one_else_may_read_it(folder):
     _run(folder, _EVERY_SECOND, 'print(config["a"])', until="run 1: ")
     assert folder.log_of(1).read_text() == "1\n"
     assert folder.config.stat().st_mode & 0o077 == 0
+
+
+def test_each_end_is_told_once_and_by_the_schedule_itself(folder):
+    """A run that was killed cannot tell."""
+    told = []
+
+    def tell(outcome, say):
+        told.append(outcome)
+        say("told")
+
+    later = datetime.now(_UTC) + timedelta(minutes=1)  # begun by the first process
+    log = str(folder.output / "logs" / "a.log")
+    begun = PastRun(run_id="r", verdict="running", began=later, log=log)
+    write_run(folder.output, begun)
+    job = f"""
+    if not os.path.exists("{folder.output}/killed"):
+        os.mkdir("{folder.output}/killed")
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    lines = _run(folder, _EVERY_SECOND, job, until="run 2: ", tell=tell)
+    killed, pushed, *_ = told
+    assert (killed.outcome, killed.run_id) == ("failed", "r")
+    assert pushed.outcome == "pushed"
+    assert sum(line.endswith("  told") for line in lines) == len(told)
+    run = read_run(folder.output, "r")
+    assert (run.verdict, run.reasons) == ("failed", [killed.reason])
 
 
 def test_what_comes_due_during_a_run_is_run_once_after_it(folder):
@@ -398,6 +425,7 @@ def test_a_run_that_was_begun_by_hand_is_waited_for(folder, short_waits):
 _DAEMON = """
 import sys
 from datetime import timezone
+from pipeline.runs.past_runs import PastRun, read_run, write_run
 from pipeline.scheduling.schedule import Schedule
 from pipeline.scheduling.store import ScheduleFolder
 Schedule(

@@ -1,91 +1,23 @@
 """Rolling back what TFX's nodes have really pushed."""
 
 import itertools
-import json
 import os
 import shutil
 import signal
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tfx.dsl.component.experimental.annotations import (
-    InputArtifact,
-    OutputArtifact,
-    Parameter,
-)
-from tfx.dsl.component.experimental.decorators import component
-from tfx.proto.pusher_pb2 import PushDestination
-from tfx.types import standard_artifacts
 
 from pipeline.cli import main
 from pipeline.commands.rollback import command
 from pipeline.metadata.pushed_models import PushedModels
-from pipeline.output_folder import OutputFolder, OutputUnusable, describe_missing
+from pipeline.output_folder import OutputUnusable, describe_missing
 from pipeline.serving import pusher as our_pusher
 from pipeline.serving import rollback
 from pipeline.serving.manifest import manifest_path, read_manifest
-from pipeline.serving.pusher import Pusher
 from pipeline.serving.rollback import roll_back
-from pipeline.serving.versions import ModelError, newest_model
-from tests.pipeline.run_nodes import previous_model, run_nodes
-
-
-@component
-def MakeServing(model: OutputArtifact[standard_artifacts.Model], seed: Parameter[int]):
-    """Writes a model whose graph is its seed."""
-    folder = Path(model.uri, "Format-Serving")
-    folder.mkdir()
-    (folder / "saved_model.pb").write_text(str(seed))
-
-
-@component
-def BlessAgainst(
-    model: InputArtifact[standard_artifacts.Model],
-    blessing: OutputArtifact[standard_artifacts.ModelBlessing],
-    baseline: InputArtifact[standard_artifacts.Model] = None,
-):
-    """Blesses any model; notes which one it was compared with."""
-    seed = None
-    if baseline is not None:
-        seed = Path(baseline.uri, "Format-Serving", "saved_model.pb").read_text()
-    Path(blessing.uri, "baseline.json").write_text(json.dumps(seed))
-    blessing.set_int_custom_property("blessed", 1)
-    blessing.set_int_custom_property("current_model_id", model.id)
-
-
-class _Output(OutputFolder):
-    """An output folder, and a pipeline that pushes into it."""
-
-    def push(self, seed: int) -> None:
-        make = MakeServing(seed=seed)
-        previous = previous_model(make.outputs["model"])
-        bless = BlessAgainst(
-            model=make.outputs["model"], baseline=previous.outputs["model"]
-        )
-        folder = PushDestination.Filesystem(base_directory=str(self.serving))
-        pusher = Pusher(
-            model=make.outputs["model"],
-            model_blessing=bless.outputs["blessing"],
-            push_destination=PushDestination(filesystem=folder),
-        )
-        self.serving.mkdir(parents=True, exist_ok=True)
-        run_nodes([make, previous, bless, pusher], self.path)
-
-    def served(self) -> str:
-        """The seed of the model that a server takes."""
-        newest = newest_model(str(self.serving))
-        assert newest is not None
-        return Path(newest, "saved_model.pb").read_text()
-
-    def versions(self) -> list[int]:
-        return sorted(int(each.name) for each in self.serving.iterdir())
-
-    def last_baseline(self) -> str | None:
-        """The seed of the model that the last run was compared with."""
-        noted = self.artifacts.glob("BlessAgainst/blessing/*/baseline.json")
-        newest = max(noted, key=lambda path: int(path.parent.name))
-        return json.loads(newest.read_text())
+from pipeline.serving.versions import ModelError
+from tests.pipeline.pushing_pipeline import PushingOutput
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +30,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def output(tmp_path):
-    return _Output(tmp_path / "out")
+    return PushingOutput(tmp_path / "out")
 
 
 def test_the_model_before_is_served_again_and_no_run_pushes_the_withdrawn_one(
@@ -322,7 +254,7 @@ def test_a_version_put_there_by_hand_can_be_left_by_a_rollback(output, clock):
 def test_a_moved_output_pushes_compares_and_rolls_back_as_before(output, clock):
     output.push(1)
     output.push(2)
-    moved = _Output(output.path.rename(output.path.with_name("moved")))
+    moved = PushingOutput(output.path.rename(output.path.with_name("moved")))
     assert moved.follow_move() == output.path
     assert moved.clean_after_kill() == []
     before = moved.versions()
@@ -388,7 +320,7 @@ def test_a_copy_that_shares_its_versions_with_the_original_is_refused(output):
     output.push(1)
     elsewhere = output.serving.rename(output.path.parent / "elsewhere")
     output.serving.symlink_to(elsewhere)
-    copy = _Output(output.path.with_name("copy"))
+    copy = PushingOutput(output.path.with_name("copy"))
     shutil.copytree(output.path, copy.path, symlinks=True)
     for _ in range(2):
         with pytest.raises(OutputUnusable, match="leads to the versions of .*/out, "):

@@ -10,9 +10,10 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_transform as tft
 from tensorflow_serving.apis import prediction_log_pb2
 
-from pipeline.training.export import SERVING_REQUESTS
+from pipeline.training.export import SERVING_REQUESTS, _Classifier
 from tests.pipeline.tiny_training import CLASSES, example
 
 TEXTS = ["A good film, it is.", "", "so bad that I left <br /> early", "bad " * 50]
@@ -24,8 +25,8 @@ for name in ("keras_elmo", "pipeline", "components", "tfx", "tensorflow_transfor
     sys.modules[name] = None
 import tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
-answer = model.signatures["predict_text"](tf.constant(json.loads(sys.argv[2])))
-print(json.dumps(answer["probabilities"].numpy().tolist()))
+answer = model.signatures["explain_text"](tf.constant(json.loads(sys.argv[2])))
+print(json.dumps([answer[name].numpy().tolist() for name in sys.argv[3:]]))
 """
 
 
@@ -62,6 +63,36 @@ def test_it_says_which_texts_were_cut(signatures):
     assert answer["is_cut"].numpy().tolist() == [True, False, False, True]
 
 
+def test_the_words_that_decided_come_with_the_same_answer(signatures):
+    plain = signatures["predict_text"](tf.constant(TEXTS))
+    answer = signatures["explain_text"](tf.constant(TEXTS))
+    assert set(answer) == {*plain, "tokens", "weights"}
+    for name, value in plain.items():
+        if value.dtype == tf.float32:
+            np.testing.assert_allclose(answer[name], value, atol=1e-6)
+        else:
+            assert (answer[name].numpy() == value.numpy()).all()
+    tokens, weights = answer["tokens"].numpy(), answer["weights"].numpy()
+    assert tokens[0].tolist() == [b"A", b"good", b"film", b",", b"it", b"is"]
+    assert weights.dtype == np.float32 and not weights[tokens == b""].any()
+    # One word tells the texts it was trained on apart.
+    assert tokens[0, weights[0].argmax()] == b"good"
+    assert tokens[2, weights[2].argmax()] == b"bad"
+
+
+@pytest.mark.parametrize("texts", [["", " "], []])
+def test_texts_without_tokens_have_no_words(signatures, texts):
+    answer = signatures["explain_text"](tf.constant(texts, tf.string))
+    assert answer["weights"].shape == answer["tokens"].shape == (len(texts), 1)
+    assert not answer["weights"].numpy().any()
+
+
+def test_the_weights_do_not_depend_on_the_batch(signatures):
+    together = signatures["explain_text"](tf.constant(TEXTS))["weights"].numpy()
+    alone = signatures["explain_text"](tf.constant(TEXTS[2:3]))["weights"].numpy()[0]
+    np.testing.assert_allclose(together[2, : len(alone)], alone, atol=1e-5)
+
+
 def test_the_exported_model_reads_the_tokens_of_training(trained, signatures):
     # Six tokens are kept: so says the transform these examples went through.
     tokens = np.array([["A", "good", "film", ",", "it", "is"]])
@@ -93,6 +124,31 @@ def test_the_answer_does_not_depend_on_the_batch(signatures):
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
+def test_a_text_is_unsure_below_the_probability_from_which_the_model_is_sure(
+    trained, transformed_data
+):
+    tokens = np.array([["good", "", ""], ["bad", "", ""], ["film", "is", "I"]])
+    highest = np.array(trained.classifier(tokens)).max(axis=1)
+    bound = float(np.sort(highest)[1])  # reached by two
+    module = _Classifier(
+        tft.TFTransformOutput(str(transformed_data)),
+        trained.classifier,
+        CLASSES,
+        None,
+        bound - 1e-6,
+    )
+    texts = ["good", "bad", "film is I"]
+    answer = module.serve_texts(tf.constant(texts))
+    assert answer["unsure"].numpy().tolist() == (highest < bound - 1e-6).tolist()
+    assert sum(answer["unsure"].numpy()) == 1
+    answer = module.serve_examples(serialized([{"text": text} for text in texts]))
+    assert answer["unsure"].numpy().tolist() == (highest < bound - 1e-6).tolist()
+
+
+def test_where_no_precision_was_asked_for_nothing_is_said_to_be_unsure(signatures):
+    assert "unsure" not in signatures["predict_text"](tf.constant(TEXTS))
+
+
 def test_an_empty_batch_gets_an_empty_answer(signatures):
     answer = signatures["predict_text"](tf.constant([], tf.string))
     assert answer["probabilities"].shape == (0, 2)
@@ -101,13 +157,13 @@ def test_an_empty_batch_gets_an_empty_answer(signatures):
 
 @pytest.mark.parametrize("shape", [(), (3, 1), (1, 3), (2, 0)])
 @pytest.mark.parametrize(
-    "name", ["predict_text", "serving_default", "transform_features"]
+    "name", ["predict_text", "explain_text", "serving_default", "transform_features"]
 )
 def test_what_is_no_batch_of_strings_is_refused_by_every_signature(
     signatures, name, shape
 ):
     rows = serialized([{"text": "bad", "label": "bad"}])[0]
-    value = "bad film" if name == "predict_text" else rows
+    value = "bad film" if name.endswith("_text") else rows
     with pytest.raises(tf.errors.InvalidArgumentError, match="not compatible"):
         signatures[name](tf.fill(shape, value))
 
@@ -137,12 +193,16 @@ def test_evaluation_gets_the_transformed_label_and_length(signatures):
 
 
 def test_it_runs_where_only_tensorflow_is(model_dir, signatures):
-    expected = signatures["predict_text"](tf.constant(TEXTS))["probabilities"]
+    expected = signatures["explain_text"](tf.constant(TEXTS))
+    names = ["probabilities", "weights"]
     command = [sys.executable, "-c", _FRESH_PROCESS, str(model_dir), json.dumps(TEXTS)]
     # From the model's folder, so that our packages are not on the path either.
-    done = subprocess.run(command, capture_output=True, text=True, cwd=model_dir)
+    done = subprocess.run(
+        [*command, *names], capture_output=True, text=True, cwd=model_dir
+    )
     assert done.returncode == 0, done.stderr
-    np.testing.assert_allclose(json.loads(done.stdout), expected, atol=1e-6)
+    for name, values in zip(names, json.loads(done.stdout), strict=True):
+        np.testing.assert_allclose(values, expected[name], atol=1e-6)
 
 
 def test_the_serving_requests_can_be_answered(model_dir, signatures):

@@ -79,6 +79,17 @@ def test_each_label_is_chosen_from_its_threshold_on(several, signatures):
     assert probabilities[0].sum() > 1.2  # not a softmax
 
 
+def test_the_words_are_those_of_the_most_probable_label(several, signatures):
+    answer = signatures["explain_text"](tf.constant(["bad", "good"]))
+    assert answer["label"].numpy().tolist() == [b"blame", b"praise"]
+    assert (answer["weights"].numpy() > 0).all() and "chosen" in answer
+    words = several.history["words"]
+    # Four texts have both: that one label is more probable does not hide the other.
+    for name, word in (("praise", "good"), ("blame", "bad"), ("film", "film")):
+        assert words[name][0]["word"] == word and words[name][0]["texts"] >= 4
+    assert words["alone"] == []
+
+
 def test_an_evaluation_gets_all_labels_and_the_decisions(signatures):
     rows = [
         example({"text": "bad film", "label": ["blame", "film"]}),

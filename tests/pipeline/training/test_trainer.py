@@ -65,6 +65,23 @@ def test_the_history_has_the_course_the_classes_and_the_cache(trained):
     assert not list((trained.folder / "resume").iterdir())
 
 
+def test_the_exported_probabilities_are_those_of_the_temperature(trained):
+    head = trained.classifier.head
+    assert head.get_layer("temperature").scale == 1 / trained.history["temperature"]
+    assert trained.history["certain"] is None  # nobody asked
+
+
+def test_with_a_precision_the_history_and_the_model_say_from_where_it_is_sure(
+    trained_with_elmo,
+):
+    certain = trained_with_elmo.history["certain"]
+    # All six eval texts are right: their precision is above 0.6, whatever was luck.
+    assert certain == {"precision": 0.5, "threshold": 0.0, "coverage": 1.0}
+    model = tf.saved_model.load(str(trained_with_elmo.folder / "model"))
+    answer = model.signatures["predict_text"](tf.constant(["good", "?"]))
+    assert answer["unsure"].numpy().tolist() == [False, False]
+
+
 def test_it_tells_how_many_texts_are_encoded_and_how_good_each_epoch_was(trained):
     assert trained.progress[-4] == ("texts encoded", 42, 42, "")
     assert trained.progress[-3:] == [
@@ -178,6 +195,10 @@ def test_a_warm_start_goes_on_where_the_base_ended(
     history = train(tmp_path, args).history
     assert history["epochs"][0]["eval_loss"] == pytest.approx(best, abs=0.01)
     assert best < np.log(2) - 0.1  # the loss of a fresh head, which knows nothing
+    # Of the same weights the same; inherited, it would have made the next one 1.
+    temperature = base.history["temperature"]
+    assert history["temperature"] == pytest.approx(temperature, rel=0.005)
+    assert abs(temperature - 1) > 0.01
     assert history["warm_start"] == {
         "from": str(base.folder),
         "reason": None,

@@ -22,7 +22,9 @@ def _labelled(label: bytes) -> dict[str, np.ndarray]:
 
 
 def test_good_probabilities_pass():
-    checks.check_probabilities("s", _answer([[0.25, 0.75], [1.0, 0.0]]))
+    good = _answer([[0.25, 0.75], [1.0, 0.0]])
+    checks.check_probabilities("s", good)
+    checks.check_probabilities("s", {**good, "unsure": np.array([True, False])})
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,14 @@ def test_good_probabilities_pass():
         (_answer([[-0.2, 0.6, 0.6]]), "from -0.2"),
         (_answer([[0.0, 1.5]]), "to 1.5"),
         (_answer([[0.5, 0.51]]), "0.01 away from the sum 1"),
+        (
+            {**_answer([[0.5, 0.5]]), "unsure": np.array([[True]])},
+            r"`unsure` is bool \(1, 1\)",
+        ),
+        (
+            {**_answer([[0.5, 0.5]]), "unsure": np.array([1])},
+            r"`unsure` is int64 \(1,\)",
+        ),
     ],
 )
 def test_bad_probabilities_are_named(answer, message):

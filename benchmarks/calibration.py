@@ -1,0 +1,309 @@
+"""How far probabilities are from what they say, with and without a temperature."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is loaded
+
+import click  # noqa: E402
+import numpy as np  # noqa: E402
+
+from benchmarks import markdown, texts  # noqa: E402
+from benchmarks.command import Results, path_option, result_options, run  # noqa: E402
+from benchmarks.quality.contenders import trained_elmo_head  # noqa: E402
+from benchmarks.quality.texts import (  # noqa: E402
+    FOLDS,
+    Fold,
+    Texts,
+    folds,
+    polarity,
+    sample_data,
+    tokens_of,
+    uci_sentences,
+)
+from benchmarks.session import Session, say  # noqa: E402
+from pipeline import features  # noqa: E402
+from pipeline.config import ModelConfig, TrainConfig  # noqa: E402
+from pipeline.evaluation.measures import ClassificationTally  # noqa: E402
+from pipeline.training.calibration import (  # noqa: E402
+    NEVER,
+    calibrated,
+    certain_from,
+    eval_logits,
+    fit_temperature,
+)
+from pipeline.training.data import LabelledTokens  # noqa: E402
+from pipeline.training.embedding_cache import EmbeddingCache  # noqa: E402
+from pipeline.training.model import build_encoder  # noqa: E402
+from pipeline.training.trainer import open_cache  # noqa: E402
+
+GOAL = 0.02
+PRECISIONS = (0.9, 0.95)
+_CACHE = {"cache_gib": 8.0}
+_BATCH = 128
+_DRAWS = 100  # of labels that fit the probabilities
+_DIGITS = 5  # of a kept logit
+
+
+@click.command(epilog="Example: python -m benchmarks calibration --folds 3")
+@path_option(
+    "--mr",
+    "Folder of rt-polarity.neg and rt-polarity.pos. [the one beside the project, else "
+    "they are left out]",
+)
+@path_option("--uci", "Folder of *_labelled.txt. [likewise]")
+@path_option("--sample", "CSV file with the columns text and label.", texts.SAMPLE)
+@click.option("--source", default="default", show_default=True, help="Of the ELMo.")
+@click.option(
+    "--folds",
+    type=click.IntRange(2, FOLDS),
+    default=FOLDS,
+    show_default=True,
+    help="Folds measured.",
+)
+@result_options
+def command(
+    mr: Path | None,
+    uci: Path | None,
+    sample: Path,
+    source: str,
+    folds: int,
+    **output: Path | None,
+) -> None:
+    """Measure the calibration error of the pipeline's head on the embedded ELMo.
+
+    Trains it on each fold as the Trainer does, fits the temperature on the eval texts
+    and measures on the test texts. After an interruption the same command goes on.
+    """
+
+    def measure() -> Results:
+        mr_found = mr or (texts.MOVIE_REVIEWS if texts.MOVIE_REVIEWS.is_dir() else None)
+        uci_found = uci or (
+            texts.UCI_SENTENCES if texts.UCI_SENTENCES.is_dir() else None
+        )
+        sets = [sample_data(sample)]
+        sets += [polarity(mr_found)] if mr_found else []
+        sets += [uci_sentences(uci_found)] if uci_found else []
+        for option, folder in (("--mr", mr_found), ("--uci", uci_found)):
+            if not folder:
+                say(f"{option} names no folder: its texts are left out")
+        settings = {
+            "mr": mr_found,
+            "uci": uci_found,
+            "sample": sample,
+            "source": source,
+        }
+        with Session("calibration", settings) as session:
+            return {
+                "logits": {
+                    each.name: _measure(session, each, source, folds) for each in sets
+                },
+                "conditions": session.conditions("tensorflow", "keras"),
+            }
+
+    run("calibration", "Probabilities", output, measure=measure, report=report)
+
+
+def _measure(
+    session: Session, of: Texts, source: str, count: int
+) -> list[dict[str, Any]]:
+    """Returns for each fold `eval` and `test`, a pair of logits and labels each."""
+    data = tokens_of(of)
+    with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as folder:
+        say(f"{of.name}: encoding")
+        cache = open_cache(
+            Path(folder), data, build_encoder({"source": source}), _CACHE
+        )
+        results = []
+        for number, fold in enumerate(folds(of, count), 1):
+            say(f"{of.name}: fold {number}")
+            take = partial(fold_logits, data, fold, cache)
+            results.append(session.measure(f"{of.name}, fold {number}", take))
+        cache.close()
+    return results
+
+
+def fold_logits(
+    data: LabelledTokens,
+    fold: Fold,
+    cache: EmbeddingCache,
+    model: Mapping[str, Any] | None = None,
+    train: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Trains the head on a fold; returns logits and labels of its other texts."""
+    head, inputs = trained_elmo_head(
+        data,
+        fold,
+        cache,
+        model or ModelConfig().model_dump(),
+        train or TrainConfig().model_dump(),
+    )
+    results = {}
+    for split, places in (("eval", fold.evaluate), ("test", fold.test)):
+        of_split = dataclasses.replace(data, splits={features.EVAL: places})
+        logits, labels = eval_logits(head, of_split, inputs, batch_size=_BATCH)
+        results[split] = [logits.round(_DIGITS).tolist(), labels.tolist()]
+    return results
+
+
+def report(raw: Mapping[str, Any]) -> str:
+    """Returns the whole report."""
+    sets = {
+        name: [_Fold(fold) for fold in each] for name, each in raw["logits"].items()
+    }
+    return markdown.joined(
+        markdown.table(
+            [
+                "",
+                "test texts",
+                "accuracy",
+                "temperature",
+                "error without it",
+                "error with it",
+                "a perfect model's",
+                "the three of one fold",
+            ],
+            [_calibration_row(name, each) for name, each in sets.items()],
+        ),
+        markdown.table(
+            [
+                "",
+                "precision asked for",
+                "coverage on eval",
+                "on test",
+                "precision on test",
+                "folds without a threshold",
+            ],
+            [
+                _certain_row(name, each, precision)
+                for name, each in sets.items()
+                for precision in PRECISIONS
+            ],
+        ),
+        markdown.goal_list(_goals(sets)),
+        markdown.bullets(_conditions(raw["conditions"], sets)),
+    )
+
+
+class _Fold:
+    """What a fold's logits amount to.
+
+    Attributes:
+        temperature: Fitted on its eval texts.
+        labels: Of its test texts.
+        before, after: Probabilities of its test texts.
+        evaluate: Probabilities, calibrated, and labels of its eval texts.
+    """
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        logits, labels = map(np.array, raw["eval"])
+        self.temperature = fit_temperature(logits, labels)
+        self.evaluate = calibrated(logits, self.temperature), labels
+        logits, self.labels = map(np.array, raw["test"])
+        self.before = calibrated(logits, 1.0)
+        self.after = calibrated(logits, self.temperature)
+
+
+def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Returns it as the Evaluator does."""
+    tally = ClassificationTally(probabilities.shape[1])
+    tally.add(labels, probabilities)
+    return tally.measures().calibration_error
+
+
+def perfect_error(probabilities: np.ndarray) -> float:
+    """Returns the mean error of labels drawn with these very probabilities.
+
+    It is above 0: in a bin of few texts the share of right ones is far from its mean.
+    """
+    random = np.random.default_rng(0)
+    upper = probabilities.cumsum(axis=1)
+    errors = []
+    for _ in range(_DRAWS):
+        drawn = (random.random((len(upper), 1)) > upper[:, :-1]).sum(axis=1)
+        errors.append(calibration_error(drawn, probabilities))
+    return float(np.mean(errors))
+
+
+def _errors(several: Sequence[_Fold]) -> tuple[float, float, float]:
+    """Returns the error without and with the temperature, and a perfect model's."""
+    labels = np.concatenate([fold.labels for fold in several])
+    before = np.concatenate([fold.before for fold in several])
+    after = np.concatenate([fold.after for fold in several])
+    return (
+        calibration_error(labels, before),
+        calibration_error(labels, after),
+        perfect_error(after),
+    )
+
+
+def _calibration_row(name: str, several: Sequence[_Fold]) -> list[str]:
+    labels = np.concatenate([fold.labels for fold in several])
+    after = np.concatenate([fold.after for fold in several])
+    temperatures = [fold.temperature for fold in several]
+    of_one = np.mean([_errors([fold]) for fold in several], axis=0)
+    return [
+        name,
+        f"{len(labels):,}",
+        f"{(after.argmax(axis=1) == labels).mean():.1%}",
+        f"{np.mean(temperatures):.2f} ({min(temperatures):.2f} to "
+        f"{max(temperatures):.2f})",
+        *(f"{error:.3f}" for error in _errors(several)),
+        ", ".join(f"{error:.3f}" for error in of_one),
+    ]
+
+
+def _certain_row(name: str, several: Sequence[_Fold], precision: float) -> list[str]:
+    found = [certain_from(*fold.evaluate, precision) for fold in several]
+    sure, right = [], []
+    for fold, certain in zip(several, found, strict=True):
+        is_sure = fold.after.max(axis=1) >= certain.threshold
+        sure.append(is_sure)
+        right.append((fold.after.argmax(axis=1) == fold.labels)[is_sure])
+    answers = np.concatenate(right)
+    return [
+        name,
+        f"{precision:g}",
+        f"{np.mean([each.coverage for each in found]):.1%}",
+        f"{np.concatenate(sure).mean():.1%}",
+        f"{answers.mean():.1%}" if len(answers) else markdown.NONE,
+        f"{sum(each.threshold == NEVER for each in found)} of {len(found)}",
+    ]
+
+
+def _goals(sets: Mapping[str, Sequence[_Fold]]) -> Iterator[markdown.Goal]:
+    for name, several in sets.items():
+        yield markdown.at_most(
+            f"{name}, calibration error with the temperature at most {GOAL}",
+            _errors(several)[1],
+            GOAL,
+            "{:.3f}",
+        )
+
+
+def _conditions(
+    conditions: Mapping[str, Any], sets: Mapping[str, Sequence[_Fold]]
+) -> Iterator[str]:
+    counts = "; ".join(f"{name} {len(each)}" for name, each in sets.items())
+    yield (
+        "Stratified folds, each a tenth of the texts, with a model and a temperature "
+        f"of its own: {counts}. Of the other texts, a tenth is the eval split."
+    )
+    yield (
+        "The error is the Evaluator's: mean distance of confidence from accuracy over "
+        "15 equal bins. All folds' test texts are counted together; in the last column "
+        "each fold's alone, and the mean is taken."
+    )
+    yield (
+        "A perfect model's error: the mean over "
+        f"{_DRAWS} draws of labels from the calibrated probabilities themselves. It is "
+        "what chance alone makes of so many texts."
+    )
+    yield f"{markdown.machine(conditions)} {markdown.versions(conditions['versions'])}."

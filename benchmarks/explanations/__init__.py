@@ -1,0 +1,1 @@
+"""Whether the words that are named decided: texts without them, classified anew."""

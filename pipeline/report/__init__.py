@@ -1,0 +1,1 @@
+"""The page of a run: what came of it, to look at in a browser."""

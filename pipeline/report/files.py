@@ -1,0 +1,133 @@
+"""The pages of an output: which runs it has, and where their pages lie.
+
+OUTPUT/report.html              of the newest run
+OUTPUT/runs/<run>/summary.json  of each run
+OUTPUT/runs/<run>/report.html   beside it
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline.errors import UserError
+from pipeline.files import write_whole
+from pipeline.report.page import Review, run_page
+from pipeline.runs.summary import RunSummary
+
+PAGE = "report.html"
+_LOGGER = logging.getLogger(__name__)
+_SUMMARIES = "runs/*/summary.json"
+_SUMMARY = "summary.json"
+_REVIEW = "review.csv"
+_MOST_RUNS = 50  # of those side by side
+_MOST_REVIEWED = 20  # rows
+_MOST_NAMED = 3  # runs, in a message
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A run that is kept, in a folder of its own."""
+
+    folder: Path
+    summary: RunSummary
+
+    @property
+    def names(self) -> set[str]:
+        """What a person may call it."""
+        return {self.folder.name, self.summary.run_id or self.folder.name}
+
+
+def write_page(output: Path, summary: RunSummary) -> Path:
+    """Writes the page of the last run, and returns its path.
+
+    Args:
+        output: Folder of the runs.
+        summary: What came of it; where it is kept among the runs, so is its page.
+    """
+    kept = _kept(output, most=_MOST_RUNS)
+    this = [run for run in kept if run.summary.run_id == summary.run_id]
+    earlier = [run.summary for run in kept if run not in this]
+    page = run_page(summary, runs=[*earlier, summary], review=_review(output))
+    for folder in [run.folder for run in this if summary.run_id] + [output]:
+        write_whole(folder / PAGE, page)
+    return output / PAGE
+
+
+def renew_page(output: Path, name: str | None = None) -> Path:
+    """Makes the page of the last or an earlier run again, and returns its path.
+
+    Args:
+        output: Folder of the runs.
+        name: Of an earlier run, or of its folder; None: the last one.
+
+    Raises:
+        UserError: There is no such run, or its summary cannot be read.
+    """
+    if name is None:
+        return write_page(output, _read(output / _SUMMARY))
+    kept = _kept(output)
+    place = next((n for n, run in enumerate(kept) if name in run.names), None)
+    if place is None:
+        newest = ", ".join(run.folder.name for run in kept[: -_MOST_NAMED - 1 : -1])
+        raise UserError(
+            f"option --run: no such run is kept in {output}. Received: {name!r} "
+            f"(hint: {f'the newest are {newest}' if kept else 'none is kept there'})"
+        )
+    # What a person has reviewed since belongs to the last run.
+    until = [run.summary for run in kept[: place + 1]][-_MOST_RUNS:]
+    page = kept[place].folder / PAGE
+    write_whole(page, run_page(kept[place].summary, runs=until))
+    return page
+
+
+def _kept(output: Path, most: int = 0) -> list[_Kept]:
+    """Returns the runs whose summaries are kept, in the order in which they began.
+
+    One that cannot be read is passed over, and named in the log.
+
+    Args:
+        output: Folder of the runs.
+        most: How many of the newest are read; 0: all.
+    """
+    kept = []
+    paths = sorted(output.glob(_SUMMARIES), key=lambda path: path.stat().st_mtime_ns)
+    for path in paths[-most:]:
+        try:
+            kept.append(_Kept(path.parent, _read(path)))
+        except UserError as error:
+            _LOGGER.warning("%s", error.format_message())
+    return sorted(kept, key=_order)
+
+
+def _order(run: _Kept) -> tuple[float, str]:
+    began = run.summary.began
+    return began.timestamp() if began else 0.0, run.folder.name
+
+
+def _read(path: Path) -> RunSummary:
+    try:
+        return RunSummary.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path} is not there: no run has ended (hint: elmo-tfx run)"
+        ) from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise UserError(f"{path} is not the summary of a run") from error
+
+
+def _review(output: Path) -> Review | None:
+    """Returns the first rows of what `elmo-tfx review` wrote, if somebody ran it."""
+    path = output / _REVIEW
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        names, *rows = [*itertools.islice(csv.reader(file), _MOST_REVIEWED + 1)] or [[]]
+    return Review(names, rows)

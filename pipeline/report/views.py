@@ -1,0 +1,278 @@
+"""What the page says of the facts of a run, before it is HTML."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from pipeline.evaluation.facts import (
+    ClassMeasures,
+    Curves,
+    Evaluation,
+    WordWeight,
+    WrongRow,
+)
+from pipeline.report.plots import SOFT, STROKES
+from pipeline.runs.summary import RunSummary
+
+MEASURES = {
+    "accuracy": "Accuracy",
+    "auc": "AUC",
+    "macro_f1": "Macro F1",
+    "micro_f1": "Micro F1",
+    "calibration_error": "Calibration error",
+    "coverage": "Coverage",
+}
+_MOST_IN_MATRIX = 10  # classes
+_LEVELS = 5  # of the colour behind a word
+_LEAST_SHARE = 0.12  # of the strongest weight of a text, for a word to be coloured
+_MOST_GAP = 40  # characters between two tokens of a text
+_UNLIKELY = 0.05  # what its own label gets of a row that looks wrongly labelled
+_MOST_CONFUSED = 400  # pairs that the Evaluator keeps
+# What the tokenizer writes for several characters -> those it reads.
+_SPELLINGS = {
+    "'": "['\u2018\u2019`]",
+    '"': '["\u201c\u201d]',
+    "...": r"(?:\.\.+|\u2026)",
+    "--": r"(?:--+|[\u2013\u2014])",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of the model: one word for a mark, and a sentence."""
+
+    word: str
+    is_good: bool
+    sentence: str
+
+
+def verdict(summary: RunSummary) -> Verdict:
+    """Returns whether the model was pushed, or why not, and how good it is."""
+    evaluation = summary.evaluation
+    refused = list(evaluation.failures) if evaluation and not evaluation.blessed else []
+    check = summary.serving_check
+    if check is not None and not check.blessed:
+        refused += check.reasons or ["it does not serve"]
+    how_good = _how_good(summary)
+    push = summary.push
+    if push is not None and push.pushed and push.now and push.path is not None:
+        number = PurePosixPath(push.path).name
+        return Verdict("pushed", True, f"Pushed as version {number}. {how_good}")
+    if push is not None and push.pushed:
+        place = (
+            "The version that an earlier run pushed is no longer there."
+            if push.path is None
+            else f"Version {PurePosixPath(push.path).name} is the same model."
+        )
+        return Verdict("unchanged", True, f"{place} {how_good}")
+    if refused:
+        why = "; ".join(refused)
+        return Verdict("refused", False, f"Not pushed: {why}. {how_good}")
+    if evaluation is None:
+        return Verdict("not pushed", False, "No model was tested.")
+    if push is None and evaluation.blessed:
+        return Verdict("blessed", True, how_good)
+    # The Pusher has no other cause than the two checks and this one.
+    why = "the model was withdrawn by a rollback"
+    return Verdict("not pushed", False, f"Not pushed: {why}. {how_good}")
+
+
+def _how_good(summary: RunSummary) -> str:
+    evaluation = summary.evaluation
+    accuracy = evaluation.metrics.get("accuracy") if evaluation else None
+    if evaluation is None or accuracy is None:
+        return ""
+    right = "with all labels right" if has_several_labels(evaluation) else "right"
+    text = f"{accuracy:.1%} of {evaluation.rows:,} test rows are {right}"
+    others = []
+    before = (evaluation.baseline or {}).get("accuracy")
+    if before is not None:
+        others.append(f"{_compared(accuracy, before)} the last model")
+    words = summary.tfidf.metrics.get("accuracy") if summary.tfidf else None
+    if words is not None:
+        others.append(f"{_compared(accuracy, words)} TF-IDF with logistic regression")
+    text += f"{', ' if others else ''}{' and '.join(others)}"
+    is_first = evaluation.baseline is None
+    return f"{text}{'; there is no earlier model' if is_first else ''}."
+
+
+def _compared(value: float, other: float) -> str:
+    points = round((value - other) * 100, 1)
+    if not points:
+        return "as many as with"
+    plural = "" if abs(points) == 1 else "s"
+    side = "more" if points > 0 else "fewer"
+    return f"{abs(points):.1f} point{plural} {side} than with"
+
+
+def has_several_labels(evaluation: Evaluation) -> bool:
+    """Whether a row may have several labels."""
+    return "micro_f1" in evaluation.metrics
+
+
+def worst_first(
+    classes: Sequence[ClassMeasures],
+) -> list[tuple[int, ClassMeasures]]:
+    """Returns the classes with their places, by F1; undefined ones stand last."""
+    return sorted(
+        enumerate(classes),
+        key=lambda one: (one[1].f1 is None, one[1].f1 or 0.0, -one[1].support),
+    )
+
+
+def scale_begin(classes: Sequence[ClassMeasures]) -> float:
+    """Returns where the bars of the intervals begin, in tenths: one must see them."""
+    ends = [
+        between[0]
+        for one in classes
+        for between in (one.precision_interval, one.recall_interval)
+        if between
+    ]
+    return max(0.0, math.floor(min(ends, default=0.0) * 10) / 10)
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Labels down, predictions across; `rows` has a label and its cells.
+
+    A cell is the number of rows and its share of the row, from 0 to 1.
+    """
+
+    names: list[str]
+    rows: list[tuple[str, list[tuple[int, float]]]]
+
+
+def confusion(evaluation: Evaluation) -> Confusion | None:
+    """Returns the confusion matrix, where a row has one label and it fits a page."""
+    names = [one.name for one in evaluation.classes]
+    pairs = {(c.label, c.predicted): c.rows for c in evaluation.confused}
+    labels = [*names, *sorted({label for label, _ in pairs} - set(names))]
+    if (
+        has_several_labels(evaluation)
+        or not 1 < len(labels) <= _MOST_IN_MATRIX
+        or len(pairs) >= _MOST_CONFUSED
+        or not evaluation.rows
+        or (not pairs and evaluation.metrics.get("accuracy") != 1)
+    ):
+        return None
+    supports = {one.name: one.support for one in evaluation.classes}
+    rows = []
+    for label in labels:
+        wrong = sum(n for (own, _), n in pairs.items() if own == label)
+        total = max(supports.get(label, wrong), wrong)
+        cells = [
+            total - wrong if label == name else pairs.get((label, name), 0)
+            for name in names
+        ]
+        rows.append((label, [(n, n / total if total else 0.0) for n in cells]))
+    return Confusion(names, rows)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A curve with the stroke it is drawn with, and the area below it."""
+
+    curve: Curves
+    stroke: tuple[str, str]
+    mark: str
+    area: float
+
+
+def drawn_curves(evaluation: Evaluation) -> list[Drawn]:
+    """Returns the curves, that with the least area first: the only ones with colours.
+
+    Up to four have a stroke each; of more, all but three share a thin one.
+    """
+    ordered = sorted(evaluation.curves, key=lambda curve: (_area(curve), curve.name))
+    distinct = len(STROKES) if len(ordered) <= len(STROKES) else len(STROKES) - 1
+    return [
+        Drawn(
+            curve,
+            STROKES[place] if place < distinct else (SOFT, "-"),
+            str(place) if place < distinct else "thin",
+            _area(curve),
+        )
+        for place, curve in enumerate(ordered)
+    ]
+
+
+def _area(curve: Curves) -> float:
+    points = [(0.0, 0.0), *curve.roc, (1.0, 1.0)]
+    return sum(
+        (x - before_x) * (y + before_y) / 2
+        for (before_x, before_y), (x, y) in zip(points, points[1:], strict=False)
+    )
+
+
+def pieces(row: WrongRow) -> Iterator[tuple[str, str]]:
+    """Yields the text in pieces, each with the class of its colour or ""."""
+    strongest = max((abs(word.weight) for word in row.words), default=0.0)
+    end = 0
+    for word in row.words:
+        found = _spelt(word.token).search(row.text, end, end + _MOST_GAP + 99)
+        if found is None or found.start() - end > _MOST_GAP or not found[0]:
+            continue
+        level = _level(word.weight, strongest)
+        if level:
+            if found.start() > end:
+                yield row.text[end : found.start()], ""
+            yield found[0], level
+            end = found.end()
+        else:
+            yield row.text[end : found.end()], ""
+            end = found.end()
+    if end < len(row.text):
+        yield row.text[end:], ""
+
+
+def _spelt(token: str) -> re.Pattern[str]:
+    """Returns the pattern of what the tokenizer makes a token of."""
+    if token in _SPELLINGS:
+        return re.compile(_SPELLINGS[token])
+    parts = (_SPELLINGS.get(c, re.escape(c)) for c in token)
+    return re.compile("".join(parts), re.IGNORECASE)
+
+
+def _level(weight: float, strongest: float) -> str:
+    share = abs(weight) / strongest if strongest else 0.0
+    if share < _LEAST_SHARE or not math.isfinite(share):
+        return ""
+    return f"{'for' if weight > 0 else 'against'}-{math.ceil(share * _LEVELS)}"
+
+
+def strongest(
+    words: Sequence[WordWeight], most: int = 4
+) -> dict[str, list[WordWeight]]:
+    """Returns the words that speak most `for` and most `against` a prediction."""
+    most_weight = max((abs(word.weight) for word in words), default=0.0)
+    ordered = sorted(
+        (word for word in words if _level(word.weight, most_weight)),
+        key=lambda word: -abs(word.weight),
+    )
+    return {
+        "for": [word for word in ordered if word.weight > 0][:most],
+        "against": [word for word in ordered if word.weight < 0][:most],
+    }
+
+
+def to_relabel(wrong: Sequence[WrongRow]) -> list[WrongRow]:
+    """Returns the wrong rows of whose own label the model thinks least."""
+    unlikely = [
+        row
+        for row in wrong
+        if row.label_probability is not None and row.label_probability < _UNLIKELY
+    ]
+    return sorted(unlikely, key=lambda row: (row.label_probability, -row.probability))
+
+
+def label_shares(
+    labels: Mapping[str, Mapping[str, int]],
+) -> list[tuple[str, list[int]]]:
+    """Returns each label with its rows in each split, the most frequent first."""
+    names = dict.fromkeys(name for of_split in labels.values() for name in of_split)
+    rows = [(name, [each.get(name, 0) for each in labels.values()]) for name in names]
+    return sorted(rows, key=lambda row: (-sum(row[1]), row[0]))

@@ -1,0 +1,304 @@
+"""What is kept of each run of an output, so that runs can be shown side by side.
+
+A run has a folder of its own, `OUTPUT/runs/<time at which it began>/`. In it are
+`run.json`, the few facts of a `PastRun`, which is there from the run's begin on, and
+what is made at its end: `summary.json` and `report.html`. None of it is ever removed.
+
+Nothing large is imported here: `elmo-tfx runs` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from pipeline.errors import UserError
+from pipeline.evaluation.facts import Facts
+from pipeline.files import absolute, write_whole
+
+RUNS = "runs"
+"""Name of the folder in an output."""
+
+SUMMARY, REPORT = "summary.json", "report.html"
+"""Names of files in the folder of a run."""
+
+Verdict = Literal[
+    "pushed", "refused", "nothing new", "failed", "drifted", "interrupted", "running"
+]
+_LOGGER = logging.getLogger(__name__)
+_RECORD = "run.json"
+_TOLD = "told"
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?")
+_PORTABLE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]{0,98}[A-Za-z0-9])?")
+_SERVER = "ELMO_TFX_METADATA_HOST"  # of `metadata.store`, which imports much
+_RUN_IDS = """
+SELECT Context.name FROM Context JOIN Type ON Context.type_id = Type.id
+WHERE Type.name = 'pipeline_run' ORDER BY Context.id
+"""
+
+
+class PastRun(Facts):
+    """A run, whether it has ended or not; what is not known is None or empty.
+
+    Attributes:
+        run_id: Its name in ML Metadata; empty if it failed before it had one.
+        verdict: `pushed` or `refused`: what became of its model; `nothing new`: every
+            node found its result of an earlier run; `failed`; `drifted`: the gate
+            stopped it, as its data has drifted; `interrupted`: by a signal, a kill or
+            a power cut; `running`.
+        began, ended: When, in UTC.
+        seconds: From begin to end, in wall time.
+        span: Name of the span that it read; None: its data has none.
+        rows: How many it used, of those it read.
+        measures: Measure -> value on all test rows, as in `Evaluation.metrics`.
+        version: The version that it pushed, or that has its model.
+        component: The node that failed.
+        reasons: Why the model was refused or the run failed.
+        warnings: How a span that was let pass has drifted, and which were not read.
+        log, summary, report: Paths, of what is there.
+    """
+
+    run_id: str
+    verdict: Verdict
+    began: AwareDatetime
+    ended: AwareDatetime | None = None
+    seconds: float | None = None
+    span: str | None = None
+    rows: int | None = None
+    measures: dict[str, float | None] = {}
+    version: int | None = None
+    component: str | None = None
+    reasons: list[str] = []
+    warnings: list[str] = []
+    log: str | None = None
+    summary: str | None = None
+    report: str | None = None
+
+    def ended_now(self, **facts: object) -> PastRun:
+        """Returns the run with what came of it, and with this time as its end."""
+        ended = datetime.now(timezone.utc)
+        # The clock may have been put back meanwhile.
+        seconds = max(0.0, (ended - self.began).total_seconds())
+        times = {"ended": ended, "seconds": round(seconds, 1)}
+        return self.model_copy(update={**times, **facts})
+
+
+def run_folder(output: str | Path, run_id: str) -> Path:
+    """Returns the folder of a run; it need not be there.
+
+    Its name can be used on every file system, and names of times are in their order. A
+    run that was not named by TFX, as on Kubeflow, may have any name.
+    """
+    if _TIME.fullmatch(run_id):
+        name = run_id.replace(":", "-")
+    elif _PORTABLE.fullmatch(run_id):
+        name = run_id
+    else:
+        digest = hashlib.sha256(run_id.encode()).hexdigest()[:12]
+        name = re.sub(r"[^A-Za-z0-9]+", "-", run_id).strip("-")[:60] + f"_{digest}"
+    return Path(absolute(output), RUNS, name)
+
+
+def write_run(output: str | Path, run: PastRun) -> None:
+    """Keeps the facts of a run, whole or not at all.
+
+    Paths are those of this moment: they are found anew when the run is read, as the
+    output may be moved.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    log = run.log and os.path.relpath(run.log, absolute(output))
+    kept = run.model_copy(update={"log": log})
+    folder = run_folder(output, run.run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = kept.model_dump_json(indent=2, exclude={"summary", "report"})
+    write_whole(folder / _RECORD, text + "\n")
+
+
+def read_run(output: str | Path, run_id: str) -> PastRun | None:
+    """Returns a run of an output; None if nothing is kept of it."""
+    return _read(Path(absolute(output)), run_folder(output, run_id), _is_held(output))
+
+
+def past_runs(
+    output: str | Path, *, before_slow: Callable[[int], object] = lambda count: None
+) -> list[PastRun]:
+    """Returns the runs of an output, in the order in which they began.
+
+    Of runs that an earlier version has made, or that were started by TFX's own command
+    line, nothing is kept: they are read from ML Metadata, which takes some seconds, and
+    kept from then on, if the output can be written.
+
+    Args:
+        output: The folder.
+        before_slow: Called with their number before such runs are read.
+
+    Raises:
+        UserError: The folder is not there, or no run has written into it.
+        RunError: ML Metadata cannot be read.
+    """
+    folder = Path(absolute(output))
+    if not folder.is_dir():
+        raise UserError(f"option --output: there is no such folder. Received: {output}")
+    is_held = _is_held(output)
+    found = [_read(folder, each, is_held) for each in _run_folders(folder)]
+    runs = [run for run in found if run is not None]
+    known = {run.run_id for run in runs}
+    if _may_have_others(folder, known):
+        from pipeline.runs.earlier_runs import earlier_runs, names_of_others
+
+        others = names_of_others(folder, known)
+        if others:
+            before_slow(len(others))
+            runs += earlier_runs(folder, others, is_held=is_held)
+    if not runs and not _is_output(folder):
+        raise UserError(
+            f"option --output: no run has written into this folder. Received: {output} "
+            "(hint: give the --output of `elmo-tfx run`)"
+        )
+    return sorted(runs, key=lambda run: (run.began, run.run_id))
+
+
+def close_interrupted(output: str | Path) -> None:
+    """Notes that runs which seem to be under way are not: they were killed.
+
+    Call it while holding the output.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    folder = Path(absolute(output))
+    for each in _run_folders(folder):
+        run = _read(folder, each, is_held=True)
+        if run is not None and run.verdict == "running" and run.log is not None:
+            write_run(output, run.model_copy(update={"verdict": "interrupted"}))
+
+
+def keep_crash(output: str | Path, since: datetime, reason: str) -> PastRun | None:
+    """Notes that the process of a run has died, and why; returns that run.
+
+    Args:
+        output: The folder; no run is under way in it.
+        since: The run began after this.
+        reason: Why, as far as it is known.
+
+    Returns:
+        The run; None: none has begun since that did not come to its end.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    folder = Path(absolute(output))
+    for each in reversed(_run_folders(folder)):
+        run = _read(folder, each, is_held=False)
+        if run and run.verdict == "interrupted" and run.began >= since:
+            failed = run.ended_now(verdict="failed", reasons=[reason])
+            write_run(output, failed)
+            return failed
+    return None
+
+
+def claim_telling(output: str | Path, run: PastRun) -> bool:
+    """Returns whether nobody has told of this end of a run; then the caller does.
+
+    Two steps of a run may fail at once, or a process that has told may be killed.
+    """
+    if not run.run_id:
+        return True
+    path = run_folder(output, run.run_id) / f"{_TOLD}-{run.verdict}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    except OSError as error:  # such as a full disk, of which somebody should hear
+        _LOGGER.warning("%s cannot be written: %s", path, error.strerror)
+    return True
+
+
+def _run_folders(output: Path) -> list[Path]:
+    return sorted(path.parent for path in output.glob(f"{RUNS}/*/{_RECORD}"))
+
+
+def _read(output: Path, folder: Path, is_held: bool) -> PastRun | None:
+    path = folder / _RECORD
+    try:
+        run = PastRun.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        _LOGGER.warning(
+            "%s is not what was written; what ML Metadata has of that run counts", path
+        )
+        return None
+    facts: dict[str, object] = {
+        name: str(folder / file) if (folder / file).exists() else None
+        for name, file in (("summary", SUMMARY), ("report", REPORT))
+    }
+    if run.log is not None:
+        facts["log"] = os.path.normpath(output / run.log)
+        # A run with a log of its own holds the output; on Kubeflow each step has one.
+        if run.verdict == "running" and not is_held:
+            facts["verdict"] = "interrupted"
+    return run.model_copy(update=facts)
+
+
+def _is_held(output: str | Path) -> bool:
+    """Returns whether a run holds the output; the lock is not created."""
+    try:
+        descriptor = os.open(Path(absolute(output), ".lock"), os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        # Shared: looks at the lock beside others, and lets it go at once.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _may_have_others(output: Path, known: Collection[str]) -> bool:
+    """Returns whether ML Metadata may have runs beside these; takes milliseconds."""
+    if os.environ.get(_SERVER):
+        return True
+    database = output / "metadata.sqlite"
+    if not database.is_file() or not database.stat().st_size:
+        return False
+    names = _names_in(database)
+    return names is None or not set(names) <= set(known)
+
+
+def _names_in(database: Path) -> Sequence[str] | None:
+    """Returns the names of the runs in a database; None if it cannot be read so."""
+    address = f"{database.as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+            return [name for (name,) in connection.execute(_RUN_IDS)]
+    except sqlite3.Error:
+        return None
+
+
+def _is_output(folder: Path) -> bool:
+    names = ("metadata.sqlite", RUNS, "pipeline")
+    return any((folder / name).exists() for name in names)
+
+
+def as_json(runs: Sequence[PastRun]) -> str:
+    """Returns runs as one list of JSON, a line each."""
+    lines = [json.dumps(run.model_dump(mode="json")) for run in runs]
+    return "[" + ",\n ".join(lines) + "]\n"

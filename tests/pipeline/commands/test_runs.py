@@ -1,0 +1,148 @@
+"""Tests of the command `elmo-tfx runs`, and of what `run` tells a receiver."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline import local_runner
+from pipeline.cli import main
+from pipeline.errors import UserError
+from pipeline.runs import webhook
+from pipeline.runs.outcomes import NothingNew, RunFailed
+from pipeline.runs.past_runs import PastRun, write_run
+
+_BEGAN = datetime(2026, 11, 26, 3, tzinfo=timezone.utc)
+
+
+def _invoke(*args: str):
+    return CliRunner().invoke(main, ["runs", *map(str, args)])
+
+
+@pytest.fixture
+def output(tmp_path) -> Path:
+    """An output with a run that pushed, and one that failed."""
+    pushed = PastRun(
+        run_id="a",
+        verdict="pushed",
+        began=_BEGAN,
+        seconds=125.2,
+        span="2026-11-25",
+        rows=12345,
+        measures={"accuracy": 0.876, "auc": 0.9123},
+        version=1_795_857_292,
+    )
+    failed = PastRun(
+        run_id="b",
+        verdict="failed",
+        began=_BEGAN + timedelta(days=1),
+        component="TextExampleGen",
+        reasons=[
+            "The data has one class \x1b[2J\n  `spam`\nhint: give two" + "x" * 200
+        ],
+    )
+    for run in (failed, pushed):
+        write_run(tmp_path, run)
+    return tmp_path
+
+
+def test_the_runs_are_a_table_with_the_newest_last(output):
+    result = _invoke("--output", output)
+    assert result.exit_code == 0
+    heading, first, second = result.output.splitlines()
+    titles = "began span rows accuracy AUC verdict version took why"
+    assert heading.split() == titles.split()
+    assert f"{_BEGAN.astimezone():%Y-%m-%d %H:%M}  2026-11-25  12,345" in first
+    assert first.split()[4:] == ["87.6%", "0.912", "pushed", "1795857292", "0:02:05"]
+    assert "TextExampleGen: The data has one class \\u001b" in second
+    assert len(second) < 200
+    assert second.endswith("…")
+
+
+def test_spans_are_a_column_only_where_there_are_spans(tmp_path):
+    write_run(tmp_path, PastRun(run_id="a", verdict="refused", began=_BEGAN))
+    heading, row = _invoke("--output", tmp_path).output.splitlines()
+    assert "span" not in heading
+    assert row.split()[2:] == ["-", "-", "-", "refused", "-", "-"]
+
+
+def test_the_runs_are_one_list_of_json(output):
+    runs = json.loads(_invoke("--output", output, "--json").output)
+    assert [run["verdict"] for run in runs] == ["pushed", "failed"]
+    assert runs[0]["began"] == "2026-11-26T03:00:00Z"
+    assert runs[0]["measures"]["auc"] == 0.9123
+
+
+def test_a_folder_without_runs_gets_one_line(tmp_path):
+    for path, code in ((tmp_path, 2), (tmp_path / "typo", 2)):
+        result = _invoke("--output", path)
+        assert result.exit_code == code
+        assert result.output.startswith("error: option --output: ")
+        assert result.output.count("\n") == 1
+    (tmp_path / "pipeline").mkdir()
+    result = _invoke("--output", tmp_path)
+    assert (result.exit_code, result.output) == (0, "no run has begun so far\n")
+    assert json.loads(_invoke("--output", tmp_path, "--json").output) == []
+
+
+@pytest.fixture
+def told(monkeypatch) -> list[PastRun]:
+    """The runs of which a receiver is told."""
+    runs: list[PastRun] = []
+    monkeypatch.setenv(webhook.VARIABLE, "http://127.0.0.1:1/")
+    monkeypatch.setattr(webhook, "tell", lambda output, run, say: runs.append(run))
+    return runs
+
+
+def _run(monkeypatch, tmp_path, error=None, result=None, *more: str):
+    def run(config, *, only_if_new):
+        if error is not None:
+            raise error
+        return result
+
+    monkeypatch.setattr(local_runner, "run", run)
+    args = ["run", "--data", "x.csv", "--output", str(tmp_path), *more]
+    return CliRunner().invoke(main, args)
+
+
+_ON = "--set=push.webhook=true"
+
+
+def test_a_run_that_failed_is_told_with_what_was_kept_of_it(
+    monkeypatch, tmp_path, told
+):
+    kept = PastRun(run_id="a", verdict="drifted", began=_BEGAN)
+    write_run(tmp_path, kept)
+    error = RunFailed(node="AnomalyGate", reason="drift", run_id="a")
+    result = _run(monkeypatch, tmp_path, error, None, _ON)
+    assert result.exit_code == 1
+    assert told == [kept]
+
+
+def test_a_run_that_could_not_begin_is_told_too(monkeypatch, tmp_path, told):
+    result = _run(monkeypatch, tmp_path, UserError("no column"), None, _ON)
+    assert result.exit_code == 2
+    assert [(run.verdict, run.reasons) for run in told] == [("failed", ["no column"])]
+
+
+def test_nothing_is_told_without_the_option_or_of_an_interrupted_or_idle_run(
+    monkeypatch, tmp_path, told
+):
+    _run(monkeypatch, tmp_path, UserError("no column"))
+    _run(monkeypatch, tmp_path, KeyboardInterrupt(), None, _ON)
+    _run(monkeypatch, tmp_path, None, NothingNew("a", "now", None), _ON)
+    assert told == []
+
+
+def test_an_address_that_cannot_be_used_is_said_before_anything_runs(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setenv(webhook.VARIABLE, "no address")
+    error = RuntimeError("it has run")
+    result = _run(monkeypatch, tmp_path, error, None, _ON)
+    assert result.exit_code == 2
+    assert result.output.startswith(f"error: {webhook.VARIABLE} must be an address")

@@ -1,0 +1,484 @@
+"""Summaries of runs, made by hand: plausible figures that fit together."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.runs.summary import RunSummary
+
+_POSITIVE = "a warm , funny and beautifully acted film that never loses its nerve"
+_NEGATIVE = "dull , slow and far too long , with a plot nobody could follow"
+_WRONG = (
+    (
+        "positive",
+        "negative",
+        "Not a dull moment, and never too long: I was wrong to wait.",
+    ),
+    (
+        "negative",
+        "positive",
+        "A beautifully shot, superbly scored and utterly empty film.",
+    ),
+    (
+        "positive",
+        "negative",
+        "I can't fault it. The worst I could say is that it ends.",
+    ),
+    (
+        "negative",
+        "positive",
+        "You'll love it if you love watching wonderful actors bored.",
+    ),
+    (
+        "positive",
+        "negative",
+        "Bad, bad, bad to the bone — and that's why we adore her.",
+    ),
+)
+_WEIGHTS = {
+    "dull": -1.9, "slow": -1.1, "worst": -1.7, "bad": -1.4, "bored": -1.2,
+    "empty": -1.3, "beautifully": 1.8, "superbly": 1.6, "love": 1.2, "wonderful": 1.4,
+    "adore": 1.0, "never": 0.3, "not": -0.4, "n't": -0.3, "moment": 0.3, "fault": -0.9,
+}  # fmt: skip
+
+
+def run_facts(**changes: Any) -> dict[str, Any]:
+    """Returns the facts of a run with two classes; `changes` replace whole parts."""
+    facts = {
+        "output": "/data/out",
+        "log": "/data/out/logs/2026-11-28T03-00-00.log",
+        "data": {
+            "pattern": "/data/reviews/*.csv",
+            "source": None,
+            "layouts": {"csv, windows-1252, `;`, header": 3},
+        },
+        "spans": None,
+        "rows": rows({"positive": 5331, "negative": 5274}),
+        "drift": None,
+        "anomalies": {"verdict": "clear", "found": []},
+        "training": training(["positive", "negative"]),
+        "evaluation": evaluation(["positive", "negative"], 1063, 0.913),
+        "tfidf": {
+            "metrics": _metrics(0.771),
+            "notes": [],
+            "seconds": 1.4,
+            "lengths": {"train": (1, 6, 19, 40, 59), "test": (2, 6, 20, 39, 51)},
+        },
+        "serving_check": {
+            "blessed": True,
+            "reasons": [],
+            "facts": {
+                "load_seconds": 2.77,
+                "median_latency_seconds": 0.032,
+                "peak_memory_bytes": 673177600,
+            },
+        },
+        "push": {"pushed": True, "path": "/data/out/serving/1795852985", "now": True},
+        "nodes": [
+            {"node": node, "state": "done", "seconds": seconds}
+            for node, seconds in (
+                ("TextExampleGen", 4.2), ("StatisticsGen", 3.1), ("SchemaGen", 0.1),
+                ("ExampleValidator", 0.1), ("AnomalyGate", 0.1), ("Transform", 9.4),
+                ("Trainer", 61.5), ("ServingCheck", 8.2), ("Evaluator", 12.6),
+                ("Pusher", 0.1),
+            )
+        ],
+        "score_command": "elmo-tfx score --model out/serving/1795852985 "
+        '"Type a text here."',
+        "report": "/data/out/report.html",
+        "model_bytes": 61_204_480,
+        "versions": {"python": "3.10.13", "tfx": "1.16.0", "tensorflow": "2.16.2"},
+        "options": {
+            "output": "/data/out",
+            "data.pattern": "/data/reviews/*.csv",
+            "data.text_column": ["title", "review"],
+            "evaluation.precision": 0.95,
+        },
+    }  # fmt: skip
+    return facts | changes
+
+
+def summary(**changes: Any) -> RunSummary:
+    """Returns `run_facts` as a summary."""
+    return RunSummary.model_validate(run_facts(**changes))
+
+
+def rows(labels: dict[str, int], **changes: Any) -> dict[str, Any]:
+    """Returns the facts of rows with so many used ones of each label."""
+    used = sum(labels.values())
+    shares = {"train": 0.8, "eval": 0.1, "test": 0.1}
+    source = "/data/reviews/2026-11.csv"
+    return {
+        "read": used + 12,
+        "used": used,
+        "rejected": 12,
+        "reasons": {"no_text": 7, "too_many_fields": 4, "no_label": 1},
+        "examples": [
+            {
+                "source": source,
+                "position": 395 + number,
+                "reason": reason,
+                "detail": detail,
+                "text": text,
+            }
+            for number, (reason, detail, text) in enumerate(
+                [
+                    ("no_label", "`sentiment` is empty", "A film without a label;;en"),
+                    ("no_text", "`review` is empty", ";positive;en"),
+                    ("no_text", "`review` is empty", " ;positive;en"),
+                    (
+                        "too_many_fields",
+                        "4 fields, not 3",
+                        "Fine; but long;negative;en",
+                    ),
+                ]
+            )
+        ],
+        "duplicates": 4,
+        "rejected_folder": "/data/out/pipeline/TextExampleGen/examples/1/rejected",
+        "labels": {
+            split: {label: int(n * share) for label, n in labels.items()}
+            for split, share in shares.items()
+        },
+        "cleaned": {"label_invisible": 8},
+        "cleaned_labels": {next(iter(labels)): {f"{next(iter(labels))}\u200b": 8}},
+    } | changes
+
+
+def training(names: Sequence[str]) -> dict[str, Any]:
+    """Returns the facts of a training of seven epochs, of which the fourth is best."""
+    chance = random.Random(2)
+    vocabulary = (_POSITIVE + " " + _NEGATIVE).replace(" ,", "").split()
+    return {
+        "epochs": [
+            {
+                "epoch": n,
+                "steps": 265 * n,
+                "train_loss": 0.18 + 0.5 * math.exp(-n / 2),
+                "train_accuracy": 0.96 - 0.2 * math.exp(-n / 2),
+                "eval_loss": 0.235 + 0.011 * (n - 4) ** 2,
+                "eval_accuracy": 0.908 - 0.004 * (n - 4) ** 2,
+                "seconds": 40.1 if n == 1 else 3.6,
+            }
+            for n in range(1, 8)
+        ],
+        "best_epoch": 4,
+        "steps": 7 * 265,
+        "ended_by": "patience",
+        "stopped_early": True,
+        "resumed_after": 0,
+        "warm_start": None,
+        "embedding_cache": {
+            "bytes": 412 << 20,
+            "bound_bytes": 4 << 30,
+            "examples": 9545,
+            "cached_examples": 9545,
+            "first_epoch_seconds": 40.1,
+            "later_epoch_seconds": 3.6,
+        },
+        "class_counts": dict.fromkeys(names, 4000),
+        "temperature": 1.31,
+        "words": {
+            name: [
+                {"word": word, "weight": 2.2 - 0.15 * n, "texts": chance.randint(3, 90)}
+                for n, word in enumerate(chance.sample(vocabulary, 10))
+            ]
+            for name in names
+        },
+        "certain": {"precision": 0.95, "threshold": 0.842, "coverage": 0.871},
+    }
+
+
+def evaluation(
+    names: Sequence[str], test_rows: int, accuracy: float, **changes: Any
+) -> dict[str, Any]:
+    """Returns the facts of an evaluation on rows that the classes share evenly."""
+    support = test_rows // len(names)
+    wrong = [max(1, round(support * (1 - accuracy) * (0.7 + 0.6 * n / len(names))))
+             for n in range(len(names))]  # fmt: skip
+    confused = [
+        {
+            "label": name,
+            "predicted": names[(n + 1 + other) % len(names)],
+            "rows": part,
+        }
+        for n, name in enumerate(names)
+        for other, part in enumerate(_parts(wrong[n], min(3, len(names) - 1)))
+        if part
+    ]
+    recalls = [1 - lost / support for lost in wrong]
+    classes = [
+        {
+            "name": name,
+            "precision": recall - 0.01,
+            "recall": recall,
+            "f1": recall - 0.005,
+            "support": support,
+            "precision_interval": _interval(recall - 0.01, support),
+            "recall_interval": _interval(recall, support),
+        }
+        for name, recall in zip(names, recalls, strict=True)
+    ]
+    return {
+        "metrics": _metrics(accuracy),
+        "baseline": _metrics(accuracy - 0.013),
+        "rows": support * len(names),
+        "classes": classes,
+        "by_length": {
+            name: {**_metrics(accuracy + change), "rows": test_rows // 3}
+            for name, change in (("short", -0.031), ("medium", 0.004), ("long", 0.021))
+        },
+        "accuracy_interval": _interval(accuracy, test_rows),
+        "confused": sorted(confused, key=lambda pair: -pair["rows"]),
+        "bins": _bins(test_rows),
+        "curves": [
+            _curves(name, 0.02 + 0.012 * n) for n, name in enumerate(names[:20])
+        ],
+        "wrong": [_wrong_row(n, names) for n in range(50)],
+        "certain": {
+            "precision": 0.95,
+            "threshold": 0.842,
+            "coverage": 0.868,
+            "accuracy": 0.953,
+        },
+        "ok": True,
+        "thresholds": [
+            {"measure": "auc", "kind": "least", "bound": 0.6, "value": 0.9, "ok": True},
+            {
+                "measure": "accuracy",
+                "kind": "change",
+                "bound": -0.01,
+                "value": 0.013,
+                "ok": True,
+            },
+        ],
+        "failures": [],
+        "notes": [],
+        "blessed": True,
+    } | changes
+
+
+def _metrics(accuracy: float) -> dict[str, float]:
+    return {
+        "accuracy": accuracy,
+        "auc": accuracy + 0.4 * (1 - accuracy),
+        "macro_f1": accuracy - 0.004,
+        "calibration_error": 0.014,
+    }
+
+
+def _interval(share: float, rows: int) -> tuple[float, float]:
+    half = 1.96 * math.sqrt(max(share * (1 - share), 0.001) / rows)
+    return max(0.0, share - half), min(1.0, share + half)
+
+
+def _parts(number: int, parts: int) -> list[int]:
+    first = number - (parts - 1) * (number // (parts + 1))
+    return [first] + [number // (parts + 1)] * (parts - 1)
+
+
+def _bins(test_rows: int) -> list[dict[str, Any]]:
+    bins = []
+    for n in range(15):
+        low, high = n / 15, (n + 1) / 15
+        share = math.exp(-6 * (1 - high)) if low > 0.45 else 0.0
+        rows = round(test_rows * share / 3.1)
+        middle = (low + high) / 2 if rows else None
+        right = middle and min(1.0, middle + 0.03 * math.sin(n))
+        bins.append(
+            {
+                "low": low,
+                "high": high,
+                "rows": rows,
+                "confidence": middle,
+                "accuracy": right,
+            }
+        )
+    return bins
+
+
+def _curves(name: str, strength: float) -> dict[str, Any]:
+    roc = [(x, x**strength_) for strength_ in [3 * strength + 0.05] for x in
+           (n / 60 for n in range(61))]  # fmt: skip
+    pr = [(n / 60, 1 - strength * (n / 60) ** 3 * 6) for n in range(61)]
+    return {"name": name, "roc": roc, "precision_recall": pr}
+
+
+def _wrong_row(number: int, names: Sequence[str]) -> dict[str, Any]:
+    label, predicted, text = _WRONG[number % len(_WRONG)]
+    if len(names) > 2:
+        label, predicted = names[number % len(names)], names[(number + 1) % len(names)]
+    sign = 1 if predicted != "negative" else -1
+    tokens = text.replace(",", " ,").replace(".", " .").replace(":", " :")
+    tokens = tokens.replace("can't", "ca n't").replace("—", "--").split()
+    probability = 0.995 - 0.006 * number
+    return {
+        "text": text,
+        "labels": [label],
+        "predicted": [predicted],
+        "probability": probability,
+        "label_probability": 1 - probability,
+        "source": f"/data/reviews/2026-{number % 3 + 9:02}.csv",
+        "position": 17 + 211 * number,
+        "words": [
+            {"token": token, "weight": sign * _WEIGHTS.get(token.lower(), 0.02)}
+            for token in tokens
+        ],
+    }
+
+
+def thirty_classes() -> RunSummary:
+    """Returns a run with thirty classes, whose curves and matrix do not fit."""
+    names = [f"topic {n:02}" for n in range(1, 31)]
+    return summary(
+        rows=rows({name: 4000 // (n + 3) for n, name in enumerate(names)}),
+        training=training(names),
+        evaluation=evaluation(names, 3000, 0.84),
+    )
+
+
+def refused() -> RunSummary:
+    """Returns a run whose model is worse than the last one."""
+    line = "accuracy changed by -0.0310 against the last blessed model; it may be " \
+        "worse by 0.01"  # fmt: skip
+    return summary(
+        evaluation=evaluation(
+            ["positive", "negative"],
+            1063,
+            0.862,
+            baseline=_metrics(0.893),
+            ok=False,
+            blessed=False,
+            failures=[line],
+            thresholds=[
+                {
+                    "measure": "accuracy",
+                    "kind": "change",
+                    "bound": -0.01,
+                    "value": -0.031,
+                    "ok": False,
+                }
+            ],
+        ),
+        push={"pushed": False, "path": None, "now": False},
+        score_command=None,
+    )
+
+
+def several_labels() -> RunSummary:
+    """Returns a run in which a row may have several labels."""
+    names = ["sport", "politics", "science", "culture", "money"]
+    facts = evaluation(names, 900, 0.71, confused=[], bins=[])
+    for part in (facts["metrics"], facts["baseline"]):
+        part["micro_f1"] = 0.83
+    facts["wrong"] = [
+        {
+            **row,
+            "labels": names[n % 3 : n % 3 + 2],
+            "predicted": names[n % 4 : n % 4 + 1],
+        }
+        for n, row in enumerate(facts["wrong"])
+    ]
+    labels = rows(dict.fromkeys(names, 1800))
+    return summary(rows=labels, training=training(names), evaluation=facts)
+
+
+def of_span(number: int) -> RunSummary:
+    """Returns the run of a span: one of a series in which the label drifts."""
+    drift = {
+        "label": {
+            "measure": "L_INFTY",
+            "value": 0.01 + 0.002 * (number % 5) + (0.07 if number == 12 else 0),
+            "threshold": 0.05,
+        },
+        "length": {"value": 0.02 + 0.001 * (number % 4), "threshold": 0.1},
+        "unknown_words": {"value": 0.05 + 0.004 * number, "threshold": 0.2},
+        "unknown_characters": {"value": 0.001, "threshold": None},
+    }
+    slices = [
+        {"name": f"language={language}", **_metrics(share), "rows": n}
+        for language, share, n in (
+            ("en", 0.93, 700),
+            ("de", 0.85, 210),
+            ("fr", 0.81, 90),
+        )
+    ]
+    accuracy = 0.88 + 0.003 * number - (0.03 if number == 7 else 0)
+    facts = run_facts(
+        spans={
+            "newest": f"{number:03}",
+            "window": {f"{number - 1:03}": 9000, f"{number:03}": 9400},
+        },
+        drift={"before": [f"{number - 1:03}"], "distances": drift}
+        if number > 1
+        else None,
+        evaluation=evaluation(["positive", "negative"], 1000, accuracy, slices=slices),
+    )
+    facts["began"] = f"2026-11-{number:02}T03:00:00.1Z"
+    facts["run_id"] = f"2026-11-{number:02}T03:00:00.100000"
+    facts["seconds"] = 108.2
+    if number == 7:
+        facts["push"] = {"pushed": False, "path": None, "now": False}
+    return RunSummary.model_validate(facts)
+
+
+HOSTILE = (
+    "<script>hit = 1</script><img src=x onerror='hit = 1'>\"'`$x_1$ &amp; {{ 7 * 7 }}"
+)
+
+
+def hostile(text: str = HOSTILE) -> RunSummary:
+    """Returns a run whose data, names and options are all of one text."""
+    names = [text, f"{text} 2", f"{text} 3"]
+    facts = evaluation(names, 900, 0.8)
+    facts["slices"] = [{**_metrics(0.8), "name": f"{text}={text}", "rows": 9}]
+    facts["notes"] = facts["failures"] = [text]
+    facts["blessed"] = False
+    for row in facts["wrong"]:
+        row |= {"text": text, "source": f"/data/{text}.csv"}
+        row["words"] = [{"token": part, "weight": 1.0} for part in text.split(" ")[:9]]
+    of_rows = rows(dict.fromkeys(names, 900), left_out_files=[text], notes=[text])
+    of_rows["reasons"] = {text: 12}
+    example = {"source": text, "position": 1, "reason": text, "detail": text}
+    of_rows["examples"] = [example | {"text": text}]
+    distance = {"measure": text, "value": 0.1, "threshold": 0.05}
+    return summary(
+        output=f"/data/{text}",
+        data={"pattern": text, "source": text, "layouts": {text: 1}},
+        spans={"newest": text, "window": {text: 1, f"{text} 2": 2}},
+        rows=of_rows,
+        drift={"before": [text], "distances": {text: distance}},
+        anomalies={
+            "verdict": "clear",
+            "found": [{"split": text, "feature": text, "short": text}],
+        },
+        training=training(names),
+        evaluation=facts,
+        tfidf={"metrics": _metrics(0.7), "notes": [text], "seconds": 1.0},
+        push={"pushed": False, "path": None, "now": False},
+        nodes=[{"node": text, "state": text, "seconds": 1.0}],
+        score_command=text,
+        versions={text: text},
+        options={text: [text]},
+        run_id=text,
+    )
+
+
+def many_classes() -> RunSummary:
+    """Returns the largest page there is: 300 classes, and long texts all of words."""
+    names = [f"a class with quite a long name, number {n}" for n in range(300)]
+    facts = evaluation(names, 30_000, 0.84)
+    word = "extraordinary"
+    for row in facts["wrong"]:
+        row["text"] = " ".join([word] * 71)
+        row["words"] = [
+            {"token": word, "weight": (-1) ** n * (0.5 + n / 140)} for n in range(71)
+        ]
+    return summary(
+        rows=rows(dict.fromkeys(names, 100)),
+        training=training(names),
+        evaluation=facts,
+    )

@@ -1,0 +1,282 @@
+"""The page of a run as HTML: what it shows, and that data cannot become markup."""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import pytest
+
+from pipeline.evaluation.facts import Evaluation
+from pipeline.report.page import Review, evaluation_page, run_page
+from pipeline.runs.summary import RunSummary
+from tests.pipeline.report import summaries
+
+_PAGES: dict[str, Callable[[], RunSummary]] = {
+    "two classes": summaries.summary,
+    "thirty classes": summaries.thirty_classes,
+    "refused": summaries.refused,
+    "several labels": summaries.several_labels,
+    "a span": lambda: summaries.of_span(3),
+    "hostile": summaries.hostile,
+}
+_VOID = {"meta", "img", "br", "hr", "input", "link"}
+_SECTIONS = [
+    "data", "training", "test", "errors", "words", "labels", "trust", "run", "next",
+    "runs",
+]  # fmt: skip
+
+
+class _Page(HTMLParser):
+    """The elements of a page, its facts, and its text by section."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.facts: list[tuple[str, str]] = []
+        self.text: dict[str, str] = {"": ""}
+        self.open: list[str] = []
+        self._section = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.elements.append((tag, attributes))
+        if tag not in _VOID:
+            self.open.append(tag)
+        if tag in ("td", "th", "div"):
+            self.text[self._section] += " "
+        if tag == "section":
+            self._section = attributes["id"] or ""
+            self.text[self._section] = ""
+        if tag == "data":
+            self.facts.append(
+                (attributes["data-fact"] or "", attributes["value"] or "")
+            )
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text[self._section] += data
+
+
+def _page_of(summary: RunSummary, **more) -> _Page:
+    return _Page(run_page(summary, **more))
+
+
+def _at(summary: dict, path: str):
+    value = summary
+    for part in path.split("."):
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    return value
+
+
+@pytest.fixture(scope="module")
+def usual() -> _Page:
+    """The page of a run with two classes."""
+    return _made("two classes")[1]
+
+
+@functools.cache
+def _made(name: str) -> tuple[RunSummary, _Page]:
+    summary = _PAGES[name]()
+    return summary, _page_of(summary)
+
+
+@pytest.mark.parametrize("name", _PAGES)
+def test_a_page_is_well_formed_and_has_its_sections_in_order(name):
+    _, page = _made(name)
+    assert page.open == []
+    assert [a["id"] for tag, a in page.elements if tag == "section"] == _SECTIONS
+    assert all(page.text[section].strip() for section in _SECTIONS)
+
+
+@pytest.mark.parametrize("name", list(_PAGES)[:-1])
+def test_each_figure_is_that_of_the_summary(name):
+    summary, page = _made(name)
+    facts = json.loads(summary.to_json())
+    assert len(page.facts) > 60
+    for path, value in page.facts:
+        expected = _at(facts, path)
+        shown = None if value == "" else float(value)
+        assert shown == expected, path
+
+
+@pytest.mark.parametrize("name", _PAGES)
+def test_a_page_asks_for_nothing_and_runs_nothing(name):
+    _, page = _made(name)
+    tags = {tag for tag, _ in page.elements}
+    assert not tags & {"script", "img", "link", "iframe", "object", "embed", "form"}
+    for tag, attributes in page.elements:
+        assert not any(each.startswith("on") for each in attributes), tag
+        for link in ("href", "xlink:href", "src"):
+            assert (attributes.get(link) or "#").startswith("#"), attributes
+
+
+def test_the_verdict_stands_beside_the_last_model_and_the_baseline(usual):
+    text = usual.text[""]
+    assert (
+        "Pushed as version 1795852985. 91.3% of 1,062 test rows are right, 1.3 points "
+        "more than with the last model and 14.2 points more than with TF-IDF"
+    ) in text
+
+
+def test_a_refused_model_says_why():
+    text = _page_of(summaries.refused()).text[""]
+    assert "Not pushed: accuracy changed by -0.0310 against the last" in text
+    assert "3.1 points fewer than with the last model" in text
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("data", "10,617 rows read = 10,605 used + 12 rejected"),
+        ("data", "2026-11.csv, row 396"),
+        ("data", "3 files read as csv, windows-1252, `;`, header"),
+        ("data", "positive\\u200b is read as positive"),
+        ("training", "epoch 4 is kept"),
+        ("errors", "dull +1.90"),
+        ("errors", "2026-09.csv, row 17"),
+        ("labels", "Not a dull moment"),
+        ("trust", "answers 86.8%, and 95.3% of these are right"),
+        ("run", "data.text_column"),
+        ("next", "elmo-tfx rollback --output /data/out"),
+        ("runs", "This is the only run that is kept here."),
+    ],
+)
+def test_the_page_says(usual, section, line):
+    assert line in " ".join(usual.text[section].split())
+
+
+def test_a_reason_is_shown_with_its_rows_and_examples_of_them(usual):
+    text = " ".join(usual.text["data"].split())
+    assert "too_many_fields 4 2026-11.csv, row 398 — 4 fields, not 3:" in text
+
+
+def test_the_worst_class_stands_first():
+    text = _page_of(summaries.thirty_classes()).text["test"]
+    assert text.index("topic 27") < text.index("topic 24") < text.index("topic 01")
+
+
+def test_the_words_that_decided_are_marked_in_the_text_they_come_from():
+    page = run_page(summaries.summary())
+    marked = '<span class="for-2">Not</span> a <span class="for-5">dull</span>'
+    assert marked in page
+    assert 'ca<span class="for-1">n&#39;t</span>' in page
+    assert '<span class="against-4">adore</span>' in page
+    assert "to the bone — and" in page, "the tokenizer writes -- for the dash"
+
+
+def test_a_missing_part_leaves_a_word_why():
+    page = _page_of(
+        summaries.summary(
+            rows=None, training=None, evaluation=None, tfidf=None, push=None,
+            serving_check=None, score_command=None, options={}, versions={},
+        )
+    )  # fmt: skip
+    assert "No model was tested." in page.text["test"]
+    assert "No model was trained." in page.text["training"]
+    assert "No rows were counted." in page.text["data"]
+    assert "No model of this run is served." in page.text["next"]
+
+
+def test_the_facts_of_an_earlier_version_make_a_page():
+    facts = summaries.run_facts()
+    for name in ("report", "model_bytes", "versions", "options"):
+        del facts[name]
+    for name in ("temperature", "words", "certain"):
+        del facts["training"][name]
+    for name in (
+        "accuracy_interval", "confused", "bins", "curves", "wrong", "certain",
+    ):  # fmt: skip
+        del facts["evaluation"][name]
+    for one in facts["evaluation"]["classes"]:
+        del one["precision_interval"], one["recall_interval"]
+    page = _page_of(RunSummary.model_validate(facts))
+    assert "An earlier version" in page.text["errors"]
+    assert "An earlier version kept none." in page.text["run"]
+
+
+def test_drift_and_the_runs_are_shown_over_the_last_spans():
+    runs = [summaries.of_span(number) for number in range(1, 15)]
+    page = _page_of(runs[-1], runs=runs)
+    plots = [a["aria-label"] for tag, a in page.elements if tag == "svg"]
+    assert "Drift of label over the spans" in plots
+    assert "Accuracy of the runs" in plots
+    assert page.text["runs"].count("pushed") >= 14
+    assert "language=de" in page.text["test"]
+
+
+def test_what_a_person_has_reviewed_is_shown():
+    review = Review(["row", "text", "label"], [["7", "A <b> film", "positive"]])
+    page = _page_of(summaries.summary(), review=review)
+    assert "A <b> film" in page.text["labels"]
+
+
+def test_text_of_the_data_is_shown_and_never_markup():
+    _, page = _made("hostile")
+    for section in ("data", "test", "errors", "words", "labels", "run"):
+        assert "<script>hit = 1</script>" in page.text[section], section
+    assert "{{ 7 * 7 }}" in page.text["errors"]
+    assert sum(tag == "style" for tag, _ in page.elements) == 1
+
+
+def test_control_characters_become_visible():
+    page = run_page(summaries.hostile("a\x00b\u202ec\x1b[31m"))
+    assert not set("\x00\u202e\x1b") & set(page)
+    assert "a\\u0000b\\u202ec" in page
+
+
+def test_a_page_stays_small_whatever_the_data():
+    assert len(run_page(summaries.many_classes()).encode()) < 2_000_000
+    long = run_page(summaries.hostile("<&x " * 50_000)).encode()
+    assert len(long) < 2_000_000
+
+
+def test_the_same_facts_make_the_same_page():
+    assert run_page(summaries.summary()) == run_page(summaries.summary())
+
+
+def test_the_page_of_an_evaluation_has_no_run_yet():
+    evaluation = summaries.of_span(3).evaluation
+    assert evaluation is not None
+    page = _Page(evaluation_page(evaluation))
+    assert "The model is blessed, on 1,000 test rows." in page.text[""]
+    assert "language=de" in page.text["test"]
+
+
+def test_a_refused_evaluation_of_no_rows_has_a_page_all_the_same():
+    facts = summaries.evaluation(["1.0", "2"], 100, 0.9, rows=0, blessed=False)
+    nothing = {"classes": [], "by_length": {}, "confused": [], "bins": [], "curves": []}
+    undefined = {"metrics": dict.fromkeys(facts["metrics"]), "baseline": None}
+    failures = {"failures": ["the test split is empty"], "wrong": []}
+    empty = Evaluation.model_validate(facts | nothing | undefined | failures)
+    page = _Page(evaluation_page(empty))
+    assert "The model is refused, on 0 test rows. the test split is" in page.text[""]
+    assert " – " in " ".join(page.text[""].split())
+
+
+def test_a_class_that_is_named_as_a_number_keeps_its_name():
+    page = _page_of(
+        summaries.summary(evaluation=summaries.evaluation(["1.00", "2"], 100, 0.9))
+    )
+    assert " 1.00 50 " in page.text["test"]
+
+
+def test_neither_tensorflow_nor_tfx_is_imported_for_a_page():
+    program = (
+        "import sys; import pipeline.report.files; "
+        "from pipeline.commands.report import command; "
+        "heavy = {'tensorflow', 'tfx', 'apache_beam', 'ml_metadata', 'matplotlib'}; "
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
