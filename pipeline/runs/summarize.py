@@ -127,7 +127,7 @@ def gather(
         *record.all_outputs("SpanWindow", "examples"),
         *record.all_outputs("TextExampleGen", "examples"),
     ]
-    push = _push(record)
+    push = _push(record, output if config else None)
     data = config.data if config else None
     layouts = (_read_json(examples, COUNTS_FILE) or {}).get("layouts", {})
     model = record.output("Trainer", "model")
@@ -358,7 +358,13 @@ def _serving_check(blessing: MadeArtifact | None) -> ServingCheck | None:
     return None if report is None else ServingCheck.model_validate(report)
 
 
-def _push(record: RunRecord) -> Push | None:
+def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
+    """Returns what came of the Pusher.
+
+    Args:
+        record: Of the run.
+        output: Asked what is served instead of an unchanged version; None: nobody is.
+    """
     model = record.output("Pusher", "pushed_model")
     if model is None:
         return None
@@ -367,10 +373,11 @@ def _push(record: RunRecord) -> Push | None:
     path = str(model.properties.get("pushed_destination")) if pushed else None
     # An earlier run's version may have been withdrawn or removed since.
     is_there = path is not None and (not is_local(path) or os.path.exists(path))
+    now, instead = pushed and state == "done", None
+    if output is not None and path is not None and is_there and not now:
+        instead = output.open_metadata().pushed.served_instead(path)
     return Push(
-        pushed=pushed,
-        path=path if is_there else None,
-        now=pushed and state == "done",
+        pushed=pushed, path=path if is_there else None, now=now, instead=instead
     )
 
 

@@ -297,6 +297,16 @@ def _verdict(
             yield from serving.reasons or ()
 
 
+def not_served(push: Push | None) -> Iterator[str]:
+    """Yields a line if servers take another version, and another model."""
+    if push is not None and push.path is not None and push.instead is not None:
+        version = push.path.rstrip("/").rpartition("/")[2]
+        yield (
+            f"not served: {push.instead} is newer; `elmo-tfx rollback --to {version}` "
+            "serves this model again"
+        )
+
+
 def _model(push: Push | None) -> Iterator[str]:
     if push is None:
         return
@@ -306,6 +316,7 @@ def _model(push: Push | None) -> Iterator[str]:
         yield "unchanged; the version that an earlier run pushed is no longer there"
     else:
         yield f"{'pushed to' if push.now else 'unchanged, at'} {push.path}"
+        yield from not_served(push)
 
 
 def _times(nodes: list[NodeTime]) -> Iterator[str]:

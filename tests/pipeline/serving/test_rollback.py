@@ -52,6 +52,48 @@ def test_the_model_before_is_served_again_and_no_run_pushes_the_withdrawn_one(
     assert output.served() == "3"
 
 
+def test_who_goes_back_to_an_earlier_run_has_its_model_served(output, clock):
+    for seed in (1, 2, 1, 2):
+        output.push(seed)
+        assert output.served() == str(seed)
+    versions = output.versions()
+    assert len(versions) == 4
+    output.push(2)
+    assert output.versions() == versions  # it is served already
+    shutil.rmtree(output.serving / str(versions[0]))
+    output.push(1)
+    assert (output.served(), output.last_baseline()) == ("1", "2")
+    output.push(3)
+    assert (output.served(), output.last_baseline()) == ("3", "1")
+    assert output.open_metadata().pushed.last_blessed() is not None
+
+
+def test_what_a_rollback_serves_is_not_pushed_again(output, clock):
+    for seed in (1, 2):
+        output.push(seed)
+    roll_back(output, None, clock=clock)
+    versions = output.versions()
+    for seed in (1, 2):
+        output.push(seed)
+    assert (output.versions(), output.served()) == (versions, "1")
+
+
+def test_a_version_put_there_by_hand_is_said_to_be_served_instead(output):
+    output.push(1)
+    [first] = output.versions()
+    path = str(output.serving / str(first))
+    pushed = output.open_metadata().pushed
+    assert pushed.served_instead(path) is None
+    by_hand = output.serving / "99999999999"
+    by_hand.mkdir()
+    assert pushed.served_instead(path) is None  # not whole
+    (by_hand / "saved_model.pb").touch()
+    assert pushed.served_instead(path) == str(by_hand)
+    assert not pushed.superseded(path)
+    output.push(1)
+    assert output.versions() == [first, 99999999999]
+
+
 def test_any_version_can_be_named_and_a_rollback_can_be_rolled_back(output, clock):
     for seed in (1, 2, 3):
         output.push(seed)
