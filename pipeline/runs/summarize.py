@@ -208,9 +208,10 @@ def evaluation_of(record: RunRecord) -> Evaluation | None:
     # The Trainer counts its classes in the order of the probabilities.
     training = _training(record)
     names = list(training.class_counts) if training else []
-    report = read_evaluation(evaluation.uri, class_names=names or None)
     counts = _read_json(record.output("TextExampleGen", "examples"), COUNTS_FILE) or {}
-    report["notes"] += slice_notes(counts.get("values", {}))
+    values = counts.get("values", {})
+    report = read_evaluation(evaluation.uri, class_names=names or None, values=values)
+    report["notes"] += slice_notes(values)
     accuracy_of_answers = report.pop("accuracy_of_answers")
     on_eval = training.certain if training else None
     certain = on_eval and Certain(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator
 
@@ -300,10 +301,10 @@ def _verdict(
 def not_served(push: Push | None) -> Iterator[str]:
     """Yields a line if servers take another version, and another model."""
     if push is not None and push.path is not None and push.instead is not None:
-        version = push.path.rstrip("/").rpartition("/")[2]
+        output, _, version = push.path.rstrip("/").rsplit("/", 2)
         yield (
-            f"not served: {push.instead} is newer; `elmo-tfx rollback --to {version}` "
-            "serves this model again"
+            f"not served: {push.instead} is newer; to serve this model again: elmo-tfx "
+            f"rollback --output {shlex.quote(output)} --to {version}"
         )
 
 
