@@ -8,6 +8,7 @@ by SIGTERM; that ends `schedule` well, and its code is 0.
 from __future__ import annotations
 
 import importlib
+import itertools
 import signal
 import sys
 from collections.abc import Sequence
@@ -61,6 +62,21 @@ class _LazyGroup(click.Group):
     ) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuses NUL, which no path may have: no system passes it, but Python may."""
+        for before, arg in itertools.pairwise(["", *args]):
+            if "\0" in arg:
+                name = next(
+                    (each for each in (arg, before) if each.startswith("--")),
+                    "argument",
+                )
+                raise click.UsageError(
+                    f"option {name.partition('=')[0]}: must not hold the character "
+                    f"NUL. Received: {arg!r}",
+                    ctx,
+                )
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command; click itself would print an empty line for Ctrl-C."""

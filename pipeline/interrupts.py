@@ -13,14 +13,16 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+_Handler = Callable[[int, FrameType | None], Any]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _exit_code: int | None = None  # of this process, once it is known
 _noted: Interrupts | None = None  # what has come to this process, while it is noted
+_arrivals: int | None = None  # a pipe with the numbers of the signals that came
 
 
 @dataclass
@@ -57,22 +59,114 @@ def interrupts_noted() -> Iterator[Interrupts]:
             with contextlib.suppress(OSError):
                 os.write(terminal, b"error: interrupted\n")
             os._exit(noted.exit_code)
-        noted.number, noted.exit_code = number, 128 + number
+        noted.number = _first_of(number)
+        noted.exit_code = 128 + noted.number
         raise KeyboardInterrupt
 
-    before = {}
     terminal = os.dup(2)  # stderr itself may lead into a log meanwhile
-    if threading.current_thread() is threading.main_thread():
-        for number in _SIGNALS:
-            if signal.getsignal(number) != signal.SIG_IGN:
-                before[number] = signal.signal(number, handle)
     try:
-        yield noted
+        with _order_noted(), signals_handled(_SIGNALS, handle):
+            yield noted
+    finally:
+        os.close(terminal)
+        _noted = None
+
+
+@contextlib.contextmanager
+def signals_handled(numbers: Iterable[int], handle: _Handler) -> Iterator[None]:
+    """Handles signals in the block, but for those that this process is to ignore.
+
+    `nohup`, and a shell that starts a job in the background, see to it that a program
+    ignores some, and no program may change that. In another thread than the main one
+    nothing happens.
+
+    Args:
+        numbers: The signals.
+        handle: Called with the number of one that has come, and the frame.
+    """
+    before = {}
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in numbers:
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    before[number] = signal.signal(number, handle)
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        os.close(terminal)
-        _noted = None
+
+
+@contextlib.contextmanager
+def signals_held(*, deliver: bool = True) -> Iterator[None]:
+    """Lets no signal end what is in the block: it is delivered after it.
+
+    Only the first one waits: what is in the block may hang.
+
+    Args:
+        deliver: False where a command ends with the block: there is nothing left that
+            a signal could end.
+    """
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        handler = before[number]
+        if came and callable(handler):
+            handler(number, frame)
+        came.append(number)
+
+    try:
+        with signals_handled(_SIGNALS, hold):
+            yield
+    finally:
+        if deliver:
+            for number in came:
+                signal.raise_signal(number)
+        else:
+            _first_of(0)  # the next one to come is the first again
+
+
+@contextlib.contextmanager
+def _order_noted() -> Iterator[None]:
+    """Notes in the block which signal came first, for `_first_of`."""
+    global _arrivals
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before, (reader, writer) = _arrivals, os.pipe()
+    for end in (reader, writer):
+        os.set_blocking(end, False)
+    written = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    _arrivals = reader
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(written)
+        _arrivals = before
+        os.close(reader)
+        os.close(writer)
+
+
+def _first_of(number: int) -> int:
+    """Returns the signal that came first, given the one that Python handles first.
+
+    While the process is in a library's code, several may come: of these Python handles
+    the one with the lowest number first. It writes them into a pipe as they come.
+    """
+    came = b""
+    if _arrivals is not None:
+        with contextlib.suppress(BlockingIOError):
+            came = os.read(_arrivals, 512)
+    return next((each for each in came if each in _SIGNALS), number)
+
+
+def _forget_order() -> None:
+    """Keeps a forked process from noting its own signals in our pipe."""
+    with contextlib.suppress(ValueError):  # of a thread that is not the main one
+        signal.set_wakeup_fd(-1)
+
+
+os.register_at_fork(after_in_child=_forget_order)
 
 
 def keep_exit_code(code: int) -> None:
@@ -95,7 +189,8 @@ def _end_at_once_on_signals() -> None:
         os._exit(_exit_code or 0)
 
     for number in _SIGNALS:
-        signal.signal(number, end)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, end)
 
 
 @atexit.register  # as one of the first modules: called when nearly all others have been

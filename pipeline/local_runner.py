@@ -226,7 +226,10 @@ def _run_for_tfx_cli() -> None:
     from pipeline.metadata.store import is_on_server
     from pipeline.pipeline import create_pipeline
     from pipeline.runs.lifecycle import prepare_run
-    from pipeline.runs.node_launcher import cache_of_first_place
+    from pipeline.runs.node_launcher import (
+        cache_of_first_place,
+        cache_of_what_is_served,
+    )
 
     if is_on_server():
         sys.exit(
@@ -244,7 +247,8 @@ def _run_for_tfx_cli() -> None:
         with OutputFolder(checked.config.output).locked():
             prepared = prepare_run(checked, alone=True)
             absl.logging.set_verbosity(absl.logging.INFO)
-            with cache_of_first_place(prepared.output.metadata):
+            place = cache_of_first_place(prepared.output.metadata)
+            with place, cache_of_what_is_served():
                 # TFX's command line demands exactly one call of run() in this file.
                 LocalDagRunner().run(create_pipeline(prepared.config))
     except (UserError, RunError) as error:

@@ -19,6 +19,7 @@ from typing import Any
 import click
 
 from pipeline.errors import UserError
+from pipeline.interrupts import signals_handled
 
 TRY_VARIABLE = "ELMO_TFX_TRY"
 """Set for the process that does the work: the number of its try, from 1."""
@@ -107,14 +108,8 @@ def _passing_on(process: subprocess.Popen) -> Iterator[list[int]]:
         asked.append(number)
         process.send_signal(number)
 
-    before = {
-        each: signal.signal(each, pass_on) for each in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
+    with signals_handled((signal.SIGTERM, signal.SIGINT), pass_on):
         yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _say(message: str) -> None:

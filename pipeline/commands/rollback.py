@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
 
 import click
+
+from pipeline.interrupts import signals_held
 
 
 @click.command(
@@ -17,7 +20,8 @@ Examples:
   elmo-tfx rollback --output out --to 1795362622
 
 The next run compares its model with the one that is served again. Exit code 0: done;
-1: a run holds the output; 2: there is no such version, or its files have changed.
+1: a run holds the output; 2: there is no such version, or its files have changed;
+130 or 143: Ctrl-C or SIGTERM ended it, and nothing has changed.
 """,
 )
 @click.option(
@@ -39,21 +43,26 @@ def command(output: Path, to: int | None) -> None:
     """
     from pipeline.runs.run_log import run_log
 
-    # ML Metadata prints messages of its own.
-    with run_log(Path(os.devnull)) as terminal:
-        from pipeline.output_folder import OutputFolder, describe_move
-        from pipeline.serving.rollback import roll_back
+    with contextlib.ExitStack() as until_said:
 
-        folder = OutputFolder(output)
-        with folder.locked():
-            if folder.metadata.exists():
-                moved_from = folder.follow_move()
-                if moved_from is not None:
-                    terminal.write(f"{describe_move(moved_from)}\n")
-                folder.clean_after_kill()
-            done = roll_back(folder, to, clock=time.time)
-    withdrawn = ", ".join(map(str, done.withdrawn)) or "none"
-    click.echo(
-        f"version {done.version} is served, with the model of version {done.restored}; "
-        f"withdrawn: {withdrawn}"
-    )
+        def hold_signals() -> None:
+            until_said.enter_context(signals_held(deliver=False))
+
+        # ML Metadata prints messages of its own.
+        with run_log(Path(os.devnull)) as terminal:
+            from pipeline.output_folder import OutputFolder, describe_move
+            from pipeline.serving.rollback import roll_back
+
+            folder = OutputFolder(output)
+            with folder.locked():
+                if folder.metadata.exists():
+                    moved_from = folder.follow_move()
+                    if moved_from is not None:
+                        terminal.write(f"{describe_move(moved_from)}\n")
+                    folder.clean_after_kill()
+                done = roll_back(folder, to, clock=time.time, is_ready=hold_signals)
+        withdrawn = ", ".join(map(str, done.withdrawn)) or "none"
+        click.echo(
+            f"version {done.version} is served, with the model of version "
+            f"{done.restored}; withdrawn: {withdrawn}"
+        )

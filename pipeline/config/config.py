@@ -232,7 +232,9 @@ def _first_problem(error: ValidationError) -> str:
         return f"option {name} is required and is not set"
     # An option of two types, such as a number or `auto`, has a problem for each.
     same = [other for other in details if _name_of(other["loc"]) == name]
-    message = f"option {name}: {' or '.join(map(_rule_of, same))}"
+    # A rule for options of several sections names them itself.
+    rules = " or ".join(map(_rule_of, same))
+    message = f"option {name}: {rules}" if name else f"option {rules}"
     if isinstance(received, Mapping) and detail["type"] == "value_error":
         return message
     if name == _SECRET:  # somebody may have put the address there

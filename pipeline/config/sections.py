@@ -5,7 +5,7 @@ Units stand in each description. A fraction has no unit and lies between 0 and 1
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -23,6 +23,25 @@ class Section(BaseModel):
         allow_inf_nan=False,
         coerce_numbers_to_str=True,
     )
+
+    @field_validator("*")
+    @classmethod
+    def _hold_no_nul(cls, value: Any) -> Any:
+        if has_nul(value):
+            raise ValueError("must not hold the character NUL")
+        return value
+
+
+def has_nul(value: Any) -> bool:
+    """Whether a text, or one in a list or a table, has the character NUL.
+
+    The system takes it for the end of a path, so Python accepts it in none.
+    """
+    if isinstance(value, Mapping):
+        return any(map(has_nul, (*value, *value.values())))
+    if isinstance(value, list | tuple):
+        return any(map(has_nul, value))
+    return isinstance(value, str) and "\0" in value
 
 
 class TransformConfig(Section):

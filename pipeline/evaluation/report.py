@@ -41,7 +41,10 @@ _Values = dict[tuple[str, int | None], float]  # (name, class or None) -> value
 
 
 def read_evaluation(
-    folder: str, *, class_names: Sequence[str] | None = None
+    folder: str,
+    *,
+    class_names: Sequence[str] | None = None,
+    values: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Returns the contents of an `evaluation` artifact as plain values.
 
@@ -50,6 +53,7 @@ def read_evaluation(
     Args:
         folder: Where the artifact lies.
         class_names: In the order of the probabilities; None: numbers are the names.
+        values: Column that was kept -> number of its different values; None: unknown.
 
     Returns:
         `metrics`: measure -> value, over all test rows; `micro_f1` only where a row
@@ -102,7 +106,7 @@ def read_evaluation(
         validation = tfma.load_validation_result(folder)
         report["ok"] = bool(validation.validation_ok)
         report["thresholds"] = _thresholds(_read_config(folder), validation, report)
-    report["failures"] = failures(report)
+    report["failures"] = failures(report, values or {})
     report["notes"] = _notes(report)
     return report
 
@@ -235,8 +239,13 @@ def _name_of(slice_key: Any) -> str:
     return "".join(key.bytes_value.decode() for key in slice_key.single_slice_keys)
 
 
-def failures(report: dict[str, Any]) -> list[str]:
-    """Returns one line for each threshold of the report that was missed."""
+def failures(report: dict[str, Any], values: Mapping[str, int]) -> list[str]:
+    """Returns one line for each threshold of the report that was missed.
+
+    Args:
+        report: As `read_evaluation` returns it.
+        values: Column that was kept -> number of its different values, where known.
+    """
     if report["ok"] is False and report["rows"] == 0:
         return ["the test split is empty, so nothing could be measured"]
     lines = []
@@ -248,9 +257,9 @@ def failures(report: dict[str, Any]) -> list[str]:
             continue
         of = f"{of_slice}: " if of_slice else ""
         if of_slice and not any(one["name"] == of_slice for one in report["slices"]):
-            line = f"{of}no test row has one of the {MOST_SLICES} most frequent values"
-            if f"{line}, this one" not in lines:
-                lines.append(f"{line}, this one")
+            line = f"{of}{_why_unmeasured(of_slice, values)}"
+            if line not in lines:
+                lines.append(line)
         elif value is None:
             lines.append(
                 f"{of}{name} is undefined: {_why_undefined(name, threshold, report)}"
@@ -264,6 +273,18 @@ def failures(report: dict[str, Any]) -> list[str]:
             side = "above" if name in LOWER_IS_BETTER else "below"
             lines.append(f"{of}{name} {value:.6g} is {side} {bound:g}")
     return lines
+
+
+def _why_unmeasured(of_slice: str, values: Mapping[str, int]) -> str:
+    column = of_slice.partition("=")[0]
+    number = values.get(column)
+    if number is not None and number <= MOST_SLICES:
+        return "no test row has this value"
+    many = "" if number is None else f" {number:,}"
+    return (
+        f"not measured: either no test row has this value, or it is not one of the "
+        f"{MOST_SLICES} most frequent of the{many} values of `{column}`"
+    )
 
 
 def _why_undefined(

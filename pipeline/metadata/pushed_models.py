@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.files import is_local
+from pipeline.serving.versions import version_of, whole_versions
 
 WITHDRAWN = "withdrawn"
 """Custom property of a Model that a rollback took out of service: 1."""
@@ -82,10 +86,56 @@ class PushedModels:
                 pushes[path] = Push(path, model.id, withdrawn, artifact.id)
         return sorted(pushes.values(), key=lambda push: push.version)
 
+    def superseded(self, path: str) -> bool:
+        """Whether a later push, or a rollback, has put another model above a version.
+
+        Args:
+            path: The folder of the version, which may be gone.
+        """
+        pushes = self.pushes()
+        own = next((each for each in pushes if each.path == path), None)
+        if own is None:
+            return False
+        folder = posixpath.dirname(path)
+        later = [
+            each
+            for each in pushes
+            if posixpath.dirname(each.path) == folder
+            and each.version > own.version
+            and (not is_local(each.path) or os.path.exists(each.path))
+        ]
+        return bool(later) and later[-1].model != own.model
+
+    def served_instead(self, path: str) -> str | None:
+        """Returns the version that servers take instead of one, or None.
+
+        Somebody may have put it there by hand. None, too, if it has the same model.
+
+        Args:
+            path: The folder of a version that a run has pushed.
+        """
+        models = {push.path: push.model for push in self.pushes()}
+        newest = (whole_versions(posixpath.dirname(path)) or [path])[-1]
+        if int(version_of(newest)) <= int(version_of(path)):
+            return None
+        return None if models.get(newest) == models.get(path, 0) else newest
+
+    def recency(self) -> Callable[[int], int]:
+        """Returns what gives a model a number: the later it came into use, the higher.
+
+        A model that was pushed again, or served again by a rollback, is later than one
+        that was made meanwhile. ML Metadata numbers all artifacts in their order.
+        """
+        last = {push.model: push.artifact for push in self._in_order()}
+        return lambda model: max(model, last.get(model, 0))
+
+    def _in_order(self) -> list[Push]:
+        return sorted(self.pushes(), key=lambda push: push.artifact)
+
     def runs(self) -> dict[int, str]:
         """Returns id of a Model -> the run that pushed it first."""
         runs: dict[int, str] = {}
-        for push in sorted(self.pushes(), key=lambda push: push.artifact):
+        for push in self._in_order():
             events = self._store.get_events_by_artifact_ids([push.artifact])
             makers = [
                 each.execution_id for each in events if each.type == _EVENT.OUTPUT
@@ -100,9 +150,9 @@ class PushedModels:
     def last_blessed(self) -> str | None:
         """Returns the folder of the model that the next one is compared with, or None.
 
-        That is the last blessed one in service, as `PreviousBlessedModelStrategy` has
-        it; a run that is repeated is compared with the one before. One that counts as
-        not made is passed over.
+        That is the blessed one in service that came into use last, as
+        `PreviousBlessedModelStrategy` has it; a run that is repeated is compared with
+        another one. One that counts as not made is passed over.
         """
         blessings = self._store.get_artifacts_by_type(_BLESSING)
         models = self._store.get_artifacts_by_id(
@@ -118,7 +168,8 @@ class PushedModels:
             if each.custom_properties[WITHDRAWN].int_value != 1
             and each.state == metadata_store_pb2.Artifact.LIVE
         ]
-        last = max(in_service, key=lambda each: each.id, default=None)
+        recency = self.recency()
+        last = max(in_service, key=lambda each: recency(each.id), default=None)
         return None if last is None else last.uri
 
     def begin_rollback(self) -> int:

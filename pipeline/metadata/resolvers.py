@@ -20,7 +20,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
 from components.drift_check.spans import span_of
-from pipeline.metadata.pushed_models import WITHDRAWN
+from pipeline.metadata.pushed_models import WITHDRAWN, PushedModels
 from pipeline.training.saved_weights import has_several_labels
 
 # Channels of the Resolvers.
@@ -140,7 +140,9 @@ def _latest_blessed(
     *,
     without: set[int],
 ) -> dict[str, list[Artifact]]:
-    """Returns the latest blessed model in service and its blessing, or empty lists.
+    """Returns the blessed model that came into use last, and its blessing.
+
+    Both lists are empty if there is none in service.
 
     Args:
         store: Of ML Metadata.
@@ -152,9 +154,14 @@ def _latest_blessed(
         for model in input_dict[_MODEL]
         if model.id not in without and model.get_int_custom_property(WITHDRAWN) != 1
     ]
-    channels = {_MODEL: models, _BLESSING: list(input_dict[_BLESSING])}
-    resolved = LatestBlessedModelStrategy().resolve_artifacts(store, channels)
-    return resolved or {_MODEL: [], _BLESSING: []}
+    recency = PushedModels(store).recency()
+    # TFX itself would take the one that was made last, whatever is served.
+    for model in sorted(models, key=lambda each: recency(each.id), reverse=True):
+        channels = {_MODEL: [model], _BLESSING: list(input_dict[_BLESSING])}
+        resolved = LatestBlessedModelStrategy().resolve_artifacts(store, channels)
+        if resolved and resolved[_MODEL]:
+            return resolved
+    return {_MODEL: [], _BLESSING: []}
 
 
 def _trainings(

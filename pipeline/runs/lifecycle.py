@@ -17,7 +17,7 @@ from pipeline.config.checked import CheckedConfig
 from pipeline.fingerprints import code_version, elmo_version
 from pipeline.metadata.inventory import Missing
 from pipeline.metadata.metadata import Metadata
-from pipeline.metadata.runs import DONE, FinishedRun, RunRecord
+from pipeline.metadata.runs import DONE, UNCHANGED, FinishedRun, RunRecord
 from pipeline.output_folder import OutputFolder, describe_missing, with_kept_schema
 from pipeline.runs.outcomes import NothingNew
 from pipeline.serving.retention import remove_old_versions
@@ -50,7 +50,7 @@ class RunPlan:
         Only the last one counts, and only if no other run has begun since, however it
         ended: one that has read an older span again has changed the window of a newer
         one. Nor has there been a rollback, after which another model is the one to
-        beat.
+        beat; nor is another model served that was pushed.
 
         Args:
             metadata: Of the output.
@@ -63,7 +63,17 @@ class RunPlan:
         last_execution = metadata.runs.last_execution(last.run_id)
         if metadata.pushed.rolled_back_after(last_execution):
             return None
-        return NothingNew(last.run_id, _minute(last), self.span or None, self.waiting)
+        [path] = _pushed_by(metadata.runs.of(last.run_id), DONE, UNCHANGED) or [None]
+        if path is not None and metadata.pushed.superseded(path):
+            return None
+        instead = path and metadata.pushed.served_instead(path)
+        return NothingNew(
+            last.run_id,
+            _minute(last),
+            self.span or None,
+            self.waiting,
+            f"not served: {instead} is newer" if instead else "",
+        )
 
     def model_made_again(self, metadata: Metadata) -> str | None:
         """Returns the model that a run with this plan makes again if it is gone.
@@ -169,11 +179,16 @@ def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
     return PreparedRun(config, output, plan, nothing_new, moved_from, missing)
 
 
-def _pushed_by(run: RunRecord) -> list[str]:
-    """Returns the folder of the version that a run has pushed, if it has."""
+def _pushed_by(run: RunRecord, *states: str) -> list[str]:
+    """Returns the folder of the version that a run has pushed, if it has.
+
+    Args:
+        run: The run.
+        states: Of its Pusher; in any other it has not.
+    """
     pushed = run.output("Pusher", "pushed_model")
-    states = {node.node: node.state for node in run.nodes}
-    if pushed is None or states["Pusher"] != DONE:
+    found = {node.node: node.state for node in run.nodes}
+    if pushed is None or found["Pusher"] not in states:
         return []
     place = pushed.properties.get("pushed_destination")
     return [str(place)] if place else []
@@ -198,7 +213,7 @@ def end_run(config: Config, run_id: str, plan: RunPlan) -> list[int]:
     if keep is not None:
         pushes = metadata.pushed.pushes()
         withdrawn = {push.path for push in pushes if push.withdrawn}
-        own = _pushed_by(metadata.runs.of(run_id))
+        own = _pushed_by(metadata.runs.of(run_id), DONE)
         removed = remove_old_versions(output.serving, keep, withdrawn, own)
     output.settle_pushes(metadata, only=0)  # of none: other runs may be under way
     metadata.finished.record(run_id, plan.fingerprint, plan.span)

@@ -22,6 +22,7 @@ from tfx.orchestration.portable import (
 from pipeline.files import is_local
 from pipeline.metadata.inventory import Inventory
 from pipeline.metadata.place import first_place
+from pipeline.metadata.pushed_models import PushedModels
 from pipeline.metadata.runs import NodeRecord, RunRecords
 from pipeline.metadata.store import connection_config, is_on_server, open_store
 
@@ -90,7 +91,7 @@ class NodeLauncher:
             ),
         )
         _LOGGER.info("%s begins", node)
-        with cache_of_first_place(self._store):
+        with cache_of_first_place(self._store), cache_of_what_is_served():
             launching.launch()
         store = open_store(self._store)
         runs = RunRecords(store, self._pipeline.pipeline_info.id)
@@ -137,6 +138,32 @@ def cache_of_first_place(database: Path) -> Iterator[None]:
         yield
     finally:
         cache_utils.get_cache_context = compute_key
+
+
+@contextlib.contextmanager
+def cache_of_what_is_served() -> Iterator[None]:
+    """Keeps TFX's cache from taking a push above which another model was pushed since.
+
+    Whoever goes back to an earlier configuration has its nodes taken from the cache.
+    With that of its Pusher, the model would be blessed, and another one served.
+    """
+    get_outputs = cache_utils.get_cached_outputs
+
+    def unless_superseded(metadata_handle: Any, *args: Any, **given: Any) -> Any:
+        outputs = get_outputs(metadata_handle, *args, **given)
+        pushed = PushedModels(metadata_handle.store)
+        for artifact in (outputs or {}).get("pushed_model", []):
+            path = artifact.get_string_custom_property("pushed_destination")
+            if path and pushed.superseded(path):
+                _LOGGER.info("%s is not served any more: pushed again", path)
+                return None
+        return outputs
+
+    cache_utils.get_cached_outputs = unless_superseded
+    try:
+        yield
+    finally:
+        cache_utils.get_cached_outputs = get_outputs
 
 
 def _artifact_at(artifact: Any, here: str, first: str) -> Any:

@@ -150,17 +150,24 @@ class NothingNew:
         since: When it ended, `2026-11-26 03:04 UTC`.
         span: Name of the span, or None where the data has none.
         waiting: Which later spans wait for which file, or empty.
+        unserved: That a version put there by hand is above that run's, or empty.
     """
 
     run_id: str
     since: str
     span: str | None
     waiting: str = ""
+    unserved: str = ""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is worth a line all the same."""
+        return tuple(filter(None, (self.waiting, self.unserved)))
 
     def __str__(self) -> str:
         span = f" in span {self.span}" if self.span else ""
         return (
             f"nothing new{span} since the run that ended {self.since} "
             f"({self.run_id}): same data, options and code"
-            + (f"; {self.waiting}" if self.waiting else "")
+            + "".join(f"; {warning}" for warning in self.warnings)
         )

@@ -14,6 +14,7 @@ from typing import TextIO
 
 import absl.logging
 
+from pipeline.interrupts import signals_held
 from pipeline.terminal import only_visible
 
 _end = Path(os.devnull)  # where messages go once the interpreter ends
@@ -84,22 +85,24 @@ def _redirected(log: int) -> Iterator[TextIO]:
     saved = [os.dup(1), os.dup(2)]
     # In a test, or under a tool that captures output, sys.stderr may have none.
     terminal = os.fdopen(os.dup(2), "w", buffering=1) if _is_stderr() else sys.stderr
-    os.dup2(log, 1)
-    os.dup2(log, 2)
     inner = os.fdopen(os.dup(log), "a", buffering=1, encoding="utf-8")
-    sys.stdout = sys.stderr = only_visible(inner)
+    # Whatever a signal interrupts below, its message reaches what was stderr.
     try:
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        sys.stdout = sys.stderr = only_visible(inner)
         yield terminal
     finally:
-        sys.stdout, sys.stderr = streams
-        for descriptor, original in enumerate(saved, start=1):
-            os.dup2(original, descriptor)
-            os.close(original)
-        if terminal is not sys.stderr:
-            terminal.close()
-        # Not closed: a library may have kept it as its stream for later messages.
-        with contextlib.suppress(OSError):  # a full disk is reported by what failed
-            inner.flush()
+        with signals_held():
+            sys.stdout, sys.stderr = streams
+            for descriptor, original in enumerate(saved, start=1):
+                os.dup2(original, descriptor)
+                os.close(original)
+            if terminal is not sys.stderr:
+                terminal.close()
+            # Not closed: a library may have kept it as its stream for later messages.
+            with contextlib.suppress(OSError):  # a full disk is reported by what failed
+                inner.flush()
 
 
 def _is_stderr() -> bool:

@@ -128,7 +128,7 @@ def gather(
         *record.all_outputs("SpanWindow", "examples"),
         *record.all_outputs("TextExampleGen", "examples"),
     ]
-    push = _push(record)
+    push = _push(record, output if config else None)
     data = config.data if config else None
     layouts = (_read_json(examples, COUNTS_FILE) or {}).get("layouts", {})
     model = record.output("Trainer", "model")
@@ -209,9 +209,10 @@ def evaluation_of(record: RunRecord) -> Evaluation | None:
     # The Trainer counts its classes in the order of the probabilities.
     training = _training(record)
     names = list(training.class_counts) if training else []
-    report = read_evaluation(evaluation.uri, class_names=names or None)
     counts = _read_json(record.output("TextExampleGen", "examples"), COUNTS_FILE) or {}
-    report["notes"] += slice_notes(counts.get("values", {}))
+    values = counts.get("values", {})
+    report = read_evaluation(evaluation.uri, class_names=names or None, values=values)
+    report["notes"] += slice_notes(values)
     accuracy_of_answers = report.pop("accuracy_of_answers")
     on_eval = training.certain if training else None
     certain = on_eval and Certain(
@@ -360,7 +361,13 @@ def _serving_check(blessing: MadeArtifact | None) -> ServingCheck | None:
     return None if report is None else ServingCheck.model_validate(report)
 
 
-def _push(record: RunRecord) -> Push | None:
+def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
+    """Returns what came of the Pusher.
+
+    Args:
+        record: Of the run.
+        output: Asked what is served instead of an unchanged version; None: nobody is.
+    """
     model = record.output("Pusher", "pushed_model")
     if model is None:
         return None
@@ -369,10 +376,11 @@ def _push(record: RunRecord) -> Push | None:
     path = str(model.properties.get("pushed_destination")) if pushed else None
     # An earlier run's version may have been withdrawn or removed since.
     is_there = path is not None and (not is_local(path) or os.path.exists(path))
+    now, instead = pushed and state == "done", None
+    if output is not None and path is not None and is_there and not now:
+        instead = output.open_metadata().pushed.served_instead(path)
     return Push(
-        pushed=pushed,
-        path=path if is_there else None,
-        now=pushed and state == "done",
+        pushed=pushed, path=path if is_there else None, now=now, instead=instead
     )
 
 

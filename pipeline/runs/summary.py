@@ -265,11 +265,16 @@ class ServingCheck(Facts):
 
 
 class Push(Facts):
-    """Whether the model was pushed, by this run (`now`); `path`: if still there."""
+    """Whether the model was pushed, by this run (`now`); `path`: if still there.
+
+    Attributes:
+        instead: The version that servers take, if it is another one with another model.
+    """
 
     pushed: bool
     path: str | None
     now: bool
+    instead: str | None = None
 
 
 class NodeTime(Facts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator
 
@@ -302,6 +303,16 @@ def _verdict(
             yield from serving.reasons or ()
 
 
+def not_served(push: Push | None) -> Iterator[str]:
+    """Yields a line if servers take another version, and another model."""
+    if push is not None and push.path is not None and push.instead is not None:
+        output, _, version = push.path.rstrip("/").rsplit("/", 2)
+        yield (
+            f"not served: {push.instead} is newer; to serve this model again: elmo-tfx "
+            f"rollback --output {shlex.quote(output)} --to {version}"
+        )
+
+
 def _model(push: Push | None) -> Iterator[str]:
     if push is None:
         return
@@ -311,6 +322,7 @@ def _model(push: Push | None) -> Iterator[str]:
         yield "unchanged; the version that an earlier run pushed is no longer there"
     else:
         yield f"{'pushed to' if push.now else 'unchanged, at'} {push.path}"
+        yield from not_served(push)
 
 
 def _times(nodes: list[NodeTime]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pipeline.runs.past_runs import PastRun
 from pipeline.runs.summary import RunSummary
-from pipeline.runs.summary_text import drift_warnings, unread_spans
+from pipeline.runs.summary_text import drift_warnings, not_served, unread_spans
 
 
 def past_run(summary: RunSummary) -> PastRun:
@@ -64,9 +64,10 @@ def refusal_reasons(summary: RunSummary) -> list[str]:
 
 
 def data_warnings(summary: RunSummary) -> Iterator[str]:
-    """Yields how a span that was let pass has drifted, and which were not read."""
+    """Yields how a span has drifted, which were not read, and what is not served."""
     drift = ", ".join(drift_warnings(summary.drift))
     if drift:
         yield f"drift: {drift}"
     if summary.spans and summary.spans.unread:
         yield unread_spans(summary.spans)
+    yield from not_served(summary.push)

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
-from types import FrameType
 
+from pipeline.interrupts import signals_handled
 from pipeline.runs.past_runs import keep_crash
 from pipeline.scheduling import text
 from pipeline.scheduling.cron import check_cron, next_time
@@ -101,7 +101,8 @@ class Schedule:
     def run(self, config: str) -> int:
         """Runs until SIGINT, SIGTERM or SIGHUP, and returns which of them it was.
 
-        The first signal asks the run that is under way to end, the second kills it.
+        The first signal asks the run that is under way to end, the second kills it. One
+        that this process was started to ignore, as `nohup` does, stays ignored.
 
         Args:
             config: The configuration of the runs, as JSON.
@@ -111,7 +112,10 @@ class Schedule:
             HistoryUnreadable: A line of the history is not what was written.
             ScheduleBusy: Another schedule holds the output.
         """
-        with self._folder.locked(), self._handlers(), self._without_orphan():
+        signals = signals_handled(
+            _SIGNALS, lambda number, _: self._events.put(_Signalled(number))
+        )
+        with self._folder.locked(), signals, self._without_orphan():
             self._folder.write_config(config)
             self._say(
                 f'schedule "{self._cron}" ({self._zone}) into {self._folder.name}'
@@ -153,18 +157,6 @@ class Schedule:
             if self._under_way is not None:
                 _, process = self._under_way
                 process.kill()
-
-    @contextlib.contextmanager
-    def _handlers(self) -> Iterator[None]:
-        def handle(number: int, frame: FrameType | None) -> None:
-            self._events.put(_Signalled(number))
-
-        before = {number: signal.signal(number, handle) for number in _SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _correct(self, record: Record) -> None:
         """Sees to it that a clock that was ahead does not keep runs from coming due."""

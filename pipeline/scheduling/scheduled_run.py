@@ -44,7 +44,7 @@ def run_once(config: Config) -> Outcome:
             run_id=result.run_id,
             span=result.span,
             reason=str(result),
-            warnings=(result.waiting,) if result.waiting else (),
+            warnings=result.warnings,
         )
     summary = local_runner.summarize(result)
     sys.stdout.write(as_text(summary))

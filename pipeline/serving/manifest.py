@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.files import is_local, write_whole
-from pipeline.serving.versions import GRAPH, ModelError
+from pipeline.serving.versions import (
+    GRAPH,
+    ModelError,
+    check_regular,
+    model_files,
+    unreadable,
+)
 
 MANIFESTS = "manifests"
 """Folder of the manifests, beside that of the versions."""
@@ -35,13 +41,12 @@ def digests(folder: str) -> dict[str, str]:
 
     Args:
         folder: On any file system that TensorFlow knows.
+
+    Raises:
+        ModelError: On this machine, something there cannot be read, or is no file.
     """
-    by_name = {}
-    for directory, _, names in _walk(folder):
-        for name in names:
-            path = posixpath.join(directory, name)
-            by_name[posixpath.relpath(path, folder)] = _digest(path)
-    return dict(sorted(by_name.items()))
+    paths = model_files(folder)
+    return {posixpath.relpath(path, folder): _digest(path) for path in paths}
 
 
 def write_manifest(folder: str, path: str) -> None:
@@ -111,24 +116,22 @@ def lacking_file(version: str) -> str | None:
 
 def _digest(path: str) -> str:
     digest = hashlib.sha256()
-    with _opened(path) as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
+    try:
+        with _opened(path) as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+    except OSError as error:
+        if is_local(path):
+            raise unreadable(path, error) from error
+        raise  # another file system may answer next time
     return digest.hexdigest()
-
-
-def _walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
-    if is_local(folder):
-        return os.walk(folder, followlinks=True)  # as TensorFlow does
-    import tensorflow as tf
-
-    return tf.io.gfile.walk(folder)
 
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
     """Opens a file for reading; whatever goes wrong is an `OSError`."""
     if is_local(path):
+        check_regular(path)
         with open(path, "rb") as file:
             yield file
         return

@@ -47,7 +47,11 @@ class Rollback:
 
 
 def roll_back(
-    output: OutputFolder, to: int | None, *, clock: Callable[[], float]
+    output: OutputFolder,
+    to: int | None,
+    *,
+    clock: Callable[[], float],
+    is_ready: Callable[[], object] = lambda: None,
 ) -> Rollback:
     """Copies an earlier version to a new, highest number, which servers then take.
 
@@ -60,6 +64,8 @@ def roll_back(
             the served one.
         clock: Returns seconds since 1970; they become the number, as Pusher's do,
             unless a version there has a higher one.
+        is_ready: Called when the version is there and only the record is lacking. What
+            is interrupted before is undone; after it, the rollback is as good as done.
 
     Raises:
         ModelError: There is no such version, its files have changed, or no number is
@@ -93,6 +99,7 @@ def roll_back(
     card = model_card_path(target.path)
     if card.exists():  # else the next run writes both
         write_whole(model_card_path(folder), card.read_bytes())
+    is_ready()
     records.record_rollback(
         execution, target.model, str(folder), {push.model for push in others}
     )

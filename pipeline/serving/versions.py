@@ -6,10 +6,14 @@ seconds to import; on other file systems it is what reads them.
 
 from __future__ import annotations
 
+import errno
 import functools
 import glob
+import os
 import posixpath
 import re
+import stat
+from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import UserError
@@ -94,6 +98,69 @@ def version_of(folder: str) -> str:
     return posixpath.basename(folder.rstrip("/"))
 
 
+def model_files(folder: str) -> list[str]:
+    """Returns the paths of all files below a model's folder, in order.
+
+    Links are followed, as TensorFlow does.
+
+    Args:
+        folder: On any file system that TensorFlow knows.
+
+    Raises:
+        ModelError: On this machine, something there cannot be read, leads nowhere or
+            back into a folder it is in, or is no file that could be read to an end.
+    """
+    if is_local(folder):
+        return sorted(_local_files(folder, ()))
+    import tensorflow as tf
+
+    return sorted(
+        posixpath.join(directory, name)
+        for directory, _, names in tf.io.gfile.walk(folder)
+        for name in names
+    )
+
+
+def _local_files(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    try:
+        found = os.stat(folder)
+        here = (found.st_dev, found.st_ino)
+        if here in above:
+            raise OSError(errno.ELOOP, "a link that leads back to where it is")
+        names = os.listdir(folder)
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    for name in names:
+        path = posixpath.join(folder, name)
+        if os.path.isdir(path):
+            yield from _local_files(path, (*above, here))
+            continue
+        try:
+            check_regular(path)
+        except OSError as error:
+            raise unreadable(path, error) from error
+        yield path
+
+
+def check_regular(path: str) -> None:
+    """Refuses what is no file on this machine's disk: reading a pipe may never end.
+
+    Raises:
+        OSError: It is a pipe, a socket or a device; or nothing is there.
+    """
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "neither a file nor a folder")
+
+
+def unreadable(path: str, error: OSError) -> ModelError:
+    """Returns the error for a path of a model that cannot be read."""
+    why = (error.strerror or str(error)).lower()
+    if os.path.islink(path):
+        why += f"; it is a link to {os.readlink(path)}"
+    return ModelError(f"the model cannot be read: {path}: {why}")
+
+
 def load_classifier(folder: str, *, explain: bool = False) -> Any:
     """Returns a function from a tensor of texts to the outputs of the signature.
 
@@ -104,6 +171,7 @@ def load_classifier(folder: str, *, explain: bool = False) -> Any:
     Raises:
         ModelError: The files are not a SavedModel, or it has no such signature.
     """
+    model_files(folder)  # TensorFlow would wait for a pipe
     import tensorflow as tf
 
     try:

@@ -13,6 +13,7 @@ from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import standard_artifacts
 
 from pipeline.output_folder import OutputFolder
+from pipeline.runs.node_launcher import cache_of_what_is_served
 from pipeline.serving.pusher import Pusher
 from pipeline.serving.versions import newest_model
 from tests.pipeline.run_nodes import previous_model, run_nodes
@@ -58,7 +59,8 @@ class PushingOutput(OutputFolder):
             push_destination=PushDestination(filesystem=folder),
         )
         self.serving.mkdir(parents=True, exist_ok=True)
-        run_nodes([make, previous, bless, pusher], self.path)
+        with cache_of_what_is_served():
+            run_nodes([make, previous, bless, pusher], self.path)
 
     def served(self) -> str:
         """The seed of the model that a server takes."""

@@ -108,6 +108,8 @@ def test_every_command_has_help_with_an_example(name):
         (["score", "--model", "no-such-folder", "text"], "no-such-folder"),
         (["score", "--model", "x"], "argument TEXTS"),
         (["score", "text"], "'--model'"),
+        (["schedule", "--history", "--output", "a\0b"], "option --output: must not"),
+        (["rollback", "--output=a\0b"], "option --output: must not hold the char"),
     ],
 )
 def test_a_wrong_option_gets_one_line_and_exit_code_2(args, message, monkeypatch):

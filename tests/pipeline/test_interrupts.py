@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from pipeline import cli
 from pipeline.errors import RunError
-from pipeline.interrupts import interrupts_noted, reraise_interrupt
+from pipeline.interrupts import interrupts_noted, reraise_interrupt, signals_held
 
 _GOES_ON = "error: interrupted; the same command goes on from here\n"
 
@@ -110,6 +110,25 @@ def test_a_signal_that_is_ignored_stays_ignored():
         signal.signal(signal.SIGINT, before)
 
 
+def test_a_signal_that_is_held_comes_after_the_block_or_not_at_all():
+    done = []
+    with interrupts_noted() as noted:
+        with signals_held(deliver=False):
+            _signalled(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt), signals_held():
+            _signalled(signal.SIGTERM)
+            done.append("all")
+    assert (done, noted.number) == (["all"], signal.SIGTERM)
+
+
+def test_of_two_signals_one_ends_even_what_holds_them():
+    raised = pytest.raises(KeyboardInterrupt)
+    with interrupts_noted() as noted, raised, signals_held(deliver=False):
+        _signalled(signal.SIGTERM)
+        _signalled(signal.SIGINT)
+    assert noted.exit_code == 143  # of the first, in the order in which they came
+
+
 def test_an_interrupt_behind_an_error_is_found_and_nothing_else():
     reraise_interrupt(ValueError())
     with pytest.raises(KeyboardInterrupt), interrupts_noted():
@@ -125,6 +144,11 @@ _WHILE_IT_CLEANS_UP = """
         signalled(2)
     finally:
         signalled(15)
+"""
+_WHILE_A_LIBRARY_IS_AT_WORK = """
+    import hashlib, threading
+    threading.Timer(0.05, signalled, [15, 2]).start()
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**6)
 """
 _PROGRAM = """
 import atexit, os, signal, sys, time
@@ -157,12 +181,20 @@ def _ended(work: str, command: str = "predict") -> tuple[int, str]:
     ("work", "code", "says"),
     [
         (_WHILE_IT_CLEANS_UP, 130, "error: interrupted\n"),
+        (_WHILE_A_LIBRARY_IS_AT_WORK, 143, "error: interrupted\n"),
         (f"{_AT_EXIT}, 2, 15); signalled(2)", 130, _GOES_ON),
         (f"{_AT_EXIT}, 15); signalled(15)", 143, _GOES_ON),
         (f"{_AT_EXIT}, 2); raise click.ClickException('no')", 1, "error: no\n"),
         (f"{_AT_EXIT}, 15)", 0, ""),
     ],
-    ids=["cleaning up", "Ctrl-C, then both", "SIGTERM twice", "failed", "done"],
+    ids=[
+        "cleaning up",
+        "both wait",
+        "Ctrl-C, then both",
+        "SIGTERM twice",
+        "failed",
+        "done",
+    ],
 )
 def test_a_later_signal_changes_nothing_of_the_exit_code(work, code, says):
     assert _ended(work) == (code, says)

@@ -102,6 +102,23 @@ def test_a_mistake_is_reported_in_one_line_that_names_the_option(override, messa
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("override", "name"),
+    [
+        (r'output="a\0b"', "output"),
+        (r'data.pattern="a\0{SPAN}"', "data.pattern"),
+        (r'data.keep_columns=["a\0"]', "data.keep_columns"),
+        (r'beam.args=["--x=\0"]', "beam.args"),
+        (r'evaluation.slices={"a=\0": {auc: 0.5}}', "evaluation.slices"),
+    ],
+)
+def test_nul_is_refused_in_every_option_by_its_name(override, name):
+    with pytest.raises(ConfigError) as caught:
+        _load(override)
+    message = f"option {name}: must not hold the character NUL"
+    assert str(caught.value).startswith(message)
+
+
 @pytest.mark.parametrize("name", ["output", "data.pattern"])
 def test_a_required_option_that_is_missing_is_named(name):
     others = [override for override in _REQUIRED if not override.startswith(name)]
@@ -173,7 +190,10 @@ def test_a_label_separator_may_be_what_yaml_has_a_use_for(text, separator):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["data.test_pattern=a", "data.split_column=part"], "must not both be set"),
+        (
+            ["data.test_pattern=a", "data.split_column=part"],
+            "^option data: test_pattern and split_column must not both be set",
+        ),
         (["data.test_pattern='{SPAN}/a'"], "placeholders of pattern"),
         (["data.eval_pattern='{YYYY}/a'"], "all of {YYYY}, {MM} and {DD}"),
         (["data.split_column=label"], "other columns than text and label"),
@@ -182,7 +202,10 @@ def test_a_label_separator_may_be_what_yaml_has_a_use_for(text, separator):
         (["data.keep_columns=[a, a]"], "once each"),
         (["data.keep_columns=[slices]"], "none of the features text, label, slices"),
         (["data.keep_columns=[label_id]"], "name of a feature"),
-        (["evaluation.slices={a=b: {auc: 0.5}}"], r"data.keep_columns \(none\)"),
+        (
+            ["evaluation.slices={a=b: {auc: 0.5}}"],
+            r"^option evaluation.slices must name slices .*data.keep_columns \(none\)",
+        ),
         (["evaluation.slices={a=b: {f1: 0.5}}"], "'accuracy'"),
         (["evaluation.slices={a=b: {auc: 5}}"], "evaluation.slices"),
         (

@@ -448,7 +448,8 @@ def test_slices_are_measured_and_judged_on_their_own(evaluate):
     assert (blessed, report["ok"]) == (0, False)
     assert sorted(report["failures"]) == [
         "language=en: accuracy 0 is below 0.1",
-        "stars=4: no test row has one of the 100 most frequent values, this one",
+        "stars=4: not measured: either no test row has this value, or it is not one of "
+        "the 100 most frequent of the values of `stars`",
     ]
 
 
@@ -520,4 +521,21 @@ def _report(measure: str, kind: str, bound: float, value: float | None, **facts)
     ],
 )
 def test_each_missed_threshold_gets_one_line(report, line):
-    assert failures(report) == [line]
+    assert failures(report, {}) == [line]
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"stars": 100}, "no test row has this value"),
+        (
+            {"stars": 1101},
+            "not measured: either no test row has this value, or it is not one of the "
+            "100 most frequent of the 1,101 values of `stars`",
+        ),
+    ],
+)
+def test_a_slice_without_rows_says_why_once(values, why):
+    report = _report("auc", "least", 0.6, None) | {"slices": []}
+    report["thresholds"] = [{**report["thresholds"][1], "slice": "stars=4"}] * 2
+    assert failures(report, values) == [f"stars=4: {why}"]

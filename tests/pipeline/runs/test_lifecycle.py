@@ -8,10 +8,11 @@ from ml_metadata.proto import metadata_store_pb2
 from pipeline.config import load_config
 from pipeline.config.checked import checked_config
 from pipeline.metadata.metadata import Metadata
-from pipeline.metadata.pushed_models import ROLLBACK
+from pipeline.metadata.pushed_models import ROLLBACK, PushedModels
 from pipeline.metadata.store import open_store
 from pipeline.runs import lifecycle
 from pipeline.runs.lifecycle import plan_run
+from tests.pipeline.pushing_pipeline import PushingOutput
 
 
 @pytest.fixture
@@ -136,6 +137,25 @@ def test_a_rollback_in_between_has_changed_the_model_to_beat(spans, store):
     _begin(store, "run-3")
     _end(store, "run-3", _plan())
     assert _plan().nothing_new(Metadata(store, "ours")) is not None
+
+
+def test_nothing_is_new_only_if_its_model_is_served_or_that_is_said(
+    spans, tmp_path, monkeypatch
+):
+    output = PushingOutput(tmp_path / "pushing")
+    output.push(1)
+    metadata = Metadata(open_store(output.metadata), "tiny")
+    metadata.finished.record(metadata.runs.newest(), _plan().fingerprint, "2")
+    assert _plan().nothing_new(metadata).warnings == ()
+    by_hand = output.serving / "99999999999"
+    by_hand.mkdir()
+    (by_hand / "saved_model.pb").touch()
+    assert str(_plan().nothing_new(metadata)).endswith(
+        f"options and code; not served: {by_hand} is newer"
+    )
+    # By a run whose record another version of ours has made.
+    monkeypatch.setattr(PushedModels, "superseded", lambda self, path: True)
+    assert _plan().nothing_new(metadata) is None
 
 
 def test_a_span_that_waits_for_its_file_is_named(spans, store):

@@ -43,6 +43,41 @@ def test_everything_goes_into_the_log_but_progress_and_what_follows(
     assert text.count("from TFX") == 1
 
 
+_INTERRUPTED = """
+import os, sys
+from pathlib import Path
+from pipeline.runs import run_log
+
+before = os.dup2
+def dup2(here, there):
+    before(here, there)
+    if there == int(sys.argv[2]):
+        os.dup2 = before
+        raise KeyboardInterrupt
+os.dup2 = dup2
+try:
+    with run_log.run_log(Path(sys.argv[1])):
+        pass
+except KeyboardInterrupt:
+    os.write(1, b"output")
+    print("interrupted", file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("descriptor", ["1", "2"])
+def test_ctrl_c_while_it_begins_is_said_on_the_terminal(
+    tmp_path, repository, descriptor
+):
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED, str(tmp_path / "log"), descriptor],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=repository,
+    )
+    assert (done.stdout, done.stderr) == ("output", "interrupted\n")
+
+
 _LATE = r"""
 import sys
 from pathlib import Path

@@ -237,6 +237,10 @@ def test_a_refused_model_is_shown_with_the_reason_and_is_not_pushed(facts):
 def test_a_push_that_was_made_before_is_called_unchanged(facts):
     facts["push"]["now"] = False
     assert "unchanged, at /out/serving/17" in _text(facts)
+    assert "not served" not in _text(facts)
+    facts["push"]["instead"] = "/out/serving/99"
+    assert "not served: /out/serving/99 is newer; to serve this" in _text(facts)
+    assert "elmo-tfx rollback --output /out --to 17" in _text(facts)
     facts["push"]["path"] = facts["score_command"] = None
     assert "unchanged; the version that an earlier run pushed is no l" in _text(facts)
 

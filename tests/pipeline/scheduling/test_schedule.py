@@ -239,6 +239,16 @@ def test_a_signal_asks_the_run_to_end_and_the_next_start_takes_it_up(folder):
     assert folder.read_history()[1].scheduled <= past.started
 
 
+def test_a_signal_that_nohup_has_it_ignore_stays_ignored(folder):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        began = {"next run": lambda: os.kill(os.getpid(), signal.SIGHUP)}
+        lines = _run(folder, _EVERY_SECOND, until="run 1: ", on=began)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert "run 1: model pushed as version 17" in _texts(lines)
+
+
 def test_a_second_signal_kills_a_run_that_does_not_end(folder):
     job = """
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

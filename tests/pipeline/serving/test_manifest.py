@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 
 import pytest
@@ -12,7 +14,7 @@ from pipeline.serving.manifest import (
     read_manifest,
     write_manifest,
 )
-from pipeline.serving.versions import ModelError
+from pipeline.serving.versions import ModelError, load_classifier
 
 
 @pytest.fixture
@@ -51,6 +53,42 @@ def test_a_changed_model_is_refused(model, change, message):
     change(model)
     with pytest.raises(ModelError, match=message):
         check_digests(str(model), before)
+
+
+@pytest.mark.parametrize(
+    ("put", "message"),
+    [
+        (lambda p: p.symlink_to("gone"), "odd: no such file .*; it is a link to gone"),
+        (lambda p: p.symlink_to("odd"), "odd: too many levels .* link to odd"),
+        (lambda p: p.symlink_to("../variables"), "variables/odd: a link that leads"),
+        (os.mkfifo, "odd: neither a file nor a folder"),
+        (lambda p: p.symlink_to("/dev/zero"), "odd: neither .* link to /dev/zero"),
+    ],
+    ids=["dangling", "on itself", "into itself", "pipe", "device"],
+)
+def test_what_cannot_be_read_to_an_end_is_refused_by_its_name(model, put, message):
+    put(model / "variables" / "odd")
+    for read in (digests, load_classifier):
+        with pytest.raises(ModelError, match=message):
+            read(str(model))
+
+
+def test_what_may_not_be_read_is_refused_by_its_name(model, monkeypatch):
+    def refused(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    with monkeypatch.context() as root_may_read_all:
+        root_may_read_all.setattr("builtins.open", refused)
+        with pytest.raises(ModelError, match="saved_model.pb: permission denied"):
+            digests(str(model))
+    monkeypatch.setattr(os, "listdir", refused)
+    with pytest.raises(ModelError, match="/7: permission denied"):
+        digests(str(model))
+
+
+def test_a_link_to_a_folder_is_followed(model):
+    (model / "again").symlink_to("variables")
+    assert "again/variables.index" in digests(str(model))
 
 
 @pytest.mark.parametrize("content", [b"no list\n", b"abc  file\n"])

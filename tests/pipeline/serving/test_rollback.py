@@ -1,11 +1,14 @@
 """Rolling back what TFX's nodes have really pushed."""
 
 import itertools
+import os
 import shutil
+import signal
 
 import pytest
 from click.testing import CliRunner
 
+from pipeline.cli import main
 from pipeline.commands.rollback import command
 from pipeline.metadata.pushed_models import PushedModels
 from pipeline.output_folder import OutputUnusable, describe_missing
@@ -47,6 +50,48 @@ def test_the_model_before_is_served_again_and_no_run_pushes_the_withdrawn_one(
     output.push(3)
     assert output.last_baseline() == "1"
     assert output.served() == "3"
+
+
+def test_who_goes_back_to_an_earlier_run_has_its_model_served(output, clock):
+    for seed in (1, 2, 1, 2):
+        output.push(seed)
+        assert output.served() == str(seed)
+    versions = output.versions()
+    assert len(versions) == 4
+    output.push(2)
+    assert output.versions() == versions  # it is served already
+    shutil.rmtree(output.serving / str(versions[0]))
+    output.push(1)
+    assert (output.served(), output.last_baseline()) == ("1", "2")
+    output.push(3)
+    assert (output.served(), output.last_baseline()) == ("3", "1")
+    assert output.open_metadata().pushed.last_blessed() is not None
+
+
+def test_what_a_rollback_serves_is_not_pushed_again(output, clock):
+    for seed in (1, 2):
+        output.push(seed)
+    roll_back(output, None, clock=clock)
+    versions = output.versions()
+    for seed in (1, 2):
+        output.push(seed)
+    assert (output.versions(), output.served()) == (versions, "1")
+
+
+def test_a_version_put_there_by_hand_is_said_to_be_served_instead(output):
+    output.push(1)
+    [first] = output.versions()
+    path = str(output.serving / str(first))
+    pushed = output.open_metadata().pushed
+    assert pushed.served_instead(path) is None
+    by_hand = output.serving / "99999999999"
+    by_hand.mkdir()
+    assert pushed.served_instead(path) is None  # not whole
+    (by_hand / "saved_model.pb").touch()
+    assert pushed.served_instead(path) == str(by_hand)
+    assert not pushed.superseded(path)
+    output.push(1)
+    assert output.versions() == [first, 99999999999]
 
 
 def test_any_version_can_be_named_and_a_rollback_can_be_rolled_back(output, clock):
@@ -154,6 +199,35 @@ def test_a_rollback_that_is_killed_has_happened_whole_or_not_at_all(
         assert not any(p.withdrawn for p in output.open_metadata().pushed.pushes())
         assert roll_back(output, None, clock=clock).withdrawn == (before[1],)
     assert output.served() == "1"
+
+
+@pytest.mark.parametrize(
+    ("place", "step", "code"),
+    [
+        (rollback, "write_manifest", 143),
+        (PushedModels, "record_rollback", 0),
+        (rollback, "forget_push", 0),
+    ],
+)
+def test_a_signal_ends_a_rollback_undone_or_lets_it_say_that_it_is_done(
+    output, monkeypatch, place, step, code
+):
+    def signalled(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return before(*args, **kwargs)
+
+    output.push(1)
+    output.push(2)
+    before = getattr(place, step)
+    monkeypatch.setattr(place, step, signalled)
+    done = CliRunner().invoke(main, ["rollback", "--output", str(output.path)])
+    assert done.exit_code == code, done.output
+    output.clean_after_kill()
+    if code:
+        assert (done.output, output.served()) == ("error: interrupted\n", "2")
+    else:
+        assert output.served() == "1"
+        assert f"version {output.versions()[-1]} is served" in done.output
 
 
 def test_what_is_served_is_pushed_again_if_all_of_it_is_gone(output):
