@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import reprlib
 from collections.abc import Sequence
 
@@ -84,6 +85,19 @@ def weights_will_come() -> bool:
     """
     marks = ("shared_objects/id_to_obj_map", "use_legacy_config")
     return any(global_state.get_global_attribute(m) not in (None, False) for m in marks)
+
+
+def builds_from_shapes() -> bool:
+    """Whether Keras is building a saved model, of which it kept the inputs' shapes.
+
+    It then calls the model on floats, whatever the inputs were. A layer that refused
+    them would leave all that follows it unbuilt, and Keras would not read its weights.
+    Nothing but the method's name on the stack tells it.
+    """
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_name != "build_from_config":
+        frame = frame.f_back
+    return frame is not None
 
 
 def check_trusted(source: str) -> None:

@@ -65,6 +65,8 @@ class StringLayer(keras.layers.Layer):
             )
         if not is_symbolic:
             inputs = tensors.as_tensor(inputs)
+            if inputs.dtype != tf.string and checks.builds_from_shapes():
+                inputs = tf.strings.as_string(inputs)
         # Here, since Keras puts many lines around the errors of `call()`.
         checks.check_dtype(keras.backend.standardize_dtype(inputs.dtype))
         if is_symbolic and self.input_form is None and inputs.shape[1:] == (1,):

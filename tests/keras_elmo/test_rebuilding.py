@@ -154,3 +154,67 @@ def test_a_forged_configuration_runs_no_graph(
         ElmoEmbeddingLayer.from_config(config)
         assert "lacks the variable bilm/char_embed" in warnings_of(caplog)
     assert not calls
+
+
+@keras.saving.register_keras_serializable("tests")
+class Subclassed(keras.Model):
+    """Its head has no weights until it is called: Keras keeps no more than shapes."""
+
+    def __init__(self, source, **kwargs):
+        super().__init__(**kwargs)
+        self.source = source
+        self.elmo = ElmoEmbeddingLayer(source, output="default")
+        self.head = keras.layers.Dense(1)
+
+    def call(self, inputs):
+        if isinstance(inputs, dict):
+            return self.head(self.elmo(inputs["a"]) + self.elmo(inputs["b"]))
+        return self.head(self.elmo(inputs))
+
+    def get_config(self):
+        return {**super().get_config(), "source": self.source}
+
+
+# Each saves a model and gives what was read back.
+FILES = {
+    "the model": lambda m, folder: _saved(m, folder / "model.keras"),
+    "its configuration, then weights": lambda m, folder: _with_weights(
+        keras.models.model_from_json(m.to_json()), m, folder / "model.weights.h5"
+    ),
+}
+
+
+def _saved(model, path):
+    model.save(path)
+    return keras.models.load_model(path)
+
+
+def _with_weights(again, model, path):
+    model.save_weights(path)
+    again.load_weights(path)
+    return again
+
+
+@pytest.mark.parametrize("read_back", FILES.values(), ids=FILES)
+@pytest.mark.parametrize(
+    "inputs",
+    [TOKENS, tf.constant(["The cat", "Hello"]), {"a": TOKENS, "b": TOKENS[:, :1]}],
+    ids=["tokens", "texts", "several"],
+)
+def test_a_subclassed_model_is_read_with_all_its_weights(
+    plain_elmo, tmp_path, inputs, read_back
+):
+    model = Subclassed(str(plain_elmo))
+    expected = model(inputs)
+    model.compile("adam", "mse")
+    again = read_back(model, tmp_path)
+    np.testing.assert_array_equal(again(inputs), expected)
+
+
+def test_a_subclassed_model_still_refuses_numbers(plain_elmo):
+    model = Subclassed(str(plain_elmo))
+    for inputs in (keras.Input((None,)), np.ones((2, 3))):
+        with pytest.raises(TypeError, match="takes tokens as strings"):
+            model.elmo(inputs)
+        with pytest.raises(TypeError):
+            model(inputs)
