@@ -44,7 +44,11 @@ def test_files_of_overlapping_patterns_are_read_once(tmp_path):
         (tmp_path / name).write_text("text\nx\n")
     (tmp_path / "README").write_text("about")
     files, left_out = find_files([f"{tmp_path}/b*", f"{tmp_path}/*"])
-    assert left_out == [f"{tmp_path}/README"]
+    assert left_out == [
+        f"{tmp_path}/README",
+        f"{tmp_path}/.hidden.csv",
+        f"{tmp_path}/_SUCCESS.csv",
+    ]
     assert [file["path"] for file in files] == [
         str(tmp_path / "b.csv"),
         str(tmp_path / "a.csv"),
