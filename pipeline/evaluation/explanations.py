@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation.facts import WordWeight
+from pipeline.evaluation.facts import Evaluation, WordWeight
 from pipeline.features import TOKENS, WEIGHTS
-from pipeline.serving.versions import load_classifier
+from pipeline.serving.versions import ModelError, load_classifier
 
+_LOGGER = logging.getLogger(__name__)
 _BATCH = 32  # texts
 _DIGITS = 4
 
@@ -44,6 +46,25 @@ def explain_texts(folder: str, texts: Sequence[str]) -> list[list[WordWeight]]:
         for place, words in zip(places, words_of(answer), strict=True):
             explained[place] = words
     return explained
+
+
+def with_words(evaluation: Evaluation, model: str) -> Evaluation:
+    """Returns an evaluation whose wrong rows have the words that decided.
+
+    Args:
+        evaluation: Of a model.
+        model: Its SavedModel, on any file system TensorFlow knows.
+    """
+    try:
+        words = explain_texts(model, [row.text for row in evaluation.wrong])
+    except ModelError as error:  # such as one that an earlier version made
+        _LOGGER.warning("no words that decided: %s", error)
+        return evaluation
+    wrong = [
+        row.model_copy(update={"words": of_row})
+        for row, of_row in zip(evaluation.wrong, words, strict=True)
+    ]
+    return evaluation.model_copy(update={"wrong": wrong})
 
 
 def words_of(answer: Mapping[str, Any]) -> list[list[WordWeight]]:

@@ -20,7 +20,7 @@ from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.runs import DONE, UNCHANGED, FinishedRun, RunRecord
 from pipeline.output_folder import OutputFolder, describe_missing, with_kept_schema
 from pipeline.runs.outcomes import NothingNew
-from pipeline.serving.retention import remove_old_versions
+from pipeline.serving.publish import remove_old_versions
 
 _LOGGER = logging.getLogger(__name__)
 # How a run is carried out makes no other model of it.
@@ -63,7 +63,8 @@ class RunPlan:
         last_execution = metadata.runs.last_execution(last.run_id)
         if metadata.pushed.rolled_back_after(last_execution):
             return None
-        [path] = _pushed_by(metadata.runs.of(last.run_id), DONE, UNCHANGED) or [None]
+        pushed = _pushed_by(metadata.runs.of(last.run_id), DONE, UNCHANGED)
+        path = pushed[0] if pushed else None
         if path is not None and metadata.pushed.superseded(path):
             return None
         instead = path and metadata.pushed.served_instead(path)

@@ -26,7 +26,7 @@ from components.text_example_gen.notes import class_notes, slice_notes
 from components.text_example_gen.spans import has_spans, span_name
 from pipeline.config import Config, DataConfig
 from pipeline.evaluation.baseline import tfidf_baseline
-from pipeline.evaluation.explanations import explain_texts
+from pipeline.evaluation.explanations import with_words
 from pipeline.evaluation.facts import Certain, Evaluation
 from pipeline.evaluation.measures import COVERAGE, MEASURES, MICRO_F1
 from pipeline.evaluation.report import read_evaluation
@@ -64,7 +64,6 @@ from pipeline.runs.surroundings import (
     versions,
 )
 from pipeline.runs.verdicts import past_run
-from pipeline.serving.versions import ModelError
 from pipeline.training.history import HISTORY_FILE
 
 _LOGGER = logging.getLogger(__name__)
@@ -88,7 +87,7 @@ def summarize_run(
     summary = gather(output, record, config, log=log, begun=begun)
     model = record.output("Trainer", "model")
     if summary.evaluation is not None and model is not None:
-        words = explained(summary.evaluation, path_utils.serving_model_dir(model.uri))
+        words = with_words(summary.evaluation, path_utils.serving_model_dir(model.uri))
         summary = summary.model_copy(update={"evaluation": words})
     summary = summary.model_copy(update={"report": str(output.path / REPORT)})
     write_model_cards(output, summary, lambda run: gather(output, run))
@@ -226,25 +225,6 @@ def evaluation_of(record: RunRecord) -> Evaluation | None:
         certain=certain,
         blessed=blessing.properties.get("blessed") == 1,
     )
-
-
-def explained(evaluation: Evaluation, model: str) -> Evaluation:
-    """Returns an evaluation whose wrong rows have the words that decided.
-
-    Args:
-        evaluation: Of a model.
-        model: Its SavedModel, on any file system TensorFlow knows.
-    """
-    try:
-        words = explain_texts(model, [row.text for row in evaluation.wrong])
-    except ModelError as error:  # such as one that an earlier version made
-        _LOGGER.warning("no words that decided: %s", error)
-        return evaluation
-    wrong = [
-        row.model_copy(update={"words": of_row})
-        for row, of_row in zip(evaluation.wrong, words, strict=True)
-    ]
-    return evaluation.model_copy(update={"wrong": wrong})
 
 
 def _read_json(artifact: MadeArtifact | None, name: str) -> dict[str, Any] | None:

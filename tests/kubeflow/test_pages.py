@@ -7,7 +7,7 @@ import re
 import pandas as pd
 import tensorflow_data_validation as tfdv
 
-from elmo_kubeflow.pages import page_of_statistics
+from elmo_kubeflow.step_outputs import page_of_statistics
 
 
 def _rows(page: str) -> list[list[str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import files
-from pipeline.serving.retention import remove_old_versions
+from pipeline.serving.publish import remove_old_versions
 
 
 @pytest.fixture
