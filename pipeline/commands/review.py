@@ -60,8 +60,8 @@ or review holds the output; 2: there is no run to review, or the table has corre
 def command(output: Path, folds: int, first: int, to: Path | None) -> None:
     """Rank the labels that may be wrong, in a table that a person corrects.
 
-    All texts of the last run are judged by models that were not trained on them, in
-    less time than one training.
+    All texts of the last run are judged by models that were not trained on them. It
+    takes about as long as a training; fewer folds take less.
     """
     from pipeline.review.table import NAME, refuse_filled
 
