@@ -148,15 +148,26 @@ def _best(
     """Returns the delimiter that fits best, or "".
 
     Of equals it is the first, but a comma only if there is no other: texts have commas.
-    What stands between labels separates no fields.
+    What stands between labels separates no fields, unless nothing else makes a header.
     """
     fits = []
+    usual = candidates
     candidates = tuple(c for c in candidates if c != options.label_separator)
     for delimiter in candidates:
         fit = _fit(head, delimiter, options)
         fits.append(fit)
         if options.columns is None and fit.has_names and fit.is_split:
             break  # no other splits a header into the same names
+    between_labels = options.label_separator
+    if (
+        between_labels in usual
+        and options.columns is None
+        and not any(fit.has_names for fit in fits)
+    ):
+        # In quotes, labels may have what stands between fields, too.
+        fit = _fit(head, between_labels, options)
+        if fit.has_names and fit.is_split:
+            return between_labels, fit
     best = max(range(len(fits)), key=lambda i: (fits[i], candidates[i] != ",", -i))
     if fits[best].has_names and not fits[best].is_split:
         # One column; where its texts have delimiters, these mean nothing.

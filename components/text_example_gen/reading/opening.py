@@ -196,13 +196,16 @@ def is_damage(error: BaseException) -> bool:
     )
 
 
-def check_is_text(path: str, head: bytes, encoding: str | None = None) -> None:
+def check_is_text(
+    path: str, head: bytes, encoding: str | None = None, *, delimiter: str | None = None
+) -> None:
     """Refuses a file whose beginning (`HEAD_BYTES` or all of it) is not text.
 
     Args:
         path: For the message.
         head: The beginning.
         encoding: By its byte order mark or an option; None: it is to be found.
+        delimiter: That is set by an option, and may be a control character.
 
     Raises:
         UnreadableFileError: With reason `not_text`, and what the file seems to be.
@@ -212,7 +215,8 @@ def check_is_text(path: str, head: bytes, encoding: str | None = None) -> None:
             raise _not_text(path, f"it looks like {kind}", "export the data as CSV")
     if not head or (encoding or "").startswith(_WIDE):
         return
-    control = sum(head.count(bytes([c])) for c in _CONTROL)
+    allowed = (delimiter or "").encode("latin-1", "ignore")
+    control = sum(head.count(bytes([c])) for c in _CONTROL if c not in allowed)
     if control <= max(_FEW, _MOST_CONTROL * len(head)):
         return
     for name, first in (("utf-16-le", 1), ("utf-16-be", 0)):
@@ -220,7 +224,8 @@ def check_is_text(path: str, head: bytes, encoding: str | None = None) -> None:
         if head[first::2].count(0) > len(head) / 4 > head[1 - first :: 2].count(0) * 9:
             what = f"it looks like {name} without a byte order mark"
             raise _not_text(path, what, f"`encoding={name}`")
-    raise _not_text(path, "it looks like binary data")
+    hint = "if it is text in UTF-16 without a byte order mark, `encoding=utf-16-le`"
+    raise _not_text(path, "it looks like binary data", hint if 0 in head else "")
 
 
 def _not_text(path: str, what: str, hint: str = "") -> UnreadableFileError:

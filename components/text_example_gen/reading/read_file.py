@@ -133,7 +133,8 @@ def _read(
             return
         is_parquet = format_name == "auto" and head.startswith(_PARQUET_MAGIC)
         if not is_parquet and format_name != "parquet":
-            check_is_text(path, head, encoding_by_mark(head) or options.encoding)
+            known = encoding_by_mark(head) or options.encoding
+            check_is_text(path, head, known, delimiter=options.delimiter)
             survey = take_survey(path, head, stream, options.encoding)
     if is_parquet or format_name == "parquet":
         # pyarrow takes a while to import.
@@ -233,6 +234,8 @@ def _format_of_text(path: str, head: Head, options: ReadOptions) -> str:
     """
     if looks_like_json(head.text) and find_form(head.text, head.is_part, options):
         return "json"
+    if options.delimiter is not None:
+        return "tsv" if options.delimiter == "\t" else "csv"
     labelled = find_labelled_lines(head.text, head.is_part)
     if labelled is not None:
         return labelled

@@ -284,3 +284,17 @@ def test_a_carriage_return_within_a_line_ends_no_row(tmp_path, end):
     ]
     items, _ = read(tmp_path / "b.csv", "text,label\ra,pos\rb,neg\r")
     assert items == [("a", "pos"), ("b", "neg")]
+
+
+@pytest.mark.parametrize("sep", [",", ";"])
+def test_labels_in_quotes_may_have_what_separates_fields(tmp_path, sep):
+    text = f'text{sep}label\na{sep}"x{sep}y"\nb{sep}x\n'
+    items, _ = read(tmp_path / "a.csv", text, label_separator=sep)
+    assert items == [("a", f"x{sep}y"), ("b", "x")]
+
+
+@pytest.mark.parametrize(("name", "sep"), [("a.txt", "~"), ("a.dat", "\x01")])
+def test_a_delimiter_that_is_set_makes_it_a_table(tmp_path, name, sep):
+    rows = [(str(n), "pos") for n in range(30)]
+    text = "".join(f"{a}{sep}{b}\n" for a, b in [("text", "label"), *rows])
+    assert read(tmp_path / name, text, delimiter=sep)[0] == rows
