@@ -308,6 +308,7 @@ def check_counts(
                 f"None of the rows that were given for split `{name}` has a label that "
                 f"a training row has: {_most_frequent(counts.reasons)}\n{_NO_LABELS}"
             )
+    counts = counts.without_headers()
     if counts.rows_rejected > max_rejected_fraction * counts.rows_in:
         _refuse_rejects(counts, max_rejected_fraction, rejected)
     if counts.replaced_utf8 > max_replaced_fraction * counts.rows_in:

@@ -12,6 +12,7 @@ import apache_beam as beam
 from components.text_example_gen.corrections import CorrectionCounts
 from components.text_example_gen.labelling import labels_of
 from components.text_example_gen.reading.layout import Layout
+from components.text_example_gen.reading.reasons import REPEATED_HEADER
 
 # A tally: a key and a number of rows. The key begins with one of the names below; the
 # rest, such as a reason, or a split and a label, says which rows were counted.
@@ -150,6 +151,17 @@ class Counts:
         )
         counts._check(_total(groups[USED]), _total(groups[REJECTED]))
         return counts
+
+    def without_headers(self) -> Counts:
+        """Returns the counts less repeated headers, with which no text is lost."""
+        others = dict(self.reasons)
+        headers = others.pop(REPEATED_HEADER, 0)
+        return dataclasses.replace(
+            self,
+            rows_in=self.rows_in - headers,
+            rows_rejected=self.rows_rejected - headers,
+            reasons=others,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what `counts.json` holds."""

@@ -178,6 +178,19 @@ def test_too_many_rejects_are_refused_with_numbers_reasons_and_place():
     check(dataclasses.replace(GOOD, **rejected), max_rejected_fraction=0.03)
 
 
+def test_headers_between_files_put_together_are_no_bad_rows():
+    headers = {
+        "rows_in": 409,
+        "rows_used": 400,
+        "rows_rejected": 9,
+        "reasons": {"repeated_header": 9},
+    }
+    check(dataclasses.replace(GOOD, **headers))
+    bad = {"rows_rejected": 14, "reasons": {"repeated_header": 9, "no_text": 5}}
+    message = refusal(**{**headers, "rows_used": 395, **bad})
+    assert message.startswith("5 of 400 rows cannot be used (1.2%, allowed: 1.0%): ")
+
+
 def test_one_class_is_refused_by_name():
     labels = {"train": {"pos": 30}, "eval": {"pos": 5}, "test": {"pos": 5}}
     assert "only one class: all 40 rows are labelled 'pos'" in refusal(
