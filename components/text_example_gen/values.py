@@ -38,6 +38,7 @@ _TRUTH_VALUE = re.compile("true|True|TRUE|false|False|FALSE")
 
 # What may be done to a label. Outputs hold these: keep them.
 INVISIBLE = "label_invisible"  # characters that one does not see are left out
+WHITE_SPACE = "label_white_space"  # a run of blanks or line ends is one blank
 UNICODE_FORM = "label_unicode_form"  # composed: NFC
 WHOLE_NUMBER = "label_whole_number"  # 1.0 is 1
 TRUTH_VALUE = "label_truth_value"  # True is true
@@ -147,6 +148,8 @@ def read_label(value: Any) -> Label | None:
     if seen != written:
         changes.append(INVISIBLE)
     name = " ".join(seen.split())
+    if name != seen.strip():
+        changes.append(WHITE_SPACE)
     composed = unicodedata.normalize("NFC", name)
     if composed != name:
         changes.append(UNICODE_FORM)

@@ -36,6 +36,7 @@ _MOST_EPOCHS = 6  # lines of the training curve
 _MOST_LABELS = 8  # per split
 _CLEANED = {
     "label_invisible": "without invisible characters",
+    "label_white_space": "with one blank for several",
     "label_unicode_form": "in one form of Unicode",
     "label_whole_number": "without .0",
     "label_truth_value": "as true or false",

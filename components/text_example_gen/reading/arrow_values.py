@@ -90,7 +90,11 @@ def whole_values(array: pa.Array) -> list[Any]:
     """
     if has_nanoseconds(array.type):
         raise ValueError("times of day have nanoseconds")
-    return array.to_pylist()
+    values = array.to_pylist()
+    if array.type == pa.float32():
+        # The shortest digits that mean the same number: 0.1, not 0.10000000149011612.
+        return [None if v is None else float(str(np.float32(v))) for v in values]
+    return values
 
 
 class Mender:

@@ -40,6 +40,8 @@ def test_tallies_become_counts():
         "cleaned": {"label_whole_number": 2},
         "cleaned_labels": {"1": {"1.0": 2}},
         "left_out_files": [],
+        "split_files": [],
+        "corrections": None,
         "given": {},
         "leaked": 0,
         "values": {},

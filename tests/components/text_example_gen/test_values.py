@@ -11,6 +11,7 @@ from components.text_example_gen.values import (
     INVISIBLE,
     TRUTH_VALUE,
     UNICODE_FORM,
+    WHITE_SPACE,
     WHOLE_NUMBER,
     BadValueError,
     SeveralLabelsError,
@@ -71,7 +72,7 @@ def test_a_class_has_one_label_however_it_is_written(value, label):
 @pytest.mark.parametrize(
     ("value", "changes"),
     [
-        (" spam\n ham ", ()),
+        (" spam\n ham ", (WHITE_SPACE,)),
         ("1.50", ()),
         (1.0, ()),
         (True, ()),
@@ -82,7 +83,7 @@ def test_a_class_has_one_label_however_it_is_written(value, label):
         ("TRUE", (TRUTH_VALUE,)),
     ],
 )
-def test_what_is_done_to_a_label_is_said_but_for_plain_white_space(value, changes):
+def test_what_is_done_to_a_label_is_said_but_for_white_space_around(value, changes):
     assert read_label(value) == (clean_label(value), read_label(value).written, changes)
 
 
@@ -187,3 +188,10 @@ def test_several_labels_need_a_word_and_a_list_of_one_does_not():
         clean_labels(["b", "a"])
     with pytest.raises(BadValueError, match="the value is a dict"):
         clean_labels([{}], several=True)
+
+
+@pytest.mark.parametrize("written", ["New  York", "New\nYork", "New \t York"])
+def test_blanks_within_a_label_are_one_and_it_is_said(written):
+    label = read_label(f" {written} ")
+    assert (label.name, label.changes) == ("New York", ("label_white_space",))
+    assert read_label(" New York ").changes == ()

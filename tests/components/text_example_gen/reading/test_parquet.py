@@ -254,3 +254,11 @@ def test_columns_in_structures_have_names_with_dots(tmp_path):
     assert list(first["columns"]) == [*rows[0], "data.text", "data.meta.label"]
     [error] = read_file(str(path), ReadOptions(label_column="id"))
     assert "did you mean `data.text`?" in error["detail"]
+
+
+def test_a_float_of_32_bits_has_the_digits_of_its_own_kind(tmp_path):
+    path = tmp_path / "a.parquet"
+    labels = pa.array([0.1, 2.0, None], pa.float32())
+    pq.write_table(pa.table({"text": ["a", "b", "c"], "label": labels}), path)
+    items = list(read_file(str(path), ReadOptions()))
+    assert [item["columns"]["label"] for item in items] == [0.1, 2.0, None]
