@@ -107,7 +107,7 @@ def signals_held(*, deliver: bool = True) -> Iterator[None]:
             a signal could end.
     """
     came: list[int] = []
-    before: dict[int, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {int(number): signal.getsignal(number) for number in _SIGNALS}
 
     def hold(number: int, frame: FrameType | None) -> None:
         handler = before[number]

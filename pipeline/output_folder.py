@@ -15,7 +15,13 @@ import filelock
 
 from pipeline.config import Config, ConfigError
 from pipeline.errors import RunError
-from pipeline.files import absolute, locked_folder, remove, write_whole
+from pipeline.files import (
+    absolute,
+    hidden_leftovers,
+    locked_folder,
+    remove,
+    write_whole,
+)
 from pipeline.metadata.inventory import Missing
 from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.place import adopt_place
@@ -40,6 +46,7 @@ _FULL_BYTES = 16 << 20
 # statistics of it do, compressed or not.
 _COPIES_OF_DATA = 4
 _MOST_MISSING_SHOWN = 3
+_OF_RUNS = ("summary.json", "report.html")  # files that each run writes anew
 
 
 class OutputUnusable(RunError):
@@ -289,6 +296,10 @@ class OutputFolder:
         metadata.runs.close_interrupted()
         remove_leftovers(self.serving)
         remove_unwritten_notes(self.serving)
+        for folder in (self.path, *self.runs.glob("*/")):
+            for path, name in hidden_leftovers(folder).items():
+                if name in _OF_RUNS:
+                    remove(path)
         return self.settle_pushes(metadata)
 
     def clean_after_killed_node(self, run_id: str, node: str) -> None:

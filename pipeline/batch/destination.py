@@ -11,11 +11,12 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from components.text_example_gen.globs import WILDCARD
 from pipeline.errors import UserError
-from pipeline.files import is_local
+from pipeline.files import hidden_leftovers, is_local
 
 SUMMARY = "summary.json"
 DEAD = "dead-"  # begins the name of a folder that only waits to be removed
@@ -115,6 +116,9 @@ def check_present(output: str, *, overwrite: bool) -> None:
         and name.endswith(".json")
         and _read_summary(os.path.join(output, name)) == summary
     }
+    # Of a job that was killed; it goes with the output that is replaced.
+    names = hidden_leftovers(Path(output))
+    copies |= {path.name for path, name in names.items() if name == SUMMARY}
     refuse_others(
         output, [e for e in entries if e not in copies], summary, overwrite=overwrite
     )

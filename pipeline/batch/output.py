@@ -29,7 +29,7 @@ from pipeline.batch.destination import (
 )
 from pipeline.batch.staging import COUNTS, FINISHED, PARTS, SPLITS
 from pipeline.errors import RunError, UserError
-from pipeline.files import is_local, locked_folder
+from pipeline.files import hidden_leftovers, is_local, locked_folder, remove
 
 
 class OutputBusy(RunError):
@@ -131,6 +131,10 @@ class BatchOutput:
         finished = posixpath.join(staging, FINISHED)
         storage.write_json(posixpath.join(finished, SUMMARY), summary)
         if is_local(self.path):
+            # A worker that died, or that another one has overtaken, leaves its own.
+            for folder, _, _ in os.walk(finished):
+                for path in hidden_leftovers(Path(folder)):
+                    remove(path)
             if os.path.isdir(self.path):
                 os.replace(self.path, self._dead_name())
             os.replace(finished, self.path)

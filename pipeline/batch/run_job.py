@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from components.text_example_gen.checks import DataPreview
 from components.text_example_gen.reading.records import replace_invalid
 from pipeline.batch import storage
 from pipeline.batch.destination import check_inputs
@@ -76,6 +77,7 @@ def run_job(
     *,
     model: Mapping[str, str],
     terminal: TextIO,
+    previews: Mapping[str, DataPreview] | None = None,
 ) -> JobSummary:
     """Reads, scores and writes; what an interrupted job has finished is kept.
 
@@ -85,6 +87,7 @@ def run_job(
         output: Held by the caller.
         model: What the summary says of the model.
         terminal: Where progress is written.
+        previews: What `first_look` has found of inputs; it looks at all others now.
 
     Raises:
         UserError: The Beam options cannot be used, no file matches, or the first ones
@@ -95,7 +98,7 @@ def run_job(
     check_beam_args(request.beam_args)
     patterns = []
     for data in request.inputs:
-        preview = first_look(data, request.options)
+        preview = (previews or {}).get(data) or first_look(data, request.options)
         patterns.append(preview.pattern)
         kept = preview.columns if request.keep is None else request.keep
         check_clash(kept, scorer.fields)

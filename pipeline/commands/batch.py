@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from components.text_example_gen.checks import DataPreview
 from components.text_example_gen.file_systems import needs_beam
 from components.text_example_gen.options import QUOTINGS, ReadOptions
 from components.text_example_gen.reading.layout import told
@@ -134,8 +135,6 @@ def run_batch(
     if not arguments["output"]:  # it would mean the working directory
         raise UserError("option --output: a name is expected. Received: ''")
     _check_places(request, arguments["summary"])
-    _look(request)
-    say_loading()
     summary = _run(request, make_scorer)
     if arguments["summary"] is not None:
         _write_summary(arguments["summary"], summary)
@@ -183,17 +182,13 @@ def _check_places(request: Request, summary: str | None) -> None:
         check_summary_file(summary, request.inputs, request.output)
 
 
-def _look(request: Request) -> None:
-    """Looks at the data of this machine before the seconds that the libraries take.
-
-    `run_job` looks again, and says in its log what is odd.
-    """
-    from pipeline.runs.run_log import run_log
-
-    with run_log(Path(os.devnull)):
-        for data in request.inputs:
-            if not needs_beam(data):
-                first_look(data, request.options)
+def _look(request: Request) -> dict[str, DataPreview]:
+    """Looks at the data of this machine before the seconds that the libraries take."""
+    return {
+        data: first_look(data, request.options)
+        for data in request.inputs
+        if not needs_beam(data)
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -318,6 +313,13 @@ def _run(request: Request, make_scorer: ScorerMaker) -> JobSummary:
     descriptor, path = tempfile.mkstemp(".log", f"elmo-tfx-{now}-")
     os.close(descriptor)
     log, is_kept = Path(path), False
+    try:
+        with run_log(log):
+            previews = _look(request)
+    except BaseException:
+        log.unlink(missing_ok=True)
+        raise
+    say_loading()
     with run_log(log) as terminal:
         try:
             from pipeline.batch.output import BatchOutput
@@ -328,7 +330,12 @@ def _run(request: Request, make_scorer: ScorerMaker) -> JobSummary:
             with output.locked():
                 scorer, model = make_scorer()
                 summary = run_job(
-                    request, scorer, output, model=model, terminal=terminal
+                    request,
+                    scorer,
+                    output,
+                    model=model,
+                    terminal=terminal,
+                    previews=previews,
                 )
         except (UserError, RunError) as error:
             kind = UserError if isinstance(error, UserError) else RunError

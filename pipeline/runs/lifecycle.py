@@ -63,11 +63,11 @@ class RunPlan:
         last_execution = metadata.runs.last_execution(last.run_id)
         if metadata.pushed.rolled_back_after(last_execution):
             return None
-        pushed = _pushed_by(metadata.runs.of(last.run_id), DONE, UNCHANGED)
-        path = pushed[0] if pushed else None
-        if path is not None and metadata.pushed.superseded(path):
-            return None
-        instead = path and metadata.pushed.served_instead(path)
+        instead = None
+        for path in _pushed_by(metadata.runs.of(last.run_id), DONE, UNCHANGED):
+            if metadata.pushed.superseded(path):
+                return None
+            instead = metadata.pushed.served_instead(path)
         return NothingNew(
             last.run_id,
             _minute(last),

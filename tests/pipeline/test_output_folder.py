@@ -118,6 +118,21 @@ def test_what_is_hidden_of_a_version_is_removed_and_all_else_stays(folder):
     assert all(each.exists() for each in by_hand)
 
 
+def test_what_a_kill_left_of_a_summary_is_removed(folder):
+    (folder.runs / "1").mkdir(parents=True)
+    left = [
+        each / f".{name}.{'a' * 32}.part"
+        for each in (folder.path, folder.runs / "1")
+        for name in ("summary.json", "report.html")
+    ]
+    mine = folder.path / f".notes.{'a' * 32}.part"
+    for path in (*left, mine):
+        path.touch()
+    folder.clean_after_kill()
+    assert not any(path.exists() for path in left)
+    assert mine.exists()
+
+
 def test_a_hidden_link_is_removed_and_not_what_it_points_to(folder, tmp_path):
     golden = tmp_path / "golden"
     golden.mkdir()

@@ -303,6 +303,22 @@ def test_what_a_kill_in_the_clean_up_left_goes_without_overwrite(
     assert [path.name for path in tmp_path.iterdir()] == ["scored"]
 
 
+def test_what_a_killed_writer_hid_is_in_no_output_and_keeps_no_one_from_replacing_it(
+    output, tmp_path
+):
+    hidden = f".summary.json.{'a' * 32}.part"
+    _finish(output, "first")
+    (tmp_path / "scored" / hidden).touch()
+    output.check(overwrite=True)
+    with output.locked():
+        staging = output.staging({"job": "second"})
+        for name in (f"{staging}/finished", f"{staging}/finished/rejected"):
+            os.makedirs(name)
+            Path(name, f".part.{'b' * 32}.part").touch()
+        output.commit(staging, SUMMARY, overwrite=True)
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["summary.json"]
+
+
 def _plainly(path, value):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     Path(path).write_text(json.dumps(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from pipeline.batch.inputs import first_look
 from pipeline.batch.run_job import JobSummary
 from pipeline.commands.batch import Allowance, _request, batch_options, run_batch
 from pipeline.errors import RunError, UserError
@@ -106,6 +108,35 @@ def test_hdf5_carries_no_column_but_the_key(tmp_path, monkeypatch, key, kept):
     options = ["--input", f"{tmp_path}/x.csv", "--output", f"{tmp_path}/out"]
     CliRunner().invoke(embed, options + (["--key", key] if key else []))
     assert [request.keep for request in requests] == [kept]
+
+
+def test_local_data_is_looked_at_once_and_what_is_odd_is_logged(tmp_path, monkeypatch):
+    (tmp_path / "x.csv").write_text("id,text\n1,good\n")
+    seen = []
+
+    def look(data, options):
+        logging.getLogger("a reader").warning("odd")
+        seen.append(data)
+        return first_look(data, options)
+
+    def run_job(request, scorer, output, *, previews, **_):
+        seen.append(list(previews[data].columns))
+        raise ValueError("stop")
+
+    @click.command()
+    @batch_options
+    def embed(**arguments):
+        sizes = {"chunk_rows": 1, "chunk_chars": 1}
+        run_batch(arguments, format="jsonl", make_scorer=lambda: (None, {}), **sizes)
+
+    monkeypatch.setattr("pipeline.commands.batch.first_look", look)
+    monkeypatch.setattr("pipeline.batch.run_job.run_job", run_job)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    data = f"{tmp_path}/x.csv"
+    done = CliRunner().invoke(embed, ["--input", data, "--output", f"{tmp_path}/out"])
+    assert seen == [data, ["id", "text"]], done.output
+    [log] = tmp_path.glob("*.log")
+    assert "WARNING a reader: odd" in log.read_text()
 
 
 def _summary(rejected, **changes):
