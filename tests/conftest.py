@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,11 @@ from tests.beam_runners import RUNNERS, StartedRunner, started
 # Read by TensorFlow once, when it is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+# Bytecode is kept, whatever the user's habit: else each process that a test starts
+# compiles TFX and TensorFlow anew, which is half of what it does.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -39,6 +45,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tests = _REPOSITORY / "tests"
     place = {tests / name: number for number, name in enumerate(_LONG_FILES)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+# Each the work of one process: what its files share is made or imported once.
+_TOGETHER = (
+    "tests/components/serving_check/",
+    "tests/kubeflow/",
+    "tests/pipeline/training/",
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Returns what deals whole files out, and the folders of `_TOGETHER` as one."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return next((each for each in _TOGETHER if file.startswith(each)), file)
+
+    return Together(config, log)
 
 
 def _seed() -> None:
