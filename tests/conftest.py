@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from collections.abc import Iterator
+import types
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +18,11 @@ from tests.beam_runners import RUNNERS, StartedRunner, started
 # Read by TensorFlow once, when it is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+# Bytecode is kept, whatever the user's habit: else each process that a test starts
+# compiles TFX and TensorFlow anew, which is half of what it does.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -41,9 +50,63 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
+# Each the work of one process: what its files share is made or imported once.
+_TOGETHER = (
+    "tests/components/serving_check/",
+    "tests/kubeflow/",
+    "tests/pipeline/training/",
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Returns what deals whole files out, and the folders of `_TOGETHER` as one."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return next((each for each in _TOGETHER if file.startswith(each)), file)
+
+    return Together(config, log)
+
+
 def _seed() -> None:
     if keras := sys.modules.get("keras"):  # who has not imported it draws nothing
         keras.utils.set_random_seed(1)
+
+
+_ARGUMENTS: weakref.WeakKeyDictionary[Callable, dict[bool, tuple[list, list]]]
+_ARGUMENTS = weakref.WeakKeyDictionary()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def remembered_signatures() -> None:
+    """Lets Beam look at each function once, where it has been imported.
+
+    It asks for the arguments of the same methods some thousand times a job, which is a
+    fifth of what a small job costs.
+    """
+    core = sys.modules.get("apache_beam.transforms.core")
+    if core is None or hasattr(core.get_function_args_defaults, "__wrapped__"):
+        return
+    look = core.get_function_args_defaults
+
+    @functools.wraps(look)
+    def remembered(f: Callable) -> tuple[list, list]:
+        is_bound = isinstance(f, types.MethodType)
+        function = f.__func__ if is_bound else f
+        if not isinstance(function, types.FunctionType):
+            return look(f)
+        known = _ARGUMENTS.setdefault(function, {})
+        if is_bound not in known:
+            known[is_bound] = look(f)
+        names, defaults = known[is_bound]
+        return [*names], [*defaults]
+
+    core.get_function_args_defaults = remembered
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,29 +1,36 @@
-"""`elmo-tfx predict` and `embed`, as a user types them."""
+"""`elmo-tfx predict`, `embed` and `score`, as a user types them."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
+import shutil
 import signal
 import time
 
 import pyarrow.parquet as pq
 import pytest
 
-_BROKEN = ("only one field\n", "x,a,b\n", ',""\n', 'y,"<br />"\n')
+_ROWS = 1000
+# What stands before the row of a number.
+_BROKEN = {
+    5: "only one field\n",
+    300: "x,a,b\n",
+    700: ',""\n',
+    _ROWS - 1: 'y,"<br />"\n',
+}
 
 
 @pytest.fixture(scope="module")
 def texts(sentences, tmp_path_factory):
-    """A CSV with an id and a text, 3,000 rows and four that cannot be used."""
+    """A CSV with an id and a text, 1,000 rows and four that cannot be used."""
     path = tmp_path_factory.mktemp("new") / "new.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("id", "text"))
-        for number in range(3000):
-            if number in (5, 700, 1400, 2999):
-                file.write(_BROKEN[(5, 700, 1400, 2999).index(number)])
+        for number in range(_ROWS):
+            file.write(_BROKEN.get(number, ""))
             text, _ = sentences[number % len(sentences)]
             writer.writerow((number, f"{text} {number}"))
     return path
@@ -53,10 +60,10 @@ def scored(cli, full_run, texts, tmp_path_factory):
 def test_every_row_is_scored_in_order_and_one_line_says_so(scored):
     output, done = scored
     rows = _rows(output)
-    assert [row["id"] for row in rows] == [str(n) for n in range(3000)]
+    assert [row["id"] for row in rows] == [str(n) for n in range(_ROWS)]
     line = dict(field.split("=") for field in done.stdout.split())
     rows_of = [line[name] for name in ("rows_in", "rows_out", "rows_rejected")]
-    assert rows_of == ["3004", "3000", "4"]
+    assert rows_of == [str(_ROWS + 4), str(_ROWS), "4"]
     assert line["output"] == str(output)
     loading, *progress = done.stderr.splitlines()
     assert loading == "loading TensorFlow …"
@@ -65,12 +72,19 @@ def test_every_row_is_scored_in_order_and_one_line_says_so(scored):
     assert len(rejected) == 4
 
 
-def test_the_answers_are_those_of_score(cli, full_run, scored):
+def test_the_answers_are_those_of_score_of_stdin_by_the_newest_version(
+    cli, full_run, scored, tmp_path
+):
     rows = _rows(scored[0])[:3]
-    model = full_run.output / "serving"
-    done = cli.run("score", "--model", model, *(row["text"] for row in rows))
+    model = tmp_path / "serving"
+    shutil.copytree(full_run.output / "serving", model)
+    (model / "99999999999").mkdir()  # still being copied
+    texts = "".join(f"{row['text']}\n" for row in rows)
+    done = cli.run("score", "--model", model, "-", given=texts)
+    assert done.returncode == 0, done.stderr
     for line, row in zip(done.stdout.splitlines(), rows, strict=True):
         answer = json.loads(line)
+        assert answer["text"] == row["text"]
         assert answer["label"] == row["predicted_label"]
         for name, probability in answer["probabilities"].items():
             assert row[f"probability_{name}"] == pytest.approx(probability, abs=1e-5)
@@ -100,6 +114,7 @@ def test_a_killed_job_goes_on_and_gives_the_same_rows(
 
 
 def test_embed_writes_a_vector_for_every_token(cli, sentences, tmp_path):
+    sentences = sentences[:40]
     texts = tmp_path / "texts.csv"
     with texts.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("text",), *((text,) for text, _ in sentences)])

@@ -177,8 +177,11 @@ print(found["label"].numpy()[0].decode())
     assert label in _CLASSES
 
 
-def test_the_printed_command_scores_texts(cli, full_run, version):
-    done = cli.run("score", "--model", version, "A fine film.", "Dreadful.")
+def test_the_printed_command_scores_texts(cli, full_run, summary):
+    assert summary["score_command"] in full_run.done.stdout
+    *command, text = shlex.split(summary["score_command"])
+    assert text == "Type a text here."
+    done = cli.run_command([*command, "A fine film.", "Dreadful."])
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["text"] for answer in answers] == ["A fine film.", "Dreadful."]
@@ -188,27 +191,6 @@ def test_the_printed_command_scores_texts(cli, full_run, version):
         best = max(answer["probabilities"], key=answer["probabilities"].get)
         assert answer["label"] == best
     assert done.stderr == "loading TensorFlow …\n"
-
-
-def test_the_summarys_own_command_scores_a_text(cli, summary):
-    command = shlex.split(summary["score_command"])
-    done = cli.run_command(command)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["text"] == "Type a text here."
-
-
-def test_score_reads_stdin_and_takes_the_newest_version_of_a_folder(cli, full_run):
-    (full_run.output / "serving" / "99999999999").mkdir()  # still being copied
-    try:
-        serving = full_run.output / "serving"
-        done = cli.run("score", "--model", serving, "-", given="One.\nTwo.\n")
-    finally:
-        (full_run.output / "serving" / "99999999999").rmdir()
-    assert done.returncode == 0, done.stderr
-    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == [
-        "One.",
-        "Two.",
-    ]
 
 
 def test_data_of_one_class_fails_with_component_reason_and_log(

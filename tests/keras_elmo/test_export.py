@@ -64,17 +64,23 @@ def run(loaded, signature):
     return loaded.signatures["tokens"](tokens=TOKENS, sequence_len=LENGTHS)
 
 
-@pytest.mark.parametrize("signature", ["default", "tokens"])
+@pytest.fixture(scope="module")
+def outputs(loaded):
+    """What each signature gives for the same tokens."""
+    return {name: run(loaded, name) for name in ("default", "tokens")}
+
+
 @pytest.mark.parametrize(
     "output", ["word_emb", "lstm_outputs1", "lstm_outputs2", "elmo", "default"]
 )
-def test_both_signatures_give_the_layers_vectors(
-    layer, loaded, signature, output, monkeypatch
-):
+def test_both_signatures_give_the_layers_vectors(layer, outputs, output, monkeypatch):
     monkeypatch.setattr(layer, "output_name", output)
-    vectors = run(loaded, signature)[output]
-    assert vectors.dtype == tf.float32
-    np.testing.assert_allclose(vectors, layer(TOKENS), atol=1e-6)
+    expected = layer(TOKENS)
+    for signature, found in outputs.items():
+        assert found[output].dtype == tf.float32
+        np.testing.assert_allclose(
+            found[output], expected, atol=1e-6, err_msg=signature
+        )
 
 
 def test_the_signatures_are_those_of_google_elmo(tmp_path, loaded, model):
@@ -96,8 +102,8 @@ def test_the_signatures_are_those_of_google_elmo(tmp_path, loaded, model):
 
 
 @pytest.mark.parametrize("signature", ["default", "tokens"])
-def test_the_lengths_are_given_back(loaded, signature):
-    lengths = run(loaded, signature)["sequence_len"]
+def test_the_lengths_are_given_back(outputs, signature):
+    lengths = outputs[signature]["sequence_len"]
     assert lengths.dtype == tf.int32
     np.testing.assert_array_equal(lengths, LENGTHS)
 
@@ -113,10 +119,10 @@ def test_inputs_of_another_rank_are_refused(loaded):
             wrong()
 
 
-def test_what_follows_a_rows_tokens_is_not_read(loaded):
+def test_what_follows_a_rows_tokens_is_not_read(loaded, outputs):
     filled = tf.where(TOKENS == "", "<pad>", TOKENS)
     vectors = loaded.signatures["tokens"](tokens=filled, sequence_len=LENGTHS)
-    for name, expected in run(loaded, "tokens").items():
+    for name, expected in outputs["tokens"].items():
         np.testing.assert_array_equal(vectors[name], expected, err_msg=name)
 
 
@@ -131,9 +137,9 @@ def test_nothing_in_nothing_out(loaded, shape):
     np.testing.assert_array_equal(outputs["default"], np.zeros((shape[0], 10)))
 
 
-def test_code_made_for_the_module_runs(folder, loaded):
+def test_code_made_for_the_module_runs(folder, outputs):
     hub = pytest.importorskip("tensorflow_hub")
-    expected = run(loaded, "tokens")
+    expected = outputs["tokens"]
     signatures = hub.load(str(folder)).signatures
     elmo = signatures["tokens"](tokens=TOKENS, sequence_len=LENGTHS)["elmo"]
     np.testing.assert_array_equal(elmo, expected["elmo"])

@@ -193,8 +193,8 @@ UNUSUAL = {
 
 
 @pytest.mark.parametrize("token", UNUSUAL.values(), ids=UNUSUAL)
-def test_any_token_is_read_by_its_bytes(tiny_elmo, reference, token):
-    layer = ElmoEmbeddingLayer(str(tiny_elmo), output="layers", initial_state="zeros")
+def test_any_token_is_read_by_its_bytes(shared_layer, reference, token):
+    layer = shared_layer(output="layers", initial_state="zeros")
     sentence = ["The", token, "."]
     expected, _ = reference.layers(sentence)
     np.testing.assert_allclose(layer([sentence])[0], expected, atol=1e-5)

@@ -200,7 +200,9 @@ def test_what_was_trained_from_a_warm_state_is_read_from_the_same(tmp_path, writ
     expected = ElmoEmbeddingLayer(str(source), initial_state="zeros")
     expected.bilm.set_weights(layer.bilm.get_weights())
     np.testing.assert_allclose(zeros(A), expected(A), atol=1e-6)
-    # A second time, and into a form of the other kind:
+    if write is write_hdf5:
+        return
+    # A second time, and into the form of the other kind:
     write_hdf5(again, tmp_path / "twice")
     twice = ElmoEmbeddingLayer(str(tmp_path / "twice"))
     np.testing.assert_allclose(twice(A), layer(A), atol=1e-6)
