@@ -11,11 +11,13 @@ from __future__ import annotations
 import functools
 import json
 import posixpath
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from components.text_example_gen.notes import correction_notes, split_file_notes
 from pipeline.evaluation.facts import Evaluation
 from pipeline.report import plots, views
 from pipeline.runs.summary import RunSummary
@@ -137,6 +139,11 @@ def _data(summary: RunSummary, runs: Sequence[RunSummary]) -> _Section:
     spans = [run for run in runs if run.drift is not None]
     facts = {
         "rows": summary.rows,
+        "notes": [
+            *correction_notes(summary.rows.corrections),
+            *split_file_notes(summary.rows.split_files),
+            *summary.rows.notes,
+        ],
         "labels": views.label_shares(summary.rows.labels),
         "drift": _drift(spans) if summary.drift is not None else [],
     }
@@ -234,7 +241,7 @@ def _words(summary: RunSummary) -> _Section:
 def _labels(evaluation: Evaluation | None, review: Review | None) -> _Section:
     rows = views.to_relabel(evaluation.wrong) if evaluation else []
     if not rows and review is None:
-        why = "No wrong row whose own label got less than 5% is known."
+        why = "No wrong row is known."
         return _Section("labels", "Labels to look at", missing=why)
     return _Section("labels", "Labels to look at", {"rows": rows, "review": review})
 
@@ -326,6 +333,7 @@ def _environment() -> jinja2.Environment:
         "begin": _begin,
         "option": _option,
         "spelt": spelt,
+        "quoted": lambda text: re.sub("`([^`]*)`", "“\\1”", text),
         "pieces": views.pieces,
         "strongest": views.strongest,
     }

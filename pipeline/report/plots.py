@@ -66,6 +66,9 @@ _RC = {
 }
 
 
+_LEAST_SPAN = 0.1  # of an axis with shares
+
+
 @dataclass(frozen=True)
 class Series:
     """One line of a plot.
@@ -213,7 +216,9 @@ def series_plot(
             labels[-1].set_horizontalalignment("right")
         low, high = axes.get_ylim()
         if is_share:
-            axes.set_ylim(max(low, -0.02), min(high, 1.02))
+            # A difference of a point is none that one should see from afar.
+            more = max(0.0, _LEAST_SPAN - (high - low)) / 2
+            axes.set_ylim(max(low - more, -0.02), min(high + more, 1.02))
         else:
             axes.set_ylim(0, max(high, 1e-3))
         _few_ticks(axes)
@@ -280,7 +285,7 @@ def _svg(
     with matplotlib.rc_context(_RC):
         figure = Figure(figsize=size)
         # Room for the ticks; Matplotlib's own layout draws everything twice.
-        left, below = 34 / 72, (36 if xlabel else 22) / 72
+        left, below = 42 / 72, (36 if xlabel else 22) / 72
         above = (22 if ylabel else 8) / 72
         axes = figure.add_axes(
             (

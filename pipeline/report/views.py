@@ -30,7 +30,7 @@ _MOST_IN_MATRIX = 10  # classes
 _LEVELS = 5  # of the colour behind a word
 _LEAST_SHARE = 0.12  # of the strongest weight of a text, for a word to be coloured
 _MOST_GAP = 40  # characters between two tokens of a text
-_UNLIKELY = 0.05  # what its own label gets of a row that looks wrongly labelled
+_MOST_DOUBTED = 10  # rows whose label may be wrong
 _MOST_CONFUSED = 400  # pairs that the Evaluator keeps
 # What the tokenizer writes for several characters -> those it reads.
 _SPELLINGS = {
@@ -61,7 +61,8 @@ def verdict(summary: RunSummary) -> Verdict:
     push = summary.push
     if push is not None and push.pushed and push.now and push.path is not None:
         number = PurePosixPath(push.path).name
-        return Verdict("pushed", True, f"Pushed as version {number}. {how_good}")
+        sentence = f"Pushed as version {number}. {how_good}{_why_worse(evaluation)}"
+        return Verdict("pushed", True, sentence)
     if push is not None and push.pushed:
         place = (
             "The version that an earlier run pushed is no longer there."
@@ -100,8 +101,26 @@ def _how_good(summary: RunSummary) -> str:
     return f"{text}{'; there is no earlier model' if is_first else ''}."
 
 
+def _why_worse(evaluation: Evaluation | None) -> str:
+    """Returns why a model was pushed that is worse than the last; mostly nothing."""
+    if evaluation is None or evaluation.baseline is None:
+        return ""
+    before, now = (
+        each.get("accuracy") for each in (evaluation.baseline, evaluation.metrics)
+    )
+    if before is None or now is None or now >= before:
+        return ""
+    for bound in evaluation.thresholds:
+        if bound.kind == "change" and bound.measure == "accuracy" and not bound.slice:
+            most = abs(bound.bound) * 100
+            plural = "" if most == 1 else "s"
+            return f" A loss of {most:g} point{plural} is let pass (max_drop)."
+    return " No bound says how much worse than the last model it may be."
+
+
 def _compared(value: float, other: float) -> str:
-    points = round((value - other) * 100, 1)
+    # Of what stands in the page, so that the difference is that of its figures.
+    points = round(round(value * 100, 1) - round(other * 100, 1), 1)
     if not points:
         return "as many as with"
     plural = "" if abs(points) == 1 else "s"
@@ -187,14 +206,19 @@ def drawn_curves(evaluation: Evaluation) -> list[Drawn]:
 
     Up to four have a stroke each; of more, all but three share a thin one.
     """
-    ordered = sorted(evaluation.curves, key=lambda curve: (_area(curve), curve.name))
+    areas = {curve.name: _area(curve) for curve in evaluation.curves}
+    whole = evaluation.metrics.get("auc")
+    if len(areas) == 2 and whole is not None:
+        # Two classes have the same area; that of points in between is a little off.
+        areas = dict.fromkeys(areas, whole)
+    ordered = sorted(evaluation.curves, key=lambda c: (areas[c.name], c.name))
     distinct = len(STROKES) if len(ordered) <= len(STROKES) else len(STROKES) - 1
     return [
         Drawn(
             curve,
             STROKES[place] if place < distinct else (SOFT, "-"),
             str(place) if place < distinct else "thin",
-            _area(curve),
+            areas[curve.name],
         )
         for place, curve in enumerate(ordered)
     ]
@@ -264,13 +288,10 @@ def strongest(
 
 
 def to_relabel(wrong: Sequence[WrongRow]) -> list[WrongRow]:
-    """Returns the wrong rows of whose own label the model thinks least."""
-    unlikely = [
-        row
-        for row in wrong
-        if row.label_probability is not None and row.label_probability < _UNLIKELY
-    ]
-    return sorted(unlikely, key=lambda row: (row.label_probability, -row.probability))
+    """Returns the wrong rows of whose own label the model thinks least, at most ten."""
+    known = [row for row in wrong if row.label_probability is not None]
+    known.sort(key=lambda row: (row.label_probability or 0.0, -row.probability))
+    return known[:_MOST_DOUBTED]
 
 
 def label_shares(

@@ -83,7 +83,9 @@ def read_delimited(
             reason = reasons.REPEATED_HEADER
         if reason:
             detail = _DETAILS.get(
-                reason, f"{len(fields)} fields where {width} are expected"
+                reason,
+                f"{len(fields)} field{'s' if len(fields) != 1 else ''} where {width} are "
+                "expected",
             )
             yield reject_at(path, position, reason, detail, raw)
             continue

@@ -72,7 +72,7 @@ def test_every_row_ends_in_a_split_or_among_the_rejects(ingest, tmp_path):
         "source": str(data / "a.csv"),
         "position": 65,
         "reason": "too_few_fields",
-        "detail": "1 fields where 2 are expected",
+        "detail": "1 field where 2 are expected",
         "text": "lonely",
     }
 

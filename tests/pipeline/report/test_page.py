@@ -141,7 +141,7 @@ def test_a_refused_model_says_why():
     [
         ("data", "10,617 rows read = 10,605 used + 12 rejected"),
         ("data", "2026-11.csv, row 396"),
-        ("data", "3 files read as csv, windows-1252, `;`, header"),
+        ("data", "3 files read as csv, windows-1252, “;”, header"),
         ("data", "positive\\u200b is read as positive"),
         ("training", "epoch 4 is kept"),
         ("errors", "dull +1.90"),
