@@ -34,6 +34,13 @@ _MIXED_WORD = re.compile(
 
 _LATIN = {"cp1250", "cp1252", "cp1254", "cp1257", "cp1258", "iso8859_2"}
 _LEAST_WORDS = 0.8
+# Polish, Czech and Slovak, Hungarian, Romanian, Croatian and Slovene; Turkish.
+_CENTRAL = ("ąćęłńóśźż", "áäčďéěíĺľňóôŕřšťúůýž", "áéíóöőúüű", "ăâîşţ", "čćđšž")
+_ALPHABETS = {
+    "cp1250": _CENTRAL,
+    "cp1254": ("âçğıîöşûüi̇İ",),
+    "iso8859_2": _CENTRAL,
+}
 _MOST_NOISE = 0.3  # of the bytes of the lines
 _FOREIGN_WORD = re.compile("[^\x00-\u024f\u2000-\u2bff\uff61-\uff9f]{2,}")
 _ASCII = bytes(range(128))
@@ -136,6 +143,9 @@ def guess_encoding(lines: Iterable[bytes]) -> str | None:
     for encoding in ("euc_jp", "cp932"):
         if _is_japanese(sample, encoding):
             return encoding
+    found = _of_an_alphabet(sample)
+    if found is not None:
+        return found
     # It takes 50 ms to import, and few files need it.
     from charset_normalizer import from_bytes
 
@@ -148,6 +158,18 @@ def guess_encoding(lines: Iterable[bytes]) -> str | None:
     # Noise: a few strange characters in English, say.
     wide = len(sample.translate(None, _ASCII))
     return _WESTERN if wide < _MOST_NOISE * len(sample) else None
+
+
+def _of_an_alphabet(sample: bytes) -> str | None:
+    """Returns the encoding that makes the letters of one language of a text."""
+    for encoding, alphabets in _ALPHABETS.items():
+        text = sample.decode(encoding, "replace")
+        wide = [c.lower() for c in text if not c.isascii() and c not in _SIGNS]
+        least = _LEAST_NATURAL * len(wide)
+        is_one = any(sum(c in letters for c in wide) >= least for letters in alphabets)
+        if wide and is_one and _in_words(text) >= _LEAST_WORDS:
+            return encoding
+    return None
 
 
 def _makes_words(text: str, encoding: str) -> bool:

@@ -23,6 +23,8 @@ SAMPLES = {
     "pounds": ("WINNER!! You won £100", "cp1252"),
     "degrees": ("50°C", "cp1252"),
     "polish": ("Zażółć gęślą jaźń. Bardzo dobry film, polecam.", "cp1250"),
+    "polish, two words": ("gęś, zły film", "cp1250"),
+    "polish iso": ("Zażółć gęślą jaźń, świetny", "iso8859_2"),
     "polish, with more ASCII": ("Dobry film, polecam go każdemu; jaźń\nzły", "cp1250"),
     "romanian": ("Îl recomand tuturor. A fost plictisitor şi prea lung", "cp1250"),
     "czech": ("Film byl velmi dobrý, ale příliš žluťoučký kůň.", "cp1250"),
