@@ -182,8 +182,9 @@ class NativeElmo(keras.layers.Layer):
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         # Rows whose states are carried on go through one loop, hence padded.
         wrapped = tf.RaggedTensor.from_row_lengths(ids, lengths + 2)
-        longest = tf.reduce_max(tf.pad(lengths, [[0, 1]])) + 2
-        vectors = tf.gather(vectors, wrapped.to_tensor(shape=[None, longest]))
+        time = tf.reduce_max(tf.pad(lengths, [[0, 1]])) + 2
+        ids = wrapped.to_tensor(shape=tf.stack([-1, time]))
+        vectors = tf.gather(vectors, ids)
         states = self.carried(tf.shape(lengths)[0])
         layers, last = self.bilm.contextualize(
             vectors, lengths, states, keep_states=True
