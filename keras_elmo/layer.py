@@ -327,7 +327,9 @@ class ElmoEmbeddingLayer(StringLayer):
             return None
         if isinstance(inputs, keras.KerasTensor):
             return None
-        return self._for_each_mix(self.tokens(tensors.as_tensor(inputs)).mask())
+        return self._for_each_mix(
+            self.tokens(tensors.as_tensor(inputs, keep_ragged=True)).mask()
+        )
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self._for_each_mix(

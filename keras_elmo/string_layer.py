@@ -14,8 +14,9 @@ from keras_elmo import checks, tensors
 class StringLayer(keras.layers.Layer):
     """A layer that takes tokens or texts: a tensor, a RaggedTensor, an array or lists.
 
-    `call()` gets a dense tensor. The layer has no weights of its own: those of its
-    parts have the dtypes of `dtype_policy`, as its outputs have.
+    `call()` gets a tensor, or a RaggedTensor `(batch, time)` as it is. The layer has no
+    weights of its own: those of its parts have the dtypes of `dtype_policy`, as its
+    outputs have.
 
     Args:
         max_sequence_length: Tokens per text; None for as many as there are.
@@ -64,7 +65,8 @@ class StringLayer(keras.layers.Layer):
                 "hint: leave `jit_compile=True` out of the tf.function around it"
             )
         if not is_symbolic:
-            inputs = tensors.as_tensor(inputs)
+            keep_ragged = self.input_form != "texts"
+            inputs = tensors.as_tensor(inputs, keep_ragged=keep_ragged)
             if inputs.dtype != tf.string and checks.builds_from_shapes():
                 inputs = tf.strings.as_string(inputs)
         # Here, since Keras puts many lines around the errors of `call()`.
@@ -84,5 +86,5 @@ class StringLayer(keras.layers.Layer):
         tensors.check_form(shape, self.input_form)
 
     def tokens(self, inputs: tf.Tensor) -> tensors.Tokens:
-        """Returns the tokens of a dense tensor, cut to `max_sequence_length`."""
+        """Returns the tokens of a tensor, cut to `max_sequence_length`."""
         return tensors.as_tokens(inputs, self.max_sequence_length, self.input_form)

@@ -36,8 +36,13 @@ class Tokens(NamedTuple):
         return before_end & ~tf.sequence_mask(self.starts, self.time)
 
 
-def as_tensor(inputs: Any) -> tf.Tensor:
+def as_tensor(inputs: Any, *, keep_ragged: bool = False) -> tf.Tensor:
     """Returns a dense tensor of lists, nested lists, arrays or a RaggedTensor.
+
+    Args:
+        inputs: What holds the strings.
+        keep_ragged: Whether rows of tokens of different lengths come back as a
+            RaggedTensor, which takes no memory for padding.
 
     Raises:
         ValueError: For anything but strings among strings (it names the row), or for
@@ -47,6 +52,8 @@ def as_tensor(inputs: Any) -> tf.Tensor:
         if isinstance(inputs, (list, tuple)):
             inputs = _of_lists(inputs)
         if isinstance(inputs, tf.RaggedTensor):
+            if keep_ragged and inputs.dtype == tf.string and inputs.shape.rank == 2:
+                return inputs
             return inputs.to_tensor("" if inputs.dtype == tf.string else None)
         return tf.convert_to_tensor(inputs)
     except (TypeError, ValueError) as error:
@@ -62,9 +69,9 @@ def as_tokens(
     """Returns the tokens of a batch, cut at their end.
 
     Args:
-        inputs: string: tokens `(batch, time)`, or texts `(batch,)`, which are split
-            as google/elmo splits them: at spaces. `""` before the first and after
-            the last token of a row is padding.
+        inputs: string: tokens `(batch, time)`, dense or ragged, or texts `(batch,)`,
+            which are split as google/elmo splits them: at spaces. `""` before the
+            first and after the last token of a row is padding.
         max_tokens: Where to cut, and the time of the outputs; None for as many as
             there are columns, or tokens in the longest text.
         form: `texts` if the inputs are texts, `(batch,)` or `(batch, 1)`; `tokens`
@@ -75,35 +82,65 @@ def as_tokens(
     """
     check_form(inputs.shape, form)
     if form == "texts" and inputs.shape.rank == 2:
+        inputs = as_tensor(inputs)
         tf.debugging.assert_equal(tf.shape(inputs)[1], 1, _one_column(form))
         inputs = inputs[:, 0]
     if inputs.shape.rank == 1:
         return _tokens_of_texts(inputs, max_tokens)
-    columns = tf.shape(inputs)[1]
-    position = tf.range(columns)[None, :]
-    is_word = inputs != ""
-    starts = tf.reduce_min(tf.where(is_word, position, columns), axis=1)
+    if isinstance(inputs, tf.RaggedTensor):
+        columns = tf.cast(inputs.bounding_shape()[1], tf.int32)
+        items, batch = inputs.flat_values, tf.cast(inputs.nrows(), tf.int32)
+        in_row = tf.cast(inputs.row_lengths(), tf.int32)
+    else:
+        batch, columns = tf.unstack(tf.shape(inputs))
+        items, in_row = tf.reshape(inputs, [-1]), tf.fill([batch], columns)
+    position, rows = numbers(in_row)
+    is_word = items != ""
+    starts = tf.math.unsorted_segment_min(
+        tf.where(is_word, position, columns), rows, batch
+    )
     if max_tokens is not None:
-        is_word &= position - starts[:, None] < max_tokens
-    ends = tf.where(is_word, position + 1, 0)
-    ends = tf.reduce_max(tf.pad(ends, [[0, 0], [1, 0]]), axis=1)
+        is_word &= position - tf.gather(starts, rows) < max_tokens
+    ends = tf.math.unsorted_segment_max(tf.where(is_word, position + 1, 0), rows, batch)
+    ends = tf.maximum(ends, 0)  # of a row without items, too
     starts = tf.minimum(starts, ends)  # 0 in a row without tokens
     lengths, time = ends - starts, columns if max_tokens is None else max_tokens
-    real = (position >= starts[:, None]) & (position < ends[:, None])
-    words = tf.boolean_mask(inputs, real)
+    real = (position >= tf.gather(starts, rows)) & (position < tf.gather(ends, rows))
+    words = tf.boolean_mask(items, real)
     # A row padded at its start stays so in the columns that there are.
     return Tokens(words, lengths, tf.minimum(starts, time - lengths), time)
 
 
 def _tokens_of_texts(texts: tf.Tensor, max_tokens: int | None) -> Tokens:
-    words = tf.strings.split(texts, " ")
-    words = tf.ragged.boolean_mask(words, words != "")
+    split = tf.strings.split(texts, " ")
+    is_word = split.flat_values != ""
+    words = tf.boolean_mask(split.flat_values, is_word)
+    rows = tf.cast(tf.boolean_mask(split.value_rowids(), is_word), tf.int32)
+    lengths = tf.math.unsorted_segment_sum(tf.ones_like(rows), rows, tf.size(texts))
     if max_tokens is not None:
-        words = words[:, :max_tokens]
-    lengths = tf.cast(words.row_lengths(), tf.int32)
+        words = tf.boolean_mask(words, numbers(lengths)[0] < max_tokens)
+        lengths = tf.minimum(lengths, max_tokens)
     longest = tf.reduce_max(tf.pad(lengths, [[1, 0]], constant_values=1))
     time = longest if max_tokens is None else max_tokens
-    return Tokens(words.flat_values, lengths, tf.zeros_like(lengths), time)
+    return Tokens(words, lengths, tf.zeros_like(lengths), time)
+
+
+def numbers(lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Numbers packed items, of which row r has `lengths[r]`.
+
+    `tf.repeat`, `tf.sequence_mask` and the masks of ragged tensors would take memory
+    for rows that are all as long as the longest.
+
+    Args:
+        lengths: `(rows,)` int32.
+
+    Returns:
+        Of each item its number in its row, and its row; both int32 `(items,)`.
+    """
+    ends = tf.cumsum(lengths)
+    items = tf.range(tf.reduce_sum(lengths))
+    rows = tf.searchsorted(ends, items, side="right")
+    return items - tf.gather(ends - lengths, rows), rows
 
 
 def check_form(shape: Any, form: str | None) -> None:

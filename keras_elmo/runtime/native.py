@@ -169,17 +169,22 @@ class NativeElmo(keras.layers.Layer):
         else:
             vectors = encode_words(self.bilm, words)
         if self.carried is not None:
-            return self._run_stateful(tf.gather(vectors, ids), lengths)
+            return self._run_stateful(vectors, ids, lengths)
         states = self.start.states
         if not keep:
             return layers_in_groups(self.bilm, vectors, ids, lengths, states)
-        packing = pack(lengths)
+        packing = pack(lengths, tf.cumsum(lengths + 2, exclusive=True))
         layers = packed_layers(self.bilm, vectors, ids, packing, states, learns=True)
         return layers, packing.tokens
 
     def _run_stateful(
-        self, vectors: tf.Tensor, lengths: tf.Tensor
+        self, vectors: tf.Tensor, ids: tf.Tensor, lengths: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        # Rows whose states are carried on go through one loop, hence padded.
+        wrapped = tf.RaggedTensor.from_row_lengths(ids, lengths + 2)
+        time = tf.reduce_max(tf.pad(lengths, [[0, 1]])) + 2
+        ids = wrapped.to_tensor(shape=tf.stack([-1, time]))
+        vectors = tf.gather(vectors, ids)
         states = self.carried(tf.shape(lengths)[0])
         layers, last = self.bilm.contextualize(
             vectors, lengths, states, keep_states=True

@@ -29,7 +29,7 @@ def layers_in_groups(
     Args:
         bilm: The model.
         vectors: `(words, projection_dim)`, the vector of each distinct word.
-        ids: `(batch, time + 2)` int32: which of them stands where.
+        ids: int32: which of them stands where, as `distinct_words` returns it.
         lengths: `(batch,)` int32, tokens of each row without the marks.
         states: `(forward, backward)`, each a `(c, h)` for every layer, for all rows.
 
@@ -38,7 +38,8 @@ def layers_in_groups(
         `(tokens, 2)`.
     """
     order = tf.argsort(lengths, direction="DESCENDING", stable=True)
-    ids, lengths = tf.gather(ids, order), tf.gather(lengths, order)
+    starts = tf.gather(tf.cumsum(lengths + 2, exclusive=True), order)
+    lengths = tf.gather(lengths, order)
     groups = (tf.size(lengths) + _GROUP - 1) // _GROUP
     shape = [None, bilm.options.dim]
     layers = [
@@ -48,8 +49,8 @@ def layers_in_groups(
 
     def run(number: Any, layers: Any, places: Any) -> tuple[Any, ...]:
         rows = slice(number * _GROUP, (number + 1) * _GROUP)
-        packing = pack(lengths[rows])
-        outputs = packed_layers(bilm, vectors, ids[rows], packing, states)
+        packing = pack(lengths[rows], starts[rows])
+        outputs = packed_layers(bilm, vectors, ids, packing, states)
         row, time = tf.unstack(packing.tokens, axis=1)
         place = tf.stack([tf.gather(order[rows], row), time], axis=1)
         layers = [
@@ -82,8 +83,7 @@ def packed_layers(
     Args:
         bilm: The model.
         vectors: `(words, projection_dim)`, the vector of each distinct word.
-        ids: `(batch, time + 2)` int32: which of them stands where, the marks of the
-            sentence included.
+        ids: int32: which of them stands where, as `distinct_words` returns it.
         packing: Of the batch.
         states: `(forward, backward)`, each a `(c, h)` for every layer, for all rows.
         learns: Whether the gradient of the LSTMs' weights will be asked for.
@@ -98,7 +98,7 @@ def packed_layers(
         (bilm.forward_lstm, packing.forward, packing.forward_places, states[0]),
         (bilm.backward_lstm, packing.backward, packing.backward_places, states[1]),
     ):
-        x = tf.gather(vectors, tf.gather_nd(ids, where))  # (places, projection_dim)
+        x = tf.gather(vectors, tf.gather(ids, where))  # (places, projection_dim)
         layers = [tf.gather(x, places)]
         for number, (layer, state) in enumerate(zip(stack.layers, start, strict=True)):
             cell, rows = layer.cell, packing.rows

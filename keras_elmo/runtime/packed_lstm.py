@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_elmo.lstm import STATE_DTYPE, CellWeights, Gates, LSTMCell
+from keras_elmo.tensors import numbers
 
 _GROUP = 16  # floats in a vector register of AVX-512, columns in a tile of AMX
 _MANY = 3 * _GROUP  # fewer rows are not rounded: it would cost more than it gives
@@ -22,34 +23,42 @@ class Packing(NamedTuple):
     """
 
     rows: tf.Tensor  # (steps,): how many rows take part in each step
-    forward: tf.Tensor  # (places, 2): (row, time) of each place, read ahead
-    backward: tf.Tensor  # (places, 2): the same, read back
+    forward: tf.Tensor  # (places,): what each place reads, ahead
+    backward: tf.Tensor  # (places,): the same, read back
     forward_places: tf.Tensor  # (tokens,): place of each token between the marks
     backward_places: tf.Tensor  # (tokens,)
     tokens: tf.Tensor  # (tokens, 2): (row, time) of each token, without the marks
 
 
-def pack(lengths: tf.Tensor) -> Packing:
-    """Packs sentences of `lengths` `(batch,)` int32 tokens and two marks each."""
+def pack(lengths: tf.Tensor, starts: tf.Tensor) -> Packing:
+    """Packs sentences; no tensor of it is padded.
+
+    Args:
+        lengths: `(batch,)` int32, tokens of each row without its two marks.
+        starts: `(batch,)` int32: where the begin of each row stands, as `forward` and
+            `backward` shall count.
+    """
     order = tf.argsort(lengths, direction="DESCENDING", stable=True)
     wrapped = tf.gather(lengths, order) + 2
-    running = tf.reduce_sum(tf.cast(tf.sequence_mask(wrapped), tf.int32), axis=0)
+    batch = tf.size(lengths)
+    steps = tf.range(tf.reduce_max(tf.pad(wrapped, [[0, 1]])))
+    running = batch - tf.searchsorted(wrapped[::-1], steps, side="right")
     rows = tf.where(running < _MANY, running, (running + _GROUP - 1) // _GROUP * _GROUP)
-    places = tf.cast(tf.where(tf.sequence_mask(rows)), tf.int32)
-    time, rank = places[:, 0], places[:, 1]
-    rank = tf.minimum(rank, tf.shape(lengths)[0] - 1)  # a spare row repeats the last
-    row = tf.gather(order, rank)
+    first = tf.cumsum(rows, exclusive=True)  # place of each step's first row
+    rank, time = numbers(rows)
+    rank = tf.minimum(rank, batch - 1)  # a spare row repeats the last
+    start = tf.gather(starts, tf.gather(order, rank))
     from_end = tf.maximum(tf.gather(wrapped, rank) - 1 - time, 0)
 
     tokens = token_places(lengths)
-    first = tf.cumsum(rows, exclusive=True)  # place of each step's first row
     token_rank = tf.gather(tf.math.invert_permutation(order), tokens[:, 0])
     ahead = tokens[:, 1] + 1  # the begin of the sentence comes before
     behind = tf.gather(lengths, tokens[:, 0]) - tokens[:, 1]
     return Packing(
         rows=rows,
-        forward=tf.stack([row, time], axis=1),
-        backward=tf.stack([row, from_end], axis=1),
+        # A spare row has no word of its own at its time; what it reads is not used.
+        forward=start + tf.minimum(time, tf.gather(wrapped, rank) - 1),
+        backward=start + from_end,
         forward_places=tf.gather(first, ahead) + token_rank,
         backward_places=tf.gather(first, behind) + token_rank,
         tokens=tokens,
@@ -58,7 +67,8 @@ def pack(lengths: tf.Tensor) -> Packing:
 
 def token_places(lengths: tf.Tensor) -> tf.Tensor:
     """Returns int32 `(tokens, 2)`: the row and time of each token, row by row."""
-    return tf.cast(tf.where(tf.sequence_mask(lengths)), tf.int32)
+    times, rows = numbers(lengths)
+    return tf.stack([rows, times], axis=1)
 
 
 class Trace(NamedTuple):

@@ -14,6 +14,7 @@ from keras import ops
 
 from keras_elmo import characters
 from keras_elmo.bilm import BiLM
+from keras_elmo.tensors import numbers
 
 _MARKS = (characters.BEGIN_SENTENCE_TOKEN, characters.END_SENTENCE_TOKEN)
 _CHUNK = 256  # words whose convolutions, 1 MB a filter width of 1,024, stay in cache
@@ -92,15 +93,19 @@ def distinct_words(words: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.
         lengths: `(batch,)` int32, tokens of each row.
 
     Returns:
-        The distinct words, string `(words,)`, and int32 `(batch, time + 2)`, the
-        number of the word at each position of each sentence with its marks.
+        The distinct words, string `(words,)`, and int32 `(tokens + 2 * batch,)`, the
+        number of the word at each position of the sentences with their marks, one
+        sentence after the other.
     """
     words, ids = tf.unique(tf.concat([_MARKS, words], axis=0))
-    ids = tf.RaggedTensor.from_row_lengths(ids[len(_MARKS) :], lengths)
-    # Begin, tokens, end: word 1, the end mark, stands right after the last token.
-    ids = tf.pad(ids.to_tensor(), [[0, 0], [1, 1]])
-    position = tf.range(tf.shape(ids)[1])[None, :]
-    return words, tf.where(position == lengths[:, None] + 1, 1, ids)
+    ids = ids[len(_MARKS) :]
+    ends = tf.cumsum(lengths + 2)
+    times, rows = numbers(lengths)
+    places = tf.gather(ends - lengths - 1, rows) + times  # after the begin of its row
+    # A place that is not filled has word 0, the begin mark; word 1 is the end mark.
+    filled = tf.concat([places, ends - 1], axis=0)[:, None]
+    ids = tf.concat([ids, tf.ones_like(ends)], axis=0)
+    return words, tf.scatter_nd(filled, ids, [tf.size(ids) + tf.size(ends)])
 
 
 class WordCache(keras.layers.Layer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 
 import keras
 import numpy as np
@@ -135,20 +136,39 @@ def test_padding_before_the_tokens_changes_no_mean(shared_plain_layer):
     np.testing.assert_allclose(mean(PADDED[:2]), expected, atol=1e-5)
 
 
-def test_the_mean_is_taken_without_a_padded_tensor(shared_plain_layer, monkeypatch):
+@pytest.mark.parametrize("kind", ["texts", "tokens"])
+def test_a_long_text_among_short_ones_takes_no_memory_for_padding(
+    shared_plain_layer, kind
+):
     layer = shared_plain_layer(output="default")
-    texts = ["a b"] * 3 + ["w " * 50]
-    expected = layer(texts)
-    whole = np.array(shared_plain_layer()(texts))
-    np.testing.assert_allclose(expected[0], whole[0, :2].mean(axis=0), atol=1e-5)
-    np.testing.assert_allclose(expected[3], whole[3].mean(axis=0), atol=1e-5)
-    graph = tf.function(layer.__call__).get_concrete_function(tf.constant(texts))
-    graphs = [graph.graph, *graph.graph._functions.values()]
-    kinds = {
-        op.type for one in graphs for op in getattr(one, "graph", one).get_operations()
-    }
-    assert "UnsortedSegmentSum" in kinds
-    assert "ScatterNd" not in kinds
+    short, long = 100_000, 3_000  # padded, 2.4 GB for 8 bytes a position
+    if kind == "texts":
+        inputs = tf.constant(["a b"] * short + ["w " * long])
+    else:
+        words = ["a", "b"] * short + ["w"] * long
+        inputs = tf.RaggedTensor.from_row_lengths(words, [2] * short + [long])
+    layer(["a b"])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    vectors = layer(inputs)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    whole = shared_plain_layer()
+    for row, text in ((0, "a b"), (-1, "w " * long)):
+        expected = np.array(whole([text]))[0].mean(axis=0)
+        np.testing.assert_allclose(vectors[row], expected, atol=1e-5)
+    assert grown < 500_000  # kB
+
+
+@pytest.mark.parametrize("max_tokens", [None, 2])
+def test_ragged_rows_are_read_as_padded_ones(shared_plain_layer, max_tokens):
+    layer = shared_plain_layer(max_sequence_length=max_tokens)
+    rows = [["", "a", "", "b", ""], [], ["", ""], ["c"], ["a", "b", "c", "d"]]
+    ragged = tf.ragged.constant(rows)
+    padded = ragged.to_tensor("")
+    vectors = layer(ragged)
+    np.testing.assert_allclose(vectors, layer(padded), atol=1e-6)
+    np.testing.assert_array_equal(
+        layer.compute_mask(ragged), layer.compute_mask(padded)
+    )
 
 
 MISSING = {

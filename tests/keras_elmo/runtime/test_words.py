@@ -159,10 +159,9 @@ def test_a_vocabulary_that_cannot_serve_is_refused(tiny_elmo, options, words):
 def test_each_distinct_word_is_found_once_and_marks_enclose_each_row():
     tokens = tf.constant(["b", "a", "b", "a"])
     words, ids = distinct_words(tokens, tf.constant([3, 1]))
-    spelled = words.numpy().astype(str)[ids.numpy()]
+    spelled = words.numpy().astype(str)[ids.numpy()].tolist()
     assert len(set(words.numpy())) == len(words)
-    assert spelled[0].tolist() == ["<S>", "b", "a", "b", "</S>"]
-    assert spelled[1, :3].tolist() == ["<S>", "a", "</S>"]
+    assert spelled == [*["<S>", "b", "a", "b", "</S>"], *["<S>", "a", "</S>"]]
 
 
 def test_positions_past_the_longest_word_are_cut_on_request():
