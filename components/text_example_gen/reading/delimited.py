@@ -82,8 +82,8 @@ def read_delimited(
         if width > 1 and fields and _is_header(fields, folded, options):
             reason = reasons.REPEATED_HEADER
         if reason:
-            number = f"{len(fields)} field{'s' if len(fields) != 1 else ''}"
-            detail = _DETAILS.get(reason, f"{number} where {width} are expected")
+            found_fields = f"{len(fields)} field{'s' if len(fields) != 1 else ''}"
+            detail = _DETAILS.get(reason, f"{found_fields} where {width} are expected")
             yield reject_at(path, position, reason, detail, raw)
             continue
         number = len(fields)
