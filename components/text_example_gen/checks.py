@@ -315,8 +315,8 @@ def check_counts(
         share = counts.replaced_utf8 / counts.rows_in
         raise DataError(
             f"{counts.replaced_utf8:,} of {counts.rows_in:,} rows have characters that "
-            f"cannot be decoded and became U+FFFD ({share:.1%}, allowed: "
-            f"{max_replaced_fraction:.1%})\nhint: set their `encoding`, or "
+            f"cannot be decoded and became U+FFFD ({share:.2%}, allowed: "
+            f"{max_replaced_fraction:.2%})\nhint: set their `encoding`, or "
             "allow more with `max_replaced_fraction`"
         )
     used: collections.Counter[str] = collections.Counter()

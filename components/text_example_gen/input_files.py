@@ -42,7 +42,7 @@ _BESIDE = re.compile(
     r"|(?:md5|sha1|sha256|sha512)(?:sums?)?|checksums?|source",
     re.IGNORECASE,
 )
-# What people call splits -> the split.
+# What people call splits.
 SPLIT_NAMES = {"train": "train", "training": "train", "test": "test"} | {
     "testing": "test",
     **dict.fromkeys(("dev", "eval", "val", "valid", "validation"), "eval"),
@@ -157,7 +157,11 @@ def data_files(
         classes = posixpath.dirname(pattern)
         is_one_level = posixpath.basename(classes) == "*"
         beside = match_files(classes, without=without) if is_one_level else []
-        return DataFiles(files, [*beside, *_hidden_data(pattern)])
+        about = {file for file in files if _is_beside_texts(file.path)}
+        texts = [file for file in files if file not in about]
+        if texts:
+            beside += sorted(about)
+        return DataFiles(texts or files, [*beside, *_hidden_data(pattern)])
     chosen = [file for file in files if _is_data(file.path)]
     if format_name != "auto" or not chosen:
         chosen = [file for file in files if not _is_beside_data(file.path)]
@@ -192,11 +196,7 @@ def _hidden_data(pattern: str) -> list[FoundFile]:
                     found.append(entry)
             elif _may_be_text(entry) and _is_data(entry.name):
                 found.append(entry)
-    return [FoundFile(each.path, 0, 0.0) for each in sorted(found, key=_path)]
-
-
-def _path(entry: os.DirEntry[str]) -> str:
-    return entry.path
+    return [FoundFile(each.path, 0, 0.0) for each in sorted(found, key=os.fspath)]
 
 
 def _may_be_text(entry: os.DirEntry[str]) -> bool:
@@ -357,6 +357,11 @@ def _is_beside_data(path: str) -> bool:
     stem, _, ending = posixpath.basename(path).partition(".")
     is_table = f".{ending}".lower().startswith((".csv", ".tsv", ".jsonl", ".parquet"))
     return _BESIDE.fullmatch(stem) is not None and not is_table
+
+
+def _is_beside_texts(path: str) -> bool:
+    name = posixpath.basename(path).lower()
+    return name.endswith(("~", "desktop.ini", "thumbs.db")) or _is_beside_data(path)
 
 
 def _is_complete(pattern: str, number: int, done_file: str, folder: str) -> bool:

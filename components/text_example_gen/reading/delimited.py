@@ -156,7 +156,7 @@ def _read_names(
     nameless = sum(not name for name in names)
     if nameless and not options.keep_all:
         # Excel and broken quotes leave such columns; a text may go on in them.
-        note = f"{nameless} columns without a name left out"
+        note = f"{nameless} column{'s' if nameless > 1 else ''} without a name left out"
         found["notes"] = (*found.get("notes", dialect.notes), note)
     if names != [name.strip() for name in first.fields]:
         note = "invisible characters dropped from header"

@@ -15,6 +15,14 @@ CARRIAGE_RETURN = "\ud803"
 """A lone surrogate, which is in no text; it stands for a CR that ends no line."""
 
 
+def for_csv(line: str) -> str:
+    """Returns a line without what ends the reading of csv: NUL, and CR within it."""
+    if "\r" in line and line.find("\r", 0, -1) >= 0:
+        inner = line.rstrip("\r\n")
+        line = inner.replace("\r", CARRIAGE_RETURN) + line[len(inner) :]
+    return line.replace("\0", "\ufffd") if "\0" in line else line
+
+
 class Lines:
     """Iterates over lines as `csv.reader` needs them, and keeps those of a record.
 
@@ -90,11 +98,9 @@ class Lines:
         self._chars += len(line)
         if self._chars >= self._short:
             self._check_size()
-        if "\r" in line and line.find("\r", 0, -2) >= 0:
-            self.has_returns = True
-            inner = line.rstrip("\r\n")
-            line = inner.replace("\r", CARRIAGE_RETURN) + line[len(inner) :]
-        return line.replace("\0", "\ufffd") if "\0" in line else line
+        shown = for_csv(line)
+        self.has_returns |= CARRIAGE_RETURN in shown
+        return shown
 
     def _check_size(self) -> None:
         self._delimiters += sum(map(self._count, self.taken[self._counted :]))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from components.text_example_gen.reading import reasons
-from components.text_example_gen.reading.lines import CARRIAGE_RETURN, Lines
+from components.text_example_gen.reading.lines import CARRIAGE_RETURN, Lines, for_csv
 from components.text_example_gen.reading.records import (
     MAX_RECORD_CHARS,
     replace_invalid,
@@ -155,7 +155,7 @@ def read_rows(
 
 def _repair(line: str, dialect: Dialect) -> list[str]:
     """Returns the fields of a line with stray quotes; none if a quote stays open."""
-    line = line.replace("\0", "\ufffd")
+    line = for_csv(line)
     try:
         return next(dialect.reader([line], strict=True))
     except csv.Error as error:

@@ -308,6 +308,13 @@ def test_classes_and_texts_with_hidden_names_are_named(put, tmp_path):
     assert left_out == [".net", "python/_1.txt"]
 
 
+def test_files_about_texts_are_no_texts_of_their_class(put, tmp_path):
+    put("d/pos/1.txt", "d/neg/2.txt", "d/pos/README", "d/neg/LICENSE", "d/neg/old.txt~")
+    read, left_out = _names(tmp_path)
+    assert read == {"pos/1.txt": "pos", "neg/2.txt": "neg"}
+    assert left_out == ["neg/LICENSE", "neg/old.txt~", "pos/README"]
+
+
 def test_files_that_are_named_for_splits_are_seen():
     def names(*files: str) -> list[str]:
         return split_files([FoundFile(f"/data/{name}", 1, 0.0) for name in files])

@@ -282,6 +282,9 @@ def test_a_carriage_return_within_a_line_ends_no_row(tmp_path, end):
         ("in\rquotes", "pos"),
         ("pos\rsecond", "neg"),
     ]
+    stray = f'text,label{end}"a" b\rc,pos{end}'
+    assert read(tmp_path / "c.csv", stray)[0] == [("a b\rc", "pos")]
+    assert read(tmp_path / "d.csv", f'text,label{end}"a" "b\rc{end}')[0]
     items, _ = read(tmp_path / "b.csv", "text,label\ra,pos\rb,neg\r")
     assert items == [("a", "pos"), ("b", "neg")]
 
