@@ -46,12 +46,12 @@ def command(output: str, as_json: bool) -> None:
 
     Those that failed, were killed or are under way are listed, too.
     """
-    from pipeline.runs import past_runs
+    from pipeline.runs import all_runs
 
     with _quiet() as say:
-        runs = past_runs.past_runs(output, before_slow=say)
+        runs = all_runs.past_runs(output, before_slow=say)
     if as_json:
-        click.echo(past_runs.as_json(runs), nl=False)
+        click.echo(all_runs.as_json(runs), nl=False)
     elif runs:
         click.echo(_table(runs), nl=False)
     else:

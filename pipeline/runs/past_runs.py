@@ -9,22 +9,17 @@ Nothing large is imported here: `elmo-tfx runs` answers at once.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hashlib
-import json
 import logging
 import os
 import re
-import sqlite3
-from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
 from pydantic import AwareDatetime
 
-from pipeline.errors import UserError
 from pipeline.evaluation.facts import Facts
 from pipeline.files import absolute, write_whole
 
@@ -42,11 +37,6 @@ _RECORD = "run.json"
 _TOLD = "told"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?")
 _PORTABLE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]{0,98}[A-Za-z0-9])?")
-_SERVER = "ELMO_TFX_METADATA_HOST"  # of `metadata.store`, which imports much
-_RUN_IDS = """
-SELECT Context.name FROM Context JOIN Type ON Context.type_id = Type.id
-WHERE Type.name = 'pipeline_run' ORDER BY Context.id
-"""
 
 
 class PastRun(Facts):
@@ -130,46 +120,19 @@ def write_run(output: str | Path, run: PastRun) -> None:
 
 def read_run(output: str | Path, run_id: str) -> PastRun | None:
     """Returns a run of an output; None if nothing is kept of it."""
-    return _read(Path(absolute(output)), run_folder(output, run_id), _is_held(output))
+    return _read(Path(absolute(output)), run_folder(output, run_id), is_held(output))
 
 
-def past_runs(
-    output: str | Path, *, before_slow: Callable[[int], object] = lambda count: None
-) -> list[PastRun]:
-    """Returns the runs of an output, in the order in which they began.
-
-    Of runs that an earlier version has made, or that were started by TFX's own command
-    line, nothing is kept: they are read from ML Metadata, which takes some seconds, and
-    kept from then on, if the output can be written.
+def kept_runs(output: str | Path, *, is_held: bool) -> list[PastRun]:
+    """Returns the runs of an output of which something is kept.
 
     Args:
         output: The folder.
-        before_slow: Called with their number before such runs are read.
-
-    Raises:
-        UserError: The folder is not there, or no run has written into it.
-        RunError: ML Metadata cannot be read.
+        is_held: Whether a run holds it: one that is under way is not interrupted.
     """
     folder = Path(absolute(output))
-    if not folder.is_dir():
-        raise UserError(f"option --output: there is no such folder. Received: {output}")
-    is_held = _is_held(output)
     found = [_read(folder, each, is_held) for each in _run_folders(folder)]
-    runs = [run for run in found if run is not None]
-    known = {run.run_id for run in runs}
-    if _may_have_others(folder, known):
-        from pipeline.runs.earlier_runs import earlier_runs, names_of_others
-
-        others = names_of_others(folder, known)
-        if others:
-            before_slow(len(others))
-            runs += earlier_runs(folder, others, is_held=is_held)
-    if not runs and not _is_output(folder):
-        raise UserError(
-            f"option --output: no run has written into this folder. Received: {output} "
-            "(hint: give the --output of `elmo-tfx run`)"
-        )
-    return sorted(runs, key=lambda run: (run.began, run.run_id))
+    return [run for run in found if run is not None]
 
 
 def close_interrupted(output: str | Path) -> None:
@@ -256,7 +219,7 @@ def _read(output: Path, folder: Path, is_held: bool) -> PastRun | None:
     return run.model_copy(update=facts)
 
 
-def _is_held(output: str | Path) -> bool:
+def is_held(output: str | Path) -> bool:
     """Returns whether a run holds the output; the lock is not created."""
     try:
         descriptor = os.open(Path(absolute(output), ".lock"), os.O_RDONLY)
@@ -270,35 +233,3 @@ def _is_held(output: str | Path) -> bool:
     finally:
         os.close(descriptor)
     return False
-
-
-def _may_have_others(output: Path, known: Collection[str]) -> bool:
-    """Returns whether ML Metadata may have runs beside these; takes milliseconds."""
-    if os.environ.get(_SERVER):
-        return True
-    database = output / "metadata.sqlite"
-    if not database.is_file() or not database.stat().st_size:
-        return False
-    names = _names_in(database)
-    return names is None or not set(names) <= set(known)
-
-
-def _names_in(database: Path) -> Sequence[str] | None:
-    """Returns the names of the runs in a database; None if it cannot be read so."""
-    address = f"{database.as_uri()}?mode=ro"
-    try:
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
-            return [name for (name,) in connection.execute(_RUN_IDS)]
-    except sqlite3.Error:
-        return None
-
-
-def _is_output(folder: Path) -> bool:
-    names = ("metadata.sqlite", RUNS, "pipeline")
-    return any((folder / name).exists() for name in names)
-
-
-def as_json(runs: Sequence[PastRun]) -> str:
-    """Returns runs as one list of JSON, a line each."""
-    lines = [json.dumps(run.model_dump(mode="json")) for run in runs]
-    return "[" + ",\n ".join(lines) + "]\n"

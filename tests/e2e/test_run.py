@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.runs.past_runs import past_runs
+from pipeline.runs.all_runs import past_runs
 
 # The first test here waits for the full run, about a minute alone on 2 cores.
 pytestmark = pytest.mark.timeout(600)

@@ -11,8 +11,8 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from elmo_kubeflow import step
 from elmo_kubeflow.step import ExecutorInput
 from pipeline.config import Config, load_config
+from pipeline.runs.all_runs import past_runs
 from pipeline.runs.outcomes import RunFailed
-from pipeline.runs.past_runs import past_runs
 
 
 def test_outputs_are_written_where_kfp_wants_them_in_its_own_form(tmp_path):

@@ -7,8 +7,9 @@ import shutil
 import pytest
 
 from pipeline import output_folder
+from pipeline.runs.all_runs import past_runs
 from pipeline.runs.model_card import write_model_cards
-from pipeline.runs.past_runs import past_runs, read_run
+from pipeline.runs.past_runs import read_run
 from pipeline.runs.summarize import gather
 from pipeline.serving.publish import model_card_path
 from pipeline.serving.rollback import roll_back

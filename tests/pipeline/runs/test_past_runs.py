@@ -11,15 +11,14 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.files import locked_folder
+from pipeline.runs.all_runs import as_json, past_runs
 from pipeline.runs.past_runs import (
     REPORT,
     SUMMARY,
     PastRun,
-    as_json,
     claim_telling,
     close_interrupted,
     keep_crash,
-    past_runs,
     read_run,
     run_folder,
     write_run,

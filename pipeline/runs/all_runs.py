@@ -1,0 +1,93 @@
+"""All runs of an output, also those of which only ML Metadata knows.
+
+Nothing large is imported before there are such ones: `elmo-tfx runs` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.files import absolute
+from pipeline.runs.past_runs import RUNS, PastRun, is_held, kept_runs
+
+_SERVER = "ELMO_TFX_METADATA_HOST"  # of `metadata.store`, which imports much
+_RUN_IDS = """
+SELECT Context.name FROM Context JOIN Type ON Context.type_id = Type.id
+WHERE Type.name = 'pipeline_run' ORDER BY Context.id
+"""
+
+
+def past_runs(
+    output: str | Path, *, before_slow: Callable[[int], object] = lambda count: None
+) -> list[PastRun]:
+    """Returns the runs of an output, in the order in which they began.
+
+    Of runs that an earlier version has made, or that were started by TFX's own command
+    line, nothing is kept: they are read from ML Metadata, which takes some seconds, and
+    kept from then on, if the output can be written.
+
+    Args:
+        output: The folder.
+        before_slow: Called with their number before such runs are read.
+
+    Raises:
+        UserError: The folder is not there, or no run has written into it.
+        RunError: ML Metadata cannot be read.
+    """
+    folder = Path(absolute(output))
+    if not folder.is_dir():
+        raise UserError(f"option --output: there is no such folder. Received: {output}")
+    held = is_held(output)
+    runs = kept_runs(output, is_held=held)
+    known = {run.run_id for run in runs}
+    if _may_have_others(folder, known):
+        from pipeline.runs.earlier_runs import earlier_runs, names_of_others
+
+        others = names_of_others(folder, known)
+        if others:
+            before_slow(len(others))
+            runs += earlier_runs(folder, others, is_held=held)
+    if not runs and not _is_output(folder):
+        raise UserError(
+            f"option --output: no run has written into this folder. Received: {output} "
+            "(hint: give the --output of `elmo-tfx run`)"
+        )
+    return sorted(runs, key=lambda run: (run.began, run.run_id))
+
+
+def _may_have_others(output: Path, known: Collection[str]) -> bool:
+    """Returns whether ML Metadata may have runs beside these; takes milliseconds."""
+    if os.environ.get(_SERVER):
+        return True
+    database = output / "metadata.sqlite"
+    if not database.is_file() or not database.stat().st_size:
+        return False
+    names = _names_in(database)
+    return names is None or not set(names) <= set(known)
+
+
+def _names_in(database: Path) -> Sequence[str] | None:
+    """Returns the names of the runs in a database; None if it cannot be read so."""
+    address = f"{database.as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+            return [name for (name,) in connection.execute(_RUN_IDS)]
+    except sqlite3.Error:
+        return None
+
+
+def _is_output(folder: Path) -> bool:
+    names = ("metadata.sqlite", RUNS, "pipeline")
+    return any((folder / name).exists() for name in names)
+
+
+def as_json(runs: Sequence[PastRun]) -> str:
+    """Returns runs as one list of JSON, a line each."""
+    lines = [json.dumps(run.model_dump(mode="json")) for run in runs]
+    return "[" + ",\n ".join(lines) + "]\n"
