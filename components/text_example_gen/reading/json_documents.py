@@ -76,6 +76,20 @@ def find_form(head: str, is_part: bool, options: ReadOptions) -> JsonForm | None
     return "object" if keys else None
 
 
+def is_data_frame(text: str) -> bool:
+    """Returns whether a text is what pandas writes with orient `split` or `index`."""
+    found = _object_of(text)
+    if found is None:
+        return False
+    rows = list(found.values())
+    is_index = (
+        len(rows) > 1
+        and all(map(str.isdigit, found))
+        and all(isinstance(row, dict) for row in rows)
+    )
+    return is_index or set(found) == {"columns", "index", "data"}
+
+
 def _holds_values(head: str, name: str) -> bool:
     """Returns whether what is called so is a list or an object."""
     return re.search(rf'"{re.escape(name)}"\s*:\s*[\[{{]', head) is not None

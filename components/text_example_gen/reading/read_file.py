@@ -27,6 +27,7 @@ from components.text_example_gen.reading.encodings import (
 )
 from components.text_example_gen.reading.json_documents import (
     find_form,
+    is_data_frame,
     looks_like_json,
     read_json_document,
 )
@@ -151,11 +152,16 @@ def _read(
     layout = Layout(format=format_name, encoding=survey.encoding)
     if format_name in ("json", "jsonl"):
         form = find_form(text, is_part, options)
+        what = ""
         if form is None and format_name == "json" and text.lstrip()[:1] == "[":
+            what = "a list of lists or values"
+        elif not is_part and is_data_frame(text):
+            what = "a data frame in one object"
+        if what:
             raise UnreadableFileError(
                 reasons.DAMAGED_FILE,
-                f"{path} is a list of lists or values, and rows must be objects with "
-                "names\nhint: of pandas, to_json(orient='records') writes these",
+                f"{path} is {what}, and rows must be objects with names\n"
+                "hint: of pandas, to_json(orient='records') writes these",
             )
         form = form or "lines"
         is_cut = is_part and "\n" not in text.strip()

@@ -124,6 +124,8 @@ def test_an_element_that_is_too_long_costs_one_row(read, monkeypatch):
         (json.dumps([{"txt": "a", "label": 1}]), "no column `text`"),
         ('[["a film", "pos"], ["b", "neg"]]', "is a list of lists or values"),
         ('["a film", "b"]', "rows must be objects with names"),
+        (json.dumps({"0": _ROWS[0], "1": _ROWS[1]}), "a data frame in one object"),
+        ('{"columns":["text"],"index":[0],"data":[["a"]]}', "a data frame in one"),
     ],
 )
 def test_what_is_no_table_gets_one_clear_line(read, text, message):
