@@ -19,10 +19,10 @@ from benchmarks import markdown, texts  # noqa: E402
 from benchmarks.command import Results, path_option, result_options, run  # noqa: E402
 from benchmarks.quality.contenders import trained_elmo_head  # noqa: E402
 from benchmarks.quality.texts import (  # noqa: E402
-    FOLDS,
     Fold,
     Texts,
     folds,
+    folds_option,
     polarity,
     sample_data,
     tokens_of,
@@ -61,13 +61,7 @@ _DIGITS = 5  # of a kept logit
 @path_option("--uci", "Folder of *_labelled.txt. [likewise]")
 @path_option("--sample", "CSV file with the columns text and label.", texts.SAMPLE)
 @click.option("--source", default="default", show_default=True, help="Of the ELMo.")
-@click.option(
-    "--folds",
-    type=click.IntRange(2, FOLDS),
-    default=FOLDS,
-    show_default=True,
-    help="Folds measured.",
-)
+@folds_option
 @result_options
 def command(
     mr: Path | None,

@@ -14,7 +14,7 @@ from benchmarks import texts  # noqa: E402
 from benchmarks.command import Results, path_option, result_options, run  # noqa: E402
 from benchmarks.quality.measuring import run_all  # noqa: E402
 from benchmarks.quality.report import report  # noqa: E402
-from benchmarks.quality.texts import FOLDS, polarity, sample_data  # noqa: E402
+from benchmarks.quality.texts import folds_option, polarity, sample_data  # noqa: E402
 from benchmarks.session import Session, say  # noqa: E402
 from pipeline.config import ModelConfig, TrainConfig  # noqa: E402
 
@@ -27,13 +27,7 @@ from pipeline.config import ModelConfig, TrainConfig  # noqa: E402
 )
 @path_option("--sample", "CSV file with the columns text and label.", texts.SAMPLE)
 @click.option("--source", default="default", show_default=True, help="Of the ELMo.")
-@click.option(
-    "--folds",
-    type=click.IntRange(2, FOLDS),
-    default=FOLDS,
-    show_default=True,
-    help="Folds measured.",
-)
+@folds_option
 @result_options
 def command(
     mr: Path | None, sample: Path, source: str, folds: int, **output: Path | None

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
 import numpy as np
 import tensorflow as tf
 from sklearn.model_selection import StratifiedKFold, train_test_split
@@ -15,6 +16,13 @@ from keras_elmo.text import tokenize
 from pipeline.training.data import LabelledTokens
 
 FOLDS = 10
+folds_option = click.option(
+    "--folds",
+    type=click.IntRange(2, FOLDS),
+    default=FOLDS,
+    show_default=True,
+    help="Folds measured.",
+)
 _EVAL_SHARE = 0.1  # of the training texts, for early stopping and choosing
 
 

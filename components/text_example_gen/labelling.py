@@ -7,6 +7,8 @@ from typing import Any, TypedDict
 
 import apache_beam as beam
 
+from components.text_example_gen.examples import EVAL, SPLITS, TEST
+from components.text_example_gen.input_files import SPLIT_NAMES
 from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.records import (
@@ -31,17 +33,9 @@ REJECTS = "rejects"
 _BETWEEN = "\0"  # no label has it
 
 # What the column of splits may hold, in any case -> index of the split.
-_SPLITS = {
-    name: place
-    for place, names in enumerate(
-        (
-            ("train", "training"),
-            ("eval", "evaluation", "valid", "validation", "val")
-            + ("dev", "devel", "development"),
-            ("test", "testing", "held_out", "held-out", "heldout"),
-        )
-    )
-    for name in names
+_SPLITS = {name: SPLITS.index(split) for name, split in SPLIT_NAMES.items()} | {
+    **dict.fromkeys(("evaluation", "devel", "development"), SPLITS.index(EVAL)),
+    **dict.fromkeys(("held_out", "held-out", "heldout"), SPLITS.index(TEST)),
 }
 
 

@@ -115,7 +115,7 @@ def run_job(
         try:
             result = pipeline.run()
             result.wait_until_finish()
-        except Exception:
+        except Exception:  # whatever a runner raises goes on, but for one case
             # The one error that is the user's, as other runners lose its class.
             try:
                 check_clash(_columns_so_far(job), scorer.fields)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from components.text_example_gen.notes import correction_notes, split_file_notes
 from pipeline.evaluation.facts import Evaluation
 from pipeline.report import plots, views
+from pipeline.runs.evaluation_text import measure_value
 from pipeline.runs.summary import RunSummary
 from pipeline.runs.summary_text import spelt
 from pipeline.terminal import visible
@@ -346,10 +347,7 @@ def _share(value: float | None, digits: int = 1) -> str | None:
 
 
 def _measure(value: float | None, name: str) -> str | None:
-    """Returns a measure as the summary in the terminal writes it."""
-    if value is None:
-        return None
-    return f"{value:.1%}" if name in ("accuracy", "coverage") else f"{value:.3f}"
+    return None if value is None else measure_value(name, value)
 
 
 def _option(value: Any) -> str:

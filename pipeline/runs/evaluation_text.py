@@ -13,7 +13,7 @@ from pipeline.terminal import visible_line
 _MOST_CLASSES = 10  # lines of the table
 _MOST_SLICES = 20  # lines of the table
 _MOST_NAME = 24  # columns; a longer name is cut
-_MEASURES = {
+MEASURE_NAMES = {
     "accuracy": "accuracy",
     "auc": "AUC",
     "macro_f1": "macro F1",
@@ -43,19 +43,20 @@ def _measures(
     metrics: Mapping[str, float | None], thresholds: Iterable[Threshold] = ()
 ) -> str:
     bounds = {
-        each.measure: f" ({_BOUNDS[each.kind]} {_value(each.measure, each.bound)})"
-        for each in thresholds
-        if each.kind in _BOUNDS and not each.slice
+        one.measure: f" ({_BOUNDS[one.kind]} {measure_value(one.measure, one.bound)})"
+        for one in thresholds
+        if one.kind in _BOUNDS and not one.slice
     }
-    values = ((name, metrics.get(name)) for name in _MEASURES)
+    values = ((name, metrics.get(name)) for name in MEASURE_NAMES)
     return ", ".join(
-        f"{_MEASURES[name]} {_value(name, value)}{bounds.get(name, '')}"
+        f"{MEASURE_NAMES[name]} {measure_value(name, value)}{bounds.get(name, '')}"
         for name, value in values
         if value is not None
     )
 
 
-def _value(name: str, value: float) -> str:
+def measure_value(name: str, value: float) -> str:
+    """Returns a measure as people read it: shares of rows in percent."""
     return f"{value:.1%}" if name in ("accuracy", "coverage") else f"{value:.3f}"
 
 

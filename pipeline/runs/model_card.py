@@ -20,6 +20,7 @@ from pipeline.evaluation.facts import Evaluation, Interval
 from pipeline.files import write_whole
 from pipeline.metadata.runs import RunRecord
 from pipeline.output_folder import OutputFolder
+from pipeline.runs.evaluation_text import MEASURE_NAMES
 from pipeline.runs.summary import Baseline, Rows, RunSummary, Training
 from pipeline.serving.publish import model_card_path
 from pipeline.serving.versions import version_of, whole_versions
@@ -31,13 +32,6 @@ _MOST_ROWS = 100  # of a table
 _MOST_WORDS = 10  # of a class
 # All that Markdown has a use for inside of a line.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$@!]|:(?=//))")
-_NAMES = {
-    "accuracy": "accuracy",
-    "auc": "AUC",
-    "macro_f1": "macro F1",
-    "micro_f1": "micro F1",
-    "calibration_error": "calibration error",
-}
 # As Hugging Face names them.
 _METRICS = {"accuracy": "accuracy", "auc": "roc_auc", "macro_f1": "f1"}
 _BOUNDS = {
@@ -225,7 +219,7 @@ def _measures_table(evaluation: Evaluation | None, tfidf: Baseline | None) -> st
         values = [_share(each.get(name)) for each in columns.values()]
         if name == "accuracy":
             values[0] += _interval(evaluation.accuracy_interval)
-        rows.append((_NAMES.get(name, name), *values))
+        rows.append((MEASURE_NAMES.get(name, name), *values))
     return _table(("measure", *columns), rows)
 
 
@@ -235,7 +229,7 @@ def _threshold_table(evaluation: Evaluation | None) -> str:
     rows = [
         (
             each.slice or "all",
-            _NAMES.get(each.measure, each.measure),
+            MEASURE_NAMES.get(each.measure, each.measure),
             _BOUNDS[each.kind].format(each.bound),
             _share(each.value),
             "yes" if each.ok else "no",
@@ -315,7 +309,7 @@ def _front_matter(summary: RunSummary, version: str) -> str:
     }
     metrics = summary.evaluation.metrics if summary.evaluation else {}
     results = [
-        {"type": kind, "name": _NAMES[name], "value": round(value, 6)}
+        {"type": kind, "name": MEASURE_NAMES[name], "value": round(value, 6)}
         for name, kind in _METRICS.items()
         if (value := metrics.get(name)) is not None
     ]

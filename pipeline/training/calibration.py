@@ -11,17 +11,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from scipy.special import expit, log_softmax, softmax
 from scipy.stats import beta
 
 from pipeline import features
-from pipeline.training.data import LabelledTokens, split_batches
-from pipeline.training.epochs import ModelInputs
+from pipeline.training.data import LabelledTokens
+from pipeline.training.epochs import ModelInputs, outputs_of
 from pipeline.training.label_thresholds import best_thresholds
 from pipeline.training.model import TokenClassifier
 
@@ -120,18 +118,14 @@ def eval_logits(
         model = TokenClassifier(model.encoder, _logits_of(model.head))
     else:
         model = _logits_of(model)
-
-    def predict(given: Any) -> tf.Tensor:
-        return model(given, training=False)
-
-    run = tf.function(predict, input_signature=[inputs.signature], autograph=False)
-    texts = data.splits[features.EVAL]
-    texts = texts[np.argsort(data.lengths[texts], kind="stable")]
-    logits = [
-        run(tf.nest.map_structure(tf.convert_to_tensor, inputs.read(batch))).numpy()
-        for batch in split_batches(texts, batch_size=batch_size)
-    ]
-    return np.concatenate(logits).astype(np.float64), data.labels[texts]
+    texts, logits = zip(
+        *outputs_of(
+            model, data, inputs, data.splits[features.EVAL], batch_size=batch_size
+        ),
+        strict=True,
+    )
+    labels = data.labels[np.concatenate(texts)]
+    return np.concatenate(logits).astype(np.float64), labels
 
 
 def _logits_of(head: keras.Model) -> keras.Model:

@@ -69,6 +69,34 @@ class TokenInputs:
         self.read = data.tokens
 
 
+def outputs_of(
+    model: Callable[..., Any],
+    data: LabelledTokens,
+    inputs: ModelInputs,
+    texts: np.ndarray,
+    *,
+    batch_size: int,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields batches of texts of like length, and what a model makes of each.
+
+    Args:
+        model: Called with `training=False`.
+        data: The texts.
+        inputs: The model's inputs for any texts.
+        texts: Places, int64.
+        batch_size: Texts that are computed together.
+    """
+
+    def compute(given: Any) -> tf.Tensor:
+        return model(given, training=False)
+
+    run = tf.function(compute, input_signature=[inputs.signature], autograph=False)
+    by_length = texts[np.argsort(data.lengths[texts], kind="stable")]
+    for batch in split_batches(by_length, batch_size=batch_size):
+        given = tf.nest.map_structure(tf.convert_to_tensor, inputs.read(batch))
+        yield batch, run(given).numpy()
+
+
 def train_epochs(
     model: keras.Model,
     data: LabelledTokens,

@@ -23,9 +23,9 @@ import tensorflow as tf
 
 from components.progress import tell
 from keras_elmo import ElmoEmbeddingLayer
-from pipeline.training.data import LabelledTokens, shuffled_batches, split_batches
+from pipeline.training.data import LabelledTokens, shuffled_batches
 from pipeline.training.embedding_cache import EmbeddingCache
-from pipeline.training.epochs import ActivationInputs
+from pipeline.training.epochs import ActivationInputs, outputs_of
 from pipeline.training.model import adapt_ngrams, build_encoder, build_head
 from pipeline.training.trainer import open_cache
 
@@ -213,16 +213,11 @@ def _judge(
     num_classes: int,
 ) -> np.ndarray:
     """Returns float32 `(texts, classes)`, of each text by the head of its fold."""
-    predict = tf.function(
-        lambda given: together(given, training=False),
-        input_signature=[inputs.signature],
-        autograph=False,
-    )
     probabilities = np.zeros((len(folds), num_classes), np.float32)
-    order = np.argsort(data.lengths, kind="stable")
-    for texts in split_batches(order, batch_size=_PREDICT_BATCH):
-        given = tf.nest.map_structure(tf.convert_to_tensor, inputs.read(texts))
-        of_all = predict(given).numpy()
+    every = np.arange(len(folds))
+    for texts, of_all in outputs_of(
+        together, data, inputs, every, batch_size=_PREDICT_BATCH
+    ):
         probabilities[texts] = of_all[np.arange(len(texts)), folds[texts]]
     return probabilities
 

@@ -190,10 +190,10 @@ class _Look:
 
     def legacy_encoding(self, beside: list[bytes]) -> str | None:
         """Returns the encoding if it is not UTF-8, which some lines may be even so."""
-        broken = invalid_lines(self.lines)
-        known = guess_encoding(beside or broken)
+        known = guess_encoding(beside or self._broken)
+        broken = set(self._broken)
         is_mixed = known in SINGLE_BYTE and any(
-            _is_valid(line) and is_plausible(line.decode("utf-8"))
+            line not in broken and is_plausible(line.decode("utf-8"))
             for line in self.lines
         )
         return f"{known}{_AND_UTF8}" if known is not None and is_mixed else known
@@ -205,9 +205,13 @@ class _Look:
             return True
         if valid <= _CHANCE * self._invalid:
             return False
-        broken = invalid_lines(self.lines)
-        is_damage = len(broken) <= _CHANCE * len(self.lines)
-        return is_damage or not is_no_utf8(b"\n".join(broken))
+        is_damage = len(self._broken) <= _CHANCE * len(self.lines)
+        return is_damage or not is_no_utf8(b"\n".join(self._broken))
+
+    @functools.cached_property
+    def _broken(self) -> list[bytes]:
+        """The sampled lines that are not UTF-8, once all are there."""
+        return invalid_lines(self.lines)
 
 
 def _escaped(text: bytes) -> str | None:

@@ -164,12 +164,22 @@ def _of_an_alphabet(sample: bytes) -> str | None:
     """Returns the encoding that makes the letters of one language of a text."""
     for encoding, alphabets in _ALPHABETS.items():
         text = sample.decode(encoding, "replace")
-        wide = [c.lower() for c in text if not c.isascii() and c not in _SIGNS]
-        least = _LEAST_NATURAL * len(wide)
-        is_one = any(sum(c in letters for c in wide) >= least for letters in alphabets)
-        if wide and is_one and _in_words(text) >= _LEAST_WORDS:
+        if _wide(text) and _has_letters_of_one(text, alphabets):
             return encoding
     return None
+
+
+def _has_letters_of_one(text: str, alphabets: Iterable[str]) -> bool:
+    """Returns whether a text has words with the letters of one of some alphabets."""
+    wide = [c.lower() for c in _wide(text)]
+    least = _LEAST_NATURAL * len(wide)
+    is_one = any(sum(c in letters for c in wide) >= least for letters in alphabets)
+    return is_one and _in_words(text) >= _LEAST_WORDS
+
+
+def _wide(text: str) -> list[str]:
+    """Returns the characters that are neither ASCII nor signs."""
+    return [c for c in text if not c.isascii() and c not in _SIGNS]
 
 
 def _makes_words(text: str, encoding: str) -> bool:
@@ -179,7 +189,7 @@ def _makes_words(text: str, encoding: str) -> bool:
     if encoding in _LATIN:
         is_odd = _SYMBOL_IN_WORD.search(text) is not None
         return _in_words(text) >= _LEAST_WORDS and not is_odd
-    wide = sum(not c.isascii() and c not in _SIGNS for c in text)
+    wide = len(_wide(text))
     return sum(map(len, _FOREIGN_WORD.findall(text))) >= _LEAST_WORDS * max(1, wide)
 
 
@@ -221,7 +231,7 @@ def _cyrillic(sample: bytes) -> str | None:
         text = sample.decode(encoding, "replace")
         words = _CYRILLIC_WORD.findall(text)
         letters = sum(map(len, words))
-        wide = sum(not c.isascii() and c not in _SIGNS for c in text)
+        wide = len(_wide(text))
         odd = len(_UNNATURAL_CYRILLIC.findall(text)) + len(_MIXED_WORD.findall(text))
         if letters < _MOST_DEFINED * wide or odd > _MOST_ODD * len(words):
             continue
@@ -237,7 +247,7 @@ def _hebrew(sample: bytes) -> str | None:
     """Returns the encoding of Hebrew if a text is in Hebrew letters."""
     text = sample.decode(_HEBREW, "replace")
     letters = len(_HEBREW_LETTER.findall(text))
-    wide = sum(not c.isascii() and c not in _SIGNS for c in text)
+    wide = len(_wide(text))
     if letters < max(_LEAST_HEBREW, _LEAST_NATURAL * wide) or _MIXED_WORD.search(text):
         return None
     final, in_word = len(_FINAL_HEBREW.findall(text)), _FINAL_IN_WORD.findall(text)
@@ -251,11 +261,12 @@ def _greek(sample: bytes) -> str | None:
     """
     texts = {name: sample.decode(name, "replace") for name in _GREEK}
     text = texts[_GREEK[0]]
-    letters = sum(map(len, _GREEK_WORD.findall(text)))
-    wide = sum(not c.isascii() and c not in _SIGNS for c in text)
-    words = len(_GREEK_WORD.findall(text))
+    words = _GREEK_WORD.findall(text)
+    letters, wide = sum(map(len, words)), len(_wide(text))
     odd = len(_CAPITAL_IN_GREEK.findall(text)) + len(_MIXED_WORD.findall(text))
-    if letters < max(_LEAST_GREEK, _MOST_DEFINED * wide) or odd > _MOST_ODD * words:
+    if letters < max(_LEAST_GREEK, _MOST_DEFINED * wide):
+        return None
+    if odd > _MOST_ODD * len(words):
         return None
     if len(_SMALL_GREEK.findall(text)) < letters / 2:
         return None  # small letters of KOI8 are capitals here
@@ -267,15 +278,11 @@ def _greek(sample: bytes) -> str | None:
 def _baltic(sample: bytes) -> str | None:
     """Returns the encoding of Lithuanian and Latvian if a text may be one of them."""
     text = sample.decode(_BALTIC, "replace")
-    wide = [c for c in text if not c.isascii() and c not in _SIGNS]
+    wide = _wide(text)
     if sum(c.islower() for c in wide) < len(wide) / 2:
         return None  # noise
+    is_one = _has_letters_of_one(text, _BALTIC_LETTERS)
     wide = [c.lower() for c in wide]
-    is_one = any(
-        sum(c in letters for c in wide) >= _LEAST_NATURAL * len(wide)
-        for letters in _BALTIC_LETTERS
-    )
-    is_one = is_one and _in_words(text) >= _LEAST_WORDS
     is_no_other = len(_OTHER_BALTIC.intersection(wide)) >= _LEAST_BALTIC
     has_caron = "š" in wide or "ž" in wide
     return _BALTIC if is_one and is_no_other and has_caron else None
