@@ -40,13 +40,13 @@ from pipeline.training.calibration import (  # noqa: E402
     fit_temperature,
 )
 from pipeline.training.data import LabelledTokens  # noqa: E402
-from pipeline.training.embedding_cache import EmbeddingCache  # noqa: E402
+from pipeline.training.embedding_store import EmbeddingStore  # noqa: E402
 from pipeline.training.model import build_encoder  # noqa: E402
-from pipeline.training.trainer import open_cache  # noqa: E402
+from pipeline.training.trainer import open_store  # noqa: E402
 
 GOAL = 0.02
 PRECISIONS = (0.9, 0.95)
-_CACHE = {"cache_gib": 8.0}
+_CACHE_GIB = 8.0
 _BATCH = 128
 _DRAWS = 100  # of labels that fit the probabilities
 _DIGITS = 5  # of a kept logit
@@ -112,8 +112,12 @@ def _measure(
     data = tokens_of(of)
     with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as folder:
         say(f"{of.name}: encoding")
-        cache = open_cache(
-            Path(folder), data, build_encoder({"source": source}), _CACHE
+        cache = open_store(
+            folder,
+            data,
+            build_encoder({"source": source}),
+            elmo_version=source,
+            cache_gib=_CACHE_GIB,
         )
         results = []
         for number, fold in enumerate(folds(of, count), 1):
@@ -127,7 +131,7 @@ def _measure(
 def fold_logits(
     data: LabelledTokens,
     fold: Fold,
-    cache: EmbeddingCache,
+    cache: EmbeddingStore,
     model: Mapping[str, Any] | None = None,
     train: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:

@@ -68,6 +68,7 @@ class OutputFolder:
         self.manifests = self.path / "manifests"
         self.model_cards = self.path / MODEL_CARDS
         self.resume = self.path / "resume"
+        self.embeddings = self.path / "embeddings"
         self.logs = self.path / "logs"
         self.runs = self.path / RUNS
         self.summary = self.path / "summary.json"
@@ -120,7 +121,8 @@ class OutputFolder:
     def _refuse_wrong_kinds(self) -> None:
         """Refuses a folder in the place of a file, or the other way round."""
         folders = [self.path, self.artifacts, self.serving, self.manifests]
-        folders += [self.model_cards, self.resume, self.logs, self.runs]
+        folders += [self.model_cards, self.resume, self.embeddings]
+        folders += [self.logs, self.runs]
         for path in (*folders, self.metadata, self.summary):
             if os.path.islink(path) and not os.path.exists(path):
                 raise ConfigError(

@@ -201,6 +201,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             # A killed training is taken up by the same code only.
             CODE: code_version(_TRAINER),
             "resume_dir": str(output.resume),
+            "embeddings_dir": str(output.embeddings),
         },
     )
 

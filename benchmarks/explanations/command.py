@@ -38,7 +38,7 @@ from benchmarks.quality.texts import Texts, folds, sample_data, tokens_of  # noq
 from benchmarks.session import Session, say  # noqa: E402
 from pipeline.config import ModelConfig, TrainConfig  # noqa: E402
 from pipeline.training.model import TokenClassifier, build_encoder  # noqa: E402
-from pipeline.training.trainer import open_cache  # noqa: E402
+from pipeline.training.trainer import open_store  # noqa: E402
 
 DELETED = (1, 2, 3, 5)  # words of a text
 _JUDGED = 3  # of these, the number that the goals are about
@@ -90,7 +90,7 @@ def _measure(drawn: Texts, source: str) -> Results:
     encoder = build_encoder({"source": source})
     with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as folder:
         say("encoding and training")
-        cache = open_cache(Path(folder), data, encoder, {"cache_gib": 8.0})
+        cache = open_store(folder, data, encoder, elmo_version=source, cache_gib=8.0)
         options = ModelConfig().model_dump(), TrainConfig().model_dump()
         head, _ = trained_elmo_head(data, fold, cache, *options)
         cache.close()

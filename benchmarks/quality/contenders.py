@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.quality.texts import Fold, Texts
 from pipeline import features
 from pipeline.training.data import LabelledTokens, split_batches
-from pipeline.training.embedding_cache import EmbeddingCache
+from pipeline.training.embedding_store import EmbeddingStore
 from pipeline.training.epochs import ActivationInputs, ModelInputs, train_epochs
 from pipeline.training.model import (
     adapt_ngrams,
@@ -69,11 +69,11 @@ def mean_accuracy(means: np.ndarray, texts: Texts, fold: Fold) -> float:
     return score(fit(best, np.concatenate([fold.train, fold.evaluate])), fold.test)
 
 
-def mean_embeddings(cache: EmbeddingCache, lengths: np.ndarray) -> np.ndarray:
+def mean_embeddings(store: EmbeddingStore, lengths: np.ndarray) -> np.ndarray:
     """Returns the mean of each layer over the tokens, side by side.
 
     Args:
-        cache: Of some texts.
+        store: Of some texts.
         lengths: Tokens of each of these texts, int `(texts,)`.
 
     Returns:
@@ -81,7 +81,7 @@ def mean_embeddings(cache: EmbeddingCache, lengths: np.ndarray) -> np.ndarray:
     """
     parts = []
     for texts in split_batches(np.arange(len(lengths)), batch_size=_AT_ONCE):
-        sums = cache.read(texts).astype(np.float32).sum(axis=2)  # zero at padding
+        sums = store.read(texts).astype(np.float32).sum(axis=2)  # zero at padding
         tokens = np.maximum(lengths[texts], 1)[:, None, None]
         parts.append((sums / tokens).reshape(len(sums), -1))
     return np.concatenate(parts)
@@ -117,29 +117,29 @@ class WordInputs:
 def elmo_head_accuracy(
     data: LabelledTokens,
     fold: Fold,
-    cache: EmbeddingCache,
+    store: EmbeddingStore,
     model: Mapping[str, Any],
     train: Mapping[str, Any],
 ) -> float:
-    """Returns the test accuracy of the head on the frozen layers in `cache`."""
-    head, inputs = trained_elmo_head(data, fold, cache, model, train)
+    """Returns the test accuracy of the head on the frozen layers in `store`."""
+    head, inputs = trained_elmo_head(data, fold, store, model, train)
     return _accuracy(head, data, fold, inputs)
 
 
 def trained_elmo_head(
     data: LabelledTokens,
     fold: Fold,
-    cache: EmbeddingCache,
+    store: EmbeddingStore,
     model: Mapping[str, Any],
     train: Mapping[str, Any],
 ) -> tuple[keras.Model, ModelInputs]:
-    """Returns the head, trained on the frozen layers in `cache`, and its inputs."""
+    """Returns the head, trained on the frozen layers in `store`, and its inputs."""
     keras.utils.set_random_seed(train["seed"])
     head = build_head(
-        model, num_classes=_CLASSES, num_layers=cache.num_layers, dim=cache.dim
+        model, num_classes=_CLASSES, num_layers=store.num_layers, dim=store.dim
     )
     adapt_ngrams(head, data, fold.train)
-    inputs = ActivationInputs(cache, data, head)
+    inputs = ActivationInputs(store, data, head)
     _train(head, data, fold, inputs, train)
     return head, inputs
 

@@ -26,9 +26,9 @@ from keras_elmo import BiLM, BiLMOptions
 from keras_elmo.checkpoints import save_hdf5
 from keras_elmo.sources import open_source
 from pipeline.training.data import LabelledTokens
-from pipeline.training.embedding_cache import EmbeddingCache
+from pipeline.training.embedding_store import EmbeddingStore
 from pipeline.training.model import build_encoder
-from pipeline.training.trainer import open_cache
+from pipeline.training.trainer import open_store
 
 TF_IDF = "TF-IDF of words and pairs, logistic regression"
 MEAN = "{}, frozen: mean of each layer, logistic regression"
@@ -37,7 +37,7 @@ WITHOUT = ", without its n-grams"
 EMBEDDING = "Keras Embedding, trained: the pipeline's head"
 ELMO, RANDOM = "embedded ELMo", "biLM with random weights"
 
-_CACHE = {"cache_gib": 8.0}
+_CACHE_GIB = 8.0
 Score = Callable[[Fold], float]
 
 
@@ -145,5 +145,6 @@ def _random_bilm(source: str, folder: Path) -> str:
     return str(folder)
 
 
-def _encode(data: LabelledTokens, source: str, folder: Path) -> EmbeddingCache:
-    return open_cache(folder, data, build_encoder({"source": source}), _CACHE)
+def _encode(data: LabelledTokens, source: str, folder: Path) -> EmbeddingStore:
+    encoder = build_encoder({"source": source})
+    return open_store(folder, data, encoder, elmo_version=source, cache_gib=_CACHE_GIB)

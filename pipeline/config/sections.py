@@ -129,7 +129,10 @@ class TrainConfig(Section):
         "balanced", description="Whether rare classes weigh more in the loss."
     )
     cache_gib: float = Field(
-        4.0, ge=0, description="Limit of the embedding cache in GiB; 0: no cache."
+        4.0,
+        ge=0,
+        description="Most GiB of the store of embeddings that an output keeps between "
+        "runs; 0: none is kept.",
     )
 
 

@@ -155,7 +155,8 @@ def review(
                 elmo=run.options["elmo"],
                 model=run.options["model"],
                 train=run.options["train"],
-                cache_dir=folder,
+                elmo_version=run.options["elmo_version"],
+                embeddings_dir=output.embeddings,
             )
             suspicions = rank_labels(probabilities, data.labels)
             wanted = suspicions[:first]

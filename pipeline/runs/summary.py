@@ -176,7 +176,11 @@ class WarmStart(Facts):
 
 
 class EmbeddingCache(Facts):
-    """How the vectors of the texts were kept between the epochs."""
+    """How the vectors of the texts were kept, for the epochs and later runs.
+
+    Attributes:
+        encoded_examples: Texts that this run encoded; None: of a version before.
+    """
 
     bytes: int
     bound_bytes: int
@@ -184,7 +188,7 @@ class EmbeddingCache(Facts):
     cached_examples: int
     encode_seconds: float | None = None
     tokens_per_second: float | None = None
-    reused: bool | None = None
+    encoded_examples: int | None = None
     first_epoch_seconds: float
     later_epoch_seconds: float | None
 

@@ -57,7 +57,7 @@ def as_text(summary: RunSummary) -> str:
         ("Drift", _drift(summary.drift)),
         ("Anomalies", _anomalies(summary.anomalies)),
         ("Training", _training(summary.training)),
-        ("ELMo cache", _cache(summary.training)),
+        ("Embeddings", _embeddings(summary.training)),
         ("Test", measured_lines(summary.evaluation, summary.tfidf)),
         ("Verdict", _verdict(summary.evaluation, summary.serving_check)),
         ("Model", _model(summary.push)),
@@ -270,18 +270,17 @@ def _shown_epochs(count: int, best: int) -> list[int]:
     return sorted(chosen)
 
 
-def _cache(training: Training | None) -> Iterator[str]:
+def _embeddings(training: Training | None) -> Iterator[str]:
     cache = training.embedding_cache if training else None
     if cache is None:
         return
-    first, later = cache.first_epoch_seconds, cache.later_epoch_seconds
     size, bound = cache.bytes / 2**20, cache.bound_bytes / 2**30
     line = (
-        f"{cache.cached_examples:,} of {cache.examples:,} texts, "
+        f"of {cache.cached_examples:,} of {cache.examples:,} texts stored, "
         f"{size:,.0f} MiB (bound {bound:g} GiB)"
     )
-    if later is not None and first > 0:
-        line += f"; later epochs cost {later / first:.0%} of the first"
+    if cache.encoded_examples is not None:
+        line += f"; {cache.encoded_examples:,} texts were new"
     yield line
 
 

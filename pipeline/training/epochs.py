@@ -16,7 +16,6 @@ import tensorflow as tf
 from components.progress import tell
 from pipeline import features
 from pipeline.training.data import LabelledTokens, shuffled_batches, split_batches
-from pipeline.training.embedding_cache import EmbeddingCache
 from pipeline.training.model import head_inputs, head_signature
 from pipeline.training.state import TrainingState
 
@@ -38,25 +37,35 @@ class ModelInputs(Protocol):
         """Returns the inputs of `texts`, in the form of `signature`."""
 
 
+class Activations(Protocol):
+    """Where the activations of texts come from."""
+
+    num_layers: int
+    dim: int
+
+    def read(self, texts: np.ndarray) -> np.ndarray:
+        """Returns float32 `(batch, layers, time, dim)`, zero at padding."""
+
+
 class ActivationInputs:
-    """Inputs of the head, as `head_inputs` returns them, from cached activations.
+    """Inputs of the head, as `head_inputs` returns them, from stored activations.
 
     Args:
-        cache: Of `data`.
+        activations: Of `data`.
         data: The texts.
         head: The model that reads the inputs.
     """
 
     def __init__(
-        self, cache: EmbeddingCache, data: LabelledTokens, head: keras.Model
+        self, activations: Activations, data: LabelledTokens, head: keras.Model
     ) -> None:
-        self._cache, self._data, self._head = cache, data, head
-        shape = (None, cache.num_layers, None, cache.dim)
-        self.signature = head_signature(tf.TensorSpec(shape, tf.float16), head)
+        self._activations, self._data, self._head = activations, data, head
+        shape = (None, activations.num_layers, None, activations.dim)
+        self.signature = head_signature(tf.TensorSpec(shape, tf.float32), head)
 
     def read(self, texts: np.ndarray) -> tuple[Any, ...]:
         """Returns the inputs of `texts`."""
-        layers = self._cache.read(texts)
+        layers = self._activations.read(texts)
         return head_inputs(layers, self._data.tokens(texts), self._head)
 
 

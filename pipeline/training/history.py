@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.training.calibration import Calibration
-from pipeline.training.embedding_cache import CacheFacts
+from pipeline.training.embedding_store import StoreFacts
 from pipeline.training.state import TrainingState
 from pipeline.training.warm_start import WarmStart
 
@@ -28,7 +28,7 @@ def write_history(
     class_weights: Mapping[str, float],
     calibration: Calibration,
     words: Mapping[str, Any],
-    cache: CacheFacts | None,
+    store: StoreFacts | None,
     warm_start: WarmStart | None,
 ) -> None:
     """Writes `HISTORY_FILE`.
@@ -48,7 +48,7 @@ def write_history(
         thresholds: by class name; only where a text may have several labels.
         words: by class name, the words that speak most for it, as `strongest_words`
             returns them.
-        embedding_cache: `CacheFacts`, or None where ELMo itself is trained, with
+        embedding_cache: `StoreFacts`, or None where ELMo itself is trained, with
             first_epoch_seconds and later_epoch_seconds (their mean, None if none).
 
     Args:
@@ -59,7 +59,7 @@ def write_history(
         class_weights: Weight of an example in both losses, by class name; no unit.
         calibration: Its thresholds in the order of `class_counts`.
         words: Of `strongest_words`.
-        cache: None where ELMo itself was trained.
+        store: None where ELMo itself was trained.
         warm_start: None where it was not asked for.
     """
     ended_by = state.ended_by(
@@ -80,7 +80,7 @@ def write_history(
             "reason": warm_start.reason,
             "new_classes": list(warm_start.new_classes),
         },
-        "embedding_cache": cache and _with_seconds(cache, state),
+        "embedding_cache": store and _with_seconds(store, state),
         "class_counts": dict(class_counts),
         "class_weights": dict(class_weights),
         "temperature": calibration.temperature,
@@ -94,11 +94,11 @@ def write_history(
         file.write(json.dumps(history, indent=2) + "\n")
 
 
-def _with_seconds(cache: CacheFacts, state: TrainingState) -> dict[str, Any]:
+def _with_seconds(store: StoreFacts, state: TrainingState) -> dict[str, Any]:
     seconds = [entry["seconds"] for entry in state.history]
     later = round(float(np.mean(seconds[1:])), 3) if len(seconds) > 1 else None
     return {
-        **dataclasses.asdict(cache),
+        **dataclasses.asdict(store),
         "first_epoch_seconds": seconds[0],
         "later_epoch_seconds": later,
     }

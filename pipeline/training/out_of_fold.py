@@ -22,12 +22,11 @@ import numpy as np
 import tensorflow as tf
 
 from components.progress import tell
-from keras_elmo import ElmoEmbeddingLayer
 from pipeline.training.data import LabelledTokens, shuffled_batches
-from pipeline.training.embedding_cache import EmbeddingCache
+from pipeline.training.embedding_store import MeanLayer
 from pipeline.training.epochs import ActivationInputs, outputs_of
 from pipeline.training.model import adapt_ngrams, build_encoder, build_head
-from pipeline.training.trainer import open_cache
+from pipeline.training.trainer import open_store
 
 # Chosen on the sample data; see docs/review.md. The rate falls to nearly nothing, so
 # that few epochs do what the Trainer's many do.
@@ -68,7 +67,8 @@ def out_of_fold(
     elmo: Mapping[str, Any],
     model: Mapping[str, Any],
     train: Mapping[str, Any],
-    cache_dir: Path,
+    elmo_version: str,
+    embeddings_dir: Path,
 ) -> np.ndarray:
     """Returns the probabilities that heads trained without a text give it.
 
@@ -81,50 +81,42 @@ def out_of_fold(
         elmo: Section `elmo` of the configuration. ELMo stays as its source has it.
         model: Section `model` of the configuration: of the head.
         train: Of section `train` of the configuration: `seed`, `cache_gib`.
-        cache_dir: Where the vectors of all texts lie meanwhile; a whole file of an
-            interrupted call is used again.
+        elmo_version: Of `open_store`.
+        embeddings_dir: Root of the store, as the Trainer uses it.
 
     Returns:
         float32 `(texts, classes)`; a class without a text in the other folds has
         nearly no probability.
     """
-    encoder = _MeanLayer(build_encoder({"source": elmo["source"]}))
-    cache = open_cache(cache_dir, data, encoder, train)
+    store = open_store(
+        embeddings_dir,
+        data,
+        build_encoder({"source": elmo["source"]}),
+        elmo_version=elmo_version,
+        cache_gib=train["cache_gib"],
+    )
     try:
-        return _of_heads(data, folds, cache, num_classes, model, train["seed"])
+        mean = MeanLayer(store)
+        return _of_heads(data, folds, mean, num_classes, model, train["seed"])
     finally:
-        cache.close()
-
-
-class _MeanLayer:
-    """An ELMo as one that has a single layer: the mean of its own."""
-
-    num_layers = 1
-
-    def __init__(self, encoder: ElmoEmbeddingLayer) -> None:
-        self._encoder = encoder
-        self.dim = encoder.dim
-
-    def __call__(self, tokens: Any, training: bool | None = None) -> Any:
-        layers = self._encoder(tokens, training=training)
-        return tf.reduce_mean(layers, axis=1, keepdims=True)
+        store.close()
 
 
 def _of_heads(
     data: LabelledTokens,
     folds: np.ndarray,
-    cache: EmbeddingCache,
+    mean: MeanLayer,
     num_classes: int,
     model: Mapping[str, Any],
     seed: int,
 ) -> np.ndarray:
     keras.utils.set_random_seed(seed)
     heads, together = _build_heads(
-        model, int(folds.max()) + 1, num_classes=num_classes, cache=cache
+        model, int(folds.max()) + 1, num_classes=num_classes, mean=mean
     )
     for fold, head in enumerate(heads):
         adapt_ngrams(head, data, np.flatnonzero(folds != fold))
-    inputs = ActivationInputs(cache, data, heads[0])
+    inputs = ActivationInputs(mean, data, heads[0])
     steps = math.ceil(len(folds) / _BATCH)
     epochs = min(max(_EPOCHS, math.ceil(_LEAST_STEPS / steps)), _MOST_EPOCHS)
     rate = keras.optimizers.schedules.PolynomialDecay(
@@ -150,7 +142,7 @@ def _of_heads(
 
 
 def _build_heads(
-    model: Mapping[str, Any], count: int, *, num_classes: int, cache: EmbeddingCache
+    model: Mapping[str, Any], count: int, *, num_classes: int, mean: MeanLayer
 ) -> tuple[list[keras.Model], keras.Model]:
     """Returns a head for each fold, and a model of all of them on the same inputs.
 
@@ -164,8 +156,8 @@ def _build_heads(
         build_head(
             {**model, "embedding_dropout": 0.0},
             num_classes=num_classes,
-            num_layers=cache.num_layers,
-            dim=cache.dim,
+            num_layers=mean.num_layers,
+            dim=mean.dim,
         )
         for _ in range(count)
     ]

@@ -20,13 +20,14 @@ import tensorflow_transform as tft
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
 from pipeline.files import remove
+from pipeline.fingerprints import code_version
 from pipeline.training.calibration import calibrate, with_temperature
 from pipeline.training.data import (
     LabelledTokens,
     read_labelled_tokens,
     refuse_unknown,
 )
-from pipeline.training.embedding_cache import EmbeddingCache
+from pipeline.training.embedding_store import EmbeddingStore
 from pipeline.training.epochs import (
     ActivationInputs,
     ModelInputs,
@@ -50,6 +51,9 @@ from pipeline.training.warm_start import WarmStart, save_weights, start_from
 _LOGGER = logging.getLogger(__name__)
 _GIB = 2**30  # bytes
 _STEPS_PER_EXECUTION = 8
+# Their code decides what the store holds of a text.
+_OF_ACTIVATIONS = ("keras_elmo.layer", "pipeline.training.four_bits")
+_PLACES = ("resume_dir", "embeddings_dir")
 _TEXTS_TO_ENCODE = 200  # only to say which words are the strongest
 
 
@@ -64,7 +68,9 @@ def run_fn(fn_args: Any) -> None:
     `calibrate`; not with several labels a text) and `resume_dir`: a folder of a local
     file system that outlives a failed execution. The next run with equal data,
     configuration and starting weights goes on there after the last whole epoch of an
-    interrupted one. Without the folder nothing is resumed.
+    interrupted one. Without the folder nothing is resumed. `embeddings_dir`, of a local
+    file system, too, is the root of the `EmbeddingStore`; without it, it is a temporary
+    one.
 
     Writes the SavedModel, the weights for later warm starts beside it, TensorBoard
     logs (`model_run_dir/train` and `/eval`) and what `write_history` says.
@@ -107,14 +113,21 @@ def run_fn(fn_args: Any) -> None:
         resume_dir = resume_root / _fingerprint(
             data, classes, classifier.encoder, config, warm_start
         )
-        cache = None
+        store = None
         model: keras.Model = classifier
         inputs: ModelInputs = TokenInputs(data)
         if not facts.elmo_trainable:
-            cache = open_cache(resume_dir, data, classifier.encoder, config["train"])
-            stack.callback(cache.close)
+            store = open_store(
+                config.get("embeddings_dir")
+                or stack.enter_context(tempfile.TemporaryDirectory()),
+                data,
+                classifier.encoder,
+                elmo_version=config["elmo_version"],
+                cache_gib=config["train"]["cache_gib"],
+            )
+            stack.callback(store.close)
             model = classifier.head
-            inputs = ActivationInputs(cache, data, model)
+            inputs = ActivationInputs(store, data, model)
         compile_model(model, config["train"], multi_label=is_multi_label)
         state = train_epochs(
             model,
@@ -124,7 +137,7 @@ def run_fn(fn_args: Any) -> None:
             options=config["train"],
             resume_dir=resume_dir,
             log_dir=fn_args.model_run_dir,
-            seconds_before=cache.facts.encode_seconds if cache else 0.0,
+            seconds_before=store.facts.encode_seconds if store else 0.0,
         )
         found = calibrate(
             model,
@@ -134,7 +147,7 @@ def run_fn(fn_args: Any) -> None:
             precision=config.get("precision"),
         )
         head = with_temperature(classifier.head, found.temperature)
-        words = _words(classifier, data, classes, cache)
+        words = _words(classifier, data, classes, store)
         export_classifier(
             fn_args.serving_model_dir,
             transform,
@@ -152,7 +165,7 @@ def run_fn(fn_args: Any) -> None:
             class_weights=dict(zip(classes, weights.tolist(), strict=True)),
             calibration=found,
             words=words,
-            cache=cache.facts if cache else None,
+            store=store.facts if store else None,
             warm_start=warm_start,
         )
         remove(resume_dir)  # not before: until here a new run would need it
@@ -234,7 +247,7 @@ def _fingerprint(
 ) -> str:
     """Returns a name that changes with all that decides what training does."""
     digest = hashlib.sha256(data.fingerprint().encode())
-    options = {name: config[name] for name in config if name != "resume_dir"}
+    options = {name: config[name] for name in config if name not in _PLACES}
     facts = [list(classes), options, warm_start and warm_start.digest]
     digest.update(json.dumps(facts, sort_keys=True).encode())
     for weight in encoder.weights:
@@ -246,12 +259,12 @@ def _words(
     classifier: TokenClassifier,
     data: LabelledTokens,
     classes: Sequence[str],
-    cache: EmbeddingCache | None,
+    store: EmbeddingStore | None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Returns the `strongest_words`, and says in the log how long that took."""
     started = time.monotonic()
-    if cache:
-        words = strongest_words(classifier.head, data, cache.read, classes)
+    if store:
+        words = strongest_words(classifier.head, data, store.read, classes)
     else:
         spec = [tf.TensorSpec((None, None), tf.string)]
         encode = tf.function(classifier.encode, input_signature=spec, autograph=False)
@@ -266,26 +279,37 @@ def _words(
     return words
 
 
-def open_cache(
-    resume_dir: Path,
+def open_store(
+    root: str | Path,
     data: LabelledTokens,
     encoder: ElmoEmbeddingLayer,
-    train: Mapping[str, Any],
-) -> EmbeddingCache:
-    """Opens the cache below `resume_dir`, filled with what `encoder` returns."""
+    *,
+    elmo_version: str,
+    cache_gib: float,
+) -> EmbeddingStore:
+    """Opens the store at `root` for some texts, with what `encoder` returns.
+
+    Args:
+        root: A folder of a local file system.
+        data: The texts.
+        encoder: What `build_encoder` returned, frozen.
+        elmo_version: Changes with the weights of `encoder`.
+        cache_gib: Most GiB of the whole store.
+    """
     spec = tf.TensorSpec((None, None), tf.string)
 
     @tf.function(input_signature=[spec], autograph=False)
     def encode(tokens: tf.Tensor) -> tf.Tensor:
-        return tf.cast(encoder(tokens, training=False), tf.float16)
+        return encoder(tokens, training=False)
 
-    return EmbeddingCache(
-        resume_dir / "cache",
+    return EmbeddingStore(
+        Path(root),
+        f"{elmo_version}-{code_version(*_OF_ACTIVATIONS)}",
         data,
         lambda tokens: encode(tf.constant(tokens, tf.string)).numpy(),
         num_layers=encoder.num_layers,
         dim=encoder.dim,
-        bound_bytes=int(train["cache_gib"] * _GIB),
+        bound_bytes=int(cache_gib * _GIB),
     )
 
 

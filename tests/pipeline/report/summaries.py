@@ -176,6 +176,7 @@ def training(names: Sequence[str]) -> dict[str, Any]:
             "bound_bytes": 4 << 30,
             "examples": 9545,
             "cached_examples": 9545,
+            "encoded_examples": 9545,
             "first_epoch_seconds": 40.1,
             "later_epoch_seconds": 3.6,
         },

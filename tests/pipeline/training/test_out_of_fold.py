@@ -52,7 +52,8 @@ def probabilities(small_elmo, tmp_path_factory):
         elmo={"source": str(small_elmo), "trainable": True},
         model=MODEL,
         train=TRAIN,
-        cache_dir=tmp_path_factory.mktemp("review"),
+        elmo_version="small",
+        embeddings_dir=tmp_path_factory.mktemp("review"),
     )
 
 

@@ -1,0 +1,420 @@
+"""The activations of a frozen ELMo on disk: a text is encoded once in its life.
+
+They outlive a run: one with another head, over a window that shares spans, or a review
+of the labels encodes only texts that are new. A text is known by its tokens;
+activations of another ELMo lie in another folder. They are kept in segments: files that
+are written whole and never changed, so that several processes may read and write at
+once, and a killed one leaves nothing half-written that is read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import hashlib
+import logging
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.progress import tell
+from pipeline.files import hidden_leftovers, remove, replace_when_done
+from pipeline.training.data import LabelledTokens
+from pipeline.training.four_bits import from_four_bits, to_four_bits
+
+_LOGGER = logging.getLogger(__name__)
+
+_TOKENS_PER_CALL = 4096  # tokens encoded together, padding included
+_MAX_TEXTS_PER_CALL = 512
+_TOKENS_PER_SEGMENT = 2**15  # a few seconds of encoding: what a kill costs
+_HEADER_BYTES = 600  # of the arrays in a segment, at most
+_SHARE_OF_FREE_DISK = 0.9  # the rest stays for the model, the logs, and others
+_LOG_SECONDS = 15.0
+_LEFT_BEHIND_SECONDS = 3600  # no segment takes so long to write
+_SUFFIX = ".segment"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+Encode = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass
+class StoreFacts:
+    """What the store holds of some texts and what it cost; for `history.json`.
+
+    Attributes:
+        bytes: Size of the segments that hold these texts.
+        bound_bytes: What the configuration allows for all segments.
+        examples: Texts that training and early stopping read.
+        cached_examples: Texts in the store; the rest is encoded anew in each epoch.
+        encoded_examples: Texts that were encoded to be stored; the other ones in the
+            store were there already. Equal texts count once.
+        encode_seconds: Wall time of that.
+        tokens_per_second: Rate of the encoder meanwhile; no padding counted.
+    """
+
+    bytes: int
+    bound_bytes: int
+    examples: int
+    cached_examples: int
+    encoded_examples: int
+    encode_seconds: float
+    tokens_per_second: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """Texts and their activations, as a file holds them.
+
+    Attributes:
+        path: Of the file.
+        keys: `(texts,)`, 16 bytes each.
+        starts: int64 `(texts + 1,)`: where each text begins among the tokens.
+        scales: float32 `(tokens, layers)`.
+        codes: uint8 `(tokens, layers, dim / 2)`, on disk.
+    """
+
+    path: Path
+    keys: np.ndarray
+    starts: np.ndarray
+    scales: np.ndarray
+    codes: np.ndarray
+
+    @classmethod
+    def read(cls, path: Path) -> Segment:
+        """Reads a segment, and leaves the codes on disk.
+
+        Raises:
+            OSError: It cannot be read, or is gone.
+            ValueError: It is not a segment.
+        """
+        with path.open("rb") as file:
+            keys, lengths, scales = (
+                np.load(file, allow_pickle=False) for _ in range(3)
+            )
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            offset = file.tell()
+        starts = np.cumsum([0, *lengths], dtype=np.int64)
+        is_whole = (
+            dtype == np.uint8
+            and len(shape) == 3
+            and len(keys) == len(lengths)
+            and starts[-1] == shape[0]
+            and scales.shape == shape[:2]
+            and path.stat().st_size == offset + int(np.prod(shape, dtype=np.int64))
+            and np.isfinite(scales).all()
+        )
+        if not is_whole:
+            raise ValueError("its parts do not fit together")
+        codes = np.zeros(shape, np.uint8)
+        if codes.size:
+            codes = np.memmap(path, np.uint8, "r", offset, shape)
+        return cls(path, keys, starts, scales, codes)
+
+    @staticmethod
+    def write(
+        path: Path,
+        keys: np.ndarray,
+        lengths: np.ndarray,
+        scales: np.ndarray,
+        codes: np.ndarray,
+    ) -> None:
+        """Writes a segment: all of it, or no file.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        with replace_when_done(path) as unfinished, unfinished.open("wb") as file:
+            for array in (keys, lengths.astype(np.int32), scales, codes):
+                np.lib.format.write_array(file, array, (1, 0), allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+class EmbeddingStore:
+    """The activations of some texts: those in the store's files, and the rest anew.
+
+    What the files lack is encoded and added at once, shortest texts first, as far as
+    the bound allows. Segments that no text of these needs make room, those first that
+    were used longest ago.
+
+    Args:
+        root: Folder of the store, made if absent; the bound is for all of it.
+        version: Names the ELMo and the code that computes; a folder of its own below
+            `root`.
+        data: The texts.
+        encode: Object `(batch, time)` tokens padded with b"" -> float
+            `(batch, layers, time, dim)`.
+        num_layers: ELMo layers, the token layer included.
+        dim: Width of one activation, an even number.
+        bound_bytes: Most bytes of all segments; 0: nothing is kept.
+        clock: Seconds since any point; for tests.
+
+    Raises:
+        ValueError: An activation is not finite.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        version: str,
+        data: LabelledTokens,
+        encode: Encode,
+        *,
+        num_layers: int,
+        dim: int,
+        bound_bytes: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._data = data
+        self._encode = encode
+        self.num_layers, self.dim = num_layers, dim
+        self._clock = clock
+        self._root, self._folder = root, root / version
+        self._folder.mkdir(parents=True, exist_ok=True)
+        keys, first, self._place = np.unique(
+            _keys(data), return_index=True, return_inverse=True
+        )
+        lengths = data.lengths[first]
+        self._segments: list[Segment] = []
+        # Of each distinct text: number of its segment, and its first token there.
+        self._segment_of = np.full(len(keys), -1)
+        self._start_of = np.zeros(len(keys), np.int64)
+        started = clock()
+        self._remove_leftovers()
+        self._find(keys, bound_bytes)
+        missing = np.flatnonzero(self._segment_of < 0)
+        missing = missing[np.argsort(lengths[missing], kind="stable")]
+        encoded = self._fill(keys, first, missing, bound_bytes)
+        seconds = clock() - started
+        tokens = int(lengths[encoded].sum())
+        self.facts = StoreFacts(
+            bytes=sum(each.path.stat().st_size for each in self._segments),
+            bound_bytes=bound_bytes,
+            examples=len(data.lengths),
+            cached_examples=int((self._segment_of[self._place] >= 0).sum()),
+            encoded_examples=len(encoded),
+            encode_seconds=round(seconds, 2),
+            tokens_per_second=round(tokens / seconds, 1) if seconds else 0.0,
+        )
+        _LOGGER.info("Embedding store: %s", self.facts)
+
+    def read(self, texts: np.ndarray) -> np.ndarray:
+        """Returns the activations of `texts`, from the files or else from the encoder.
+
+        Returns:
+            float32 `(batch, layers, time, dim)`, zero at padding.
+        """
+        lengths = self._data.lengths[texts]
+        places = self._place[texts]
+        numbers, starts = self._segment_of[places], self._start_of[places]
+        widest = max(1, int(lengths.max(initial=0)))
+        shape = (len(texts), self.num_layers, widest)
+        codes = np.zeros((*shape, self.dim // 2), np.uint8)
+        scales = np.zeros(shape, np.float32)  # of 0: all that is decoded there is 0
+        for row in np.flatnonzero(numbers >= 0):
+            segment, length = self._segments[numbers[row]], lengths[row]
+            tokens = slice(starts[row], starts[row] + length)
+            codes[row, :, :length] = segment.codes[tokens].swapaxes(0, 1)
+            scales[row, :, :length] = segment.scales[tokens].T
+        missing = np.flatnonzero(numbers < 0)
+        if missing.size:
+            new_codes, new_scales = self._encoded(texts[missing])
+            time = new_codes.shape[2]
+            codes[missing, :, :time], scales[missing, :, :time] = new_codes, new_scales
+        return from_four_bits(codes, scales)
+
+    def close(self) -> None:
+        """Lets go of the files, which stay for the next run."""
+        self._segments = []
+        self._segment_of[:] = -1
+
+    def _remove_leftovers(self) -> None:
+        for path in hidden_leftovers(self._folder):
+            if time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+                remove(path)
+
+    def _find(self, keys: np.ndarray, bound: int) -> None:
+        """Opens the segments that hold any of the texts, as many as the bound allows.
+
+        Their time of change becomes that of their last use.
+        """
+        for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+            try:
+                segment = Segment.read(path)
+            except FileNotFoundError:  # another process has made room
+                continue
+            except (ValueError, EOFError) as error:
+                _LOGGER.warning("%s is damaged (%s) and is removed", path, error)
+                remove(path)
+                continue
+            bound -= path.stat().st_size
+            if bound < 0:
+                break
+            if not self._take(keys, segment):
+                bound += path.stat().st_size
+
+    def _take(self, keys: np.ndarray, segment: Segment) -> bool:
+        """Uses a segment, if it holds any of the texts; returns whether it does."""
+        place = np.minimum(np.searchsorted(keys, segment.keys), len(keys) - 1)
+        is_ours = (keys[place] == segment.keys) & (self._segment_of[place] < 0)
+        if is_ours.any():
+            self._segment_of[place[is_ours]] = len(self._segments)
+            self._start_of[place[is_ours]] = segment.starts[:-1][is_ours]
+            self._segments.append(segment)
+            os.utime(segment.path)
+        return bool(is_ours.any())
+
+    def _fill(
+        self, keys: np.ndarray, first: np.ndarray, missing: np.ndarray, bound: int
+    ) -> np.ndarray:
+        """Encodes and stores of the `missing` what fits; returns their places."""
+        lengths = self._data.lengths[first[missing]]
+        # A token's codes and scales; a text's key and length; what a file begins with.
+        sizes = lengths * self.num_layers * (self.dim // 2 + 4) + 20
+        files = 1 + np.cumsum(lengths) // _TOKENS_PER_SEGMENT
+        needed = np.cumsum(sizes) + files * _HEADER_BYTES
+        used = sum(each.path.stat().st_size for each in self._segments)
+        wanted = int(needed[needed <= bound - used].max(initial=0))
+        self._make_room(bound - wanted)
+        fits = needed <= min(bound - used, _free_disk(self._root))
+        if not fits.all():
+            _LOGGER.warning(
+                "Embedding store: no room for %d of %d new texts, which each epoch "
+                "encodes anew (hint: raise train.cache_gib, or free disk space)",
+                len(fits) - fits.sum(),
+                len(fits),
+            )
+        missing = missing[fits]
+        done = 0
+        for chunk in self._encode_all(keys, first, missing):
+            path = self._folder / f"{uuid.uuid4().hex}{_SUFFIX}"
+            try:
+                Segment.write(path, *chunk)
+            except OSError as error:
+                if error.errno not in _NO_ROOM:
+                    raise
+                _LOGGER.warning(
+                    "Embedding store: %s; %d texts are encoded anew in each epoch",
+                    error.strerror,
+                    len(missing) - done,
+                )
+                break
+            self._take(keys, Segment.read(path))
+            done += len(chunk[0])
+        return missing[:done]
+
+    def _make_room(self, most: int) -> None:
+        """Deletes what was used longest ago, but nothing in use, down to a size."""
+        in_use = {each.path for each in self._segments}
+        found = []
+        for path in self._root.glob(f"*/*{_SUFFIX}"):
+            try:
+                state = path.stat()
+            except FileNotFoundError:  # another process makes room, too
+                continue
+            found.append((state.st_mtime, state.st_size, path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if total <= most:
+                break
+            if path not in in_use:
+                remove(path)
+                total -= size
+
+    def _encode_all(
+        self, keys: np.ndarray, first: np.ndarray, missing: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yields the parts of one segment after the other."""
+        texts, lengths = first[missing], self._data.lengths
+        tokens = int(lengths[texts].sum())
+        parts: list[tuple[np.ndarray, np.ndarray]] = []
+        begun = done = tokens_done = pending = 0
+        started = logged = self._clock()
+        for batch in _encoding_batches(texts, lengths):
+            codes, scales = self._encoded(batch)
+            is_token = np.arange(codes.shape[2]) < lengths[batch][:, None]
+            parts.append(
+                (scales.swapaxes(1, 2)[is_token], codes.swapaxes(1, 2)[is_token])
+            )
+            done += len(batch)
+            tokens_done += len(parts[-1][0])
+            pending += len(parts[-1][0])
+            tell("texts encoded", done, len(texts))
+            now = self._clock()
+            if now - logged > _LOG_SECONDS:
+                logged = now
+                _LOGGER.info(
+                    "ELMo: %d of %d tokens, %.0f tokens/s",
+                    tokens_done,
+                    tokens,
+                    tokens_done / (now - started),
+                )
+            if pending >= _TOKENS_PER_SEGMENT or done == len(texts):
+                some = slice(begun, done)
+                yield (
+                    keys[missing[some]],
+                    lengths[texts[some]],
+                    *(np.concatenate(each) for each in zip(*parts, strict=True)),
+                )
+                parts, begun, pending = [], done, 0
+
+    def _encoded(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        activations = np.asarray(self._encode(self._data.tokens(texts)), np.float32)
+        if not np.isfinite(activations).all():
+            raise ValueError(
+                "ELMo activations must be finite. Received: "
+                f"{activations[~np.isfinite(activations)][0]}\n"
+                "hint: check the weights of elmo.source"
+            )
+        return to_four_bits(activations)
+
+
+class MeanLayer:
+    """The activations of a store as those of one layer: the mean of its layers.
+
+    Args:
+        store: Whose texts these are.
+    """
+
+    num_layers = 1
+
+    def __init__(self, store: EmbeddingStore) -> None:
+        self._store = store
+        self.dim = store.dim
+
+    def read(self, texts: np.ndarray) -> np.ndarray:
+        """Returns float32 `(batch, 1, time, dim)`, zero at padding."""
+        return self._store.read(texts).mean(axis=1, keepdims=True)
+
+
+def _keys(data: LabelledTokens) -> np.ndarray:
+    """Returns what the tokens of each text are known by, `(texts,)` of 16 bytes."""
+    words: Sequence[Any] = data.words.tolist()
+    ids, starts = data.word_ids.tolist(), data.starts.tolist()
+    keys = np.empty(len(starts) - 1, "S16")
+    for text, (begin, end) in enumerate(zip(starts, starts[1:], strict=False)):
+        # No token holds a line break: they were split at white space.
+        joined = b"\n".join([words[number] for number in ids[begin:end]])
+        keys[text] = hashlib.blake2b(joined, digest_size=16).digest()
+    return keys
+
+
+def _free_disk(folder: Path) -> int:
+    return int(shutil.disk_usage(folder).free * _SHARE_OF_FREE_DISK)
+
+
+def _encoding_batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
+    """Cuts `order`, sorted by length, so that no call computes too many tokens."""
+    while len(order):
+        texts = order[:_MAX_TEXTS_PER_CALL]
+        padded = np.maximum(1, lengths[texts]) * np.arange(1, len(texts) + 1)
+        count = max(1, int(np.searchsorted(padded, _TOKENS_PER_CALL, side="right")))
+        yield texts[:count]
+        order = order[count:]

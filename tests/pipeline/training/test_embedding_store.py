@@ -1,0 +1,301 @@
+"""The store of activations: what it returns and keeps, its bound, its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import logging
+import os
+import time
+
+import numpy as np
+import pytest
+
+from components.progress import listening
+from pipeline.training import embedding_store
+from pipeline.training.data import LabelledTokens
+from pipeline.training.embedding_store import EmbeddingStore, MeanLayer, Segment
+
+WORDS = np.array([b"", b"1", b"2", b"3"], object)
+TEXTS = [[1, 2, 3], [], [3], [2, 2]]
+LAYERS, DIM = 2, 4
+BYTES_PER_TOKEN = LAYERS * (DIM // 2 + 4)
+HEADERS = 600  # bytes at most that a segment needs for itself
+
+
+def data_of(texts):
+    return LabelledTokens(
+        words=WORDS,
+        word_ids=np.concatenate([*texts, []]).astype("int32"),
+        starts=np.cumsum([0, *map(len, texts)]),
+        labels=np.zeros(len(texts), np.int32),
+        splits={"train": np.arange(len(texts))},
+    )
+
+
+class Encoder:
+    """Returns each token's number, its layer and its place; counts the texts.
+
+    All values of a vector are equal, so that four bits hold them exactly.
+    """
+
+    def __init__(self):
+        self.texts = 0
+
+    def __call__(self, tokens):
+        self.texts += len(tokens)
+        numbers = np.where(tokens == b"", b"0", tokens).astype("float32")
+        real = numbers > 0
+        layers = [numbers, (numbers + 10 + np.arange(tokens.shape[1]) / 4) * real]
+        stacked = np.stack(layers, axis=1)  # (batch, layers, time)
+        return np.repeat(stacked[..., None], DIM, axis=-1)
+
+
+def open_store(folder, encoder, texts=TEXTS, *, bound_bytes=10**6, version="v"):
+    return EmbeddingStore(
+        folder,
+        version,
+        data_of(texts),
+        encoder,
+        num_layers=LAYERS,
+        dim=DIM,
+        bound_bytes=bound_bytes,
+    )
+
+
+def assert_reads_all(store, texts=TEXTS):
+    order = np.arange(len(texts))[::-1]
+    expected = Encoder()(data_of(texts).tokens(order))
+    np.testing.assert_allclose(store.read(order), expected, rtol=1e-6)
+
+
+def segments(folder):
+    return sorted(folder.glob("*/*.segment"))
+
+
+def used_at(folder, seconds):
+    for path in segments(folder):
+        os.utime(path, (seconds, seconds))
+
+
+def test_each_text_is_encoded_once_in_its_life(tmp_path):
+    encoder = Encoder()
+    for _ in range(2):  # runs
+        store = open_store(tmp_path, encoder)
+        for _ in range(3):  # epochs
+            assert_reads_all(store)
+        assert store.facts.cached_examples == store.facts.examples == len(TEXTS)
+        store.close()
+    assert encoder.texts == len(TEXTS)
+    assert store.facts.encoded_examples == 0
+
+
+def test_a_run_encodes_only_what_is_new_to_it(tmp_path):
+    open_store(tmp_path, Encoder(), TEXTS[:2]).close()
+    encoder = Encoder()
+    store = open_store(tmp_path, encoder, TEXTS)
+    assert_reads_all(store)
+    assert encoder.texts == store.facts.encoded_examples == 2
+    assert len(segments(tmp_path)) == 2
+
+
+def test_equal_texts_are_encoded_once(tmp_path):
+    encoder = Encoder()
+    store = open_store(tmp_path, encoder, TEXTS * 3)
+    assert_reads_all(store, TEXTS * 3)
+    assert encoder.texts == len(TEXTS)
+    assert store.facts.cached_examples == 3 * len(TEXTS)
+
+
+def test_another_elmo_has_vectors_of_its_own(tmp_path):
+    open_store(tmp_path, Encoder()).close()
+    encoder = Encoder()
+    store = open_store(tmp_path, encoder, version="w")
+    assert_reads_all(store)
+    assert encoder.texts == len(TEXTS)
+
+
+def test_it_tells_how_many_of_the_texts_are_encoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedding_store, "_MAX_TEXTS_PER_CALL", 2)
+    progress = []
+    with listening(lambda *told: progress.append(told)):
+        open_store(tmp_path, Encoder()).close()
+        open_store(tmp_path, Encoder()).close()  # nothing is encoded
+    assert progress == [("texts encoded", 2, 4, ""), ("texts encoded", 4, 4, "")]
+
+
+def test_no_call_of_the_encoder_has_too_many_tokens_or_texts(monkeypatch):
+    monkeypatch.setattr(embedding_store, "_MAX_TEXTS_PER_CALL", 3)
+    monkeypatch.setattr(embedding_store, "_TOKENS_PER_CALL", 10)
+    lengths = np.array([0, 0, 1, 1, 4, 5, 5, 6, 99])  # padding counts as well
+    batches = embedding_store._encoding_batches(np.arange(9), lengths)
+    assert [batch.tolist() for batch in batches] == [
+        [0, 1, 2],
+        [3, 4],
+        [5, 6],
+        [7],
+        [8],
+    ]
+
+
+def test_the_longest_texts_beyond_the_bound_are_encoded_in_each_epoch(tmp_path, caplog):
+    encoder = Encoder()
+    bound = 3 * BYTES_PER_TOKEN + 3 * 20 + HEADERS  # texts of 0, 1 and 2 tokens
+    with caplog.at_level(logging.WARNING):
+        store = open_store(tmp_path, encoder, bound_bytes=bound)
+    assert "no room for 1 of 4 new texts" in caplog.text
+    assert store.facts.cached_examples == 3
+    for epoch in range(3):
+        assert_reads_all(store)
+        assert encoder.texts == 3 + epoch + 1
+
+
+def test_without_a_bound_nothing_is_kept(tmp_path):
+    open_store(tmp_path, Encoder()).close()
+    store = open_store(tmp_path, Encoder(), bound_bytes=0)
+    assert_reads_all(store)
+    assert store.facts.bytes == store.facts.cached_examples == 0
+    assert not segments(tmp_path)
+
+
+def test_what_was_used_longest_ago_makes_room(tmp_path):
+    texts = [[1] * 50, [2] * 51, [3] * 52, [1, 2] * 27]
+    for number, text in enumerate(texts[:3]):
+        open_store(tmp_path, Encoder(), [text]).close()
+        newest = max(segments(tmp_path), key=lambda path: path.stat().st_mtime)
+        os.utime(newest, (1000 * number, 1000 * number))
+    open_store(tmp_path, Encoder(), texts[:1]).close()  # used again: now the newest
+    bound = sum(path.stat().st_size for path in segments(tmp_path)) + 300
+    open_store(tmp_path, Encoder(), texts[3:], bound_bytes=bound).close()
+    assert sum(path.stat().st_size for path in segments(tmp_path)) <= bound
+    encoder = Encoder()
+    store = open_store(tmp_path, encoder, texts)
+    assert_reads_all(store, texts)
+    assert encoder.texts == 1  # the second: the first was used after it
+    assert store.facts.cached_examples == len(texts)
+
+
+def test_room_is_made_in_the_folders_of_other_elmos_too(tmp_path):
+    open_store(tmp_path, Encoder(), version="old").close()
+    used_at(tmp_path, 1000)
+    [old] = segments(tmp_path)
+    bound = old.stat().st_size + 100
+    store = open_store(tmp_path, Encoder(), bound_bytes=bound)
+    assert store.facts.cached_examples == len(TEXTS)
+    assert not old.exists()
+
+
+def test_a_lower_bound_holds_for_what_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedding_store, "_MAX_TEXTS_PER_CALL", 1)
+    monkeypatch.setattr(embedding_store, "_TOKENS_PER_SEGMENT", 1)
+    open_store(tmp_path, Encoder()).close()
+    sizes = [path.stat().st_size for path in segments(tmp_path)]
+    bound = sum(sizes) - 1
+    store = open_store(tmp_path, Encoder(), bound_bytes=bound)
+    assert_reads_all(store)
+    assert sum(path.stat().st_size for path in segments(tmp_path)) <= bound
+
+
+def test_a_killed_run_leaves_the_segments_it_has_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedding_store, "_MAX_TEXTS_PER_CALL", 1)
+    monkeypatch.setattr(embedding_store, "_TOKENS_PER_SEGMENT", 1)
+
+    class Killed(Encoder):
+        def __call__(self, tokens):
+            if self.texts == 3:
+                raise KeyboardInterrupt
+            return super().__call__(tokens)
+
+    with pytest.raises(KeyboardInterrupt):
+        open_store(tmp_path, Killed())
+    encoder = Encoder()
+    store = open_store(tmp_path, encoder)
+    assert_reads_all(store)
+    # A text without a token waits for the next one, with which it makes a segment.
+    assert encoder.texts < len(TEXTS)
+
+
+def test_a_half_written_segment_is_never_read_and_goes(tmp_path, monkeypatch):
+    def killed(*_):
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", killed)
+        patched.setattr("pipeline.files.remove", lambda _: None)
+        with pytest.raises(SystemExit):
+            open_store(tmp_path, Encoder())
+    [left] = (tmp_path / "v").iterdir()
+    assert_reads_all(open_store(tmp_path, Encoder()))
+    assert left.exists()  # it may be another process's
+    os.utime(left, (time.time() - 4000,) * 2)
+    open_store(tmp_path, Encoder())
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "other", "nan"])
+def test_a_damaged_segment_is_made_anew(tmp_path, caplog, damage):
+    open_store(tmp_path, Encoder()).close()
+    [path] = segments(tmp_path)
+    content = path.read_bytes()
+    if damage == "nan":
+        segment = Segment.read(path)
+        scales = segment.scales * np.float32(np.nan)
+        lengths = np.diff(segment.starts)
+        Segment.write(path, segment.keys, lengths, scales, np.array(segment.codes))
+    else:
+        path.write_bytes(
+            {"cut": content[:-1], "empty": b"", "other": b"x" * 99}[damage]
+        )
+    with caplog.at_level(logging.WARNING):
+        store = open_store(tmp_path, Encoder())
+    assert_reads_all(store)
+    assert "is damaged" in caplog.text and not path.exists()
+
+
+def test_two_runs_may_share_it_at_once(tmp_path):
+    one = open_store(tmp_path, Encoder(), TEXTS[:3])
+    encoder = Encoder()
+    two = open_store(tmp_path, encoder, TEXTS)
+    assert encoder.texts == 1
+    open_store(tmp_path, Encoder(), [[1, 1]], bound_bytes=1)  # drops all segments
+    assert not segments(tmp_path)
+    assert_reads_all(one, TEXTS[:3])
+    assert_reads_all(two)
+
+
+def test_a_full_disk_costs_time_but_not_the_run(tmp_path, monkeypatch, caplog):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    encoder = Encoder()
+    monkeypatch.setattr(os, "fsync", full)
+    with caplog.at_level(logging.WARNING):
+        store = open_store(tmp_path, encoder)
+    assert_reads_all(store)
+    assert store.facts.bytes == store.facts.cached_examples == 0
+    assert "No space left on device" in caplog.text
+
+
+def test_an_activation_that_is_not_a_number_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="finite.*nan\nhint: .*elmo.source"):
+        open_store(tmp_path, lambda tokens: Encoder()(tokens) * np.nan)
+
+
+def test_a_token_takes_half_a_byte_a_value_and_a_scale_a_layer(tmp_path):
+    texts = [[1] * 1000]
+    store = open_store(tmp_path, Encoder(), texts)
+    assert store.facts.bytes <= 1000 * BYTES_PER_TOKEN + HEADERS
+
+
+def test_the_mean_of_the_layers_reads_as_one(tmp_path):
+    store = open_store(tmp_path, Encoder())
+    mean = MeanLayer(store)
+    every = np.arange(len(TEXTS))
+    assert (mean.num_layers, mean.dim) == (1, DIM)
+    expected = Encoder()(data_of(TEXTS).tokens(every)).mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(mean.read(every), expected, rtol=1e-6)
+
+
+def test_the_facts_are_plain(tmp_path):
+    facts = dataclasses.asdict(open_store(tmp_path, Encoder()).facts)
+    assert all(type(value) in (int, float) for value in facts.values())
