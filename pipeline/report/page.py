@@ -295,7 +295,9 @@ def _history(runs: Sequence[RunSummary]) -> _Section:
             )
             drawn.append((name, plot))
     rows = [(run, views.verdict(run)) for run in reversed(shown)]
-    return _Section("runs", "Runs", {"rows": rows, "plots": drawn})
+    has_spans = any(run.spans for run in shown)
+    facts = {"rows": rows, "plots": drawn, "has_spans": has_spans}
+    return _Section("runs", "Runs", facts)
 
 
 def _render(title: str, sections: Sequence[_Section], **facts: Any) -> str:

@@ -55,11 +55,11 @@ def test_each_run_trains_on_the_window_of_its_span_against_the_model_before_it(
     record = newest_run(OutputFolder(spans / "out").open_metadata())
     assert len(record.all_outputs("Transform", "transformed_examples")) == 2
     assert record.output("PreviousModel", "model") is not None
-    # The texts of the span before are in the store of embeddings.
+    # The texts of the span before are in the store; the new span repeats some of them.
     summary = json.loads((spans / "out" / "summary.json").read_text())
     store = summary["training"]["embedding_cache"]
     assert store["cached_examples"] == store["examples"]
-    assert 0 < store["encoded_examples"] < store["examples"] / 2
+    assert store["encoded_examples"] < store["examples"] / 10
 
 
 def test_the_same_run_again_changes_nothing_and_pushes_nothing(cli, run, spans):

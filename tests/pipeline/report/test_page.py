@@ -216,6 +216,15 @@ def test_drift_and_the_runs_are_shown_over_the_last_spans():
     assert "language=de" in page.text["test"]
 
 
+@pytest.mark.parametrize("with_spans", [True, False])
+def test_runs_have_a_column_of_spans_only_if_there_are_spans(with_spans):
+    of_span = summaries.of_span(2)
+    other = of_span if with_spans else of_span.model_copy(update={"spans": None})
+    page = _page_of(other, runs=[other, other])
+    assert "test rows" in page.text["runs"]
+    assert ("span" in page.text["runs"]) == with_spans
+
+
 def test_what_a_person_has_reviewed_is_shown():
     review = Review(["row", "text", "label"], [["7", "A <b> film", "positive"]])
     page = _page_of(summaries.summary(), review=review)
