@@ -302,9 +302,10 @@ def open_store(
     def encode(tokens: tf.Tensor) -> tf.Tensor:
         return encoder(tokens, training=False)
 
+    version = f"{elmo_version} {code_version(*_OF_ACTIVATIONS)}"
     return EmbeddingStore(
         Path(root),
-        f"{elmo_version}-{code_version(*_OF_ACTIVATIONS)}",
+        hashlib.sha256(version.encode()).hexdigest()[:16],  # the name of a folder
         data,
         lambda tokens: encode(tf.constant(tokens, tf.string)).numpy(),
         num_layers=encoder.num_layers,
