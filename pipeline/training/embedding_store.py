@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from components.progress import tell
-from pipeline.files import hidden_leftovers, remove, replace_when_done
+from pipeline.files import hidden_leftovers, remove
 from pipeline.training.data import LabelledTokens
-from pipeline.training.four_bits import from_four_bits, to_four_bits
+from pipeline.training.segments import Segment, from_four_bits, to_four_bits
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -65,76 +65,6 @@ class StoreFacts:
     encoded_examples: int
     encode_seconds: float
     tokens_per_second: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Segment:
-    """Texts and their activations, as a file holds them.
-
-    Attributes:
-        path: Of the file.
-        keys: `(texts,)`, 16 bytes each.
-        starts: int64 `(texts + 1,)`: where each text begins among the tokens.
-        scales: float32 `(tokens, layers)`.
-        codes: uint8 `(tokens, layers, dim / 2)`, on disk.
-    """
-
-    path: Path
-    keys: np.ndarray
-    starts: np.ndarray
-    scales: np.ndarray
-    codes: np.ndarray
-
-    @classmethod
-    def read(cls, path: Path) -> Segment:
-        """Reads a segment, and leaves the codes on disk.
-
-        Raises:
-            OSError: It cannot be read, or is gone.
-            ValueError: It is not a segment.
-        """
-        with path.open("rb") as file:
-            keys, lengths, scales = (
-                np.load(file, allow_pickle=False) for _ in range(3)
-            )
-            np.lib.format.read_magic(file)
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-            offset = file.tell()
-        starts = np.cumsum([0, *lengths], dtype=np.int64)
-        is_whole = (
-            dtype == np.uint8
-            and len(shape) == 3
-            and len(keys) == len(lengths)
-            and starts[-1] == shape[0]
-            and scales.shape == shape[:2]
-            and path.stat().st_size == offset + int(np.prod(shape, dtype=np.int64))
-            and np.isfinite(scales).all()
-        )
-        if not is_whole:
-            raise ValueError("its parts do not fit together")
-        codes = np.zeros(shape, np.uint8)
-        if codes.size:
-            codes = np.memmap(path, np.uint8, "r", offset, shape)
-        return cls(path, keys, starts, scales, codes)
-
-    @staticmethod
-    def write(
-        path: Path,
-        keys: np.ndarray,
-        lengths: np.ndarray,
-        scales: np.ndarray,
-        codes: np.ndarray,
-    ) -> None:
-        """Writes a segment: all of it, or no file.
-
-        Raises:
-            OSError: It cannot be written.
-        """
-        with replace_when_done(path) as unfinished, unfinished.open("wb") as file:
-            for array in (keys, lengths.astype(np.int32), scales, codes):
-                np.lib.format.write_array(file, array, (1, 0), allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
 
 
 class EmbeddingStore:

@@ -52,7 +52,7 @@ _LOGGER = logging.getLogger(__name__)
 _GIB = 2**30  # bytes
 _STEPS_PER_EXECUTION = 8
 # Their code decides what the store holds of a text.
-_OF_ACTIVATIONS = ("keras_elmo.layer", "pipeline.training.four_bits")
+_OF_ACTIVATIONS = ("keras_elmo.layer", "pipeline.training.segments")
 _PLACES = ("resume_dir", "embeddings_dir")
 _TEXTS_TO_ENCODE = 200  # only to say which words are the strongest
 

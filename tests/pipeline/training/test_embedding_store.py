@@ -14,7 +14,8 @@ import pytest
 from components.progress import listening
 from pipeline.training import embedding_store
 from pipeline.training.data import LabelledTokens
-from pipeline.training.embedding_store import EmbeddingStore, MeanLayer, Segment
+from pipeline.training.embedding_store import EmbeddingStore, MeanLayer
+from pipeline.training.segments import Segment
 
 WORDS = np.array([b"", b"1", b"2", b"3"], object)
 TEXTS = [[1, 2, 3], [], [3], [2, 2]]

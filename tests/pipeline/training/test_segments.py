@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.training.four_bits import from_four_bits, to_four_bits
+from pipeline.training.segments import from_four_bits, to_four_bits
 
 
 def relative_error(vectors):
