@@ -9,6 +9,7 @@ once, and a killed one leaves nothing half-written that is read.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import hashlib
@@ -125,7 +126,7 @@ class EmbeddingStore:
         seconds = clock() - started
         tokens = int(lengths[encoded].sum())
         self.facts = StoreFacts(
-            bytes=sum(each.path.stat().st_size for each in self._segments),
+            bytes=self._bytes_used(),
             bound_bytes=bound_bytes,
             examples=len(data.lengths),
             cached_examples=int((self._segment_of[self._place] >= 0).sum()),
@@ -156,8 +157,9 @@ class EmbeddingStore:
         missing = np.flatnonzero(numbers < 0)
         if missing.size:
             new_codes, new_scales = self._encoded(texts[missing])
-            time = new_codes.shape[2]
-            codes[missing, :, :time], scales[missing, :, :time] = new_codes, new_scales
+            width = new_codes.shape[2]
+            codes[missing, :, :width] = new_codes
+            scales[missing, :, :width] = new_scales
         return from_four_bits(codes, scales)
 
     def close(self) -> None:
@@ -167,8 +169,12 @@ class EmbeddingStore:
 
     def _remove_leftovers(self) -> None:
         for path in hidden_leftovers(self._folder):
-            if time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS:
-                remove(path)
+            with contextlib.suppress(FileNotFoundError):  # it is done meanwhile
+                if time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+                    remove(path)
+
+    def _bytes_used(self) -> int:
+        return sum(each.bytes for each in self._segments)
 
     def _find(self, keys: np.ndarray, bound: int) -> None:
         """Opens the segments that hold any of the texts, as many as the bound allows.
@@ -184,11 +190,8 @@ class EmbeddingStore:
                 _LOGGER.warning("%s is damaged (%s) and is removed", path, error)
                 remove(path)
                 continue
-            bound -= path.stat().st_size
-            if bound < 0:
-                break
-            if not self._take(keys, segment):
-                bound += path.stat().st_size
+            if segment.bytes <= bound and self._take(keys, segment):
+                bound -= segment.bytes
 
     def _take(self, keys: np.ndarray, segment: Segment) -> bool:
         """Uses a segment, if it holds any of the texts; returns whether it does."""
@@ -198,7 +201,8 @@ class EmbeddingStore:
             self._segment_of[place[is_ours]] = len(self._segments)
             self._start_of[place[is_ours]] = segment.starts[:-1][is_ours]
             self._segments.append(segment)
-            os.utime(segment.path)
+            with contextlib.suppress(FileNotFoundError):  # removed: ours all the same
+                os.utime(segment.path)
         return bool(is_ours.any())
 
     def _fill(
@@ -210,7 +214,7 @@ class EmbeddingStore:
         sizes = lengths * self.num_layers * (self.dim // 2 + 4) + 20
         files = 1 + np.cumsum(lengths) // _TOKENS_PER_SEGMENT
         needed = np.cumsum(sizes) + files * _HEADER_BYTES
-        used = sum(each.path.stat().st_size for each in self._segments)
+        used = self._bytes_used()
         wanted = int(needed[needed <= bound - used].max(initial=0))
         self._make_room(bound - wanted)
         fits = needed <= min(bound - used, _free_disk(self._root))
@@ -226,7 +230,7 @@ class EmbeddingStore:
         for chunk in self._encode_all(keys, first, missing):
             path = self._folder / f"{uuid.uuid4().hex}{_SUFFIX}"
             try:
-                Segment.write(path, *chunk)
+                segment = Segment.write(path, *chunk)
             except OSError as error:
                 if error.errno not in _NO_ROOM:
                     raise
@@ -236,7 +240,7 @@ class EmbeddingStore:
                     len(missing) - done,
                 )
                 break
-            self._take(keys, Segment.read(path))
+            self._take(keys, segment)
             done += len(chunk[0])
         return missing[:done]
 

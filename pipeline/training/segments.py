@@ -68,6 +68,7 @@ class Segment:
 
     Attributes:
         path: Of the file.
+        bytes: Its size.
         keys: `(texts,)`, 16 bytes each.
         starts: int64 `(texts + 1,)`: where each text begins among the tokens.
         scales: float32 `(tokens, layers)`.
@@ -75,6 +76,7 @@ class Segment:
     """
 
     path: Path
+    bytes: int
     keys: np.ndarray
     starts: np.ndarray
     scales: np.ndarray
@@ -95,6 +97,7 @@ class Segment:
             np.lib.format.read_magic(file)
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
             offset = file.tell()
+            size = os.fstat(file.fileno()).st_size
         starts = np.cumsum([0, *lengths], dtype=np.int64)
         is_whole = (
             dtype == np.uint8
@@ -102,7 +105,7 @@ class Segment:
             and len(keys) == len(lengths)
             and starts[-1] == shape[0]
             and scales.shape == shape[:2]
-            and path.stat().st_size == offset + int(np.prod(shape, dtype=np.int64))
+            and size == offset + int(np.prod(shape, dtype=np.int64))
             and np.isfinite(scales).all()
         )
         if not is_whole:
@@ -110,23 +113,29 @@ class Segment:
         codes = np.zeros(shape, np.uint8)
         if codes.size:
             codes = np.memmap(path, np.uint8, "r", offset, shape)
-        return cls(path, keys, starts, scales, codes)
+        return cls(path, size, keys, starts, scales, codes)
 
-    @staticmethod
+    @classmethod
     def write(
+        cls,
         path: Path,
         keys: np.ndarray,
         lengths: np.ndarray,
         scales: np.ndarray,
         codes: np.ndarray,
-    ) -> None:
-        """Writes a segment: all of it, or no file.
+    ) -> Segment:
+        """Writes a segment, all of it or no file, and returns it as `read` does.
+
+        It is read before others can see it: one of them may remove it at once.
 
         Raises:
             OSError: It cannot be written.
         """
-        with replace_when_done(path) as unfinished, unfinished.open("wb") as file:
-            for array in (keys, lengths.astype(np.int32), scales, codes):
-                np.lib.format.write_array(file, array, (1, 0), allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
+        with replace_when_done(path) as unfinished:
+            with unfinished.open("wb") as file:
+                for array in (keys, lengths.astype(np.int32), scales, codes):
+                    np.lib.format.write_array(file, array, (1, 0), allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
+            segment = cls.read(unfinished)
+        return dataclasses.replace(segment, path=path)

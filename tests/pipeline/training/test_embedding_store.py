@@ -238,15 +238,11 @@ def test_a_damaged_segment_is_made_anew(tmp_path, caplog, damage):
     open_store(tmp_path, Encoder()).close()
     [path] = segments(tmp_path)
     content = path.read_bytes()
-    if damage == "nan":
-        segment = Segment.read(path)
-        scales = segment.scales * np.float32(np.nan)
-        lengths = np.diff(segment.starts)
-        Segment.write(path, segment.keys, lengths, scales, np.array(segment.codes))
-    else:
-        path.write_bytes(
-            {"cut": content[:-1], "empty": b"", "other": b"x" * 99}[damage]
-        )
+    scales = Segment.read(path).scales
+    nan = content.replace(scales.tobytes(), (scales * np.float32(np.nan)).tobytes())
+    assert nan != content
+    damaged = {"cut": content[:-1], "empty": b"", "other": b"x" * 99, "nan": nan}
+    path.write_bytes(damaged[damage])
     with caplog.at_level(logging.WARNING):
         store = open_store(tmp_path, Encoder())
     assert_reads_all(store)
@@ -300,3 +296,19 @@ def test_the_mean_of_the_layers_reads_as_one(tmp_path):
 def test_the_facts_are_plain(tmp_path):
     facts = dataclasses.asdict(open_store(tmp_path, Encoder()).facts)
     assert all(type(value) in (int, float) for value in facts.values())
+
+
+def test_another_process_may_remove_a_segment_at_any_moment(tmp_path, monkeypatch):
+    open_store(tmp_path, Encoder(), TEXTS[:2]).close()
+    read = Segment.read
+
+    def read_and_lose(path):
+        segment = read(path)
+        path.unlink()
+        return segment
+
+    monkeypatch.setattr(Segment, "read", read_and_lose)
+    store = open_store(tmp_path, Encoder(), TEXTS[:2])
+    assert not segments(tmp_path)
+    assert store.facts.bytes and store.facts.cached_examples == 2
+    assert_reads_all(store, TEXTS[:2])
