@@ -18,6 +18,7 @@ import numpy as np  # noqa: E402
 from benchmarks import markdown, texts  # noqa: E402
 from benchmarks.command import Results, path_option, result_options, run  # noqa: E402
 from benchmarks.quality.contenders import trained_elmo_head  # noqa: E402
+from benchmarks.quality.measuring import encode  # noqa: E402
 from benchmarks.quality.texts import (  # noqa: E402
     Fold,
     Texts,
@@ -41,12 +42,9 @@ from pipeline.training.calibration import (  # noqa: E402
 )
 from pipeline.training.data import LabelledTokens  # noqa: E402
 from pipeline.training.embedding_store import EmbeddingStore  # noqa: E402
-from pipeline.training.model import build_encoder  # noqa: E402
-from pipeline.training.trainer import open_store  # noqa: E402
 
 GOAL = 0.02
 PRECISIONS = (0.9, 0.95)
-_CACHE_GIB = 8.0
 _BATCH = 128
 _DRAWS = 100  # of labels that fit the probabilities
 _DIGITS = 5  # of a kept logit
@@ -112,26 +110,20 @@ def _measure(
     data = tokens_of(of)
     with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as folder:
         say(f"{of.name}: encoding")
-        cache = open_store(
-            folder,
-            data,
-            build_encoder({"source": source}),
-            elmo_version=source,
-            cache_gib=_CACHE_GIB,
-        )
+        store = encode(data, source, Path(folder))
         results = []
         for number, fold in enumerate(folds(of, count), 1):
             say(f"{of.name}: fold {number}")
-            take = partial(fold_logits, data, fold, cache)
+            take = partial(fold_logits, data, fold, store)
             results.append(session.measure(f"{of.name}, fold {number}", take))
-        cache.close()
+        store.close()
     return results
 
 
 def fold_logits(
     data: LabelledTokens,
     fold: Fold,
-    cache: EmbeddingStore,
+    store: EmbeddingStore,
     model: Mapping[str, Any] | None = None,
     train: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -139,7 +131,7 @@ def fold_logits(
     head, inputs = trained_elmo_head(
         data,
         fold,
-        cache,
+        store,
         model or ModelConfig().model_dump(),
         train or TrainConfig().model_dump(),
     )

@@ -22,6 +22,7 @@ from sklearn.model_selection import cross_val_predict  # noqa: E402
 
 from benchmarks import markdown, texts  # noqa: E402
 from benchmarks.command import COUNT, path_option, result_options, run  # noqa: E402
+from benchmarks.quality.measuring import encode  # noqa: E402
 from benchmarks.quality.texts import Texts, sample_data, tokens_of  # noqa: E402
 from benchmarks.session import Session, say  # noqa: E402
 from components.text_example_gen.values import digest  # noqa: E402
@@ -32,7 +33,6 @@ from pipeline.training.data import LabelledTokens  # noqa: E402
 from pipeline.training.epochs import ActivationInputs, train_epochs  # noqa: E402
 from pipeline.training.model import (  # noqa: E402
     adapt_ngrams,
-    build_encoder,
     build_head,
 )
 from pipeline.training.out_of_fold import (  # noqa: E402
@@ -40,7 +40,7 @@ from pipeline.training.out_of_fold import (  # noqa: E402
     out_of_fold,
     rank_labels,
 )
-from pipeline.training.trainer import compile_model, open_store  # noqa: E402
+from pipeline.training.trainer import compile_model  # noqa: E402
 
 FLIPPED = 0.03  # of the labels
 GOAL = 0.7
@@ -51,7 +51,7 @@ REVIEW = "review: heads of ELMo and n-grams, beside the thresholds of the classe
 MARGIN = "the same heads, margin between the two likeliest"
 OWN = "the same heads, probability of the label alone"
 TF_IDF = "TF-IDF with logistic regression, probability of the label"
-_VERSION = "default"
+_SOURCE = "default"
 _STORE = "embeddings"  # below the folder of the training
 
 
@@ -112,29 +112,23 @@ def _training_seconds(data: LabelledTokens, folder: Path) -> float:
     eighth, ninth = 8 * len(places) // 10, 9 * len(places) // 10
     splits = {features.TRAIN: places[:eighth], features.EVAL: places[eighth:ninth]}
     some = dataclasses.replace(data, splits=splits)
-    cache = open_store(
-        folder / _STORE,
-        some,
-        build_encoder({"source": "default"}),
-        elmo_version=_VERSION,
-        cache_gib=train["cache_gib"],
-    )
+    store = encode(some, _SOURCE, folder / _STORE)
     keras.utils.set_random_seed(train["seed"])
-    head = build_head(model, num_classes=2, num_layers=cache.num_layers, dim=cache.dim)
+    head = build_head(model, num_classes=2, num_layers=store.num_layers, dim=store.dim)
     adapt_ngrams(head, some, places[:eighth])
     compile_model(head, train)
     train_epochs(
         head,
         some,
-        ActivationInputs(cache, some, head),
+        ActivationInputs(store, some, head),
         class_weights=np.ones(2, np.float32),
         options=train,
         resume_dir=folder,
         log_dir=str(folder),
     )
     # It encodes the test split, too, which the Trainer does not.
-    seconds = time.monotonic() - started - 0.1 * cache.facts.encode_seconds
-    cache.close()
+    seconds = time.monotonic() - started - 0.1 * store.facts.encode_seconds
+    store.close()
     return seconds
 
 
@@ -152,10 +146,10 @@ def _review(
         dataclasses.replace(tokens, labels=labels),
         cut_folds([digest(text) for text in data.texts], labels, FOLDS),
         num_classes=2,
-        elmo={"source": "default"},
+        elmo={"source": _SOURCE},
         model=ModelConfig().model_dump(),
         train=TrainConfig().model_dump(),
-        elmo_version=_VERSION,
+        elmo_version=_SOURCE,
         embeddings_dir=folder / _STORE,
     )
     ranked = [each.text for each in rank_labels(chances, labels)]

@@ -90,10 +90,10 @@ def _measure(drawn: Texts, source: str) -> Results:
     encoder = build_encoder({"source": source})
     with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as folder:
         say("encoding and training")
-        cache = open_store(folder, data, encoder, elmo_version=source, cache_gib=8.0)
+        store = open_store(folder, data, encoder, elmo_version=source, cache_gib=8.0)
         options = ModelConfig().model_dump(), TrainConfig().model_dump()
-        head, _ = trained_elmo_head(data, fold, cache, *options)
-        cache.close()
+        head, _ = trained_elmo_head(data, fold, store, *options)
+        store.close()
     classifier = TokenClassifier(encoder, head)
     predict = predictor(classifier)
     places = fold.test[data.lengths[fold.test] >= _LEAST_TOKENS]

@@ -81,7 +81,7 @@ def mean_embeddings(store: EmbeddingStore, lengths: np.ndarray) -> np.ndarray:
     """
     parts = []
     for texts in split_batches(np.arange(len(lengths)), batch_size=_AT_ONCE):
-        sums = store.read(texts).astype(np.float32).sum(axis=2)  # zero at padding
+        sums = store.read(texts).sum(axis=2)  # zero at padding
         tokens = np.maximum(lengths[texts], 1)[:, None, None]
         parts.append((sums / tokens).reshape(len(sums), -1))
     return np.concatenate(parts)

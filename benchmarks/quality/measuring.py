@@ -112,7 +112,7 @@ def _measure(
             say(f"{texts.name}: encoding with {who}")
             if its_source is None:
                 its_source = _random_bilm(source, folder / "weights")
-            cache = _encode(data, its_source, folder / who.replace(" ", "_"))
+            cache = encode(data, its_source, folder / who.replace(" ", "_"))
             means = mean_embeddings(cache, data.lengths)
             measure(MEAN.format(who), partial(mean_accuracy, means, texts))
             for suffix, head in heads.items():
@@ -145,6 +145,7 @@ def _random_bilm(source: str, folder: Path) -> str:
     return str(folder)
 
 
-def _encode(data: LabelledTokens, source: str, folder: Path) -> EmbeddingStore:
+def encode(data: LabelledTokens, source: str, folder: Path) -> EmbeddingStore:
+    """Returns the store in `folder` with the frozen layers of all texts."""
     encoder = build_encoder({"source": source})
     return open_store(folder, data, encoder, elmo_version=source, cache_gib=_CACHE_GIB)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -117,7 +116,7 @@ def review(
 
     Args:
         run: What to review.
-        output: Its vectors lie there meanwhile; an interrupted review uses them again.
+        output: Its store of embeddings is read, and gets those of texts it lacks.
         path: Of the table.
         folds: How many parts the texts are cut into.
         first: How many lines the table has at most, corrections of before aside.
@@ -142,10 +141,8 @@ def review(
         )
     data = tokenise(reviewed, run.transform, classes)
     digests = [row.digest for row in reviewed]
-    identity = [data.fingerprint(), run.options["elmo_version"], "mean of layers"]
-    name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     remove_abandoned(output.resume)
-    folder = output.resume / f"review-{name}"
+    folder = output.resume / f"review-{data.fingerprint()[:16]}"  # only to be locked
     try:
         with locked_folder(folder):
             probabilities = out_of_fold(

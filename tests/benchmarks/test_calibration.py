@@ -73,7 +73,7 @@ def test_the_report_has_the_errors_the_coverage_and_what_became_of_the_goal():
 def test_a_fold_gives_the_logits_of_texts_that_were_not_learnt(tmp_path):
     data = tokens_of(make_texts())
     source = write_model(tmp_path / "elmo")
-    cache = measuring._encode(data, str(source), tmp_path / "cache")
+    cache = measuring.encode(data, str(source), tmp_path / "cache")
     places = np.arange(200)
     fold = Fold(places[:150], places[150:170], places[170:])
     try:

@@ -59,7 +59,7 @@ def cache_of(tmp_path):
 
     def make(texts):
         source = write_model(tmp_path / "elmo")
-        cache = measuring._encode(tokens_of(texts), str(source), tmp_path / "cache")
+        cache = measuring.encode(tokens_of(texts), str(source), tmp_path / "cache")
         caches.append(cache)
         return cache
 
