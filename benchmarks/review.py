@@ -31,15 +31,12 @@ from pipeline.config import ModelConfig, TrainConfig  # noqa: E402
 from pipeline.review.similar import similar_texts  # noqa: E402
 from pipeline.training.data import LabelledTokens  # noqa: E402
 from pipeline.training.epochs import ActivationInputs, train_epochs  # noqa: E402
+from pipeline.training.label_doubts import cut_folds, rank_labels  # noqa: E402
 from pipeline.training.model import (  # noqa: E402
     adapt_ngrams,
     build_head,
 )
-from pipeline.training.out_of_fold import (  # noqa: E402
-    cut_folds,
-    out_of_fold,
-    rank_labels,
-)
+from pipeline.training.out_of_fold import out_of_fold  # noqa: E402
 from pipeline.training.trainer import compile_model  # noqa: E402
 
 FLIPPED = 0.03  # of the labels

@@ -29,12 +29,8 @@ from pipeline.output_folder import OutputFolder
 from pipeline.review.rows import LabelledRow, read_rows, tokenise
 from pipeline.review.similar import similar_texts
 from pipeline.review.table import ReviewLine, shown, write_table
-from pipeline.training.out_of_fold import (
-    Suspicion,
-    cut_folds,
-    out_of_fold,
-    rank_labels,
-)
+from pipeline.training.label_doubts import Suspicion, cut_folds, rank_labels
+from pipeline.training.out_of_fold import out_of_fold
 from pipeline.training.state import remove_abandoned
 
 _CUSTOM_CONFIG = "custom_config"

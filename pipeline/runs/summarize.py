@@ -35,6 +35,7 @@ from pipeline.metadata.place import place_here
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.output_folder import OutputFolder
 from pipeline.report.files import write_page
+from pipeline.review.rows import find_rows
 from pipeline.runs.model_card import write_model_cards
 from pipeline.runs.past_runs import (
     REPORT,
@@ -48,6 +49,7 @@ from pipeline.runs.summary import (
     Anomalies,
     Baseline,
     Data,
+    DoubtedRow,
     Drift,
     NodeTime,
     Push,
@@ -67,6 +69,7 @@ from pipeline.runs.verdicts import past_run
 from pipeline.training.history import HISTORY_FILE
 
 _LOGGER = logging.getLogger(__name__)
+_MOST_CHARACTERS = 1000  # of a text
 
 
 def summarize_run(
@@ -89,6 +92,7 @@ def summarize_run(
     if summary.evaluation is not None and model is not None:
         words = with_words(summary.evaluation, path_utils.serving_model_dir(model.uri))
         summary = summary.model_copy(update={"evaluation": words})
+    summary = summary.model_copy(update={"doubted": _doubted(summary, record)})
     summary = summary.model_copy(update={"report": str(output.path / REPORT)})
     write_model_cards(output, summary, lambda run: gather(output, run))
     folder = run_folder(output.path, record.run_id)
@@ -123,10 +127,7 @@ def gather(
     if config is None:
         record = _present(record, output)
     examples = record.output("TextExampleGen", "examples")
-    window = [
-        *record.all_outputs("SpanWindow", "examples"),
-        *record.all_outputs("TextExampleGen", "examples"),
-    ]
+    window = _window(record)
     push = _push(record, output if config else None)
     data = config.data if config else None
     layouts = (_read_json(examples, COUNTS_FILE) or {}).get("layouts", {})
@@ -310,6 +311,40 @@ def _anomalies(clearance: MadeArtifact | None) -> Anomalies | None:
 def _training(record: RunRecord) -> Training | None:
     history = _read_json(record.output("Trainer", "model_run"), HISTORY_FILE)
     return None if history is None else Training.model_validate(history)
+
+
+def _window(record: RunRecord) -> list[MadeArtifact]:
+    """Returns the examples of the newest span, after those of the spans before it."""
+    return [
+        *record.all_outputs("SpanWindow", "examples"),
+        *record.all_outputs("TextExampleGen", "examples"),
+    ]
+
+
+def _doubted(summary: RunSummary, record: RunRecord) -> list[DoubtedRow]:
+    """Returns the rows of the labels that the training doubts."""
+    doubts = summary.training.doubts if summary.training else None
+    graph = record.output("Transform", "transform_graph")
+    if doubts is None or not doubts.found or graph is None:
+        return []
+    places = [(bytes.fromhex(each.key), each.label) for each in doubts.found]
+    folders = dict.fromkeys(examples.uri for examples in _window(record))
+    rows = find_rows(list(folders), graph.uri, set(places))
+    return [
+        DoubtedRow(
+            text=row.text[:_MOST_CHARACTERS],
+            label=row.label,
+            suggested=each.suggested,
+            label_probability=each.label_probability,
+            suggested_probability=each.suggested_probability,
+            source=row.source or None,
+            position=row.position,
+            split=row.split,
+            rows=row.rows,
+        )
+        for place, each in zip(places, doubts.found, strict=True)
+        if (row := rows.get(place)) is not None
+    ]
 
 
 def _tfidf(window: Sequence[MadeArtifact], config: Config) -> Baseline | None:

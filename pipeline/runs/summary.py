@@ -207,6 +207,29 @@ class ClassWord(Facts):
     texts: int
 
 
+class LabelDoubt(Facts):
+    """A text whose label linear models of the other texts find unlikely.
+
+    Attributes:
+        key: Digest of its tokens, in hexadecimal.
+        label, suggested: The class that it has, and that it seems to be.
+        label_probability, suggested_probability: Of these.
+    """
+
+    key: str
+    label: str
+    suggested: str
+    label_probability: float
+    suggested_probability: float
+
+
+class LabelDoubts(Facts):
+    """What was `found` among the `texts` of train and eval, the worst first."""
+
+    texts: int
+    found: list[LabelDoubt]
+
+
 class CertainOnEval(Facts):
     """From which probability on the model answers, and does not say it is unsure.
 
@@ -227,6 +250,7 @@ class Training(Facts):
     Attributes:
         temperature: By which the logits are divided; None: an earlier version.
         words: Class -> the words that speak most for it, strongest first.
+        doubts: None: texts may have several labels, or an earlier version.
         certain: None: `evaluation.precision` was not set.
     """
 
@@ -243,7 +267,29 @@ class Training(Facts):
     thresholds: dict[str, float] | None = None
     temperature: float | None = None
     words: dict[str, list[ClassWord]] = {}
+    doubts: LabelDoubts | None = None
     certain: CertainOnEval | None = None
+
+
+class DoubtedRow(Facts):
+    """The first row of a text whose label is doubted; see `LabelDoubt`.
+
+    Attributes:
+        text: At most its first 1,000 characters.
+        source, position: File and row; None: an earlier version made the examples.
+        split: It is in.
+        rows: How many rows have this label and a text of the same tokens.
+    """
+
+    text: str
+    label: str
+    suggested: str
+    label_probability: float
+    suggested_probability: float
+    source: str | None
+    position: int | None
+    split: str
+    rows: int
 
 
 class Baseline(Facts):
@@ -298,6 +344,7 @@ class RunSummary(Facts):
         run_id: TFX's name of the run; empty: an earlier version wrote this.
         began, ended: When, in UTC; the end is when this was gathered.
         seconds: From begin to end.
+        doubted: The rows of `training.doubts`, as far as they are still there.
         score_command: What to type to score a text; None: no model is served.
         report: The page that shows all this; None: an earlier version made none.
         model_bytes: Size of the exported model; None: not known.
@@ -321,6 +368,7 @@ class RunSummary(Facts):
     tfidf: Baseline | None
     serving_check: ServingCheck | None
     push: Push | None
+    doubted: list[DoubtedRow] = []
     nodes: list[NodeTime]
     score_command: str | None = None
     report: str | None = None

@@ -59,6 +59,17 @@ class LabelledTokens:
             padded[row, : len(ids)] = ids
         return self.words[padded]
 
+    def keys(self) -> np.ndarray:
+        """Returns what the tokens of each text are known by, `(texts,)` of 16 bytes."""
+        words: Sequence[Any] = self.words.tolist()
+        ids, starts = self.word_ids.tolist(), self.starts.tolist()
+        keys = np.empty(len(starts) - 1, "S16")
+        for text, (begin, end) in enumerate(zip(starts, starts[1:], strict=False)):
+            # No token holds a line break: they were split at white space.
+            joined = b"\n".join([words[number] for number in ids[begin:end]])
+            keys[text] = hashlib.blake2b(joined, digest_size=16).digest()
+        return keys
+
     def fingerprint(self) -> str:
         """Returns a digest of every token, label and split."""
         digest = hashlib.sha256()

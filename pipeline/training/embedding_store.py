@@ -12,15 +12,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import hashlib
 import logging
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -110,7 +108,7 @@ class EmbeddingStore:
         self._root, self._folder = root, root / version
         self._folder.mkdir(parents=True, exist_ok=True)
         keys, first, self._place = np.unique(
-            _keys(data), return_index=True, return_inverse=True
+            data.keys(), return_index=True, return_inverse=True
         )
         lengths = data.lengths[first]
         self._segments: list[Segment] = []
@@ -161,6 +159,20 @@ class EmbeddingStore:
             codes[missing, :, :width] = new_codes
             scales[missing, :, :width] = new_scales
         return from_four_bits(codes, scales)
+
+    def means(self, texts: np.ndarray) -> np.ndarray:
+        """Returns the mean activation of each text over its layers and tokens.
+
+        Returns:
+            float32 `(texts, dim)`; zeros for a text without tokens.
+        """
+        lengths = self._data.lengths[texts]
+        means = np.zeros((len(texts), self.dim), np.float32)
+        for places in _encoding_batches(np.argsort(lengths, kind="stable"), lengths):
+            counts = self.num_layers * np.maximum(lengths[places], 1)
+            means[places] = self.read(texts[places]).sum(axis=(1, 2))
+            means[places] /= counts[:, None]
+        return means
 
     def close(self) -> None:
         """Lets go of the files, which stay for the next run."""
@@ -326,18 +338,6 @@ class MeanLayer:
     def read(self, texts: np.ndarray) -> np.ndarray:
         """Returns float32 `(batch, 1, time, dim)`, zero at padding."""
         return self._store.read(texts).mean(axis=1, keepdims=True)
-
-
-def _keys(data: LabelledTokens) -> np.ndarray:
-    """Returns what the tokens of each text are known by, `(texts,)` of 16 bytes."""
-    words: Sequence[Any] = data.words.tolist()
-    ids, starts = data.word_ids.tolist(), data.starts.tolist()
-    keys = np.empty(len(starts) - 1, "S16")
-    for text, (begin, end) in enumerate(zip(starts, starts[1:], strict=False)):
-        # No token holds a line break: they were split at white space.
-        joined = b"\n".join([words[number] for number in ids[begin:end]])
-        keys[text] = hashlib.blake2b(joined, digest_size=16).digest()
-    return keys
 
 
 def _free_disk(folder: Path) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from pipeline.training.calibration import Calibration
 from pipeline.training.embedding_store import StoreFacts
+from pipeline.training.label_doubts import Doubts
 from pipeline.training.state import TrainingState
 from pipeline.training.warm_start import WarmStart
 
@@ -28,6 +29,7 @@ def write_history(
     class_weights: Mapping[str, float],
     calibration: Calibration,
     words: Mapping[str, Any],
+    doubts: Doubts | None,
     store: StoreFacts | None,
     warm_start: WarmStart | None,
 ) -> None:
@@ -46,6 +48,9 @@ def write_history(
         temperature: see `Calibration`.
         certain: {precision, threshold, coverage}, see `Certain`; None: not asked for.
         thresholds: by class name; only where a text may have several labels.
+        doubts: {texts, found}, see `Doubts`: `found` is a list of {key, label,
+            suggested, label_probability, suggested_probability}, with names of classes
+            and the key in hexadecimal; None: texts may have several labels.
         words: by class name, the words that speak most for it, as `strongest_words`
             returns them.
         embedding_cache: `StoreFacts`, or None where ELMo itself is trained, with
@@ -59,6 +64,7 @@ def write_history(
         class_weights: Weight of an example in both losses, by class name; no unit.
         calibration: Its thresholds in the order of `class_counts`.
         words: Of `strongest_words`.
+        doubts: Its labels in the order of `class_counts`; None: not looked for.
         store: None where ELMo itself was trained.
         warm_start: None where it was not asked for.
     """
@@ -86,12 +92,29 @@ def write_history(
         "temperature": calibration.temperature,
         "certain": calibration.certain and dataclasses.asdict(calibration.certain),
         "words": dict(words),
+        "doubts": doubts and _with_names(doubts, list(class_counts)),
     }
     if calibration.thresholds is not None:
         thresholds = calibration.thresholds.tolist()
         history["thresholds"] = dict(zip(class_counts, thresholds, strict=True))
     with tf.io.gfile.GFile(os.path.join(folder, HISTORY_FILE), "w") as file:
         file.write(json.dumps(history, indent=2) + "\n")
+
+
+def _with_names(doubts: Doubts, classes: Sequence[str]) -> dict[str, Any]:
+    return {
+        "texts": doubts.texts,
+        "found": [
+            {
+                "key": each.key.hex(),
+                "label": classes[each.label],
+                "suggested": classes[each.suggested],
+                "label_probability": round(each.label_probability, 4),
+                "suggested_probability": round(each.suggested_probability, 4),
+            }
+            for each in doubts.found
+        ],
+    }
 
 
 def _with_seconds(store: StoreFacts, state: TrainingState) -> dict[str, Any]:

@@ -10,10 +10,8 @@ Source: Northcutt et al. 2021, arXiv:1911.00068 (out-of-sample probabilities sho
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,26 +35,6 @@ _BATCH = 128  # texts
 _LEARNING_RATE = 0.005
 _LAST_SHARE = 0.02  # of the rate
 _PREDICT_BATCH = 256  # texts
-_LEAST = 1e-9  # a probability, so that it has a logarithm
-
-
-def cut_folds(digests: Sequence[bytes], labels: np.ndarray, folds: int) -> np.ndarray:
-    """Returns the fold of each text, int64 `(texts,)`, from 0; always the same one.
-
-    Texts of one digest share a fold, and each fold has about as many of each class.
-
-    Args:
-        digests: Of each text.
-        labels: int `(texts,)`, its class.
-        folds: How many, at least 2.
-    """
-    first: dict[bytes, int] = {}
-    for digest, label in zip(digests, labels.tolist(), strict=True):
-        first.setdefault(digest, label)
-    # Dealt out like cards, class after class, in the random order of digests.
-    order = sorted(first, key=lambda digest: (first[digest], digest))
-    of_digest = dict(zip(order, itertools.cycle(range(folds)), strict=False))
-    return np.array([of_digest[digest] for digest in digests], np.int64)
 
 
 def out_of_fold(
@@ -212,49 +190,3 @@ def _judge(
     ):
         probabilities[texts] = of_all[np.arange(len(texts)), folds[texts]]
     return probabilities
-
-
-@dataclasses.dataclass(frozen=True)
-class Suspicion:
-    """What speaks against the label of a text.
-
-    Attributes:
-        text: Its place.
-        suggested: The class that the head would give it.
-        score: How much; higher is worse, and above 0 there is another class.
-    """
-
-    text: int
-    suggested: int
-    score: float
-
-
-def rank_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[Suspicion]:
-    """Returns the texts for which a class not their own is likelier, worst first.
-
-    Each probability counts beside the mean that the class has on its own texts, so that
-    a class which is hard to tell, or rare, is not suspected as a whole.
-
-    Args:
-        probabilities: float `(texts, classes)`, out of fold.
-        labels: int `(texts,)`.
-
-    Source: Northcutt et al. 2021, arXiv:1911.00068, equation 2: the thresholds.
-    """
-    texts, classes = probabilities.shape
-    own = probabilities[np.arange(texts), labels]
-    sums = np.bincount(labels, weights=own, minlength=classes)
-    counts = np.bincount(labels, minlength=classes)
-    thresholds = np.maximum(sums / np.maximum(counts, 1), _LEAST)
-    logs = np.log(np.maximum(probabilities, _LEAST)) - np.log(thresholds)
-    logs[:, counts == 0] = -np.inf
-    of_label = logs[np.arange(texts), labels].copy()
-    logs[np.arange(texts), labels] = -np.inf
-    suggested = logs.argmax(axis=1)
-    scores = logs[np.arange(texts), suggested] - of_label
-    order = np.argsort(-scores, kind="stable")
-    return [
-        Suspicion(int(text), int(suggested[text]), float(scores[text]))
-        for text in order
-        if scores[text] > 0
-    ]

@@ -37,6 +37,7 @@ from pipeline.training.epochs import (
 from pipeline.training.explaining import strongest_words
 from pipeline.training.export import export_classifier
 from pipeline.training.history import write_history
+from pipeline.training.label_doubts import Doubts, doubted_labels
 from pipeline.training.model import (
     TokenClassifier,
     adapt_ngrams,
@@ -148,6 +149,7 @@ def run_fn(fn_args: Any) -> None:
         )
         head = with_temperature(classifier.head, found.temperature)
         words = _words(classifier, data, classes, store)
+        doubts = None if is_multi_label else _doubts(data, len(classes), store)
         export_classifier(
             fn_args.serving_model_dir,
             transform,
@@ -165,6 +167,7 @@ def run_fn(fn_args: Any) -> None:
             class_weights=dict(zip(classes, weights.tolist(), strict=True)),
             calibration=found,
             words=words,
+            doubts=doubts,
             store=store.facts if store else None,
             warm_start=warm_start,
         )
@@ -277,6 +280,16 @@ def _words(
         )
     _LOGGER.info("Strongest words: %.2f s", time.monotonic() - started)
     return words
+
+
+def _doubts(
+    data: LabelledTokens, num_classes: int, store: EmbeddingStore | None
+) -> Doubts:
+    """Returns the `doubted_labels`, and says in the log how long that took."""
+    started = time.monotonic()
+    doubts = doubted_labels(data, num_classes, store.means if store else None)
+    _LOGGER.info("Labels that may be wrong: %.2f s", time.monotonic() - started)
+    return doubts
 
 
 def open_store(

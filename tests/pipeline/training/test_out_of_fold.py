@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.training.data import LabelledTokens
-from pipeline.training.out_of_fold import cut_folds, out_of_fold, rank_labels
+from pipeline.training.label_doubts import cut_folds, rank_labels
+from pipeline.training.out_of_fold import out_of_fold
 from tests.pipeline.tiny_training import MODEL, TRAIN
 
 WORDS = np.array([b"", b"good", b"bad", b"film"], object)
