@@ -62,6 +62,8 @@ class Details:
         # Rows in all, with an invalid prediction, answered, answered rightly.
         self._rows = [0, 0, 0, 0]
         self._knows_unsure = False
+        # Rows that both models get right, only this one, only the last one, neither.
+        self._beside_last = [0, 0, 0, 0]
         # (number of the label, or its name if it has none; number of the prediction)
         self._confused: dict[tuple[int | str, int], int] = {}
         self._wrong: list[tuple[_Example, _Wrong]] = []
@@ -75,6 +77,7 @@ class Details:
         *,
         chosen: Any = None,
         unsure: Any = None,
+        last_is_right: bool | None = None,
     ) -> None:
         """Counts a row.
 
@@ -85,19 +88,19 @@ class Details:
             read_example: Returns the row's tf.Example, serialized.
             chosen: bool `(classes,)`, where a row may have several labels.
             unsure: Whether the model says that it is unsure; None: it never does.
+            last_is_right: Whether the last model is right; None: there is none.
         """
         is_valid = math.isfinite(float(probabilities.sum()))
-        wrong = None
-        if is_valid and chosen is None:
-            wrong = _one_wrong(int(label), probabilities)
-        elif is_valid:
-            wrong = _several_wrong(label, probabilities, chosen)
+        wrong = _wrong_of(label, probabilities, chosen) if is_valid else None
         is_answered = unsure is not None and not unsure
         self._knows_unsure |= unsure is not None
         self._rows[0] += 1
         self._rows[1] += not is_valid
         self._rows[2] += is_answered
-        self._rows[3] += is_answered and is_valid and wrong is None
+        is_right = is_valid and wrong is None
+        self._rows[3] += is_answered and is_right
+        if last_is_right is not None:
+            self._beside_last[2 * (not is_right) + (not last_is_right)] += 1
         if wrong is not None:
             self._add_wrong(wrong, read_example, is_one=chosen is None)
 
@@ -120,6 +123,8 @@ class Details:
         """Adds what `other` counted."""
         self._rows = [a + b for a, b in zip(self._rows, other._rows, strict=True)]
         self._knows_unsure |= other._knows_unsure
+        both = zip(self._beside_last, other._beside_last, strict=True)
+        self._beside_last = [a + b for a, b in both]
         for pair, rows in other._confused.items():
             self._confused[pair] = self._confused.get(pair, 0) + rows
         self._wrong += other._wrong
@@ -151,6 +156,7 @@ class Details:
         classes = np.argsort(-measures.support, kind="stable")[:MOST_CURVES].tolist()
         details = {
             "answered": self._rows[2:] if self._knows_unsure else None,
+            "beside_last": self._beside_last if any(self._beside_last) else None,
             "predicted": measures.predicted.tolist(),
             "confused": [[*pair, rows] for pair, rows in ordered[:MOST_CONFUSED]],
             "bins": tally.bins().tolist(),
@@ -179,6 +185,18 @@ def _order(row: tuple[_Example, _Wrong]) -> tuple[Any, ...]:
 def _hash(pair: tuple[int | str, int]) -> tuple[int, str]:
     text = repr(pair)  # not hash(): it differs from process to process
     return zlib.crc32(text.encode()), text
+
+
+def is_right(label: Any, probabilities: np.ndarray, chosen: Any = None) -> bool:
+    """Returns whether a model gets a row right; see `Details.add`."""
+    is_valid = math.isfinite(float(probabilities.sum()))
+    return is_valid and _wrong_of(label, probabilities, chosen) is None
+
+
+def _wrong_of(label: Any, probabilities: np.ndarray, chosen: Any) -> _Wrong | None:
+    if chosen is None:
+        return _one_wrong(int(label), probabilities)
+    return _several_wrong(label, probabilities, chosen)
 
 
 def _one_wrong(label: int, probabilities: np.ndarray) -> _Wrong | None:
@@ -246,7 +264,9 @@ def read_details(value: bytes, class_names: Sequence[str] | None) -> dict[str, A
         `confused`, `bins`, `curves`, `wrong`: as in `facts.Evaluation`;
         `predicted`: for each class, rows that were given it;
         `answered`: rows that are answered, and those answered rightly; None: the
-        model cannot say that it is unsure.
+        model cannot say that it is unsure;
+        `beside_last`: rows that both models get right, only this one, only the last
+        one, and neither; None: there is no last one, or an earlier version counted.
     """
     details = json.loads(zlib.decompress(value))
     names = dict(enumerate(class_names or ()))
@@ -257,6 +277,7 @@ def read_details(value: bytes, class_names: Sequence[str] | None) -> dict[str, A
     number_of = len(details["bins"])
     return {
         "answered": details["answered"],
+        "beside_last": details.get("beside_last"),
         "predicted": details["predicted"],
         "confused": [
             {"label": name_of(label), "predicted": name_of(predicted), "rows": rows}

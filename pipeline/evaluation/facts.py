@@ -173,12 +173,30 @@ class Certain(Facts):
     accuracy: float | None
 
 
+class Change(Facts):
+    """The answers to the test rows beside those of the last model.
+
+    Attributes:
+        gained, lost: Rows that only this model, or only the last one, gets right.
+        both, neither: Rows that both get right, or none of them.
+        interval: Between which values the change of the accuracy lies with 95 %
+            confidence, were there other test rows; both below 0: it fell.
+    """
+
+    gained: int
+    lost: int
+    both: int
+    neither: int
+    interval: Interval
+
+
 class Evaluation(Facts):
     """What the Evaluator measured on the test split, and whether it blessed the model.
 
     Attributes:
         metrics: Measure -> value over all rows; None: undefined.
         baseline: The same of the last blessed model; None: there was none.
+        change: None: there was no last one, or an earlier version measured.
         rows: Test rows, of which `unknown_labels` have a label that was not trained
             on, and `invalid_predictions` have probabilities that are not numbers.
         by_length: `short`, `medium`, `long` -> measures.
@@ -197,6 +215,7 @@ class Evaluation(Facts):
 
     metrics: dict[str, float | None]
     baseline: dict[str, float | None] | None
+    change: Change | None = None
     rows: int
     unknown_labels: int = 0
     invalid_predictions: int = 0

@@ -285,6 +285,29 @@ def wilson_interval(hits: int, rows: int) -> tuple[float, float] | None:
     return low, high
 
 
+def change_interval(gained: int, lost: int, rows: int) -> tuple[float, float] | None:
+    """Returns between which values the change of a share lies with 95 % confidence.
+
+    For two models on the same rows: Wald's interval of a matched difference, with half
+    a row added to each of the four counts. None where there is no row.
+
+    Args:
+        gained: Rows that only the new model gets right.
+        lost: Rows that only the old one gets right.
+        rows: Rows in all.
+
+    Source: Agresti & Min 2005, "Simple improved confidence intervals for comparing
+        matched proportions", Statistics in Medicine 24.
+    """
+    if rows == 0:
+        return None
+    more, fewer, total = gained + 0.5, lost + 0.5, rows + 2
+    change = (more - fewer) / total
+    spread = more + fewer - (more - fewer) ** 2 / total
+    half = _DEVIATIONS * math.sqrt(spread) / total
+    return max(-1.0, change - half), min(1.0, change + half)
+
+
 def _mean_defined(values: np.ndarray) -> float:
     """Returns the mean of those that are defined, NaN if none is."""
     defined = values[~np.isnan(values)]

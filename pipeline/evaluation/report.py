@@ -24,6 +24,7 @@ from pipeline.evaluation.measures import (
     LOWER_IS_BETTER,
     MEASURES,
     MICRO_F1,
+    change_interval,
     wilson_interval,
 )
 from pipeline.evaluation.tfma_metrics import (
@@ -62,6 +63,7 @@ def read_evaluation(
         `accuracy_of_answers`: share of the answered rows that are right, None where
         the model answers none, or always;
         `baseline`: the same of the last blessed model, None where there was none;
+        `change`: as in `facts.Change`, None where there was none;
         `rows`, `unknown_labels`, `invalid_predictions`: counts of test rows;
         `classes`: one dict per class: `name`, `precision`, `recall`, `f1`, `support`,
         `precision_interval`, `recall_interval`;
@@ -86,6 +88,7 @@ def read_evaluation(
         "accuracy_interval": _interval(metrics[ACCURACY], rows),
         "accuracy_of_answers": answered_rightly / answered if answered else None,
         "baseline": _measures(baseline[""]) if "" in baseline else None,
+        "change": _change(details.get("beside_last")),
         "rows": rows,
         "unknown_labels": int(overall.get((UNKNOWN_LABELS, None), 0)),
         "invalid_predictions": int(overall.get((INVALID_PREDICTIONS, None), 0)),
@@ -109,6 +112,20 @@ def read_evaluation(
     report["failures"] = failures(report, values or {})
     report["notes"] = _notes(report)
     return report
+
+
+def _change(rows: Sequence[int] | None) -> dict[str, Any] | None:
+    """Returns `facts.Change` of the counts that `read_details` returns."""
+    if rows is None:
+        return None
+    both, gained, lost, neither = rows
+    return {
+        "gained": gained,
+        "lost": lost,
+        "both": both,
+        "neither": neither,
+        "interval": change_interval(gained, lost, sum(rows)),
+    }
 
 
 def _read_slices(
@@ -340,7 +357,7 @@ def _notes(report: dict[str, Any]) -> list[str]:
     if in_buckets > report["rows"]:
         # TFMA slices by the transformed features of both models.
         notes.append(
-            f"{in_buckets - report['rows']:,} test rows are in two of the thirds by "
-            "length: their limits moved since the last blessed model"
+            f"{in_buckets - report['rows']:,} test rows count as two lengths, such as "
+            "short and medium: the limits between them have moved since the last model"
         )
     return notes

@@ -15,7 +15,7 @@ from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from pipeline.evaluation.details import Details
+from pipeline.evaluation.details import Details, is_right
 from pipeline.evaluation.measures import (
     COVERAGE,
     MEASURES,
@@ -108,6 +108,8 @@ class ClassificationCombiner(beam.CombineFn):
         self._eval_config = eval_config
         self._model_name = model_name
         self._output_name = output_name
+        specs = eval_config.model_specs if eval_config else ()
+        self._has_baseline = any(spec.is_baseline for spec in specs)
 
     def create_accumulator(self) -> _Counts | None:
         return None
@@ -143,6 +145,7 @@ class ClassificationCombiner(beam.CombineFn):
             else:
                 cast(ClassificationTally, counts.tally).add(label, probabilities)
             if counts.details is not None:
+                last = self._last_is_right(element, len(probabilities))
                 for row, of_row in enumerate(probabilities):
                     counts.details.add(
                         label[row],
@@ -150,9 +153,37 @@ class ClassificationCombiner(beam.CombineFn):
                         functools.partial(_example, element, row),
                         chosen=None if chosen is None else chosen[row],
                         unsure=None if unsure is None else np.ravel(unsure)[row],
+                        last_is_right=last[row],
                     )
             accumulator = counts
         return accumulator
+
+    def _last_is_right(
+        self, element: tfma.metrics.StandardMetricInputs, rows: int
+    ) -> list[bool | None]:
+        """Returns for each row whether the baseline is right; None: there is none."""
+        if not self._has_baseline:
+            return [None] * rows
+        given = element.get_predictions(constants.BASELINE_KEY)
+        chosen: Any = given.get(CHOSEN) if isinstance(given, Mapping) else None
+        found: list[bool | None] = []
+        # Of its own labels: it may know other classes, or have them in another order.
+        for label, prediction, _ in tfma.metrics.to_label_prediction_example_weight(
+            element,
+            eval_config=self._eval_config,
+            model_name=constants.BASELINE_KEY,
+            output_name=self._output_name,
+            flatten=False,
+        ):
+            width = prediction.shape[-1]
+            probabilities = np.asarray(prediction, np.float32).reshape(-1, width)
+            if chosen is None:
+                found += map(is_right, np.ravel(label), probabilities)
+            else:
+                chosen = np.asarray(chosen).reshape(-1, width)
+                labels = label.reshape(-1, width + 1)
+                found += map(is_right, labels, probabilities, chosen)
+        return found
 
     def _nothing(self, width: int, several: bool) -> _Counts:
         is_baseline = self._model_name == constants.BASELINE_KEY

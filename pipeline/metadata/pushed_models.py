@@ -120,6 +120,24 @@ class PushedModels:
             return None
         return None if models.get(newest) == models.get(path, 0) else newest
 
+    def served_before(self, path: str) -> str | None:
+        """Returns the version that a rollback serves again; None: there is none.
+
+        Args:
+            path: The folder of the version that is served.
+        """
+        pushes = self.pushes()
+        model = next((push.model for push in pushes if push.path == path), None)
+        earlier = [
+            push.path
+            for push in pushes
+            if push.model != model
+            and not push.withdrawn
+            and posixpath.dirname(push.path) == posixpath.dirname(path)
+            and (not is_local(push.path) or os.path.exists(push.path))
+        ]
+        return earlier[-1] if earlier else None
+
     def recency(self) -> Callable[[int], int]:
         """Returns what gives a model a number: the later it came into use, the higher.
 

@@ -1,17 +1,12 @@
 """Renders the facts of a run as one page of HTML that needs nothing else.
 
 A page is a list of sections, each with a template of its own; one whose facts are
-missing says why in a few words. Whatever comes from the data is made visible, cut and
-escaped by the environment, not by each template: it becomes neither markup nor an
-invisible character, and one value cannot fill the page.
+missing says why in a few words.
 """
 
 from __future__ import annotations
 
-import functools
-import json
 import posixpath
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,15 +15,13 @@ from typing import TYPE_CHECKING, Any
 from components.text_example_gen.notes import correction_notes, split_file_notes
 from pipeline.evaluation.facts import Evaluation
 from pipeline.report import plots, views
-from pipeline.runs.evaluation_text import measure_value
+from pipeline.report.environment import begin, environment
+from pipeline.report.verdict import Verdict, compared_rows, conditions, verdict_of
 from pipeline.runs.summary import RunSummary
-from pipeline.runs.summary_text import spelt
-from pipeline.terminal import visible
 
 if TYPE_CHECKING:
-    import jinja2
+    pass
 
-_MOST_SHOWN = 2_000  # characters of one value
 _MOST_PLACES = 50  # runs or spans of a plot over time
 
 
@@ -93,17 +86,18 @@ def run_page(
         review: What a person may have reviewed of its labels.
     """
     sections = [
+        *_why(summary.evaluation, summary, runs),
         _data(summary, runs),
         _training(summary),
         *_test(summary.evaluation, summary),
         _words(summary),
-        _labels(summary.evaluation, review),
+        _labels(summary, review),
         _trust(summary),
         _Section("run", "The run", {"nodes": summary.nodes}),
         _next(summary),
         _history(runs),
     ]
-    verdict = views.verdict(summary)
+    verdict = verdict_of(summary)
     return _render(
         f"{verdict.word}: {summary.data.pattern}",
         sections,
@@ -120,8 +114,8 @@ def evaluation_page(evaluation: Evaluation) -> str:
     lines = " ".join(f"{line}." for line in evaluation.failures)
     return _render(
         "Evaluation",
-        [*_test(evaluation, None), _labels(evaluation, None)],
-        verdict=views.Verdict(word, evaluation.blessed, f"{sentence} {lines}".strip()),
+        [*_why(evaluation), *_test(evaluation, None)],
+        verdict=Verdict(word, evaluation.blessed, f"{sentence} {lines}".strip()),
         evaluation=evaluation,
     )
 
@@ -132,6 +126,28 @@ def statistics_page(splits: Sequence[SplitStatistics]) -> str:
         "Statistics of the examples",
         [_Section("statistics", "Statistics", {"splits": splits})],
     )
+
+
+def _why(
+    evaluation: Evaluation | None,
+    summary: RunSummary | None = None,
+    runs: Sequence[RunSummary] = (),
+) -> list[_Section]:
+    if evaluation is None:
+        return []
+    was_pushed = (
+        summary.push is not None and summary.push.pushed
+        if summary
+        else evaluation.blessed
+    )
+    done = "pushed" if summary else "blessed"
+    title = f"Why it was {'' if was_pushed else 'not '}{done}"
+    facts = {
+        "conditions": conditions(summary, evaluation),
+        "compared": compared_rows(summary, runs[:-1]) if summary else "",
+        "tfidf": summary.tfidf if summary else None,
+    }
+    return [_Section("why", title, facts)]
 
 
 def _data(summary: RunSummary, runs: Sequence[RunSummary]) -> _Section:
@@ -178,7 +194,6 @@ def _drift(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
                 [plots.Series(points, filled=filled)],
                 ticks=[last[int(points[0][0])][0], last[int(points[-1][0])][0]],
                 bound=bound,
-                is_share=False,
             )
         shown.append({"name": name, "distance": distance, "plot": plot})
     return shown
@@ -216,6 +231,7 @@ def _test(evaluation: Evaluation | None, summary: RunSummary | None) -> list[_Se
             plots.reliability_plot(evaluation.bins) if evaluation.bins else ""
         ),
         "tfidf": summary.tfidf if summary else None,
+        "limits": views.length_limits(summary),
     }
     errors = (
         _Section("errors", "Errors", {"wrong": evaluation.wrong})
@@ -239,33 +255,51 @@ def _words(summary: RunSummary) -> _Section:
     return _Section("words", "Strongest words", {"words": words})
 
 
-def _labels(evaluation: Evaluation | None, review: Review | None) -> _Section:
-    rows = views.to_relabel(evaluation.wrong) if evaluation else []
-    if not rows and review is None:
-        why = "No wrong row is known."
+def _labels(summary: RunSummary, review: Review | None) -> _Section:
+    training = summary.training
+    if not summary.doubted and review is None:
+        if training is None:
+            why = "No model was trained."
+        elif training.doubts is not None:
+            why = "No label of train and eval is doubted."
+        else:
+            why = "No label was doubted: rows may have several, or the run is old."
         return _Section("labels", "Labels to look at", missing=why)
-    return _Section("labels", "Labels to look at", {"rows": rows, "review": review})
+    facts = {
+        "rows": summary.doubted,
+        "texts": training.doubts.texts if training and training.doubts else 0,
+        "review": review,
+        "output": shlex.quote(summary.output),
+    }
+    return _Section("labels", "Labels to look at", facts)
 
 
 def _trust(summary: RunSummary) -> _Section:
     evaluation, training = summary.evaluation, summary.training
-    certain = evaluation.certain if evaluation else None
+    steps = views.trust_steps(evaluation.bins) if evaluation else []
     on_eval = training.certain if training else None
-    temperature = training.temperature if training else None
-    if certain is None and on_eval is None and temperature is None:
-        why = "This model has no temperature and answers every text."
+    if evaluation is None or not (steps or on_eval):
+        why = "How often its probabilities are right was not measured."
         return _Section("trust", "When to trust it", missing=why)
-    facts = {"certain": certain, "on_eval": on_eval, "temperature": temperature}
+    facts = {
+        # Of several labels, each decision has a probability of its own.
+        "steps": [] if views.has_several_labels(evaluation) else steps,
+        "error": evaluation.metrics.get("calibration_error"),
+        "weakest": views.weakest(evaluation),
+        "limits": views.length_limits(summary),
+        "certain": evaluation.certain,
+        "on_eval": on_eval,
+        "temperature": training.temperature if training else None,
+    }
     return _Section("trust", "When to trust it", facts)
-
-
-def _begin(run: RunSummary) -> str:
-    return f"{run.began:%Y-%m-%d %H:%M}" if run.began else run.run_id[:16]
 
 
 def _next(summary: RunSummary) -> _Section:
     path = summary.push.path if summary.push else None
+    before = summary.push.before if summary.push else None
     facts = {
+        "version": path and shlex.quote(path),
+        "before": before and posixpath.basename(before),
         "output": shlex.quote(summary.output),
         "run_id": shlex.quote(summary.run_id) if summary.run_id else "",
         "serving": path and shlex.quote(posixpath.dirname(path)),
@@ -278,95 +312,27 @@ def _history(runs: Sequence[RunSummary]) -> _Section:
     if len(shown) < 2:
         why = "This is the only run that is kept here."
         return _Section("runs", "Runs", missing=why)
-    drawn = []
-    for name in ("accuracy", "auc", "macro_f1"):
-        points, filled = [], []
-        for place, run in enumerate(shown):
-            value = run.evaluation.metrics.get(name) if run.evaluation else None
-            if value is not None:
-                points.append((float(place), value))
-                filled.append(run.push is not None and run.push.pushed)
-        if len(points) > 1:
-            ticks = [shown[int(points[0][0])], shown[int(points[-1][0])]]
-            plot = plots.series_plot(
-                f"{views.MEASURES[name]} of the runs",
-                [plots.Series(points, filled=filled)],
-                ticks=[_begin(run) for run in ticks],
-            )
-            drawn.append((name, plot))
-    rows = [(run, views.verdict(run)) for run in reversed(shown)]
+    points = [
+        plots.Measured(
+            place,
+            accuracy,
+            run.evaluation.accuracy_interval,
+            is_filled=run.push is not None and run.push.pushed,
+        )
+        for place, run in enumerate(shown)
+        if run.evaluation
+        and (accuracy := run.evaluation.metrics.get("accuracy")) is not None
+    ]
+    plot = ""
+    if len(points) > 1:
+        ends = [begin(shown[points[0].place]), begin(shown[points[-1].place])]
+        plot = plots.measured_plot("Accuracy of the runs", points, ticks=ends)
+    rows = [(run, verdict_of(run)) for run in reversed(shown)]
     has_spans = any(run.spans for run in shown)
-    facts = {"rows": rows, "plots": drawn, "has_spans": has_spans}
+    facts = {"rows": rows, "plot": plot, "has_spans": has_spans}
     return _Section("runs", "Runs", facts)
 
 
 def _render(title: str, sections: Sequence[_Section], **facts: Any) -> str:
-    template = _environment().get_template("page.html")
+    template = environment().get_template("page.html")
     return template.render(title=title, sections=sections, **facts)
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    import jinja2  # a tenth of a second, for which no --help should wait
-    import markupsafe
-
-    def shown(value: Any) -> Any:
-        if isinstance(value, markupsafe.Markup) or not isinstance(value, str):
-            return "–" if value is None else value
-        text = visible(value[:_MOST_SHOWN])
-        return f"{text}…" if len(value) > _MOST_SHOWN else text
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.report"),
-        autoescape=True,
-        finalize=shown,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "share": _share,
-        "measure": _measure,
-        "figure": lambda value: None if value is None else f"{value:.3f}",
-        "signed": lambda value: f"{value:+.2f}".replace("-", "−"),
-        "count": lambda value: None if value is None else f"{value:,}",
-        "bytes": _bytes,
-        "seconds": _seconds,
-        "cut": lambda text, most=80: text if len(text) <= most else text[:most] + "…",
-        "begin": _begin,
-        "option": _option,
-        "spelt": spelt,
-        "quoted": lambda text: re.sub("`([^`]*)`", "“\\1”", text),
-        "pieces": views.pieces,
-        "strongest": views.strongest,
-    }
-    environment.globals |= {"measures": views.MEASURES}
-    return environment
-
-
-def _share(value: float | None, digits: int = 1) -> str | None:
-    return None if value is None else f"{value:.{digits}%}"
-
-
-def _measure(value: float | None, name: str) -> str | None:
-    return None if value is None else measure_value(name, value)
-
-
-def _option(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _bytes(value: int) -> str:
-    size, units = float(value), ["bytes", "KiB", "MiB", "GiB", "TiB"]
-    while size >= 1024 and len(units) > 1:
-        size /= 1024
-        units.pop(0)
-    return f"{size:,.0f} {units[0]}" if size >= 100 else f"{size:,.3g} {units[0]}"
-
-
-def _seconds(value: float) -> str:
-    if value < 100:
-        return f"{value:.1f} s"
-    minutes, seconds = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"

@@ -39,7 +39,7 @@ _SIZE = (
     4.5,
     2.9,
 )  # inches of 72 points: as wide as a phone, so that text stays legible
-_SQUARE = (3.6, 3.4)
+_SQUARE = (3.2, 3.0)
 _RC = {
     "svg.fonttype": "none",  # the browser has the fonts
     "svg.hashsalt": "elmo-tfx",
@@ -85,6 +85,20 @@ class Series:
     stroke: tuple[str, str] = STROKES[0]
     width: float = 1.8
     filled: Sequence[bool] | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value at a place, and between which values it lies; None: not known.
+
+    Attributes:
+        is_filled: Whether it is drawn as a full mark, or as a ring.
+    """
+
+    place: int
+    value: float
+    interval: tuple[float, float] | None
+    is_filled: bool
 
 
 def loss_plot(epochs: Sequence[Epoch], best: int) -> str:
@@ -191,16 +205,14 @@ def series_plot(
     *,
     ticks: Sequence[str],
     bound: float | None = None,
-    is_share: bool = True,
 ) -> str:
-    """Returns lines over runs or spans, which lie at 0, 1, 2 and so on.
+    """Returns lines over spans, which lie at 0, 1, 2 and so on, from 0 upwards.
 
     Args:
         title: For those who do not see it.
         series: The lines.
         ticks: What stands below the first and the last place.
         bound: Where a dashed line lies; None: nowhere.
-        is_share: Whether the values lie from 0 to 1.
     """
 
     def draw(axes: Axes) -> None:
@@ -214,16 +226,50 @@ def series_plot(
         if len(ends) > 1:
             labels[0].set_horizontalalignment("left")
             labels[-1].set_horizontalalignment("right")
-        low, high = axes.get_ylim()
-        if is_share:
-            # A difference of a point is none that one should see from afar.
-            more = max(0.0, _LEAST_SPAN - (high - low)) / 2
-            axes.set_ylim(max(low - more, -0.02), min(high + more, 1.02))
-        else:
-            axes.set_ylim(0, max(high, 1e-3))
+        axes.set_ylim(0, max(axes.get_ylim()[1], 1e-3))
         _few_ticks(axes)
 
     return _svg(title, draw)
+
+
+def measured_plot(title: str, points: Sequence[Measured], ticks: Sequence[str]) -> str:
+    """Returns shares with their intervals, which no line joins.
+
+    Args:
+        title: For those who do not see it.
+        points: By place.
+        ticks: What stands below the first and the last place.
+    """
+
+    def draw(axes: Axes) -> None:
+        for each in points:
+            if each.interval is not None:
+                axes.vlines(each.place, *each.interval, color=SOFT, linewidth=1.2)
+            axes.plot(
+                [each.place],
+                [each.value],
+                "o",
+                color=ACCENT,
+                markerfacecolor=ACCENT if each.is_filled else "none",
+                markersize=5 if each.is_filled else 3.5,
+            )
+        first, last = points[0].place, points[-1].place
+        axes.set_xlim(first - 0.5, last + 0.5)
+        axes.set_xticks([first, last])
+        labels = axes.set_xticklabels(ticks, parse_math=False)
+        labels[0].set_horizontalalignment("left")
+        labels[-1].set_horizontalalignment("right")
+        _shares_in_sight(axes)
+
+    return _svg(title, draw)
+
+
+def _shares_in_sight(axes: Axes) -> None:
+    # A difference of a point is none that one should see from afar.
+    low, high = axes.get_ylim()
+    more = max(0.0, _LEAST_SPAN - (high - low)) / 2
+    axes.set_ylim(max(low - more, -0.02), min(high + more, 1.02))
+    _few_ticks(axes)
 
 
 def _as_series(

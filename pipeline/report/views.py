@@ -6,15 +6,18 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from pipeline.evaluation.facts import (
+    Bin,
     ClassMeasures,
     Curves,
     Evaluation,
+    Interval,
+    SliceMeasures,
     WordWeight,
     WrongRow,
 )
+from pipeline.evaluation.measures import ACCURACY, wilson_interval
 from pipeline.report.plots import SOFT, STROKES
 from pipeline.runs.summary import RunSummary
 
@@ -30,7 +33,8 @@ _MOST_IN_MATRIX = 10  # classes
 _LEVELS = 5  # of the colour behind a word
 _LEAST_SHARE = 0.12  # of the strongest weight of a text, for a word to be coloured
 _MOST_GAP = 40  # characters between two tokens of a text
-_MOST_DOUBTED = 10  # rows whose label may be wrong
+_MOST_STEPS = 7
+_LEAST_ROWS = 30  # of a slice that is called weak
 _MOST_CONFUSED = 400  # pairs that the Evaluator keeps
 # What the tokenizer writes for several characters -> those it reads.
 _SPELLINGS = {
@@ -39,93 +43,6 @@ _SPELLINGS = {
     "...": r"(?:\.\.+|\u2026)",
     "--": r"(?:--+|[\u2013\u2014])",
 }
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of the model: one word for a mark, and a sentence."""
-
-    word: str
-    is_good: bool
-    sentence: str
-
-
-def verdict(summary: RunSummary) -> Verdict:
-    """Returns whether the model was pushed, or why not, and how good it is."""
-    evaluation = summary.evaluation
-    refused = list(evaluation.failures) if evaluation and not evaluation.blessed else []
-    check = summary.serving_check
-    if check is not None and not check.blessed:
-        refused += check.reasons or ["it does not serve"]
-    how_good = _how_good(summary)
-    push = summary.push
-    if push is not None and push.pushed and push.now and push.path is not None:
-        number = PurePosixPath(push.path).name
-        sentence = f"Pushed as version {number}. {how_good}{_why_worse(evaluation)}"
-        return Verdict("pushed", True, sentence)
-    if push is not None and push.pushed:
-        place = (
-            "The version that an earlier run pushed is no longer there."
-            if push.path is None
-            else f"Version {PurePosixPath(push.path).name} is the same model."
-        )
-        return Verdict("unchanged", True, f"{place} {how_good}")
-    if refused:
-        why = "; ".join(refused)
-        return Verdict("refused", False, f"Not pushed: {why}. {how_good}")
-    if evaluation is None:
-        return Verdict("not pushed", False, "No model was tested.")
-    if push is None and evaluation.blessed:
-        return Verdict("blessed", True, how_good)
-    # The Pusher has no other cause than the two checks and this one.
-    why = "the model was withdrawn by a rollback"
-    return Verdict("not pushed", False, f"Not pushed: {why}. {how_good}")
-
-
-def _how_good(summary: RunSummary) -> str:
-    evaluation = summary.evaluation
-    accuracy = evaluation.metrics.get("accuracy") if evaluation else None
-    if evaluation is None or accuracy is None:
-        return ""
-    right = "with all labels right" if has_several_labels(evaluation) else "right"
-    text = f"{accuracy:.1%} of {evaluation.rows:,} test rows are {right}"
-    others = []
-    before = (evaluation.baseline or {}).get("accuracy")
-    if before is not None:
-        others.append(f"{_compared(accuracy, before)} the last model")
-    words = summary.tfidf.metrics.get("accuracy") if summary.tfidf else None
-    if words is not None:
-        others.append(f"{_compared(accuracy, words)} TF-IDF with logistic regression")
-    text += f"{', ' if others else ''}{' and '.join(others)}"
-    is_first = evaluation.baseline is None
-    return f"{text}{'; there is no earlier model' if is_first else ''}."
-
-
-def _why_worse(evaluation: Evaluation | None) -> str:
-    """Returns why a model was pushed that is worse than the last; mostly nothing."""
-    if evaluation is None or evaluation.baseline is None:
-        return ""
-    before, now = (
-        each.get("accuracy") for each in (evaluation.baseline, evaluation.metrics)
-    )
-    if before is None or now is None or now >= before:
-        return ""
-    for bound in evaluation.thresholds:
-        if bound.kind == "change" and bound.measure == "accuracy" and not bound.slice:
-            most = abs(bound.bound) * 100
-            plural = "" if most == 1 else "s"
-            return f" A loss of {most:g} point{plural} is let pass (max_drop)."
-    return " No bound says how much worse than the last model it may be."
-
-
-def _compared(value: float, other: float) -> str:
-    # Of what stands in the page, so that the difference is that of its figures.
-    points = round(round(value * 100, 1) - round(other * 100, 1), 1)
-    if not points:
-        return "as many as with"
-    plural = "" if abs(points) == 1 else "s"
-    side = "more" if points > 0 else "fewer"
-    return f"{abs(points):.1f} point{plural} {side} than with"
 
 
 def has_several_labels(evaluation: Evaluation) -> bool:
@@ -287,11 +204,72 @@ def strongest(
     }
 
 
-def to_relabel(wrong: Sequence[WrongRow]) -> list[WrongRow]:
-    """Returns the wrong rows of whose own label the model thinks least, at most ten."""
-    known = [row for row in wrong if row.label_probability is not None]
-    known.sort(key=lambda row: (row.label_probability or 0.0, -row.probability))
-    return known[:_MOST_DOUBTED]
+@dataclass(frozen=True)
+class TrustStep:
+    """What comes of acting on answers of a probability alone.
+
+    Attributes:
+        least: The probability.
+        rows: Test rows whose answer has it, or more; `share` of all.
+        accuracy: Share of these that are right; `interval`: with 95 % confidence.
+    """
+
+    least: float
+    rows: int
+    share: float
+    accuracy: float
+    interval: Interval
+
+
+def trust_steps(bins: Sequence[Bin]) -> list[TrustStep]:
+    """Returns the steps from few answers to all; at most seven, none twice."""
+    total = sum(each.rows for each in bins)
+    steps: list[TrustStep] = []
+    rows, right = 0, 0
+    for each in reversed(bins):
+        rows += each.rows
+        right += round((each.accuracy or 0.0) * each.rows)
+        between = wilson_interval(right, rows)
+        if between is not None and (not steps or rows > steps[-1].rows):
+            step = TrustStep(each.low, rows, rows / total, right / rows, between)
+            steps.append(step)
+    return steps[:_MOST_STEPS]
+
+
+def weakest(evaluation: Evaluation) -> SliceMeasures | None:
+    """Returns the slice or third by length that is surely worse than all rows, or None.
+
+    Of several, that with the least accuracy.
+    """
+    overall = evaluation.metrics.get(ACCURACY)
+    slices = [
+        *(
+            SliceMeasures(name=f"{name} texts", **third.model_dump())
+            for name, third in evaluation.by_length.items()
+        ),
+        *evaluation.slices,
+    ]
+    worse = []
+    for each in slices:
+        if each.accuracy is None or overall is None or each.rows < _LEAST_ROWS:
+            continue
+        between = wilson_interval(round(each.accuracy * each.rows), each.rows)
+        if between is not None and between[1] < overall:
+            worse.append(each)
+    return min(worse, key=lambda each: each.accuracy or 0.0, default=None)
+
+
+def length_limits(summary: RunSummary | None) -> dict[str, str]:
+    """Returns third of the texts by length -> how many tokens its texts have."""
+    told = {}
+    for name, (least, most) in (summary.length_limits if summary else {}).items():
+        if most is None:
+            told[name] = f"{least:,} tokens and more"
+        elif not least:
+            told[name] = f"up to {most:,} tokens"
+        else:
+            told[name] = f"{least:,} to {most:,} tokens"
+    return told
 
 
 def label_shares(

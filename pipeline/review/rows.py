@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from components.progress import tell
 from components.text_example_gen.values import digest
 from pipeline import features
 from pipeline.errors import RunError
 from pipeline.training.data import LabelledTokens, TokenTable
+from pipeline.training.transform_graph import TransformGraph
 
 _BATCH = 1024  # texts
 
@@ -97,10 +97,10 @@ def tokenise(
         transform_uri: Of the TransformGraph artifact.
         classes: Their number is the place here.
     """
-    cut = _tokeniser(transform_uri)
+    graph = TransformGraph(transform_uri)
     table = TokenTable()
     for start in range(0, len(rows), _BATCH):
-        table.add(cut(rows[start : start + _BATCH]))
+        table.add(graph.tokens([row.text for row in rows[start : start + _BATCH]]))
     numbers = {name: number for number, name in enumerate(classes)}
     labels = np.array([numbers[row.label] for row in rows], np.int32)
     return table.labelled(labels, {})
@@ -108,24 +108,23 @@ def tokenise(
 
 def find_rows(
     examples_uris: Sequence[str],
-    transform_uri: str,
+    graph: TransformGraph,
     wanted: Collection[tuple[bytes, str]],
 ) -> dict[tuple[bytes, str], LabelledRow]:
     """Returns the first row of each wanted text, of the splits that train a model.
 
     Args:
         examples_uris: Folders of Examples artifacts of TextExampleGen.
-        transform_uri: Of the TransformGraph artifact.
+        graph: Of the run.
         wanted: What the tokens are known by (`LabelledTokens.keys`), and the label.
     """
     labels = {label for _, label in wanted}
-    cut = _tokeniser(transform_uri)
     found: dict[tuple[bytes, str], LabelledRow] = {}
     splits = itertools.product(examples_uris, (features.TRAIN, features.EVAL))
     rows = (row for place in splits for row in _read(*place) if row.label in labels)
     while batch := list(itertools.islice(rows, _BATCH)):
         table = TokenTable()
-        table.add(cut(batch))
+        table.add(graph.tokens([row.text for row in batch]))
         keys = table.labelled(np.zeros(len(batch), np.int32), {}).keys()
         for key, row in zip(keys.tolist(), batch, strict=True):
             if (key, row.label) in wanted:
@@ -133,22 +132,3 @@ def find_rows(
                 if first is not row:
                     first.rows += 1
     return found
-
-
-def _tokeniser(
-    transform_uri: str,
-) -> Callable[[Sequence[LabelledRow]], tf.SparseTensor]:
-    """Returns what cuts the texts of rows into tokens, sparse `(rows, time)`."""
-    transform = tft.TFTransformOutput(transform_uri)
-    layer = transform.transform_features_layer()
-    # Without the label, on which no token depends.
-    spec = {features.TEXT: transform.raw_feature_spec()[features.TEXT]}
-    return lambda rows: layer(
-        tf.io.parse_example([_example(row.text) for row in rows], spec)
-    )[features.TOKENS]
-
-
-def _example(text: str) -> bytes:
-    made = tf.train.Example()
-    made.features.feature[features.TEXT].bytes_list.value.append(text.encode("utf-8"))
-    return made.SerializeToString()

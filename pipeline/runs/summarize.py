@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import math
 import os
@@ -13,18 +12,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tfx.utils import path_utils
 
-from components.anomaly_gate import executor as anomaly_gate
-from components.drift_check import report as drift_report
 from components.serving_check import executor as serving_check
-from components.text_example_gen.examples import COUNTS_FILE, REJECTED_FOLDER
-from components.text_example_gen.input_files import arrived_spans
-from components.text_example_gen.notes import class_notes, slice_notes
-from components.text_example_gen.spans import has_spans, span_name
-from pipeline.config import Config, DataConfig
+from components.text_example_gen.examples import COUNTS_FILE
+from components.text_example_gen.notes import slice_notes
+from pipeline.config import Config
 from pipeline.evaluation.baseline import tfidf_baseline
 from pipeline.evaluation.explanations import with_words
 from pipeline.evaluation.facts import Certain, Evaluation
@@ -35,7 +29,17 @@ from pipeline.metadata.place import place_here
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.output_folder import OutputFolder
 from pipeline.report.files import write_page
-from pipeline.review.rows import find_rows
+from pipeline.runs.data_facts import (
+    anomalies_of,
+    data_of,
+    doubted_rows,
+    drift_of,
+    read_json,
+    rows_of,
+    spans_of,
+    transform_graph_of,
+    window_of,
+)
 from pipeline.runs.model_card import write_model_cards
 from pipeline.runs.past_runs import (
     REPORT,
@@ -46,23 +50,16 @@ from pipeline.runs.past_runs import (
     write_run,
 )
 from pipeline.runs.summary import (
-    Anomalies,
     Baseline,
-    Data,
-    DoubtedRow,
-    Drift,
     NodeTime,
     Push,
-    Rows,
     RunSummary,
     ServingCheck,
-    Spans,
     Training,
 )
 from pipeline.runs.surroundings import (
     chosen_options,
     folder_bytes,
-    rejected_examples,
     versions,
 )
 from pipeline.runs.verdicts import past_run
@@ -92,7 +89,12 @@ def summarize_run(
     if summary.evaluation is not None and model is not None:
         words = with_words(summary.evaluation, path_utils.serving_model_dir(model.uri))
         summary = summary.model_copy(update={"evaluation": words})
-    summary = summary.model_copy(update={"doubted": _doubted(summary, record)})
+    if (graph := transform_graph_of(record)) is not None:
+        found = {
+            "doubted": doubted_rows(summary.training, record, graph),
+            "length_limits": graph.length_limits(),
+        }
+        summary = summary.model_copy(update=found)
     summary = summary.model_copy(update={"report": str(output.path / REPORT)})
     write_model_cards(output, summary, lambda run: gather(output, run))
     folder = run_folder(output.path, record.run_id)
@@ -127,10 +129,9 @@ def gather(
     if config is None:
         record = _present(record, output)
     examples = record.output("TextExampleGen", "examples")
-    window = _window(record)
+    window = window_of(record)
     push = _push(record, output if config else None)
     data = config.data if config else None
-    layouts = (_read_json(examples, COUNTS_FILE) or {}).get("layouts", {})
     model = record.output("Trainer", "model")
     summary = RunSummary(
         output=str(output.path),
@@ -138,22 +139,13 @@ def gather(
         run_id=record.run_id,
         began=record.began,
         ended=record.ended,
-        data=Data(pattern="", layouts=layouts)
-        if data is None
-        else Data(
-            pattern=data.pattern,
-            source=_source_line(data.pattern),
-            held_out=data.held_out,
-            split_column=data.split_column,
-            group_column=data.group_column,
-            layouts=layouts,
-        ),
-        spans=_spans(data, examples, window) if data else None,
-        rows=_rows(examples),
-        drift=_drift(data.pattern, record.output("DriftCheck", "drift"))
+        data=data_of(data, examples),
+        spans=spans_of(data, examples, window) if data else None,
+        rows=rows_of(examples),
+        drift=drift_of(data.pattern, record.output("DriftCheck", "drift"))
         if data
         else None,
-        anomalies=_anomalies(record.output("AnomalyGate", "clearance")),
+        anomalies=anomalies_of(record.output("AnomalyGate", "clearance")),
         training=_training(record),
         evaluation=evaluation_of(record),
         tfidf=_tfidf(window, config) if config else None,
@@ -209,7 +201,7 @@ def evaluation_of(record: RunRecord) -> Evaluation | None:
     # The Trainer counts its classes in the order of the probabilities.
     training = _training(record)
     names = list(training.class_counts) if training else []
-    counts = _read_json(record.output("TextExampleGen", "examples"), COUNTS_FILE) or {}
+    counts = read_json(record.output("TextExampleGen", "examples"), COUNTS_FILE) or {}
     values = counts.get("values", {})
     report = read_evaluation(evaluation.uri, class_names=names or None, values=values)
     report["notes"] += slice_notes(values)
@@ -228,123 +220,9 @@ def evaluation_of(record: RunRecord) -> Evaluation | None:
     )
 
 
-def _read_json(artifact: MadeArtifact | None, name: str) -> dict[str, Any] | None:
-    if artifact is None:
-        return None
-    path = Path(artifact.uri) / name
-    return json.loads(path.read_text("utf-8")) if path.exists() else None
-
-
-def _source_line(pattern: str) -> str | None:
-    """Returns the line with which `make data` says what the sample data is."""
-    path = Path(pattern).parent / "SOURCE.txt"
-    return path.read_text("utf-8").strip() if path.is_file() else None
-
-
-def _spans(
-    data: DataConfig, newest: MadeArtifact | None, window: Sequence[MadeArtifact]
-) -> Spans | None:
-    if newest is None or not has_spans(data.pattern):
-        return None
-    rows_used = {}
-    for examples in sorted(window, key=_span):
-        counts = _read_json(examples, COUNTS_FILE) or {}
-        rows_used[_span(examples)] = counts.get("rows_used")
-    last = _span(newest)
-    wanted = range(last - data.window_spans + 1, last)
-    unread = (set(arrived_spans(data.pattern)) & set(wanted)) - set(rows_used)
-    return Spans(
-        newest=span_name(last, data.pattern),
-        window={span_name(n, data.pattern): rows for n, rows in rows_used.items()},
-        unread=[span_name(number, data.pattern) for number in sorted(unread)],
-    )
-
-
-def _span(examples: MadeArtifact) -> int:
-    return int(examples.properties["span"])
-
-
-def _rows(examples: MadeArtifact | None) -> Rows | None:
-    counts = _read_json(examples, COUNTS_FILE)
-    if examples is None or counts is None:
-        return None
-    rejected = os.path.join(examples.uri, REJECTED_FOLDER)
-    return Rows(
-        read=counts["rows_in"],
-        used=counts["rows_used"],
-        rejected=counts["rows_rejected"],
-        reasons=counts["reasons"],
-        duplicates=counts["duplicates"],
-        replaced_utf8=counts["replaced_utf8"],
-        rejected_folder=rejected if counts["rows_rejected"] else None,
-        examples=rejected_examples(rejected) if counts["rows_rejected"] else [],
-        labels=counts["labels"],
-        cleaned=counts.get("cleaned", {}),
-        cleaned_labels=counts.get("cleaned_labels", {}),
-        left_out_files=counts.get("left_out_files", []),
-        split_files=counts.get("split_files", []),
-        given=counts.get("given", {}),
-        leaked=counts.get("leaked", 0),
-        corrections=counts.get("corrections"),
-        notes=class_notes(counts["labels"]),
-    )
-
-
-def _drift(pattern: str, drift: MadeArtifact | None) -> Drift | None:
-    report = _read_json(drift, drift_report.REPORT_NAME)
-    if report is None or not report["before"]:
-        return None
-    before = [span_name(number, pattern) for number in report["before"]]
-    return Drift(before=before, distances=report["distances"])
-
-
-def _anomalies(clearance: MadeArtifact | None) -> Anomalies | None:
-    report = _read_json(clearance, anomaly_gate.REPORT_NAME)
-    if report is None:
-        return None
-    anomalies = [a for split in report["splits"].values() for a in split["anomalies"]]
-    # A clearance that was made by an earlier version says nothing about drift.
-    anomalies += report.get("drift") or []
-    return Anomalies(verdict=report["verdict"], found=anomalies)
-
-
 def _training(record: RunRecord) -> Training | None:
-    history = _read_json(record.output("Trainer", "model_run"), HISTORY_FILE)
+    history = read_json(record.output("Trainer", "model_run"), HISTORY_FILE)
     return None if history is None else Training.model_validate(history)
-
-
-def _window(record: RunRecord) -> list[MadeArtifact]:
-    """Returns the examples of the newest span, after those of the spans before it."""
-    return [
-        *record.all_outputs("SpanWindow", "examples"),
-        *record.all_outputs("TextExampleGen", "examples"),
-    ]
-
-
-def _doubted(summary: RunSummary, record: RunRecord) -> list[DoubtedRow]:
-    """Returns the rows of the labels that the training doubts."""
-    doubts = summary.training.doubts if summary.training else None
-    graph = record.output("Transform", "transform_graph")
-    if doubts is None or not doubts.found or graph is None:
-        return []
-    places = [(bytes.fromhex(each.key), each.label) for each in doubts.found]
-    folders = dict.fromkeys(examples.uri for examples in _window(record))
-    rows = find_rows(list(folders), graph.uri, set(places))
-    return [
-        DoubtedRow(
-            text=row.text[:_MOST_CHARACTERS],
-            label=row.label,
-            suggested=each.suggested,
-            label_probability=each.label_probability,
-            suggested_probability=each.suggested_probability,
-            source=row.source or None,
-            position=row.position,
-            split=row.split,
-            rows=row.rows,
-        )
-        for place, each in zip(places, doubts.found, strict=True)
-        if (row := rows.get(place)) is not None
-    ]
 
 
 def _tfidf(window: Sequence[MadeArtifact], config: Config) -> Baseline | None:
@@ -372,7 +250,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _serving_check(blessing: MadeArtifact | None) -> ServingCheck | None:
-    report = _read_json(blessing, serving_check.REPORT_NAME)
+    report = read_json(blessing, serving_check.REPORT_NAME)
     return None if report is None else ServingCheck.model_validate(report)
 
 
@@ -381,7 +259,8 @@ def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
 
     Args:
         record: Of the run.
-        output: Asked what is served instead of an unchanged version; None: nobody is.
+        output: Asked what is served instead of an unchanged version, and what was
+            before; None: nobody is.
     """
     model = record.output("Pusher", "pushed_model")
     if model is None:
@@ -391,11 +270,17 @@ def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
     path = str(model.properties.get("pushed_destination")) if pushed else None
     # An earlier run's version may have been withdrawn or removed since.
     is_there = path is not None and (not is_local(path) or os.path.exists(path))
-    now, instead = pushed and state == "done", None
-    if output is not None and path is not None and is_there and not now:
-        instead = output.open_metadata().pushed.served_instead(path)
+    now, instead, before = pushed and state == "done", None, None
+    if output is not None and path is not None and is_there:
+        pushes = output.open_metadata().pushed
+        instead = None if now else pushes.served_instead(path)
+        before = pushes.served_before(path)
     return Push(
-        pushed=pushed, path=path if is_there else None, now=now, instead=instead
+        pushed=pushed,
+        path=path if is_there else None,
+        now=now,
+        instead=instead,
+        before=before,
     )
 
 

@@ -319,12 +319,14 @@ class Push(Facts):
 
     Attributes:
         instead: The version that servers take, if it is another one with another model.
+        before: The version with another model that a rollback serves again.
     """
 
     pushed: bool
     path: str | None
     now: bool
     instead: str | None = None
+    before: str | None = None
 
 
 class NodeTime(Facts):
@@ -345,6 +347,8 @@ class RunSummary(Facts):
         began, ended: When, in UTC; the end is when this was gathered.
         seconds: From begin to end.
         doubted: The rows of `training.doubts`, as far as they are still there.
+        length_limits: Third of the texts by length -> the fewest and most tokens it
+            has; no most: it has no end. Empty: an earlier version, or no Transform.
         score_command: What to type to score a text; None: no model is served.
         report: The page that shows all this; None: an earlier version made none.
         model_bytes: Size of the exported model; None: not known.
@@ -369,6 +373,7 @@ class RunSummary(Facts):
     serving_check: ServingCheck | None
     push: Push | None
     doubted: list[DoubtedRow] = []
+    length_limits: dict[str, tuple[int, int | None]] = {}
     nodes: list[NodeTime]
     score_command: str | None = None
     report: str | None = None

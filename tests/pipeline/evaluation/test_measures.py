@@ -10,7 +10,11 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from pipeline.evaluation import score_table
-from pipeline.evaluation.measures import ClassificationTally, wilson_interval
+from pipeline.evaluation.measures import (
+    ClassificationTally,
+    change_interval,
+    wilson_interval,
+)
 
 
 def _random_rows(seed: int, num_rows: int, num_classes: int, sharpness: float):
@@ -199,3 +203,25 @@ def test_rows_of_another_width_are_refused():
         tally.add([0], [[0.5, 0.5]])
     with pytest.raises(ValueError, match="for 3 classes"):
         tally.merge(ClassificationTally(2))
+
+
+def test_the_interval_of_a_change_is_that_of_matched_rows():
+    # Agresti & Min 2005: 95 % Wald interval with 0.5 added to each of four counts.
+    low, high = change_interval(30, 12, 398)
+    assert low == pytest.approx(0.045 - 1.959964 * 0.016286, abs=1e-5)
+    assert high == pytest.approx(0.045 + 1.959964 * 0.016286, abs=1e-5)
+    assert change_interval(0, 0, 0) is None
+    low, high = change_interval(0, 0, 50)
+    assert low == -high < 0  # no row moved, and the next ones may
+
+
+@pytest.mark.parametrize(("gain", "loss"), [(0.05, 0.05), (0.1, 0.04)])
+def test_the_interval_of_a_change_holds_it_in_19_of_20_samples(gain, loss):
+    random = np.random.default_rng(1)
+    rows, draws = 400, 4000
+    chances = [gain, loss, 1 - gain - loss]
+    held = 0
+    for gained, lost, _ in random.multinomial(rows, chances, draws):
+        low, high = change_interval(gained, lost, rows)
+        held += low <= gain - loss <= high
+    assert held / draws == pytest.approx(0.95, abs=0.015)

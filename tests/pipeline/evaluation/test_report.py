@@ -21,6 +21,7 @@ from tfx.utils import proto_utils
 from pipeline.config import EvaluationConfig
 from pipeline.evaluation import report as report_module
 from pipeline.evaluation.facts import Certain
+from pipeline.evaluation.measures import change_interval
 from pipeline.evaluation.report import failures, read_evaluation
 from pipeline.evaluation.thresholds import eval_config
 from pipeline.features import LABEL, LABEL_ID, LENGTH_BUCKET, SLICES, TEXT
@@ -213,6 +214,7 @@ def test_a_first_model_is_measured_and_blessed_without_a_comparison(evaluate):
         np.mean((predicted == labels)[is_long])
     )
     assert report["baseline"] is None
+    assert report["change"] is None
     assert report["failures"] == []
     assert report["thresholds"] == []
     assert "1 of 60 test rows have a label" in report["notes"][0]
@@ -234,6 +236,18 @@ def test_a_first_model_that_misses_a_threshold_is_refused(evaluate):
         True,
         False,
     ]
+
+
+def _change(labels, now, before) -> dict:
+    is_right, was_right = now == labels, before == labels
+    gained, lost = np.sum(is_right & ~was_right), np.sum(~is_right & was_right)
+    return {
+        "gained": gained,
+        "lost": lost,
+        "both": np.sum(is_right & was_right),
+        "neither": np.sum(~is_right & ~was_right),
+        "interval": change_interval(gained, lost, len(labels)),
+    }
 
 
 def test_a_model_better_than_a_blessed_one_with_fewer_classes_is_blessed(evaluate):
@@ -263,6 +277,8 @@ def test_a_model_better_than_a_blessed_one_with_fewer_classes_is_blessed(evaluat
     assert (change["kind"], change["bound"], change["ok"]) == ("change", 0.0, True)
     gain = report["metrics"]["accuracy"] - report["baseline"]["accuracy"]
     assert change["value"] == gain > 0
+    assert report["change"] == _change(labels, probabilities.argmax(axis=1), predicted)
+    assert report["change"]["gained"] > 0
     assert len(report["classes"]) == 6
     assert report["notes"] == []
 
@@ -280,6 +296,9 @@ def test_a_model_worse_than_the_blessed_one_is_refused(evaluate):
     predicted = probabilities.argmax(axis=1)
     assert report["metrics"]["accuracy"] == np.mean(5 - predicted == labels)
     assert report["baseline"]["accuracy"] == np.mean(predicted == labels)
+    counted = _change(labels, 5 - predicted, predicted)
+    assert report["change"] == counted
+    assert counted["interval"][1] < 0 < min(counted["gained"], counted["lost"])
     change = report["metrics"]["accuracy"] - report["baseline"]["accuracy"]
     assert report["failures"] == [
         f"accuracy changed by {change:+.4f} against the last blessed model; "
@@ -288,8 +307,8 @@ def test_a_model_worse_than_the_blessed_one_is_refused(evaluate):
     first = probabilities[:, 0]
     moved = np.sum((first > 0.1) & (first <= 0.5))  # short for one, long for the other
     assert report["notes"] == [
-        f"{moved} test rows are in two of the thirds by length: their limits moved "
-        "since the last blessed model"
+        f"{moved} test rows count as two lengths, such as short and medium: the limits "
+        "between them have moved since the last model"
     ]
 
 

@@ -76,7 +76,14 @@ def run_facts(**changes: Any) -> dict[str, Any]:
                 "peak_memory_bytes": 673177600,
             },
         },
-        "push": {"pushed": True, "path": "/data/out/serving/1795852985", "now": True},
+        "push": {
+            "pushed": True,
+            "path": "/data/out/serving/1795852985",
+            "now": True,
+            "before": "/data/out/serving/1795766585",
+        },
+        "doubted": [doubted_row(n) for n in range(30)],
+        "length_limits": {"short": (0, 14), "medium": (15, 26), "long": (27, None)},
         "nodes": [
             {"node": node, "state": "done", "seconds": seconds}
             for node, seconds in (
@@ -148,6 +155,23 @@ def rows(labels: dict[str, int], **changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def doubted_row(number: int, **changes: Any) -> dict[str, Any]:
+    """Returns a row whose label is doubted, the less the higher its number."""
+    label, suggested, text = _WRONG[number % len(_WRONG)]
+    probability = 0.99 - 0.01 * number
+    return {
+        "text": f"{text} ({number})",
+        "label": label,
+        "suggested": suggested,
+        "label_probability": 1 - probability,
+        "suggested_probability": probability,
+        "source": "/data/reviews/2026-11.csv",
+        "position": 100 + 7 * number,
+        "split": "train",
+        "rows": 1 + number % 2,
+    } | changes
+
+
 def training(names: Sequence[str]) -> dict[str, Any]:
     """Returns the facts of a training of seven epochs, of which the fourth is best."""
     chance = random.Random(2)
@@ -189,6 +213,7 @@ def training(names: Sequence[str]) -> dict[str, Any]:
             ]
             for name in names
         },
+        "doubts": {"texts": 9545, "found": []},
         "certain": {"precision": 0.95, "threshold": 0.842, "coverage": 0.871},
     }
 
@@ -226,6 +251,13 @@ def evaluation(
     return {
         "metrics": _metrics(accuracy),
         "baseline": _metrics(accuracy - 0.013),
+        "change": {
+            "gained": 40,
+            "lost": 26,
+            "both": 930,
+            "neither": 66,
+            "interval": (-0.002, 0.028),
+        },
         "rows": support * len(names),
         "classes": classes,
         "by_length": {
@@ -351,6 +383,13 @@ def refused() -> RunSummary:
             1063,
             0.862,
             baseline=_metrics(0.893),
+            change={
+                "gained": 11,
+                "lost": 44,
+                "both": 905,
+                "neither": 102,
+                "interval": (-0.045, -0.017),
+            },
             ok=False,
             blessed=False,
             failures=[line],
@@ -384,7 +423,8 @@ def several_labels() -> RunSummary:
         for n, row in enumerate(facts["wrong"])
     ]
     labels = rows(dict.fromkeys(names, 1800))
-    return summary(rows=labels, training=training(names), evaluation=facts)
+    trained = training(names) | {"doubts": None}
+    return summary(rows=labels, training=trained, evaluation=facts, doubted=[])
 
 
 def of_span(number: int) -> RunSummary:
@@ -446,8 +486,10 @@ def hostile(text: str = HOSTILE) -> RunSummary:
     example = {"source": text, "position": 1, "reason": text, "detail": text}
     of_rows["examples"] = [example | {"text": text}]
     distance = {"measure": text, "value": 0.1, "threshold": 0.05}
+    doubted = {"text": text, "label": text, "suggested": text, "source": text}
     return summary(
         output=f"/data/{text}",
+        doubted=[doubted_row(1, **doubted)],
         data={"pattern": text, "source": text, "layouts": {text: 1}},
         spans={"newest": text, "window": {text: 1, f"{text} 2": 2}},
         rows=of_rows,

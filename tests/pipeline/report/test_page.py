@@ -24,9 +24,9 @@ _PAGES: dict[str, Callable[[], RunSummary]] = {
     "a span": lambda: summaries.of_span(3),
     "hostile": summaries.hostile,
 }
-_VOID = {"meta", "img", "br", "hr", "input", "link"}
+_VOID = {"meta", "img", "br", "hr", "input", "link", "wbr"}
 _SECTIONS = [
-    "data", "training", "test", "errors", "words", "labels", "trust", "run", "next",
+    "why", "data", "training", "test", "errors", "words", "labels", "trust", "run", "next",
     "runs",
 ]  # fmt: skip
 
@@ -126,19 +126,27 @@ def test_the_verdict_stands_beside_the_last_model_and_the_baseline(usual):
     text = usual.text[""].replace("\u2011", "-")
     assert (
         "Pushed as version 1795852985. 91.3% of 1,062 test rows are right, 1.3 points "
-        "more than with the last model and 14.2 points more than with TF-IDF"
+        "more than with the last model (it alone gets 40 right, the last one 26 — may "
+        "be chance) and 14.2 points more than with TF-IDF"
     ) in text
 
 
 def test_a_refused_model_says_why():
     text = _page_of(summaries.refused()).text[""]
     assert "Not pushed: accuracy changed by -0.0310 against the last" in text
-    assert "3.1 points fewer than with the last model" in text
+    assert "3.1 points fewer than with the last model (it alone gets 11" in text
+    assert "chance" not in text
 
 
 @pytest.mark.parametrize(
     ("section", "line"),
     [
+        ("why", "AUC at least 0.600 0.900 met"),
+        ("why", "accuracy at most 1.0 point less than the last model's 1.3 points"),
+        ("why", "answers in a process of its own it does met"),
+        ("why", "both models get 930 right, this one alone 40, the last one alone 26"),
+        ("why", "changed by −0.2 to +2.8 points: these rows are too few to tell"),
+        ("why", "It decides nothing."),
         ("data", "10,617 rows read = 10,605 used + 12 rejected"),
         ("data", "2026-11.csv, row 396"),
         ("data", "3 files read as csv, windows-1252, “;”, header"),
@@ -146,9 +154,17 @@ def test_a_refused_model_says_why():
         ("training", "epoch 4 is kept"),
         ("errors", "dull +1.90"),
         ("errors", "2026-09.csv, row 17"),
-        ("labels", "Not a dull moment"),
-        ("trust", "answers 86.8%, and 95.3% of these are right"),
+        ("test", "short up to 14 tokens"),
+        ("test", "long 27 tokens and more"),
+        ("words", "in "),
+        ("labels", "Of 9,545 train and eval texts, these 20 look least like"),
+        ("labels", "labelled positive looks like negative 99% 2026-11.csv, row 100"),
+        ("labels", "10 more"),
+        ("trust", "off by 1.4 points on average"),
+        ("trust", "answers 86.8% of the test rows, and 95.3% of these answers are"),
         ("run", "data.text_column"),
+        ("next", "score --model /data/out/serving/1795852985 "),
+        ("next", "serves the model of version 1795766585 again"),
         ("next", "elmo-tfx rollback --output /data/out"),
         ("runs", "This is the only run that is kept here."),
     ],
@@ -180,7 +196,7 @@ def test_a_missing_part_leaves_a_word_why():
     page = _page_of(
         summaries.summary(
             rows=None, training=None, evaluation=None, tfidf=None, push=None,
-            serving_check=None, score_command=None, options={}, versions={},
+            serving_check=None, score_command=None, options={}, versions={}, doubted=[],
         )
     )  # fmt: skip
     assert "No model was tested." in page.text["test"]
@@ -191,12 +207,15 @@ def test_a_missing_part_leaves_a_word_why():
 
 def test_the_facts_of_an_earlier_version_make_a_page():
     facts = summaries.run_facts()
-    for name in ("report", "model_bytes", "versions", "options"):
+    for name in (
+        "report", "model_bytes", "versions", "options", "doubted", "length_limits",
+    ):  # fmt: skip
         del facts[name]
-    for name in ("temperature", "words", "certain"):
+    del facts["push"]["before"]
+    for name in ("temperature", "words", "certain", "doubts"):
         del facts["training"][name]
     for name in (
-        "accuracy_interval", "confused", "bins", "curves", "wrong", "certain",
+        "accuracy_interval", "confused", "bins", "curves", "wrong", "certain", "change",
     ):  # fmt: skip
         del facts["evaluation"][name]
     for one in facts["evaluation"]["classes"]:
@@ -223,6 +242,75 @@ def test_runs_have_a_column_of_spans_only_if_there_are_spans(with_spans):
     page = _page_of(other, runs=[other, other])
     assert "test rows" in page.text["runs"]
     assert ("span" in page.text["runs"]) == with_spans
+
+
+def test_each_run_stands_beside_the_model_before_it_on_its_own_rows():
+    runs = [summaries.of_span(number) for number in (1, 2, 3)]
+    page = _page_of(runs[-1], runs=runs)
+    text = " ".join(page.text["runs"].split())
+    assert "88.9% 87.6%" in text
+    assert "88.3% 87.0%" in text
+    assert "Both models are measured on the same 1,000 test rows. The last one was" in (
+        " ".join(page.text["why"].split())
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"options": {"data.test_fraction": 0.3}},
+        {"data": {"pattern": "a.csv", "held_out": {"test": "b.csv"}}},
+    ],
+)
+def test_rows_that_were_held_out_in_another_way_may_have_been_trained_on(change):
+    before, now = summaries.of_span(1), summaries.summary(**change)
+    text = " ".join(_page_of(now, runs=[before, now]).text["why"].split())
+    assert "on the same 1,062 test rows." in text
+    assert "not trained on them" not in text
+
+
+def test_acting_on_high_probabilities_is_said_row_by_row():
+    facts = summaries.evaluation(["a", "b"], 1000, 0.9)
+    counts = [(0, None), (30, 0.5), (70, 0.8), (900, 0.95)]
+    facts["bins"] = [
+        {
+            "low": place / 4,
+            "high": (place + 1) / 4,
+            "rows": rows,
+            "confidence": right,
+            "accuracy": right,
+        }
+        for place, (rows, right) in enumerate(counts)
+    ]
+    facts["metrics"]["accuracy"] = 0.926
+    for name, right, rows in (("short", 0.93, 330), ("medium", 0.95, 330)):
+        facts["by_length"][name] |= {"accuracy": right, "rows": rows}
+    facts["by_length"]["long"] |= {"accuracy": 0.85, "rows": 340}
+    text = " ".join(_page_of(summaries.summary(evaluation=facts)).text["trust"].split())
+    # 900 * 0.95 = 855, + 70 * 0.8 = 911, + 30 * 0.5 = 926
+    assert "75% 900 90% 95.0% 93% to 96% 50% 970 97% 93.9%" in text
+    assert "25% 1,000 100% 92.6%" in text
+    assert (
+        "Weaker than on the whole: long texts (27 tokens and more), of whose 340"
+        in (text)
+    )
+
+
+def test_a_small_slice_is_not_called_weak():
+    facts = summaries.evaluation(["a", "b"], 1000, 0.9)
+    facts["slices"] = [{**facts["metrics"], "name": "x=y", "accuracy": 0.6, "rows": 5}]
+    for third in facts["by_length"].values():
+        third["accuracy"] = 0.9
+    text = _page_of(summaries.summary(evaluation=facts)).text["trust"]
+    assert "Weaker" not in text
+    facts["slices"][0]["rows"] = 50
+    text = _page_of(summaries.summary(evaluation=facts)).text["trust"]
+    assert "Weaker than on the whole: x=y, of whose 50" in " ".join(text.split())
+
+
+def test_no_label_is_doubted_where_rows_have_several():
+    _, page = _made("several labels")
+    assert "No label was doubted: rows may have several" in page.text["labels"]
 
 
 def test_what_a_person_has_reviewed_is_shown():

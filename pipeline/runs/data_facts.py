@@ -1,0 +1,179 @@
+"""What a run made of its data: rows, spans, drift, lengths, and doubted labels."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from components.anomaly_gate import executor as anomaly_gate
+from components.drift_check import report as drift_report
+from components.text_example_gen.examples import COUNTS_FILE, REJECTED_FOLDER
+from components.text_example_gen.input_files import arrived_spans
+from components.text_example_gen.notes import class_notes
+from components.text_example_gen.spans import has_spans, span_name
+from pipeline.config import DataConfig
+from pipeline.metadata.runs import MadeArtifact, RunRecord
+from pipeline.review.rows import find_rows
+from pipeline.runs.summary import (
+    Anomalies,
+    Data,
+    DoubtedRow,
+    Drift,
+    Rows,
+    Spans,
+    Training,
+)
+from pipeline.runs.surroundings import rejected_examples
+from pipeline.training.transform_graph import TransformGraph
+
+_MOST_CHARACTERS = 1000  # of a text
+
+
+def read_json(artifact: MadeArtifact | None, name: str) -> dict[str, Any] | None:
+    """Returns what a JSON file of an artifact holds; None: one of the two is absent."""
+    if artifact is None:
+        return None
+    path = Path(artifact.uri) / name
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+
+def data_of(data: DataConfig | None, examples: MadeArtifact | None) -> Data:
+    """Returns which files were read; `data` is None where it is not known any more."""
+    layouts = (read_json(examples, COUNTS_FILE) or {}).get("layouts", {})
+    if data is None:
+        return Data(pattern="", layouts=layouts)
+    return Data(
+        pattern=data.pattern,
+        source=_source_line(data.pattern),
+        held_out=data.held_out,
+        split_column=data.split_column,
+        group_column=data.group_column,
+        layouts=layouts,
+    )
+
+
+def _source_line(pattern: str) -> str | None:
+    """Returns the line with which `make data` says what the sample data is."""
+    path = Path(pattern).parent / "SOURCE.txt"
+    return path.read_text("utf-8").strip() if path.is_file() else None
+
+
+def spans_of(
+    data: DataConfig, newest: MadeArtifact | None, window: Sequence[MadeArtifact]
+) -> Spans | None:
+    """Returns which spans were read; None where the data has none."""
+    if newest is None or not has_spans(data.pattern):
+        return None
+    rows_used = {}
+    for examples in sorted(window, key=_span):
+        counts = read_json(examples, COUNTS_FILE) or {}
+        rows_used[_span(examples)] = counts.get("rows_used")
+    last = _span(newest)
+    wanted = range(last - data.window_spans + 1, last)
+    unread = (set(arrived_spans(data.pattern)) & set(wanted)) - set(rows_used)
+    return Spans(
+        newest=span_name(last, data.pattern),
+        window={span_name(n, data.pattern): rows for n, rows in rows_used.items()},
+        unread=[span_name(number, data.pattern) for number in sorted(unread)],
+    )
+
+
+def _span(examples: MadeArtifact) -> int:
+    return int(examples.properties["span"])
+
+
+def rows_of(examples: MadeArtifact | None) -> Rows | None:
+    """Returns what became of the rows; None without examples."""
+    counts = read_json(examples, COUNTS_FILE)
+    if examples is None or counts is None:
+        return None
+    rejected = os.path.join(examples.uri, REJECTED_FOLDER)
+    return Rows(
+        read=counts["rows_in"],
+        used=counts["rows_used"],
+        rejected=counts["rows_rejected"],
+        reasons=counts["reasons"],
+        duplicates=counts["duplicates"],
+        replaced_utf8=counts["replaced_utf8"],
+        rejected_folder=rejected if counts["rows_rejected"] else None,
+        examples=rejected_examples(rejected) if counts["rows_rejected"] else [],
+        labels=counts["labels"],
+        cleaned=counts.get("cleaned", {}),
+        cleaned_labels=counts.get("cleaned_labels", {}),
+        left_out_files=counts.get("left_out_files", []),
+        split_files=counts.get("split_files", []),
+        given=counts.get("given", {}),
+        leaked=counts.get("leaked", 0),
+        corrections=counts.get("corrections"),
+        notes=class_notes(counts["labels"]),
+    )
+
+
+def drift_of(pattern: str, drift: MadeArtifact | None) -> Drift | None:
+    """Returns how far the newest span lies from those before; None: not compared."""
+    report = read_json(drift, drift_report.REPORT_NAME)
+    if report is None or not report["before"]:
+        return None
+    before = [span_name(number, pattern) for number in report["before"]]
+    return Drift(before=before, distances=report["distances"])
+
+
+def anomalies_of(clearance: MadeArtifact | None) -> Anomalies | None:
+    """Returns what the AnomalyGate said; None where there was none."""
+    report = read_json(clearance, anomaly_gate.REPORT_NAME)
+    if report is None:
+        return None
+    anomalies = [a for split in report["splits"].values() for a in split["anomalies"]]
+    # A clearance that was made by an earlier version says nothing about drift.
+    anomalies += report.get("drift") or []
+    return Anomalies(verdict=report["verdict"], found=anomalies)
+
+
+def window_of(record: RunRecord) -> list[MadeArtifact]:
+    """Returns the examples of the newest span, after those of the spans before it."""
+    return [
+        *record.all_outputs("SpanWindow", "examples"),
+        *record.all_outputs("TextExampleGen", "examples"),
+    ]
+
+
+def transform_graph_of(record: RunRecord) -> TransformGraph | None:
+    """Returns the transform graph of a run; None where it has none."""
+    graph = record.output("Transform", "transform_graph")
+    return None if graph is None else TransformGraph(graph.uri)
+
+
+def doubted_rows(
+    training: Training | None, record: RunRecord, graph: TransformGraph
+) -> list[DoubtedRow]:
+    """Returns the rows of the labels that a training doubts.
+
+    Args:
+        training: Of the run; None: there was none.
+        record: Says where its examples are.
+        graph: Of the run.
+    """
+    doubts = training.doubts if training else None
+    if doubts is None or not doubts.found:
+        return []
+    places = [(bytes.fromhex(each.key), each.label) for each in doubts.found]
+    folders = dict.fromkeys(examples.uri for examples in window_of(record))
+    rows = find_rows(list(folders), graph, set(places))
+    return [
+        DoubtedRow(
+            text=row.text[:_MOST_CHARACTERS],
+            label=row.label,
+            suggested=each.suggested,
+            label_probability=each.label_probability,
+            suggested_probability=each.suggested_probability,
+            source=row.source or None,
+            position=row.position,
+            split=row.split,
+            rows=row.rows,
+        )
+        for place, each in zip(places, doubts.found, strict=True)
+        if (row := rows.get(place)) is not None
+    ]
