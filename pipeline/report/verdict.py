@@ -106,9 +106,8 @@ def _chance(change: Change | None) -> str:
     if change is None:
         return ""
     low, high = change.interval
-    counted = f"it alone gets {change.gained:,} right, the last one {change.lost:,}"
-    maybe = " — may be chance" if low <= 0 <= high else ""
-    return f" ({counted}{maybe})"
+    maybe = ": may be chance" if low <= 0 <= high else ""
+    return f" ({change.gained:,} rows gained, {change.lost:,} lost{maybe})"
 
 
 @dataclass(frozen=True)
@@ -162,8 +161,8 @@ def _points(bound: Threshold, value: float) -> str:
 def _others(summary: RunSummary | None) -> Iterator[Condition]:
     check = summary.serving_check if summary else None
     if check is not None:
-        why = "; ".join(check.reasons or []) or "it does not"
-        found = "it does" if check.blessed else why
+        why = "; ".join(check.reasons or []) or "no"
+        found = "yes" if check.blessed else why
         asked = "the exported model loads and answers in a process of its own"
         yield Condition(asked, found, check.blessed)
 
