@@ -269,6 +269,7 @@ def _labels(summary: RunSummary, review: Review | None) -> _Section:
         "rows": summary.doubted,
         "texts": training.doubts.texts if training and training.doubts else 0,
         "review": review,
+        "program": _program(summary),
         "output": shlex.quote(summary.output),
     }
     return _Section("labels", "Labels to look at", facts)
@@ -294,10 +295,16 @@ def _trust(summary: RunSummary) -> _Section:
     return _Section("trust", "When to trust it", facts)
 
 
+def _program(summary: RunSummary) -> str:
+    """Returns what to type for `elmo-tfx` where the run was started."""
+    return (summary.score_command or "elmo-tfx score").partition(" score")[0]
+
+
 def _next(summary: RunSummary) -> _Section:
     path = summary.push.path if summary.push else None
     before = summary.push.before if summary.push else None
     facts = {
+        "program": _program(summary),
         "version": path and shlex.quote(path),
         "before": before and posixpath.basename(before),
         "output": shlex.quote(summary.output),

@@ -254,7 +254,8 @@ def measured_plot(title: str, points: Sequence[Measured], ticks: Sequence[str]) 
                 markersize=5 if each.is_filled else 3.5,
             )
         first, last = points[0].place, points[-1].place
-        axes.set_xlim(first - 0.5, last + 0.5)
+        edge = 0.04 * (last - first)
+        axes.set_xlim(first - edge, last + edge)
         axes.set_xticks([first, last])
         labels = axes.set_xticklabels(ticks, parse_math=False)
         labels[0].set_horizontalalignment("left")

@@ -33,7 +33,7 @@ _MOST_IN_MATRIX = 10  # classes
 _LEVELS = 5  # of the colour behind a word
 _LEAST_SHARE = 0.12  # of the strongest weight of a text, for a word to be coloured
 _MOST_GAP = 40  # characters between two tokens of a text
-_MOST_STEPS = 7
+_MOST_STEPS = 8
 _LEAST_ROWS = 30  # of a slice that is called weak
 _MOST_CONFUSED = 400  # pairs that the Evaluator keeps
 # What the tokenizer writes for several characters -> those it reads.
@@ -222,7 +222,7 @@ class TrustStep:
 
 
 def trust_steps(bins: Sequence[Bin]) -> list[TrustStep]:
-    """Returns the steps from few answers to all; at most seven, none twice."""
+    """Returns the steps from few answers to all; at most eight, none twice."""
     total = sum(each.rows for each in bins)
     steps: list[TrustStep] = []
     rows, right = 0, 0

@@ -274,7 +274,7 @@ def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
     if output is not None and path is not None and is_there:
         pushes = output.open_metadata().pushed
         instead = None if now else pushes.served_instead(path)
-        before = pushes.served_before(path)
+        before = None if instead else pushes.served_before(path)
     return Push(
         pushed=pushed,
         path=path if is_there else None,

@@ -27,6 +27,7 @@ _MAX_TEXTS = 2000
 _MAX_TOKENS = 100_000  # seconds do not grow with the data
 _BATCH = 64  # texts
 _LEAST_TEXTS = 3  # in fewer a word may be there by chance
+_TEXTS_OF_ZERO = 5  # counted beside those of a word: of few texts, it must be stronger
 _MAX_WORDS = 30  # of a class
 _MAX_LABELS = 3  # of a text
 
@@ -136,8 +137,9 @@ def strongest_words(
         max_texts: Most texts that are read.
 
     Returns:
-        Class -> at most 30 of {`word`, `weight`, `texts`}, strongest first: words of
-        at least 3 texts; the mean weight over them in nats, above 0; their number.
+        Class -> at most 30 of {`word`, `weight`, `texts`}: words of at least 3 texts;
+        the mean weight over them in nats, above 0; their number. The first one has the
+        largest weight, had each word five more texts with a weight of 0.
     """
     texts = np.random.default_rng(0).permutation(data.splits[features.EVAL])
     texts = texts[:max_texts]
@@ -159,7 +161,8 @@ def strongest_words(
         counts = np.bincount(ids[is_own], minlength=len(names))
         sums = np.bincount(ids[is_own], of_pair[is_own], len(names))
         means = np.where(counts >= _LEAST_TEXTS, sums / np.maximum(counts, 1), 0)
-        best = np.argsort(-means, kind="stable")[:_MAX_WORDS]
+        strength = means * counts / (counts + _TEXTS_OF_ZERO)
+        best = np.argsort(-strength, kind="stable")[:_MAX_WORDS]
         strongest[name] = [
             {
                 "word": names[word],

@@ -27,6 +27,7 @@ MOST_FOUND = 50  # texts
 _MOST_TEXTS = 20_000
 _MOST_WORK = 1_000_000  # texts times classes
 _FOLDS = 5
+_LEAST_TEXTS = 2 * _FOLDS  # of a class: of fewer, nobody knows how sure one can be
 _LEAST = 1e-9  # a probability, so that it has a logarithm
 
 # Chosen on the sample data; see docs/review.md.
@@ -132,8 +133,8 @@ def doubted_labels(
 ) -> Doubts:
     """Returns the texts whose labels linear models of the other texts doubt most.
 
-    Of many texts it looks at some, the same ones each time. Texts of equal tokens and
-    label count once.
+    Of many texts it looks at some, the same ones each time, and at no class of which
+    there are fewer than ten. Texts of equal tokens and label count once.
 
     Args:
         data: The texts, with one label each.
@@ -147,13 +148,15 @@ def doubted_labels(
     # In the order of their digests, which is random, and the same each time.
     texts = texts[np.argsort(keys[texts], kind="stable")]
     texts = texts[: min(_MOST_TEXTS, max(1, _MOST_WORK // num_classes))]
+    counts = np.bincount(data.labels[texts], minlength=num_classes)
+    texts = texts[counts[data.labels[texts]] >= _LEAST_TEXTS]
     labels = data.labels[texts]
-    folds = cut_folds(keys[texts].tolist(), labels, _FOLDS)
-    if any(len(np.unique(labels[folds != fold])) < 2 for fold in range(_FOLDS)):
+    if len(np.unique(labels)) < 2:
         return Doubts(len(texts))
+    folds = cut_folds(keys[texts].tolist(), labels, _FOLDS)
     models: list[tuple[Any, float]] = []
-    if (counts := _count_words(data, texts)) is not None:
-        models.append((counts, _C_OF_WORDS))
+    if (words := _count_words(data, texts)) is not None:
+        models.append((words, _C_OF_WORDS))
     if vectors_of is not None:
         vectors = StandardScaler().fit_transform(vectors_of(texts))
         models.append((vectors, _C_OF_VECTORS))

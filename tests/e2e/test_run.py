@@ -126,6 +126,22 @@ def test_the_summary_names_the_training_the_test_and_the_baseline(summary):
     assert {node["state"] for node in summary["nodes"]} == {"done", "unchanged"}
 
 
+def test_labels_that_may_be_wrong_are_shown_with_the_rows_they_stand_in(
+    full_run, summary
+):
+    found = summary["training"]["doubts"]["found"]
+    splits = summary["rows"]["labels"]
+    used = sum(sum(splits[split].values()) for split in ("train", "eval"))
+    assert 100 < summary["training"]["doubts"]["texts"] <= used
+    assert 0 < len(found) == len(summary["doubted"])
+    lines = Path(summary["doubted"][0]["source"]).read_text().splitlines()
+    for row in summary["doubted"]:
+        assert row["label"] != row["suggested"]
+        assert row["split"] in ("train", "eval")
+        assert row["text"].split()[0] in lines[row["position"] - 1]
+    assert set(summary["length_limits"]) == set(summary["evaluation"]["by_length"])
+
+
 def test_the_page_of_the_run_lies_where_the_summary_says(full_run, summary, version):
     assert full_run.done.stdout.splitlines()[-1] == f"Report      {summary['report']}"
     page = Path(summary["report"]).read_text("utf-8")

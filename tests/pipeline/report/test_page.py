@@ -26,8 +26,8 @@ _PAGES: dict[str, Callable[[], RunSummary]] = {
 }
 _VOID = {"meta", "img", "br", "hr", "input", "link", "wbr"}
 _SECTIONS = [
-    "why", "data", "training", "test", "errors", "words", "labels", "trust", "run", "next",
-    "runs",
+    "why", "data", "training", "test", "errors", "words", "labels", "trust", "run",
+    "next", "runs",
 ]  # fmt: skip
 
 

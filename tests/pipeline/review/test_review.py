@@ -22,8 +22,10 @@ from pipeline.metadata.store import open_store
 from pipeline.output_folder import OutputFolder
 from pipeline.review import review as review_module
 from pipeline.review.review import ReviewedRun, last_reviewable, review
+from pipeline.review.rows import find_rows, read_rows, tokenise
 from pipeline.review.similar import similar_texts
 from pipeline.review.table import refuse_filled
+from pipeline.training.transform_graph import TransformGraph
 from tests.pipeline.tiny_training import MODEL, TRAIN, example
 
 # The first word tells the label, but for one row; one text stands twice.
@@ -102,6 +104,43 @@ def test_the_table_names_the_wrong_label_where_it_stands_and_what_it_should_be(
     }
     assert not list((tmp_path / "resume").iterdir())
     assert (tmp_path / "review.csv").read_bytes().startswith(b"\xef\xbb\xbfrank,")
+
+
+def test_rows_are_found_by_their_tokens_and_label_in_what_was_trained_on(
+    tmp_path, transformed_data
+):
+    twice = (f"  {ROWS[3][0]}  ", ROWS[3][1])  # the same tokens
+    rows = [*ROWS[:20], twice, *ROWS[20:]]
+    uri = _write_examples(tmp_path / "examples", rows)
+    graph = TransformGraph(str(transformed_data))
+    classes = sorted({label for _, label in rows})
+    every = tokenise(read_rows([uri]), str(transformed_data), classes)
+    keys = every.keys().tolist()
+    wanted = {(keys[n], ROWS[n][1]) for n in (3, 5)}
+    in_test, other_label = (keys[39], rows[40][1]), (keys[7], "pos")
+    found = find_rows([uri], graph, wanted | {in_test, other_label})
+    assert set(found) == wanted
+    row = found[keys[3], "neg"]
+    assert (row.text, row.split, row.source) == (ROWS[3][0], "train", "a.csv")
+    assert (row.position, row.rows) == (5, 2)
+
+
+def test_the_limits_between_lengths_are_those_of_the_graph(transformed_data):
+    limits = TransformGraph(str(transformed_data)).length_limits()
+    # The training texts have 1, 4, 7 or 10 tokens.
+    assert list(limits) == list(features.LENGTH_BUCKETS)
+    assert limits["short"][0] == 0 and limits["long"][1] is None
+    for before, after in zip(limits.values(), [*limits.values()][1:], strict=False):
+        assert before[1] + 1 == after[0]
+    records = tf.data.TFRecordDataset(
+        tf.io.gfile.glob(f"{transformed_data}/train/*"), "GZIP"
+    )
+    for record in records.as_numpy_iterator():
+        feature = tf.train.Example.FromString(record).features.feature
+        [count] = feature[features.N_TOKENS].int64_list.value
+        [name] = feature[features.LENGTH_BUCKET].bytes_list.value
+        least, most = limits[name.decode()]
+        assert least <= count <= (count if most is None else most)
 
 
 def test_examples_of_an_earlier_version_have_no_place(make_review):

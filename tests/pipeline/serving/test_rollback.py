@@ -39,7 +39,15 @@ def test_the_model_before_is_served_again_and_no_run_pushes_the_withdrawn_one(
     output.push(1)
     output.push(2)
     before = output.versions()
+    pushed = output.open_metadata().pushed
+    assert pushed.served_before(f"{output.serving}/{before[1]}") == (
+        f"{output.serving}/{before[0]}"
+    )
+    assert pushed.served_before(f"{output.serving}/{before[0]}") == (
+        f"{output.serving}/{before[1]}"
+    )
     done = roll_back(output, None, clock=clock)
+    assert pushed.served_before(f"{output.serving}/{done.version}") is None
     assert (done.restored, done.withdrawn) == (before[0], (before[1],))
     assert output.served() == "1"
     assert output.versions() == [*before, done.version]

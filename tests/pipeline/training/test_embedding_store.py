@@ -79,6 +79,14 @@ def used_at(folder, seconds):
         os.utime(path, (seconds, seconds))
 
 
+def test_the_mean_of_a_text_is_that_of_its_layers_and_tokens(tmp_path):
+    store = open_store(tmp_path, Encoder())
+    # Text 0: 1, 2, 3, and 11, 12.25, 13.5; text 2: 3, and 13; text 3: 2, 2, 12, 12.25.
+    means = [13.0, 7.0625, 0.0, (6 + 36.75) / 6]
+    found = store.means(np.array([2, 3, 1, 0]))
+    assert found == pytest.approx(np.repeat([[8.0], *([m] for m in means[1:])], DIM, 1))
+
+
 def test_each_text_is_encoded_once_in_its_life(tmp_path):
     encoder = Encoder()
     for _ in range(2):  # runs

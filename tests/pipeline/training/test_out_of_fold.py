@@ -1,14 +1,12 @@
-"""Probabilities by heads that have not seen a text, and the labels that they doubt."""
+"""Probabilities by heads that have not seen a text."""
 
 from __future__ import annotations
-
-import collections
 
 import numpy as np
 import pytest
 
 from pipeline.training.data import LabelledTokens
-from pipeline.training.label_doubts import cut_folds, rank_labels
+from pipeline.training.label_doubts import rank_labels
 from pipeline.training.out_of_fold import out_of_fold
 from tests.pipeline.tiny_training import MODEL, TRAIN
 
@@ -29,19 +27,6 @@ def _data(labels):
         labels=labels,
         splits={},
     )
-
-
-def test_equal_texts_share_a_fold_and_each_fold_has_its_share_of_a_class():
-    digests = [bytes([i // 2]) for i in range(200)]
-    labels = np.array([0 if i < 40 else 1 for i in range(200)])
-    folds = cut_folds(digests, labels, 5)
-    assert all(folds[i] == folds[i + 1] for i in range(0, 200, 2))
-    for label, texts in ((0, 40), (1, 160)):
-        counts = collections.Counter(folds[labels == label].tolist())
-        assert sorted(counts) == list(range(5))
-        assert max(counts.values()) - min(counts.values()) <= 2
-        assert sum(counts.values()) == texts
-    assert (cut_folds(digests, labels, 5) == folds).all()
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +50,3 @@ def test_the_head_of_a_text_has_not_learnt_its_wrong_label(probabilities):
     [first, *others] = rank_labels(probabilities, GIVEN)
     assert (first.text, first.suggested) == (WRONG, 0)
     assert not others
-
-
-def test_a_class_that_is_never_sure_of_its_own_is_not_suspected_as_a_whole():
-    sure, unsure = [0.95, 0.05], [0.7, 0.3]
-    probabilities = np.array([sure] * 50 + [unsure] * 10 + [[0.99, 0.01]])
-    labels = np.array([0] * 50 + [1] * 11)
-    suspicions = rank_labels(probabilities, labels)
-    assert [each.text for each in suspicions] == [60]
-    assert suspicions[0].suggested == 0
-    assert suspicions[0].score == pytest.approx(
-        np.log(0.99 / 0.95) - np.log(0.01 / ((10 * 0.3 + 0.01) / 11))
-    )

@@ -57,6 +57,8 @@ def test_the_history_has_the_course_the_classes_and_the_cache(trained):
     assert history["resumed_after"] == 0 and not history["stopped_early"]
     assert (history["ended_by"], history["steps"]) == ("epochs", 3 * 5)
     assert history["class_counts"] == {"good": 24, "bad": 12}
+    # There are six different texts: too few of each class.
+    assert history["doubts"] == {"texts": 0, "found": []}
     assert history["class_weights"] == {"good": 0.75, "bad": 1.5}
     cache = history["embedding_cache"]
     assert cache["bound_bytes"] == 2**30

@@ -1,0 +1,123 @@
+"""The labels that are doubted: folds, the ranking, and the linear models."""
+
+from __future__ import annotations
+
+import collections
+
+import numpy as np
+import pytest
+
+from pipeline.training import label_doubts
+from pipeline.training.data import LabelledTokens
+from pipeline.training.label_doubts import cut_folds, doubted_labels, rank_labels
+
+# 90 texts of two words: the first tells the class, the second says nothing.
+WORDS = np.array(
+    [b"", b"good", b"bad", b"odd", *(b"w%d" % n for n in range(29))], object
+)
+CLASSES = np.arange(90) % 3
+
+
+def data_of(labels, texts=None):
+    if texts is None:
+        texts = [[1 + label, 4 + n // 3 % 9, 4 + n // 27] for n, label in
+                 enumerate(CLASSES)]  # fmt: skip
+    return LabelledTokens(
+        words=WORDS,
+        word_ids=np.concatenate([*texts, []]).astype("int32"),
+        starts=np.cumsum([0, *map(len, texts)]),
+        labels=np.asarray(labels, np.int32),
+        splits={},
+    )
+
+
+def test_equal_texts_share_a_fold_and_each_fold_has_its_share_of_a_class():
+    digests = [bytes([i // 2]) for i in range(200)]
+    labels = np.array([0 if i < 40 else 1 for i in range(200)])
+    folds = cut_folds(digests, labels, 5)
+    assert all(folds[i] == folds[i + 1] for i in range(0, 200, 2))
+    for label, texts in ((0, 40), (1, 160)):
+        counts = collections.Counter(folds[labels == label].tolist())
+        assert sorted(counts) == list(range(5))
+        assert max(counts.values()) - min(counts.values()) <= 2
+        assert sum(counts.values()) == texts
+    assert (cut_folds(digests, labels, 5) == folds).all()
+
+
+def test_a_class_that_is_never_sure_of_its_own_is_not_suspected_as_a_whole():
+    sure, unsure = [0.95, 0.05], [0.7, 0.3]
+    probabilities = np.array([sure] * 50 + [unsure] * 10 + [[0.99, 0.01]])
+    labels = np.array([0] * 50 + [1] * 11)
+    suspicions = rank_labels(probabilities, labels)
+    assert [each.text for each in suspicions] == [60]
+    assert suspicions[0].suggested == 0
+    assert suspicions[0].score == pytest.approx(
+        np.log(0.99 / 0.95) - np.log(0.01 / ((10 * 0.3 + 0.01) / 11))
+    )
+
+
+def test_a_wrong_label_is_found_by_the_words():
+    labels = CLASSES.copy()
+    labels[[7, 40]] = 0  # of class 1
+    data = data_of(labels)
+    doubts = doubted_labels(data, 3, None)
+    assert doubts.texts == 90
+    keys = data.keys()
+    assert {each.key for each in doubts.found} == {keys[7], keys[40]}
+    for each in doubts.found:
+        assert (each.label, each.suggested) == (0, 1)
+        assert 0 < each.label_probability < 0.4 < each.suggested_probability < 1
+
+
+def test_vectors_tell_what_words_cannot():
+    random = np.random.default_rng(0)
+    texts = [[4 + n % 9] * (1 + n // 9) for n in range(90)]
+    vectors = random.normal(size=(90, 4)).astype(np.float32)
+    vectors[:, 2] += 60 * CLASSES  # one of four numbers tells the class
+    labels = CLASSES.copy()
+    labels[31] = 0  # of class 1
+    data = data_of(labels, texts)
+    first = doubted_labels(data, 3, lambda places: vectors[places]).found[0]
+    assert (first.key, first.label, first.suggested) == (data.keys()[31], 0, 1)
+
+
+def test_equal_texts_with_one_label_count_once_and_with_two_both():
+    texts = [[1 + n // 18, 4 + n % 9, 4 + n // 9] for n in range(36)]
+    labels = [0] * 18 + [1] * 18
+    texts += [texts[0], texts[1]]
+    labels += [1, 0]  # the second one says what is known
+    doubts = doubted_labels(data_of(labels, texts), 2, None)
+    assert doubts.texts == 37
+    [found] = doubts.found
+    assert (found.label, found.suggested) == (1, 0)
+
+
+def test_of_many_texts_some_are_looked_at_the_same_ones_each_time(monkeypatch):
+    monkeypatch.setattr(label_doubts, "_MOST_TEXTS", 60)
+    labels = np.roll(CLASSES, 1)  # all wrong: no word tells them
+    labels[:45] = CLASSES[:45]
+    first, second = (doubted_labels(data_of(labels), 3, None) for _ in range(2))
+    assert first == second and first.texts == 60
+    monkeypatch.setattr(label_doubts, "_MOST_WORK", 120)
+    assert doubted_labels(data_of(labels), 3, None).texts == 40
+
+
+@pytest.mark.parametrize(
+    ("labels", "texts"),
+    [
+        ([0] * 9 + [1] * 9, [[1, 4 + n % 9] for n in range(18)]),  # too few of each
+        ([0] * 17 + [1], [[1 + n // 17, 4 + n % 9] for n in range(18)]),
+        ([0, 1] * 10, [[4 + n] for n in range(20)]),  # no word is in two
+        ([0, 1] * 10, [[]] * 20),
+    ],
+)
+def test_where_nothing_can_be_learned_no_label_is_doubted(labels, texts):
+    assert doubted_labels(data_of(labels, texts), 2, None).found == ()
+
+
+def test_rare_classes_are_left_out_and_tokens_need_not_be_utf8():
+    labels = [*CLASSES[:-9], *[3] * 9]
+    data = data_of(labels)
+    data.words[4] = b"\xff\xfe"
+    doubts = doubted_labels(data, 5, lambda places: np.zeros((len(places), 2)))
+    assert (doubts.texts, doubts.found) == (81, [])
