@@ -31,7 +31,11 @@ from pipeline.config import ModelConfig, TrainConfig  # noqa: E402
 from pipeline.review.similar import similar_texts  # noqa: E402
 from pipeline.training.data import LabelledTokens  # noqa: E402
 from pipeline.training.epochs import ActivationInputs, train_epochs  # noqa: E402
-from pipeline.training.label_doubts import cut_folds, rank_labels  # noqa: E402
+from pipeline.training.label_doubts import (  # noqa: E402
+    cut_folds,
+    doubted_labels,
+    rank_labels,
+)
 from pipeline.training.model import (  # noqa: E402
     adapt_ngrams,
     build_head,
@@ -41,13 +45,14 @@ from pipeline.training.trainer import compile_model  # noqa: E402
 
 FLIPPED = 0.03  # of the labels
 GOAL = 0.7
-AMONG = (50, 100, 200, 300)
+AMONG = (10, 20, 50, 100, 200, 300)
 FOLDS = 8
 _LINES = 1000
 REVIEW = "review: heads of ELMo and n-grams, beside the thresholds of the classes"
 MARGIN = "the same heads, margin between the two likeliest"
 OWN = "the same heads, probability of the label alone"
 TF_IDF = "TF-IDF with logistic regression, probability of the label"
+QUICK = "what each training looks for: linear models of mean vectors and words"
 _SOURCE = "default"
 _STORE = "embeddings"  # below the folder of the training
 
@@ -159,11 +164,25 @@ def _review(
         OWN: np.argsort(own, kind="stable"),
         TF_IDF: np.argsort(_tf_idf(data.texts, labels), kind="stable"),
     }
+    rankings[QUICK] = _doubted(dataclasses.replace(tokens, labels=labels), folder)
     found = {
         name: [float(wrong[order[:among]].mean()) for among in AMONG]
         for name, order in rankings.items()
     }
     return found, seconds
+
+
+def _doubted(data: LabelledTokens, folder: Path) -> np.ndarray:
+    """Returns the places of the texts that a training doubts, the worst first."""
+    store = encode(data, _SOURCE, folder / _STORE)
+    doubts = doubted_labels(data, 2, store.means, most=max(AMONG))
+    store.close()
+    labels = data.labels.tolist()
+    # Of equal texts with one label the first stands for all.
+    places: dict[tuple[bytes, int], int] = {}
+    for place, key in enumerate(zip(data.keys().tolist(), labels, strict=True)):
+        places.setdefault(key, place)
+    return np.array([places[each.key, each.label] for each in doubts.found])
 
 
 def _tf_idf(all_texts: list[str], labels: np.ndarray) -> np.ndarray:

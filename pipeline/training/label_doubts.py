@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline.training.data import LabelledTokens
 
-MOST_FOUND = 50  # texts
+_MOST_FOUND = 50  # texts
 _MOST_TEXTS = 20_000
 _MOST_WORK = 1_000_000  # texts times classes
 _FOLDS = 5
@@ -130,6 +130,8 @@ def doubted_labels(
     data: LabelledTokens,
     num_classes: int,
     vectors_of: Callable[[np.ndarray], np.ndarray] | None,
+    *,
+    most: int = _MOST_FOUND,
 ) -> Doubts:
     """Returns the texts whose labels linear models of the other texts doubt most.
 
@@ -141,6 +143,7 @@ def doubted_labels(
         num_classes: How many classes there are.
         vectors_of: Places of texts -> their mean vectors, float `(texts, dim)`; None:
             the words alone count.
+        most: How many are found at most.
     """
     keys = data.keys()
     _, numbers = np.unique(keys, return_inverse=True)
@@ -175,7 +178,7 @@ def doubted_labels(
             float(probabilities[each.text, labels[each.text]]),
             float(probabilities[each.text, each.suggested]),
         )
-        for each in rank_labels(probabilities, labels)[:MOST_FOUND]
+        for each in rank_labels(probabilities, labels)[:most]
     ]
     return Doubts(len(texts), found)
 
