@@ -25,7 +25,8 @@ from pipeline.training.data import LabelledTokens
 
 _MOST_FOUND = 50  # texts
 _MOST_TEXTS = 20_000
-_MOST_WORK = 1_000_000  # texts times classes
+_MOST_TOKENS = 1_000_000
+_MOST_WORK = 400_000  # texts times classes
 _FOLDS = 5
 _LEAST_TEXTS = 2 * _FOLDS  # of a class: of fewer, nobody knows how sure one can be
 _LEAST = 1e-9  # a probability, so that it has a logarithm
@@ -33,7 +34,7 @@ _LEAST = 1e-9  # a probability, so that it has a logarithm
 # Chosen on the sample data; see docs/review.md.
 _C_OF_WORDS = 5.0
 _C_OF_VECTORS = 5e-4
-_ITERATIONS = 100
+_ITERATIONS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +151,8 @@ def doubted_labels(
     _, texts = np.unique(numbers * num_classes + data.labels, return_index=True)
     # In the order of their digests, which is random, and the same each time.
     texts = texts[np.argsort(keys[texts], kind="stable")]
-    texts = texts[: min(_MOST_TEXTS, max(1, _MOST_WORK // num_classes))]
+    texts = texts[: min(_MOST_TEXTS, _MOST_WORK // num_classes)]
+    texts = texts[np.cumsum(data.lengths[texts]) <= _MOST_TOKENS]
     counts = np.bincount(data.labels[texts], minlength=num_classes)
     texts = texts[counts[data.labels[texts]] >= _LEAST_TEXTS]
     labels = data.labels[texts]

@@ -134,7 +134,9 @@ def test_labels_that_may_be_wrong_are_shown_with_the_rows_they_stand_in(
     used = sum(sum(splits[split].values()) for split in ("train", "eval"))
     assert 100 < summary["training"]["doubts"]["texts"] <= used
     assert 0 < len(found) == len(summary["doubted"])
-    lines = Path(summary["doubted"][0]["source"]).read_text().splitlines()
+    lines = (
+        Path(summary["doubted"][0]["source"]).read_text(errors="replace").splitlines()
+    )
     for row in summary["doubted"]:
         assert row["label"] != row["suggested"]
         assert row["split"] in ("train", "eval")

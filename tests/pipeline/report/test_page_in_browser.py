@@ -23,7 +23,7 @@ _PAGES: dict[str, Callable[[], list[RunSummary]]] = {
     "hostile": lambda: [summaries.hostile()],
 }
 # Of a page with plots: how many it has at least.
-_PLOTS = {"two_classes": 5, "spans": 11, "several_labels": 4}
+_PLOTS = {"two_classes": 5, "spans": 10, "several_labels": 4}
 _LEAST_CONTRAST = 4.5  # of text, as WCAG 2.2 wants it, level AA
 
 _LOOKED_AT = """JSON.stringify({
