@@ -16,7 +16,13 @@ from components.text_example_gen.notes import correction_notes, split_file_notes
 from pipeline.evaluation.facts import Evaluation
 from pipeline.report import plots, views
 from pipeline.report.environment import begin, environment
-from pipeline.report.verdict import Verdict, compared_rows, conditions, verdict_of
+from pipeline.report.verdict import (
+    Verdict,
+    compared_rows,
+    conditions,
+    since_last,
+    verdict_of,
+)
 from pipeline.runs.summary import RunSummary
 
 if TYPE_CHECKING:
@@ -145,6 +151,7 @@ def _why(
     facts = {
         "conditions": conditions(summary, evaluation),
         "compared": compared_rows(summary, runs[:-1]) if summary else "",
+        "changes": since_last(summary, runs[:-1]) if summary else "",
         "tfidf": summary.tfidf if summary else None,
     }
     return [_Section("why", title, facts)]
@@ -271,13 +278,14 @@ def _labels(summary: RunSummary, review: Review | None) -> _Section:
         "review": review,
         "program": _program(summary),
         "output": shlex.quote(summary.output),
+        "review_path": shlex.quote(posixpath.join(summary.output, "review.csv")),
     }
     return _Section("labels", "Labels to look at", facts)
 
 
 def _trust(summary: RunSummary) -> _Section:
     evaluation, training = summary.evaluation, summary.training
-    steps = views.trust_steps(evaluation.bins) if evaluation else []
+    steps = views.trust_steps(evaluation) if evaluation else []
     on_eval = training.certain if training else None
     if evaluation is None or not (steps or on_eval):
         why = "How often its probabilities are right was not measured."

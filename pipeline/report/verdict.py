@@ -102,12 +102,12 @@ def _compared(value: float, other: float) -> str:
 
 
 def _chance(change: Change | None) -> str:
-    """Returns in how many rows two models differ, and whether that says anything."""
+    """Returns how sure a change of the accuracy is."""
     if change is None:
         return ""
-    low, high = change.interval
-    maybe = ": may be chance" if low <= 0 <= high else ""
-    return f" ({change.gained:,} rows gained, {change.lost:,} lost{maybe})"
+    low, high = (f"{end * 100:+.1f}".replace("-", "−") for end in change.interval)
+    maybe = ": may be chance" if change.interval[0] <= 0 <= change.interval[1] else ""
+    return f" ({low} to {high} with 95% confidence{maybe})"
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,8 @@ def _bounds(evaluation: Evaluation) -> Iterator[Condition]:
         if bound.kind == "change":
             better = "more" if bound.measure == CALIBRATION_ERROR else "less"
             most = _points(bound, abs(bound.bound))
-            asked = f"{name} at most {most} {better} than the last model's"
+            asked = f"{name} at most {most} {better} than the last model's: it "
+            asked += "need not be better"
             found = "undefined"
             if bound.value is not None:
                 side = "less" if bound.value < 0 else "more"
@@ -179,6 +180,29 @@ def compared_rows(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
         f"{rows}. The last one was not trained on them: which rows are test rows is "
         "decided in the same way in each run."
     )
+
+
+def since_last(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
+    """Returns what is other than in the run that pushed the last model; or ""."""
+    if summary.evaluation is None or summary.evaluation.baseline is None:
+        return ""
+    pushed = [run for run in earlier if run.push is not None and run.push.pushed]
+    if not pushed or not pushed[-1].options:
+        return ""
+    last = pushed[-1]
+    changes = []
+    if last.rows and summary.rows and last.rows.used != summary.rows.used:
+        changes.append(f"{summary.rows.used:,} rows used, before {last.rows.used:,}")
+    names = {
+        name
+        for name in summary.options.keys() | last.options.keys()
+        if summary.options.get(name) != last.options.get(name)
+    }
+    if names:
+        changes.append(f"other options: {', '.join(sorted(names))}")
+    if not changes:
+        return "The last model had as many rows, and the same options."
+    return f"Since the last model: {'; '.join(changes)}."
 
 
 def _division(run: RunSummary) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.evaluation.facts import (
-    Bin,
     ClassMeasures,
     Curves,
     Evaluation,
@@ -221,9 +220,12 @@ class TrustStep:
     interval: Interval
 
 
-def trust_steps(bins: Sequence[Bin]) -> list[TrustStep]:
+def trust_steps(evaluation: Evaluation) -> list[TrustStep]:
     """Returns the steps from few answers to all; at most eight, none twice."""
+    bins = evaluation.bins
     total = sum(each.rows for each in bins)
+    # The likeliest of two classes has at least a half.
+    lowest = 1 / max(len(evaluation.classes), 1)
     steps: list[TrustStep] = []
     rows, right = 0, 0
     for each in reversed(bins):
@@ -231,7 +233,9 @@ def trust_steps(bins: Sequence[Bin]) -> list[TrustStep]:
         right += round((each.accuracy or 0.0) * each.rows)
         between = wilson_interval(right, rows)
         if between is not None and (not steps or rows > steps[-1].rows):
-            step = TrustStep(each.low, rows, rows / total, right / rows, between)
+            step = TrustStep(
+                max(each.low, lowest), rows, rows / total, right / rows, between
+            )
             steps.append(step)
     return steps[:_MOST_STEPS]
 

@@ -126,15 +126,15 @@ def test_the_verdict_stands_beside_the_last_model_and_the_baseline(usual):
     text = usual.text[""].replace("\u2011", "-")
     assert (
         "Pushed as version 1795852985. 91.3% of 1,062 test rows are right, 1.3 points "
-        "more than with the last model (40 rows gained, 26 lost: may be "
-        "chance) and 14.2 points more than with TF-IDF"
+        "more than with the last model (−0.2 to +2.8 with 95% confidence: "
+        "may be chance) and 14.2 points more than with TF-IDF"
     ) in text
 
 
 def test_a_refused_model_says_why():
     text = _page_of(summaries.refused()).text[""]
     assert "Not pushed: accuracy changed by -0.0310 against the last" in text
-    assert "3.1 points fewer than with the last model (11 rows gained, 44 lost)" in text
+    assert "3.1 points fewer than with the last model (−4.5 to −1.7 with" in text
     assert "chance" not in text
 
 
@@ -142,7 +142,7 @@ def test_a_refused_model_says_why():
     ("section", "line"),
     [
         ("why", "AUC at least 0.600 0.900 met"),
-        ("why", "accuracy at most 1.0 point less than the last model's 1.3 points"),
+        ("why", "accuracy at most 1.0 point less than the last model's: it need not"),
         ("why", "answers in a process of its own yes met"),
         ("why", "both models get 930 right, this one alone 40, the last one alone 26"),
         ("why", "changed by −0.2 to +2.8 points: these rows are too few to tell"),
@@ -157,9 +157,10 @@ def test_a_refused_model_says_why():
         ("test", "short up to 14 tokens"),
         ("test", "long 27 tokens and more"),
         ("words", "in "),
-        ("labels", "Of 9,545 train and eval texts, these 20 look least like"),
+        ("labels", "Of 9,545 train and eval texts, these 30 look least like"),
         ("labels", "labelled positive looks like negative 99% 2026-11.csv, row 100"),
         ("labels", "10 more"),
+        ("labels", "--set data.corrections=/data/out/review.csv"),
         ("trust", "off by 1.4 points on average"),
         ("trust", "answers 86.8% of the test rows, and 95.3% of these answers are"),
         ("run", "data.text_column"),
@@ -250,9 +251,32 @@ def test_each_run_stands_beside_the_model_before_it_on_its_own_rows():
     text = " ".join(page.text["runs"].split())
     assert "88.9% 87.6%" in text
     assert "88.3% 87.0%" in text
+    assert "The last model had as many rows, and the same options." in page.text["why"]
     assert "Both models are measured on the same 1,000 test rows. The last one was" in (
         " ".join(page.text["why"].split())
     )
+
+
+def test_what_has_changed_since_the_last_model_is_said():
+    before = summaries.of_span(1)
+    options = {**before.options, "train.epochs": 4}
+    del options["evaluation.precision"]
+    now = summaries.summary(options=options, rows=summaries.rows({"a": 70, "b": 50}))
+    refused = summaries.refused()
+    text = " ".join(_page_of(now, runs=[before, refused, now]).text["why"].split())
+    assert (
+        "Since the last model: 120 rows used, before 10,605; other options: "
+        "evaluation.precision, train.epochs."
+    ) in text
+
+
+def test_a_training_whose_last_epoch_is_best_may_go_on():
+    facts = summaries.training(["a", "b"]) | {"best_epoch": 7, "ended_by": "epochs"}
+    text = _page_of(summaries.summary(training=facts)).text["training"]
+    assert "the last epoch is the best" in text
+    facts["ended_by"] = "patience"
+    text = _page_of(summaries.summary(training=facts)).text["training"]
+    assert "the last epoch is the best" not in text
 
 
 @pytest.mark.parametrize(
@@ -289,7 +313,7 @@ def test_acting_on_high_probabilities_is_said_row_by_row():
     text = " ".join(_page_of(summaries.summary(evaluation=facts)).text["trust"].split())
     # 900 * 0.95 = 855, + 70 * 0.8 = 911, + 30 * 0.5 = 926
     assert "75% 900 90% 95.0% 93% to 96% 50% 970 97% 93.9%" in text
-    assert "25% 1,000 100% 92.6%" in text
+    assert "50% 1,000 100% 92.6%" in text
     assert (
         "Weaker than on the whole: long texts (27 tokens and more), of whose 340"
         in (text)
