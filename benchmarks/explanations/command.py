@@ -37,8 +37,8 @@ from benchmarks.quality.contenders import trained_elmo_head  # noqa: E402
 from benchmarks.quality.texts import Texts, folds, sample_data, tokens_of  # noqa: E402
 from benchmarks.session import Session, say  # noqa: E402
 from pipeline.config import ModelConfig, TrainConfig  # noqa: E402
+from pipeline.training.encoding import open_store  # noqa: E402
 from pipeline.training.model import TokenClassifier, build_encoder  # noqa: E402
-from pipeline.training.trainer import open_store  # noqa: E402
 
 DELETED = (1, 2, 3, 5)  # words of a text
 _JUDGED = 3  # of these, the number that the goals are about

@@ -27,8 +27,8 @@ from keras_elmo.checkpoints import save_hdf5
 from keras_elmo.sources import open_source
 from pipeline.training.data import LabelledTokens
 from pipeline.training.embedding_store import EmbeddingStore
+from pipeline.training.encoding import open_store
 from pipeline.training.model import build_encoder
-from pipeline.training.trainer import open_store
 
 TF_IDF = "TF-IDF of words and pairs, logistic regression"
 MEAN = "{}, frozen: mean of each layer, logistic regression"

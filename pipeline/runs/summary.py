@@ -180,6 +180,7 @@ class EmbeddingCache(Facts):
 
     Attributes:
         encoded_examples: Texts that this run encoded; None: of a version before.
+        precision: In which numbers; what is pushed computes in float32.
     """
 
     bytes: int
@@ -189,6 +190,7 @@ class EmbeddingCache(Facts):
     encode_seconds: float | None = None
     tokens_per_second: float | None = None
     encoded_examples: int | None = None
+    precision: str = "float32"
     first_epoch_seconds: float
     later_epoch_seconds: float | None
 

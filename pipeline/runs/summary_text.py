@@ -281,6 +281,8 @@ def _embeddings(training: Training | None) -> Iterator[str]:
     )
     if cache.encoded_examples is not None:
         line += f"; {cache.encoded_examples:,} texts were new"
+    if cache.precision != "float32":
+        line += f"; computed in {cache.precision}"
     yield line
 
 

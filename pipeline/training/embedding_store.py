@@ -55,6 +55,7 @@ class StoreFacts:
             store were there already. Equal texts count once.
         encode_seconds: Wall time of that.
         tokens_per_second: Rate of the encoder meanwhile; no padding counted.
+        precision: In which numbers they are encoded.
     """
 
     bytes: int
@@ -64,6 +65,7 @@ class StoreFacts:
     encoded_examples: int
     encode_seconds: float
     tokens_per_second: float
+    precision: str
 
 
 class EmbeddingStore:
@@ -83,6 +85,7 @@ class EmbeddingStore:
         num_layers: ELMo layers, the token layer included.
         dim: Width of one activation, an even number.
         bound_bytes: Most bytes of all segments; 0: nothing is kept.
+        precision: In which numbers `encode` computes; for `facts`.
         clock: Seconds since any point; for tests.
 
     Raises:
@@ -99,6 +102,7 @@ class EmbeddingStore:
         num_layers: int,
         dim: int,
         bound_bytes: int,
+        precision: str = "float32",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._data = data
@@ -131,6 +135,7 @@ class EmbeddingStore:
             encoded_examples=len(encoded),
             encode_seconds=round(seconds, 2),
             tokens_per_second=round(tokens / seconds, 1) if seconds else 0.0,
+            precision=precision,
         )
         _LOGGER.info("Embedding store: %s", self.facts)
 
@@ -168,7 +173,7 @@ class EmbeddingStore:
         """
         lengths = self._data.lengths[texts]
         means = np.zeros((len(texts), self.dim), np.float32)
-        for places in _encoding_batches(np.argsort(lengths, kind="stable"), lengths):
+        for places in encoding_batches(np.argsort(lengths, kind="stable"), lengths):
             counts = self.num_layers * np.maximum(lengths[places], 1)
             means[places] = self.read(texts[places]).sum(axis=(1, 2))
             means[places] /= counts[:, None]
@@ -283,7 +288,7 @@ class EmbeddingStore:
         parts: list[tuple[np.ndarray, np.ndarray]] = []
         begun = done = tokens_done = pending = 0
         started = logged = self._clock()
-        for batch in _encoding_batches(texts, lengths):
+        for batch in encoding_batches(texts, lengths):
             codes, scales = self._encoded(batch)
             is_token = np.arange(codes.shape[2]) < lengths[batch][:, None]
             parts.append(
@@ -344,7 +349,7 @@ def _free_disk(folder: Path) -> int:
     return int(shutil.disk_usage(folder).free * _SHARE_OF_FREE_DISK)
 
 
-def _encoding_batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
+def encoding_batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
     """Cuts `order`, sorted by length, so that no call computes too many tokens."""
     while len(order):
         texts = order[:_MAX_TEXTS_PER_CALL]

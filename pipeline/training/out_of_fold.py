@@ -22,9 +22,9 @@ import tensorflow as tf
 from components.progress import tell
 from pipeline.training.data import LabelledTokens, shuffled_batches
 from pipeline.training.embedding_store import MeanLayer
+from pipeline.training.encoding import FLOAT32, open_store
 from pipeline.training.epochs import ActivationInputs, outputs_of
 from pipeline.training.model import adapt_ngrams, build_encoder, build_head
-from pipeline.training.trainer import open_store
 
 # Chosen on the sample data; see docs/review.md. The rate falls to nearly nothing, so
 # that few epochs do what the Trainer's many do.
@@ -72,6 +72,7 @@ def out_of_fold(
         build_encoder({"source": elmo["source"]}),
         elmo_version=elmo_version,
         cache_gib=train["cache_gib"],
+        precision=elmo.get("precision", FLOAT32),
     )
     try:
         mean = MeanLayer(store)

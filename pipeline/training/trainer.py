@@ -20,7 +20,6 @@ import tensorflow_transform as tft
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
 from pipeline.files import remove
-from pipeline.fingerprints import code_version
 from pipeline.training.calibration import calibrate, with_temperature
 from pipeline.training.data import (
     LabelledTokens,
@@ -28,6 +27,7 @@ from pipeline.training.data import (
     refuse_unknown,
 )
 from pipeline.training.embedding_store import EmbeddingStore
+from pipeline.training.encoding import FLOAT32, open_store
 from pipeline.training.epochs import (
     ActivationInputs,
     ModelInputs,
@@ -50,10 +50,7 @@ from pipeline.training.state import remove_abandoned
 from pipeline.training.warm_start import WarmStart, save_weights, start_from
 
 _LOGGER = logging.getLogger(__name__)
-_GIB = 2**30  # bytes
 _STEPS_PER_EXECUTION = 8
-# Their code decides what the store holds of a text.
-_OF_ACTIVATIONS = ("keras_elmo.layer", "pipeline.training.segments")
 _PLACES = ("resume_dir", "embeddings_dir")
 _TEXTS_TO_ENCODE = 200  # only to say which words are the strongest
 
@@ -125,6 +122,7 @@ def run_fn(fn_args: Any) -> None:
                 classifier.encoder,
                 elmo_version=config["elmo_version"],
                 cache_gib=config["train"]["cache_gib"],
+                precision=config["elmo"].get("precision", FLOAT32),
             )
             stack.callback(store.close)
             model = classifier.head
@@ -290,41 +288,6 @@ def _doubts(
     doubts = doubted_labels(data, num_classes, store.means if store else None)
     _LOGGER.info("Labels that may be wrong: %.2f s", time.monotonic() - started)
     return doubts
-
-
-def open_store(
-    root: str | Path,
-    data: LabelledTokens,
-    encoder: ElmoEmbeddingLayer,
-    *,
-    elmo_version: str,
-    cache_gib: float,
-) -> EmbeddingStore:
-    """Opens the store at `root` for some texts, with what `encoder` returns.
-
-    Args:
-        root: A folder of a local file system.
-        data: The texts.
-        encoder: What `build_encoder` returned, frozen.
-        elmo_version: Changes with the weights of `encoder`.
-        cache_gib: Most GiB of the whole store.
-    """
-    spec = tf.TensorSpec((None, None), tf.string)
-
-    @tf.function(input_signature=[spec], autograph=False)
-    def encode(tokens: tf.Tensor) -> tf.Tensor:
-        return encoder(tokens, training=False)
-
-    version = f"{elmo_version} {code_version(*_OF_ACTIVATIONS)}"
-    return EmbeddingStore(
-        Path(root),
-        hashlib.sha256(version.encode()).hexdigest()[:16],  # the name of a folder
-        data,
-        lambda tokens: encode(tf.constant(tokens, tf.string)).numpy(),
-        num_layers=encoder.num_layers,
-        dim=encoder.dim,
-        bound_bytes=int(cache_gib * _GIB),
-    )
 
 
 def compile_model(
