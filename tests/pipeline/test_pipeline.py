@@ -106,7 +106,11 @@ def test_the_sections_of_the_configuration_reach_their_nodes(folder):
     assert transform["transform"]["max_tokens"] == 7
     assert trainer["train"]["epochs"] == 3
     assert trainer["precision"] == 0.9
-    assert trainer["elmo"] == {"source": "default", "trainable": True}
+    assert trainer["elmo"] == {
+        "source": "default",
+        "trainable": True,
+        "precision": "auto",
+    }
     assert set(trainer) >= {"model", "code", "elmo_version", "resume_dir"}
 
 

@@ -137,7 +137,7 @@ def test_no_call_of_the_encoder_has_too_many_tokens_or_texts(monkeypatch):
     monkeypatch.setattr(embedding_store, "_MAX_TEXTS_PER_CALL", 3)
     monkeypatch.setattr(embedding_store, "_TOKENS_PER_CALL", 10)
     lengths = np.array([0, 0, 1, 1, 4, 5, 5, 6, 99])  # padding counts as well
-    batches = embedding_store._encoding_batches(np.arange(9), lengths)
+    batches = embedding_store.encoding_batches(np.arange(9), lengths)
     assert [batch.tolist() for batch in batches] == [
         [0, 1, 2],
         [3, 4],
@@ -303,7 +303,7 @@ def test_the_mean_of_the_layers_reads_as_one(tmp_path):
 
 def test_the_facts_are_plain(tmp_path):
     facts = dataclasses.asdict(open_store(tmp_path, Encoder()).facts)
-    assert all(type(value) in (int, float) for value in facts.values())
+    assert all(type(value) in (int, float, str) for value in facts.values())
 
 
 def test_another_process_may_remove_a_segment_at_any_moment(tmp_path, monkeypatch):
