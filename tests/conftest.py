@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
-import types
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.beam_runners import RUNNERS, StartedRunner, started
+from tests.quick_beam import make_quick
 
 # Read by TensorFlow once, when it is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -78,35 +76,10 @@ def _seed() -> None:
         keras.utils.set_random_seed(1)
 
 
-_ARGUMENTS: weakref.WeakKeyDictionary[Callable, dict[bool, tuple[list, list]]]
-_ARGUMENTS = weakref.WeakKeyDictionary()
-
-
 @pytest.fixture(scope="module", autouse=True)
-def remembered_signatures() -> None:
-    """Lets Beam look at each function once, where it has been imported.
-
-    It asks for the arguments of the same methods some thousand times a job, which is a
-    fifth of what a small job costs.
-    """
-    core = sys.modules.get("apache_beam.transforms.core")
-    if core is None or hasattr(core.get_function_args_defaults, "__wrapped__"):
-        return
-    look = core.get_function_args_defaults
-
-    @functools.wraps(look)
-    def remembered(f: Callable) -> tuple[list, list]:
-        is_bound = isinstance(f, types.MethodType)
-        function = f.__func__ if is_bound else f
-        if not isinstance(function, types.FunctionType):
-            return look(f)
-        known = _ARGUMENTS.setdefault(function, {})
-        if is_bound not in known:
-            known[is_bound] = look(f)
-        names, defaults = known[is_bound]
-        return [*names], [*defaults]
-
-    core.get_function_args_defaults = remembered
+def quick_beam() -> None:
+    """Lets Beam remember what it finds out, where it has been imported."""
+    make_quick()
 
 
 @pytest.fixture(scope="module", autouse=True)
