@@ -25,14 +25,13 @@ sys.dont_write_bytecode = False
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-# Begun first, so that no process is left alone with a long file at the end. The first
-# makes the run that two others wait for: these come when it is there.
+# Begun first, so that no process is left alone with a long file at the end.
 _LONG_FILES = (
     "e2e/test_run.py",
-    "keras_elmo/test_freezing.py",
     "e2e/test_spans.py",
-    "keras_elmo/test_inputs.py",
     "e2e/test_predict.py",
+    "keras_elmo/test_freezing.py",
+    "keras_elmo/test_inputs.py",
     "benchmarks/quality/test_quality.py",
     "keras_elmo/test_keras_life.py",
     "keras_elmo/test_precision.py",
@@ -51,6 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 # Each the work of one process: what its files share is made or imported once.
 _TOGETHER = (
     "tests/components/serving_check/",
+    "tests/e2e/",
     "tests/kubeflow/",
     "tests/pipeline/training/",
 )

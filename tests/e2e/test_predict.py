@@ -107,7 +107,7 @@ def test_a_killed_job_goes_on_and_gives_the_same_rows(
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not output.exists()
-    done = cli.run("predict", *arguments, "--output", output)
+    done = cli.run_loaded("predict", *arguments, "--output", output)
     assert done.returncode == 0, done.stderr
     assert _rows(output) == _rows(scored[0])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["scored"]
@@ -120,7 +120,9 @@ def test_embed_writes_a_vector_for_every_token(cli, sentences, tmp_path):
         csv.writer(file).writerows([("text",), *((text,) for text, _ in sentences)])
     output = tmp_path / "vectors"
     summary = tmp_path / "summary.json"
-    done = cli.run("embed", "--input", texts, "--output", output, "--summary", summary)
+    done = cli.run_loaded(
+        "embed", "--input", texts, "--output", output, "--summary", summary
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(summary.read_text())["rows_out"] == len(sentences)
     [path] = output.glob("*.parquet")

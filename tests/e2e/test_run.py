@@ -216,7 +216,9 @@ def test_data_of_one_class_fails_with_component_reason_and_log(
 ):
     rows = [(text, "positive") for text, _ in sentences]
     path = write_csv(tmp_path / "one.csv", rows)
-    done = cli.run("run", "--data", path, "--output", tmp_path / "out", *cli.quick)
+    done = cli.run_loaded(
+        "run", "--data", path, "--output", tmp_path / "out", *cli.quick
+    )
     lines = done.stderr.splitlines()
     error = next(line for line in lines if line.startswith("error: "))
     log = Path(lines[-1].removeprefix("log: "))

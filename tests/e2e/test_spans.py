@@ -29,7 +29,7 @@ def run(cli, spans):
     def start(*more, data=spans / "data"):
         pattern = os.path.join(data, "{YYYY}-{MM}-{DD}", "*.csv")
         output = ("--output", spans / "out", "--set=data.window_spans=2")
-        return cli.run("run", "--data", pattern, *output, *cli.quick, *more)
+        return cli.run_loaded("run", "--data", pattern, *output, *cli.quick, *more)
 
     return start
 
@@ -91,16 +91,16 @@ def test_the_model_of_the_span_before_can_be_served_again(cli, spans):
     serving = spans / "out" / "serving"
     before = sorted(each.name for each in serving.iterdir())
     assert len(before) == 2
-    done = cli.run("rollback", "--output", spans / "out")
+    done = cli.run_loaded("rollback", "--output", spans / "out")
     assert done.returncode == 0, done.stderr
     assert (
         f"with the model of version {before[0]}; withdrawn: {before[1]}" in done.stdout
     )
     newest = max(serving.iterdir(), key=lambda each: int(each.name))
     assert newest.name not in before
-    scored = cli.run("score", "--model", serving, "a fine film")
+    scored = cli.run_loaded("score", "--model", serving, "a fine film")
     assert scored.returncode == 0, scored.stderr
-    again = cli.run("rollback", "--output", spans / "out")
+    again = cli.run_loaded("rollback", "--output", spans / "out")
     assert again.returncode == 2
     assert "no earlier model is there to go back to" in again.stderr
 
@@ -115,6 +115,8 @@ def test_a_span_without_data_is_named_with_the_place_where_it_should_lie(run):
 
 def test_a_span_of_a_pattern_that_has_none_is_refused(cli, spans):
     texts = spans / "data" / "2026-11-24" / "texts.csv"
-    done = cli.run("run", "--data", texts, "--output", "o", "--set=data.window_spans=2")
+    done = cli.run_loaded(
+        "run", "--data", texts, "--output", "o", "--set=data.window_spans=2"
+    )
     assert done.returncode == 2
     assert "span and window_spans need a pattern with {SPAN}" in done.stderr
