@@ -7,6 +7,7 @@ it answers with a line that holds the exit code.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import runpy
@@ -45,4 +46,5 @@ if __name__ == "__main__":
     import pipeline.runs.summarize  # noqa: F401
 
     make_quick()
+    gc.freeze()  # else each child would go through all that is loaded, and copy it
     _become(_wait_for_commands())

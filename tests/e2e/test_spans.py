@@ -26,10 +26,10 @@ def spans(full_run, sentences, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(cli, spans):
-    def start(*more, data=spans / "data"):
+    def start(*more, data=spans / "data", run=cli.run_loaded):
         pattern = os.path.join(data, "{YYYY}-{MM}-{DD}", "*.csv")
         output = ("--output", spans / "out", "--set=data.window_spans=2")
-        return cli.run_loaded("run", "--data", pattern, *output, *cli.quick, *more)
+        return run("run", "--data", pattern, *output, *cli.quick, *more)
 
     return start
 
@@ -105,8 +105,8 @@ def test_the_model_of_the_span_before_can_be_served_again(cli, spans):
     assert "no earlier model is there to go back to" in again.stderr
 
 
-def test_a_span_without_data_is_named_with_the_place_where_it_should_lie(run):
-    done = run("--set=data.span=2026-12-01")
+def test_a_span_without_data_is_named_with_the_place_where_it_should_lie(cli, run):
+    done = run("--set=data.span=2026-12-01", run=cli.run)
     assert done.returncode == 2
     assert "No file matches" in done.stderr
     assert "data/2026-12-01/*.csv" in done.stderr
@@ -115,8 +115,6 @@ def test_a_span_without_data_is_named_with_the_place_where_it_should_lie(run):
 
 def test_a_span_of_a_pattern_that_has_none_is_refused(cli, spans):
     texts = spans / "data" / "2026-11-24" / "texts.csv"
-    done = cli.run_loaded(
-        "run", "--data", texts, "--output", "o", "--set=data.window_spans=2"
-    )
+    done = cli.run("run", "--data", texts, "--output", "o", "--set=data.window_spans=2")
     assert done.returncode == 2
     assert "span and window_spans need a pattern with {SPAN}" in done.stderr
