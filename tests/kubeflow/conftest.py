@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import sys
+import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from elmo_kubeflow.server.client import HOST_VARIABLE
 from elmo_kubeflow.server.credentials import VARIABLES
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_kfp() -> Iterator[None]:
+    """Lets kfp look at its caller alone, where it has been imported.
+
+    To name a caller in a message it looks up all frames of the stack, several times a
+    step. Those of xdist come from no file: each is sought in thousands of modules.
+    """
+    task = sys.modules.get("kfp.dsl.pipeline_task")
+    with pytest.MonkeyPatch.context() as patched:
+        if task is not None:
+            patched.setattr(task, "inspect", types.SimpleNamespace(stack=_callers))
+        yield
+
+
+def _callers() -> list[tuple[None, None, None, str]]:
+    """Returns the first two entries of the stack, with the names of their functions."""
+    frame = sys._getframe(1)
+    two = (frame, frame.f_back)
+    return [(None, None, None, each.f_code.co_name if each else "") for each in two]
 
 
 @pytest.fixture
