@@ -9,111 +9,35 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 import time
-from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from pipeline.runs.past_runs import PastRun, read_run, write_run
-from pipeline.scheduling.schedule import Schedule
-from pipeline.scheduling.store import ScheduleBusy, ScheduleFolder, SeenTo
-
-_EVERY_SECOND = "* * * * * *"
-_NEVER = "0 0 0 29 2 *"  # not while a test runs
-_UTC = timezone.utc
-
-# What a run is here: it does a job, and says that a model was pushed.
-_CHILD = """
-import json, os, signal, sys, time
-config, outcome = json.load(open(sys.argv[1])), sys.argv[2]
-{job}
-json.dump({{"outcome": "pushed", "run_id": "r", "version": 17}}, open(outcome, "w"))
-"""
-
-
-def _command(job: str) -> list[str]:
-    return [sys.executable, "-c", _CHILD.format(job=textwrap.dedent(job))]
-
-
-@pytest.fixture
-def folder(tmp_path) -> ScheduleFolder:
-    return ScheduleFolder(tmp_path / "out")
-
-
-class _Clock:
-    """A clock that a test can set."""
-
-    def __init__(self, now: str) -> None:
-        self.set(now)
-
-    def set(self, now: str) -> None:
-        self._offset = datetime.fromisoformat(now) - datetime.now(_UTC)
-
-    def __call__(self) -> datetime:
-        return datetime.now(_UTC) + self._offset
-
-
-def _run(
-    folder: ScheduleFolder,
-    cron: str,
-    job: str = "",
-    *,
-    until: str,
-    on: dict[str, Callable[[], None]] | None = None,
-    **options,
-) -> list[str]:
-    """Runs a schedule until it has said a line with `until`, and returns its lines.
-
-    Args:
-        folder: Its folder.
-        cron: Its expression.
-        job: What a run does.
-        until: Part of a line at which the schedule is asked to end.
-        on: Part of a line -> what is called when it is said.
-        options: Further arguments of `Schedule`.
-    """
-    lines: list[str] = []
-
-    def say(line: str) -> None:
-        lines.append(line)
-        for part, action in {until: lambda: _signal(1), **(on or {})}.items():
-            if part in line:
-                action()
-
-    arguments = {"zone": _UTC, "command": _command(job), "say": say, **options}
-    schedule = Schedule(folder, cron=cron, fields=6, **arguments)
-    assert schedule.run('{"a": 1}') == signal.SIGTERM
-    return lines
-
-
-def _signal(times: int) -> None:
-    def send() -> None:
-        for _ in range(times):
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(0.3)
-
-    threading.Thread(target=send).start()
-
-
-def _seen_to(folder: ScheduleFolder, cron: str, until: datetime) -> None:
-    folder.logs.mkdir(parents=True)
-    folder.write_seen_to(SeenTo(cron, "UTC", until))
+from pipeline.scheduling.store import ScheduleBusy
+from tests.pipeline.scheduling.running import (
+    EVERY_SECOND,
+    NEVER,
+    UTC,
+    run_until,
+    seen_to,
+    send_signals,
+    texts_of,
+)
 
 
 def test_runs_begin_on_time_and_the_history_says_so(folder):
-    lines = _run(folder, _EVERY_SECOND, 'print("hello")', until="run 2: ")
+    lines = run_until(folder, EVERY_SECOND, 'print("hello")', until="run 2: ")
     first, second, *_ = folder.read_history()
     assert (first.run, second.run) == (1, 2)
     assert first.outcome.version == 17
     assert timedelta() <= first.started - first.scheduled < timedelta(seconds=1)
     assert Path(first.outcome.log).read_text() == "hello\n"
     texts = [line[len("2026-11-26 03:00  ") :] for line in lines]
-    assert texts[0] == f'schedule "{_EVERY_SECOND}" (UTC) into {folder.name}'
+    assert texts[0] == f'schedule "{EVERY_SECOND}" (UTC) into {folder.name}'
     assert texts[1].startswith("next run ")
     assert texts[2:4] == ["run 1 began", "run 1: model pushed as version 17"]
     assert texts[4].startswith("next run ")
@@ -121,7 +45,7 @@ def test_runs_begin_on_time_and_the_history_says_so(folder):
 
 
 def test_a_run_gets_the_configuration_and_no_one_else_may_read_it(folder):
-    _run(folder, _EVERY_SECOND, 'print(config["a"])', until="run 1: ")
+    run_until(folder, EVERY_SECOND, 'print(config["a"])', until="run 1: ")
     assert folder.log_of(1).read_text() == "1\n"
     assert folder.config.stat().st_mode & 0o077 == 0
 
@@ -134,7 +58,7 @@ def test_each_end_is_told_once_and_by_the_schedule_itself(folder):
         told.append(outcome)
         say("told")
 
-    later = datetime.now(_UTC) + timedelta(minutes=1)  # begun by the first process
+    later = datetime.now(UTC) + timedelta(minutes=1)  # begun by the first process
     log = str(folder.output / "logs" / "a.log")
     begun = PastRun(run_id="r", verdict="running", began=later, log=log)
     write_run(folder.output, begun)
@@ -143,7 +67,7 @@ def test_each_end_is_told_once_and_by_the_schedule_itself(folder):
         os.mkdir("{folder.output}/killed")
         os.kill(os.getpid(), signal.SIGKILL)
     """
-    lines = _run(folder, _EVERY_SECOND, job, until="run 2: ", tell=tell)
+    lines = run_until(folder, EVERY_SECOND, job, until="run 2: ", tell=tell)
     killed, pushed, *_ = told
     assert (killed.outcome, killed.run_id) == ("failed", "r")
     assert pushed.outcome == "pushed"
@@ -154,7 +78,7 @@ def test_each_end_is_told_once_and_by_the_schedule_itself(folder):
 
 def test_what_comes_due_during_a_run_is_run_once_after_it(folder):
     # Due at 1 to 3 s and begun at 1 s; those at 2 and 3 s make one.
-    _run(folder, _EVERY_SECOND, "time.sleep(2.5)", until="run 2 began")
+    run_until(folder, EVERY_SECOND, "time.sleep(2.5)", until="run 2 began")
     first, second, *_ = folder.read_history()
     assert second.started >= first.ended
     assert second.started - first.ended < timedelta(seconds=1)
@@ -164,30 +88,30 @@ def test_what_comes_due_during_a_run_is_run_once_after_it(folder):
 def test_what_came_due_before_a_run_began_is_met_by_it(folder):
     # More comes due before the second run can begin.
     late = {"run 1: ": lambda: time.sleep(1.5)}
-    _run(folder, _EVERY_SECOND, "time.sleep(1.2)", until="run 3 began", on=late)
+    run_until(folder, EVERY_SECOND, "time.sleep(1.2)", until="run 3 began", on=late)
     for earlier, later in itertools.pairwise(folder.read_history()):
         assert later.scheduled > earlier.started
 
 
 def test_times_that_were_missed_are_run_once_at_the_start(folder):
-    _seen_to(folder, "0 0 * * * *", datetime.now(_UTC) - timedelta(days=3))
-    lines = _run(folder, "0 0 * * * *", until="next run")
+    seen_to(folder, "0 0 * * * *", datetime.now(UTC) - timedelta(days=3))
+    lines = run_until(folder, "0 0 * * * *", until="next run")
     assert "due since" in "\n".join(lines)
     [past] = folder.read_history()
     assert past.started - past.scheduled > timedelta(days=2)
     # A second start finds nothing missed any more.
-    _run(folder, "0 0 * * * *", until="next run")
+    run_until(folder, "0 0 * * * *", until="next run")
     assert len(folder.read_history()) == 1
 
 
 def test_of_another_expression_nothing_was_missed(folder):
-    _seen_to(folder, _NEVER, datetime.now(_UTC) - timedelta(days=3))
-    _run(folder, "0 0 * * * *", until="next run")
+    seen_to(folder, NEVER, datetime.now(UTC) - timedelta(days=3))
+    run_until(folder, "0 0 * * * *", until="next run")
     assert folder.read_history() == []
 
 
 def test_the_first_start_has_missed_nothing(folder):
-    _run(folder, _NEVER, until="next run")
+    run_until(folder, NEVER, until="next run")
     assert folder.read_history() == []
 
 
@@ -206,7 +130,7 @@ def test_the_first_start_has_missed_nothing(folder):
     ids=["it fails", "it is killed"],
 )
 def test_a_failed_run_does_not_end_the_schedule(folder, job, reason):
-    lines = _run(folder, _EVERY_SECOND, job, until="run 2: failed")
+    lines = run_until(folder, EVERY_SECOND, job, until="run 2: failed")
     first, second, *_ = folder.read_history()
     assert first.outcome.outcome == second.outcome.outcome == "failed"
     assert any("run 1: failed: its process" in line for line in lines)
@@ -214,7 +138,7 @@ def test_a_failed_run_does_not_end_the_schedule(folder, job, reason):
 
 
 def test_a_process_that_cannot_start_is_a_failed_run(folder):
-    _run(folder, _EVERY_SECOND, until="run 1: ", command=["/no/such"])
+    run_until(folder, EVERY_SECOND, until="run 1: ", command=["/no/such"])
     past = folder.read_history()[0]
     assert past.exit_code is None
     assert "cannot be started: " in past.outcome.reason
@@ -227,14 +151,14 @@ def test_a_signal_asks_the_run_to_end_and_the_next_start_takes_it_up(folder):
         time.sleep(60)
     """
     start = time.monotonic()
-    lines = _run(folder, _EVERY_SECOND, job, until="run 1 began")
+    lines = run_until(folder, EVERY_SECOND, job, until="run 1 began")
     # The child may not have come to its handler: both ways it has been interrupted.
     assert time.monotonic() - start < 30
     [past] = folder.read_history()
     assert past.outcome.outcome == "interrupted"
     assert past.exit_code in (130, -signal.SIGTERM)
     assert "asked run 1 to end; once more kills it" in lines[-3]
-    lines = _run(folder, _EVERY_SECOND, until="run 2: ")
+    lines = run_until(folder, EVERY_SECOND, until="run 2: ")
     assert "run 2 began" in lines[1]
     assert folder.read_history()[1].scheduled <= past.started
 
@@ -243,10 +167,10 @@ def test_a_signal_that_nohup_has_it_ignore_stays_ignored(folder):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         began = {"next run": lambda: os.kill(os.getpid(), signal.SIGHUP)}
-        lines = _run(folder, _EVERY_SECOND, until="run 1: ", on=began)
+        lines = run_until(folder, EVERY_SECOND, until="run 1: ", on=began)
     finally:
         signal.signal(signal.SIGHUP, before)
-    assert "run 1: model pushed as version 17" in _texts(lines)
+    assert "run 1: model pushed as version 17" in texts_of(lines)
 
 
 def test_a_second_signal_kills_a_run_that_does_not_end(folder):
@@ -259,10 +183,10 @@ def test_a_second_signal_kills_a_run_that_does_not_end(folder):
     def send() -> None:
         while not Path(f"{folder.outcome}.ready").exists():
             time.sleep(0.05)
-        _signal(2)
+        send_signals(2)
 
     start = {"run 1 began": lambda: threading.Thread(target=send).start()}
-    _run(folder, _EVERY_SECOND, job, until="no such line", on=start)
+    run_until(folder, EVERY_SECOND, job, until="no such line", on=start)
     [past] = folder.read_history()
     assert past.exit_code == -signal.SIGKILL
     assert past.outcome.outcome == "interrupted"
@@ -282,25 +206,25 @@ def test_a_second_schedule_for_one_output_is_refused(folder):
     try:
         assert first.stdout.readline() == b"locked\n"
         with pytest.raises(ScheduleBusy, match="another schedule runs into this"):
-            _run(folder, _NEVER, until="schedule")
+            run_until(folder, NEVER, until="schedule")
     finally:
         first.kill()
         first.wait()
-    _run(folder, _NEVER, until="next run")  # the kill has let it go
+    run_until(folder, NEVER, until="next run")  # the kill has let it go
 
 
 def test_a_history_that_cannot_be_written_does_not_end_the_schedule(folder):
     spoil = {"run 1 began": folder.history.mkdir}  # a folder in its place
-    lines = _run(folder, _EVERY_SECOND, until="run 2 is not recorded", on=spoil)
+    lines = run_until(folder, EVERY_SECOND, until="run 2 is not recorded", on=spoil)
     assert any("run 1 is not recorded; a new start repeats it" in s for s in lines)
 
 
 def test_half_a_line_of_a_killed_schedule_does_not_stop_the_next_one(folder):
-    _run(folder, _EVERY_SECOND, until="run 1: ")
+    run_until(folder, EVERY_SECOND, until="run 1: ")
     count = len(folder.read_history())
     with folder.history.open("a") as file:
         file.write('{"run": 2, "sched')
-    _run(folder, _EVERY_SECOND, until=f"run {count + 1}: ")
+    run_until(folder, EVERY_SECOND, until=f"run {count + 1}: ")
     lines = folder.history.read_text().splitlines()
     assert [json.loads(line)["run"] for line in lines[: count + 1]] == list(
         range(1, count + 2)
@@ -310,95 +234,11 @@ def test_half_a_line_of_a_killed_schedule_does_not_stop_the_next_one(folder):
 def test_a_terminal_that_is_gone_stops_nothing(folder):
     def say(line: str) -> None:
         if "run 2: " in line:
-            _signal(1)
+            send_signals(1)
         raise BrokenPipeError
 
-    _run(folder, _EVERY_SECOND, 'print("hello")', until="run 2: ", say=say)
+    run_until(folder, EVERY_SECOND, 'print("hello")', until="run 2: ", say=say)
     assert len(folder.read_history()) >= 2
-
-
-@pytest.fixture
-def short_waits(monkeypatch) -> None:
-    for name in ("_LONGEST_WAIT_SECONDS", "_BUSY_SECONDS"):
-        monkeypatch.setattr(f"pipeline.scheduling.schedule.{name}", 0.05)
-
-
-def test_times_that_passed_while_the_machine_slept_are_run_once(folder, short_waits):
-    clock = _Clock("2026-11-26T00:30+00:00")
-    on = {
-        "next run 2026-11-26 01:00": lambda: clock.set("2026-11-26T05:30+00:00"),
-        "next run 2026-11-26 06:00": lambda: _signal(1),
-    }
-    _run(folder, "0 0 * * * *", until="no such line", on=on, clock=clock)
-    [past] = folder.read_history()
-    assert past.scheduled == datetime(2026, 11, 26, 1, tzinfo=_UTC)
-    assert past.started.hour == 5
-
-
-def test_a_clock_that_is_put_back_repeats_no_run(folder, short_waits):
-    clock = _Clock("2026-11-26T02:59:59.900+00:00")
-
-    def put_back() -> None:
-        clock.set("2026-11-26T02:59:59.900+00:00")
-        threading.Timer(0.5, _signal, [1]).start()
-
-    lines = _run(
-        folder,
-        "0 0 * * * *",
-        until="no such line",
-        on={"next run 2026-11-26 04:00": put_back},
-        clock=clock,
-    )
-    assert len(folder.read_history()) == 1
-    assert lines[-2].endswith("next run 2026-11-26 04:00")
-
-
-def test_in_the_night_clocks_are_changed_the_wait_is_as_long_as_it_really_is(
-    folder, short_waits
-):
-    # 3 o'clock in Berlin: it would be 01:00 UTC if the clocks were not put back.
-    clock = _Clock("2026-10-25T00:59:59.900+00:00")
-
-    def go_on() -> None:
-        time.sleep(0.3)
-        threading.Timer(0.3, clock.set, ["2026-10-25T01:59:59.900+00:00"]).start()
-
-    on = {"next run 2026-10-25 03:00": go_on}
-    zone = ZoneInfo("Europe/Berlin")
-    _run(folder, "0 0 3 * * *", until="run 1: ", on=on, clock=clock, zone=zone)
-    [past] = folder.read_history()
-    assert past.scheduled.isoformat() == "2026-10-25T03:00:00+01:00"
-    assert timedelta() <= past.started - past.scheduled < timedelta(seconds=1)
-
-
-def _texts(lines: list[str]) -> list[str]:
-    return [line[len("2026-11-26 03:00  ") :] for line in lines]
-
-
-def test_a_state_from_the_future_counts_as_now_and_is_said_once(folder):
-    _seen_to(folder, "0 0 * * * *", datetime(2036, 1, 1, tzinfo=_UTC))
-    lines = _run(folder, "0 0 * * * *", until="next run")
-    assert _texts(lines)[1] == (
-        "the clock was ahead, at 2036-01-01 00:00: runs are due from now on"
-    )
-    soon = datetime.now(_UTC) + timedelta(hours=1)
-    assert f"next run {soon:%Y-%m-%d %H}:00" in lines[2]
-    assert folder.read_history() == []
-    assert folder.read_seen_to().until <= datetime.now(_UTC)
-    assert "ahead" not in "".join(_run(folder, "0 0 * * * *", until="next run"))
-
-
-def test_a_clock_that_is_put_back_by_years_does_not_stop_the_runs(folder, short_waits):
-    clock = _Clock("2036-11-26T02:59:59.900+00:00")
-
-    def put_back() -> None:
-        clock.set("2026-11-26T03:59:59.900+00:00")
-
-    on = {"next run 2036-11-26 04:00": put_back}
-    lines = _run(folder, "0 0 * * * *", until="run 2: ", on=on, clock=clock)
-    assert any("the clock was ahead" in line for line in lines)
-    first, second = folder.read_history()
-    assert (first.scheduled.year, second.scheduled.year) == (2036, 2026)
 
 
 _WAITING = "a run into this output is under way already; waiting for it"
@@ -411,11 +251,11 @@ def test_a_run_that_was_begun_by_hand_is_waited_for(folder, short_waits):
     ended: list[datetime] = []
 
     def end() -> None:
-        ended.append(datetime.now(_UTC))
+        ended.append(datetime.now(UTC))
         held.close()
 
     on = {_WAITING: lambda: threading.Timer(0.5, end).start()}
-    lines = _run(folder, _EVERY_SECOND, until="run 1: ", on=on)
+    lines = run_until(folder, EVERY_SECOND, until="run 1: ", on=on)
     assert sum(_WAITING in line for line in lines) == 1
     past = folder.read_history()[0]
     assert past.started >= ended[0]
@@ -444,10 +284,10 @@ def test_a_run_that_has_outlived_its_schedule_is_waited_for(folder, short_waits)
     while not (log.exists() and log.read_text()):
         assert daemon.poll() is None
         time.sleep(0.05)
-    orphan_began = datetime.now(_UTC)
+    orphan_began = datetime.now(UTC)
     daemon.kill()
     daemon.wait()
     daemon.stdout.close()
-    lines = _run(folder, _EVERY_SECOND, until="run 1: ")
+    lines = run_until(folder, EVERY_SECOND, until="run 1: ")
     assert sum(_WAITING in line for line in lines) == 1
     assert folder.read_history()[0].started >= orphan_began + timedelta(seconds=2)
