@@ -13,8 +13,8 @@ from components.anomaly_gate.executor import AnomaliesFoundError
 from pipeline.config import load_config
 from pipeline.output_folder import OutputFolder
 from pipeline.pipeline import create_pipeline
+from pipeline.runs.data_facts import anomalies_of, drift_of
 from pipeline.runs.node_launcher import NodeLauncher
-from pipeline.runs.summarize import _anomalies, _drift
 from pipeline.runs.summary import Anomaly
 
 pytestmark = pytest.mark.timeout(600)
@@ -54,9 +54,9 @@ def run_span(tmp_path):
         ):
             launcher.launch(node)
         record = output.open_metadata().runs.of(str(number))
-        drift = _drift(pattern, record.output("DriftCheck", "drift"))
+        drift = drift_of(pattern, record.output("DriftCheck", "drift"))
         clearance = record.output("AnomalyGate", "clearance")
-        return drift, clearance.uri, _anomalies(clearance)
+        return drift, clearance.uri, anomalies_of(clearance)
 
     return run
 
