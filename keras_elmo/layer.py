@@ -208,7 +208,7 @@ class ElmoEmbeddingLayer(StringLayer):
             for mix in self.mixes:
                 opened.load_mix(mix)
         if opened.load and isinstance(self.encoder, NativeElmo):
-            self.encoder.load(opened.load)
+            self.encoder.load(opened.load, opened.info.source)
 
     @property
     def is_native(self) -> bool:

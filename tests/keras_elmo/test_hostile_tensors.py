@@ -216,7 +216,7 @@ HDF5 = {
     "a large value": (with_value((3, 4), -1e38), r"holds values as large as 1e\+38"),
     "a large column": (
         with_value(np.s_[:, 4], 9e17),
-        r"may let values grow to \de\+20",
+        r"may let values grow to 9e\+18",
     ),
 }
 
