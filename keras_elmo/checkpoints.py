@@ -20,9 +20,10 @@ from keras_elmo.bilm import BiLM
 from keras_elmo.errors import WeightsError
 from keras_elmo.options import BiLMOptions
 
-# What no value of an ELMo comes near. In float32 there is still room for a sum of such
-# values over as many tokens as there is memory for.
+# What no weight of an ELMo comes near, nor what a layer makes of inputs of 1. In
+# float32 there is room for what it makes of any that `runtime.bounds` lets pass.
 _MOST = 1e18
+_MOST_OF_HALF = float(np.finfo("float16").max)
 
 
 def named_variables(bilm: BiLM) -> Iterator[tuple[str, Any]]:
@@ -153,84 +154,70 @@ def assign_weights(
     not fit leaves the model as it was.
 
     Raises:
-        WeightsError: If a value is not finite in float32, or so large that the vectors
-            of some text might not be.
+        WeightsError: If a value is not finite in float32, or so large that a product
+            might not be.
     """
     variables = dict([*named_variables(bilm), *bilm.initial_states().items()])
+    most = _MOST_OF_HALF if bilm.compute_dtype == "float16" else _MOST
     values = {
-        name: finite(name, value, origin)
+        name: finite(name, value, origin, most)
         for name in variables
         if (value := read(name)) is not None
     }
-    _check_reach(values, bilm.options, origin)
+    _check_reach(values, most, origin)
     for name, value in values.items():
         variables[name].assign(from_file(name, value))
 
 
-def finite(name: str, value: np.ndarray, origin: str) -> np.ndarray:
+def finite(
+    name: str, value: np.ndarray, origin: str, most: float = _MOST
+) -> np.ndarray:
     """Returns `value` as float32; refuses NaN, infinity and what no ELMo holds."""
     with np.errstate(over="ignore", invalid="ignore"):
         value = np.asarray(value).astype("float32")
     largest = max(-np.min(value, initial=0.0), np.max(value, initial=0.0))
     if not np.isfinite(largest):
         raise WeightsError(f"The tensor {name} of {origin} holds NaN or infinity")
-    if largest > _MOST:
+    if largest > most:
         raise WeightsError(
             f"The tensor {name} of {origin} holds values as large as {largest:.0e}; "
-            f"those of an ELMo stay below {_MOST:.0e}"
+            f"those of an ELMo stay below {most:.0e}"
         )
     return value
 
 
-def _check_reach(
-    values: Mapping[str, np.ndarray], options: BiLMOptions, origin: str
-) -> None:
-    """Refuses weights with which some text might overflow, although all are finite.
+def _check_reach(values: Mapping[str, np.ndarray], most: float, origin: str) -> None:
+    """Refuses a tensor that would overflow on inputs which do not.
 
-    What each tensor may let its inputs grow to is bounded for all texts at once: by the
-    sum of its absolute weights, each times the most that its input can be.
+    What a product can come to is the sum of its absolute weights, times the most that
+    its input can be. The convolutions read the character table, all else reads what is
+    taken to be 1 at most: what it really is shows only when the model runs, where
+    `runtime.bounds` refuses it if it is large. A bound over many layers would not do:
+    it grows tenfold with each highway layer, and what the layers compute does not.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        char = np.abs(values["char_embed"]).max(axis=0)
+        for name, weights in values.items():
+            if weights.ndim < 2 or name == "char_embed":
+                continue
+            if name.startswith("CNN/W_cnn_"):
+                reach = np.einsum("wcn,c->n", np.abs(weights[0]), char)
+            else:
+                reach = np.abs(weights).sum(axis=0)
+            bias = values.get(_bias_of(name))
+            if bias is not None:
+                reach = reach + np.abs(bias)
+            if not (reach <= most).all():
+                raise WeightsError(
+                    f"The tensor {name} of {origin} may let values grow to "
+                    f"{np.max(reach):.0e}; those of an ELMo stay below {most:.0e}"
+                )
 
-    def after(name: str, most: np.ndarray, bias: str | None = None) -> np.ndarray:
-        weights = np.abs(values[name]).reshape(len(most), -1)
-        with np.errstate(over="ignore", invalid="ignore"):
-            reach = most @ weights
-        if bias is not None:
-            reach = reach + np.abs(values[bias])
-        if not (reach <= _MOST).all():
-            raise WeightsError(
-                f"The tensor {name} of {origin} may let values grow to "
-                f"{np.max(reach):.0e}; those of an ELMo stay below {_MOST:.0e}"
-            )
-        return reach
 
-    char = np.abs(values["char_embed"]).max(axis=0)
-    x = np.concatenate(
-        [
-            after(f"CNN/W_cnn_{i}", np.tile(char, width), f"CNN/b_cnn_{i}")
-            for i, (width, _) in enumerate(options.filters)
-        ]
-    )
-    if options.activation == "tanh":
-        x = np.minimum(x, 1)
-    for i in range(options.n_highway):
-        highway = f"CNN_high_{i}"
-        after(f"{highway}/W_carry", x, f"{highway}/b_carry")
-        x = np.maximum(x, after(f"{highway}/W_transform", x, f"{highway}/b_transform"))
-    if "CNN_proj/W_proj" in values:
-        x = after("CNN_proj/W_proj", x, "CNN_proj/b_proj")
-    for direction in range(2):
-        layer_input = x
-        for layer in range(options.n_layers):
-            lstm = f"RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/LSTMCell"
-            h = np.ones(options.cell_dim, "float32")  # a gate times a tanh
-            if options.has_projection:
-                h = np.minimum(after(f"{lstm}/W_P_0", h), options.proj_clip or np.inf)
-            first = values.get(f"initial_state/RNN_{direction}/Cell{layer}/h", h)
-            state = np.maximum(h, np.abs(first))
-            after(f"{lstm}/W_0", np.concatenate([layer_input, state]), f"{lstm}/B")
-            has_skip = layer > 0 and options.use_skip_connections
-            layer_input = h + layer_input if has_skip else h
+def _bias_of(name: str) -> str:
+    """Returns the path of the bias that belongs to the weights at `name`."""
+    path, _, last = name.rpartition("/")
+    return f"{path}/B" if last == "W_0" else f"{path}/{last.replace('W_', 'b_')}"
 
 
 def save_hdf5(bilm: BiLM, path: str | Path, *, dtype: str = "float32") -> None:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_elmo import checkpoints, tensors
 from keras_elmo.bilm import BiLM
 from keras_elmo.layer import ElmoEmbeddingLayer
+from keras_elmo.runtime.bounds import bounded_lengths
 from keras_elmo.runtime.native import NativeElmo
 from keras_elmo.saved_model import (
     BILM,
@@ -120,7 +121,7 @@ class _HubModule(tf.Module):
         self, tokens: tf.Tensor, sequence_len: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         tokens = tf.ensure_shape(tokens, [None, None])
-        sequence_len = tf.ensure_shape(sequence_len, [None])
+        sequence_len = bounded_lengths(tf.ensure_shape(sequence_len, [None]))
         time = tf.shape(tokens)[1]
         words = tf.boolean_mask(tokens, tf.sequence_mask(sequence_len, time))
         starts = tf.zeros_like(sequence_len)

@@ -37,7 +37,8 @@ class ElmoEmbeddingLayer(StringLayer):
             TF Hub's form, or a TF Hub or Kaggle handle. `source_info` says what it
             is and what runs.
         max_sequence_length: Tokens per text; longer texts are cut and shorter ones
-            padded at their end. None takes each batch as it comes.
+            padded at their end. None takes each batch as it comes, with texts of
+            100,000 tokens at most.
         output: `elmo` for the mix of all layers; `word_emb`, `lstm_outputs1` or
             `lstm_outputs2` for one layer; `layers` for all; `default` for the
             mean of the mix over a text's tokens.
@@ -208,7 +209,7 @@ class ElmoEmbeddingLayer(StringLayer):
             for mix in self.mixes:
                 opened.load_mix(mix)
         if opened.load and isinstance(self.encoder, NativeElmo):
-            self.encoder.load(opened.load)
+            self.encoder.load(opened.load, opened.info.source)
 
     @property
     def is_native(self) -> bool:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow.python.ops import control_flow_util  # says it under no public name
 
 from keras_elmo import checks, tensors
+from keras_elmo.runtime import bounds
 
 
 class StringLayer(keras.layers.Layer):
@@ -79,7 +80,8 @@ class StringLayer(keras.layers.Layer):
                 )
             self.input_form = "texts"
         self.check_shape(inputs.shape)
-        return super().__call__(inputs, *args, **kwargs)
+        with bounds.in_one_line():
+            return super().__call__(inputs, *args, **kwargs)
 
     def check_shape(self, shape: Any) -> None:
         """Refuses inputs of a shape that cannot be read."""

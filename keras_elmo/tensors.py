@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_elmo.runtime.bounds import bounded_lengths
+
 MIXED = ("elmo", "default")
 OUTPUTS = ("elmo", "word_emb", "lstm_outputs1", "lstm_outputs2", "layers", "default")
 INPUT_FORMS = ("texts", "tokens")
@@ -73,7 +75,7 @@ def as_tokens(
             which are split as google/elmo splits them: at spaces. `""` before the
             first and after the last token of a row is padding.
         max_tokens: Where to cut, and the time of the outputs; None for as many as
-            there are columns, or tokens in the longest text.
+            there are columns, or tokens in the longest text, up to a bound.
         form: `texts` if the inputs are texts, `(batch,)` or `(batch, 1)`; `tokens`
             if they are tokens; None if their rank says it.
 
@@ -105,6 +107,8 @@ def as_tokens(
     ends = tf.maximum(ends, 0)  # of a row without items, too
     starts = tf.minimum(starts, ends)  # 0 in a row without tokens
     lengths, time = ends - starts, columns if max_tokens is None else max_tokens
+    if max_tokens is None:
+        lengths = bounded_lengths(lengths)
     real = (position >= tf.gather(starts, rows)) & (position < tf.gather(ends, rows))
     words = tf.boolean_mask(items, real)
     # A row padded at its start stays so in the columns that there are.
@@ -117,7 +121,9 @@ def _tokens_of_texts(texts: tf.Tensor, max_tokens: int | None) -> Tokens:
     words = tf.boolean_mask(split.flat_values, is_word)
     rows = tf.cast(tf.boolean_mask(split.value_rowids(), is_word), tf.int32)
     lengths = tf.math.unsorted_segment_sum(tf.ones_like(rows), rows, tf.size(texts))
-    if max_tokens is not None:
+    if max_tokens is None:
+        lengths = bounded_lengths(lengths)
+    else:
         words = tf.boolean_mask(words, numbers(lengths)[0] < max_tokens)
         lengths = tf.minimum(lengths, max_tokens)
     longest = tf.reduce_max(tf.pad(lengths, [[1, 0]], constant_values=1))

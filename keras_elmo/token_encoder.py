@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -98,9 +99,15 @@ class TokenEncoder(keras.layers.Layer):
         activation = getattr(ops, self.options.activation)
         return activation(ops.concatenate(pooled, axis=-1))
 
-    def project(self, features: Any) -> Any:
-        """Returns the token vectors `(tokens, projection_dim)` for `features`."""
-        x, dtype = features, self.compute_dtype
+    def project(self, features: Any, check: Callable[[Any], Any] = lambda x: x) -> Any:
+        """Returns the token vectors `(tokens, projection_dim)` for `features`.
+
+        Args:
+            features: `(tokens, n_filters)`.
+            check: Called on these, and on what each layer makes of them; returns what
+                it is given.
+        """
+        x, dtype = check(features), self.compute_dtype
         for weights in self.highways:
             w_transform, b_transform, w_carry, b_carry = (
                 ops.cast(weight, dtype) for weight in weights
@@ -108,10 +115,10 @@ class TokenEncoder(keras.layers.Layer):
             # "carry" multiplies the transformed value: the name is bilm-tf's.
             carry = ops.sigmoid(ops.matmul(x, w_carry) + b_carry)
             transformed = ops.relu(ops.matmul(x, w_transform) + b_transform)
-            x = x + carry * (transformed - x)
+            x = check(x + carry * (transformed - x))
         if self.projection is not None:
             weight, bias = (ops.cast(part, dtype) for part in self.projection)
-            x = ops.matmul(x, weight) + bias
+            x = check(ops.matmul(x, weight) + bias)
         return x
 
     def compute_output_shape(

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_elmo.bilm import BiLM
 from keras_elmo.options import BiLMOptions
+from keras_elmo.runtime.bounds import bounded, in_one_line
 from keras_elmo.runtime.packed_bilm import layers_in_groups, packed_layers
 from keras_elmo.runtime.packed_lstm import pack, token_places
 from keras_elmo.runtime.states import CarriedStates, InitialStates
@@ -105,13 +106,22 @@ class NativeElmo(keras.layers.Layer):
         """Layers of the biLM, the token encoder counted as the first."""
         return self.options.n_layers + 1
 
-    def load(self, fill: Callable[[BiLM], None]) -> None:
-        """Fills the biLM, then all that follows from its weights."""
+    def load(self, fill: Callable[[BiLM], None], origin: str) -> None:
+        """Fills the biLM, then all that follows from its weights.
+
+        Args:
+            fill: What fills the biLM.
+            origin: The source of the weights.
+
+        Raises:
+            WeightsError: If `fill` does, or if what follows from them overflows.
+        """
         fill(self.bilm)
-        if self.bilm.initial_states() and not self.start.are_set():
-            self.start.warm_up(self.bilm)
-        if self.cache is not None:
-            self.cache.fill(self.bilm)
+        with in_one_line(origin):
+            if self.bilm.initial_states() and not self.start.are_set():
+                self.start.warm_up(self.bilm)
+            if self.cache is not None:
+                self.cache.fill(self.bilm)
         self.reset_states()
 
     def reset_states(self) -> None:
@@ -166,13 +176,16 @@ class NativeElmo(keras.layers.Layer):
         words, ids = distinct_words(words, lengths)
         if self.cache is not None:
             vectors = self.cache.vectors(self.bilm, words)
+        elif keep:  # in a training that diverges, the loss says so
+            vectors = encode_words(self.bilm, words, tf.identity)
         else:
             vectors = encode_words(self.bilm, words)
         if self.carried is not None:
             return self._run_stateful(vectors, ids, lengths)
         states = self.start.states
         if not keep:
-            return layers_in_groups(self.bilm, vectors, ids, lengths, states)
+            layers, places = layers_in_groups(self.bilm, vectors, ids, lengths, states)
+            return [bounded(layer) for layer in layers], places
         packing = pack(lengths, tf.cumsum(lengths + 2, exclusive=True))
         layers = packed_layers(self.bilm, vectors, ids, packing, states, learns=True)
         return layers, packing.tokens
@@ -189,6 +202,8 @@ class NativeElmo(keras.layers.Layer):
         layers, last = self.bilm.contextualize(
             vectors, lengths, states, keep_states=True
         )
-        self.carried.keep(last)
+        layers = bounded(layers)
+        with tf.control_dependencies([layers]):  # NaN must not be carried on
+            self.carried.keep(last)
         places = token_places(lengths)
         return [tf.gather_nd(x, places) for x in tf.unstack(layers, axis=1)], places

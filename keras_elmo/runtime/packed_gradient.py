@@ -22,6 +22,9 @@ def run_packed_with_gradient(
     state: tuple[tf.Tensor, tf.Tensor],
 ) -> tf.Tensor:
     """Returns what `run_packed` returns, ready to learn; `state` gets no gradient."""
+    # TensorFlow keeps the function below for ever, and so all that it refers to: a cell
+    # that was never built brings no weights along.
+    cell = LSTMCell(cell.options, name="step", dtype=cell.dtype_policy)
 
     @tf.custom_gradient
     def run(x: tf.Tensor, *parts: tf.Tensor) -> tuple[tf.Tensor, Any]:

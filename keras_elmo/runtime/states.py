@@ -13,6 +13,7 @@ from keras_elmo import characters
 from keras_elmo.bilm import BiLM
 from keras_elmo.lstm import add_states
 from keras_elmo.options import BiLMOptions
+from keras_elmo.runtime.bounds import bounded
 
 _READINGS = 2  # the second starts from the states the first one left
 _SENTENCES = (
@@ -62,7 +63,7 @@ class InitialStates(keras.layers.Layer):
         for _ in range(_READINGS):
             _, states = bilm.contextualize(vectors, lengths, states, keep_states=True)
         for part, value in zip(self.parts, tf.nest.flatten(states), strict=True):
-            part.assign(ops.mean(ops.cast(value, "float32"), axis=0))
+            part.assign(bounded(ops.mean(ops.cast(value, "float32"), axis=0)))
 
 
 class CarriedStates(keras.layers.Layer):
@@ -134,6 +135,8 @@ def _encode(bilm: BiLM) -> tuple[Any, Any]:
             for sentence in sentences
         ]
     )
-    vectors = bilm.token_encoder(spelled.reshape(-1, max_chars))
+    encoder = bilm.token_encoder
+    features = encoder.features(spelled.reshape(-1, max_chars))
+    vectors = encoder.project(features, bounded)
     vectors = ops.reshape(vectors, (len(sentences), longest + 2, -1))
     return vectors, ops.convert_to_tensor([len(s) for s in sentences], "int32")

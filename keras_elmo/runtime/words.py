@@ -5,7 +5,7 @@ Words of a known vocabulary are not encoded at all: their vectors are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ from keras import ops
 
 from keras_elmo import characters
 from keras_elmo.bilm import BiLM
+from keras_elmo.runtime.bounds import bounded
 from keras_elmo.tensors import numbers
 
 _MARKS = (characters.BEGIN_SENTENCE_TOKEN, characters.END_SENTENCE_TOKEN)
@@ -55,11 +56,18 @@ def spell(tokens: tf.Tensor, max_chars: int, min_chars: int | None = None) -> tf
     return ids[:, : tf.minimum(longest + 2 + min_chars, max_chars)]
 
 
-def encode_words(bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
+def encode_words(
+    bilm: BiLM, words: tf.Tensor, check: Callable[[tf.Tensor], tf.Tensor] = bounded
+) -> tf.Tensor:
     """Encodes `words` string `(words,)`; returns float `(words, projection_dim)`.
 
     Words of a like length are taken together, so that the convolutions pass over no
     more characters than the longest among them needs.
+
+    Args:
+        bilm: The model.
+        words: What to encode.
+        check: Called on the values after each layer, as in `TokenEncoder.project`.
     """
     encoder, options = bilm.token_encoder, bilm.options
     widest = max(width for width, _ in options.filters)
@@ -81,7 +89,7 @@ def encode_words(bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
     _, features = tf.while_loop(
         lambda number, _: number < chunks, encode, (0, features)
     )
-    vectors = encoder.project(features.concat())
+    vectors = encoder.project(features.concat(), check)
     return tf.gather(vectors, tf.math.invert_permutation(order))
 
 

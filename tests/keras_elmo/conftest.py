@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from tests.keras_elmo.tiny import PLAIN, write_model
 @pytest.fixture(scope="session")
 def tiny_elmo(tmp_path_factory):
     return write_model(tmp_path_factory.mktemp("tiny_elmo"))
+
+
+@pytest.fixture
+def folder(tiny_elmo, tmp_path):
+    """A copy of the tiny ELMo, which a test may change."""
+    return Path(shutil.copytree(tiny_elmo, tmp_path / "elmo"))
 
 
 @pytest.fixture(scope="session")

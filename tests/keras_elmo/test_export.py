@@ -242,3 +242,14 @@ def test_a_failed_export_leaves_nothing_behind(tmp_path, layer, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         export_hub_module(layer, tmp_path / "elmo")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_text_of_a_million_tokens_is_refused_by_an_export(folder):
+    module = tf.saved_model.load(str(folder))
+    words = "a text has more than 100,000 tokens"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+        module.signatures["default"](tf.constant(["w " * 1_000_000]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+        module.signatures["tokens"](
+            tokens=tf.fill([1, 1_000_000], "w"), sequence_len=tf.constant([1_000_000])
+        )

@@ -158,6 +158,44 @@ def test_a_long_text_among_short_ones_takes_no_memory_for_padding(
     assert grown < 500_000  # kB
 
 
+LONG = {
+    "texts": tf.constant(["a b", "w " * 1_000_000]),
+    "tokens": tf.fill([1, 1_000_000], "w"),
+    "ragged tokens": tf.RaggedTensor.from_row_lengths(
+        tf.fill([1_000_002], "w"), [2, 1_000_000]
+    ),
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("inputs", LONG.values(), ids=LONG)
+def test_a_text_of_a_million_tokens_is_refused_unless_a_length_is_asked_for(
+    shared_plain_layer, inputs
+):
+    words = (
+        "^A text has more than 100,000 tokens: `max_sequence_length` must say [^\n]*$"
+    )
+    for output in ("elmo", "default"):
+        with pytest.raises(ValueError, match=words):
+            shared_plain_layer(output=output)(inputs)
+    cut = shared_plain_layer(max_sequence_length=3)(inputs)
+    np.testing.assert_allclose(
+        cut[-1:], shared_plain_layer()([["w", "w", "w"]]), atol=1e-5
+    )
+
+
+def test_a_longer_text_passes_where_its_length_is_asked_for(
+    shared_plain_layer, monkeypatch
+):
+    inputs = tf.constant(["a b c d"])
+    expected = shared_plain_layer()(inputs)
+    monkeypatch.setattr("keras_elmo.runtime.bounds._MOST_TOKENS", 3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a text has more than"):
+        tf.function(shared_plain_layer().__call__, autograph=False)(inputs)
+    longer = shared_plain_layer(max_sequence_length=4)
+    np.testing.assert_allclose(longer(inputs), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("max_tokens", [None, 2])
 def test_ragged_rows_are_read_as_padded_ones(shared_plain_layer, max_tokens):
     layer = shared_plain_layer(max_sequence_length=max_tokens)

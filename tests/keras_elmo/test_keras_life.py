@@ -174,6 +174,37 @@ def test_two_layers_of_one_model_share_no_name(plain_elmo, tmp_path):
     model.save(tmp_path / "model.h5")  # the optimizer's variables stand there by name
 
 
+@pytest.mark.parametrize("ending", ["weights.h5", "h5", "keras"])
+def test_two_layers_of_one_name_get_back_their_own_weights(
+    plain_elmo, tmp_path, ending
+):
+    def nested():
+        inputs = keras.Input((None,), dtype="string")
+        models = [
+            keras.Sequential(
+                [inputs, make(plain_elmo, output="default", name="same")], name=name
+            )
+            for name in ("one", "other")
+        ]
+        return keras.Model(inputs, [model(inputs) for model in models])
+
+    model = nested()
+    rng = np.random.default_rng(0)
+    model.set_weights([w + rng.normal(size=w.shape) for w in model.get_weights()])
+    path = tmp_path / f"model.{ending}"
+    if ending == "weights.h5":
+        model.save_weights(path)
+        again = nested()
+        again.load_weights(path)
+    else:
+        model.save(path)
+        again = keras.models.load_model(path)
+    for got, expected in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    one, other = again(TOKENS)
+    assert np.abs(one - other).max() > 1e-3
+
+
 def test_a_weights_file_brings_back_what_was_learned(plain_elmo, tmp_path):
     model = sequential(make(plain_elmo, trainable=True), (None,))
     model.compile("adam", "mse")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import gc
+import weakref
 
 import h5py
 import keras
@@ -224,3 +226,16 @@ def test_a_fine_tuned_model_starts_anew_from_its_file(tiny_elmo, tmp_path):
     again = make((str(tiny_elmo / "options.json"), str(tmp_path / "weights.hdf5")))
     np.testing.assert_array_equal(again(SENTENCES), layer(SENTENCES))
     assert np.abs(before - np.array(layer(SENTENCES))).max() > 1e-3
+
+
+def test_nothing_of_a_fitted_layer_stays_when_its_model_is_deleted(plain_elmo):
+    # TensorFlow keeps the graph of a custom gradient for ever: no weights may hang on.
+    layer = ElmoEmbeddingLayer(str(plain_elmo), output="default", trainable=True)
+    model = keras.Sequential([keras.Input((), dtype="string"), layer])
+    model.compile("adam", "mse")
+    model.fit(tf.constant(["a b", "c"]), np.zeros((2, 10)), verbose=0)
+    left = {part.path: weakref.ref(part) for part in layer._flatten_layers()}
+    assert len(left) > 10
+    del model, layer
+    gc.collect()
+    assert [path for path, part in left.items() if part() is not None] == []

@@ -20,11 +20,6 @@ HANDLE = "owner/elmo/tensorflow2/tiny"
 
 
 @pytest.fixture
-def folder(tiny_elmo, tmp_path):
-    return shutil.copytree(tiny_elmo, tmp_path / "elmo")
-
-
-@pytest.fixture
 def kagglehub(monkeypatch, folder):
     """A stand-in that fetches `HANDLE` and counts how often."""
     package = types.ModuleType("kagglehub")
