@@ -174,16 +174,18 @@ def compared_rows(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
         return ""
     rows = f"Both models are measured on the same {summary.evaluation.rows:,} test rows"
     ways = {_division(run) for run in [summary, *earlier]}
-    if len(ways) > 1 or not earlier:
+    data = summary.data
+    by_content = not (data.held_out or data.split_column or data.group_column)
+    if not by_content or len(ways) > 1 or not earlier:
         return f"{rows}."
     return (
-        f"{rows}. The last one was not trained on them: which rows are test rows is "
-        "decided in the same way in each run."
+        f"{rows}. The last one was not trained on them: a text is in the same split "
+        "in each run."
     )
 
 
 def since_last(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
-    """Returns what is other than in the run that pushed the last model; or ""."""
+    """Returns what is other than in the last run that pushed a model; or ""."""
     if summary.evaluation is None or summary.evaluation.baseline is None:
         return ""
     pushed = [run for run in earlier if run.push is not None and run.push.pushed]
@@ -201,8 +203,9 @@ def since_last(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
     if names:
         changes.append(f"other options: {', '.join(sorted(names))}")
     if not changes:
-        return "The last model had as many rows, and the same options."
-    return f"Since the last model: {'; '.join(changes)}."
+        changes.append("as many rows, and the same options")
+    when = f" of {last.began:%Y-%m-%d %H:%M}" if last.began else ""
+    return f"Since the run{when} that pushed last: {'; '.join(changes)}."
 
 
 def _division(run: RunSummary) -> str:

@@ -251,7 +251,7 @@ def test_each_run_stands_beside_the_model_before_it_on_its_own_rows():
     text = " ".join(page.text["runs"].split())
     assert "88.9% 87.6%" in text
     assert "88.3% 87.0%" in text
-    assert "The last model had as many rows, and the same options." in page.text["why"]
+    assert "that pushed last: as many rows, and the same options." in page.text["why"]
     assert "Both models are measured on the same 1,000 test rows. The last one was" in (
         " ".join(page.text["why"].split())
     )
@@ -265,7 +265,7 @@ def test_what_has_changed_since_the_last_model_is_said():
     refused = summaries.refused()
     text = " ".join(_page_of(now, runs=[before, refused, now]).text["why"].split())
     assert (
-        "Since the last model: 120 rows used, before 10,605; other options: "
+        "Since the run of 2026-11-01 03:00 that pushed last: 120 rows used, before 10,605; other options: "
         "evaluation.precision, train.epochs."
     ) in text
 
@@ -284,6 +284,7 @@ def test_a_training_whose_last_epoch_is_best_may_go_on():
     [
         {"options": {"data.test_fraction": 0.3}},
         {"data": {"pattern": "a.csv", "held_out": {"test": "b.csv"}}},
+        {"data": {"pattern": "a.csv", "split_column": "split"}},
     ],
 )
 def test_rows_that_were_held_out_in_another_way_may_have_been_trained_on(change):
