@@ -265,8 +265,8 @@ def test_what_has_changed_since_the_last_model_is_said():
     refused = summaries.refused()
     text = " ".join(_page_of(now, runs=[before, refused, now]).text["why"].split())
     assert (
-        "Since the run of 2026-11-01 03:00 that pushed last: 120 rows used, before 10,605; other options: "
-        "evaluation.precision, train.epochs."
+        "Since the run of 2026-11-01 03:00 that pushed last: 120 rows used, before "
+        "10,605; other options: evaluation.precision, train.epochs."
     ) in text
 
 
