@@ -5,9 +5,26 @@ ElmoError
     └── WeightsError   its weights do not fit its options, or are no finite numbers
 """
 
+_MOST_CHARS = 2_000  # of a message: a name may have as many as a stranger likes
+_HINT = "\nhint: "
+
 
 class ElmoError(ValueError):
-    """Something about an ELMo model that its user can mend."""
+    """Something about an ELMo model that its user can mend.
+
+    Its message is one line, and perhaps a line with a hint. Names in it may be a
+    stranger's: what does not print stands there as an escape.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_HINT.join(map(_printable, message.split(_HINT))))
+
+
+def _printable(text: str) -> str:
+    if len(text) > _MOST_CHARS:
+        half = _MOST_CHARS // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class SourceError(ElmoError):

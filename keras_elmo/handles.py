@@ -34,6 +34,7 @@ _FAILURES = (
     ValueError,
     RuntimeError,
     EOFError,
+    AttributeError,  # of tarfile in Python 3.10, over a broken archive
     http.client.HTTPException,
     tarfile.TarError,
     zlib.error,
@@ -157,4 +158,4 @@ def _place(handle: str) -> Path:
     """Returns the folder in which tensorflow-hub looks before it downloads."""
     default = Path(tempfile.gettempdir()) / "tfhub_modules"
     cache = Path(os.environ.get("TFHUB_CACHE_DIR") or default)
-    return cache / hashlib.sha1(handle.encode()).hexdigest()
+    return cache / hashlib.sha1(handle.encode(errors="surrogatepass")).hexdigest()

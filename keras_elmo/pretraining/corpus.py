@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from keras_elmo import characters
+from keras_elmo import characters, files
 from keras_elmo.pretraining.sentences import read_paragraphs, split_sentences
 
 BOUNDARY = 0  # stands before each sentence and after the last one
@@ -26,6 +26,14 @@ END_TARGET = 1
 UNKNOWN = 2
 FIRST_TYPE = 3
 SPECIAL = ("<S>", "</S>", "<UNK>")
+# What corpus.json holds, by example.
+_FACTS = {
+    "sources": [{"name": "a.txt", "bytes": 0, "lines": 0, "tokens": 0}],
+    "types": 0,
+    "tokens": {"train": 0, "held_out": 0},
+    "sentences": {"train": 0, "held_out": 0},
+    "held_out_every": 0,
+}
 _PARAGRAPHS_AT_ONCE = 1024
 _IDS_AT_ONCE = 1 << 22
 _LOG = logging.getLogger(__name__)
@@ -48,21 +56,44 @@ class Corpus:
         words: str for every id.
         counts: int64 `(types,)`, occurrences.
         facts: Sources, tokens and sentences.
+
+    Errors: `ValueError` if a file is not as `prepare` wrote it.
     """
 
     def __init__(self, folder: str | Path) -> None:
         folder = Path(folder)
-        self.facts: dict[str, Any] = json.loads((folder / "corpus.json").read_text())
-        self.train = np.memmap(folder / "train.bin", np.int32, "r")
-        self.held_out = np.memmap(folder / "held_out.bin", np.int32, "r")
-        self.words: list[str] = []
-        counts = []
-        with open(folder / "types.txt", encoding="utf-8", newline="\n") as file:
-            for line in file:
-                count, word = line.rstrip("\n").split("\t", 1)
-                self.words.append(word)
+        self.facts = read_facts(folder)
+        self.words, self.counts = self._read_types(folder / "types.txt")
+        self.train, self.held_out = (
+            self._read_ids(folder, name) for name in ("train", "held_out")
+        )
+
+    def _read_types(self, path: Path) -> tuple[list[str], np.ndarray]:
+        words, counts = [], []
+        with _reading(path), path.open(encoding="utf-8", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                count, tab, word = line.rstrip("\n").partition("\t")
+                if not tab or not count.isdecimal():
+                    raise ValueError(f"line {number} is no count and word")
+                words.append(word)
                 counts.append(int(count))
-        self.counts = np.array(counts, np.int64)
+            if (
+                tuple(words[:FIRST_TYPE]) != SPECIAL
+                or len(words) != self.facts["types"]
+            ):
+                raise ValueError(f"it has not the {self.facts['types']} words it had")
+            return words, np.array(counts, np.int64)
+
+    def _read_ids(self, folder: Path, name: str) -> np.ndarray:
+        path = folder / f"{name}.bin"
+        expected = self.facts["tokens"][name] + self.facts["sentences"][name] + 1
+        with _reading(path):
+            ids = np.memmap(path, np.int32, "r")
+            if len(ids) != expected or ids[0] != BOUNDARY or ids[-1] != BOUNDARY:
+                raise ValueError(f"it has not the {expected} ids it had")
+            if ids.min() < 0 or ids.max() >= len(self.words):
+                raise ValueError("it has ids of words that types.txt has not")
+        return ids
 
     def vocabulary_size(self, *, min_count: int, max_size: int) -> int:
         """Returns how many of the first ids are predicted as themselves."""
@@ -105,6 +136,45 @@ class Corpus:
             part = words[start : start + step]
             rows[start : start + step] = characters.spell_tokens(part, max_chars)
         return rows
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Says which file is not as `prepare` wrote it, and what can be done."""
+    try:
+        yield
+    except (OSError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(
+            f"Cannot read the prepared texts {path}: {files.one_line(error)}\n"
+            f"hint: delete {path.parent}, and have the texts prepared anew"
+        ) from error
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Returns what `prepare` wrote of the texts: sources, words, tokens, sentences.
+
+    Raises:
+        ValueError: If it is not as `prepare` wrote it.
+    """
+    path = folder / "corpus.json"
+    with _reading(path):
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if not _fits(facts, _FACTS):
+            raise ValueError(f"it must have the form {_FACTS}")
+    return facts
+
+
+def _fits(value: Any, form: Any) -> bool:
+    """Whether a value from JSON has at least what is in `form`, of the same types."""
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(
+            name in value and _fits(value[name], item) for name, item in form.items()
+        )
+    if isinstance(form, list):
+        return isinstance(value, list) and all(_fits(item, form[0]) for item in value)
+    if isinstance(form, int):
+        return type(value) is int and 0 <= value < 1 << 62
+    return isinstance(value, type(form))
 
 
 def prepare(

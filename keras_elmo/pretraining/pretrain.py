@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable
 from pathlib import Path
 
 from keras_elmo.checkpoints import save_hdf5
 from keras_elmo.options import BiLMOptions
-from keras_elmo.pretraining.corpus import Corpus, describe, prepare
+from keras_elmo.pretraining.corpus import Corpus, describe, prepare, read_facts
 from keras_elmo.pretraining.model_card import write_model_card
 from keras_elmo.pretraining.sentences import find_texts
 from keras_elmo.pretraining.settings import SMALL, Settings
@@ -99,7 +98,7 @@ def _prepare_once(
     if not facts.exists():
         prepare(paths, folder, held_out_every=held_out_every)
         return
-    sources = json.loads(facts.read_text(encoding="utf-8"))["sources"]
+    sources = read_facts(folder)["sources"]
     known = [{key: source[key] for key in ("name", "bytes")} for source in sources]
     if known != [describe(path) for path in paths]:
         raise ValueError(

@@ -7,15 +7,18 @@ import gzip
 import io
 import lzma
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+_MOST_CHARS = 1 << 20  # read at once, so that memory is bounded
 _BREAK = re.compile(r"(?i)(?:<br\s*/?>\s*)+|[\r\n\v\f]+")
 # A sentence ends at a full stop, exclamation or question mark, with the quotes and
 # brackets that close on it, if white space and something like a beginning follow.
+# It is looked for at the first of several marks only: a line of dots would take hours.
 _END = re.compile(
-    r"(?:[.!?\u2026]+[\"'\u2019\u201d)\]]*)\s+(?=[\"'\u2018\u201c(\[]*[A-Z0-9])"
+    r"(?<![.!?\u2026])(?:[.!?\u2026]+[\"'\u2019\u201d)\]]*)\s+(?=[\"'\u2018\u201c(\[]*[A-Z0-9])"
 )
 # Web text often lost the space: `... a dull film.The cast ...`.
 _GLUED = re.compile(r"(?<=[a-z)][.!?])(?=[A-Z][a-z]* )")
@@ -23,6 +26,7 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'])(?:Mr|Mrs|Ms|Dr|St|Jr|Sr|Prof|Gen|Rev|Lt|Col|Capt|Sgt|Hon|Messrs|"
     r"Mme|No|Vol|vs|etc|e\.g|i\.e|[A-Z])\.$"
 )
+_LONGEST_ABBREVIATION = 16  # chars, with what stands before it; and more
 
 
 def find_texts(pattern: str | Iterable[str]) -> list[Path]:
@@ -45,12 +49,22 @@ def find_texts(pattern: str | Iterable[str]) -> list[Path]:
 
 
 def read_paragraphs(path: Path) -> Iterator[str]:
-    """Yields the lines of a UTF-8 text file, plain or packed as .gz or .xz."""
+    """Yields the lines of a UTF-8 text file, plain or packed as .gz or .xz.
+
+    A line of more characters than a book has comes in pieces.
+
+    Raises:
+        ValueError: If a packed file is broken.
+    """
     openers: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
-    with openers.get(path.suffix, open)(path, "rb") as file:
-        for line in io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace"):
-            if not line.isspace():
-                yield line
+    try:
+        with openers.get(path.suffix, open)(path, "rb") as file:
+            text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace")
+            while line := text.readline(_MOST_CHARS):
+                if not line.isspace():
+                    yield line
+    except (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise ValueError(f"Cannot read the text {path}: {error}") from error
 
 
 def split_sentences(paragraph: str) -> list[str]:
@@ -64,10 +78,11 @@ def split_sentences(paragraph: str) -> list[str]:
         start = 0
         part = _GLUED.sub(" ", part)
         for end in _END.finditer(part):
-            candidate = part[start : end.end()].strip()
-            if _ABBREVIATION.search(candidate):
+            # The last word is enough to see.
+            before = max(start, end.start() - _LONGEST_ABBREVIATION)
+            if _ABBREVIATION.search(part[before : end.end()].rstrip()):
                 continue
-            sentences.append(candidate)
+            sentences.append(part[start : end.end()].strip())
             start = end.end()
         sentences.append(part[start:].strip())
     return [sentence for sentence in sentences if sentence]

@@ -146,6 +146,16 @@ def test_packages_that_are_lacking_are_named(cache, monkeypatch):
         handles.resolve(NOWHERE)
 
 
+def test_an_archive_that_breaks_off_in_an_odd_place_is_reported(cache, monkeypatch):
+    # Python 3.10's tarfile has a bug in what it does about some broken archives.
+    def extract(_):
+        raise AttributeError("'_Stream' object has no attribute 'exception'")
+
+    monkeypatch.setattr("tensorflow_hub.resolve", extract)
+    with pytest.raises(SourceError, match=r"Tried: tensorflow-hub .*_Stream"):
+        handles.resolve(NOWHERE)
+
+
 def test_an_address_that_is_not_local_is_reported(cache):
     with pytest.raises(SourceError, match=r"Tried: tensorflow-hub with gs://"):
         handles.resolve("gs://127.0.0.1/elmo.tar.gz/none")

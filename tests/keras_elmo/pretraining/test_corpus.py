@@ -87,3 +87,56 @@ def test_a_text_too_short_to_hold_some_out_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="none for held_out"):
         make_corpus(tmp_path, monkeypatch, lines=9)
     assert not (tmp_path / "corpus").exists()
+
+
+def edited(old, new):
+    return lambda data: data.replace(old, new, 1)
+
+
+FILES = {
+    "facts that are no JSON": ("corpus.json", lambda data: data[:-9], "line 19"),
+    "facts that are a list": ("corpus.json", lambda _: b"[]", "must have the form"),
+    "facts without sources": (
+        "corpus.json",
+        edited(b"sources", b"others"),
+        "must have the form",
+    ),
+    "facts of another type": (
+        "corpus.json",
+        edited(b'"train": ', b'"train": -'),
+        "must have the form",
+    ),
+    "facts nested deeply": ("corpus.json", lambda _: b"[" * 10**5, "recursion"),
+    "no words": ("types.txt", lambda _: b"", "has not the"),
+    "words cut short": ("types.txt", lambda data: data[:-40], "line|has not the"),
+    "a word without a count": ("types.txt", edited(b"\t", b" "), "line 1 is no count"),
+    "a count too large": ("types.txt", lambda data: b"9" * 30 + data, "large"),
+    "words that are not UTF-8": ("types.txt", edited(b"<UNK>", b"\xff"), "decode"),
+    "no ids": ("train.bin", lambda _: b"", "empty"),
+    "ids cut short": ("train.bin", lambda data: data[:-8], "has not the"),
+    "half an id": ("held_out.bin", lambda data: data[:-1], "multiple"),
+    "ids of no word": (
+        "held_out.bin",
+        lambda data: data[:4] + b"\xff\xff\xff\x7f" + data[8:],
+        "words that types.txt has not",
+    ),
+    "negative ids": (
+        "train.bin",
+        lambda data: data[:4] + b"\xff\xff\xff\xff" + data[8:],
+        "words that types.txt has not",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "edit", "words"), FILES.values(), ids=FILES)
+def test_prepared_texts_that_are_not_as_written_are_named(
+    tmp_path, monkeypatch, name, edit, words
+):
+    make_corpus(tmp_path, monkeypatch)
+    path = tmp_path / "corpus" / name
+    path.write_bytes(edit(path.read_bytes()))
+    with pytest.raises(ValueError, match=words) as caught:
+        Corpus(tmp_path / "corpus")
+    line, hint = str(caught.value).split("\n")
+    assert line.startswith(f"Cannot read the prepared texts {path}: ")
+    assert hint == f"hint: delete {path.parent}, and have the texts prepared anew"

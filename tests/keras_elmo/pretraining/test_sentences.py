@@ -50,3 +50,37 @@ def test_a_pattern_without_a_file_is_named(tmp_path):
     patterns = [str(tmp_path / "*.txt"), str(tmp_path / "*.text")]
     with pytest.raises(FileNotFoundError, match=r"Received: .*\*\.text"):
         find_texts(patterns)
+
+
+@pytest.mark.parametrize(
+    ("ending", "pack"), [("gz", gzip.compress), ("xz", lzma.compress)]
+)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: b"x" + data,
+        lambda data: data[:-6] + bytes(6),
+        lambda data: data[:30] + bytes([data[30] ^ 0xFF]) + data[31:],
+    ],
+    ids=["cut", "no magic", "other sum", "other data"],
+)
+def test_a_broken_packed_text_is_named(tmp_path, ending, pack, damage):
+    path = tmp_path / f"text.{ending}"
+    path.write_bytes(damage(pack("\n".join(map(str, range(500))).encode())))
+    with pytest.raises(ValueError, match=f"^Cannot read the text {path}: [^\n]+$"):
+        list(read_paragraphs(path))
+
+
+def test_a_line_without_end_is_read_in_pieces(tmp_path):
+    path = tmp_path / "text.gz"
+    path.write_bytes(gzip.compress(b"a" * 5_000_000))
+    pieces = list(read_paragraphs(path))
+    assert "".join(pieces) == "a" * 5_000_000
+    assert max(map(len, pieces)) <= 1 << 20
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("line", ["." * 200_000, "Mr. " * 200_000, ".)" * 200_000])
+def test_a_line_of_nothing_but_marks_is_split_soon(line):
+    assert split_sentences(line) == [line.strip()]
