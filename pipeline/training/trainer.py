@@ -285,7 +285,11 @@ def _doubts(
 ) -> Doubts:
     """Returns the `doubted_labels`, and says in the log how long that took."""
     started = time.monotonic()
-    doubts = doubted_labels(data, num_classes, store.means if store else None)
+    vectors_of = None
+    # Texts that are not stored would have to be encoded once more.
+    if store and store.facts.cached_examples == store.facts.examples:
+        vectors_of = store.means
+    doubts = doubted_labels(data, num_classes, vectors_of)
     _LOGGER.info("Labels that may be wrong: %.2f s", time.monotonic() - started)
     return doubts
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from pipeline import features
 from pipeline.training import trainer
+from pipeline.training.label_doubts import Doubts
 from pipeline.training.model import build_encoder
 from pipeline.training.ngrams import ngram_ids
 from pipeline.training.trainer import run_fn
@@ -39,6 +40,24 @@ def data(transformed_data):
             features.LABEL_ID: tf.io.FixedLenFeature([], tf.int64),
         },
     )
+
+
+@pytest.mark.parametrize(("cache_gib", "reads_vectors"), [(1, True), (0, False)])
+def test_labels_are_doubted_by_vectors_only_where_these_are_stored(
+    transformed_data, small_elmo, tmp_path, monkeypatch, cache_gib, reads_vectors
+):
+    asked = []
+
+    def doubt(data, num_classes, vectors_of):
+        asked.append((num_classes, vectors_of is not None))
+        return Doubts(7)
+
+    monkeypatch.setattr(trainer, "doubted_labels", doubt)
+    options = {**ONE_EPOCH, "cache_gib": cache_gib}
+    args = fn_args(transformed_data, tmp_path, elmo=small_elmo, train=options)
+    done = train(tmp_path, args)
+    assert asked == [(2, reads_vectors)]
+    assert done.history["doubts"] == {"texts": 7, "found": []}
 
 
 def test_the_history_has_the_course_the_classes_and_the_cache(trained):
