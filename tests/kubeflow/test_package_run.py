@@ -248,7 +248,7 @@ def test_the_second_run_goes_on_from_the_first_over_both_spans(cluster, second):
     assert _uri(record, "WarmStart", "model") == model
     assert model in _history(record)["warm_start"]["from"]
     page = second.pages["Evaluator.report"]
-    assert "last blessed model" in page
+    assert "the last one alone" in page
     assert len(cluster.versions()) == 2
 
 
