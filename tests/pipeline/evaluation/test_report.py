@@ -6,196 +6,34 @@ The models are small: their answers are written in the texts.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from sklearn import metrics as sklearn_metrics
-from tfx.components.evaluator.executor import Executor
-from tfx.types import artifact_utils, standard_artifacts
-from tfx.utils import proto_utils
 
-from pipeline.config import EvaluationConfig
 from pipeline.evaluation import report as report_module
 from pipeline.evaluation.facts import Certain
 from pipeline.evaluation.measures import change_interval
 from pipeline.evaluation.report import failures, read_evaluation
-from pipeline.evaluation.thresholds import eval_config
-from pipeline.features import LABEL, LABEL_ID, LENGTH_BUCKET, SLICES, TEXT
 from pipeline.metadata.runs import MadeArtifact, NodeRecord, RunRecord
 from pipeline.runs.summarize import evaluation_of
 from pipeline.training.history import HISTORY_FILE
-
-_EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
-_STRING = tf.io.FixedLenFeature([], tf.string)
-
-
-class _Oracle(tf.Module):
-    """Reads its probabilities out of the text: one word for each class.
-
-    Its length bucket is `long` where the first probability is above `limit`. It gives
-    the first `known` probabilities, or all, or all of them in reverse order. Below
-    `unsure` it says that it is unsure.
-    """
-
-    def __init__(
-        self, num_classes: int, *, known=None, reverse=False, limit=0.5, unsure=None
-    ) -> None:
-        super().__init__(name="oracle")
-        self._num_classes = num_classes
-        self._known = known
-        self._reverse = reverse
-        self._limit = limit
-        self._unsure = unsure
-
-    @tf.function(input_signature=_EXAMPLES)
-    def serving_default(self, examples):
-        probabilities = self._probabilities(examples)
-        if self._reverse:
-            probabilities = tf.reverse(probabilities, axis=[1])
-        outputs = {"probabilities": probabilities[:, : self._known]}
-        if self._unsure is not None:
-            outputs["unsure"] = tf.reduce_max(probabilities, axis=1) < self._unsure
-        return outputs
-
-    @tf.function(input_signature=_EXAMPLES)
-    def transform_features(self, examples):
-        label = tf.io.parse_example(examples, {LABEL: _STRING})[LABEL]
-        is_long = self._probabilities(examples)[:, 0] > self._limit
-        return {
-            LABEL_ID: tf.strings.to_number(label, tf.int64),
-            LENGTH_BUCKET: tf.where(is_long, "long", "short"),
-        }
-
-    def _probabilities(self, examples):
-        text = tf.io.parse_example(examples, {TEXT: _STRING})[TEXT]
-        words = tf.strings.split(text).to_tensor("0")
-        return tf.reshape(tf.strings.to_number(words), [-1, self._num_classes])
-
-    def save(self, folder: Path) -> None:
-        signatures = {
-            "serving_default": self.serving_default,
-            "transform_features": self.transform_features,
-        }
-        tf.saved_model.save(self, str(folder), signatures=signatures)
-
-
-class _Outcome(NamedTuple):
-    report: dict[str, Any]
-    blessed: int | None  # the blessing's property that the Pusher reads
-    files: list[str]  # in the blessing's folder
-    folder: str  # of the evaluation
-
-
-def _bytes(value: str) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
-
-
-def _artifact(kind: type, folder: Path):
-    artifact = kind()
-    artifact.uri = str(folder)
-    artifact.id = 7
-    folder.mkdir(parents=True)
-    return artifact
-
-
-def _model_artifact(model: _Oracle, folder: Path):
-    artifact = _artifact(standard_artifacts.Model, folder)
-    model.save(folder / "Format-Serving")
-    return artifact
+from tests.pipeline.evaluation.evaluating import Oracle, evaluator, rows_of
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path) -> Callable[..., _Outcome]:
-    def run(
-        labels,
-        probabilities,
-        model,
-        *,
-        baseline=None,
-        slices_of=None,
-        data=None,
-        **options,
-    ) -> _Outcome:
-        examples = _artifact(standard_artifacts.Examples, tmp_path / "examples")
-        examples.split_names = artifact_utils.encode_split_names(["train", "test"])
-        split = tmp_path / "examples" / "Split-test"
-        split.mkdir()
-        with tf.io.TFRecordWriter(str(split / "data-00000-of-00001.gz"), "GZIP") as out:
-            for place, row in enumerate(probabilities):
-                label = labels[place]
-                text = " ".join(f"{value:.9g}" for value in row)
-                feature = {TEXT: _bytes(text), LABEL: _bytes(str(label))}
-                if slices_of is not None and slices_of[place]:
-                    values = [value.encode() for value in slices_of[place]]
-                    feature[SLICES] = tf.train.Feature(
-                        bytes_list=tf.train.BytesList(value=values)
-                    )
-                if data is not None and place >= 10:  # of ten, it is not known
-                    data.write(f"{text},{label}\n")
-                    feature["row_source"] = _bytes(data.name)
-                    line = tf.train.Int64List(value=[place - 9])
-                    feature["row_position"] = tf.train.Feature(int64_list=line)
-                example = tf.train.Example(features=tf.train.Features(feature=feature))
-                out.write(example.SerializeToString())
-        inputs = {
-            "examples": [examples],
-            "model": [_model_artifact(model, tmp_path / "model")],
-        }
-        if baseline is not None:
-            before = _model_artifact(baseline, tmp_path / "baseline_model")
-            inputs["baseline_model"] = [before]
-        evaluation = _artifact(
-            standard_artifacts.ModelEvaluation, tmp_path / "evaluation"
-        )
-        blessing = _artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
-        context = Executor.Context(
-            # With an image that is not used, TFX does not pack itself for the workers.
-            beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=unused"],
-            tmp_dir=str(tmp_path / "tmp"),
-            unique_id="1",
-        )
-        section = EvaluationConfig(**{"thresholds": {}, "max_drop": {}, **options})
-        Executor(context).Do(
-            inputs,
-            {"evaluation": [evaluation], "blessing": [blessing]},
-            {
-                "eval_config": proto_utils.proto_to_json(
-                    eval_config(section, sliced=slices_of is not None)
-                ),
-                "example_splits": json.dumps(["test"]),
-                "fairness_indicator_thresholds": "null",
-            },
-        )
-        return _Outcome(
-            read_evaluation(evaluation.uri),
-            blessing.get_int_custom_property("blessed"),
-            [path.name for path in Path(blessing.uri).iterdir()],
-            evaluation.uri,
-        )
-
-    return run
-
-
-def _rows(num_rows: int, num_classes: int):
-    """Labels (rows,) and float32 probabilities (rows, classes) that often fit them."""
-    random = np.random.default_rng(0)
-    labels = random.integers(0, num_classes, num_rows)
-    probabilities = random.dirichlet(np.ones(num_classes), num_rows)
-    probabilities[np.arange(num_rows), labels] += 0.3
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return labels, probabilities.astype(np.float32)
+def evaluate(tmp_path):
+    return evaluator(tmp_path)
 
 
 def test_a_first_model_is_measured_and_blessed_without_a_comparison(evaluate):
-    labels, probabilities = _rows(60, 2)
+    labels, probabilities = rows_of(60, 2)
     labels[7] = -1  # not among the training labels
     # No threshold but on the drop, which TFX leaves out without a blessed model.
     report, blessed, files, _ = evaluate(
-        labels, probabilities, _Oracle(2), max_drop={"accuracy": 0.0}
+        labels, probabilities, Oracle(2), max_drop={"accuracy": 0.0}
     )
     predicted = probabilities.argmax(axis=1)
     assert (blessed, files, report["ok"]) == (1, ["BLESSED"], True)
@@ -222,8 +60,8 @@ def test_a_first_model_is_measured_and_blessed_without_a_comparison(evaluate):
 
 def test_a_first_model_that_misses_a_threshold_is_refused(evaluate):
     report, blessed, files, _ = evaluate(
-        *_rows(40, 6),
-        _Oracle(6),
+        *rows_of(40, 6),
+        Oracle(6),
         thresholds={"accuracy": 0.999, "calibration_error": 0.001, "auc": 0.1},
     )
     assert (blessed, files, report["ok"]) == (0, ["NOT_BLESSED"], False)
@@ -251,12 +89,12 @@ def _change(labels, now, before) -> dict:
 
 
 def test_a_model_better_than_a_blessed_one_with_fewer_classes_is_blessed(evaluate):
-    labels, probabilities = _rows(40, 6)
+    labels, probabilities = rows_of(40, 6)
     report, blessed, *_ = evaluate(
         labels,
         probabilities,
-        _Oracle(6),
-        baseline=_Oracle(6, known=3),
+        Oracle(6),
+        baseline=Oracle(6, known=3),
         thresholds={"macro_f1": 0.3},
         max_drop={"accuracy": 0.0},
     )
@@ -284,12 +122,12 @@ def test_a_model_better_than_a_blessed_one_with_fewer_classes_is_blessed(evaluat
 
 
 def test_a_model_worse_than_the_blessed_one_is_refused(evaluate):
-    labels, probabilities = _rows(60, 6)
+    labels, probabilities = rows_of(60, 6)
     report, blessed, files, _ = evaluate(
         labels,
         probabilities,
-        _Oracle(6, reverse=True),
-        baseline=_Oracle(6, limit=0.1),
+        Oracle(6, reverse=True),
+        baseline=Oracle(6, limit=0.1),
         max_drop={"accuracy": 0.1},
     )
     assert (blessed, files) == (0, ["NOT_BLESSED"])
@@ -315,14 +153,14 @@ def test_a_model_worse_than_the_blessed_one_is_refused(evaluate):
 def test_rows_that_are_wrong_say_where_they_stand_and_what_was_thought(
     evaluate, tmp_path
 ):
-    labels, probabilities = _rows(200, 3)
+    labels, probabilities = rows_of(200, 3)
     labels[12] = 3  # not known
     with Path(tmp_path, "data.csv").open("w") as data:
         report, blessed, *_ = evaluate(
             labels,
             probabilities,
-            _Oracle(3),
-            baseline=_Oracle(3),
+            Oracle(3),
+            baseline=Oracle(3),
             data=data,
             precision=0.9,
             thresholds={"coverage": 0.0},
@@ -359,14 +197,14 @@ def test_rows_that_are_wrong_say_where_they_stand_and_what_was_thought(
 
 
 def test_a_model_that_may_be_unsure_is_judged_by_its_coverage(evaluate, tmp_path):
-    labels, probabilities = _rows(80, 2)
+    labels, probabilities = rows_of(80, 2)
     sure = probabilities.max(axis=1) >= np.float32(0.75)
     is_odd = np.arange(80) % 2 == 1
     report, blessed, _, folder = evaluate(
         labels,
         probabilities,
-        _Oracle(2, unsure=0.75),
-        baseline=_Oracle(2),  # of before there was such an option
+        Oracle(2, unsure=0.75),
+        baseline=Oracle(2),  # of before there was such an option
         slices_of=[[f"side={'odd' if odd else 'even'}"] for odd in is_odd],
         precision=0.9,
         thresholds={"coverage": 0.99},
@@ -435,7 +273,7 @@ def test_an_evaluation_of_an_earlier_version_has_no_details_but_intervals(
 
 
 def test_slices_are_measured_and_judged_on_their_own(evaluate):
-    labels, probabilities = _rows(60, 2)
+    labels, probabilities = rows_of(60, 2)
     right = probabilities.argmax(axis=1) == labels
     # A model that is right for one language, and wrong for the other; of ten rows,
     # as an earlier version wrote them, none is known.
@@ -445,7 +283,7 @@ def test_slices_are_measured_and_judged_on_their_own(evaluate):
     report, blessed, *_ = evaluate(
         labels,
         probabilities,
-        _Oracle(2),
+        Oracle(2),
         slices_of=slices_of,
         slices={
             "language=de": {"accuracy": 0.8, "auc": 0.5},
@@ -473,9 +311,9 @@ def test_slices_are_measured_and_judged_on_their_own(evaluate):
 
 
 def test_predictions_that_are_not_numbers_are_refused_without_a_threshold(evaluate):
-    labels, probabilities = _rows(20, 2)
+    labels, probabilities = rows_of(20, 2)
     probabilities[3] = np.nan
-    report, blessed, *_ = evaluate(labels, probabilities, _Oracle(2), thresholds={})
+    report, blessed, *_ = evaluate(labels, probabilities, Oracle(2), thresholds={})
     assert blessed == 0
     assert report["metrics"] == dict.fromkeys(report["metrics"])  # all None
     assert report["failures"] == [
@@ -485,7 +323,7 @@ def test_predictions_that_are_not_numbers_are_refused_without_a_threshold(evalua
 
 
 def test_an_empty_test_split_blesses_nothing(evaluate):
-    report, blessed, *_ = evaluate([], [], _Oracle(2), thresholds={"auc": 0.1})
+    report, blessed, *_ = evaluate([], [], Oracle(2), thresholds={"auc": 0.1})
     assert blessed == 0
     assert report["rows"] == 0
     assert report["failures"] == [

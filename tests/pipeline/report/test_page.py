@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from html.parser import HTMLParser
 
 import pytest
 
@@ -15,6 +14,7 @@ from pipeline.evaluation.facts import Evaluation
 from pipeline.report.page import Review, evaluation_page, run_page
 from pipeline.runs.summary import RunSummary
 from tests.pipeline.report import summaries
+from tests.pipeline.report.reading import Page, page_of
 
 _PAGES: dict[str, Callable[[], RunSummary]] = {
     "two classes": summaries.summary,
@@ -24,53 +24,10 @@ _PAGES: dict[str, Callable[[], RunSummary]] = {
     "a span": lambda: summaries.of_span(3),
     "hostile": summaries.hostile,
 }
-_VOID = {"meta", "img", "br", "hr", "input", "link", "wbr"}
 _SECTIONS = [
     "why", "data", "training", "test", "errors", "words", "labels", "trust", "run",
     "next", "runs",
 ]  # fmt: skip
-
-
-class _Page(HTMLParser):
-    """The elements of a page, its facts, and its text by section."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.facts: list[tuple[str, str]] = []
-        self.text: dict[str, str] = {"": ""}
-        self.open: list[str] = []
-        self._section = ""
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        attributes = dict(attrs)
-        self.elements.append((tag, attributes))
-        if tag not in _VOID:
-            self.open.append(tag)
-        if tag in ("td", "th", "div"):
-            self.text[self._section] += " "
-        if tag == "section":
-            self._section = attributes["id"] or ""
-            self.text[self._section] = ""
-        if tag == "data":
-            self.facts.append(
-                (attributes["data-fact"] or "", attributes["value"] or "")
-            )
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text[self._section] += data
-
-
-def _page_of(summary: RunSummary, **more) -> _Page:
-    return _Page(run_page(summary, **more))
 
 
 def _at(summary: dict, path: str):
@@ -81,15 +38,15 @@ def _at(summary: dict, path: str):
 
 
 @pytest.fixture(scope="module")
-def usual() -> _Page:
+def usual() -> Page:
     """The page of a run with two classes."""
     return _made("two classes")[1]
 
 
 @functools.cache
-def _made(name: str) -> tuple[RunSummary, _Page]:
+def _made(name: str) -> tuple[RunSummary, Page]:
     summary = _PAGES[name]()
-    return summary, _page_of(summary)
+    return summary, page_of(summary)
 
 
 @pytest.mark.parametrize("name", _PAGES)
@@ -120,22 +77,6 @@ def test_a_page_asks_for_nothing_and_runs_nothing(name):
         assert not any(each.startswith("on") for each in attributes), tag
         for link in ("href", "xlink:href", "src"):
             assert (attributes.get(link) or "#").startswith("#"), attributes
-
-
-def test_the_verdict_stands_beside_the_last_model_and_the_baseline(usual):
-    text = usual.text[""].replace("\u2011", "-")
-    assert (
-        "Pushed as version 1795852985. 91.3% of 1,062 test rows are right, 1.3 points "
-        "more than with the last model (−0.2 to +2.8 with 95% confidence: "
-        "may be chance) and 14.2 points more than with TF-IDF"
-    ) in text
-
-
-def test_a_refused_model_says_why():
-    text = _page_of(summaries.refused()).text[""]
-    assert "Not pushed: accuracy changed by -0.0310 against the last" in text
-    assert "3.1 points fewer than with the last model (−4.5 to −1.7 with" in text
-    assert "chance" not in text
 
 
 @pytest.mark.parametrize(
@@ -180,7 +121,7 @@ def test_a_reason_is_shown_with_its_rows_and_examples_of_them(usual):
 
 
 def test_the_worst_class_stands_first():
-    text = _page_of(summaries.thirty_classes()).text["test"]
+    text = page_of(summaries.thirty_classes()).text["test"]
     assert text.index("topic 27") < text.index("topic 24") < text.index("topic 01")
 
 
@@ -194,7 +135,7 @@ def test_the_words_that_decided_are_marked_in_the_text_they_come_from():
 
 
 def test_a_missing_part_leaves_a_word_why():
-    page = _page_of(
+    page = page_of(
         summaries.summary(
             rows=None, training=None, evaluation=None, tfidf=None, push=None,
             serving_check=None, score_command=None, options={}, versions={}, doubted=[],
@@ -221,14 +162,14 @@ def test_the_facts_of_an_earlier_version_make_a_page():
         del facts["evaluation"][name]
     for one in facts["evaluation"]["classes"]:
         del one["precision_interval"], one["recall_interval"]
-    page = _page_of(RunSummary.model_validate(facts))
+    page = page_of(RunSummary.model_validate(facts))
     assert "An earlier version" in page.text["errors"]
     assert "An earlier version kept none." in page.text["run"]
 
 
 def test_drift_and_the_runs_are_shown_over_the_last_spans():
     runs = [summaries.of_span(number) for number in range(1, 15)]
-    page = _page_of(runs[-1], runs=runs)
+    page = page_of(runs[-1], runs=runs)
     plots = [a["aria-label"] for tag, a in page.elements if tag == "svg"]
     assert "Drift of label over the spans" in plots
     assert "Accuracy of the runs" in plots
@@ -240,97 +181,18 @@ def test_drift_and_the_runs_are_shown_over_the_last_spans():
 def test_runs_have_a_column_of_spans_only_if_there_are_spans(with_spans):
     of_span = summaries.of_span(2)
     other = of_span if with_spans else of_span.model_copy(update={"spans": None})
-    page = _page_of(other, runs=[other, other])
+    page = page_of(other, runs=[other, other])
     assert "test rows" in page.text["runs"]
     assert ("span" in page.text["runs"]) == with_spans
 
 
-def test_each_run_stands_beside_the_model_before_it_on_its_own_rows():
-    runs = [summaries.of_span(number) for number in (1, 2, 3)]
-    page = _page_of(runs[-1], runs=runs)
-    text = " ".join(page.text["runs"].split())
-    assert "88.9% 87.6%" in text
-    assert "88.3% 87.0%" in text
-    assert "that pushed last: as many rows, and the same options." in page.text["why"]
-    assert "Both models are measured on the same 1,000 test rows. The last one was" in (
-        " ".join(page.text["why"].split())
-    )
-
-
-def test_what_has_changed_since_the_last_model_is_said():
-    before = summaries.of_span(1)
-    options = {**before.options, "train.epochs": 4}
-    del options["evaluation.precision"]
-    now = summaries.summary(options=options, rows=summaries.rows({"a": 70, "b": 50}))
-    refused = summaries.refused()
-    text = " ".join(_page_of(now, runs=[before, refused, now]).text["why"].split())
-    assert (
-        "Since the run of 2026-11-01 03:00 that pushed last: 120 rows used, before "
-        "10,605; other options: evaluation.precision, train.epochs."
-    ) in text
-
-
 def test_a_training_whose_last_epoch_is_best_may_go_on():
     facts = summaries.training(["a", "b"]) | {"best_epoch": 7, "ended_by": "epochs"}
-    text = _page_of(summaries.summary(training=facts)).text["training"]
+    text = page_of(summaries.summary(training=facts)).text["training"]
     assert "the last epoch is the best" in text
     facts["ended_by"] = "patience"
-    text = _page_of(summaries.summary(training=facts)).text["training"]
+    text = page_of(summaries.summary(training=facts)).text["training"]
     assert "the last epoch is the best" not in text
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"options": {"data.test_fraction": 0.3}},
-        {"data": {"pattern": "a.csv", "held_out": {"test": "b.csv"}}},
-        {"data": {"pattern": "a.csv", "split_column": "split"}},
-    ],
-)
-def test_rows_that_were_held_out_in_another_way_may_have_been_trained_on(change):
-    before, now = summaries.of_span(1), summaries.summary(**change)
-    text = " ".join(_page_of(now, runs=[before, now]).text["why"].split())
-    assert "on the same 1,062 test rows." in text
-    assert "not trained on them" not in text
-
-
-def test_acting_on_high_probabilities_is_said_row_by_row():
-    facts = summaries.evaluation(["a", "b"], 1000, 0.9)
-    counts = [(0, None), (30, 0.5), (70, 0.8), (900, 0.95)]
-    facts["bins"] = [
-        {
-            "low": place / 4,
-            "high": (place + 1) / 4,
-            "rows": rows,
-            "confidence": right,
-            "accuracy": right,
-        }
-        for place, (rows, right) in enumerate(counts)
-    ]
-    facts["metrics"]["accuracy"] = 0.926
-    for name, right, rows in (("short", 0.93, 330), ("medium", 0.95, 330)):
-        facts["by_length"][name] |= {"accuracy": right, "rows": rows}
-    facts["by_length"]["long"] |= {"accuracy": 0.85, "rows": 340}
-    text = " ".join(_page_of(summaries.summary(evaluation=facts)).text["trust"].split())
-    # 900 * 0.95 = 855, + 70 * 0.8 = 911, + 30 * 0.5 = 926
-    assert "75% 900 90% 95.0% 93% to 96% 50% 970 97% 93.9%" in text
-    assert "50% 1,000 100% 92.6%" in text
-    assert (
-        "Weaker than on the whole: long texts (27 tokens and more), of whose 340"
-        in (text)
-    )
-
-
-def test_a_small_slice_is_not_called_weak():
-    facts = summaries.evaluation(["a", "b"], 1000, 0.9)
-    facts["slices"] = [{**facts["metrics"], "name": "x=y", "accuracy": 0.6, "rows": 5}]
-    for third in facts["by_length"].values():
-        third["accuracy"] = 0.9
-    text = _page_of(summaries.summary(evaluation=facts)).text["trust"]
-    assert "Weaker" not in text
-    facts["slices"][0]["rows"] = 50
-    text = _page_of(summaries.summary(evaluation=facts)).text["trust"]
-    assert "Weaker than on the whole: x=y, of whose 50" in " ".join(text.split())
 
 
 def test_no_label_is_doubted_where_rows_have_several():
@@ -340,7 +202,7 @@ def test_no_label_is_doubted_where_rows_have_several():
 
 def test_what_a_person_has_reviewed_is_shown():
     review = Review(["row", "text", "label"], [["7", "A <b> film", "positive"]])
-    page = _page_of(summaries.summary(), review=review)
+    page = page_of(summaries.summary(), review=review)
     assert "A <b> film" in page.text["labels"]
 
 
@@ -371,7 +233,7 @@ def test_the_same_facts_make_the_same_page():
 def test_the_page_of_an_evaluation_has_no_run_yet():
     evaluation = summaries.of_span(3).evaluation
     assert evaluation is not None
-    page = _Page(evaluation_page(evaluation))
+    page = Page(evaluation_page(evaluation))
     assert "The model is blessed, on 1,000 test rows." in page.text[""]
     assert "language=de" in page.text["test"]
 
@@ -382,7 +244,7 @@ def test_a_refused_evaluation_of_no_rows_has_a_page_all_the_same():
     undefined = {"metrics": dict.fromkeys(facts["metrics"]), "baseline": None}
     failures = {"failures": ["the test split is empty"], "wrong": []}
     empty = Evaluation.model_validate(facts | nothing | undefined | failures)
-    page = _Page(evaluation_page(empty))
+    page = Page(evaluation_page(empty))
     assert "The model is refused, on 0 test rows. the test split is" in page.text[""]
     assert " – " in " ".join(page.text[""].split())
 
@@ -403,12 +265,12 @@ def test_facts_at_their_limits_have_a_page():
         {"token": "", "weight": 1.0},
         {"token": "film", "weight": float("nan")},
     ]
-    page = _page_of(RunSummary.model_validate(facts))
+    page = page_of(RunSummary.model_validate(facts))
     assert [a["id"] for tag, a in page.elements if tag == "section"] == _SECTIONS
 
 
 def test_a_class_that_is_named_as_a_number_keeps_its_name():
-    page = _page_of(
+    page = page_of(
         summaries.summary(evaluation=summaries.evaluation(["1.00", "2"], 100, 0.9))
     )
     assert " 1.00 50 " in page.text["test"]

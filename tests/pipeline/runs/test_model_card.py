@@ -10,14 +10,14 @@ import yaml
 
 from pipeline.runs.model_card import model_card
 from pipeline.runs.summary import RunSummary
-from tests.pipeline.runs.test_summary_text import _FACTS
+from tests.pipeline.runs.small_facts import FACTS
 
 _EVIL = "<script>alert(1)</script> | [x](y) `z` https://a.b\n# Heading"
 
 
 @pytest.fixture
 def facts():
-    facts = copy.deepcopy(_FACTS)
+    facts = copy.deepcopy(FACTS)
     facts.update(run_id="2026-11-26T03:00:00", began="2026-11-26T03:00:00Z")
     return facts
 

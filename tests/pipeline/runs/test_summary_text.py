@@ -7,118 +7,14 @@ import json
 
 import pytest
 
-from pipeline.evaluation.facts import Evaluation
-from pipeline.runs.evaluation_text import evaluation_lines
 from pipeline.runs.summary import RunSummary
-from pipeline.runs.summary_text import _shown_epochs, as_text
-
-_FACTS = {
-    "output": "/out",
-    "log": "/out/logs/x.log",
-    "data": {"pattern": "/data/*.csv", "source": "10,605 snippets"},
-    "spans": None,
-    "rows": {
-        "read": 1010,
-        "used": 1000,
-        "rejected": 10,
-        "reasons": {"no_text": 3, "bad_quotes": 7},
-        "duplicates": 4,
-        "rejected_folder": "/out/pipeline/TextExampleGen/examples/1/rejected",
-        "labels": {
-            "train": {"ham": 700, "spam": 100},
-            "eval": {"ham": 90, "spam": 10},
-            "test": {"ham": 88, "spam": 12},
-        },
-        "left_out_files": ["/data/LICENSE", "/data/x/README"],
-        "cleaned": {"label_invisible": 12, "label_whole_number": 3},
-        "cleaned_labels": {"ham": {"ham\u200b": 8, "ha\u00adm": 4}, "1": {"1.0": 3}},
-    },
-    "drift": None,
-    "anomalies": {"verdict": "clear", "found": []},
-    "training": {
-        "epochs": [
-            {
-                "epoch": n,
-                "train_loss": 1 / n,
-                "eval_loss": abs(5 - n) + 0.5,
-                "eval_accuracy": 0.9,
-                "seconds": 40.0 if n == 1 else 2.0,
-            }
-            for n in range(1, 9)
-        ],
-        "best_epoch": 5,
-        "steps": 8 * 32,
-        "ended_by": "patience",
-        "stopped_early": True,
-        "warm_start": None,
-        "resumed_after": 2,
-        "embedding_cache": {
-            "bytes": 50 << 20,
-            "bound_bytes": 4 << 30,
-            "examples": 900,
-            "cached_examples": 900,
-            "encoded_examples": 700,
-            "first_epoch_seconds": 40.0,
-            "later_epoch_seconds": 2.0,
-        },
-    },
-    "evaluation": {
-        "metrics": {
-            "accuracy": 0.95,
-            "auc": 0.987,
-            "macro_f1": 0.9,
-            "calibration_error": None,
-        },
-        "baseline": None,
-        "rows": 100,
-        "ok": True,
-        "classes": [
-            {"name": "ham", "precision": 0.9, "recall": 1, "f1": 0.95, "support": 88}
-        ],
-        "by_length": {
-            "short": {"accuracy": 0.91, "auc": None, "macro_f1": 0.8, "rows": 40}
-        },
-        "notes": ["2 of 100 test rows have a label that is unknown"],
-        "failures": [],
-        "thresholds": [
-            {"measure": "auc", "kind": "least", "bound": 0.6, "value": 0.9, "ok": True},
-            {
-                "measure": "accuracy",
-                "kind": "change",
-                "bound": -0.01,
-                "value": None,
-                "ok": True,
-            },
-        ],
-        "blessed": True,
-    },
-    "tfidf": {
-        "metrics": {
-            "accuracy": 0.94,
-            "auc": 0.98,
-            "macro_f1": 0.89,
-            "calibration_error": None,
-        },
-        "notes": [],
-        "seconds": 0.1,
-    },
-    "serving_check": {"blessed": True, "reasons": [], "facts": {}},
-    "push": {"pushed": True, "path": "/out/serving/17", "now": True},
-    "nodes": [
-        {"node": "TextExampleGen", "state": "unchanged", "seconds": 0.0},
-        {"node": "Trainer", "state": "done", "seconds": 61.5},
-    ],
-    "score_command": 'elmo-tfx score --model out/serving/17 "Type a text here."',
-}
-
-
-def _text(facts: dict) -> str:
-    return as_text(RunSummary.model_validate(facts))
+from pipeline.runs.summary_text import _shown_epochs
+from tests.pipeline.runs.small_facts import FACTS, text_of
 
 
 @pytest.fixture
 def facts():
-    return copy.deepcopy(_FACTS)
+    return copy.deepcopy(FACTS)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +44,7 @@ def facts():
     ],
 )
 def test_the_summary_says(facts, line):
-    assert line in _text(facts)
+    assert line in text_of(facts)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +63,7 @@ def test_the_summary_says(facts, line):
 def test_how_sure_the_accuracy_and_the_model_are_is_told(
     facts, threshold, measured, line
 ):
-    assert "answers" not in _text(facts)
+    assert "answers" not in text_of(facts)
     coverage, accuracy = measured
     facts["evaluation"] |= {
         "accuracy_interval": [0.888, 0.978],
@@ -188,7 +84,7 @@ def test_how_sure_the_accuracy_and_the_model_are_is_told(
             "ok": True,
         }
     )
-    text = _text(facts)
+    text = text_of(facts)
     assert f"macro F1 0.900, coverage {coverage:.1%} (at least 50.0%)\n" in text
     assert (
         "            with 100 test rows, the accuracy is between 88.8% and 97.8% "
@@ -200,7 +96,7 @@ def test_how_sure_the_accuracy_and_the_model_are_is_told(
 def test_a_bound_on_steps_that_ended_the_training_is_told(facts):
     facts["training"] |= {"ended_by": "max_steps", "stopped_early": False}
     facts["training"]["steps"] = 1500
-    text = _text(facts)
+    text = text_of(facts)
     assert "stopped after 1,500 steps; epoch 5 is kept" in text
     assert "stopped early" not in text
 
@@ -214,10 +110,10 @@ def test_a_bound_on_steps_that_ended_the_training_is_told(facts):
     ],
 )
 def test_what_a_training_started_from_is_told_where_it_matters(facts, warm_start, line):
-    assert "started" not in _text(facts)
+    assert "started" not in text_of(facts)
     keys = ("from", "reason", "new_classes")
     facts["training"]["warm_start"] = dict(zip(keys, warm_start, strict=True))
-    assert line in _text(facts)
+    assert line in text_of(facts)
 
 
 def test_a_refused_model_is_shown_with_the_reason_and_is_not_pushed(facts):
@@ -228,7 +124,7 @@ def test_a_refused_model_is_shown_with_the_reason_and_is_not_pushed(facts):
     }
     facts["push"] = {"pushed": False, "path": None, "now": False}
     facts["score_command"] = None
-    text = _text(facts)
+    text = text_of(facts)
     assert "refused by the Evaluator (compared with the last blessed model)" in text
     assert "auc 0.5500 is below 0.6" in text
     assert "Model       not pushed" in text
@@ -237,26 +133,26 @@ def test_a_refused_model_is_shown_with_the_reason_and_is_not_pushed(facts):
 
 def test_a_push_that_was_made_before_is_called_unchanged(facts):
     facts["push"]["now"] = False
-    assert "unchanged, at /out/serving/17" in _text(facts)
-    assert "not served" not in _text(facts)
+    assert "unchanged, at /out/serving/17" in text_of(facts)
+    assert "not served" not in text_of(facts)
     facts["push"]["instead"] = "/out/serving/99"
-    assert "not served: /out/serving/99 is newer; to serve this" in _text(facts)
-    assert "elmo-tfx rollback --output /out --to 17" in _text(facts)
+    assert "not served: /out/serving/99 is newer; to serve this" in text_of(facts)
+    assert "elmo-tfx rollback --output /out --to 17" in text_of(facts)
     facts["push"]["path"] = facts["score_command"] = None
-    assert "unchanged; the version that an earlier run pushed is no l" in _text(facts)
+    assert "unchanged; the version that an earlier run pushed is no l" in text_of(facts)
 
 
 def test_what_the_gate_let_pass_is_listed(facts):
     facts["anomalies"]["found"] = [
         {"split": "eval", "feature": "label", "short": "Unexpected value"}
     ]
-    assert "eval, label: Unexpected value (let pass)" in _text(facts)
+    assert "eval, label: Unexpected value (let pass)" in text_of(facts)
 
 
 def test_sections_that_do_not_exist_are_left_out(facts):
     for name in ("rows", "training", "evaluation", "tfidf", "push", "anomalies"):
         facts[name] = None
-    text = _text(facts)
+    text = text_of(facts)
     assert "Rows" not in text
     assert "Test" not in text
     assert "Log" in text
@@ -271,13 +167,13 @@ def test_few_epochs_are_shown_and_the_best_always(count, best):
 
 
 def test_a_span_and_its_window_are_told():
-    facts = copy.deepcopy(_FACTS)
+    facts = copy.deepcopy(FACTS)
     facts["spans"] = {"newest": "2026-11-26", "window": {"2026-11-26": 1000}}
-    assert "\nSpan        2026-11-26\nRows " in _text(facts)
+    assert "\nSpan        2026-11-26\nRows " in text_of(facts)
     facts["spans"]["window"]["2026-11-25"] = 1200
     assert (
         "trained and tested on 2026-11-26 (1,000 rows), 2026-11-25 (1,200 rows)"
-        in _text(facts)
+        in text_of(facts)
     )
 
 
@@ -302,68 +198,21 @@ def test_the_distances_of_the_newest_span_are_told(facts, before, against):
     assert (
         f"\nDrift       against {against}: label 0.02 (at most 0.10), "
         "length 0.31 (at most 0.10), unknown words 0.05 (at most 0.25)\n"
-    ) in _text(facts)
+    ) in text_of(facts)
 
 
 def test_a_distance_that_could_not_be_measured_is_told_as_such(facts):
     words = {"unknown_words": {"value": None, "threshold": 0.1}}
     facts["drift"] = {"before": ["1"], "distances": words}
-    assert "unknown words not measured (at most 0.10)" in _text(facts)
+    assert "unknown words not measured (at most 0.10)" in text_of(facts)
 
 
 def test_without_spans_to_compare_with_nothing_is_said_of_drift(facts):
-    assert "Drift" not in _text(facts)
-
-
-def _class(name: str, f1: float | None) -> dict:
-    return {"name": name, "precision": f1, "recall": f1, "f1": f1, "support": 1_234}
-
-
-def _evaluation(*, classes=(), by_length=None, notes=()) -> Evaluation:
-    return Evaluation.model_validate(
-        {
-            **_FACTS["evaluation"],
-            "classes": list(classes),
-            "by_length": by_length or {},
-            "notes": list(notes),
-        }
-    )
-
-
-def test_classes_and_lengths_become_tables():
-    evaluation = _evaluation(
-        classes=[_class("negative", 0.75), _class("positive", None)],
-        by_length={
-            "short": {"accuracy": 0.5, "auc": None, "macro_f1": 0.25, "rows": 12}
-        },
-        notes=["a note"],
-    )
-    assert evaluation_lines(evaluation) == [
-        "class       precision    recall     F1    rows",
-        "negative        0.750     0.750  0.750   1,234",
-        "positive            -         -      -   1,234",
-        "length      accuracy    AUC    macro F1    rows",
-        "short          0.500      -       0.250      12",
-        "a note",
-    ]
-
-
-def test_of_many_classes_those_with_the_lowest_f1_are_shown():
-    classes = [_class(f"class {i:02}", 1 - i / 100) for i in range(30)]
-    classes.append(_class("x" * 99, 0.0))
-    lines = evaluation_lines(_evaluation(classes=classes))
-    assert lines[0] == "the 10 of 31 classes with the lowest F1:"
-    assert lines[2].startswith("x" * 23 + "…  ")
-    assert lines[3].startswith("class 29 ")
-    assert len(lines) == 12
-
-
-def test_no_rows_make_no_lines():
-    assert evaluation_lines(_evaluation()) == []
+    assert "Drift" not in text_of(facts)
 
 
 def test_the_summary_file_keeps_every_fact_under_its_name():
-    facts = copy.deepcopy(_FACTS)
+    facts = copy.deepcopy(FACTS)
     facts["training"]["warm_start"] = {"from": "/m/1", "reason": None}
     anomaly = {
         "split": "eval",
@@ -409,7 +258,7 @@ _WORDS = ("done", "unchanged", "patience", "auc", "accuracy", "least", "most", "
 
 
 def test_no_label_or_path_makes_a_line_of_the_summary(facts):
-    honest, text = _text(facts), _text(_forged(facts))
+    honest, text = text_of(facts), text_of(_forged(facts))
     assert text.count("\n") == honest.count("\n")
     assert len(text.splitlines()) == len(honest.splitlines())
     assert "\x1b" not in text
@@ -425,52 +274,29 @@ def test_no_label_or_path_makes_a_line_of_the_summary(facts):
 
 
 def test_rows_that_the_data_holds_out_itself_are_said_to_be_so():
-    facts = copy.deepcopy(_FACTS)
+    facts = copy.deepcopy(FACTS)
     facts["data"] |= {"held_out": {"test": "/data/test.tsv"}, "group_column": "user"}
     facts["rows"] |= {"given": {"test": 100}, "leaked": 2, "notes": ["unbalanced: x"]}
     corrections = {"path": "a.csv", "applied": 1, "rows": 2, "as_data": 3}
     corrections |= {"not_found": 0, "undecided": 4}
     facts["rows"]["corrections"] = corrections
-    text = _text(facts)
+    text = text_of(facts)
     assert "Held out    eval: a fraction of the training rows, as none" in text
     assert "            test: the 100 rows of /data/test.tsv\n" in text
     assert "            rows with the same `user` are in the same split\n" in text
     assert "            2 rows of eval or test have a text that an earlier" in text
     assert "            unbalanced: x\n" in text
     assert "1 of 4 corrections changed 2 rows; 3 are in the data already; 4" in text
-    assert "Held out" not in _text(_FACTS)
-
-
-def test_slices_are_a_table_and_their_thresholds_not_those_of_all_rows():
-    facts = copy.deepcopy(_FACTS)
-    facts["evaluation"]["slices"] = [
-        {
-            "name": f"language={number}",
-            "accuracy": number / 30,
-            "auc": None,
-            "macro_f1": 0.5,
-            "rows": 3,
-        }
-        for number in range(25)
-    ]
-    threshold = facts["evaluation"]["thresholds"][0]
-    facts["evaluation"]["thresholds"] = [{**threshold, "slice": "language=1"}]
-    text = _text(facts)
-    assert "the 20 of 25 slices with the lowest accuracy:\n" in text
-    assert ["language=19", "0.633", "-", "0.500", "3"] in map(
-        str.split, text.split("\n")
-    )
-    assert "language=20 " not in text
-    assert "at least" not in text
+    assert "Held out" not in text_of(FACTS)
 
 
 def test_the_summary_says_how_sure_the_model_may_be(facts):
-    assert "temperature" not in _text(facts)  # of an earlier version
+    assert "temperature" not in text_of(facts)  # of an earlier version
     training = facts["training"]
     training |= {"temperature": 1.456, "certain": None}
-    assert "probabilities calibrated on eval: temperature 1.46\n" in _text(facts)
+    assert "probabilities calibrated on eval: temperature 1.46\n" in text_of(facts)
     training["certain"] = {"precision": 0.95, "threshold": 0.8766, "coverage": 0.5}
     line = "sure from probability 0.877 on, for a precision of 0.95: 50.0% of the eval"
-    assert line in _text(facts)
+    assert line in text_of(facts)
     training["certain"] = {"precision": 0.95, "threshold": 2.0, "coverage": 0.0}
-    assert "unsure of every text: too little on eval says" in _text(facts)
+    assert "unsure of every text: too little on eval says" in text_of(facts)

@@ -1,6 +1,5 @@
 """Rolling back what TFX's nodes have really pushed."""
 
-import itertools
 import os
 import shutil
 import signal
@@ -9,28 +8,13 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
-from pipeline.commands.rollback import command
 from pipeline.metadata.pushed_models import PushedModels
-from pipeline.output_folder import OutputUnusable, describe_missing
+from pipeline.output_folder import describe_missing
 from pipeline.serving import pusher as our_pusher
 from pipeline.serving import rollback
 from pipeline.serving.manifest import manifest_path, read_manifest
 from pipeline.serving.rollback import roll_back
 from pipeline.serving.versions import ModelError
-from tests.pipeline.pushing_pipeline import PushingOutput
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch):
-    """A second passes at each look: versions are numbers of seconds."""
-    seconds = itertools.count(1_800_000_000)
-    monkeypatch.setattr(our_pusher, "clock", lambda: next(seconds))
-    return lambda: next(seconds)
-
-
-@pytest.fixture
-def output(tmp_path):
-    return PushingOutput(tmp_path / "out")
 
 
 def test_the_model_before_is_served_again_and_no_run_pushes_the_withdrawn_one(
@@ -299,85 +283,6 @@ def test_a_version_put_there_by_hand_can_be_left_by_a_rollback(output, clock):
     assert output.served() == "1"
     output.push(2)
     assert output.served() == "2"
-
-
-def test_a_moved_output_pushes_compares_and_rolls_back_as_before(output, clock):
-    output.push(1)
-    output.push(2)
-    moved = PushingOutput(output.path.rename(output.path.with_name("moved")))
-    assert moved.follow_move() == output.path
-    assert moved.clean_after_kill() == []
-    before = moved.versions()
-    assert roll_back(moved, None, clock=clock).withdrawn == (before[1],)
-    moved.push(3)
-    assert moved.last_baseline() == "1"
-    assert not output.path.exists()
-
-
-def test_the_command_says_that_the_output_was_moved(output):
-    output.push(1)
-    output.push(2)
-    first, second = output.versions()
-    moved = output.path.rename(output.path.with_name("moved"))
-    done = CliRunner().invoke(command, ["--output", f"{moved}/../moved/"])
-    assert done.exit_code == 0, done.output
-    was, served = sorted(done.output.splitlines())  # two streams
-    assert (
-        was == f"this output was at {output.path}: its records now lead to where it is"
-    )
-    assert served.endswith(f"model of version {first}; withdrawn: {second}")
-
-
-def test_a_run_is_refused_where_the_model_to_beat_is_gone(output, clock):
-    output.refuse_without_last_model()
-    output.push(1)
-    output.push(2)
-    output.refuse_without_last_model()
-    *_, second = sorted((output.artifacts / "MakeServing" / "model").iterdir())
-    second.rename(second.with_name("elsewhere"))
-    with pytest.raises(OutputUnusable, match=f"is gone: {second} .hint: bring it back"):
-        output.refuse_without_last_model()
-    output.refuse_without_last_model(makes_again=str(second))
-    second.mkdir()  # there, but emptied
-    missing = output.missing_results()
-    with pytest.raises(OutputUnusable, match=f"is gone: {second} "):
-        output.refuse_without_last_model(missing)
-    roll_back(output, None, clock=clock)
-    output.refuse_without_last_model(missing)  # the first is to beat again
-
-
-def test_an_output_that_begins_anew_keeps_what_is_served(output):
-    output.push(1)
-    shutil.rmtree(output.artifacts)
-    output.metadata.unlink()
-    assert output.clean_after_kill() == []
-    output.push(2)
-    assert output.served() == "2"
-    assert len(output.versions()) == 2
-
-
-def test_artifacts_without_a_record_of_them_are_refused(output):
-    assert output.follow_move() is None
-    output.push(1)
-    output.metadata.unlink()
-    for _ in range(2):
-        with pytest.raises(OutputUnusable, match="has no record .hint: bring that fil"):
-            output.follow_move()
-        output.metadata.touch()  # a store without anything is none
-
-
-def test_a_copy_that_shares_its_versions_with_the_original_is_refused(output):
-    output.push(1)
-    elsewhere = output.serving.rename(output.path.parent / "elsewhere")
-    output.serving.symlink_to(elsewhere)
-    copy = PushingOutput(output.path.with_name("copy"))
-    shutil.copytree(output.path, copy.path, symlinks=True)
-    for _ in range(2):
-        with pytest.raises(OutputUnusable, match="leads to the versions of .*/out, "):
-            copy.follow_move()
-    copy.serving.unlink()
-    shutil.copytree(elsewhere, copy.serving)
-    assert copy.follow_move() == output.path
 
 
 def test_what_is_not_a_note_on_a_push_is_left_alone(output):

@@ -379,21 +379,18 @@ def test_damage_in_a_later_stream_is_told(tmp_path, pack):
     assert read(tmp_path / "a.csv", first + b"junk")[-1] == (0, "damaged_file")
 
 
-def test_zeros_behind_xz_and_gzip_are_padding(tmp_path):
+def test_zeros_behind_xz_and_gzip_are_padding_and_nothing_has_no_rows(tmp_path):
     whole = [("a", "pos"), ("b", "neg"), ("c", "pos")]
     xz = b"".join(lzma.compress(half) + bytes(4) for half in HALVES)
     assert read(tmp_path / "a.csv", xz) == whole
     assert read(tmp_path / "a.csv", xz + b"\0")[-1] == (0, "damaged_file")
     assert read(tmp_path / "a.csv", gzip.compress(b"".join(HALVES)) + bytes(3)) == whole
+    assert read(tmp_path / "a.csv.gz", gzip.compress(b"")) == []
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv.gz", "a.txt.BZ2", "a.pq.xz"])
 def test_a_file_that_cannot_be_empty_is_damaged_if_it_is(tmp_path, name):
     assert read(tmp_path / name, b"") == [(0, "damaged_file")]
-
-
-def test_a_compressed_file_of_nothing_has_no_rows(tmp_path):
-    assert read(tmp_path / "a.csv.gz", gzip.compress(b"")) == []
 
 
 @pytest.mark.parametrize("options", [{}, {"format": "folder"}])
