@@ -97,10 +97,10 @@ class Details:
         self._rows[0] += 1
         self._rows[1] += not is_valid
         self._rows[2] += is_answered
-        is_right = is_valid and wrong is None
-        self._rows[3] += is_answered and is_right
+        is_wrong = not is_valid or wrong is not None
+        self._rows[3] += is_answered and not is_wrong
         if last_is_right is not None:
-            self._beside_last[2 * (not is_right) + (not last_is_right)] += 1
+            self._beside_last[2 * is_wrong + (not last_is_right)] += 1
         if wrong is not None:
             self._add_wrong(wrong, read_example, is_one=chosen is None)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -89,6 +90,14 @@ def _example(element: tfma.metrics.StandardMetricInputs, row: int) -> bytes:
     return np.ravel(np.asarray(element[constants.INPUT_KEY], object))[row]
 
 
+def _outputs(
+    element: tfma.metrics.StandardMetricInputs, model_name: str
+) -> Mapping[str, Any]:
+    """Returns what a model gives; nothing, if that is the probabilities alone."""
+    given = element.get_predictions(model_name or None)
+    return given if isinstance(given, Mapping) else {}
+
+
 class ClassificationCombiner(beam.CombineFn):
     """Tallies the rows of a slice; None stands for the tally of no rows.
 
@@ -119,27 +128,10 @@ class ClassificationCombiner(beam.CombineFn):
         accumulator: _Counts | None,
         element: tfma.metrics.StandardMetricInputs,
     ) -> _Counts | None:
-        # What there is beside the probabilities; a model may have no more than these.
-        given = element.get_predictions(self._model_name or None)
-        outputs = given if isinstance(given, Mapping) else {}
-        chosen: Any = outputs.get(CHOSEN)
-        unsure: Any = outputs.get(UNSURE)
-        for label, prediction, _ in tfma.metrics.to_label_prediction_example_weight(
-            element,
-            eval_config=self._eval_config,
-            model_name=self._model_name,
-            output_name=self._output_name,
-            flatten=False,
-        ):
-            width = prediction.shape[-1]
-            probabilities = np.asarray(prediction, np.float32).reshape(-1, width)
+        unsure = _outputs(element, self._model_name).get(UNSURE)
+        for label, probabilities, chosen in self._answers(element, self._model_name):
             several = chosen is not None
-            if several:
-                chosen = np.asarray(chosen).reshape(-1, width)
-                label = label.reshape(-1, width + 1)
-            else:
-                label = np.ravel(label)
-            counts = accumulator or self._nothing(width, several)
+            counts = accumulator or self._nothing(probabilities.shape[-1], several)
             if several:
                 cast(MultiLabelTally, counts.tally).add(label, probabilities, chosen)
             else:
@@ -151,7 +143,7 @@ class ClassificationCombiner(beam.CombineFn):
                         label[row],
                         of_row,
                         functools.partial(_example, element, row),
-                        chosen=None if chosen is None else chosen[row],
+                        chosen=chosen[row] if several else None,
                         unsure=None if unsure is None else np.ravel(unsure)[row],
                         last_is_right=last[row],
                     )
@@ -164,26 +156,38 @@ class ClassificationCombiner(beam.CombineFn):
         """Returns for each row whether the baseline is right; None: there is none."""
         if not self._has_baseline:
             return [None] * rows
-        given = element.get_predictions(constants.BASELINE_KEY)
-        chosen: Any = given.get(CHOSEN) if isinstance(given, Mapping) else None
         found: list[bool | None] = []
         # Of its own labels: it may know other classes, or have them in another order.
+        for label, probabilities, chosen in self._answers(
+            element, constants.BASELINE_KEY
+        ):
+            of_rows = itertools.repeat(None) if chosen is None else chosen
+            found += map(is_right, label, probabilities, of_rows)
+        return found
+
+    def _answers(
+        self, element: tfma.metrics.StandardMetricInputs, model_name: str
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, Any]]:
+        """Yields the labels, the probabilities and what was chosen of some rows.
+
+        The labels are `(rows,)`; where a row may have several, `(rows, classes + 1)`,
+        as in `Details.add`. What was chosen is `(rows, classes)`, or None.
+        """
+        chosen: Any = _outputs(element, model_name).get(CHOSEN)
         for label, prediction, _ in tfma.metrics.to_label_prediction_example_weight(
             element,
             eval_config=self._eval_config,
-            model_name=constants.BASELINE_KEY,
+            model_name=model_name,
             output_name=self._output_name,
             flatten=False,
         ):
             width = prediction.shape[-1]
             probabilities = np.asarray(prediction, np.float32).reshape(-1, width)
             if chosen is None:
-                found += map(is_right, np.ravel(label), probabilities)
+                yield np.ravel(label), probabilities, None
             else:
-                chosen = np.asarray(chosen).reshape(-1, width)
                 labels = label.reshape(-1, width + 1)
-                found += map(is_right, labels, probabilities, chosen)
-        return found
+                yield labels, probabilities, np.asarray(chosen).reshape(-1, width)
 
     def _nothing(self, width: int, several: bool) -> _Counts:
         is_baseline = self._model_name == constants.BASELINE_KEY

@@ -55,6 +55,17 @@ class Push:
         return int(posixpath.basename(self.path))
 
 
+def last_of_another_model(pushes: Sequence[Push], model: int | None) -> Push | None:
+    """Returns what a rollback takes: the last one in service with another model.
+
+    Args:
+        pushes: By version.
+        model: That is served; None: no run has pushed it.
+    """
+    others = [push for push in pushes if push.model != model and not push.withdrawn]
+    return others[-1] if others else None
+
+
 class PushedModels:
     """The pushes and rollbacks that are recorded in ML Metadata.
 
@@ -128,15 +139,14 @@ class PushedModels:
         """
         pushes = self.pushes()
         model = next((push.model for push in pushes if push.path == path), None)
-        earlier = [
-            push.path
+        there = [
+            push
             for push in pushes
-            if push.model != model
-            and not push.withdrawn
-            and posixpath.dirname(push.path) == posixpath.dirname(path)
+            if posixpath.dirname(push.path) == posixpath.dirname(path)
             and (not is_local(push.path) or os.path.exists(push.path))
         ]
-        return earlier[-1] if earlier else None
+        before = last_of_another_model(there, model)
+        return None if before is None else before.path
 
     def recency(self) -> Callable[[int], int]:
         """Returns what gives a model a number: the later it came into use, the higher.

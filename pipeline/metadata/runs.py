@@ -111,6 +111,13 @@ class RunRecord:
         outputs = [each.outputs for each in self.nodes if each.node == node]
         return outputs[0].get(key, []) if outputs else []
 
+    def window(self) -> list[MadeArtifact]:
+        """Returns the examples of the newest span, after those of the spans before."""
+        return [
+            *self.all_outputs("SpanWindow", "examples"),
+            *self.all_outputs("TextExampleGen", "examples"),
+        ]
+
 
 class RunRecords:
     """The runs of one pipeline, whether they ended well or not.

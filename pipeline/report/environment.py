@@ -48,7 +48,7 @@ def environment() -> jinja2.Environment:
         "measure": _measure,
         "figure": lambda value: None if value is None else f"{value:.3f}",
         "sure": lambda value: "> 99%" if value > 0.99 else f"{value:.0%}",
-        "points": lambda value: f"{value * 100:+.1f}".replace("-", "−"),
+        "points": views.points,
         "signed": lambda value: f"{value:+.2f}".replace("-", "−"),
         "count": lambda value: None if value is None else f"{value:,}",
         "bytes": _bytes,

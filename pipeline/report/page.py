@@ -10,7 +10,7 @@ import posixpath
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from components.text_example_gen.notes import correction_notes, split_file_notes
 from pipeline.evaluation.facts import Evaluation
@@ -24,9 +24,6 @@ from pipeline.report.verdict import (
     verdict_of,
 )
 from pipeline.runs.summary import RunSummary
-
-if TYPE_CHECKING:
-    pass
 
 _MOST_PLACES = 50  # runs or spans of a plot over time
 
@@ -294,8 +291,7 @@ def _trust(summary: RunSummary) -> _Section:
         # Of several labels, each decision has a probability of its own.
         "steps": [] if views.has_several_labels(evaluation) else steps,
         "error": evaluation.metrics.get("calibration_error"),
-        "weakest": views.weakest(evaluation),
-        "limits": views.length_limits(summary),
+        "weakest": views.weakest(evaluation, views.length_limits(summary)),
         "certain": evaluation.certain,
         "on_eval": on_eval,
         "temperature": training.temperature if training else None,

@@ -219,13 +219,7 @@ def series_plot(
         if bound is not None:
             axes.axhline(bound, color=OTHER, linewidth=1.2, linestyle="--")
         _draw(axes, series)
-        places = [point[0] for each in series for point in each.points]
-        ends = sorted({min(places, default=0), max(places, default=0)})
-        axes.set_xticks(ends)
-        labels = axes.set_xticklabels(ticks[: len(ends)], parse_math=False)
-        if len(ends) > 1:
-            labels[0].set_horizontalalignment("left")
-            labels[-1].set_horizontalalignment("right")
+        _name_ends(axes, [p[0] for each in series for p in each.points], ticks)
         axes.set_ylim(0, max(axes.get_ylim()[1], 1e-3))
         _few_ticks(axes)
 
@@ -245,32 +239,28 @@ def measured_plot(title: str, points: Sequence[Measured], ticks: Sequence[str]) 
         for each in points:
             if each.interval is not None:
                 axes.vlines(each.place, *each.interval, color=SOFT, linewidth=1.2)
-            axes.plot(
-                [each.place],
-                [each.value],
-                "o",
-                color=ACCENT,
-                markerfacecolor=ACCENT if each.is_filled else "none",
-                markersize=5 if each.is_filled else 3.5,
-            )
-        first, last = points[0].place, points[-1].place
-        edge = 0.04 * (last - first)
-        axes.set_xlim(first - edge, last + edge)
-        axes.set_xticks([first, last])
-        labels = axes.set_xticklabels(ticks, parse_math=False)
-        labels[0].set_horizontalalignment("left")
-        labels[-1].set_horizontalalignment("right")
-        _shares_in_sight(axes)
+            _mark(axes, each.place, each.value, ACCENT, each.is_filled)
+        places = [each.place for each in points]
+        edge = 0.04 * (places[-1] - places[0])
+        axes.set_xlim(places[0] - edge, places[-1] + edge)
+        _name_ends(axes, places, ticks)
+        # A difference of a point is none that one should see from afar.
+        low, high = axes.get_ylim()
+        more = max(0.0, _LEAST_SPAN - (high - low)) / 2
+        axes.set_ylim(max(low - more, -0.02), min(high + more, 1.02))
+        _few_ticks(axes)
 
     return _svg(title, draw)
 
 
-def _shares_in_sight(axes: Axes) -> None:
-    # A difference of a point is none that one should see from afar.
-    low, high = axes.get_ylim()
-    more = max(0.0, _LEAST_SPAN - (high - low)) / 2
-    axes.set_ylim(max(low - more, -0.02), min(high + more, 1.02))
-    _few_ticks(axes)
+def _name_ends(axes: Axes, places: Sequence[float], ticks: Sequence[str]) -> None:
+    """Writes below the first and the last place what stands there."""
+    ends = sorted({min(places, default=0), max(places, default=0)})
+    axes.set_xticks(ends)
+    labels = axes.set_xticklabels(ticks[: len(ends)], parse_math=False)
+    if len(ends) > 1:
+        labels[0].set_horizontalalignment("left")
+        labels[-1].set_horizontalalignment("right")
 
 
 def _as_series(
@@ -288,11 +278,13 @@ def _draw(axes: Axes, series: Sequence[Series]) -> None:
         xs, ys = [p[0] for p in each.points], [p[1] for p in each.points]
         axes.plot(xs, ys, color=colour, linestyle=dashes, linewidth=each.width)
         for (x, y), is_full in zip(each.points, each.filled or (), strict=False):
-            face = colour if is_full else "none"
-            size = 5 if is_full else 3.5
-            axes.plot(
-                [x], [y], "o", color=colour, markerfacecolor=face, markersize=size
-            )
+            _mark(axes, x, y, colour, is_full)
+
+
+def _mark(axes: Axes, x: float, y: float, colour: str, is_full: bool) -> None:
+    """Draws a full mark, or a ring."""
+    face, size = (colour, 5) if is_full else ("none", 3.5)
+    axes.plot([x], [y], "o", color=colour, markerfacecolor=face, markersize=size)
 
 
 def _unit_square(axes: Axes) -> None:

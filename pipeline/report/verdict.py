@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from pipeline.evaluation.facts import Change, Evaluation, Threshold
 from pipeline.evaluation.measures import CALIBRATION_ERROR
-from pipeline.report.views import has_several_labels
+from pipeline.report.views import has_several_labels, points
 from pipeline.runs.evaluation_text import MEASURE_NAMES, measure_value
 from pipeline.runs.summary import RunSummary
 
@@ -93,19 +93,19 @@ def _why_worse(evaluation: Evaluation | None) -> str:
 
 def _compared(value: float, other: float) -> str:
     # Of what stands in the page, so that the difference is that of its figures.
-    points = round(round(value * 100, 1) - round(other * 100, 1), 1)
-    if not points:
+    change = round(round(value * 100, 1) - round(other * 100, 1), 1)
+    if not change:
         return "as many as with"
-    plural = "" if abs(points) == 1 else "s"
-    side = "more" if points > 0 else "fewer"
-    return f"{abs(points):.1f} point{plural} {side} than with"
+    plural = "" if abs(change) == 1 else "s"
+    side = "more" if change > 0 else "fewer"
+    return f"{abs(change):.1f} point{plural} {side} than with"
 
 
 def _chance(change: Change | None) -> str:
     """Returns how sure a change of the accuracy is."""
     if change is None:
         return ""
-    low, high = (f"{end * 100:+.1f}".replace("-", "−") for end in change.interval)
+    low, high = map(points, change.interval)
     maybe = ": may be chance" if change.interval[0] <= 0 <= change.interval[1] else ""
     return f" ({low} to {high} with 95% confidence{maybe})"
 

@@ -240,15 +240,24 @@ def trust_steps(evaluation: Evaluation) -> list[TrustStep]:
     return steps[:_MOST_STEPS]
 
 
-def weakest(evaluation: Evaluation) -> SliceMeasures | None:
+def weakest(evaluation: Evaluation, limits: Mapping[str, str]) -> SliceMeasures | None:
     """Returns the slice or third by length that is surely worse than all rows, or None.
 
     Of several, that with the least accuracy.
+
+    Args:
+        evaluation: Of the model.
+        limits: Of the lengths, as `length_limits` returns them.
     """
+
+    def texts_of(third: str) -> str:
+        limit = limits.get(third)
+        return f"{third} texts ({limit})" if limit else f"{third} texts"
+
     overall = evaluation.metrics.get(ACCURACY)
     slices = [
         *(
-            SliceMeasures(name=f"{name} texts", **third.model_dump())
+            SliceMeasures(name=texts_of(name), **third.model_dump())
             for name, third in evaluation.by_length.items()
         ),
         *evaluation.slices,
@@ -274,6 +283,11 @@ def length_limits(summary: RunSummary | None) -> dict[str, str]:
         else:
             told[name] = f"{least:,} to {most:,} tokens"
     return told
+
+
+def points(share: float) -> str:
+    """Returns a change of a share in points, with its sign."""
+    return f"{share * 100:+.1f}".replace("-", "−")
 
 
 def label_shares(

@@ -83,10 +83,7 @@ def last_reviewable(metadata: Metadata) -> ReviewedRun:
         record = metadata.runs.of(run_id)
         graph = record.output("Transform", "transform_graph")
         options = metadata.runs.parameter(run_id, "Trainer", _CUSTOM_CONFIG)
-        examples = [
-            *record.all_outputs("SpanWindow", "examples"),
-            *record.all_outputs("TextExampleGen", "examples"),
-        ]
+        examples = record.window()
         states = {node.node: node.state for node in record.nodes}
         is_whole = states.get("Transform") in (DONE, UNCHANGED)
         if not is_whole or graph is None or options is None or not examples:

@@ -132,14 +132,6 @@ def anomalies_of(clearance: MadeArtifact | None) -> Anomalies | None:
     return Anomalies(verdict=report["verdict"], found=anomalies)
 
 
-def window_of(record: RunRecord) -> list[MadeArtifact]:
-    """Returns the examples of the newest span, after those of the spans before it."""
-    return [
-        *record.all_outputs("SpanWindow", "examples"),
-        *record.all_outputs("TextExampleGen", "examples"),
-    ]
-
-
 def transform_graph_of(record: RunRecord) -> TransformGraph | None:
     """Returns the transform graph of a run; None where it has none."""
     graph = record.output("Transform", "transform_graph")
@@ -160,7 +152,7 @@ def doubted_rows(
     if doubts is None or not doubts.found:
         return []
     places = [(bytes.fromhex(each.key), each.label) for each in doubts.found]
-    folders = dict.fromkeys(examples.uri for examples in window_of(record))
+    folders = dict.fromkeys(examples.uri for examples in record.window())
     rows = find_rows(list(folders), graph, set(places))
     return [
         DoubtedRow(

@@ -38,7 +38,6 @@ from pipeline.runs.data_facts import (
     rows_of,
     spans_of,
     transform_graph_of,
-    window_of,
 )
 from pipeline.runs.model_card import write_model_cards
 from pipeline.runs.past_runs import (
@@ -66,7 +65,6 @@ from pipeline.runs.verdicts import past_run
 from pipeline.training.history import HISTORY_FILE
 
 _LOGGER = logging.getLogger(__name__)
-_MOST_CHARACTERS = 1000  # of a text
 
 
 def summarize_run(
@@ -129,7 +127,7 @@ def gather(
     if config is None:
         record = _present(record, output)
     examples = record.output("TextExampleGen", "examples")
-    window = window_of(record)
+    window = record.window()
     push = _push(record, output if config else None)
     data = config.data if config else None
     model = record.output("Trainer", "model")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.files import write_whole
-from pipeline.metadata.pushed_models import Push
+from pipeline.metadata.pushed_models import Push, last_of_another_model
 from pipeline.metadata.store import store_exists
 from pipeline.output_folder import OutputFolder
 from pipeline.serving.manifest import (
@@ -111,13 +111,13 @@ def _target(present: Sequence[Push], served: str, to: int | None) -> Push:
     known = ", ".join(str(push.version) for push in present)
     model = present[-1].model if present[-1].path == served else None
     if to is None:
-        earlier = [p for p in present if p.model != model and not p.withdrawn]
-        if not earlier:
+        earlier = last_of_another_model(present, model)
+        if earlier is None:
             raise ModelError(
                 f"version {version_of(served)} is served, and no earlier model is "
                 f"there to go back to. Versions: {known}"
             )
-        return earlier[-1]
+        return earlier
     for push in present:
         if push.version == to:
             if push.model == model:
