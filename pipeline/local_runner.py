@@ -130,13 +130,14 @@ def run(
 
 def summarize(result: RunResult) -> RunSummary:
     """Returns what came of a run; what the libraries say goes into its log."""
-    with run_log(result.log):
+    with run_log(result.log) as terminal:
         from pipeline.runs.summarize import summarize_run
 
         try:
-            return summarize_run(
-                result.config, result.output, result.record, log=result.log
-            )
+            with Progress(terminal, total=0).telling("report"):
+                return summarize_run(
+                    result.config, result.output, result.record, log=result.log
+                )
         except Exception as error:
             reraise_interrupt(error)
             begun = read_run(result.output.path, result.record.run_id)

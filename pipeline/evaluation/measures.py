@@ -264,7 +264,9 @@ def share(part: Any, whole: Any) -> np.ndarray:
     return np.where(defined, part / np.where(defined, whole, 1), np.nan)
 
 
-def wilson_interval(hits: int, rows: int) -> tuple[float, float] | None:
+def wilson_interval(
+    hits: int, rows: int, *, shares: int = 1
+) -> tuple[float, float] | None:
     """Returns between which values a share lies with 95 % confidence.
 
     Wilson's interval, without correction for continuity; None where there is no row.
@@ -272,13 +274,15 @@ def wilson_interval(hits: int, rows: int) -> tuple[float, float] | None:
     Args:
         hits: Rows that count for the share.
         rows: Rows in all.
+        shares: Of how many shares all shall lie within theirs (after Bonferroni).
     """
     if rows == 0:
         return None
-    part = _DEVIATIONS**2 / rows
+    deviations = statistics.NormalDist().inv_cdf(1 - 0.025 / shares)
+    part = deviations**2 / rows
     center = (hits / rows + part / 2) / (1 + part)
     spread = hits / rows * (1 - hits / rows) / rows + part / (4 * rows)
-    half = _DEVIATIONS * math.sqrt(spread) / (1 + part)
+    half = deviations * math.sqrt(spread) / (1 + part)
     # Exact at the ends, where rounding would leave 1e-17 or so.
     low = 0.0 if hits == 0 else center - half
     high = 1.0 if hits == rows else center + half

@@ -69,7 +69,7 @@ def renew_page(output: Path, name: str | None = None) -> Path:
         UserError: There is no such run, or its summary cannot be read.
     """
     if name is None:
-        return write_page(output, _read(output / SUMMARY))
+        return write_page(output, read_summary(output / SUMMARY))
     kept = _kept(output)
     place = next((n for n, run in enumerate(kept) if name in run.names), None)
     if place is None:
@@ -98,7 +98,7 @@ def _kept(output: Path, most: int = 0) -> list[_Kept]:
     paths = sorted(output.glob(_SUMMARIES), key=lambda path: path.stat().st_mtime_ns)
     for path in paths[-most:]:
         try:
-            kept.append(_Kept(path.parent, _read(path)))
+            kept.append(_Kept(path.parent, read_summary(path)))
         except UserError as error:
             _LOGGER.warning("%s", error.format_message())
     return sorted(kept, key=_order)
@@ -109,7 +109,12 @@ def _order(run: _Kept) -> tuple[float, str]:
     return began.timestamp() if began else 0.0, run.folder.name
 
 
-def _read(path: Path) -> RunSummary:
+def read_summary(path: Path) -> RunSummary:
+    """Returns what `summary.json` of a run holds.
+
+    Raises:
+        UserError: It is not there, or cannot be read.
+    """
     try:
         return RunSummary.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:

@@ -23,8 +23,9 @@ from pipeline.report.verdict import (
     since_last,
     verdict_of,
 )
-from pipeline.runs.summary import RunSummary
+from pipeline.runs.summary import RunSummary, Training
 
+_MODELS = {"words": "words", "vectors": "mean ELMo vectors"}  # that doubt labels
 _MOST_PLACES = 50  # runs or spans of a plot over time
 
 
@@ -138,13 +139,9 @@ def _why(
 ) -> list[_Section]:
     if evaluation is None:
         return []
-    was_pushed = (
-        summary.push is not None and summary.push.pushed
-        if summary
-        else evaluation.blessed
-    )
-    done = "pushed" if summary else "blessed"
-    title = f"Why it was {'' if was_pushed else 'not '}{done}"
+    push = summary.push if summary else None
+    is_good = push.pushed if push else evaluation.blessed
+    title = f"Why it was {'' if is_good else 'not '}{'pushed' if push else 'blessed'}"
     facts = {
         "conditions": conditions(summary, evaluation),
         "compared": compared_rows(summary, runs[:-1]) if summary else "",
@@ -248,6 +245,10 @@ def _test(evaluation: Evaluation | None, summary: RunSummary | None) -> list[_Se
 def _why_no_errors(evaluation: Evaluation) -> str:
     if evaluation.metrics.get("accuracy") == 1:
         return "No test row is wrong."
+    if not evaluation.rows:
+        return "There is no test row."
+    if evaluation.invalid_predictions == evaluation.rows:
+        return "The model gives no probability that is a number."
     return "An earlier version made this model: it kept no rows that are wrong."
 
 
@@ -262,16 +263,15 @@ def _words(summary: RunSummary) -> _Section:
 def _labels(summary: RunSummary, review: Review | None) -> _Section:
     training = summary.training
     if not summary.doubted and review is None:
-        if training is None:
-            why = "No model was trained."
-        elif training.doubts is not None:
-            why = "No label of train and eval is doubted."
-        else:
-            why = "No label was doubted: rows may have several, or the run is old."
+        why = _why_no_doubts(training)
         return _Section("labels", "Labels to look at", missing=why)
+    doubts = training.doubts if training else None
     facts = {
         "rows": summary.doubted,
-        "texts": training.doubts.texts if training and training.doubts else 0,
+        "doubts": doubts,
+        "models": " and ".join(_MODELS[name] for name in doubts.models)
+        if doubts
+        else "",
         "review": review,
         "program": _program(summary),
         "output": shlex.quote(summary.output),
@@ -280,12 +280,35 @@ def _labels(summary: RunSummary, review: Review | None) -> _Section:
     return _Section("labels", "Labels to look at", facts)
 
 
+def _why_no_doubts(training: Training | None) -> str:
+    if training is None:
+        return "No model was trained."
+    doubts = training.doubts
+    if doubts is None:
+        return "No label was doubted: rows may have several, or the run is old."
+    if doubts.found:
+        return (
+            f"{len(doubts.found)} labels are doubted, but their rows cannot be read "
+            "any more."
+        )
+    if not doubts.texts:
+        return (
+            "No label was looked at: that needs two classes with ten texts each, and "
+            "is not done with thousands of classes."
+        )
+    some = "" if doubts.all_texts is None else f"{doubts.texts:,} of "
+    texts = doubts.texts if doubts.all_texts is None else doubts.all_texts
+    return f"No label is doubted: {some}{texts:,} train and eval texts were looked at."
+
+
 def _trust(summary: RunSummary) -> _Section:
     evaluation, training = summary.evaluation, summary.training
     steps = views.trust_steps(evaluation) if evaluation else []
     on_eval = training.certain if training else None
     if evaluation is None or not (steps or on_eval):
         why = "How often its probabilities are right was not measured."
+        if evaluation is not None and not evaluation.rows:
+            why = "There is no test row."
         return _Section("trust", "When to trust it", missing=why)
     facts = {
         # Of several labels, each decision has a probability of its own.
@@ -307,10 +330,12 @@ def _program(summary: RunSummary) -> str:
 def _next(summary: RunSummary) -> _Section:
     path = summary.push.path if summary.push else None
     before = summary.push.before if summary.push else None
+    instead = summary.push.instead if summary.push else None
     facts = {
         "program": _program(summary),
         "version": path and shlex.quote(path),
         "before": before and posixpath.basename(before),
+        "instead": instead and posixpath.basename(instead),
         "output": shlex.quote(summary.output),
         "run_id": shlex.quote(summary.run_id) if summary.run_id else "",
         "serving": path and shlex.quote(posixpath.dirname(path)),

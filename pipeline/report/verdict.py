@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -11,6 +11,10 @@ from pipeline.evaluation.measures import CALIBRATION_ERROR
 from pipeline.report.views import has_several_labels, points
 from pipeline.runs.evaluation_text import MEASURE_NAMES, measure_value
 from pipeline.runs.summary import RunSummary
+
+_WITHDRAWN = "the model was withdrawn by a rollback"
+_WHICH_SPANS = ("data.span", "data.window_spans", "data.done_file")
+_MOST_DIGITS = 4  # more than usual, where two figures would else read alike
 
 
 @dataclass(frozen=True)
@@ -24,24 +28,22 @@ class Verdict:
 
 def verdict_of(summary: RunSummary) -> Verdict:
     """Returns whether the model was pushed, or why not, and how good it is."""
-    evaluation = summary.evaluation
-    refused = list(evaluation.failures) if evaluation and not evaluation.blessed else []
-    check = summary.serving_check
-    if check is not None and not check.blessed:
-        refused += check.reasons or ["it does not serve"]
+    evaluation, push = summary.evaluation, summary.push
     how_good = _how_good(summary)
-    push = summary.push
     if push is not None and push.pushed and push.now and push.path is not None:
         number = PurePosixPath(push.path).name
         sentence = f"Pushed as version {number}. {how_good}{_why_worse(evaluation)}"
         return Verdict("pushed", True, sentence)
     if push is not None and push.pushed:
-        place = (
-            "The version that an earlier run pushed is no longer there."
-            if push.path is None
-            else f"Version {PurePosixPath(push.path).name} is the same model."
-        )
-        return Verdict("unchanged", True, f"{place} {how_good}")
+        place = "The version that an earlier run pushed is no longer there."
+        if push.path is not None:
+            place = f"Version {PurePosixPath(push.path).name} is the same model"
+            if push.instead is not None:
+                other = PurePosixPath(push.instead).name
+                place += f", but servers take version {other}, which is another one"
+            place += "."
+        return Verdict("unchanged", push.instead is None, f"{place} {how_good}")
+    refused = _refusals(summary)
     if refused:
         why = "; ".join(refused)
         return Verdict("refused", False, f"Not pushed: {why}. {how_good}")
@@ -49,9 +51,22 @@ def verdict_of(summary: RunSummary) -> Verdict:
         return Verdict("not pushed", False, "No model was tested.")
     if push is None and evaluation.blessed:
         return Verdict("blessed", True, how_good)
+    return Verdict("not pushed", False, f"Not pushed: {_WITHDRAWN}. {how_good}")
+
+
+def _refusals(summary: RunSummary) -> list[str]:
+    """Returns why the checks refused the model; nothing if they did not."""
+    evaluation, check = summary.evaluation, summary.serving_check
+    refused = list(evaluation.failures) if evaluation and not evaluation.blessed else []
+    if check is not None and not check.blessed:
+        refused += check.reasons or ["it does not serve"]
+    return refused
+
+
+def _is_withdrawn(summary: RunSummary) -> bool:
     # The Pusher has no other cause than the two checks and this one.
-    why = "the model was withdrawn by a rollback"
-    return Verdict("not pushed", False, f"Not pushed: {why}. {how_good}")
+    push = summary.push
+    return push is not None and not push.pushed and not _refusals(summary)
 
 
 def _how_good(summary: RunSummary) -> str:
@@ -62,7 +77,7 @@ def _how_good(summary: RunSummary) -> str:
     right = "with all labels right" if has_several_labels(evaluation) else "right"
     text = f"{accuracy:.1%} of {evaluation.rows:,} test rows are {right}"
     others = []
-    before = (evaluation.baseline or {}).get("accuracy")
+    before = _accuracy_before(evaluation)
     if before is not None:
         chance = _chance(evaluation.change)
         others.append(f"{_compared(accuracy, before)} the last model{chance}")
@@ -78,10 +93,8 @@ def _why_worse(evaluation: Evaluation | None) -> str:
     """Returns why a model was pushed that is worse than the last; mostly nothing."""
     if evaluation is None or evaluation.baseline is None:
         return ""
-    before, now = (
-        each.get("accuracy") for each in (evaluation.baseline, evaluation.metrics)
-    )
-    if before is None or now is None or now >= before:
+    before, now = _accuracy_before(evaluation), evaluation.metrics.get("accuracy")
+    if before is None or now is None or _difference(now, before) >= 0:
         return ""
     for bound in evaluation.thresholds:
         if bound.kind == "change" and bound.measure == "accuracy" and not bound.slice:
@@ -92,8 +105,7 @@ def _why_worse(evaluation: Evaluation | None) -> str:
 
 
 def _compared(value: float, other: float) -> str:
-    # Of what stands in the page, so that the difference is that of its figures.
-    change = round(round(value * 100, 1) - round(other * 100, 1), 1)
+    change = _difference(value, other)
     if not change:
         return "as many as with"
     plural = "" if abs(change) == 1 else "s"
@@ -101,12 +113,18 @@ def _compared(value: float, other: float) -> str:
     return f"{abs(change):.1f} point{plural} {side} than with"
 
 
+def _difference(value: float, other: float) -> float:
+    """Returns the points between two shares, as these stand in the page."""
+    return round(round(value * 100, 1) - round(other * 100, 1), 1)
+
+
 def _chance(change: Change | None) -> str:
-    """Returns how sure a change of the accuracy is."""
-    if change is None:
+    """Returns how sure a change of the accuracy is; nothing where no row changed."""
+    if change is None or not (change.gained or change.lost):
         return ""
     low, high = map(points, change.interval)
-    maybe = ": may be chance" if change.interval[0] <= 0 <= change.interval[1] else ""
+    is_sure = not change.interval[0] <= 0 <= change.interval[1]
+    maybe = "" if is_sure or change.gained == change.lost else ": may be chance"
     return f" ({low} to {high} with 95% confidence{maybe})"
 
 
@@ -136,27 +154,43 @@ def _bounds(evaluation: Evaluation) -> Iterator[Condition]:
         of_slice = f"{bound.slice}: " if bound.slice else ""
         if bound.kind == "change":
             better = "more" if bound.measure == CALIBRATION_ERROR else "less"
-            most = _points(bound, abs(bound.bound))
+            most, found = _told_apart(bound, _points)
             asked = f"{name} at most {most} {better} than the last model's: it "
             asked += "need not be better"
-            found = "undefined"
             if bound.value is not None:
                 side = "less" if bound.value < 0 else "more"
-                found = f"{_points(bound, abs(bound.value))} {side}"
+                found = f"{found} {side}" if round(bound.value, 9) else "the same"
         else:
             side = "at least" if bound.kind == "least" else "at most"
-            asked = f"{name} {side} {measure_value(bound.measure, bound.bound)}"
-            found = "undefined"
-            if bound.value is not None:
-                found = measure_value(bound.measure, bound.value)
+            most, found = _told_apart(bound, measure_value)
+            asked = f"{name} {side} {most}"
         yield Condition(f"{of_slice}{asked}", found, bound.ok)
 
 
-def _points(bound: Threshold, value: float) -> str:
-    shown = measure_value(bound.measure, value)
-    if not shown.endswith("%"):
-        return shown
-    return f"{shown[:-1]} point{'' if shown == '1.0%' else 's'}"
+def _told_apart(
+    bound: Threshold, shown: Callable[[str, float, int], str]
+) -> tuple[str, str]:
+    """Returns a bound and what was measured, with as many digits as tell them apart."""
+    if bound.value is None:
+        return shown(bound.measure, abs(bound.bound), 0), "undefined"
+    # Without the digits of floating point.
+    values = [round(abs(value), 9) for value in (bound.bound, bound.value)]
+    asked = found = ""
+    for more in (*range(_MOST_DIGITS + 1), 0):
+        asked, found = (shown(bound.measure, value, more) for value in values)
+        is_nothing = shown(bound.measure, 0.0, more) == found
+        if (asked == found) == (values[0] == values[1]) and not (
+            values[1] and is_nothing
+        ):
+            break
+    return asked, found
+
+
+def _points(measure: str, value: float, more_digits: int) -> str:
+    text = measure_value(measure, value, more_digits)
+    if not text.endswith("%"):
+        return text
+    return f"{text[:-1]} point{'' if text == '1.0%' else 's'}"
 
 
 def _others(summary: RunSummary | None) -> Iterator[Condition]:
@@ -166,29 +200,44 @@ def _others(summary: RunSummary | None) -> Iterator[Condition]:
         found = "yes" if check.blessed else why
         asked = "the exported model loads and answers in a process of its own"
         yield Condition(asked, found, check.blessed)
+    if summary is not None and _is_withdrawn(summary):
+        yield Condition("no rollback took this model back", "one did", False)
 
 
 def compared_rows(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
     """Returns whether the last model was trained on rows that test this one; or ""."""
-    if summary.evaluation is None or summary.evaluation.baseline is None:
+    evaluation = summary.evaluation
+    if evaluation is None or _accuracy_before(evaluation) is None:
         return ""
-    rows = f"Both models are measured on the same {summary.evaluation.rows:,} test rows"
-    ways = {_division(run) for run in [summary, *earlier]}
-    data = summary.data
-    by_content = not (data.held_out or data.split_column or data.group_column)
-    if not by_content or len(ways) > 1 or not earlier:
+    rows = f"Both models are measured on the same {evaluation.rows:,} test rows"
+    # Which of them made the last model is not known: what is said holds for each.
+    tested = [run for run in earlier if run.evaluation is not None]
+    ways = {_division(run) for run in [summary, *tested]}
+    if not tested or (summary.push is not None and not summary.push.now):
         return f"{rows}."
+    if summary.data.examples and all(
+        run.data.examples == summary.data.examples for run in tested
+    ):
+        return f"{rows}, which the last one was not trained on: the data is the same."
+    if _is_by_text(summary, evaluation) and len(ways) == 1:
+        return (
+            f"{rows}. The last one was not trained on them: the text alone decides "
+            "which split it is in."
+        )
     return (
-        f"{rows}. The last one was not trained on them: a text is in the same split "
-        "in each run."
+        f"{rows}. The last one may have been trained on some of them, or chosen by "
+        "them: which rows test a model can change with the data and the options."
     )
 
 
 def since_last(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
     """Returns what is other than in the last run that pushed a model; or ""."""
-    if summary.evaluation is None or summary.evaluation.baseline is None:
+    evaluation, push = summary.evaluation, summary.push
+    if evaluation is None or _accuracy_before(evaluation) is None:
         return ""
-    pushed = [run for run in earlier if run.push is not None and run.push.pushed]
+    if push is not None and push.pushed and not push.now:
+        return ""  # what was measured is of the run that pushed
+    pushed = [run for run in earlier if run.push is not None and run.push.now]
     if not pushed or not pushed[-1].options:
         return ""
     last = pushed[-1]
@@ -208,10 +257,27 @@ def since_last(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
     return f"Since the run{when} that pushed last: {'; '.join(changes)}."
 
 
+def _accuracy_before(evaluation: Evaluation) -> float | None:
+    return (evaluation.baseline or {}).get("accuracy")
+
+
+def _is_by_text(summary: RunSummary, evaluation: Evaluation) -> bool:
+    """Whether the text of a row alone decides its split, as `stratify=False` does."""
+    data = summary.data
+    if data.held_out or data.split_column or data.group_column:
+        return False
+    return (
+        summary.spans is not None
+        or has_several_labels(evaluation)
+        or bool(summary.options.get("train.warm_start"))
+    )
+
+
 def _division(run: RunSummary) -> str:
-    """Returns what decides which rows are held out, as far as a run keeps that."""
-    data = run.data
+    """Returns the options that decide which rows are held out, and their texts."""
     options = {
-        name: value for name, value in run.options.items() if name.endswith("_fraction")
+        name: value
+        for name, value in run.options.items()
+        if name.startswith("data.") and name not in _WHICH_SPANS
     }
-    return repr([data.held_out, data.split_column, data.group_column, options])
+    return repr([sorted(options.items()), run.options.get("train.warm_start")])

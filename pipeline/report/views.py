@@ -243,7 +243,8 @@ def trust_steps(evaluation: Evaluation) -> list[TrustStep]:
 def weakest(evaluation: Evaluation, limits: Mapping[str, str]) -> SliceMeasures | None:
     """Returns the slice or third by length that is surely worse than all rows, or None.
 
-    Of several, that with the least accuracy.
+    Of several, that with the least accuracy. The more there are, the surer it must be:
+    of many, some lie low by chance.
 
     Args:
         evaluation: Of the model.
@@ -262,14 +263,18 @@ def weakest(evaluation: Evaluation, limits: Mapping[str, str]) -> SliceMeasures 
         ),
         *evaluation.slices,
     ]
+    judged = [
+        (each.accuracy, each)
+        for each in slices
+        if each.accuracy is not None and each.rows >= _LEAST_ROWS
+    ]
     worse = []
-    for each in slices:
-        if each.accuracy is None or overall is None or each.rows < _LEAST_ROWS:
-            continue
-        between = wilson_interval(round(each.accuracy * each.rows), each.rows)
-        if between is not None and between[1] < overall:
-            worse.append(each)
-    return min(worse, key=lambda each: each.accuracy or 0.0, default=None)
+    for accuracy, each in judged:
+        right = round(accuracy * each.rows)
+        between = wilson_interval(right, each.rows, shares=len(judged))
+        if overall is not None and between is not None and between[1] < overall:
+            worse.append((accuracy, each))
+    return min(worse, key=lambda one: one[0], default=(0.0, None))[1]
 
 
 def length_limits(summary: RunSummary | None) -> dict[str, str]:
@@ -277,17 +282,24 @@ def length_limits(summary: RunSummary | None) -> dict[str, str]:
     told = {}
     for name, (least, most) in (summary.length_limits if summary else {}).items():
         if most is None:
-            told[name] = f"{least:,} tokens and more"
+            told[name] = f"{_tokens(least)} and more"
         elif not least:
-            told[name] = f"up to {most:,} tokens"
+            told[name] = f"up to {_tokens(most)}" if most else "no token"
+        elif least == most:
+            told[name] = _tokens(least)
         else:
-            told[name] = f"{least:,} to {most:,} tokens"
+            told[name] = f"{least:,} to {_tokens(most)}"
     return told
+
+
+def _tokens(count: int) -> str:
+    return f"{count:,} token{'' if count == 1 else 's'}"
 
 
 def points(share: float) -> str:
     """Returns a change of a share in points, with its sign."""
-    return f"{share * 100:+.1f}".replace("-", "−")
+    text = f"{share * 100:+.1f}".replace("-", "−")
+    return "0.0" if text[1:] == "0.0" else text
 
 
 def label_shares(

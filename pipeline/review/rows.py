@@ -122,7 +122,10 @@ def find_rows(
     found: dict[tuple[bytes, str], LabelledRow] = {}
     splits = itertools.product(examples_uris, (features.TRAIN, features.EVAL))
     rows = (row for place in splits for row in _read(*place) if row.label in labels)
+    count = 0
     while batch := list(itertools.islice(rows, _BATCH)):
+        count += len(batch)
+        tell("rows looked through", count)
         table = TokenTable()
         table.add(graph.tokens([row.text for row in batch]))
         keys = table.labelled(np.zeros(len(batch), np.int32), {}).keys()

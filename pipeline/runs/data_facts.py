@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import tensorflow as tf
 
 from components.anomaly_gate import executor as anomaly_gate
 from components.drift_check import report as drift_report
@@ -23,12 +26,13 @@ from pipeline.runs.summary import (
     DoubtedRow,
     Drift,
     Rows,
+    RunSummary,
     Spans,
-    Training,
 )
 from pipeline.runs.surroundings import rejected_examples
 from pipeline.training.transform_graph import TransformGraph
 
+_LOGGER = logging.getLogger(__name__)
 _MOST_CHARACTERS = 1000  # of a text
 
 
@@ -40,14 +44,22 @@ def read_json(artifact: MadeArtifact | None, name: str) -> dict[str, Any] | None
     return json.loads(path.read_text("utf-8")) if path.exists() else None
 
 
-def data_of(data: DataConfig | None, examples: MadeArtifact | None) -> Data:
-    """Returns which files were read; `data` is None where it is not known any more."""
-    layouts = (read_json(examples, COUNTS_FILE) or {}).get("layouts", {})
+def data_of(data: DataConfig | None, window: Sequence[MadeArtifact]) -> Data:
+    """Returns which files were read.
+
+    Args:
+        data: None: it is not known any more.
+        window: The examples, those of the newest span last.
+    """
+    newest = window[-1] if window else None
+    layouts = (read_json(newest, COUNTS_FILE) or {}).get("layouts", {})
+    examples = list(dict.fromkeys(made.uri for made in window))
     if data is None:
-        return Data(pattern="", layouts=layouts)
+        return Data(pattern="", examples=examples, layouts=layouts)
     return Data(
         pattern=data.pattern,
         source=_source_line(data.pattern),
+        examples=examples,
         held_out=data.held_out,
         split_column=data.split_column,
         group_column=data.group_column,
@@ -132,28 +144,49 @@ def anomalies_of(clearance: MadeArtifact | None) -> Anomalies | None:
     return Anomalies(verdict=report["verdict"], found=anomalies)
 
 
-def transform_graph_of(record: RunRecord) -> TransformGraph | None:
-    """Returns the transform graph of a run; None where it has none."""
-    graph = record.output("Transform", "transform_graph")
-    return None if graph is None else TransformGraph(graph.uri)
+def facts_of_texts(
+    summary: RunSummary, record: RunRecord, before: RunSummary | None
+) -> dict[str, Any]:
+    """Returns `doubted` and `length_limits` of a summary, as far as they are found.
 
-
-def doubted_rows(
-    training: Training | None, record: RunRecord, graph: TransformGraph
-) -> list[DoubtedRow]:
-    """Returns the rows of the labels that a training doubts.
+    A run that pushed its model does not fail because of them: what cannot be read is
+    named in the log.
 
     Args:
-        training: Of the run; None: there was none.
-        record: Says where its examples are.
-        graph: Of the run.
+        summary: Of the run.
+        record: Of the same.
+        before: Of the run before: of the same examples, the rows need not be found
+            again.
     """
-    doubts = training.doubts if training else None
+    made = record.output("Transform", "transform_graph")
+    if made is None:
+        return {}
+    found: dict[str, Any] = {}
+    try:
+        graph = TransformGraph(made.uri)
+        found["length_limits"] = graph.length_limits()
+        found["doubted"] = _doubted_rows(summary, graph, before)
+    except (OSError, tf.errors.OpError) as error:
+        _LOGGER.warning("The rows of doubted labels are not shown: %s", error)
+    return found
+
+
+def _doubted_rows(
+    summary: RunSummary, graph: TransformGraph, before: RunSummary | None
+) -> list[DoubtedRow]:
+    doubts = summary.training.doubts if summary.training else None
     if doubts is None or not doubts.found:
         return []
+    if (
+        before is not None
+        and before.training is not None
+        and before.training.doubts == doubts
+        and before.data.examples == summary.data.examples
+        and len(before.doubted) == len(doubts.found)
+    ):
+        return before.doubted
     places = [(bytes.fromhex(each.key), each.label) for each in doubts.found]
-    folders = dict.fromkeys(examples.uri for examples in record.window())
-    rows = find_rows(list(folders), graph, set(places))
+    rows = find_rows(summary.data.examples, graph, set(places))
     return [
         DoubtedRow(
             text=row.text[:_MOST_CHARACTERS],

@@ -55,9 +55,11 @@ def _measures(
     )
 
 
-def measure_value(name: str, value: float) -> str:
+def measure_value(name: str, value: float, more_digits: int = 0) -> str:
     """Returns a measure as people read it: shares of rows in percent."""
-    return f"{value:.1%}" if name in ("accuracy", "coverage") else f"{value:.3f}"
+    if name in ("accuracy", "coverage"):
+        return f"{value:.{1 + more_digits}%}"
+    return f"{value:.{3 + more_digits}f}"
 
 
 def _certainty(evaluation: Evaluation) -> Iterator[str]:

@@ -40,7 +40,7 @@ class Progress:
 
     Args:
         stream: Where to write.
-        total: Number of nodes of the pipeline.
+        total: Number of nodes of the pipeline; 0: none is shown.
         clock: Returns seconds; for tests.
     """
 
@@ -90,6 +90,16 @@ class Progress:
             begin = "\r\033[K" if self._live else ""
             self._write(f"{begin}{self._label()} {took}\n")
 
+    @contextlib.contextmanager
+    def telling(self, name: str) -> Iterator[None]:
+        """Shows what a block tells that is no node; of short work, nothing is shown."""
+        self.node, self._shown_at = name, self._clock()
+        try:
+            with listening(self._tell, self._say):
+                yield
+        finally:
+            self._close_bar()
+
     def _tell(self, what: str, done: int, total: int | None, note: str) -> None:
         with self._lock:
             if self._live:
@@ -130,7 +140,8 @@ class Progress:
             self._bar = None
 
     def _label(self) -> str:
-        return f"[{self._count}/{self._total}] {self.node} …"
+        place = f"[{self._count}/{self._total}] " if self._total else ""
+        return f"{place}{self.node} …"
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

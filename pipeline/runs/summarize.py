@@ -19,6 +19,7 @@ from components.serving_check import executor as serving_check
 from components.text_example_gen.examples import COUNTS_FILE
 from components.text_example_gen.notes import slice_notes
 from pipeline.config import Config
+from pipeline.errors import UserError
 from pipeline.evaluation.baseline import tfidf_baseline
 from pipeline.evaluation.explanations import with_words
 from pipeline.evaluation.facts import Certain, Evaluation
@@ -28,16 +29,15 @@ from pipeline.files import is_local, write_whole
 from pipeline.metadata.place import place_here
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.output_folder import OutputFolder
-from pipeline.report.files import write_page
+from pipeline.report.files import read_summary, write_page
 from pipeline.runs.data_facts import (
     anomalies_of,
     data_of,
-    doubted_rows,
     drift_of,
+    facts_of_texts,
     read_json,
     rows_of,
     spans_of,
-    transform_graph_of,
 )
 from pipeline.runs.model_card import write_model_cards
 from pipeline.runs.past_runs import (
@@ -87,12 +87,8 @@ def summarize_run(
     if summary.evaluation is not None and model is not None:
         words = with_words(summary.evaluation, path_utils.serving_model_dir(model.uri))
         summary = summary.model_copy(update={"evaluation": words})
-    if (graph := transform_graph_of(record)) is not None:
-        found = {
-            "doubted": doubted_rows(summary.training, record, graph),
-            "length_limits": graph.length_limits(),
-        }
-        summary = summary.model_copy(update=found)
+    found = facts_of_texts(summary, record, _last_summary(output))
+    summary = summary.model_copy(update=found)
     summary = summary.model_copy(update={"report": str(output.path / REPORT)})
     write_model_cards(output, summary, lambda run: gather(output, run))
     folder = run_folder(output.path, record.run_id)
@@ -104,6 +100,14 @@ def summarize_run(
     _LOGGER.info("%s was made in %.1f s", page, time.monotonic() - begin)
     write_run(output.path, past_run(summary))
     return summary
+
+
+def _last_summary(output: OutputFolder) -> RunSummary | None:
+    """Returns what came of the run before; None where that cannot be read."""
+    try:
+        return read_summary(output.summary)
+    except UserError:
+        return None
 
 
 def gather(
@@ -137,7 +141,7 @@ def gather(
         run_id=record.run_id,
         began=record.began,
         ended=record.ended,
-        data=data_of(data, examples),
+        data=data_of(data, window),
         spans=spans_of(data, examples, window) if data else None,
         rows=rows_of(examples),
         drift=drift_of(data.pattern, record.output("DriftCheck", "drift"))

@@ -19,6 +19,8 @@ class Data(Facts):
     """Which files were read; `source` is the line with which `make data` names them.
 
     Attributes:
+        examples: Folders of what was made of them, that of the newest span last;
+            empty: an earlier version.
         layouts: How they are written, as it was found out -> files.
         held_out: Split -> its files, where they are files of their own.
         split_column, group_column: What else says which rows are held out, or None.
@@ -26,6 +28,7 @@ class Data(Facts):
 
     pattern: str
     source: str | None = None
+    examples: list[str] = []
     held_out: dict[str, str] = {}
     split_column: str | None = None
     group_column: str | None = None
@@ -210,7 +213,7 @@ class ClassWord(Facts):
 
 
 class LabelDoubt(Facts):
-    """A text whose label linear models of the other texts find unlikely.
+    """A text whose label models of the other texts find unlikely.
 
     Attributes:
         key: Digest of its tokens, in hexadecimal.
@@ -226,9 +229,16 @@ class LabelDoubt(Facts):
 
 
 class LabelDoubts(Facts):
-    """What was `found` among the `texts` of train and eval, the worst first."""
+    """What was `found` among the `texts` of train and eval, the worst first.
+
+    Attributes:
+        all_texts: Of how many these are; None: an earlier version.
+        models: What was looked at of a text: `words`, `vectors`, or both.
+    """
 
     texts: int
+    all_texts: int | None = None
+    models: list[str] = ["words", "vectors"]
     found: list[LabelDoubt]
 
 

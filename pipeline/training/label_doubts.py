@@ -2,6 +2,8 @@
 
 A review trains heads for that (`out_of_fold`). Each training makes the quick version
 here: two linear models for each fold, one of the words, one of the mean ELMo vectors.
+With more than a hundred classes it is naive Bayes of the words, as the others would
+take minutes.
 
 Source: Northcutt et al. 2021, arXiv:1911.00068 (out-of-sample probabilities show wrong
     labels).
@@ -19,6 +21,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.training.data import LabelledTokens
@@ -26,7 +29,10 @@ from pipeline.training.data import LabelledTokens
 _MOST_FOUND = 50  # texts
 _MOST_TEXTS = 20_000
 _MOST_TOKENS = 1_000_000
-_MOST_WORK = 400_000  # texts times classes
+_MOST_CLASSES = 100  # of linear models
+_MOST_WORK = 400_000  # texts times classes, of linear models
+_MOST_NUMBERS = 20_000_000  # texts, or words, times classes
+_TIMES_KEPT = 10  # the weights of a linear model while it is trained
 _FOLDS = 5
 _LEAST_TEXTS = 2 * _FOLDS  # of a class: of fewer, nobody knows how sure one can be
 _LEAST = 1e-9  # a probability, so that it has a logarithm
@@ -35,6 +41,9 @@ _LEAST = 1e-9  # a probability, so that it has a logarithm
 _C_OF_WORDS = 5.0
 _C_OF_VECTORS = 5e-4
 _ITERATIONS = 20
+_SMOOTHING = 0.1  # of naive Bayes
+
+WORDS, VECTORS = "words", "vectors"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,9 +80,18 @@ class DoubtedLabel:
 
 @dataclasses.dataclass(frozen=True)
 class Doubts:
-    """What was `found`, the most doubted first, among so many `texts`."""
+    """Which labels are doubted.
+
+    Attributes:
+        texts: How many texts were looked at.
+        all_texts: Of how many; equal ones with one label count once.
+        models: What was looked at of them: `WORDS`, `VECTORS`, or both.
+        found: The most doubted first.
+    """
 
     texts: int
+    all_texts: int
+    models: Sequence[str] = ()
     found: Sequence[DoubtedLabel] = ()
 
 
@@ -134,10 +152,11 @@ def doubted_labels(
     *,
     most: int = _MOST_FOUND,
 ) -> Doubts:
-    """Returns the texts whose labels linear models of the other texts doubt most.
+    """Returns the texts whose labels models of the other texts doubt most.
 
-    Of many texts it looks at some, the same ones each time, and at no class of which
-    there are fewer than ten. Texts of equal tokens and label count once.
+    Of many texts it looks at some, the same ones each time and as many of each class as
+    there are, and at no class of which there are fewer than ten. A text is found only
+    if another class is likelier than its own.
 
     Args:
         data: The texts, with one label each.
@@ -149,30 +168,38 @@ def doubted_labels(
     keys = data.keys()
     _, numbers = np.unique(keys, return_inverse=True)
     _, texts = np.unique(numbers * num_classes + data.labels, return_index=True)
+    all_texts = len(texts)
     # In the order of their digests, which is random, and the same each time.
     texts = texts[np.argsort(keys[texts], kind="stable")]
-    texts = texts[: min(_MOST_TEXTS, _MOST_WORK // num_classes)]
+    texts, classes = _of_frequent_classes(texts, data.labels)
+    is_linear = classes <= _MOST_CLASSES
+    work = _MOST_WORK if is_linear else _MOST_NUMBERS
+    bound = min(_MOST_TEXTS, work // max(classes, 1))
+    texts = texts[np.argsort(_places_in_class(data.labels[texts]), kind="stable")]
+    texts = texts[:bound]
     texts = texts[np.cumsum(data.lengths[texts]) <= _MOST_TOKENS]
-    counts = np.bincount(data.labels[texts], minlength=num_classes)
-    texts = texts[counts[data.labels[texts]] >= _LEAST_TEXTS]
+    texts, classes = _of_frequent_classes(texts, data.labels)
+    if classes < 2:
+        return Doubts(len(texts), all_texts)
     labels = data.labels[texts]
-    if len(np.unique(labels)) < 2:
-        return Doubts(len(texts))
     folds = cut_folds(keys[texts].tolist(), labels, _FOLDS)
-    models: list[tuple[Any, float]] = []
-    if (words := _count_words(data, texts)) is not None:
-        models.append((words, _C_OF_WORDS))
-    if vectors_of is not None:
+    inputs: dict[str, tuple[Any, Any]] = {}
+    most_weights = _MOST_NUMBERS // (_TIMES_KEPT if is_linear else 1)
+    words = _count_words(data, texts, most_weights // classes)
+    if words is not None:
+        model = _linear(_C_OF_WORDS) if is_linear else MultinomialNB(alpha=_SMOOTHING)
+        inputs[WORDS] = words, model
+    if vectors_of is not None and is_linear:
         vectors = StandardScaler().fit_transform(vectors_of(texts))
-        models.append((vectors, _C_OF_VECTORS))
-    if not models:
-        return Doubts(len(texts))
+        inputs[VECTORS] = vectors, _linear(_C_OF_VECTORS)
+    if not inputs:
+        return Doubts(len(texts), all_texts)
     logs = np.zeros((len(texts), num_classes))
-    for inputs, strength in models:
-        logs += _out_of_fold(inputs, labels, folds, num_classes, strength)
+    for values, model in inputs.values():
+        logs += _out_of_fold(values, labels, folds, num_classes, model)
     probabilities = np.exp(logs - logs.max(axis=1, keepdims=True))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    found = [
+    doubted = (
         DoubtedLabel(
             keys[texts[each.text]],
             int(labels[each.text]),
@@ -180,13 +207,38 @@ def doubted_labels(
             float(probabilities[each.text, labels[each.text]]),
             float(probabilities[each.text, each.suggested]),
         )
-        for each in rank_labels(probabilities, labels)[:most]
-    ]
-    return Doubts(len(texts), found)
+        for each in rank_labels(probabilities, labels)
+    )
+    likelier = (
+        each for each in doubted if each.suggested_probability > each.label_probability
+    )
+    found = list(itertools.islice(likelier, most))
+    return Doubts(len(texts), all_texts, list(inputs), found)
 
 
-def _count_words(data: LabelledTokens, texts: np.ndarray) -> Any:
-    """Returns the sparse TF-IDF of words and pairs of words; None: none is in two."""
+def _of_frequent_classes(
+    texts: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, int]:
+    """Returns those texts whose class has enough of them, and how many classes have."""
+    counts = np.bincount(labels[texts], minlength=1)
+    is_frequent = counts >= _LEAST_TEXTS
+    return texts[is_frequent[labels[texts]]], int(is_frequent.sum())
+
+
+def _places_in_class(labels: np.ndarray) -> np.ndarray:
+    """Returns how many texts before each have its class, int64 `(texts,)`."""
+    by_class = np.argsort(labels, kind="stable")
+    ordered = labels[by_class]
+    places = np.empty(len(labels), np.int64)
+    places[by_class] = np.arange(len(labels)) - np.searchsorted(ordered, ordered)
+    return places
+
+
+def _count_words(data: LabelledTokens, texts: np.ndarray, most: int) -> Any:
+    """Returns the sparse TF-IDF of words and pairs of words; None: none is in two.
+
+    Of more than `most` of them, the most frequent count.
+    """
     joined = [
         b" ".join(data.words[data.word_ids[data.starts[text] : data.starts[text + 1]]])
         for text in texts
@@ -194,6 +246,7 @@ def _count_words(data: LabelledTokens, texts: np.ndarray) -> Any:
     vectorizer = TfidfVectorizer(
         ngram_range=(1, 2),
         min_df=2,
+        max_features=most,
         sublinear_tf=True,
         token_pattern=r"\S+",
         decode_error="replace",
@@ -205,16 +258,15 @@ def _count_words(data: LabelledTokens, texts: np.ndarray) -> Any:
         return None
 
 
+def _linear(strength: float) -> Any:
+    return LogisticRegression(C=strength, max_iter=_ITERATIONS)
+
+
 def _out_of_fold(
-    inputs: Any,
-    labels: np.ndarray,
-    folds: np.ndarray,
-    num_classes: int,
-    strength: float,
+    inputs: Any, labels: np.ndarray, folds: np.ndarray, num_classes: int, model: Any
 ) -> np.ndarray:
     """Returns the logarithms of probabilities, float `(texts, classes)`."""
     probabilities = np.zeros((len(labels), num_classes))
-    model = LogisticRegression(C=strength, max_iter=_ITERATIONS)
     for fold in np.unique(folds):
         is_own = folds == fold
         with warnings.catch_warnings():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -9,7 +10,7 @@ import tensorflow_transform as tft
 
 from pipeline import features
 
-_MOST_TOKENS = 1024  # of a text, when looking for the limits between lengths
+_MOST_TOKENS = 1 << 20  # of a text, when looking for the limits between lengths
 
 
 class TransformGraph:
@@ -35,19 +36,31 @@ class TransformGraph:
         A third that no length falls into is left out, as where nearly all texts have
         the same. The last one has no end: None.
         """
-        # Asked, as the graph keeps the limits to itself.
-        texts = ["a " * count for count in range(_MOST_TOKENS + 1)]
-        names = [
-            name.decode()
-            for name in self._transform(texts)[features.LENGTH_BUCKET].numpy().tolist()
-        ]
-        limits: dict[str, tuple[int, int | None]] = {}
-        for name in features.LENGTH_BUCKETS:
-            counts = [count for count, other in enumerate(names) if other == name]
-            if counts:
-                last = None if counts[-1] == _MOST_TOKENS else counts[-1]
-                limits[name] = counts[0], last
-        return limits
+        # Asked, as the graph keeps the limits to itself: a longer text is never of a
+        # shorter third.
+        order = {name: place for place, name in enumerate(features.LENGTH_BUCKETS)}
+        last = self._third(_MOST_TOKENS)
+        begins, begin = [(0, self._third(0))], 0
+        while begins[-1][1] != last:
+            place = order[begins[-1][1]]
+            begin = bisect.bisect_left(
+                range(_MOST_TOKENS),
+                True,
+                begin,
+                key=lambda count: order[self._third(count)] > place,
+            )
+            begins.append((begin, self._third(begin)))
+        ends = [begin - 1 for begin, _ in begins[1:]]
+        return {
+            name: (begin, end)
+            for (begin, name), end in zip(begins, [*ends, None], strict=True)
+        }
+
+    def _third(self, count: int) -> str:
+        """Returns in which third of the texts, by length, one of so many tokens is."""
+        return (
+            self._transform(["a " * count])[features.LENGTH_BUCKET].numpy()[0].decode()
+        )
 
     def _transform(self, texts: Sequence[str]) -> dict[str, tf.Tensor]:
         examples = [_example(text) for text in texts]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +25,12 @@ from pipeline.review.rows import find_rows, read_rows, tokenise
 from pipeline.review.similar import similar_texts
 from pipeline.review.table import refuse_filled
 from pipeline.training.transform_graph import TransformGraph
-from tests.pipeline.tiny_training import MODEL, TRAIN, example
+from tests.pipeline.tiny_training import (
+    MODEL,
+    TRAIN,
+    write_examples,
+    write_transformed,
+)
 
 # The first word tells the label, but for one row; one text stands twice.
 ROWS = [
@@ -39,23 +43,6 @@ ROWS = [
 ROWS[10] = (ROWS[10][0], "neg")
 ROWS.append((ROWS[0][0].upper(), "pos"))
 ROWS.append(("=HYPERLINK(1)", "-x"))
-
-
-def _write_examples(folder: Path, rows, counts=None, positions=True) -> str:
-    for split, some in zip(
-        features.SPLITS, (rows[:30], rows[30:35], rows[35:]), strict=True
-    ):
-        path = folder / f"Split-{split}"
-        path.mkdir(parents=True)
-        with tf.io.TFRecordWriter(str(path / "data-0.gz"), "GZIP") as writer:
-            for text, label in some:
-                row = {features.TEXT: text, features.LABEL: label}
-                if positions:
-                    row[features.ROW_SOURCE] = "a.csv"
-                    row[features.ROW_POSITION] = rows.index((text, label)) + 2
-                writer.write(example(row).SerializeToString())
-    (folder / "counts.json").write_text(json.dumps(counts or {}))
-    return str(folder)
 
 
 @pytest.fixture
@@ -71,7 +58,7 @@ def make_review(tmp_path, small_elmo, transformed_data, monkeypatch):
     monkeypatch.setattr(review_module, "out_of_fold", judge)
 
     def make(rows=ROWS, name="review.csv", first=100, **how):
-        uri = _write_examples(tmp_path / f"examples {name}", rows, **how)
+        uri = write_examples(tmp_path / f"examples {name}", rows, **how)
         options = {"elmo": {}, "model": MODEL, "train": TRAIN, "elmo_version": "1"}
         run = ReviewedRun("run", [uri], str(transformed_data), options)
         path = tmp_path / name
@@ -111,7 +98,7 @@ def test_rows_are_found_by_their_tokens_and_label_in_what_was_trained_on(
 ):
     twice = (f"  {ROWS[3][0]}  ", ROWS[3][1])  # the same tokens
     rows = [*ROWS[:20], twice, *ROWS[20:]]
-    uri = _write_examples(tmp_path / "examples", rows)
+    uri = write_examples(tmp_path / "examples", rows)
     graph = TransformGraph(str(transformed_data))
     classes = sorted({label for _, label in rows})
     every = tokenise(read_rows([uri]), str(transformed_data), classes)
@@ -141,6 +128,18 @@ def test_the_limits_between_lengths_are_those_of_the_graph(transformed_data):
         [name] = feature[features.LENGTH_BUCKET].bytes_list.value
         least, most = limits[name.decode()]
         assert least <= count <= (count if most is None else most)
+
+
+def test_texts_of_many_tokens_have_limits_as_well(tmp_path):
+    counts = [0] * 4 + [2] * 8 + [2000] * 12 + [20_000] * 12
+    rows = [("a " * count, ("pos", "neg")[n % 2]) for n, count in enumerate(counts)]
+    write_transformed(tmp_path / "graph", {"train": rows})
+    limits = TransformGraph(str(tmp_path / "graph")).length_limits()
+    assert limits == {
+        "short": (0, 1999),
+        "medium": (2000, 19_999),
+        "long": (20_000, None),
+    }
 
 
 def test_examples_of_an_earlier_version_have_no_place(make_review):

@@ -143,3 +143,14 @@ def test_a_real_terminal_shows_the_bar_whatever_it_says_of_its_size(clock, size)
     os.close(ours)
     assert b"texts encoded: 100%" in shown
     assert b"loss 0.42" in shown
+
+
+def test_long_work_that_is_no_node_tells_how_far_it_is():
+    stream, clock = io.StringIO(), iter([0.0, 1.0, 12.0, 12.0, 13.0])
+    progress = Progress(stream, total=0, clock=lambda: next(clock))
+    with progress.telling("report"):
+        tell("rows", 1000)
+        tell("rows", 90_000)
+        tell("rows", 91_000)
+    assert stream.getvalue() == "    report: 90,000 rows\n"
+    tell("rows", 92_000)  # nobody listens any more

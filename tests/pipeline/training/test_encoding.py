@@ -7,6 +7,7 @@ import logging
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipeline.training import encoding
 from pipeline.training.data import LabelledTokens
@@ -47,9 +48,9 @@ def measured(monkeypatch):
     seconds = {FLOAT32: 2.0, BFLOAT16: 1.0}
     asked = []
 
-    def measure(encode, tokens):
-        asked.append(encode(tokens).dtype)
-        return seconds[FLOAT32 if len(asked) % 2 else BFLOAT16]
+    def measure(encoder, tokens):
+        asked.append(tokens)
+        return dict(seconds)
 
     monkeypatch.setattr(encoding, "_LEAST_TOKENS", 1)
     monkeypatch.setattr(encoding, "_has_bfloat16", lambda: True)
@@ -76,14 +77,49 @@ def test_bfloat16_gives_nearly_the_same_vectors_and_has_a_folder_of_its_own(
 def test_the_faster_one_is_taken_and_measured_once(open_it, measured, tmp_path):
     seconds, asked = measured
     _, facts = open_it(AUTO)
-    assert (facts.precision, len(asked)) == (BFLOAT16, 2)
+    assert (facts.precision, len(asked)) == (BFLOAT16, 1)
     seconds[BFLOAT16] = 9.0
     _, facts = open_it(AUTO)
-    assert (facts.precision, len(asked)) == (BFLOAT16, 2)
+    assert (facts.precision, len(asked)) == (BFLOAT16, 1)
     assert facts.encoded_examples == 0
     [(machine, known)] = json.loads((tmp_path / "precision.json").read_text()).items()
     assert "tensorflow" in machine
     assert known == {FLOAT32: 2.0, BFLOAT16: 1.0}
+
+
+def test_both_are_measured_in_turn_once_their_graphs_are_there(encoder, monkeypatch):
+    calls = []
+
+    def encode_by(layer):
+        policy = layer.get_config()["dtype"]["config"]
+        return lambda tokens: calls.append(policy["name"])
+
+    monkeypatch.setattr(encoding, "_encode_by", encode_by)
+    times = iter([0, 5, 5, 7, 10, 11, 11, 14, 20, 24, 24, 27.0])
+    monkeypatch.setattr(encoding.time, "perf_counter", lambda: next(times))
+    seconds = encoding._seconds(encoder, np.array([[b"A"]], object))
+    assert calls == [FLOAT32, BFLOAT16] * 4
+    assert seconds == {FLOAT32: 1, BFLOAT16: 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("_seconds", tf.errors.ResourceExhaustedError(None, None, "no room")),
+        ("write_whole", OSError(28, "No space left on device")),
+    ],
+)
+def test_a_training_goes_on_where_nothing_can_be_measured_or_kept(
+    open_it, measured, monkeypatch, caplog, name, error
+):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(encoding, name, fail)
+    caplog.set_level(logging.WARNING)
+    vectors, facts = open_it(AUTO)
+    assert (facts.precision, len(vectors)) == (FLOAT32, len(TEXTS))
+    assert "was not measured: " in caplog.text
 
 
 def test_a_small_gain_is_not_worth_it(open_it, measured):
@@ -93,7 +129,7 @@ def test_a_small_gain_is_not_worth_it(open_it, measured):
 
 def test_another_machine_measures_for_itself(open_it, measured, monkeypatch, tmp_path):
     open_it(AUTO)
-    monkeypatch.setattr(encoding, "_cpu", lambda: "another")
+    monkeypatch.setattr(encoding, "_machine", lambda: "another")
     measured[0][BFLOAT16] = 9.0
     assert open_it(AUTO)[1].precision == FLOAT32
     assert len(json.loads((tmp_path / "precision.json").read_text())) == 2
@@ -134,4 +170,4 @@ def test_what_linux_says_of_the_processor_decides(monkeypatch, info, expected):
     monkeypatch.setattr(encoding.Path, "read_text", lambda *_: info)
     monkeypatch.setattr(encoding.tf.config, "list_physical_devices", lambda _: [])
     assert encoding._has_bfloat16() is expected
-    assert encoding._cpu()
+    assert "cores)" in encoding._machine()

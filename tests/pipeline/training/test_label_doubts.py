@@ -97,9 +97,100 @@ def test_of_many_texts_some_are_looked_at_the_same_ones_each_time(monkeypatch):
     labels = np.roll(CLASSES, 1)  # all wrong: no word tells them
     labels[:45] = CLASSES[:45]
     first, second = (doubted_labels(data_of(labels), 3, None) for _ in range(2))
-    assert first == second and first.texts == 60
+    assert first == second and (first.texts, first.all_texts) == (60, 90)
     monkeypatch.setattr(label_doubts, "_MOST_WORK", 120)
     assert doubted_labels(data_of(labels), 3, None).texts == 40
+
+
+def test_of_a_rare_class_as_many_texts_are_looked_at_as_of_the_others(monkeypatch):
+    # 15, 25 and 50 texts; each class has a word of its own.
+    labels = np.repeat([0, 1, 2], [15, 25, 50])
+    texts = [[1 + label, 4 + n % 9, 4 + n // 9] for n, label in enumerate(labels)]
+    labels[[3, 20]] = 2  # wrong ones
+    monkeypatch.setattr(label_doubts, "_MOST_TEXTS", 42)
+    looked_at = []
+
+    def cut(digests, of_texts, folds):
+        looked_at.append(np.bincount(of_texts).tolist())
+        return cut_folds(digests, of_texts, folds)
+
+    monkeypatch.setattr(label_doubts, "cut_folds", cut)
+    doubts = doubted_labels(data_of(labels, texts), 3, None)
+    assert looked_at == [[14, 14, 14]]
+    assert (doubts.texts, doubts.all_texts) == (42, 90)
+
+
+def of_many_classes(classes, of_each, chance):
+    """Returns texts with a word of their class beside others, and the wrong labels."""
+    labels = np.repeat(np.arange(classes), of_each)
+    words = np.array([b"", *(b"w%d" % n for n in range(classes + 500))], object)
+    texts = [
+        [1 + label, 1 + label, *chance.integers(classes, classes + 500, 4)]
+        for label in labels
+    ]
+    wrong = chance.choice(len(labels), len(labels) // 50, replace=False)
+    given = labels.copy()
+    given[wrong] = (labels[wrong] + 7) % classes
+    data = LabelledTokens(
+        words=words,
+        word_ids=np.concatenate(texts).astype("int32"),
+        starts=np.cumsum([0, *map(len, texts)]),
+        labels=given.astype(np.int32),
+        splits={},
+    )
+    return data, {(data.keys()[n], given[n], labels[n]) for n in wrong}
+
+
+@pytest.mark.parametrize(("classes", "models"), [(90, ["words"]), (300, ["words"])])
+def test_with_many_classes_wrong_labels_are_found_as_well(classes, models):
+    data, wrong = of_many_classes(classes, 14, np.random.default_rng(3))
+    doubts = doubted_labels(data, classes, None)
+    assert doubts.texts == doubts.all_texts == classes * 14 and doubts.models == models
+    found = {(each.key, each.label, each.suggested) for each in doubts.found[:20]}
+    assert len(found) == 20 and found <= wrong
+
+
+def test_vectors_are_left_out_where_they_would_take_minutes():
+    data, _ = of_many_classes(150, 12, np.random.default_rng(3))
+    asked = []
+    doubts = doubted_labels(data, 150, asked.append)
+    assert (doubts.models, asked) == (["words"], [])
+
+
+def test_of_many_words_the_most_frequent_count(monkeypatch):
+    data, wrong = of_many_classes(20, 14, np.random.default_rng(3))
+    monkeypatch.setattr(label_doubts, "_MOST_NUMBERS", 20 * 10 * 30)  # 30 words
+    doubts = doubted_labels(data, 20, None)
+    found = {(each.key, each.label, each.suggested) for each in doubts.found}
+    assert doubts.texts == 280 and found & wrong
+
+
+def test_a_label_that_is_likelier_than_what_seems_right_is_not_doubted(monkeypatch):
+    # The second class is sure of nothing, so that 0.45 of it is much.
+    given = np.tile([[0.99, 0.01]], (90, 1))
+    given[45:] = [0.8, 0.2]
+    given[0] = [0.55, 0.45]
+    given[1] = [0.3, 0.7]
+    labels = np.repeat([0, 1], 45)
+    suspicions = rank_labels(given, labels)
+    assert [each.text for each in suspicions[:2]] == [1, 0]
+    monkeypatch.setattr(
+        label_doubts,
+        "_out_of_fold",
+        lambda _, of_texts, *__: np.log(given_of(of_texts)),
+    )
+    texts = [[1 + n // 45, 4 + n % 9, 4 + n // 9] for n in range(90)]
+
+    def given_of(of_texts):
+        probabilities = np.where(of_texts[:, np.newaxis] == 0, [0.99, 0.01], [0.8, 0.2])
+        first, second = np.flatnonzero(of_texts == 0)[:2]
+        probabilities[first], probabilities[second] = [0.55, 0.45], [0.3, 0.7]
+        return probabilities
+
+    doubts = doubted_labels(data_of(labels, texts), 2, None)
+    assert [each.suggested_probability for each in doubts.found if each.label == 0] == [
+        pytest.approx(0.7)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -120,4 +211,5 @@ def test_rare_classes_are_left_out_and_tokens_need_not_be_utf8():
     data = data_of(labels)
     data.words[4] = b"\xff\xfe"
     doubts = doubted_labels(data, 5, lambda places: np.zeros((len(places), 2)))
-    assert (doubts.texts, doubts.found) == (81, [])
+    assert (doubts.texts, doubts.all_texts, doubts.found) == (81, 90, [])
+    assert doubts.models == ["words", "vectors"]
