@@ -220,6 +220,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         model=trainer.outputs["model"],
         baseline_model=previous.outputs["model"],
         eval_config=eval_config(config.evaluation, sliced=bool(data.keep_columns)),
+        module_path=ClassificationMetrics.__module__,
     )
 
     # Loads the exported model as a server would, replays its serving requests and

@@ -5,6 +5,7 @@ import pickle
 import apache_beam as beam
 import cloudpickle
 import numpy as np
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
@@ -15,6 +16,8 @@ from pipeline.evaluation.details import read_details
 from pipeline.evaluation.tfma_metrics import (
     ClassificationCombiner,
     ClassificationMetrics,
+    EqualBatches,
+    custom_extractors,
 )
 from pipeline.evaluation.thresholds import eval_config
 
@@ -152,3 +155,46 @@ def test_only_the_model_that_is_judged_has_details():
     values = _named(combiner.extract_output(counts))
     assert values["example_count", None] == 1
     assert ("details", None) not in values
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([1] * 23, [5, 5, 5, 5, 3]),
+        ([23], [5, 5, 5, 5, 3]),
+        ([], []),
+        ([0, 5, 18], [5, 5, 5, 5, 3]),
+        ([3, 1, 19], [5, 5, 5, 4, 4]),
+    ],
+)
+def test_rows_come_in_batches_of_one_size_whatever_size_they_had(sizes, expected):
+    numbers, batches = iter(range(23)), []
+    for size in sizes:
+        rows = [[next(numbers)] for _ in range(size)]
+        column = pa.array(rows, pa.list_(pa.int64()))
+        batch = pa.RecordBatch.from_arrays([column], ["n"])
+        batches.append({tfma.constants.ARROW_RECORD_BATCH_KEY: batch})
+
+    def check(made):
+        found = [each[tfma.constants.ARROW_RECORD_BATCH_KEY] for each in made]
+        rows = [row for batch in found for row in batch.to_pydict()["n"]]
+        assert sorted(rows) == [[n] for n in range(sum(sizes))]
+        assert sorted((batch.num_rows for batch in found), reverse=True) == expected
+
+    # One bundle: the batches of another begin anew.
+    with beam.Pipeline(runner="FnApiRunner") as pipeline:
+        made = (
+            pipeline
+            | beam.Create([batches])
+            | beam.FlatMap(lambda each: each)
+            | EqualBatches(5)
+        )
+        assert_that(made, check)
+
+
+def test_the_equal_batches_come_before_the_extractors_of_tfma():
+    config = eval_config(EvaluationConfig(max_drop={}))
+    first, *others = custom_extractors(None, config, None)
+    assert isinstance(first.ptransform, EqualBatches)
+    usual = tfma.default_extractors(eval_config=config)
+    assert [each.stage_name for each in others] == [each.stage_name for each in usual]
