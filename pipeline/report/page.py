@@ -314,6 +314,7 @@ def _trust(summary: RunSummary) -> _Section:
         # Of several labels, each decision has a probability of its own.
         "steps": [] if views.has_several_labels(evaluation) else steps,
         "error": evaluation.metrics.get("calibration_error"),
+        "chance_error": views.chance_error(evaluation),
         "weakest": views.weakest(evaluation, views.length_limits(summary)),
         "certain": evaluation.certain,
         "on_eval": on_eval,

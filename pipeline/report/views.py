@@ -240,6 +240,26 @@ def trust_steps(evaluation: Evaluation) -> list[TrustStep]:
     return steps[:_MOST_STEPS]
 
 
+def chance_error(evaluation: Evaluation) -> float | None:
+    """Returns the calibration error to be expected of exact probabilities, or None.
+
+    Of finitely many rows it is above 0: the mean distance of a share of each bin's size
+    from its probability, after the normal distribution.
+    """
+    bins = [each for each in evaluation.bins if each.confidence is not None]
+    rows = sum(each.rows for each in bins)
+    if not rows:
+        return None
+    return (
+        sum(
+            math.sqrt(2 / math.pi * each.rows * confidence * (1 - confidence))
+            for each in bins
+            if (confidence := each.confidence) is not None
+        )
+        / rows
+    )
+
+
 def weakest(evaluation: Evaluation, limits: Mapping[str, str]) -> SliceMeasures | None:
     """Returns the slice or third by length that is surely worse than all rows, or None.
 

@@ -69,6 +69,9 @@ def test_acting_on_high_probabilities_is_said_row_by_row():
     # 900 * 0.95 = 855, + 70 * 0.8 = 911, + 30 * 0.5 = 926
     assert "75.0% 900 90% 95.0% 93% to 96% 50.0% 970 97% 93.9%" in text
     assert "50.0% 1,000 100% 92.6%" in text
+    # sqrt(2 / pi) * (sqrt(900 * .0475) + sqrt(70 * .16) + sqrt(30 * .25)) / 1000
+    assert "it is off by 1.4 points on average" in text
+    assert "exact, it would be about 1.0 points on so many rows" in text
     assert (
         "Weaker than on the whole: long texts (27 tokens and more), of whose 340"
         in (text)
