@@ -48,7 +48,8 @@ def environment() -> jinja2.Environment:
         "measure": _measure,
         "figure": lambda value: None if value is None else f"{value:.3f}",
         "sure": lambda value: "> 99%" if value > 0.99 else f"{value:.0%}",
-        "points": views.points,
+        "between": views.between,
+        "below_one": _below_one,
         "signed": lambda value: f"{value:+.2f}".replace("-", "−"),
         "count": lambda value: None if value is None else f"{value:,}",
         "bytes": _bytes,
@@ -77,6 +78,14 @@ def _share(value: float | None, digits: int = 1) -> str | None:
     return None if value is None else f"{value:.{digits}%}"
 
 
+def _below_one(value: float) -> str:
+    """Returns a share that is not 1 as one that is seen to be below it."""
+    text = f"{value:.1%}"
+    if text != "100.0%":
+        return text
+    return f"{value * 100:.6f}".rstrip("0").rstrip(".") + "%"
+
+
 def _measure(value: float | None, name: str) -> str | None:
     return None if value is None else measure_value(name, value)
 
@@ -94,7 +103,7 @@ def _bytes(value: int) -> str:
 
 
 def _seconds(value: float) -> str:
-    if value < 100:
+    if value < 99.95:
         return f"{value:.1f} s"
     minutes, seconds = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)

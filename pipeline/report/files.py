@@ -26,6 +26,7 @@ _SUMMARIES = f"{RUNS}/*/{SUMMARY}"
 _REVIEW = "review.csv"
 _MOST_RUNS = 50  # of those side by side
 _MOST_REVIEWED = 20  # rows
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")  # with which a spreadsheet's text may begin
 _MOST_NAMED = 3  # runs, in a message
 
 
@@ -128,10 +129,22 @@ def read_summary(path: Path) -> RunSummary:
 
 
 def _review(output: Path) -> Review | None:
-    """Returns the first rows of what `elmo-tfx review` wrote, if somebody ran it."""
+    """Returns the first rows of what `elmo-tfx review` wrote, if somebody ran it.
+
+    A spreadsheet may have written it since, in its own way.
+    """
     path = output / _REVIEW
     if not path.is_file():
         return None
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        names, *rows = [*itertools.islice(csv.reader(file), _MOST_REVIEWED + 1)] or [[]]
-    return Review(names, rows)
+    try:
+        with path.open("rb") as raw:
+            encoding = "utf-16" if raw.read(2) in _UTF16 else "utf-8-sig"
+        with path.open(encoding=encoding, errors="replace", newline="") as file:
+            head = file.readline()
+            file.seek(0)
+            delimiter = max(",;\t", key=head.count)
+            rows = csv.reader(file, delimiter=delimiter)
+            names, *rows_read = [*itertools.islice(rows, _MOST_REVIEWED + 1)] or [[]]
+    except (OSError, UnicodeError, csv.Error) as error:
+        return Review([], [], f"{path} cannot be read: {error}")
+    return Review(names, rows_read)

@@ -31,10 +31,15 @@ _MOST_PLACES = 50  # runs or spans of a plot over time
 
 @dataclass(frozen=True)
 class Review:
-    """The first rows of `review.csv`: the names of its columns, and its rows."""
+    """The first rows of `review.csv`: the names of its columns, and its rows.
+
+    Attributes:
+        error: Why it cannot be read; "": it can.
+    """
 
     names: Sequence[str]
     rows: Sequence[Sequence[str]]
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,11 @@ def _why(
     if evaluation is None:
         return []
     push = summary.push if summary else None
-    is_good = push.pushed if push else evaluation.blessed
+    is_good = evaluation.blessed
+    if summary is not None and push is None:
+        is_good = verdict_of(summary).is_good
+    elif push is not None:
+        is_good = push.pushed
     title = f"Why it was {'' if is_good else 'not '}{'pushed' if push else 'blessed'}"
     facts = {
         "conditions": conditions(summary, evaluation),
@@ -247,8 +256,8 @@ def _why_no_errors(evaluation: Evaluation) -> str:
         return "No test row is wrong."
     if not evaluation.rows:
         return "There is no test row."
-    if evaluation.invalid_predictions == evaluation.rows:
-        return "The model gives no probability that is a number."
+    if evaluation.invalid_predictions:
+        return "No other rows are wrong than those whose probabilities are no numbers."
     return "An earlier version made this model: it kept no rows that are wrong."
 
 
@@ -269,6 +278,9 @@ def _labels(summary: RunSummary, review: Review | None) -> _Section:
     facts = {
         "rows": summary.doubted,
         "doubts": doubts,
+        "classes": [doubts.classes, len(training.class_counts)]
+        if training and doubts and doubts.classes is not None
+        else [],
         "models": " and ".join(_MODELS[name] for name in doubts.models)
         if doubts
         else "",
@@ -288,13 +300,13 @@ def _why_no_doubts(training: Training | None) -> str:
         return "No label was doubted: rows may have several, or the run is old."
     if doubts.found:
         return (
-            f"{len(doubts.found)} labels are doubted, but their rows cannot be read "
-            "any more."
+            f"The labels of {len(doubts.found)} texts are doubted, but their rows "
+            "cannot be read any more."
         )
     if not doubts.texts:
         return (
-            "No label was looked at: that needs two classes with ten texts each, and "
-            "is not done with thousands of classes."
+            "No label could be looked at: that takes two classes of ten texts each, "
+            "and words that are in several of them."
         )
     some = "" if doubts.all_texts is None else f"{doubts.texts:,} of "
     texts = doubts.texts if doubts.all_texts is None else doubts.all_texts
@@ -329,14 +341,17 @@ def _program(summary: RunSummary) -> str:
 
 
 def _next(summary: RunSummary) -> _Section:
-    path = summary.push.path if summary.push else None
-    before = summary.push.before if summary.push else None
-    instead = summary.push.instead if summary.push else None
+    push = summary.push
+    path = push.path if push else None
+    before = push.before if push else None
+    instead = push.instead if push else None
     facts = {
         "program": _program(summary),
         "version": path and shlex.quote(path),
         "before": before and posixpath.basename(before),
         "instead": instead and posixpath.basename(instead),
+        # An earlier version did not write it.
+        "knows_before": push is not None and "before" in push.model_fields_set,
         "output": shlex.quote(summary.output),
         "run_id": shlex.quote(summary.run_id) if summary.run_id else "",
         "serving": path and shlex.quote(posixpath.dirname(path)),

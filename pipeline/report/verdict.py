@@ -8,12 +8,13 @@ from pathlib import PurePosixPath
 
 from pipeline.evaluation.facts import Change, Evaluation, Threshold
 from pipeline.evaluation.measures import CALIBRATION_ERROR
-from pipeline.report.views import has_several_labels, points
+from pipeline.report.views import between, has_several_labels
 from pipeline.runs.evaluation_text import MEASURE_NAMES, measure_value
 from pipeline.runs.summary import RunSummary
 
 _WITHDRAWN = "the model was withdrawn by a rollback"
 _WHICH_SPANS = ("data.span", "data.window_spans", "data.done_file")
+_MOST_REASONS = 3  # in a sentence
 _MOST_DIGITS = 4  # more than usual, where two figures would else read alike
 
 
@@ -35,7 +36,8 @@ def verdict_of(summary: RunSummary) -> Verdict:
         sentence = f"Pushed as version {number}. {how_good}{_why_worse(evaluation)}"
         return Verdict("pushed", True, sentence)
     if push is not None and push.pushed:
-        place = "The version that an earlier run pushed is no longer there."
+        by = "this run" if push.now else "an earlier run"
+        place = f"The version that {by} pushed is no longer there."
         if push.path is not None:
             place = f"Version {PurePosixPath(push.path).name} is the same model"
             if push.instead is not None:
@@ -45,7 +47,9 @@ def verdict_of(summary: RunSummary) -> Verdict:
         return Verdict("unchanged", push.instead is None, f"{place} {how_good}")
     refused = _refusals(summary)
     if refused:
-        why = "; ".join(refused)
+        why = "; ".join(refused[:_MOST_REASONS])
+        if len(refused) > _MOST_REASONS:
+            why += f"; and {len(refused) - _MOST_REASONS} more reasons (below)"
         return Verdict("refused", False, f"Not pushed: {why}. {how_good}")
     if evaluation is None:
         return Verdict("not pushed", False, "No model was tested.")
@@ -58,6 +62,8 @@ def _refusals(summary: RunSummary) -> list[str]:
     """Returns why the checks refused the model; nothing if they did not."""
     evaluation, check = summary.evaluation, summary.serving_check
     refused = list(evaluation.failures) if evaluation and not evaluation.blessed else []
+    if evaluation and not (evaluation.blessed or refused):
+        refused = ["the Evaluator did not bless it"]
     if check is not None and not check.blessed:
         refused += check.reasons or ["it does not serve"]
     return refused
@@ -65,8 +71,9 @@ def _refusals(summary: RunSummary) -> list[str]:
 
 def _is_withdrawn(summary: RunSummary) -> bool:
     # The Pusher has no other cause than the two checks and this one.
-    push = summary.push
-    return push is not None and not push.pushed and not _refusals(summary)
+    push, evaluation = summary.push, summary.evaluation
+    is_refused = evaluation is None or bool(_refusals(summary))
+    return push is not None and not push.pushed and not is_refused
 
 
 def _how_good(summary: RunSummary) -> str:
@@ -75,7 +82,8 @@ def _how_good(summary: RunSummary) -> str:
     if evaluation is None or accuracy is None:
         return ""
     right = "with all labels right" if has_several_labels(evaluation) else "right"
-    text = f"{accuracy:.1%} of {evaluation.rows:,} test rows are {right}"
+    rows = "row is" if evaluation.rows == 1 else "rows are"
+    text = f"{accuracy:.1%} of {evaluation.rows:,} test {rows} {right}"
     others = []
     before = _accuracy_before(evaluation)
     if before is not None:
@@ -101,13 +109,13 @@ def _why_worse(evaluation: Evaluation | None) -> str:
             most = abs(bound.bound) * 100
             plural = "" if most == 1 else "s"
             return f" A loss of {most:g} point{plural} is let pass (max_drop)."
-    return " No bound says how much worse than the last model it may be."
+    return " No bound says how much its accuracy may fall."
 
 
 def _compared(value: float, other: float) -> str:
     change = _difference(value, other)
     if not change:
-        return "as many as with"
+        return f"{'' if value == other else 'about '}as many as with"
     plural = "" if abs(change) == 1 else "s"
     side = "more" if change > 0 else "fewer"
     return f"{abs(change):.1f} point{plural} {side} than with"
@@ -122,10 +130,9 @@ def _chance(change: Change | None) -> str:
     """Returns how sure a change of the accuracy is; nothing where no row changed."""
     if change is None or not (change.gained or change.lost):
         return ""
-    low, high = map(points, change.interval)
     is_sure = not change.interval[0] <= 0 <= change.interval[1]
     maybe = "" if is_sure or change.gained == change.lost else ": may be chance"
-    return f" ({low} to {high} with 95% confidence{maybe})"
+    return f" ({between(change.interval)} with 95% confidence{maybe})"
 
 
 @dataclass(frozen=True)
@@ -215,11 +222,17 @@ def compared_rows(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
     ways = {_division(run) for run in [summary, *tested]}
     if not tested or (summary.push is not None and not summary.push.now):
         return f"{rows}."
+    if summary.rows is not None and summary.rows.leaked:
+        return f"{rows}. Some of these have a text that was trained on (see Data)."
     if summary.data.examples and all(
         run.data.examples == summary.data.examples for run in tested
     ):
         return f"{rows}, which the last one was not trained on: the data is the same."
-    if _is_by_text(summary, evaluation) and len(ways) == 1:
+    if (
+        _is_by_text(summary, evaluation)
+        and len(ways) == 1
+        and all(run.options and _has_held_out_rows(run) for run in [summary, *tested])
+    ):
         return (
             f"{rows}. The last one was not trained on them: the text alone decides "
             "which split it is in."
@@ -241,6 +254,11 @@ def since_last(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
     if not pushed or not pushed[-1].options:
         return ""
     last = pushed[-1]
+    if push is not None and push.before is not None and last.push is not None:
+        # After a rollback it is another one that the model was compared with.
+        paths = (push.before, last.push.path or push.before)
+        if len({PurePosixPath(path).name for path in paths}) > 1:
+            return ""
     changes = []
     if last.rows and summary.rows and last.rows.used != summary.rows.used:
         changes.append(f"{summary.rows.used:,} rows used, before {last.rows.used:,}")
@@ -252,7 +270,8 @@ def since_last(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
     if names:
         changes.append(f"other options: {', '.join(sorted(names))}")
     if not changes:
-        changes.append("as many rows, and the same options")
+        rows = "as many rows, and " if last.rows and summary.rows else ""
+        changes.append(f"{rows}the same options")
     when = f" of {last.began:%Y-%m-%d %H:%M}" if last.began else ""
     return f"Since the run{when} that pushed last: {'; '.join(changes)}."
 
@@ -271,6 +290,18 @@ def _is_by_text(summary: RunSummary, evaluation: Evaluation) -> bool:
         or has_several_labels(evaluation)
         or bool(summary.options.get("train.warm_start"))
     )
+
+
+def _has_held_out_rows(run: RunSummary) -> bool:
+    """Whether each class has rows that are held out.
+
+    A class that has not may have been moved to training as a whole, and later be
+    divided.
+    """
+    if run.rows is None or not run.rows.labels:
+        return False
+    first, *others = run.rows.labels.values()
+    return all(any(each.get(label) for each in others) for label in first)
 
 
 def _division(run: RunSummary) -> str:

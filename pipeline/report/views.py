@@ -223,7 +223,7 @@ class TrustStep:
 def trust_steps(evaluation: Evaluation) -> list[TrustStep]:
     """Returns the steps from few answers to all; at most eight, none twice."""
     bins = evaluation.bins
-    total = sum(each.rows for each in bins)
+    total = max(evaluation.rows, sum(each.rows for each in bins))
     # The likeliest of two classes has at least a half.
     lowest = 1 / max(len(evaluation.classes), 1)
     steps: list[TrustStep] = []
@@ -316,10 +316,19 @@ def _tokens(count: int) -> str:
     return f"{count:,} token{'' if count == 1 else 's'}"
 
 
-def points(share: float) -> str:
-    """Returns a change of a share in points, with its sign."""
-    text = f"{share * 100:+.1f}".replace("-", "−")
-    return "0.0" if text[1:] == "0.0" else text
+def between(interval: Interval) -> str:
+    """Returns between which points a change of a share lies, each with its sign."""
+    low = high = ""
+    for digits in (1, 2, 3):
+        low, high = (_points(share, digits) for share in interval)
+        if low != high:
+            break
+    return f"{low} to {high}"
+
+
+def _points(share: float, digits: int) -> str:
+    points = round(share * 100, digits)
+    return f"{points:+.{digits}f}".replace("-", "−") if points else f"{0:.{digits}f}"
 
 
 def label_shares(

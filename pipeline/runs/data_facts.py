@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from google.protobuf.message import DecodeError
+from google.protobuf.text_format import ParseError
 
 from components.anomaly_gate import executor as anomaly_gate
 from components.drift_check import report as drift_report
@@ -32,6 +34,8 @@ from pipeline.runs.summary import (
 from pipeline.runs.surroundings import rejected_examples
 from pipeline.training.transform_graph import TransformGraph
 
+# What TensorFlow, Transform and protobuf raise for files that are gone or damaged.
+_UNREADABLE = (OSError, ValueError, tf.errors.OpError, ParseError, DecodeError)
 _LOGGER = logging.getLogger(__name__)
 _MOST_CHARACTERS = 1000  # of a text
 
@@ -166,7 +170,7 @@ def facts_of_texts(
         graph = TransformGraph(made.uri)
         found["length_limits"] = graph.length_limits()
         found["doubted"] = _doubted_rows(summary, graph, before)
-    except (OSError, tf.errors.OpError) as error:
+    except _UNREADABLE as error:
         _LOGGER.warning("The rows of doubted labels are not shown: %s", error)
     return found
 

@@ -232,12 +232,13 @@ class LabelDoubts(Facts):
     """What was `found` among the `texts` of train and eval, the worst first.
 
     Attributes:
-        all_texts: Of how many these are; None: an earlier version.
+        all_texts, classes: Of how many these are; None: an earlier version.
         models: What was looked at of a text: `words`, `vectors`, or both.
     """
 
     texts: int
     all_texts: int | None = None
+    classes: int | None = None
     models: list[str] = ["words", "vectors"]
     found: list[LabelDoubt]
 

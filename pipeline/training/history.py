@@ -48,10 +48,10 @@ def write_history(
         temperature: see `Calibration`.
         certain: {precision, threshold, coverage}, see `Certain`; None: not asked for.
         thresholds: by class name; only where a text may have several labels.
-        doubts: {texts, all_texts, models, found}, see `Doubts`: `found` is a list of
-            {key, label, suggested, label_probability, suggested_probability}, with
-            names of classes and the key in hexadecimal; None: texts may have several
-            labels.
+        doubts: {texts, all_texts, classes, models, found}, see `Doubts`: `found` is a
+            list of {key, label, suggested, label_probability, suggested_probability},
+            with names of classes and the key in hexadecimal; None: texts may have
+            several labels.
         words: by class name, the words that speak most for it, as `strongest_words`
             returns them.
         embedding_cache: `StoreFacts`, or None where ELMo itself is trained, with
@@ -106,6 +106,7 @@ def _with_names(doubts: Doubts, classes: Sequence[str]) -> dict[str, Any]:
     return {
         "texts": doubts.texts,
         "all_texts": doubts.all_texts,
+        "classes": doubts.classes,
         "models": list(doubts.models),
         "found": [
             {

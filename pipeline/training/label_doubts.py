@@ -2,8 +2,7 @@
 
 A review trains heads for that (`out_of_fold`). Each training makes the quick version
 here: two linear models for each fold, one of the words, one of the mean ELMo vectors.
-With more than a hundred classes it is naive Bayes of the words, as the others would
-take minutes.
+With many classes it is naive Bayes of the words, as the others would take minutes.
 
 Source: Northcutt et al. 2021, arXiv:1911.00068 (out-of-sample probabilities show wrong
     labels).
@@ -29,12 +28,13 @@ from pipeline.training.data import LabelledTokens
 _MOST_FOUND = 50  # texts
 _MOST_TEXTS = 20_000
 _MOST_TOKENS = 1_000_000
-_MOST_CLASSES = 100  # of linear models
-_MOST_WORK = 400_000  # texts times classes, of linear models
+_MOST_TOKENS_OF_TEXT = 200  # whose words are read
+_MOST_WORK = 10_000_000  # tokens times classes, of linear models
 _MOST_NUMBERS = 20_000_000  # texts, or words, times classes
 _TIMES_KEPT = 10  # the weights of a linear model while it is trained
 _FOLDS = 5
 _LEAST_TEXTS = 2 * _FOLDS  # of a class: of fewer, nobody knows how sure one can be
+_LEAST_OF_LINEAR = 2 * _LEAST_TEXTS  # of a class: with fewer, more texts are worth more
 _LEAST = 1e-9  # a probability, so that it has a logarithm
 
 # Chosen on the sample data; see docs/review.md.
@@ -85,12 +85,14 @@ class Doubts:
     Attributes:
         texts: How many texts were looked at.
         all_texts: Of how many; equal ones with one label count once.
+        classes: How many classes the former have.
         models: What was looked at of them: `WORDS`, `VECTORS`, or both.
         found: The most doubted first.
     """
 
     texts: int
     all_texts: int
+    classes: int = 0
     models: Sequence[str] = ()
     found: Sequence[DoubtedLabel] = ()
 
@@ -154,9 +156,10 @@ def doubted_labels(
 ) -> Doubts:
     """Returns the texts whose labels models of the other texts doubt most.
 
-    Of many texts it looks at some, the same ones each time and as many of each class as
-    there are, and at no class of which there are fewer than ten. A text is found only
-    if another class is likelier than its own.
+    Of many texts it looks at some, the same ones each time: of each class equally many,
+    as far as there are; and at no class of which there are fewer than ten. Of classes
+    too many for that, it looks at the first. A text is found only if another class is
+    likelier than its own.
 
     Args:
         data: The texts, with one label each.
@@ -171,16 +174,21 @@ def doubted_labels(
     all_texts = len(texts)
     # In the order of their digests, which is random, and the same each time.
     texts = texts[np.argsort(keys[texts], kind="stable")]
+    lengths = np.minimum(data.lengths, _MOST_TOKENS_OF_TEXT)
     texts, classes = _of_frequent_classes(texts, data.labels)
-    is_linear = classes <= _MOST_CLASSES
-    work = _MOST_WORK if is_linear else _MOST_NUMBERS
-    bound = min(_MOST_TEXTS, work // max(classes, 1))
     texts = texts[np.argsort(_places_in_class(data.labels[texts]), kind="stable")]
-    texts = texts[:bound]
-    texts = texts[np.cumsum(data.lengths[texts]) <= _MOST_TOKENS]
-    texts, classes = _of_frequent_classes(texts, data.labels)
+    sums = np.cumsum(lengths[texts]) * max(classes, 1)
+    bound = int((sums <= _MOST_WORK).sum())
+    is_linear = bound >= min(len(texts), _LEAST_OF_LINEAR * classes)
+    if not is_linear:
+        bound = int((sums <= _MOST_TOKENS * classes).sum())
+    bound = min(bound, _MOST_TEXTS, _MOST_NUMBERS // max(classes, 1))
+    if bound < _LEAST_TEXTS * classes:
+        texts = texts[data.labels[texts] < _last_label(texts, data.labels, bound)]
+    texts, classes = _of_frequent_classes(texts[:bound], data.labels)
+    nothing = Doubts(0, all_texts)
     if classes < 2:
-        return Doubts(len(texts), all_texts)
+        return nothing
     labels = data.labels[texts]
     folds = cut_folds(keys[texts].tolist(), labels, _FOLDS)
     inputs: dict[str, tuple[Any, Any]] = {}
@@ -193,7 +201,7 @@ def doubted_labels(
         vectors = StandardScaler().fit_transform(vectors_of(texts))
         inputs[VECTORS] = vectors, _linear(_C_OF_VECTORS)
     if not inputs:
-        return Doubts(len(texts), all_texts)
+        return nothing
     logs = np.zeros((len(texts), num_classes))
     for values, model in inputs.values():
         logs += _out_of_fold(values, labels, folds, num_classes, model)
@@ -213,7 +221,7 @@ def doubted_labels(
         each for each in doubted if each.suggested_probability > each.label_probability
     )
     found = list(itertools.islice(likelier, most))
-    return Doubts(len(texts), all_texts, list(inputs), found)
+    return Doubts(len(texts), all_texts, classes, list(inputs), found)
 
 
 def _of_frequent_classes(
@@ -223,6 +231,12 @@ def _of_frequent_classes(
     counts = np.bincount(labels[texts], minlength=1)
     is_frequent = counts >= _LEAST_TEXTS
     return texts[is_frequent[labels[texts]]], int(is_frequent.sum())
+
+
+def _last_label(texts: np.ndarray, labels: np.ndarray, bound: int) -> int:
+    """Returns below which label are as many classes as have ten texts in a bound."""
+    present = np.unique(labels[texts])
+    return int(present[min(max(bound // _LEAST_TEXTS, 1), len(present) - 1)])
 
 
 def _places_in_class(labels: np.ndarray) -> np.ndarray:
@@ -239,8 +253,9 @@ def _count_words(data: LabelledTokens, texts: np.ndarray, most: int) -> Any:
 
     Of more than `most` of them, the most frequent count.
     """
+    ends = np.minimum(data.starts[1:], data.starts[:-1] + _MOST_TOKENS_OF_TEXT)
     joined = [
-        b" ".join(data.words[data.word_ids[data.starts[text] : data.starts[text + 1]]])
+        b" ".join(data.words[data.word_ids[data.starts[text] : ends[text]]])
         for text in texts
     ]
     vectorizer = TfidfVectorizer(

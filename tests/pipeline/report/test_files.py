@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
-from pipeline.report.files import write_page
+from pipeline.report.files import renew_page, write_page
 from tests.pipeline.report import summaries
 
 
@@ -95,3 +95,19 @@ def test_a_review_is_shown_if_there_is_one(output, content):
     assert _report("--output", output).exit_code == 0
     page = (output / "report.html").read_text("utf-8")
     assert ("A gem" in page) == ("A gem" in content)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"row;text;label\n7;a film;good\n", "a film"),
+        ("row\ttext\tlabel\n7\ta film\tgood\n".encode("utf-16"), "a film"),
+        (b'row,text\n7,"' + b"x" * 200_000, "review.csv cannot be read: field larger"),
+        (b"PK\x03\x04\0\0", "review.csv"),
+    ],
+)
+def test_a_review_that_a_spreadsheet_wrote_does_not_stop_the_page(
+    output, content, said
+):
+    (output / "review.csv").write_bytes(content)
+    assert said in renew_page(output).read_text("utf-8")

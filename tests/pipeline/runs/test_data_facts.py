@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -61,13 +63,17 @@ def test_rows_are_not_looked_for_again_where_nothing_changed(run, monkeypatch):
         reads.clear()
 
 
-@pytest.mark.parametrize("what", ["graph", "examples"])
+@pytest.mark.parametrize("what", ["graph", "schema", "examples"])
 def test_a_run_does_not_fail_after_its_push_as_something_cannot_be_read(
     run, tmp_path, caplog, what
 ):
     summary, record = run
-    if what == "graph":
+    if what != "examples":
         gone = MadeArtifact(str(tmp_path / "gone"), {})
+        if what == "schema":
+            shutil.copytree(record.nodes[0].outputs["transform_graph"][0].uri, gone.uri)
+            [schema] = Path(gone.uri).glob("metadata/schema.pbtxt")
+            schema.write_text("feature { name: ")
         node = NodeRecord("Transform", "done", 1.0, {"transform_graph": [gone]})
         record = RunRecord("1", [node])
     else:

@@ -98,8 +98,11 @@ def test_of_many_texts_some_are_looked_at_the_same_ones_each_time(monkeypatch):
     labels[:45] = CLASSES[:45]
     first, second = (doubted_labels(data_of(labels), 3, None) for _ in range(2))
     assert first == second and (first.texts, first.all_texts) == (60, 90)
-    monkeypatch.setattr(label_doubts, "_MOST_WORK", 120)
-    assert doubted_labels(data_of(labels), 3, None).texts == 40
+    monkeypatch.setattr(label_doubts, "_MOST_WORK", 3 * 3 * 66)  # of 3 tokens
+    assert doubted_labels(data_of(labels), 3, None).texts == 60
+    monkeypatch.setattr(label_doubts, "_MOST_TEXTS", 90)
+    doubts = doubted_labels(data_of(labels), 3, None)
+    assert (doubts.texts, doubts.classes, doubts.models) == (66, 3, ["words"])
 
 
 def test_of_a_rare_class_as_many_texts_are_looked_at_as_of_the_others(monkeypatch):
@@ -141,20 +144,44 @@ def of_many_classes(classes, of_each, chance):
     return data, {(data.keys()[n], given[n], labels[n]) for n in wrong}
 
 
-@pytest.mark.parametrize(("classes", "models"), [(90, ["words"]), (300, ["words"])])
-def test_with_many_classes_wrong_labels_are_found_as_well(classes, models):
+@pytest.mark.parametrize("classes", [60, 300])
+def test_with_many_classes_wrong_labels_are_found_as_well(classes):
     data, wrong = of_many_classes(classes, 14, np.random.default_rng(3))
     doubts = doubted_labels(data, classes, None)
-    assert doubts.texts == doubts.all_texts == classes * 14 and doubts.models == models
-    found = {(each.key, each.label, each.suggested) for each in doubts.found[:20]}
-    assert len(found) == 20 and found <= wrong
+    assert doubts.texts == doubts.all_texts == classes * 14
+    assert (doubts.classes, doubts.models) == (classes, ["words"])
+    found = {(each.key, each.label, each.suggested) for each in doubts.found[:12]}
+    assert len(found) == 12 and found <= wrong
 
 
 def test_vectors_are_left_out_where_they_would_take_minutes():
-    data, _ = of_many_classes(150, 12, np.random.default_rng(3))
+    data, _ = of_many_classes(400, 12, np.random.default_rng(3))
     asked = []
-    doubts = doubted_labels(data, 150, asked.append)
+    doubts = doubted_labels(data, 400, asked.append)
+    assert doubts.texts > 4700  # some are equal, and then a class has nine
     assert (doubts.models, asked) == (["words"], [])
+
+
+def test_of_too_many_classes_some_are_looked_at(monkeypatch):
+    monkeypatch.setattr(label_doubts, "_MOST_NUMBERS", 40 * 250)
+    data, wrong = of_many_classes(40, 14, np.random.default_rng(3))
+    doubts = doubted_labels(data, 40, None)
+    assert (doubts.texts, doubts.all_texts, doubts.classes) == (250, 560, 25)
+    assert {each.label for each in doubts.found} <= set(range(25))
+
+
+def test_of_long_texts_some_are_looked_at_and_of_each_the_begin(monkeypatch):
+    labels = np.arange(40) % 2
+    texts = [
+        [1 + label, 4 + n // 9] + [4 + n % 9] * 60 for n, label in enumerate(labels)
+    ]
+    texts[0] = [4] * 5000  # one alone leaves room for the others
+    labels[11] = 0
+    monkeypatch.setattr(label_doubts, "_MOST_TOKENS_OF_TEXT", 50)
+    monkeypatch.setattr(label_doubts, "_MOST_TOKENS", 50 * 30)
+    monkeypatch.setattr(label_doubts, "_MOST_WORK", 50 * 30)
+    doubts = doubted_labels(data_of(labels, texts), 2, None)
+    assert (doubts.texts, doubts.all_texts, doubts.classes) == (30, 40, 2)
 
 
 def test_of_many_words_the_most_frequent_count(monkeypatch):
@@ -203,7 +230,8 @@ def test_a_label_that_is_likelier_than_what_seems_right_is_not_doubted(monkeypat
     ],
 )
 def test_where_nothing_can_be_learned_no_label_is_doubted(labels, texts):
-    assert doubted_labels(data_of(labels, texts), 2, None).found == ()
+    doubts = doubted_labels(data_of(labels, texts), 2, None)
+    assert (doubts.texts, doubts.classes, doubts.found) == (0, 0, ())
 
 
 def test_rare_classes_are_left_out_and_tokens_need_not_be_utf8():
@@ -211,5 +239,6 @@ def test_rare_classes_are_left_out_and_tokens_need_not_be_utf8():
     data = data_of(labels)
     data.words[4] = b"\xff\xfe"
     doubts = doubted_labels(data, 5, lambda places: np.zeros((len(places), 2)))
+    assert doubts.classes == 3
     assert (doubts.texts, doubts.all_texts, doubts.found) == (81, 90, [])
     assert doubts.models == ["words", "vectors"]
