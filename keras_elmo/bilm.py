@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_elmo import characters
+from keras_elmo import characters, checks
 from keras_elmo.lstm import STATE_DTYPE, LSTMStack
 from keras_elmo.options import BiLMOptions
 from keras_elmo.token_encoder import TokenEncoder
@@ -27,6 +27,7 @@ class BiLM(keras.layers.Layer):
         dropout: Share of each LSTM layer's input set to zero in training.
         unroll: Whether the LSTM steps are laid out in the graph: for training on
             short rows of a fixed length.
+        frozen: Names in `parts` of what does not learn at first.
 
     Inputs:  `(batch, time, chars)` int character ids, whole rows of 0 after the
         last token; begin and end of the sentence are added here.
@@ -42,10 +43,12 @@ class BiLM(keras.layers.Layer):
         *,
         dropout: float = 0.0,
         unroll: bool = False,
+        frozen: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.options = options
+        self.dropout, self.unroll = dropout, unroll
         policy = self.dtype_policy
         self.token_encoder = TokenEncoder(options, name="token_encoder", dtype=policy)
         self.forward_lstm, self.backward_lstm = (
@@ -55,6 +58,22 @@ class BiLM(keras.layers.Layer):
         # What a layer reads its texts from, by path: it is stored with the weights.
         self.initial_states: Callable[[], dict[str, Any]] = dict
         self.build()
+        # Keras would give a flag of the constructor to no part.
+        for name in frozen if self.trainable else self.parts:
+            checks.check_choice("frozen", name, tuple(self.parts))
+            self.parts[name].trainable = False
+
+    @property
+    def parts(self) -> dict[str, keras.layers.Layer]:
+        """What can learn by itself: `token_encoder`, `forward_lstm_0` and so on.
+
+        The numbers are those of the LSTM layers of a direction, from 0.
+        """
+        parts: dict[str, keras.layers.Layer] = {"token_encoder": self.token_encoder}
+        for stack in (self.forward_lstm, self.backward_lstm):
+            for number, lstm in enumerate(stack.layers):
+                parts[f"{stack.name}_{number}"] = lstm
+        return parts
 
     def build(self, *_: Any) -> None:
         for part in (self.token_encoder, self.forward_lstm, self.backward_lstm):
@@ -134,12 +153,26 @@ class BiLM(keras.layers.Layer):
         return (input_shape[0], layers, input_shape[1], self.options.dim)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "options": self.options.to_dict()}
+        return {
+            **super().get_config(),
+            "options": self.options.to_dict(),
+            "dropout": self.dropout,
+            "unroll": self.unroll,
+            "frozen": [name for name, part in self.parts.items() if not learns(part)],
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> BiLM:
         options = BiLMOptions.from_dict(config.pop("options"))
         return cls(options, **config)
+
+
+def learns(layer: keras.layers.Layer) -> bool:
+    """Returns whether a model around `layer` trains any of its weights.
+
+    Not by the layer's own flag: that of a part may be set after it.
+    """
+    return any(variable.trainable for variable in layer.variables)
 
 
 def positions_before(lengths: Any, time: Any) -> Any:

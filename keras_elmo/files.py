@@ -11,12 +11,15 @@ import contextlib
 import json
 import math
 import stat
+import tokenize
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from keras_elmo.errors import ElmoError, SourceError, WeightsError
 
@@ -41,6 +44,11 @@ _KINDS = (  # how files of a kind begin: where, and with what
 # ValueError has broken UTF-8 and JSON.
 _FAILURES: tuple[type[Exception], ...] = (
     *(OSError, RuntimeError, LookupError, TypeError, ValueError, MemoryError),
+)
+# What NumPy raises besides, over broken arrays: a header is Python's text to it.
+BROKEN_ARRAYS: tuple[type[Exception], ...] = (
+    *(EOFError, MemoryError, OverflowError, AttributeError, TypeError),
+    *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
 UNPACK = "\nhint: unpack the archive, and name the folder that comes out of it"
 # What the hdf5 library itself undoes, and the filter that h5py brings along; for any
@@ -148,6 +156,24 @@ def read_json(path: Path) -> Any:
 
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} is not a number in JSON")
+
+
+def read_arrays(what: str, path: Path) -> dict[str, np.ndarray]:
+    """Returns all arrays of an npz file, none of them pickled.
+
+    Args:
+        what: What the file is.
+        path: Of the file.
+
+    Raises:
+        SourceError: If it is missing, or broken.
+    """
+    check_file(path)
+    with (
+        reading(f"{what} {path}", *BROKEN_ARRAYS),
+        np.load(path, allow_pickle=False) as arrays,
+    ):
+        return {name: arrays[name] for name in arrays.files}
 
 
 @contextlib.contextmanager

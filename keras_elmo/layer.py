@@ -10,9 +10,9 @@ import keras
 import tensorflow as tf
 
 from keras_elmo import checks, tensors
-from keras_elmo.bilm import BiLM
+from keras_elmo.bilm import BiLM, learns
 from keras_elmo.options import BiLMOptions
-from keras_elmo.runtime.native import Encoder, NativeElmo, learns
+from keras_elmo.runtime.native import Encoder, NativeElmo
 from keras_elmo.scalar_mix import ScalarMix
 from keras_elmo.sources import (
     DEFAULT,
@@ -256,12 +256,7 @@ class ElmoEmbeddingLayer(StringLayer):
         `backward`, from 0.
         """
         parts: dict[str, keras.layers.Layer] = {mix.name: mix for mix in self.mixes}
-        if self.bilm is not None:
-            parts["token_encoder"] = self.bilm.token_encoder
-            for stack in (self.bilm.forward_lstm, self.bilm.backward_lstm):
-                for number, lstm in enumerate(stack.layers):
-                    parts[f"{stack.name}_{number}"] = lstm
-        return parts
+        return parts | (self.bilm.parts if self.bilm is not None else {})
 
     def _freeze_unread(self) -> None:
         # It would have no gradient, and Keras would warn of it in every fit.

@@ -198,16 +198,26 @@ def _has_items(inputs: Any) -> bool:
 
 
 def _no_string(inputs: Any) -> str | None:
-    """Names the first item that is no string; None if there is none such."""
+    """Names the first item that is no string in UTF-8; None if there is none such."""
     rows: Iterable[Any] = inputs
     if not isinstance(inputs, (list, tuple)):
         rows = np.asarray(inputs, object)
         rows = np.atleast_1d(rows)
     for number, row in enumerate(rows):
         for item in row if isinstance(row, (list, tuple, np.ndarray)) else [row]:
-            if not isinstance(item, (str, bytes, list, tuple, np.ndarray)):
+            is_right = isinstance(item, (str, bytes, list, tuple, np.ndarray))
+            if not is_right or (isinstance(item, str) and not _is_utf8(item)):
                 return f"{reprlib.repr(item)} in row {number}, counted from 0"
     return None
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether a text can be: half of a pair of surrogates cannot."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def lstm_layers_read(output: str, num_layers: int) -> int:

@@ -13,12 +13,22 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+_WILDCARD = re.compile(r"[*?\[\\]")
 _HIDDEN = re.compile(r"\.(.+)\.[0-9a-f]{32}\.part", re.DOTALL)
 
 
 def is_local(path: str) -> bool:
     """Returns whether a path lies on this machine's own file system."""
     return "://" not in path
+
+
+def is_pattern(path: str) -> bool:
+    """Returns whether TensorFlow or Beam take a path for one that stands for others.
+
+    They look for what lies below a folder by such patterns: of one that is called
+    `out [1]` they find nothing, of `out?` also what lies in another one.
+    """
+    return _WILDCARD.search(path) is not None
 
 
 def absolute(path: str | Path) -> str:

@@ -159,19 +159,19 @@ def read_facts(folder: Path) -> dict[str, Any]:
     path = folder / "corpus.json"
     with _reading(path):
         facts = json.loads(path.read_text(encoding="utf-8"))
-        if not _fits(facts, _FACTS):
+        if not fits(facts, _FACTS):
             raise ValueError(f"it must have the form {_FACTS}")
     return facts
 
 
-def _fits(value: Any, form: Any) -> bool:
+def fits(value: Any, form: Any) -> bool:
     """Whether a value from JSON has at least what is in `form`, of the same types."""
     if isinstance(form, dict):
         return isinstance(value, dict) and all(
-            name in value and _fits(value[name], item) for name, item in form.items()
+            name in value and fits(value[name], item) for name, item in form.items()
         )
     if isinstance(form, list):
-        return isinstance(value, list) and all(_fits(item, form[0]) for item in value)
+        return isinstance(value, list) and all(fits(item, form[0]) for item in value)
     if isinstance(form, int):
         return type(value) is int and 0 <= value < 1 << 62
     return isinstance(value, type(form))

@@ -14,13 +14,16 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_elmo import files
 from keras_elmo.options import BiLMOptions
 from keras_elmo.pretraining.batches import Batcher, prefetch
-from keras_elmo.pretraining.corpus import Corpus
+from keras_elmo.pretraining.corpus import Corpus, fits
 from keras_elmo.pretraining.language_model import LanguageModel
 from keras_elmo.pretraining.settings import Settings
 
 _LOG = logging.getLogger(__name__)
+# What a checkpoint says beside its arrays, by example.
+_FACTS = {"steps": 0, "seconds": 0.0, "history": [{}], "settings": {}}
 # Settings that a training keeps from its first step to its last.
 _FIXED = (
     *("rows", "unroll", "negatives", "min_count", "max_vocabulary"),
@@ -273,19 +276,27 @@ def _load_state(path: Path, model: keras.Model) -> dict[str, Any]:
     """Fills the variables of a compiled and built model; returns the facts.
 
     Raises:
-        ValueError: If the file is of a model of another shape.
+        ValueError: If the file is broken, or of a model of another shape.
     """
-    with np.load(path) as arrays:
-        variables = _variables(model)
-        shapes = [tuple(variable.shape) for variable in variables]
-        if shapes != [arrays[f"v{i}"].shape for i in range(len(arrays.files) - 1)]:
-            raise ValueError(
-                f"The checkpoint {path} is of a model of another shape\n"
-                "hint: give the options it was begun with, or another output folder"
-            )
-        for i, variable in enumerate(variables):
-            variable.assign(arrays[f"v{i}"])
-        return json.loads(arrays["facts"].tobytes())
+    what = "the checkpoint"
+    arrays = files.read_arrays(what, path)
+    with files.reading(f"{what} {path}"):
+        facts = json.loads(arrays.pop("facts").tobytes())
+        if not fits(facts, _FACTS):
+            raise ValueError(f"its facts must have the form {_FACTS}")
+        saved = [arrays[f"v{i}"] for i in range(len(arrays))]
+    variables = _variables(model)
+    shapes = [tuple(variable.shape) for variable in variables]
+    if shapes != [value.shape for value in saved]:
+        raise ValueError(
+            f"The checkpoint {path} is of a model of another shape\n"
+            "hint: give the options it was begun with, or another output folder"
+        )
+    if any(value.dtype.kind not in "fiu" for value in saved):
+        raise ValueError(f"Cannot read {what} {path}: it must hold numbers alone")
+    for variable, value in zip(variables, saved, strict=True):
+        variable.assign(value)
+    return facts
 
 
 def _variables(model: keras.Model) -> list[Any]:

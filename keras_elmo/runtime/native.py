@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
-from keras_elmo.bilm import BiLM
+from keras_elmo.bilm import BiLM, learns
 from keras_elmo.options import BiLMOptions
 from keras_elmo.runtime.bounds import bounded, in_one_line
 from keras_elmo.runtime.packed_bilm import layers_in_groups, packed_layers
@@ -44,14 +44,6 @@ class Encoder(Protocol):
             first; and of each token the row and the number in its row, int32
             `(tokens, 2)`.
         """
-
-
-def learns(layer: keras.layers.Layer) -> bool:
-    """Returns whether a model around `layer` trains any of its weights.
-
-    Not by the layer's own flag: that of a part may be set after it.
-    """
-    return any(variable.trainable for variable in layer.variables)
 
 
 class NativeElmo(keras.layers.Layer):

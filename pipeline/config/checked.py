@@ -22,7 +22,7 @@ from components.text_example_gen.spans import (
 )
 from pipeline.config import Config, ConfigError, DataConfig
 from pipeline.errors import UserError, with_typed_options
-from pipeline.files import absolute
+from pipeline.files import absolute, is_pattern
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -149,12 +149,19 @@ def first_look(config: Config) -> CheckedConfig:
     """Does what `checked_config` does, as far as it goes without a large library.
 
     Raises:
-        ConfigError: The data cannot be used, or there is no such schema or source.
+        ConfigError: The data cannot be used, there is no such schema or source, or
+            the output has a name that cannot be used.
     """
     # keras_elmo needs h5py, for which no --help should wait.
     from keras_elmo.errors import ElmoError
     from keras_elmo.sources import check_source
 
+    output = absolute(config.output)
+    if is_pattern(output):
+        raise ConfigError(
+            "option output: a folder with *, ?, [ or \\ in its path would stand for "
+            f"others, too. Received: {output} (hint: rename it, or choose another)"
+        )
     schema = config.data.schema_path
     if schema is not None:
         if not Path(schema).is_file():
@@ -178,7 +185,7 @@ def first_look(config: Config) -> CheckedConfig:
                     else source
                 }
             ),
-            "output": absolute(config.output),
+            "output": output,
         }
     )
     return CheckedConfig(checked, data_bytes)

@@ -18,7 +18,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.features import EXPLAIN_TEXTS, SERVE_TEXTS
-from pipeline.files import is_local
+from pipeline.files import is_local, is_pattern
 
 GRAPH = "saved_model.pb"
 
@@ -178,6 +178,9 @@ def load_classifier(folder: str, *, explain: bool = False) -> Any:
         model = tf.saved_model.load(folder)
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).partition("\n")[0]
+        if is_pattern(folder):
+            reason = "TensorFlow takes *, ?, [ and \\ in its path for wildcards"
+            reason += " (hint: rename the folder)"
         raise ModelError(f"{folder} cannot be loaded: {reason}") from error
     if SERVE_TEXTS not in model.signatures:
         raise ModelError(

@@ -203,7 +203,7 @@ class EmbeddingStore:
                 segment = Segment.read(path)
             except FileNotFoundError:  # another process has made room
                 continue
-            except (ValueError, EOFError) as error:
+            except ValueError as error:
                 _LOGGER.warning("%s is damaged (%s) and is removed", path, error)
                 remove(path)
                 continue

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_elmo import files
 from pipeline.files import replace_when_done
 
 _POSITIVE = (0.1284, 0.3881, 0.6568, 0.9424, 1.2562, 1.6181, 2.0690, 2.7326)
@@ -90,15 +91,18 @@ class Segment:
             OSError: It cannot be read, or is gone.
             ValueError: It is not a segment.
         """
-        with path.open("rb") as file:
-            keys, lengths, scales = (
-                np.load(file, allow_pickle=False) for _ in range(3)
-            )
-            np.lib.format.read_magic(file)
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-            offset = file.tell()
-            size = os.fstat(file.fileno()).st_size
-        starts = np.cumsum([0, *lengths], dtype=np.int64)
+        try:
+            with path.open("rb") as file:
+                keys, lengths, scales = (
+                    np.load(file, allow_pickle=False) for _ in range(3)
+                )
+                np.lib.format.read_magic(file)
+                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+                offset = file.tell()
+                size = os.fstat(file.fileno()).st_size
+            starts = np.cumsum([0, *lengths], dtype=np.int64)
+        except files.BROKEN_ARRAYS as error:
+            raise ValueError(files.one_line(error)) from error
         is_whole = (
             dtype == np.uint8
             and len(shape) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import time
 from math import inf
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_elmo import SourceError, files
 from pipeline.files import remove, replace_when_done
+
+_LOGGER = logging.getLogger(__name__)
 
 # An interrupted run that nobody took up again within this time is thrown away.
 _ABANDONED_AFTER_SECONDS = 14 * 24 * 3600
@@ -85,22 +89,40 @@ class TrainingState:
     def load(cls, folder: Path, model: keras.Model) -> TrainingState:
         """Returns the state in `folder` and sets model and optimizer to it.
 
-        Without a state there, returns an empty one and leaves the model alone.
+        Without a state there, returns an empty one and leaves the model alone. So it
+        does with one that is damaged: it is removed, or no repeat could ever train.
         The optimizer must be built.
         """
         path = folder / _STATE_FILE
         if not path.exists():
             return cls()
-        with np.load(path) as arrays:
-            facts = json.loads(str(arrays["facts"]))
-            _assign(model.variables, _unnumbered("variable", arrays))
-            _assign(model.optimizer.variables, _unnumbered("optimizer", arrays))
-            best_weights = _unnumbered("best", arrays)
+        try:
+            arrays = files.read_arrays("the state", path)
+            with files.reading(f"the state {path}"):
+                facts = json.loads(str(arrays["facts"]))
+                history, best_epoch = facts["history"], facts["best_epoch"]
+                saved = {
+                    kind: _fitting(variables, _unnumbered(kind, arrays))
+                    for kind, variables in (
+                        ("variable", model.variables),
+                        ("optimizer", model.optimizer.variables),
+                        ("best", model.variables if best_epoch else []),
+                    )
+                }
+                # What the next epochs ask for.
+                _ = [(float(e["eval_loss"]), int(e["steps"])) for e in history]
+                _ = history[best_epoch - 1] if best_epoch else None
+        except SourceError as error:
+            _LOGGER.warning("%s; the training begins anew", error)
+            remove(path)
+            return cls()
+        _assign(model.variables, saved["variable"])
+        _assign(model.optimizer.variables, saved["optimizer"])
         return cls(
-            history=facts["history"],
-            best_epoch=facts["best_epoch"],
-            resumed_after=len(facts["history"]),
-            best_weights=best_weights,
+            history=history,
+            best_epoch=best_epoch,
+            resumed_after=len(history),
+            best_weights=saved["best"],
         )
 
     def restore_best(self, model: keras.Model) -> None:
@@ -126,11 +148,17 @@ def _assign(variables: list[Any], values: list[np.ndarray]) -> None:
         variable.assign(value)
 
 
+def _fitting(variables: list[Any], values: list[np.ndarray]) -> list[np.ndarray]:
+    """Returns the values; refuses those that are not of these variables."""
+    for variable, value in zip(variables, values, strict=True):
+        if value.shape != tuple(variable.shape) or value.dtype.kind not in "fiub":
+            raise ValueError(f"it has no values of {variable.path}")
+    return values
+
+
 def _numbered(kind: str, values: list[np.ndarray]) -> dict[str, np.ndarray]:
     return {f"{kind}-{place:05d}": value for place, value in enumerate(values)}
 
 
-def _unnumbered(kind: str, arrays: Any) -> list[np.ndarray]:
-    return [
-        arrays[name] for name in sorted(arrays.files) if name.startswith(kind + "-")
-    ]
+def _unnumbered(kind: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+    return [arrays[name] for name in sorted(arrays) if name.startswith(kind + "-")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
@@ -63,3 +64,30 @@ def test_reversal_turns_round_each_rows_own_length_and_nothing_after():
     turned = np.array(reorder_time(x, indices))
     assert turned[0].tolist() == [[4, 5], [2, 3], [0, 1], [6, 7]]
     assert turned[1].tolist() == x[1].tolist()
+
+
+def test_a_rebuilt_bilm_trains_as_the_one_it_is_a_copy_of(tmp_path):
+    options = BiLMOptions.from_file(write_model(tmp_path) / "options.json")
+    bilm = BiLM(options, dropout=0.25, unroll=True)
+    bilm.parts["token_encoder"].trainable = False
+    bilm.parts["backward_lstm_1"].trainable = False
+    inputs = keras.Input((4, options.max_chars), dtype="int32")
+    model = keras.Model(inputs, bilm(inputs))
+    path = tmp_path / "model.keras"
+    model.save(path)
+    for other in (keras.models.clone_model(model), keras.models.load_model(path)):
+        copy = other.layers[1]
+        assert copy.forward_lstm.dropout.rate == 0.25
+        assert copy.forward_lstm.layers[0].rnn.unroll is True
+        assert [v.path for v in other.trainable_variables] == [
+            v.path for v in model.trainable_variables
+        ]
+
+
+def test_a_bilm_that_is_made_frozen_learns_nothing_nor_does_its_copy(tmp_path):
+    options = BiLMOptions.from_file(write_model(tmp_path) / "options.json")
+    bilm = BiLM(options, trainable=False)
+    for each in (bilm, BiLM.from_config(bilm.get_config())):
+        assert not any(variable.trainable for variable in each.variables)
+    with pytest.raises(ValueError, match="`frozen` must be one of token_encoder, for"):
+        BiLM(options, frozen=["mix"])

@@ -215,12 +215,16 @@ MISSING = {
     "an array of objects": np.array([["a", "b"], ["a", None]], object),
     "a column of pandas": pd.Series(["a", None], dtype="string"),
     "a table of pandas": pd.DataFrame({"text": ["a", float("nan")]}),
+    "half of a pair of surrogates": ["a", "b\ud800"],
+    "such a half among tokens": [["a"], ["b", "\ud800"]],
 }
 
 
 @pytest.mark.parametrize("inputs", MISSING.values(), ids=MISSING)
-def test_the_row_of_a_missing_value_is_named(elmo, inputs):
-    with pytest.raises(ValueError, match=r"(None|nan|<NA>) in row 1, counted") as error:
+def test_the_row_of_a_value_that_is_no_text_is_named(elmo, inputs):
+    with pytest.raises(
+        ValueError, match=r"(None|nan|<NA>|ud800') in row 1, counted"
+    ) as error:
         elmo(inputs)
     assert "\n" not in str(error.value)
 

@@ -79,7 +79,7 @@ def read_delimited(
         position, raw, fields, reason, replaced_utf8, _ = row
         if len(fields) != width and not reason:
             reason = fault_in_width(row, width, least)
-        if width > 1 and fields and _is_header(fields, folded, options):
+        if width > 1 and _is_header(fields, folded, options):
             reason = reasons.REPEATED_HEADER
         if reason:
             found_fields = f"{len(fields)} field{'s' if len(fields) != 1 else ''}"
@@ -105,6 +105,8 @@ def _is_header(fields: list[str], names: list[str], options: ReadOptions) -> boo
         names: Of the columns, without case.
         options: Name the columns.
     """
+    if not fields:  # of a row that cannot be read
+        return False
     first = fields[0].strip(f'" {_MARK}')
     if first.casefold() != names[0] and first.isascii():
         return False  # nearly all rows

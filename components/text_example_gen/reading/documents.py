@@ -61,6 +61,7 @@ def read_document(
         check_is_text(path, data[:HEAD_BYTES], mark)
         beside = functools.partial(_lines_beside, posixpath.dirname(path))
         survey = take_survey(path, data, io.BytesIO(), options.encoding, beside)
+        text, replaced = replace_invalid(decode(data, survey.encoding, is_whole=True))
     except UnreadableFileError as error:
         return _reject(path, error.reason, error.detail)
     except DAMAGE as error:
@@ -69,7 +70,6 @@ def read_document(
         return _reject(path, reasons.DAMAGED_FILE, str(error))
     on_layout(Layout(format="folder", encoding=survey.encoding))
     source, _ = replace_invalid(path)
-    text, replaced = replace_invalid(decode(data, survey.encoding, is_whole=True))
     if len(text) > MAX_RECORD_CHARS:
         return _reject(path, reasons.TOO_LONG, "the text is too long", text)
     if "\0" in text:

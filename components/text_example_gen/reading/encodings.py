@@ -39,6 +39,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# Of these the mark says in which order the bytes are.
+_WITH_MARK = ("utf-16", "utf-32")
 # Encodings of seven bits that say by an escape sequence which letters follow.
 _ESCAPES = (
     (re.compile(rb"\x1b\$[@B]|\x1b\([JI]|\x1b\$\([DOPQ]"), "iso2022_jp_ext"),
@@ -102,9 +104,17 @@ def take_survey(
         beside: Returns lines that are not UTF-8, of texts in the same encoding.
 
     Raises:
-        UnreadableFileError: The text is in no encoding that is known.
+        UnreadableFileError: The text is in no encoding that is known, or in one that
+            needs a byte order mark.
     """
-    known = encoding_by_mark(head) or encoding
+    known = encoding_by_mark(head)
+    if head and known is None and encoding in _WITH_MARK:
+        raise UnreadableFileError(
+            reasons.NOT_TEXT,
+            f"{path} has no byte order mark, and without one {encoding} has two orders"
+            f"\nhint: `encoding={encoding}-le`, or {encoding}-be",
+        )
+    known = known or encoding
     most = _SURVEY_PACKED_BYTES if is_unpacked(stream) else SURVEY_BYTES
     look = _Look()
     chunk = head

@@ -23,9 +23,9 @@ _COMPRESSED = (".gz", ".bz2", ".xz")
 # Zero bytes between the streams of xz are legal in fours.
 _XZ_PADDING = 4
 
-# What the decompressors raise on broken data. bz2 raises a bare OSError: see
-# `is_damage`.
-DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
+# What decompressors and decoders raise on broken data, where they ask no handler of
+# errors. bz2 raises a bare OSError, ISO 2022 a bare UnicodeError: see `is_damage`.
+DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, UnicodeError)
 
 # How much of a file is read to tell what it is.
 HEAD_BYTES = 2**16
@@ -188,7 +188,12 @@ def is_unpacked(stream: BinaryIO) -> bool:
 
 
 def is_damage(error: BaseException) -> bool:
-    """Returns whether an error of `DAMAGE` comes from the data, not from the disk."""
+    """Returns whether an error of `DAMAGE` comes from the data.
+
+    Others come from the disk, or from this program.
+    """
+    if isinstance(error, UnicodeError):
+        return type(error) is UnicodeError
     return (
         not isinstance(error, OSError)
         or isinstance(error, gzip.BadGzipFile)

@@ -125,6 +125,29 @@ def test_a_checkpoint_of_another_model_is_refused(corpus, tmp_path):
         Training(corpus, other, make_settings(), tmp_path)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[: len(data) // 2],
+        lambda data: data.replace(b'"steps"', b'"stepz"'),
+        lambda data: data.replace(b'"steps": 0', b'"steps": "'),
+        lambda data: data.replace(b"facts.npy", b"farts.npy"),
+        lambda data: data.replace(b"'shape': (", b"'shape': '", 1),
+        lambda data: b"\x93NUMPY\x01\x00v\x00" + data,
+    ],
+)
+def test_a_damaged_checkpoint_is_refused_in_one_line(corpus, tmp_path, damage):
+    training = Training(corpus, OPTIONS, make_settings(), tmp_path)
+    training.save()
+    path = training.checkpoint
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match="Cannot read the checkpoint") as caught:
+        Training(corpus, OPTIONS, make_settings(), tmp_path)
+    assert str(caught.value).startswith(f"Cannot read the checkpoint {path}: ")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_training_goes_on_with_its_own_settings_alone(corpus, tmp_path):
     first = Training(corpus, OPTIONS, make_settings(steps=1), tmp_path)
     first.model.train_on_batch = lambda batch: 1.0

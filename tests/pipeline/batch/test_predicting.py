@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 
 import pytest
 import tensorflow as tf
@@ -124,6 +125,12 @@ def test_a_model_without_the_signature_is_refused(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path / "m"))
     with pytest.raises(ModelError, match="must have the signature predict_text"):
         Predictor.inspect(str(tmp_path / "m"), None)
+
+
+def test_a_model_in_a_folder_that_looks_like_a_pattern_is_refused(toy_model, tmp_path):
+    folder = shutil.copytree(toy_model, tmp_path / "model [1]")
+    with pytest.raises(ModelError, match="for wildcards .hint: rename the folder"):
+        Predictor.inspect(str(folder), None)
 
 
 def test_a_model_that_cannot_be_read_is_refused(tmp_path):

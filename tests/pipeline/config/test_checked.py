@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -73,6 +74,14 @@ def test_data_that_cannot_be_used_is_refused_with_what_was_found(
 def test_an_option_that_leads_nowhere_is_refused_by_name(texts, override, message):
     with pytest.raises(ConfigError, match=message):
         _check(override)
+
+
+@pytest.mark.parametrize("name", ["out [1]", "out*", "out?", "a\\b", "of [1]/out"])
+def test_an_output_whose_path_would_stand_for_others_is_refused(texts, tmp_path, name):
+    with pytest.raises(ConfigError, match="option output: .*would stand for") as caught:
+        _check(f"output={json.dumps(name)}")
+    assert str(tmp_path / name) in str(caught.value)
+    assert os.listdir(tmp_path) == ["texts.csv"]
 
 
 def test_a_folder_without_a_model_is_no_elmo_source(texts, tmp_path):

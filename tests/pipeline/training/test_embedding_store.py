@@ -241,7 +241,7 @@ def test_a_half_written_segment_is_never_read_and_goes(tmp_path, monkeypatch):
     assert not left.exists()
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "other", "nan"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "other", "nan", "header"])
 def test_a_damaged_segment_is_made_anew(tmp_path, caplog, damage):
     open_store(tmp_path, Encoder()).close()
     [path] = segments(tmp_path)
@@ -249,7 +249,13 @@ def test_a_damaged_segment_is_made_anew(tmp_path, caplog, damage):
     scales = Segment.read(path).scales
     nan = content.replace(scales.tobytes(), (scales * np.float32(np.nan)).tobytes())
     assert nan != content
-    damaged = {"cut": content[:-1], "empty": b"", "other": b"x" * 99, "nan": nan}
+    damaged = {
+        "cut": content[:-1],
+        "empty": b"",
+        "other": b"x" * 99,
+        "nan": nan,
+        "header": content.replace(b"(", b"'", 1),
+    }
     path.write_bytes(damaged[damage])
     with caplog.at_level(logging.WARNING):
         store = open_store(tmp_path, Encoder())

@@ -57,6 +57,38 @@ def test_without_a_state_the_model_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[: len(data) // 2],
+        lambda data: data.replace(b"eval_loss".decode().encode("utf-32-le"), b"x" * 36),
+        lambda data: data.replace(b"optimizer-00000", b"optimizer-0000x"),
+        lambda data: data.replace(b"(1, 1)", b"(1, '1"),
+        lambda data: b"\x93NUMPY\x01\x00v\x00" + data,
+    ],
+)
+def test_a_damaged_state_is_told_and_the_training_begins_anew(tmp_path, caplog, damage):
+    state_after([3.0, 1.0])[0].save(tmp_path, make_model(1))
+    path = tmp_path / "state.npz"
+    path.write_bytes(damage(path.read_bytes()))
+    model = make_model(4)
+    assert TrainingState.load(tmp_path, model) == TrainingState()
+    assert set(values(model)) == {4.0}
+    assert f"Cannot read the state {path}: " in caplog.text
+    assert not path.exists()
+
+
+def test_a_state_of_another_model_is_told_and_the_training_begins_anew(tmp_path):
+    state_after([3.0])[0].save(tmp_path, make_model(1))
+    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    other.compile(keras.optimizers.Adam(), "mse")
+    other.optimizer.build(other.trainable_variables)
+    before = values(other)
+    assert TrainingState.load(tmp_path, other).epochs_done == 0
+    assert values(other) == before
+
+
+@pytest.mark.parametrize(
     ("losses", "ended_by"),
     [
         ([], None),

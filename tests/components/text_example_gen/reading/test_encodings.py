@@ -236,6 +236,30 @@ def test_the_option_is_taken_where_there_is_no_mark(tmp_path):
     assert items == [("Ã©", "b", False)]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.txt"])
+def test_an_encoding_of_two_orders_needs_its_mark(tmp_path, encoding, name):
+    path = tmp_path / name
+    path.write_bytes('{"text": "a", "label": "b"}\n'.encode(f"{encoding}-le"))
+    form = "folder" if name == "a.txt" else "auto"
+    (item,) = read_file(str(path), ReadOptions(encoding=encoding, format=form))
+    assert item["reason"] == "not_text"
+    assert item["detail"] == (
+        f"{path} has no byte order mark, and without one {encoding} has two orders\n"
+        f"hint: `encoding={encoding}-le`, or {encoding}-be"
+    )
+
+
+def test_a_decoder_that_gives_up_costs_the_rest_of_its_file(tmp_path):
+    path = tmp_path / "a.csv"
+    row = "とても,a\n".encode("iso2022_jp_ext")
+    path.write_bytes(b"text,label\n" + row * 30_000 + b"\x1b" + b"(" * 9)
+    first, *_, last = read_file(str(path), ReadOptions())
+    assert first["columns"] == {"text": "とても", "label": "a"}
+    assert last["reason"] == "damaged_file"
+    assert "pending buffer overflow" in last["detail"]
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.txt"])
 def test_documents_and_json_lines_are_decoded_too(tmp_path, name):
     (tmp_path / "né").mkdir()

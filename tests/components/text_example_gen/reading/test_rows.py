@@ -4,8 +4,10 @@ import io
 
 import pytest
 
+from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import lines as lines_of_files
 from components.text_example_gen.reading.lines import Lines
+from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.rows import Dialect, read_rows
 
 COMMA = Dialect(",", quoted=True)
@@ -87,3 +89,13 @@ def test_a_nul_costs_its_row(dialect):
     lines = Lines(io.StringIO("a\0\nb\n"))
     rows = read_rows(lines, dialect, width=1)
     assert [row.reason for row in rows] == ["not_text", ""]
+
+
+def test_a_first_row_that_is_no_row_and_no_header_costs_itself_only(tmp_path):
+    path = tmp_path / "a.csv"
+    options = ReadOptions(columns=("text", "label"))
+    for first, reason in ((b'a,"open\n', "bad_quotes"), (b"a\0,b\n", "not_text")):
+        path.write_bytes(first + b"c,d\n")
+        rejected, row = read_file(str(path), options)
+        assert (rejected["position"], rejected["reason"]) == (1, reason)
+        assert row["columns"] == {"text": "c", "label": "d"}
