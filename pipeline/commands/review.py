@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.errors import UserError
+from pipeline.files import absolute, is_pattern
 from pipeline.runs.progress import say_loading
 from pipeline.terminal import visible_line
 
@@ -65,6 +66,11 @@ def command(output: Path, folds: int, first: int, to: Path | None) -> None:
     """
     from pipeline.review.table import NAME, refuse_filled
 
+    if is_pattern(absolute(output)):
+        raise UserError(
+            "option --output: the files below a folder with *, ?, [ or \\ in its path "
+            f"are not found. Received: {output} (hint: rename it)"
+        )
     path = to or output / NAME
     if not path.parent.is_dir():
         raise UserError(f"option --to: {path.parent} is not a folder")

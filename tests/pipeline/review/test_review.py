@@ -302,3 +302,11 @@ def test_a_folder_without_runs_gets_one_line_and_stays_as_it_is(tmp_path):
     assert result.exit_code == 2
     assert "no run has written into" in result.output
     assert not list(tmp_path.iterdir())
+
+
+def test_an_output_whose_path_stands_for_others_is_not_said_to_be_gone(tmp_path):
+    folder = tmp_path / "out [1]"
+    folder.mkdir()
+    result = CliRunner().invoke(main, ["review", "--output", str(folder)])
+    assert result.exit_code == 2
+    assert "in its path are not found" in " ".join(result.output.split())
