@@ -83,6 +83,16 @@ class BiLM(keras.layers.Layer):
 
     def call(self, char_ids: Any, training: bool | None = None) -> Any:
         options = self.options
+        shape, dtype = tuple(char_ids.shape), str(char_ids.dtype)
+        if len(shape) != 3 or shape[2] not in (None, options.max_chars):
+            raise ValueError(
+                f"`char_ids` must be (batch, time, {options.max_chars}), as "
+                f"`options.max_chars` says. Received: shape={shape}"
+            )
+        if "int" not in dtype:
+            raise ValueError(
+                f"`char_ids` must be integers, from 0 to 261. Received: dtype={dtype}"
+            )
         is_token = ops.any(char_ids > characters.NO_TOKEN, axis=-1)  # (batch, time)
         lengths = ops.sum(ops.cast(is_token, "int32"), axis=1)
         wrapped = wrap_sentences(char_ids, lengths, options.max_chars)

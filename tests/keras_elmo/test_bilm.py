@@ -11,7 +11,7 @@ from keras_elmo.bilm import reorder_time, reversal_indices, wrap_sentences
 from keras_elmo.characters import spell_tokens
 from keras_elmo.checkpoints import load_hdf5
 from tests.keras_elmo.reference import ReferenceBiLM
-from tests.keras_elmo.tiny import write_model
+from tests.keras_elmo.tiny import TINY, write_model
 
 SENTENCES = [["The", "café", "is", "unbelievablylong"], [], ["No", "."]]
 SHAPES = {
@@ -91,3 +91,17 @@ def test_a_bilm_that_is_made_frozen_learns_nothing_nor_does_its_copy(tmp_path):
         assert not any(variable.trainable for variable in each.variables)
     with pytest.raises(ValueError, match="`frozen` must be one of token_encoder, for"):
         BiLM(options, frozen=["mix"])
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (np.ones((2, 7), np.int32), r"\(batch, time, 10\).*shape=\(2, 7\)"),
+        (np.ones((2, 3, 50), np.int32), r"\(batch, time, 10\).*shape=\(2, 3, 50\)"),
+        (np.ones((2, 3, 10), np.float32), "must be integers.*float32"),
+    ],
+)
+def test_ids_of_another_form_are_refused_in_one_line(ids, message):
+    bilm = BiLM(BiLMOptions(**{**TINY, "max_chars": 10}))
+    with pytest.raises(ValueError, match=message):
+        bilm(ids)
