@@ -14,6 +14,7 @@ from pipeline.runs.summary import RunSummary
 
 _WITHDRAWN = "the model was withdrawn by a rollback"
 _WHICH_SPANS = ("data.span", "data.window_spans", "data.done_file")
+_HAIR = 0.002  # of an accuracy
 _MOST_REASONS = 3  # in a sentence
 _MOST_DIGITS = 4  # more than usual, where two figures would else read alike
 
@@ -161,7 +162,7 @@ def _bounds(evaluation: Evaluation) -> Iterator[Condition]:
         of_slice = f"{bound.slice}: " if bound.slice else ""
         if bound.kind == "change":
             better = "more" if bound.measure == CALIBRATION_ERROR else "less"
-            most, found = _told_apart(bound, _points)
+            most, found = _told_apart(_as_in_the_verdict(bound, evaluation), _points)
             asked = f"{name} at most {most} {better} than the last model's: it "
             asked += "need not be better"
             if bound.value is not None:
@@ -172,6 +173,21 @@ def _bounds(evaluation: Evaluation) -> Iterator[Condition]:
             most, found = _told_apart(bound, measure_value)
             asked = f"{name} {side} {most}"
         yield Condition(f"{of_slice}{asked}", found, bound.ok)
+
+
+def _as_in_the_verdict(bound: Threshold, evaluation: Evaluation) -> Threshold:
+    """Returns the bound of a change with the points that the verdict says, if any.
+
+    Where it was met or missed by a hair, with the exact change.
+    """
+    before, now = _accuracy_before(evaluation), evaluation.metrics.get("accuracy")
+    if bound.measure != "accuracy" or bound.slice or before is None or now is None:
+        return bound
+    change = _difference(now, before) / 100
+    is_near = bound.value is None or abs(bound.value - bound.bound) < _HAIR
+    return (
+        bound if is_near or not change else bound.model_copy(update={"value": change})
+    )
 
 
 def _told_apart(

@@ -214,6 +214,8 @@ def bound(**changes):
 )
 def test_a_bound_and_what_was_measured_are_told_apart(threshold, said):
     facts = summaries.evaluation(["a", "b"], 1000, 0.9, thresholds=[threshold])
+    if threshold["kind"] == "change":
+        facts["baseline"] = summaries.measures(0.9 - threshold["value"])
     text = why_of(summaries.summary(evaluation=facts))
     if "1.00 points less missed" in said:
         said = said.replace("1.00 points", "1.000 points").replace(

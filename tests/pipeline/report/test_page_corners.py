@@ -180,3 +180,18 @@ def test_one_of_a_thing_is_one():
 def test_unknown_times_of_the_serving_check_are_left_out():
     check = {"blessed": True, "facts": {"load_seconds": None}}
     assert "ServingCheck: ." in said("run", serving_check=check)
+
+
+def test_the_conditions_say_the_same_points_as_the_verdict():
+    bound = {"measure": "accuracy", "kind": "change", "bound": -0.01,
+             "value": 0.0416, "ok": True}  # fmt: skip
+    facts = facts_of(
+        metrics=summaries.measures(0.8522),
+        baseline=summaries.measures(0.8106),
+        thresholds=[bound],
+    )
+    page = page_of(summaries.summary(evaluation=facts))
+    assert "4.1 points more than with the last model" in page.text[""]
+    assert "need not be better 4.1 points more met" in " ".join(
+        page.text["why"].split()
+    )
