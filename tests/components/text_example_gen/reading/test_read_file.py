@@ -295,7 +295,11 @@ def test_a_file_name_and_a_first_line_that_are_not_utf8_are_shown_as_utf8(tmp_pa
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"PK\x03\x04rest", "a zip archive or a spreadsheet"),
+        (b"PK\x03\x04rest", "a zip archive or a spreadsheet\nhint: unpack the archive"),
+        (b"PK\x03\x04rest", "or export the spreadsheet as CSV"),
+        (b"\x28\xb5\x2f\xfdrest", "compressed with zstd\nhint: unpack it"),
+        (b"7z\xbc\xaf\x27\x1crest", "a 7z archive\nhint: unpack it"),
+        (b"SQLite format 3\0", "a database\nhint: export the data as CSV"),
         (bytes(range(256)) * 8, "binary data"),
         ("text,label\na,b\n".encode("utf-16-le"), "`encoding=utf-16-le`"),
         (b"text,label\n" + bytes(range(128, 256)) * 50, "its bytes are not UTF-8"),
