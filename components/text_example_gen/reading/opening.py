@@ -38,20 +38,26 @@ _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\v\f\r\x1a\x1b")
 _FEW = 8
 _EXPORT = "export the data as CSV"
 _UNPACK = "unpack it"
-_KINDS = (
+_KINDS = (  # where its mark stands, the mark, what it is, what to do
     (
+        0,
         b"PK\x03\x04",
         "a zip archive or a spreadsheet",
         "unpack the archive, or export the spreadsheet as CSV",
     ),
-    (b"%PDF-", "a PDF document", _EXPORT),
-    (b"\xd0\xcf\x11\xe0", "an old Office document", _EXPORT),
-    (b"\x89PNG", "a picture", _EXPORT),
-    (b"\xff\xd8\xff", "a picture", _EXPORT),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", _UNPACK),
-    (b"7z\xbc\xaf", "a 7z archive", _UNPACK),
-    (b"SQLite format 3", "a database", _EXPORT),
-    (b"\x7fELF", "a program", _EXPORT),
+    (0, b"%PDF-", "a PDF document", _EXPORT),
+    (0, b"\xd0\xcf\x11\xe0", "an old Office document", _EXPORT),
+    (0, b"\x89PNG", "a picture", _EXPORT),
+    (0, b"\xff\xd8\xff", "a picture", _EXPORT),
+    (0, b"\x28\xb5\x2f\xfd", "compressed with zstd", _UNPACK),
+    (0, b"7z\xbc\xaf", "a 7z archive", _UNPACK),
+    # Of a long table, its head and the first rows have too few NULs to be binary.
+    (257, b"ustar\0", "a tar archive", _UNPACK),  # not "mustard"
+    (257, b"ustar  \0", "a tar archive", _UNPACK),  # by GNU
+    (0, b"\x1f\x8b\x08", "packed twice", _UNPACK),
+    (0, b"ARROW1\0\0", "an Arrow or Feather file", "write it as Parquet"),
+    (0, b"SQLite format 3", "a database", _EXPORT),
+    (0, b"\x7fELF", "a program", _EXPORT),
 )
 _NOT_REGULAR = (
     (stat.S_ISFIFO, "a pipe"),
@@ -221,8 +227,8 @@ def check_is_text(
     Raises:
         UnreadableFileError: With reason `not_text`, and what the file seems to be.
     """
-    for magic, kind, hint in _KINDS:
-        if head.startswith(magic):
+    for start, magic, kind, hint in _KINDS:
+        if head.startswith(magic, start):
             raise _not_text(path, f"it looks like {kind}", hint)
     if not head or (encoding or "").startswith(_WIDE):
         return
