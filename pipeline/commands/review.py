@@ -63,8 +63,10 @@ def command(output: Path, folds: int, first: int, to: Path | None) -> None:
     All texts of the last run are judged by models that were not trained on them. It
     takes about as long as a training; fewer folds take less.
     """
+    from pipeline.config.checked import check_output_name
     from pipeline.review.table import NAME, refuse_filled
 
+    check_output_name(output)
     path = to or output / NAME
     if not path.parent.is_dir():
         raise UserError(f"option --to: {path.parent} is not a folder")
