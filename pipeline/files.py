@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _WILDCARD = re.compile(r"[*?\[\\]")
@@ -81,13 +81,20 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def remove_at_once(folder: Path) -> None:
+def remove_at_once(folder: Path, *, notes: Iterable[Path] = ()) -> None:
     """Removes a folder that others look at: they see all of it or nothing.
 
     What a killed process leaves is among `hidden_leftovers`.
+
+    Args:
+        folder: What is removed.
+        notes: Files about it elsewhere. They go after its name and before the rest: as
+            long as one is left, a hidden folder tells of it.
     """
     hidden = _hidden_name(folder)
     os.rename(folder, hidden)
+    for note in notes:
+        note.unlink(missing_ok=True)
     remove(hidden)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.errors import UserError
-from pipeline.files import absolute, is_pattern
 from pipeline.runs.progress import say_loading
 from pipeline.terminal import visible_line
 
@@ -64,13 +63,10 @@ def command(output: Path, folds: int, first: int, to: Path | None) -> None:
     All texts of the last run are judged by models that were not trained on them. It
     takes about as long as a training; fewer folds take less.
     """
+    from pipeline.config.checked import check_output_name
     from pipeline.review.table import NAME, refuse_filled
 
-    if is_pattern(absolute(output)):
-        raise UserError(
-            "option --output: the files below a folder with *, ?, [ or \\ in its path "
-            f"are not found. Received: {output} (hint: rename it)"
-        )
+    check_output_name(output)
     path = to or output / NAME
     if not path.parent.is_dir():
         raise UserError(f"option --to: {path.parent} is not a folder")

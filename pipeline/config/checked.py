@@ -145,6 +145,20 @@ def checked_config(config: Config) -> CheckedConfig:
     return checked
 
 
+def check_output_name(output: str | Path) -> None:
+    """Refuses an output in which files would not be found: TensorFlow takes wildcards.
+
+    Raises:
+        ConfigError: A folder of its path has a wildcard in its name.
+    """
+    output = absolute(output)
+    if is_pattern(output):
+        raise ConfigError(
+            "option output: a folder with *, ?, [ or \\ in its path would stand for "
+            f"others, too. Received: {output} (hint: rename it, or choose another)"
+        )
+
+
 def first_look(config: Config) -> CheckedConfig:
     """Does what `checked_config` does, as far as it goes without a large library.
 
@@ -157,11 +171,7 @@ def first_look(config: Config) -> CheckedConfig:
     from keras_elmo.sources import check_source
 
     output = absolute(config.output)
-    if is_pattern(output):
-        raise ConfigError(
-            "option output: a folder with *, ?, [ or \\ in its path would stand for "
-            f"others, too. Received: {output} (hint: rename it, or choose another)"
-        )
+    check_output_name(output)
     schema = config.data.schema_path
     if schema is not None:
         if not Path(schema).is_file():

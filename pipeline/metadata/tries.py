@@ -61,7 +61,10 @@ class StepTries:
         if found is None:
             return 0
         idle = time.time() - found.last_update_time_since_epoch / 1000
-        return 0 if idle > _NEW_START_SECONDS else found.properties[_TRIES].int_value
+        # Below zero by as much: the clock ran ahead and was put right.
+        return (
+            0 if abs(idle) > _NEW_START_SECONDS else found.properties[_TRIES].int_value
+        )
 
     def _context(self) -> metadata_store_pb2.Context | None:
         return self._store.get_context_by_type_and_name(_CONTEXT, self._name)

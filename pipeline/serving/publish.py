@@ -55,16 +55,20 @@ def publish(model: Path, version: Path) -> None:
 
 def remove_version(version: Path) -> None:
     """Removes a version, its manifest and its model card."""
-    if version.exists() or version.is_symlink():
-        remove_at_once(version)
-    Path(manifest_path(str(version))).unlink(missing_ok=True)
-    model_card_path(version).unlink(missing_ok=True)
+    notes = (Path(manifest_path(str(version))), model_card_path(version))
+    if os.path.lexists(version):
+        remove_at_once(version, notes=notes)
+    else:
+        for note in notes:
+            note.unlink(missing_ok=True)
 
 
 def remove_leftovers(
     serving: Path, *, below: int | None = None, only: str | None = None
 ) -> None:
     """Removes what killed processes have left of versions under hidden names.
+
+    A manifest and a model card go, too, if no version of that number is there.
 
     Args:
         serving: The folder of versions.
@@ -78,6 +82,8 @@ def remove_leftovers(
             and (below is None or int(name) < below)
             and only in (None, name)
         ):
+            if not os.path.lexists(serving / name):
+                remove_version(serving / name)  # what is about it, first
             remove(path)
 
 

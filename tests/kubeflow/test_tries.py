@@ -84,6 +84,18 @@ def test_after_an_hour_a_person_may_try_again(counter, monkeypatch):
     assert counter.begin(1) == 1
 
 
+def test_tries_that_a_wrong_clock_made_years_ahead_do_not_count_until_then(
+    counter, monkeypatch
+):
+    assert counter.begin(1) == 1
+    now = time.time()
+    # The clocks of two machines differ by a little.
+    monkeypatch.setattr(metadata_tries.time, "time", lambda: now - 10)
+    assert counter.begin(1) is None
+    monkeypatch.setattr(metadata_tries.time, "time", lambda: now - 10 * 365 * 86400)
+    assert counter.begin(1) == 1
+
+
 def test_without_its_database_a_step_still_has_its_tries(capfd):
     def begin(most):
         raise OSError("the database is away\nfor a while")

@@ -36,16 +36,28 @@ _MOST_CONTROL = 0.02
 _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\v\f\r\x1a\x1b")
 # Up to so many, even in a tiny file, cost rows and not the file.
 _FEW = 8
-_KINDS = (
-    (b"PK\x03\x04", "a zip archive or a spreadsheet"),
-    (b"%PDF-", "a PDF document"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
-    (b"7z\xbc\xaf", "a 7z archive"),
-    (b"SQLite format 3", "a database"),
-    (b"\x7fELF", "a program"),
+_EXPORT = "export the data as CSV"
+_UNPACK = "unpack it"
+_KINDS = (  # where its mark stands, the mark, what it is, what to do
+    (
+        0,
+        b"PK\x03\x04",
+        "a zip archive or a spreadsheet",
+        "unpack the archive, or export the spreadsheet as CSV",
+    ),
+    (0, b"%PDF-", "a PDF document", _EXPORT),
+    (0, b"\xd0\xcf\x11\xe0", "an old Office document", _EXPORT),
+    (0, b"\x89PNG", "a picture", _EXPORT),
+    (0, b"\xff\xd8\xff", "a picture", _EXPORT),
+    (0, b"\x28\xb5\x2f\xfd", "compressed with zstd", _UNPACK),
+    (0, b"7z\xbc\xaf", "a 7z archive", _UNPACK),
+    # Of a long table, its head and the first rows have too few NULs to be binary.
+    (257, b"ustar\0", "a tar archive", _UNPACK),  # not "mustard"
+    (257, b"ustar  \0", "a tar archive", _UNPACK),  # by GNU
+    (0, b"\x1f\x8b\x08", "packed twice", _UNPACK),
+    (0, b"ARROW1\0\0", "an Arrow or Feather file", "write it as Parquet"),
+    (0, b"SQLite format 3", "a database", _EXPORT),
+    (0, b"\x7fELF", "a program", _EXPORT),
 )
 _NOT_REGULAR = (
     (stat.S_ISFIFO, "a pipe"),
@@ -215,9 +227,9 @@ def check_is_text(
     Raises:
         UnreadableFileError: With reason `not_text`, and what the file seems to be.
     """
-    for magic, kind in _KINDS:
-        if head.startswith(magic):
-            raise _not_text(path, f"it looks like {kind}", "export the data as CSV")
+    for start, magic, kind, hint in _KINDS:
+        if head.startswith(magic, start):
+            raise _not_text(path, f"it looks like {kind}", hint)
     if not head or (encoding or "").startswith(_WIDE):
         return
     allowed = (delimiter or "").encode("latin-1", "ignore")

@@ -304,9 +304,12 @@ def test_a_folder_without_runs_gets_one_line_and_stays_as_it_is(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_an_output_whose_path_stands_for_others_is_not_said_to_be_gone(tmp_path):
-    folder = tmp_path / "out [1]"
-    folder.mkdir()
-    result = CliRunner().invoke(main, ["review", "--output", str(folder)])
+def test_an_output_that_was_renamed_to_a_wildcard_is_refused_as_a_run_refuses_it(
+    tmp_path,
+):
+    output = tmp_path / "out [1]"
+    output.mkdir()
+    result = CliRunner().invoke(main, ["review", "--output", str(output)])
     assert result.exit_code == 2
-    assert "in its path are not found" in " ".join(result.output.split())
+    assert "a folder with *, ?, [ or \\ in its path" in result.output
+    assert "hint: rename it" in result.output

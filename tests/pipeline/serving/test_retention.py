@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from pipeline import files
-from pipeline.serving.publish import remove_old_versions
+from pipeline.serving.publish import remove_leftovers, remove_old_versions
 
 
 @pytest.fixture
@@ -57,6 +58,38 @@ def test_a_version_goes_in_one_step_and_what_a_kill_hides_of_it_goes_later(
     pushed_meanwhile.mkdir()
     assert remove_old_versions(serving, 2) == []
     assert _left(serving) == [pushed_meanwhile.name, "10", "11"]
+
+
+@pytest.mark.parametrize("killed_in", ["rename", "remove"])
+def test_what_is_about_a_version_goes_with_it_though_its_removal_was_killed(
+    serving, monkeypatch, killed_in
+):
+    cards = serving.parent / "model_cards"
+    cards.mkdir()
+    for version in (9, 10, 11):
+        (cards / f"{version}.md").write_text("")
+    rename = os.rename
+
+    def killed(*paths):
+        if killed_in == "rename":
+            rename(*paths)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os if killed_in == "rename" else files, killed_in, killed)
+        with pytest.raises(KeyboardInterrupt):
+            remove_old_versions(serving, 2)
+    assert remove_old_versions(serving, 2) == []
+    assert _left(serving) == ["10", "11"]
+    assert _left(serving.parent / "manifests") == ["10.sha256", "11.sha256"]
+    assert _left(cards) == ["10.md", "11.md"]
+
+
+def test_what_a_killed_copy_left_takes_nothing_from_the_version_that_is_there(serving):
+    (serving / f".9.{'0' * 32}.part").mkdir()
+    remove_leftovers(serving)
+    assert _left(serving) == ["10", "11", "9"]
+    assert "9.sha256" in _left(serving.parent / "manifests")
 
 
 def test_a_link_and_what_it_points_to_stay(serving, tmp_path):

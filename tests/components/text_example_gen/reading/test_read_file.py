@@ -8,6 +8,7 @@ import gzip
 import json
 import lzma
 import os
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -295,7 +296,13 @@ def test_a_file_name_and_a_first_line_that_are_not_utf8_are_shown_as_utf8(tmp_pa
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"PK\x03\x04rest", "a zip archive or a spreadsheet"),
+        (b"PK\x03\x04rest", "a zip archive or a spreadsheet\nhint: unpack the archive"),
+        (b"PK\x03\x04rest", "or export the spreadsheet as CSV"),
+        (b"\x28\xb5\x2f\xfdrest", "compressed with zstd\nhint: unpack it"),
+        (b"7z\xbc\xaf\x27\x1crest", "a 7z archive\nhint: unpack it"),
+        (b"SQLite format 3\0", "a database\nhint: export the data as CSV"),
+        (b"ARROW1\0\0" * 9, "an Arrow or Feather file\nhint: write it as Parquet"),
+        (gzip.compress(gzip.compress(b"a,b")), "packed twice\nhint: unpack it"),
         (bytes(range(256)) * 8, "binary data"),
         ("text,label\na,b\n".encode("utf-16-le"), "`encoding=utf-16-le`"),
         (b"text,label\n" + bytes(range(128, 256)) * 50, "its bytes are not UTF-8"),
@@ -307,6 +314,26 @@ def test_a_file_that_is_not_text_is_refused_with_what_it_looks_like(
     assert read(tmp_path / "a.csv", data) == [(0, "not_text")]
     assert what in detail(tmp_path / "a.csv", data)
     assert what in detail(tmp_path / "a.dat", data)
+
+
+def test_a_tar_archive_of_good_rows_is_refused_as_what_it_is(tmp_path):
+    rows = b"text,label\n" + b"a film,pos\n" * 9000  # so long that NULs are rare
+    name = tmp_path / "train.csv"
+    name.write_bytes(rows)
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        packed = tmp_path / "a.tar.gz"
+        with tarfile.open(packed, "w:gz", format=form) as archive:
+            archive.add(name, "train.csv")
+        for options in (
+            ReadOptions(),
+            ReadOptions(columns=("text", "label")),
+            ReadOptions(format="folder"),
+        ):
+            [reject] = read_file(str(packed), options)
+            assert reject["reason"] == "not_text"
+            assert "a tar archive\nhint: unpack it" in reject["detail"]
+    text = "a" * (256 - len("text,label\n")) + "mustard"
+    assert read(name, f"text,label\n{text},pos\n".encode()) == [(text, "pos")]
 
 
 def test_a_damaged_file_is_reported_after_what_could_be_read(tmp_path):
