@@ -282,9 +282,10 @@ def failures(report: dict[str, Any], values: Mapping[str, int]) -> list[str]:
                 f"{of}{name} is undefined: {_why_undefined(name, threshold, report)}"
             )
         elif kind == "change":
+            side = "higher" if value > 0 else "lower"
             lines.append(
-                f"{name} changed by {value:+.4f} against the last blessed model; "
-                f"it may be worse by {abs(bound):g}"
+                f"{name} is {abs(value):.4g} {side} than that of the last blessed "
+                f"model: at most {abs(bound):g} is allowed"
             )
         else:
             side = "above" if name in LOWER_IS_BETTER else "below"

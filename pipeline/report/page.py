@@ -285,7 +285,7 @@ def _labels(summary: RunSummary, review: Review | None) -> _Section:
         if doubts
         else "",
         "review": review,
-        "program": _program(summary),
+        "program": summary.program,
         "output": shlex.quote(summary.output),
         "review_path": shlex.quote(posixpath.join(summary.output, "review.csv")),
     }
@@ -335,26 +335,23 @@ def _trust(summary: RunSummary) -> _Section:
     return _Section("trust", "When to trust it", facts)
 
 
-def _program(summary: RunSummary) -> str:
-    """Returns what to type for `elmo-tfx` where the run was started."""
-    return (summary.score_command or "elmo-tfx score").partition(" score")[0]
-
-
 def _next(summary: RunSummary) -> _Section:
     push = summary.push
     path = push.path if push else None
     before = push.before if push else None
     instead = push.instead if push else None
     facts = {
-        "program": _program(summary),
+        "program": summary.program,
         "version": path and shlex.quote(path),
+        "served": instead and shlex.quote(instead),
+        "is_refused": push is not None and not push.pushed,
         "before": before and posixpath.basename(before),
         "instead": instead and posixpath.basename(instead),
         # An earlier version did not write it.
         "knows_before": push is not None and "before" in push.model_fields_set,
         "output": shlex.quote(summary.output),
         "run_id": shlex.quote(summary.run_id) if summary.run_id else "",
-        "serving": path and shlex.quote(posixpath.dirname(path)),
+        "serving": shlex.quote(posixpath.dirname(path or instead or "")),
     }
     return _Section("next", "What next", facts)
 

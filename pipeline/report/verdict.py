@@ -132,7 +132,8 @@ def _chance(change: Change | None) -> str:
     if change is None or not (change.gained or change.lost):
         return ""
     is_sure = not change.interval[0] <= 0 <= change.interval[1]
-    maybe = "" if is_sure or change.gained == change.lost else ": may be chance"
+    maybe = ": hardly chance" if is_sure else ": may be chance"
+    maybe = "" if change.gained == change.lost else maybe
     return f" ({between(change.interval)} with 95% confidence{maybe})"
 
 
@@ -236,7 +237,7 @@ def compared_rows(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
     # Which of them made the last model is not known: what is said holds for each.
     tested = [run for run in earlier if run.evaluation is not None]
     ways = {_division(run) for run in [summary, *tested]}
-    if not tested or (summary.push is not None and not summary.push.now):
+    if not tested or (summary.push and summary.push.pushed and not summary.push.now):
         return f"{rows}."
     if summary.rows is not None and summary.rows.leaked:
         return f"{rows}. Some of these have a text that was trained on (see Data)."
@@ -277,7 +278,7 @@ def since_last(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
             return ""
     changes = []
     if last.rows and summary.rows and last.rows.used != summary.rows.used:
-        changes.append(f"{summary.rows.used:,} rows used, before {last.rows.used:,}")
+        changes.append(f"{summary.rows.used:,} rows used ({last.rows.used:,} then)")
     names = {
         name
         for name in summary.options.keys() | last.options.keys()

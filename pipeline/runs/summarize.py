@@ -62,6 +62,7 @@ from pipeline.runs.surroundings import (
     versions,
 )
 from pipeline.runs.verdicts import past_run
+from pipeline.serving.versions import whole_versions
 from pipeline.training.history import HISTORY_FILE
 
 _LOGGER = logging.getLogger(__name__)
@@ -157,6 +158,7 @@ def gather(
             NodeTime(node=each.node, state=each.state, seconds=round(each.seconds, 1))
             for each in record.nodes
         ],
+        program=_program() if config else "elmo-tfx",
         score_command=_score_command(push) if config else None,
         model_bytes=folder_bytes(model.uri) if model and is_local(model.uri) else None,
         versions=versions() if config else {},
@@ -273,10 +275,14 @@ def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
     # An earlier run's version may have been withdrawn or removed since.
     is_there = path is not None and (not is_local(path) or os.path.exists(path))
     now, instead, before = pushed and state == "done", None, None
-    if output is not None and path is not None and is_there:
+    if output is not None:
         pushes = output.open_metadata().pushed
-        instead = None if now else pushes.served_instead(path)
-        before = None if instead else pushes.served_before(path)
+        if path is None or not is_there:
+            instead = next(iter(whole_versions(str(output.serving))[::-1]), None)
+        elif not now:
+            instead = pushes.served_instead(path)
+        served = instead or (path if is_there else None)
+        before = served and pushes.served_before(served)
     return Push(
         pushed=pushed,
         path=path if is_there else None,

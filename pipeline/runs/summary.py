@@ -19,8 +19,7 @@ class Data(Facts):
     """Which files were read; `source` is the line with which `make data` names them.
 
     Attributes:
-        examples: Folders of what was made of them, that of the newest span last;
-            empty: an earlier version.
+        examples: Folders of these, the newest span's last; empty: an earlier version.
         layouts: How they are written, as it was found out -> files.
         held_out: Split -> its files, where they are files of their own.
         split_column, group_column: What else says which rows are held out, or None.
@@ -331,7 +330,7 @@ class Push(Facts):
     """Whether the model was pushed, by this run (`now`); `path`: if still there.
 
     Attributes:
-        instead: The version that servers take, if it is another one with another model.
+        instead: The version that servers take, if it has another model.
         before: The version with another model that a rollback serves again.
     """
 
@@ -362,6 +361,7 @@ class RunSummary(Facts):
         doubted: The rows of `training.doubts`, as far as they are still there.
         length_limits: Third of the texts by length -> the fewest and most tokens it
             has; no most: it has no end. Empty: an earlier version, or no Transform.
+        program: What to type for `elmo-tfx`.
         score_command: What to type to score a text; None: no model is served.
         report: The page that shows all this; None: an earlier version made none.
         model_bytes: Size of the exported model; None: not known.
@@ -388,6 +388,7 @@ class RunSummary(Facts):
     doubted: list[DoubtedRow] = []
     length_limits: dict[str, tuple[int, int | None]] = {}
     nodes: list[NodeTime]
+    program: str = "elmo-tfx"
     score_command: str | None = None
     report: str | None = None
     model_bytes: int | None = None

@@ -139,8 +139,8 @@ def test_a_model_worse_than_the_blessed_one_is_refused(evaluate):
     assert counted["interval"][1] < 0 < min(counted["gained"], counted["lost"])
     change = report["metrics"]["accuracy"] - report["baseline"]["accuracy"]
     assert report["failures"] == [
-        f"accuracy changed by {change:+.4f} against the last blessed model; "
-        "it may be worse by 0.1"
+        f"accuracy is {-change:.4g} lower than that of the last blessed model: at "
+        "most 0.1 is allowed"
     ]
     first = probabilities[:, 0]
     moved = np.sum((first > 0.1) & (first <= 0.5))  # short for one, long for the other
@@ -356,8 +356,8 @@ def _report(measure: str, kind: str, bound: float, value: float | None, **facts)
         ),
         (
             _report("auc", "change", -0.01, -0.02),
-            "auc changed by -0.0200 against the last blessed model; "
-            "it may be worse by 0.01",
+            "auc is 0.02 lower than that of the last blessed model: at most 0.01 is "
+            "allowed",
         ),
         (
             _report("auc", "least", 0.6, None),

@@ -182,8 +182,8 @@ def thirty_classes() -> RunSummary:
 
 def refused() -> RunSummary:
     """Returns a run whose model is worse than the last one."""
-    line = "accuracy changed by -0.0310 against the last blessed model; it may be " \
-        "worse by 0.01"  # fmt: skip
+    line = "accuracy is 0.031 lower than that of the last blessed model: at most " \
+        "0.01 is allowed"  # fmt: skip
     return summary(
         evaluation=evaluation(
             ["positive", "negative"],

@@ -28,8 +28,8 @@ def test_what_has_changed_since_the_last_model_is_said():
     refused = summaries.refused()
     text = " ".join(page_of(now, runs=[before, refused, now]).text["why"].split())
     assert (
-        "Since the run of 2026-11-01 03:00 that pushed last: 120 rows used, before "
-        "10,605; other options: evaluation.precision, train.epochs."
+        "Since the run of 2026-11-01 03:00 that pushed last: 120 rows used (10,605 "
+        "then); other options: evaluation.precision, train.epochs."
     ) in text
 
 
@@ -101,9 +101,9 @@ def test_the_verdict_stands_beside_the_last_model_and_the_baseline():
 
 def test_a_refused_model_says_why():
     text = page_of(summaries.refused()).text[""]
-    assert "Not pushed: accuracy changed by -0.0310 against the last" in text
+    assert "Not pushed: accuracy is 0.031 lower than that of the last" in text
     assert "3.1 points fewer than with the last model (−4.5 to −1.7 with" in text
-    assert "chance" not in text
+    assert ": hardly chance)" in text
 
 
 def why_of(now, *earlier):

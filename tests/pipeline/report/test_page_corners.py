@@ -195,3 +195,38 @@ def test_the_conditions_say_the_same_points_as_the_verdict():
     assert "need not be better 4.1 points more met" in " ".join(
         page.text["why"].split()
     )
+
+
+def test_a_refused_run_says_what_is_served_and_what_to_do():
+    push = {
+        "pushed": False,
+        "path": None,
+        "now": False,
+        "instead": "/data/out/serving/17",
+        "before": "/data/out/serving/12",
+    }
+    text = said("next", push=push, score_command=None, program=".venv/bin/elmo-tfx")
+    assert "No model of this run is served. Servers take version 17, of another" in text
+    assert "Correct wrong labels" in text and "evaluation.max_drop.accuracy" in text
+    assert '.venv/bin/elmo-tfx score --model /data/out/serving/17 "Type' in text
+    assert "source=/data/out/serving,target" in text
+    assert "if that is still version 17, it serves the model of version 12" in text
+    assert ".venv/bin/elmo-tfx rollback --output /data/out" in text
+
+
+def test_a_first_run_that_is_refused_has_nothing_to_serve():
+    push = {"pushed": False, "path": None, "now": False}
+    text = said("next", push=push, score_command=None)
+    assert "No model of this run is served. Correct wrong labels" in text
+    assert "score" not in text and "docker" not in text
+
+
+def test_that_nothing_is_weaker_is_said():
+    facts = facts_of()
+    for third in facts["by_length"].values():
+        third["accuracy"] = 0.9
+    assert "No length is surely weaker than the whole." in said(
+        "trust", evaluation=facts
+    )
+    facts["slices"] = [{**facts["metrics"], "name": "x=y", "rows": 500}]
+    assert "No slice or length is surely weaker" in said("trust", evaluation=facts)

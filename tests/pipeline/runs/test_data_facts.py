@@ -78,8 +78,7 @@ def test_a_run_does_not_fail_after_its_push_as_something_cannot_be_read(
         record = RunRecord("1", [node])
     else:
         path = tmp_path / "examples" / "Split-train" / "data-0.gz"
-        content = path.read_bytes()
-        path.write_bytes(content[: len(content) // 2])
+        path.write_bytes(b"not compressed at all")
     caplog.set_level(logging.WARNING)
     found = facts_of_texts(summary, record, None)
     assert "doubted" not in found
