@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,14 @@ def test_a_review_is_shown_if_there_is_one(output, content):
     assert ("A gem" in page) == ("A gem" in content)
 
 
+@pytest.fixture
+def usual_limit():
+    """Has Python's own bound of a field, which readers of data raise."""
+    before = csv.field_size_limit(131_072)
+    yield
+    csv.field_size_limit(before)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -107,7 +116,7 @@ def test_a_review_is_shown_if_there_is_one(output, content):
     ],
 )
 def test_a_review_that_a_spreadsheet_wrote_does_not_stop_the_page(
-    output, content, said
+    output, usual_limit, content, said
 ):
     (output / "review.csv").write_bytes(content)
     assert said in renew_page(output).read_text("utf-8")

@@ -50,14 +50,15 @@ def test_labels_are_doubted_by_vectors_only_where_these_are_stored(
 
     def doubt(data, num_classes, vectors_of):
         asked.append((num_classes, vectors_of is not None))
-        return Doubts(7)
+        return Doubts(7, 9, 2, ["words"])
 
     monkeypatch.setattr(trainer, "doubted_labels", doubt)
     options = {**ONE_EPOCH, "cache_gib": cache_gib}
     args = fn_args(transformed_data, tmp_path, elmo=small_elmo, train=options)
     done = train(tmp_path, args)
     assert asked == [(2, reads_vectors)]
-    assert done.history["doubts"] == {"texts": 7, "found": []}
+    counts = {"texts": 7, "all_texts": 9, "classes": 2}
+    assert done.history["doubts"] == {**counts, "models": ["words"], "found": []}
 
 
 def test_the_history_has_the_course_the_classes_and_the_cache(trained):
@@ -77,7 +78,8 @@ def test_the_history_has_the_course_the_classes_and_the_cache(trained):
     assert (history["ended_by"], history["steps"]) == ("epochs", 3 * 5)
     assert history["class_counts"] == {"good": 24, "bad": 12}
     # There are six different texts: too few of each class.
-    assert history["doubts"] == {"texts": 0, "found": []}
+    counts = {"texts": 0, "all_texts": 6, "classes": 0}  # too few of a class
+    assert history["doubts"] == {**counts, "models": [], "found": []}
     assert history["class_weights"] == {"good": 0.75, "bad": 1.5}
     cache = history["embedding_cache"]
     assert cache["bound_bytes"] == 2**30
