@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from pipeline.evaluation.measures import ClassificationMeasures, ClassificationTally
 from pipeline.evaluation.multi_label import MultiLabelTally
 from pipeline.features import EVAL, LABEL, TEST, TEXT, TRAIN
+from pipeline.training.data import untuned
 from pipeline.training.label_thresholds import best_thresholds
 
 _LOG = logging.getLogger(__name__)
@@ -230,7 +231,8 @@ def _read(examples_uri: str, split: str) -> Iterator[_Row]:
     files = sorted(tf.io.gfile.glob(pattern))
     if not files:
         raise FileNotFoundError(f"no examples of the split {split!r}: {pattern}")
-    for record in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator():
+    records = untuned(tf.data.TFRecordDataset(files, "GZIP"))
+    for record in records.as_numpy_iterator():
         feature = tf.train.Example.FromString(record).features.feature
         text = feature[TEXT].bytes_list.value[0].decode("utf-8", "replace")
         labels = (

@@ -14,7 +14,7 @@ from components.progress import tell
 from components.text_example_gen.values import digest
 from pipeline import features
 from pipeline.errors import RunError
-from pipeline.training.data import LabelledTokens, TokenTable
+from pipeline.training.data import LabelledTokens, TokenTable, untuned
 from pipeline.training.transform_graph import TransformGraph
 
 _BATCH = 1024  # texts
@@ -71,7 +71,8 @@ def read_rows(examples_uris: Sequence[str]) -> list[LabelledRow]:
 
 def _read(uri: str, split: str) -> Iterator[LabelledRow]:
     files = sorted(tf.io.gfile.glob(os.path.join(uri, f"Split-{split}", "*")))
-    for record in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator():
+    records = untuned(tf.data.TFRecordDataset(files, "GZIP"))
+    for record in records.as_numpy_iterator():
         feature = tf.train.Example.FromString(record).features.feature
         text = feature[features.TEXT].bytes_list.value[0].decode("utf-8", "replace")
         label = feature[features.LABEL].bytes_list.value[0].decode("utf-8", "replace")

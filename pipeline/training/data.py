@@ -185,7 +185,19 @@ def refuse_unknown(split: str, unknown: int, classes: Sequence[str]) -> None:
 def _records(globs: Sequence[str]) -> tf.data.Dataset:
     files = sorted(path for pattern in globs for path in tf.io.gfile.glob(pattern))
     compressed = all(path.endswith(".gz") for path in files)
-    return tf.data.TFRecordDataset(files, "GZIP" if compressed else "")
+    return untuned(tf.data.TFRecordDataset(files, "GZIP" if compressed else ""))
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns a dataset of which nothing is tuned while it is read.
+
+    Where there is nothing to tune, the thread that would do it sleeps for 10 ms, then
+    for 20, for 40 and so on, and an iterator does not end before it wakes up: what took
+    2.7 seconds would take 5.1, and what took 5.2 would take 10.2.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def shuffled_batches(

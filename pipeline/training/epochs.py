@@ -15,7 +15,12 @@ import tensorflow as tf
 
 from components.progress import tell
 from pipeline import features
-from pipeline.training.data import LabelledTokens, shuffled_batches, split_batches
+from pipeline.training.data import (
+    LabelledTokens,
+    shuffled_batches,
+    split_batches,
+    untuned,
+)
 from pipeline.training.model import head_inputs, head_signature
 from pipeline.training.state import TrainingState
 
@@ -233,7 +238,7 @@ def _dataset(
         ),
     )
     counted = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
-    return counted.prefetch(_BATCHES_AHEAD)
+    return untuned(counted.prefetch(_BATCHES_AHEAD))
 
 
 def _write_curves(

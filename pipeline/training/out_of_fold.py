@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.progress import tell
-from pipeline.training.data import LabelledTokens, shuffled_batches
+from pipeline.training.data import LabelledTokens, shuffled_batches, untuned
 from pipeline.training.embedding_store import MeanLayer
 from pipeline.training.encoding import FLOAT32, open_store
 from pipeline.training.epochs import ActivationInputs, outputs_of
@@ -173,7 +173,7 @@ def _batches(
         rows, output_signature=(inputs.signature, *spec)
     )
     counted = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
-    return counted.prefetch(2)
+    return untuned(counted.prefetch(2))
 
 
 def _judge(

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline import features
-from pipeline.training.data import read_labelled_tokens, shuffled_batches
+from pipeline.training.data import read_labelled_tokens, shuffled_batches, untuned
 from tests.pipeline.tiny_training import write_records
 
 SPEC = {
@@ -77,3 +77,9 @@ def test_the_order_is_that_of_seed_and_epoch():
     assert np.array_equal(first, np.concatenate(batches_of()[1]))
     for change in ({"seed": 2}, {"epoch": 1}):
         assert not np.array_equal(first, np.concatenate(batches_of(**change)[1]))
+
+
+def test_a_dataset_that_is_not_tuned_ends_when_it_is_read():
+    dataset = untuned(tf.data.Dataset.range(3))
+    assert not dataset.options().autotune.enabled
+    assert list(dataset.as_numpy_iterator()) == [0, 1, 2]
