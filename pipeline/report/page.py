@@ -278,6 +278,7 @@ def _labels(summary: RunSummary, review: Review | None) -> _Section:
     facts = {
         "rows": summary.doubted,
         "doubts": doubts,
+        "why_none": "" if summary.doubted else _why_no_doubts(training),
         "classes": [doubts.classes, len(training.class_counts)]
         if training and doubts and doubts.classes is not None
         else [],
@@ -300,8 +301,8 @@ def _why_no_doubts(training: Training | None) -> str:
         return "No label was doubted: rows may have several, or the run is old."
     if doubts.found:
         return (
-            f"The labels of {len(doubts.found)} texts are doubted, but their rows "
-            "cannot be read any more."
+            f"Labels are doubted ({len(doubts.found):,}), but their rows cannot be "
+            "read any more."
         )
     if not doubts.texts:
         return (
@@ -344,7 +345,11 @@ def _next(summary: RunSummary) -> _Section:
         "program": summary.program,
         "version": path and shlex.quote(path),
         "served": instead and shlex.quote(instead),
-        "is_refused": push is not None and not push.pushed,
+        "missed": [
+            bound
+            for bound in (summary.evaluation.thresholds if summary.evaluation else [])
+            if not bound.ok and bound.value is not None
+        ],
         "before": before and posixpath.basename(before),
         "instead": instead and posixpath.basename(instead),
         # An earlier version did not write it.

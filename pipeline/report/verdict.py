@@ -50,7 +50,7 @@ def verdict_of(summary: RunSummary) -> Verdict:
     if refused:
         why = "; ".join(refused[:_MOST_REASONS])
         if len(refused) > _MOST_REASONS:
-            why += f"; and {len(refused) - _MOST_REASONS} more reasons (below)"
+            why += f"; and {len(refused) - _MOST_REASONS} more (below)"
         return Verdict("refused", False, f"Not pushed: {why}. {how_good}")
     if evaluation is None:
         return Verdict("not pushed", False, "No model was tested.")
@@ -80,11 +80,13 @@ def _is_withdrawn(summary: RunSummary) -> bool:
 def _how_good(summary: RunSummary) -> str:
     evaluation = summary.evaluation
     accuracy = evaluation.metrics.get("accuracy") if evaluation else None
-    if evaluation is None or accuracy is None:
+    if evaluation is None:
         return ""
+    if accuracy is None:
+        return "Its accuracy is undefined." if evaluation.rows else "No row tested it."
     right = "with all labels right" if has_several_labels(evaluation) else "right"
-    rows = "row is" if evaluation.rows == 1 else "rows are"
-    text = f"{accuracy:.1%} of {evaluation.rows:,} test {rows} {right}"
+    are = "is" if evaluation.rows == 1 else "are"
+    text = f"{accuracy:.1%} of {_rows(evaluation)} {are} {right}"
     others = []
     before = _accuracy_before(evaluation)
     if before is not None:
@@ -96,6 +98,10 @@ def _how_good(summary: RunSummary) -> str:
     text += f"{', ' if others else ''}{' and '.join(others)}"
     is_first = evaluation.baseline is None
     return f"{text}{'; there is no earlier model' if is_first else ''}."
+
+
+def _rows(evaluation: Evaluation) -> str:
+    return f"{evaluation.rows:,} test row{'' if evaluation.rows == 1 else 's'}"
 
 
 def _why_worse(evaluation: Evaluation | None) -> str:
@@ -123,7 +129,12 @@ def _compared(value: float, other: float) -> str:
 
 
 def _difference(value: float, other: float) -> float:
-    """Returns the points between two shares, as these stand in the page."""
+    """Returns the points between two shares, as these stand in the page.
+
+    Of less than a twentieth of a point there are none.
+    """
+    if not round((value - other) * 100, 1):
+        return 0.0
     return round(round(value * 100, 1) - round(other * 100, 1), 1)
 
 
@@ -154,6 +165,9 @@ class Condition:
 def conditions(summary: RunSummary | None, evaluation: Evaluation) -> list[Condition]:
     """Returns what decided whether the model is pushed, what was missed first."""
     found = [*_bounds(evaluation), *_others(summary)]
+    if evaluation.invalid_predictions:
+        rows = f"{evaluation.invalid_predictions:,} test rows have others"
+        found.append(Condition("probabilities that are numbers", rows, False))
     return sorted(found, key=lambda each: each.is_met)
 
 
@@ -231,22 +245,27 @@ def _others(summary: RunSummary | None) -> Iterator[Condition]:
 def compared_rows(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
     """Returns whether the last model was trained on rows that test this one; or ""."""
     evaluation = summary.evaluation
-    if evaluation is None or _accuracy_before(evaluation) is None:
+    if evaluation is None or evaluation.metrics.get("accuracy") is None:
         return ""
-    rows = f"Both models are measured on the same {evaluation.rows:,} test rows"
+    if _accuracy_before(evaluation) is None:
+        return ""
+    rows = f"Both models are measured on the same {_rows(evaluation)}"
     # Which of them made the last model is not known: what is said holds for each.
     tested = [run for run in earlier if run.evaluation is not None]
     ways = {_division(run) for run in [summary, *tested]}
     if not tested or (summary.push and summary.push.pushed and not summary.push.now):
         return f"{rows}."
-    if summary.rows is not None and summary.rows.leaked:
-        return f"{rows}. Some of these have a text that was trained on (see Data)."
-    if summary.data.examples and all(
-        run.data.examples == summary.data.examples for run in tested
+    leaked = bool(summary.rows and summary.rows.leaked)
+    leak = " Some held-out rows have a text of an earlier split, too." * leaked
+    if (
+        not leaked
+        and summary.data.examples
+        and all(run.data.examples == summary.data.examples for run in tested)
     ):
         return f"{rows}, which the last one was not trained on: the data is the same."
     if (
-        _is_by_text(summary, evaluation)
+        not leaked
+        and _is_by_text(summary, evaluation)
         and len(ways) == 1
         and all(run.options and _has_held_out_rows(run) for run in [summary, *tested])
     ):
@@ -257,6 +276,7 @@ def compared_rows(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
     return (
         f"{rows}. The last one may have been trained on some of them, or chosen by "
         "them: which rows test a model can change with the data and the options."
+        f"{leak}"
     )
 
 
@@ -271,11 +291,11 @@ def since_last(summary: RunSummary, earlier: Sequence[RunSummary]) -> str:
     if not pushed or not pushed[-1].options:
         return ""
     last = pushed[-1]
-    if push is not None and push.before is not None and last.push is not None:
-        # After a rollback it is another one that the model was compared with.
-        paths = (push.before, last.push.path or push.before)
-        if len({PurePosixPath(path).name for path in paths}) > 1:
-            return ""
+    compared = push and (push.before if push.pushed else push.instead)
+    path = last.push.path if last.push else None
+    # After a rollback it is another one that the model was compared with.
+    if compared and path and PurePosixPath(compared).name != PurePosixPath(path).name:
+        return ""
     changes = []
     if last.rows and summary.rows and last.rows.used != summary.rows.used:
         changes.append(f"{summary.rows.used:,} rows used ({last.rows.used:,} then)")

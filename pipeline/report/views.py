@@ -321,7 +321,9 @@ def between(interval: Interval) -> str:
     low = high = ""
     for digits in (1, 2, 3):
         low, high = (_points(share, digits) for share in interval)
-        if low != high:
+        # An end that is not 0 does not read so.
+        is_plain = all(round(each * 100, digits) or not each for each in interval)
+        if low != high and is_plain:
             break
     return f"{low} to {high}"
 

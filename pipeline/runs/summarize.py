@@ -277,10 +277,16 @@ def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
     now, instead, before = pushed and state == "done", None, None
     if output is not None:
         pushes = output.open_metadata().pushed
-        if path is None or not is_there:
-            instead = next(iter(whole_versions(str(output.serving))[::-1]), None)
-        elif not now:
-            instead = pushes.served_instead(path)
+        models = {push.path: push.model for push in pushes.pushes()}
+        newest = next(iter(whole_versions(str(output.serving))[::-1]), None)
+        if is_there and not now:
+            instead = pushes.served_instead(str(path))
+        elif (
+            not is_there and path in models and models[path] == models.get(str(newest))
+        ):
+            path, is_there = newest, True  # a rollback has pushed its model again
+        elif not is_there:
+            instead = newest
         served = instead or (path if is_there else None)
         before = served and pushes.served_before(served)
     return Push(

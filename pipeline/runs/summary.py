@@ -330,7 +330,7 @@ class Push(Facts):
     """Whether the model was pushed, by this run (`now`); `path`: if still there.
 
     Attributes:
-        instead: The version that servers take, if it has another model.
+        instead: The version that servers take, if it is not this run's.
         before: The version with another model that a rollback serves again.
     """
 

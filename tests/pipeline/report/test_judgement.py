@@ -317,7 +317,7 @@ def test_a_model_that_is_always_unsure_is_not_said_to_answer():
         ({"texts": 90}, "No label is doubted: 90 train and eval texts were looked at"),
         (
             {"texts": 90, "found": 2},
-            "The labels of 2 texts are doubted, but their rows",
+            "Labels are doubted (2), but their rows",
         ),
     ],
 )
@@ -339,7 +339,7 @@ def test_which_texts_were_looked_at_for_wrong_labels_and_by_what_is_said():
     assert "to models of words that were trained without them" in text
     facts["training"]["doubts"] |= {"classes": 1}
     text = " ".join(page_of(summaries.summary(**facts)).text["labels"].split())
-    assert "9,545 train and eval texts of 1 classes (there are 30,000 of 2:" in text
+    assert "9,545 train and eval texts of 1 class (there are 30,000 of 2:" in text
     facts["training"]["doubts"] |= {"all_texts": None, "models": ["words", "vectors"]}
     text = " ".join(page_of(summaries.summary(**facts)).text["labels"].split())
     assert "some of all" not in text and "of words and mean ELMo vectors that" in text

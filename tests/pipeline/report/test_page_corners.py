@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.report.page import Review
 from tests.pipeline.report import summaries
 from tests.pipeline.report.reading import page_of
 
@@ -29,7 +30,7 @@ def test_a_long_list_of_reasons_is_cut_in_the_sentence_alone():
     refused = facts_of(failures=failures, blessed=False)
     push = {"pushed": False, "path": None, "now": False}
     page = page_of(summaries.summary(evaluation=refused, push=push))
-    assert "reason 2; and 57 more reasons (below). 90.0% of" in page.text[""]
+    assert "reason 2; and 57 more (below). 90.0% of" in page.text[""]
     assert "reason 59" in page.text["test"]
 
 
@@ -106,8 +107,8 @@ def test_rows_that_leak_are_not_said_to_be_unknown_to_the_model():
     facts["rows"]["leaked"] = 40
     now = summaries.summary(**facts)
     text = why_of(now, now)
-    assert "Some of these have a text that was trained on (see Data)." in text
-    assert "not trained on" not in text
+    assert "may have been trained on some of them" in text
+    assert "Some held-out rows have a text of an earlier split, too." in text
 
 
 def test_where_some_probabilities_are_no_numbers_shares_are_of_all_rows():
@@ -150,7 +151,7 @@ def test_rows_with_several_labels_are_not_sent_to_a_review():
             40,
             0,
             (0.00003, 0.00005),
-            "about as many as with the last model (0.00 to +0.01",
+            "about as many as with the last model (+0.003 to",
         ),
     ],
 )
@@ -205,9 +206,22 @@ def test_a_refused_run_says_what_is_served_and_what_to_do():
         "instead": "/data/out/serving/17",
         "before": "/data/out/serving/12",
     }
-    text = said("next", push=push, score_command=None, program=".venv/bin/elmo-tfx")
-    assert "No model of this run is served. Servers take version 17, of another" in text
-    assert "Correct wrong labels" in text and "evaluation.max_drop.accuracy" in text
+    missed = {
+        "measure": "auc",
+        "kind": "least",
+        "bound": 0.9,
+        "value": 0.8,
+        "ok": False,
+    }
+    text = said(
+        "next",
+        push=push,
+        score_command=None,
+        program=".venv/bin/elmo-tfx",
+        evaluation=facts_of(thresholds=[missed], blessed=False),
+    )
+    assert "No model of this run is served. Servers take version 17." in text
+    assert "loosen the bounds that it missed" in text
     assert '.venv/bin/elmo-tfx score --model /data/out/serving/17 "Type' in text
     assert "source=/data/out/serving,target" in text
     assert "if that is still version 17, it serves the model of version 12" in text
@@ -217,7 +231,8 @@ def test_a_refused_run_says_what_is_served_and_what_to_do():
 def test_a_first_run_that_is_refused_has_nothing_to_serve():
     push = {"pushed": False, "path": None, "now": False}
     text = said("next", push=push, score_command=None)
-    assert "No model of this run is served. Correct wrong labels" in text
+    assert text.startswith("What next No model of this run is served.")
+    assert "loosen" not in text  # no bound was missed
     assert "score" not in text and "docker" not in text
 
 
@@ -230,3 +245,58 @@ def test_that_nothing_is_weaker_is_said():
     )
     facts["slices"] = [{**facts["metrics"], "name": "x=y", "rows": 500}]
     assert "No slice or length is surely weaker" in said("trust", evaluation=facts)
+
+
+def test_a_refused_run_is_compared_with_the_version_that_is_served():
+    before = summaries.of_span(2)
+    refused = summaries.refused()
+    push = {"pushed": False, "path": None, "now": False, "before": "/data/out/1"}
+    served = {**push, "instead": before.push.path}
+    model = type(before.push)
+    now = refused.model_copy(update={"push": model.model_validate(served)})
+    assert "Since the run of 2026-11-02 03:00" in why_of(now, before)
+    served["instead"] = "/data/out/serving/99"  # a rollback's
+    now = refused.model_copy(update={"push": model.model_validate(served)})
+    assert "Since the run of" not in why_of(now, before)
+
+
+def test_a_change_that_rounding_makes_is_none():
+    bound = {"measure": "accuracy", "kind": "change", "bound": -0.01,
+             "value": -0.0001, "ok": True}  # fmt: skip
+    change = {"gained": 0, "lost": 2, "both": 18_009, "neither": 1_989}
+    facts = facts_of(
+        rows=20_000,
+        metrics=summaries.measures(0.90045),
+        baseline=summaries.measures(0.90055),
+        thresholds=[bound],
+        change=change | {"interval": (-0.0003, 0.0001)},
+    )
+    page = page_of(summaries.summary(evaluation=facts))
+    assert "about as many as with the last model (−0.03 to +0.01 with" in page.text[""]
+    assert "A loss of" not in page.text[""]
+    assert "0.01 points less met" in " ".join(page.text["why"].split())
+
+
+def test_an_end_of_an_interval_that_is_not_0_does_not_read_so():
+    change = {"gained": 5, "lost": 0, "both": 900, "neither": 95}
+    facts = facts_of(
+        baseline=summaries.measures(0.895), change=change | {"interval": (2e-4, 0.0092)}
+    )
+    assert "(+0.02 to +0.92 with 95% confidence: hardly chance)" in said(
+        "", evaluation=facts
+    )
+
+
+def test_probabilities_that_are_no_numbers_are_a_condition_that_was_missed():
+    facts = facts_of(invalid_predictions=5, blessed=False, thresholds=[])
+    push = {"pushed": False, "path": None, "now": False}
+    page = page_of(summaries.summary(evaluation=facts, push=push))
+    assert "numbers 5 test rows have others missed" in " ".join(
+        page.text["why"].split()
+    )
+
+
+def test_a_review_without_rows_leaves_the_reason_why_no_label_is_shown():
+    page = page_of(summaries.summary(doubted=[]), review=Review([], []))
+    text = " ".join(page.text["labels"].split())
+    assert "No label is doubted" in text and "review.csv is empty." in text
