@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import subprocess
 import sys
@@ -104,6 +105,8 @@ def test_a_signal_ends_a_schedule_that_waits(repository, tmp_path, number, code)
         cwd=repository,
         stdout=subprocess.PIPE,
         text=True,
+        # A shell that starts these tests in the background has them ignore SIGINT.
+        preexec_fn=functools.partial(signal.signal, number, signal.SIG_DFL),
     )
     first, second = process.stdout.readline(), process.stdout.readline()
     assert f'schedule "{_NEVER}" (UTC) into {tmp_path}' in first
