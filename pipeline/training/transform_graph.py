@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -38,22 +39,18 @@ class TransformGraph:
         """
         # Asked, as the graph keeps the limits to itself: a longer text is never of a
         # shorter third.
-        order = {name: place for place, name in enumerate(features.LENGTH_BUCKETS)}
-        last = self._third(_MOST_TOKENS)
-        begins, begin = [(0, self._third(0))], 0
-        while begins[-1][1] != last:
-            place = order[begins[-1][1]]
-            begin = bisect.bisect_left(
-                range(_MOST_TOKENS),
-                True,
-                begin,
-                key=lambda count: order[self._third(count)] > place,
-            )
-            begins.append((begin, self._third(begin)))
-        ends = [begin - 1 for begin, _ in begins[1:]]
+        thirds = features.LENGTH_BUCKETS
+        # The searches begin at the same counts.
+        place_of = functools.cache(lambda count: thirds.index(self._third(count)))
+        begins = {}
+        for place, name in enumerate(thirds):
+            begin = bisect.bisect_left(range(_MOST_TOKENS), place, key=place_of)
+            if place_of(begin) == place:
+                begins[name] = begin
+        ends = [begin - 1 for begin in [*begins.values()][1:]]
         return {
             name: (begin, end)
-            for (begin, name), end in zip(begins, [*ends, None], strict=True)
+            for (name, begin), end in zip(begins.items(), [*ends, None], strict=True)
         }
 
     def _third(self, count: int) -> str:
