@@ -38,7 +38,12 @@ MODEL = {
     "dropout": 0.1,
     "ngram_rows": 4096,
 }
-TRAIN = {**TrainConfig().model_dump(), "patience": 10, "learning_rate": 0.01}
+TRAIN = {
+    **TrainConfig().model_dump(),
+    "epochs": 8,
+    "patience": 8,
+    "learning_rate": 0.03,
+}
 
 
 def make_texts(count=200, *, is_random=False):
