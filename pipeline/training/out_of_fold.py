@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.progress import tell
+from pipeline.training.arithmetic import ByteDropout, FusedAdam
 from pipeline.training.data import LabelledTokens, shuffled_batches, untuned
 from pipeline.training.embedding_store import MeanLayer
 from pipeline.training.encoding import FLOAT32, open_store
@@ -102,7 +103,7 @@ def _of_heads(
         _LEARNING_RATE, epochs * steps, _LAST_SHARE * _LEARNING_RATE
     )
     together.compile(
-        keras.optimizers.Adam(rate),
+        FusedAdam(rate),
         "sparse_categorical_crossentropy",
         jit_compile=False,  # XLA would compile every shape of batch anew
         steps_per_execution=8,
@@ -144,7 +145,7 @@ def _build_heads(
         head.name = f"head_{number}"
         head.get_layer("scalar_mix").trainable = False  # there is one layer
     inputs = [keras.Input(each.shape[1:], dtype=each.dtype) for each in heads[0].inputs]
-    dropped = keras.layers.Dropout(model["embedding_dropout"])(inputs[0])
+    dropped = ByteDropout(model["embedding_dropout"])(inputs[0])
     outputs = [head([dropped, *inputs[1:]]) for head in heads]
     return heads, keras.Model(inputs, keras.ops.stack(outputs, axis=1))
 

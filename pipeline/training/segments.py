@@ -58,7 +58,8 @@ def to_four_bits(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def from_four_bits(codes: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """Returns the float32 vectors `(..., dim)` of codes and scales."""
-    values = np.take(_PAIRS, codes).view(np.float32)
+    # No byte is outside of the table: not to look for that is several times as fast.
+    values = np.take(_PAIRS, codes, mode="clip").view(np.float32)
     values *= scales[..., None]
     return values
 

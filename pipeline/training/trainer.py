@@ -20,6 +20,7 @@ import tensorflow_transform as tft
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
 from pipeline.files import remove
+from pipeline.training.arithmetic import FusedAdam
 from pipeline.training.calibration import calibrate, with_temperature
 from pipeline.training.data import (
     LabelledTokens,
@@ -309,7 +310,7 @@ def compile_model(
             [keras.metrics.BinaryAccuracy("accuracy")],
         )
     model.compile(
-        keras.optimizers.Adam(train["learning_rate"]),
+        FusedAdam(train["learning_rate"]),
         loss,
         metrics=metrics,
         # XLA would compile every shape of batch anew.
