@@ -31,6 +31,12 @@ OPTIONS_FILE = Path("assets.extra") / "options.json"
 BILM = "bilm/"
 MIX_WEIGHTS = "aggregation/weights"
 MIX_SCALING = "aggregation/scaling"
+# The mix by its names in google/elmo, and in DeepPavlov's modules: these call their
+# mix `elmo_output`, and bilm-tf's code makes this of it.
+_MIXES = (
+    (MIX_WEIGHTS, MIX_SCALING),
+    ("aggregation/elmo_output_ELMo_W", "aggregation/elmo_output_ELMo_gamma"),
+)
 # What the variables cannot tell; the values of every published English model.
 _CLIP = 3.0
 _MAX_CHARS = 50
@@ -86,11 +92,8 @@ def open_module(folder: Path) -> HubModule:
     for path, expected in expected_shapes.items():
         variables[path] = prefix + BILM + variable_name(path)
         _check_shape(path, shapes.get(variables[path]), expected, folder)
-    mix_names = (prefix + MIX_WEIGHTS, prefix + MIX_SCALING)
-    has_mix = shapes.get(mix_names[0]) == (options.n_layers + 1,) and (
-        shapes.get(mix_names[1]) in ((), (1,))
-    )
-    tensors.check_room([*variables.values(), *(mix_names if has_mix else ())])
+    mix_names = _mix_names(prefix, shapes, options.n_layers + 1)
+    tensors.check_room([*variables.values(), *mix_names])
 
     def read(path: str) -> np.ndarray | None:
         if path not in variables:
@@ -109,7 +112,7 @@ def open_module(folder: Path) -> HubModule:
     return HubModule(
         options=options,
         load=lambda bilm: checkpoints.assign_weights(bilm, read, str(folder)),
-        load_mix=load_mix if has_mix else None,
+        load_mix=load_mix if mix_names else None,
         assumed=None if has_options else ASSUMED,
     )
 
@@ -142,6 +145,17 @@ def _prefix(shapes: Mapping[str, Shape], folder: Path) -> str:
             f"Received: {named}{', ...' if len(shapes) > 5 else ''}"
         )
     return min(prefixes, key=len)
+
+
+def _mix_names(
+    prefix: str, shapes: Mapping[str, Shape], layers: int
+) -> tuple[str, ...]:
+    """Returns the names of a mix's weights and gamma; none if there is no mix."""
+    for names in _MIXES:
+        weights, scaling = (prefix + name for name in names)
+        if shapes.get(weights) == (layers,) and shapes.get(scaling) in ((), (1,)):
+            return weights, scaling
+    return ()
 
 
 def _with_axis(name: str, shape: Shape) -> Shape:
