@@ -19,12 +19,17 @@ PRETRAINED = Path(__file__).parent / "pretrained"
 # The forms that a folder may have.
 SAVED_MODEL = "saved_model"
 PAIR = "pair"
+CHECKPOINT = "checkpoint"
 
 _FILE_URL = re.compile(r"file:(//(localhost)?(?=/)|(?=/(?!/)))", re.I)
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _LISTED = 5  # names in a message, at most
 _OPTIONS = re.compile(r".*options.*\.json", re.I)
 _WEIGHTS = re.compile(r".*\.hdf5", re.I)
+_INDEX = ".index"  # of a checkpoint
+# Where TensorFlow says which of several checkpoints in a folder is the last.
+_LATEST = "checkpoint"
+_LATEST_PATH = re.compile(rb'^model_checkpoint_path: "([^"\\]+)"', re.M)
 
 
 def local_path(source: str) -> str:
@@ -44,12 +49,12 @@ def pair_of(source: str) -> tuple[str, str] | None:
     A path may have commas of its own: it is parted where two files come out, and if
     there are none such, after `.json`.
     """
-    if "," not in source or os.path.exists(local_path(source)):
+    if "," not in source or _exists(source):
         return None
     commas = [at for at, char in enumerate(source) if char == ","]
     pairs = [(source[:at], source[at + 1 :]) for at in commas]
     for are_meant in (
-        lambda pair: all(os.path.exists(local_path(part)) for part in pair),
+        lambda pair: all(map(_exists, pair)),
         lambda pair: pair[0].lower().endswith(".json"),
     ):
         meant = [pair for pair in pairs if are_meant(pair)]
@@ -66,9 +71,14 @@ def absolute_source(source: str) -> str:
     pair = pair_of(source)
     if pair is not None:
         return ",".join(map(absolute_source, pair))
-    if source == DEFAULT or not os.path.exists(source):
+    if source == DEFAULT or source != local_path(source) or not _exists(source):
         return source
     return os.path.abspath(source)
+
+
+def _exists(source: str) -> bool:
+    path = local_path(source)
+    return os.path.exists(path) or os.path.exists(path + _INDEX)
 
 
 def local_files(source: str) -> Iterator[tuple[str, Path]]:
@@ -78,8 +88,8 @@ def local_files(source: str) -> Iterator[tuple[str, Path]]:
     """
     pair = pair_of(source)
     if pair is not None:
-        for part in map(Path, map(local_path, pair)):
-            yield part.name, part
+        for part in pair:
+            yield from local_files(part)
         return
     path = PRETRAINED if source == DEFAULT else Path(local_path(source))
     if path.is_file():
@@ -87,6 +97,49 @@ def local_files(source: str) -> Iterator[tuple[str, Path]]:
     elif path.is_dir():
         for file in sorted(p for p in path.rglob("*") if p.is_file()):
             yield str(file.relative_to(path)), file
+    elif is_checkpoint(path):
+        for file in (*checkpoint_files(path), *sorted(path.parent.glob("*.json"))):
+            yield file.name, file
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Returns whether a path is that of a checkpoint's files, without the endings."""
+    return bool(path.name) and os.path.exists(f"{path}{_INDEX}")
+
+
+def checkpoint_files(path: Path) -> list[Path]:
+    """Returns the files of a checkpoint: its index, and its data in parts."""
+    with files.reading(f"the folder {path.parent}"):
+        return sorted(
+            file
+            for file in path.parent.iterdir()
+            if file.name.startswith((path.name + _INDEX, f"{path.name}.data-"))
+        )
+
+
+def checkpoint_in(folder: Path, names: Sequence[str]) -> Path:
+    """Returns the one checkpoint of a folder, or the one that TensorFlow says is last.
+
+    Raises:
+        SourceError: There are several, and no file says which is the last.
+    """
+    found = [name.removesuffix(_INDEX) for name in names if name.endswith(_INDEX)]
+    if len(found) > 1 and _LATEST in names:
+        files.check_file(folder / _LATEST)
+        with (
+            files.reading(f"{folder / _LATEST}"),
+            (folder / _LATEST).open("rb") as file,
+        ):
+            latest = _LATEST_PATH.search(file.read(1 << 20))
+        if latest is not None:
+            name = latest[1].decode(errors="surrogateescape").rpartition("/")[2]
+            found = [name] if name in found else found
+    if len(found) != 1:
+        raise SourceError(
+            f"{folder} holds more than one checkpoint. Received: {_listed(found)}\n"
+            f"hint: name one of them, as {folder / found[0]}"
+        )
+    return folder / found[0]
 
 
 def names_in(folder: Path) -> list[str]:
@@ -102,6 +155,10 @@ def form_of(names: Sequence[str]) -> str | None:
         return SAVED_MODEL
     if any(map(_WEIGHTS.fullmatch, names)):
         return PAIR
+    if any(name.endswith(_INDEX) for name in names) and any(
+        map(_OPTIONS.fullmatch, names)
+    ):
+        return CHECKPOINT
     return None
 
 

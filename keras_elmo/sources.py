@@ -87,8 +87,10 @@ def open_source(source: str | Path | tuple[str, str]) -> Source:
     Args:
         source: `default` for the embedded model; a folder with options.json and an
             hdf5 file; the pair of these files, or `options.json,weights.hdf5`; the
-            folder of a SavedModel, in TF1-Hub or TF2 form, with google/elmo's
-            variables or at least its signature `tokens`; an archive of such a folder,
+            folder of bilm-tf's training, with options.json and a checkpoint, or the
+            checkpoint's path without its ending; the folder of a SavedModel, in
+            TF1-Hub or TF2 form, with google/elmo's variables or at least its signature
+            `tokens`; an archive of such a folder,
             zip or tar, packed or not; a handle that tensorflow-hub resolves (through
             its cache, TFHUB_CACHE_DIR), such as https://tfhub.dev/google/elmo/3; or a
             Kaggle handle, such as google/elmo/tensorFlow1/elmo.
@@ -152,6 +154,8 @@ def _open(source: object, *, is_trusted: bool) -> Source:
         folder = source_files.model_folder(archives.unpacked(path))
         where = f", unpacked into {folder}"
         return _folder(folder, name, where, is_trusted=is_trusted)
+    if source_files.is_checkpoint(path):
+        return _checkpoint(_options_beside(path), path, name)
     _refuse_other_machines(name)
     if handles.is_handle(local_path(name)):
         fetch = handles.resolve if is_trusted else handles.resolved
@@ -179,10 +183,16 @@ def check_source(source: str) -> None:
     _refuse_other_machines(source)
     if _is_folder(path):
         names = source_files.names_in(path)
-        if source_files.form_of(names) != source_files.SAVED_MODEL:
+        form = source_files.form_of(names)
+        if form == source_files.CHECKPOINT:
+            source_files.checkpoint_in(path, names)
+            _check_options(source_files.options_in(path, names))
+        elif form != source_files.SAVED_MODEL:
             _check_options(source_files.pair_in(path, names)[0])
     elif _is_archive(path):
         archives.check_archive(path)
+    elif source_files.is_checkpoint(path):
+        _check_options(_options_beside(path))
     elif source != DEFAULT and not handles.is_handle(local_path(source)):
         raise _no_source(path, source)
 
@@ -227,6 +237,8 @@ def _pair(source: Sequence[object], name: str) -> Source:
             f"file. Received: {source!r}"
         )
     options, weights = _paths_of(list(map(str, source)))
+    if source_files.is_checkpoint(weights):
+        return _checkpoint(options, weights, name)
     return _files(options, weights, name)
 
 
@@ -244,12 +256,38 @@ def _paths_of(pair: Sequence[str]) -> tuple[Path, Path]:
 
 def _folder(folder: Path, name: str, where: str = "", *, is_trusted: bool) -> Source:
     names = source_files.names_in(folder)
-    if source_files.form_of(names) == source_files.SAVED_MODEL:
+    form = source_files.form_of(names)
+    if form == source_files.SAVED_MODEL:
         for path in folder.rglob("*"):
             if not path.is_dir():
                 files.check_file(path)
         return _saved_model(folder, name, where, is_trusted=is_trusted)
+    if form == source_files.CHECKPOINT:
+        path = source_files.checkpoint_in(folder, names)
+        options = source_files.options_in(folder, names)
+        return _checkpoint(options, path, name, where)
     return _files(*source_files.pair_in(folder, names), name, where=where)
+
+
+def _options_beside(path: Path) -> Path:
+    folder = path.parent
+    return source_files.options_in(folder, source_files.names_in(folder))
+
+
+def _checkpoint(options: Path, path: Path, name: str, where: str = "") -> Source:
+    files.check_file(options)
+    read_options = BiLMOptions.from_file(options)
+    from keras_elmo import training_checkpoints
+
+    return Source(
+        info=SourceInfo(
+            name,
+            f"a checkpoint of bilm-tf's training{where}",
+            f"the native layer, with weights read from the variables of {path}",
+        ),
+        options=read_options,
+        load=training_checkpoints.open_checkpoint(path, read_options),
+    )
 
 
 def _files(
