@@ -50,7 +50,7 @@ BROKEN_ARRAYS: tuple[type[Exception], ...] = (
     *(EOFError, MemoryError, OverflowError, AttributeError, TypeError),
     *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
-UNPACK = "\nhint: unpack the archive, and name the folder that comes out of it"
+UNPACK = "\nhint: name the archive itself as the source"
 # What the hdf5 library itself undoes, and the filter that h5py brings along; for any
 # other it would load a plug-in.
 _FILTERS = (

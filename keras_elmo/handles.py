@@ -154,8 +154,13 @@ def _by_tensorflow_hub(handle: str) -> str:
         raise SourceError(files.one_line(error)) from error
 
 
+def cache_folder() -> Path:
+    """Returns the folder in which tensorflow-hub keeps what it downloads."""
+    default = Path(tempfile.gettempdir()) / "tfhub_modules"
+    return Path(os.environ.get("TFHUB_CACHE_DIR") or default)
+
+
 def _place(handle: str) -> Path:
     """Returns the folder in which tensorflow-hub looks before it downloads."""
-    default = Path(tempfile.gettempdir()) / "tfhub_modules"
-    cache = Path(os.environ.get("TFHUB_CACHE_DIR") or default)
-    return cache / hashlib.sha1(handle.encode(errors="surrogatepass")).hexdigest()
+    name = hashlib.sha1(handle.encode(errors="surrogatepass")).hexdigest()
+    return cache_folder() / name

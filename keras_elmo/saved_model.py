@@ -7,40 +7,35 @@ google/elmo gives them. They map one to one to the published hdf5 layout.
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
-from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import trackable_object_graph_pb2
 
-from keras_elmo import checkpoints, files
+from keras_elmo import checkpoints
 from keras_elmo.bilm import BiLM
-from keras_elmo.errors import SourceError, WeightsError
+from keras_elmo.errors import SourceError
 from keras_elmo.files import Shape
 from keras_elmo.options import BiLMOptions
 from keras_elmo.scalar_mix import ScalarMix
+from keras_elmo.tf_variables import SavedVariables
 
 # The options beside an export of this package, where loaders do not look.
 OPTIONS_FILE = Path("assets.extra") / "options.json"
 BILM = "bilm/"
 MIX_WEIGHTS = "aggregation/weights"
 MIX_SCALING = "aggregation/scaling"
+# The mix by its names in google/elmo, and in DeepPavlov's modules: these call their
+# mix `elmo_output`, and bilm-tf's code makes this of it.
+_MIXES = (
+    (MIX_WEIGHTS, MIX_SCALING),
+    ("aggregation/elmo_output_ELMo_W", "aggregation/elmo_output_ELMo_gamma"),
+)
 # What the variables cannot tell; the values of every published English model.
 _CLIP = 3.0
 _MAX_CHARS = 50
 ASSUMED = "relu, clipping at 3, skip connections and 50 characters a token"
-# The attributes under which an export lists its variables by google/elmo's names:
-# those that lie as the published files have them, and those that lie transposed.
-PUBLISHED = "published"
-PUBLISHED_TRANSPOSED = "published_transposed"
-_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
-_VALUE = "VARIABLE_VALUE"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +66,9 @@ def open_module(folder: Path) -> HubModule:
         SourceError: If the folder has no variables, or not those, or if their shapes
             contradict each other.
     """
-    tensors = _SavedTensors(folder)
+    tensors = SavedVariables(
+        folder / "variables" / "variables", f"the SavedModel {folder}"
+    )
     shapes = tensors.shapes()
     prefix = _prefix(shapes, folder)
     has_options = is_export(folder)
@@ -86,11 +83,8 @@ def open_module(folder: Path) -> HubModule:
     for path, expected in expected_shapes.items():
         variables[path] = prefix + BILM + variable_name(path)
         _check_shape(path, shapes.get(variables[path]), expected, folder)
-    mix_names = (prefix + MIX_WEIGHTS, prefix + MIX_SCALING)
-    has_mix = shapes.get(mix_names[0]) == (options.n_layers + 1,) and (
-        shapes.get(mix_names[1]) in ((), (1,))
-    )
-    tensors.check_room([*variables.values(), *(mix_names if has_mix else ())])
+    mix_names = _mix_names(prefix, shapes, options.n_layers + 1)
+    tensors.check_room([*variables.values(), *mix_names])
 
     def read(path: str) -> np.ndarray | None:
         if path not in variables:
@@ -109,7 +103,7 @@ def open_module(folder: Path) -> HubModule:
     return HubModule(
         options=options,
         load=lambda bilm: checkpoints.assign_weights(bilm, read, str(folder)),
-        load_mix=load_mix if has_mix else None,
+        load_mix=load_mix if mix_names else None,
         assumed=None if has_options else ASSUMED,
     )
 
@@ -142,6 +136,17 @@ def _prefix(shapes: Mapping[str, Shape], folder: Path) -> str:
             f"Received: {named}{', ...' if len(shapes) > 5 else ''}"
         )
     return min(prefixes, key=len)
+
+
+def _mix_names(
+    prefix: str, shapes: Mapping[str, Shape], layers: int
+) -> tuple[str, ...]:
+    """Returns the names of a mix's weights and gamma; none if there is no mix."""
+    for names in _MIXES:
+        weights, scaling = (prefix + name for name in names)
+        if shapes.get(weights) == (layers,) and shapes.get(scaling) in ((), (1,)):
+            return weights, scaling
+    return ()
 
 
 def _with_axis(name: str, shape: Shape) -> Shape:
@@ -202,112 +207,3 @@ def _check_shape(path: str, shape: Shape | None, expected: Shape, folder: Path) 
             f"The variable {name} of the SavedModel {folder} must have the shape "
             f"{expected} for the other variables' sizes. Received: {shape}"
         )
-
-
-class _Tensor(NamedTuple):
-    key: str  # in the checkpoint
-    is_transposed: bool = False
-
-
-class _SavedTensors:
-    """Reads tensors by name, one at a time.
-
-    Three forms are known: a TF1 checkpoint names its variables itself; a TF2 one
-    holds an object graph, which keeps each variable's full name; and an export of
-    this package lists its variables in that graph.
-
-    Args:
-        folder: Of the SavedModel.
-
-    Errors: `SourceError` if it has no variables that can be read.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._files = sorted((folder / "variables").glob("variables.*"))
-        what = f"the variables of the SavedModel {folder}"
-        with files.reading(what, tf.errors.OpError, DecodeError):
-            self._reader = tf.train.load_checkpoint(
-                str(folder / "variables" / "variables")
-            )
-            self._shapes = self._reader.get_variable_to_shape_map()
-            self._dtypes = self._reader.get_variable_to_dtype_map()
-            self._tensors = {name: _Tensor(name) for name in self._shapes}
-            if _OBJECT_GRAPH in self._shapes:
-                if self._shapes[_OBJECT_GRAPH] or (
-                    self._dtypes[_OBJECT_GRAPH] != tf.string
-                ):
-                    raise WeightsError(f"{what} have an object graph of a wrong type")
-                graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
-                    self._reader.get_tensor(_OBJECT_GRAPH)
-                )
-                tensors = dict(_listed(graph)) or dict(_full_names(graph))
-                self._tensors = {
-                    name: tensor
-                    for name, tensor in tensors.items()
-                    if tensor.key in self._shapes
-                }
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Returns the shape of every tensor by its name."""
-        return {
-            name: tuple(self._shapes[key])[:: -1 if is_transposed else 1]
-            for name, (key, is_transposed) in self._tensors.items()
-        }
-
-    def check_room(self, names: Iterable[str]) -> None:
-        """Refuses tensors of other types than floats, or of more bytes than there are.
-
-        A few bytes can announce as much as they like, and reading would take it.
-        """
-        total = 0
-        for name in names:
-            key = self._tensors[name].key
-            dtype = self._dtypes[key]
-            if not dtype.is_floating:
-                raise WeightsError(
-                    f"The variable {name} of the SavedModel {self._folder} must be of "
-                    f"a float type. Received: {dtype.name}"
-                )
-            total += math.prod(self._shapes[key]) * dtype.size
-        size = sum(path.stat().st_size for path in self._files)
-        if total > size:
-            raise WeightsError(
-                f"The variables of the SavedModel {self._folder} would take {total:,} "
-                f"bytes, from files of {size:,}"
-            )
-
-    def read(self, name: str) -> np.ndarray:
-        """Returns the tensor of one of the names in `shapes()`."""
-        key, is_transposed = self._tensors[name]
-        with files.reading(f"the variable {name} of {self._folder}", tf.errors.OpError):
-            value = self._reader.get_tensor(key)
-        return value.T if is_transposed else value
-
-
-def _listed(graph: Any) -> Iterator[tuple[str, _Tensor]]:
-    """Yields what an export of this package lists; nothing for other graphs."""
-    for attribute in graph.nodes[0].children:
-        if attribute.local_name not in (PUBLISHED, PUBLISHED_TRANSPOSED):
-            continue
-        is_transposed = attribute.local_name == PUBLISHED_TRANSPOSED
-        for child in graph.nodes[attribute.node_id].children:
-            for _, key in _values(graph.nodes[child.node_id]):
-                yield child.local_name, _Tensor(key, is_transposed)
-
-
-def _full_names(graph: Any) -> Iterator[tuple[str, _Tensor]]:
-    """Yields the variables that have a full name of their own."""
-    values = [value for node in graph.nodes for value in _values(node)]
-    count = Counter(name for name, _ in values)
-    for name, key in values:
-        if count[name] == 1:  # with two of one name, it is unknown which is meant
-            yield name, _Tensor(key)
-
-
-def _values(node: Any) -> list[tuple[str, str]]:
-    return [
-        (attribute.full_name, attribute.checkpoint_key)
-        for attribute in node.attributes
-        if attribute.name == _VALUE
-    ]

@@ -5,31 +5,26 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-import re
 import reprlib
-import urllib.parse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_elmo import files, handles
+from keras_elmo import archives, files, handles, source_files
 from keras_elmo.errors import SourceError, WeightsError
 from keras_elmo.options import BiLMOptions
+from keras_elmo.source_files import DEFAULT, PRETRAINED, local_path
 
 if TYPE_CHECKING:  # they need Keras or TensorFlow; files do not
     from keras_elmo.bilm import BiLM
     from keras_elmo.runtime.signature_module import SignatureModule
     from keras_elmo.scalar_mix import ScalarMix
 
-DEFAULT = "default"
 _EXPECTED = (
     "An ELMo source must be `default`, a folder with options.json and an hdf5 file, a "
-    "SavedModel folder, or a handle such as https://tfhub.dev/google/elmo/3"
+    "SavedModel folder, an archive of such a folder, the pair OPTIONS,WEIGHTS, or a "
+    "handle such as https://tfhub.dev/google/elmo/3"
 )
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
-_FILE_URL = re.compile(r"file:(//(localhost)?(?=/)|(?=/(?!/)))", re.I)
-_LISTED = 5  # names in a message, at most
-PRETRAINED = Path(__file__).parent / "pretrained"
 _LOG = logging.getLogger("keras_elmo")
 
 
@@ -91,10 +86,13 @@ def open_source(source: str | Path | tuple[str, str]) -> Source:
 
     Args:
         source: `default` for the embedded model; a folder with options.json and an
-            hdf5 file; the pair of these files; the folder of a SavedModel, in
-            TF1-Hub or TF2 form, with google/elmo's variables or at least its
-            signature `tokens`; a handle that tensorflow-hub resolves (through its
-            cache, TFHUB_CACHE_DIR), such as https://tfhub.dev/google/elmo/3; or a
+            hdf5 file; the pair of these files, or `options.json,weights.hdf5`; the
+            folder of bilm-tf's training, with options.json and a checkpoint, or the
+            checkpoint's path without its ending; the folder of a SavedModel, in
+            TF1-Hub or TF2 form, with google/elmo's variables or at least its signature
+            `tokens`; an archive of such a folder,
+            zip or tar, packed or not; a handle that tensorflow-hub resolves (through
+            its cache, TFHUB_CACHE_DIR), such as https://tfhub.dev/google/elmo/3; or a
             Kaggle handle, such as google/elmo/tensorFlow1/elmo.
 
     Raises:
@@ -146,9 +144,18 @@ def _open(source: object, *, is_trusted: bool) -> Source:
     if name == DEFAULT:
         pretrained = (PRETRAINED / "options.json", PRETRAINED / "weights.hdf5")
         return _files(*pretrained, name, form="the model embedded in keras_elmo")
+    pair = source_files.pair_of(name)
+    if pair is not None:
+        return _pair(pair, name)
     path = Path(local_path(name))
     if _is_folder(path):
         return _folder(path, name, is_trusted=is_trusted)
+    if _is_archive(path):
+        folder = source_files.model_folder(archives.unpacked(path))
+        where = f", unpacked into {folder}"
+        return _folder(folder, name, where, is_trusted=is_trusted)
+    if source_files.is_checkpoint(path):
+        return _checkpoint(_options_beside(path), path, name)
     _refuse_other_machines(name)
     if handles.is_handle(local_path(name)):
         fetch = handles.resolve if is_trusted else handles.resolved
@@ -165,18 +172,34 @@ def check_source(source: str) -> None:
         source: As `open_source` takes it, which finds what this does not.
 
     Raises:
-        SourceError: It is no folder and no handle, or a folder without the files.
+        SourceError: It is no folder, no archive and no handle, or a folder without the
+            files.
     """
+    pair = source_files.pair_of(source)
+    if pair is not None:
+        _check_options(_paths_of(pair)[0])
+        return
     path = Path(local_path(source))
     _refuse_other_machines(source)
     if _is_folder(path):
-        names = _names_in(path)
-        if "saved_model.pb" not in names:
-            options, _ = _pair_in(path, names)
-            files.check_file(options)
-            BiLMOptions.from_file(options)
+        names = source_files.names_in(path)
+        form = source_files.form_of(names)
+        if form == source_files.CHECKPOINT:
+            source_files.checkpoint_in(path, names)
+            _check_options(source_files.options_in(path, names))
+        elif form != source_files.SAVED_MODEL:
+            _check_options(source_files.pair_in(path, names)[0])
+    elif _is_archive(path):
+        archives.check_archive(path)
+    elif source_files.is_checkpoint(path):
+        _check_options(_options_beside(path))
     elif source != DEFAULT and not handles.is_handle(local_path(source)):
         raise _no_source(path, source)
+
+
+def _check_options(path: Path) -> None:
+    files.check_file(path)
+    BiLMOptions.from_file(path)
 
 
 def _refuse_other_machines(source: str) -> None:
@@ -192,15 +215,18 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
 
 
+def _is_archive(path: Path) -> bool:
+    with files.reading(f"the ELMo source {reprlib.repr(str(path))}"):
+        return path.is_file() and archives.is_archive(path)
+
+
 def _no_source(path: Path, name: str) -> SourceError:
     """Returns the error for what is neither a folder nor a handle."""
     if not path.exists():
         return SourceError(f"{_EXPECTED}. Received: {name}, which does not exist")
     files.check_file(path)
     found = files.kind(path) or "a file"
-    hint = "\nhint: name the folder that holds it"
-    if found.endswith(files.ARCHIVE):
-        hint = files.UNPACK
+    hint = "\nhint: name the folder that holds it, or OPTIONS,WEIGHTS"
     return SourceError(f"{_EXPECTED}. Received: {name}, which is {found}{hint}")
 
 
@@ -210,7 +236,14 @@ def _pair(source: Sequence[object], name: str) -> Source:
             "A pair of ELMo files must be the paths of options.json and of an hdf5 "
             f"file. Received: {source!r}"
         )
-    parts = [local_path(str(part)) for part in source]
+    options, weights = _paths_of(list(map(str, source)))
+    if source_files.is_checkpoint(weights):
+        return _checkpoint(options, weights, name)
+    return _files(options, weights, name)
+
+
+def _paths_of(pair: Sequence[str]) -> tuple[Path, Path]:
+    parts = [local_path(part) for part in pair]
     for part in parts:
         if "://" in part:
             raise SourceError(
@@ -218,43 +251,43 @@ def _pair(source: Sequence[object], name: str) -> Source:
                 f"fetched. Received: {part}\nhint: download both files, and name them "
                 "by their paths"
             )
-    options, weights = map(Path, parts)
-    return _files(options, weights, name)
-
-
-def local_path(source: str) -> str:
-    """Returns the path that a `file://` address of this machine names.
-
-    Any other source comes back as it is.
-    """
-    address = _FILE_URL.match(source)
-    if address is None:
-        return source
-    return urllib.parse.unquote(source[address.end() :], errors="surrogateescape")
+    return Path(parts[0]), Path(parts[1])
 
 
 def _folder(folder: Path, name: str, where: str = "", *, is_trusted: bool) -> Source:
-    names = _names_in(folder)
-    if "saved_model.pb" in names:
+    names = source_files.names_in(folder)
+    form = source_files.form_of(names)
+    if form == source_files.SAVED_MODEL:
         for path in folder.rglob("*"):
             if not path.is_dir():
                 files.check_file(path)
         return _saved_model(folder, name, where, is_trusted=is_trusted)
-    return _files(*_pair_in(folder, names), name, where=where)
+    if form == source_files.CHECKPOINT:
+        path = source_files.checkpoint_in(folder, names)
+        options = source_files.options_in(folder, names)
+        return _checkpoint(options, path, name, where)
+    return _files(*source_files.pair_in(folder, names), name, where=where)
 
 
-def _names_in(folder: Path) -> list[str]:
-    with files.reading(f"the ELMo folder {folder}"):
-        return sorted(os.listdir(folder))
+def _options_beside(path: Path) -> Path:
+    folder = path.parent
+    return source_files.options_in(folder, source_files.names_in(folder))
 
 
-def _pair_in(folder: Path, names: Sequence[str]) -> tuple[Path, Path]:
-    """Returns the options and the weights that lie in a folder."""
-    options, weights = (
-        folder / _only(folder, names, ending)
-        for ending in ("options.json", "weights.hdf5")
+def _checkpoint(options: Path, path: Path, name: str, where: str = "") -> Source:
+    files.check_file(options)
+    read_options = BiLMOptions.from_file(options)
+    from keras_elmo import training_checkpoints
+
+    return Source(
+        info=SourceInfo(
+            name,
+            f"a checkpoint of bilm-tf's training{where}",
+            f"the native layer, with weights read from the variables of {path}",
+        ),
+        options=read_options,
+        load=training_checkpoints.open_checkpoint(path, read_options),
     )
-    return options, weights
 
 
 def _files(
@@ -282,20 +315,6 @@ def _files(
         options=read_options,
         load=lambda bilm: checkpoints.load_hdf5(bilm, weights),
     )
-
-
-def _only(folder: Path, names: Sequence[str], ending: str) -> str:
-    matches = [name for name in names if name.endswith(ending)]
-    if len(matches) != 1:
-        received = ", ".join(matches[:_LISTED]) or "none"
-        more = f" and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
-        archives = [name for name in names if name.endswith(_ARCHIVES)]
-        hint = f"\nhint: unpack {archives[0]} first" if archives else ""
-        raise SourceError(
-            f"An ELMo folder must hold exactly one *{ending}. Received: {folder} with "
-            f"{received}{more}{hint}"
-        )
-    return matches[0]
 
 
 def _saved_model(folder: Path, name: str, where: str, *, is_trusted: bool) -> Source:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_elmo.sources import DEFAULT, PRETRAINED, local_path
+from keras_elmo.source_files import local_files
 
 _PACKAGES = ("pipeline", "components", "keras_elmo")
 _BLOCK_BYTES = 1 << 20
@@ -106,17 +106,14 @@ def _modules_of_programs(modules: Mapping[str, Any]) -> Iterator[str]:
 def elmo_version(source: str) -> str:
     """Returns 16 hex digits that change with the files of a source.
 
-    A folder keeps its path when a model in it is trained anew: without this in the
-    Trainer's parameters, TFX would take the old classifier from its cache. A handle
-    names one fixed version, so its text is enough.
+    A folder or a file keeps its path when a model in it is trained anew: without this
+    in the Trainer's parameters, TFX would take the old classifier from its cache. A
+    handle names one fixed version, so its text is enough.
     """
     digest = hashlib.sha256(source.encode())
-    local = local_path(source)
-    folder = PRETRAINED if source == DEFAULT else Path(local)
-    if "://" not in local and folder.is_dir():
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            digest.update(str(path.relative_to(folder)).encode())
-            with path.open("rb") as file:
-                while block := file.read(_BLOCK_BYTES):
-                    digest.update(block)
+    for name, path in local_files(source):
+        digest.update(name.encode())
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
     return digest.hexdigest()[:16]

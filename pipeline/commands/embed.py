@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import click
 
 from pipeline.batch.formats.table import HDF5, PARQUET, VECTOR_FORMATS
-from pipeline.commands.batch import absolute, batch_options, run_batch
+from pipeline.commands.batch import batch_options, run_batch
 from pipeline.errors import UserError
 
 LAYERS = ("mix", "mean", "0", "1", "2", "all")
@@ -34,7 +33,11 @@ the data or the ELMo source is wrong.
 """,
 )
 @batch_options
-@click.option("--elmo", default="default", help="default, a folder, or a handle.")
+@click.option(
+    "--elmo",
+    default="default",
+    help="default, a folder, an archive, OPTIONS,WEIGHTS, or a handle.",
+)
 @click.option(
     "--layer",
     type=click.Choice(LAYERS),
@@ -85,10 +88,11 @@ def command(
     _check_source(elmo)
 
     def make_scorer() -> tuple[Any, dict[str, str]]:
+        from keras_elmo.source_files import absolute_source
         from pipeline.batch.embedding import Embedder
 
         embedder = Embedder(
-            source=absolute(elmo) if os.path.isdir(elmo) else elmo,
+            source=absolute_source(elmo),
             layer=layer,
             pooled=pooled,
             dtype=dtype,

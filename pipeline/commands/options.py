@@ -52,7 +52,11 @@ _OPTIONS = (
         "folder.",
     ),
     click.option("--output", help="Folder for everything the run makes."),
-    click.option("--elmo", help="default, a folder, a TF Hub or Kaggle handle."),
+    click.option(
+        "--elmo",
+        help="default, a folder, an archive of one, the files OPTIONS,WEIGHTS, or a "
+        "TF Hub or Kaggle handle.",
+    ),
     click.option("--config", type=click.Path(path_type=Path), help="A YAML file."),
     click.option(
         "--set",

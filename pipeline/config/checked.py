@@ -168,6 +168,7 @@ def first_look(config: Config) -> CheckedConfig:
     """
     # keras_elmo needs h5py, for which no --help should wait.
     from keras_elmo.errors import ElmoError
+    from keras_elmo.source_files import absolute_source
     from keras_elmo.sources import check_source
 
     output = absolute(config.output)
@@ -188,13 +189,7 @@ def first_look(config: Config) -> CheckedConfig:
     checked = config.model_copy(
         update={
             "data": data.model_copy(update={"schema_path": schema}),
-            "elmo": config.elmo.model_copy(
-                update={
-                    "source": os.path.abspath(source)
-                    if os.path.isdir(source)
-                    else source
-                }
-            ),
+            "elmo": config.elmo.model_copy(update={"source": absolute_source(source)}),
             "output": output,
         }
     )

@@ -65,7 +65,8 @@ class ElmoConfig(Section):
     source: str = Field(
         "default",
         min_length=1,
-        description="`default` (included), a folder, a TF Hub or Kaggle handle.",
+        description="`default` (included), a folder, an archive of one, the two files "
+        "`OPTIONS,WEIGHTS`, or a TF Hub or Kaggle handle.",
     )
     trainable: bool = Field(
         False, description="Whether the ELMo weights themselves are fine-tuned."

@@ -18,10 +18,23 @@ v1 = tf.compat.v1
 # ModuleDef of tensorflow_hub/module_def.proto: field 1, the format, is FORMAT_V3 = 3.
 HUB_MARKER = b"\x08\x03"
 _BOS, _EOS, _BOW, _EOW, _PAD = 256, 257, 258, 259, 260  # before the shift by one
+GOOGLE = ("aggregation/weights", "aggregation/scaling")
+# As bilm-tf's code names them, for a mix that is called elmo_output.
+DEEPPAVLOV = ("aggregation/elmo_output_ELMo_W", "aggregation/elmo_output_ELMo_gamma")
 _VARIABLES = {"W_0": "kernel", "B": "bias", "W_P_0": "projection/kernel"}
 
 
-def write_hub_module(folder, model, *, prefix="", rename=None, drop=(), mix=(0, 0, 0)):
+def write_hub_module(
+    folder,
+    model,
+    *,
+    prefix="",
+    rename=None,
+    drop=(),
+    mix=(0, 0, 0),
+    mix_names=GOOGLE,
+    gamma=1.0,
+):
     """Writes a module in TF1-Hub form.
 
     Args:
@@ -31,6 +44,8 @@ def write_hub_module(folder, model, *, prefix="", rename=None, drop=(), mix=(0, 
         rename: If given, stands where `bilm` stood.
         drop: Signatures that are not written.
         mix: The aggregation weights.
+        mix_names: Those of the aggregation's weights and of its factor.
+        gamma: The factor, in the shape that it shall have.
 
     Returns:
         The folder.
@@ -39,7 +54,10 @@ def write_hub_module(folder, model, *, prefix="", rename=None, drop=(), mix=(0, 
     v1.disable_control_flow_v2()  # google/elmo was made before it
     try:
         with tf.Graph().as_default(), v1.Session() as session:
-            graph = _Graph(options, _variables(model, prefix, rename), prefix, mix)
+            aggregation = dict(
+                zip((prefix + name for name in mix_names), (mix, gamma), strict=True)
+            )
+            graph = _Graph(options, _variables(model, prefix, rename), aggregation)
             signatures = {
                 "default": graph.signature(strings=v1.placeholder(tf.string, [None])),
                 "tokens": graph.signature(
@@ -89,14 +107,12 @@ def _variables(model, prefix, rename):
 
 
 class _Graph:
-    def __init__(self, options, variables, prefix, mix) -> None:
+    def __init__(self, options, variables, aggregation) -> None:
         self.cnn, self.lstm = options["char_cnn"], options["lstm"]
         self.variables = variables
-        self.mix = v1.get_variable(
-            f"{prefix}aggregation/weights", initializer=np.asarray(mix, np.float32)
-        )
-        self.scaling = v1.get_variable(
-            f"{prefix}aggregation/scaling", initializer=np.float32(1)
+        self.mix, self.scaling = (
+            v1.get_variable(name, initializer=np.asarray(value, np.float32))
+            for name, value in aggregation.items()
         )
 
     def signature(self, **inputs):

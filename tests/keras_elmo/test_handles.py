@@ -171,7 +171,7 @@ def test_the_page_of_a_model_is_not_enough(kagglehub):
 def test_a_handle_that_brings_something_else_is_refused(tmp_path, kagglehub):
     (tmp_path / "readme.txt").touch()
     kagglehub.answer = str(tmp_path)
-    with pytest.raises(SourceError, match="exactly one .*options.json"):
+    with pytest.raises(SourceError, match=r"exactly one \*options\*\.json"):
         open_source("google/elmo/tensorFlow1/elmo")
 
 

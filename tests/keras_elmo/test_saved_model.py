@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from keras_elmo import BiLM, ElmoEmbeddingLayer, ScalarMix, SourceError
 from keras_elmo.options import BiLMOptions
 from keras_elmo.saved_model import open_module
 from keras_elmo.sources import open_source
-from tests.keras_elmo.hub_form import write_hub_module
+from tests.keras_elmo.hub_form import DEEPPAVLOV, write_hub_module
 from tests.keras_elmo.tiny import TINY, write_model
 
 TOKENS = tf.constant([["The", "größte", "cat", "s" * 70], ["Hi", "", "", ""]])
@@ -74,6 +75,28 @@ def test_the_native_model_gives_the_modules_own_vectors(module):
         np.testing.assert_allclose(
             mine, np.where(real, theirs[name], 0), atol=1e-5, err_msg=name
         )
+
+
+def test_deeppavlovs_modules_are_read_with_their_mix(tmp_path, monkeypatch, model):
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    module = write_hub_module(
+        tmp_path / "module",
+        model,
+        mix=(0.5, -1, 2),
+        mix_names=DEEPPAVLOV,
+        gamma=[1.5],
+    )
+    # As they are published: elmo_ru-wiki_600k_steps.tar.gz holds the module's files.
+    archive = shutil.make_archive(str(tmp_path / "elmo_ru"), "gztar", module)
+    assert_same_weights(archive, model)
+    layer = ElmoEmbeddingLayer(archive, initial_state="zeros")
+    np.testing.assert_allclose(layer.mix.mix_weights, [0.5, -1, 2])
+    np.testing.assert_allclose(layer.mix.gamma, [1.5])
+    loaded = tf.saved_model.load(str(module), tags=[])
+    theirs = loaded.signatures["tokens"](
+        tokens=TOKENS, sequence_len=tf.constant([4, 1])
+    )
+    np.testing.assert_allclose(layer(TOKENS), theirs["elmo"], atol=1e-5)
 
 
 def test_its_aggregation_fills_the_mix(module):

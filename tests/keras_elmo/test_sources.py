@@ -13,7 +13,8 @@ import pytest
 
 from keras_elmo import BiLM, SourceError, WeightsError
 from keras_elmo.checkpoints import load_hdf5, save_hdf5
-from keras_elmo.sources import SourceInfo, open_source
+from keras_elmo.source_files import absolute_source
+from keras_elmo.sources import SourceInfo, check_source, open_source
 
 
 def load(source):
@@ -125,7 +126,7 @@ def test_a_folder_that_is_not_there_is_said_not_to_exist(tmp_path):
 
 def test_a_folder_without_weights_names_the_file_it_wants(tiny_elmo, tmp_path):
     (tmp_path / "options.json").write_bytes((tiny_elmo / "options.json").read_bytes())
-    with pytest.raises(SourceError, match=r"exactly one \*weights.hdf5"):
+    with pytest.raises(SourceError, match=r"exactly one \*\.hdf5.* with none"):
         open_source(str(tmp_path))
 
 
@@ -178,3 +179,66 @@ def test_bad_options_name_the_file_and_the_entry(tiny_elmo, tmp_path, change, wo
     path.write_text(json.dumps(options))
     with pytest.raises(SourceError, match=f"{path}.*{words}"):
         open_source((str(path), str(tiny_elmo / "weights.hdf5")))
+
+
+LAYOUTS = {  # of published collections: the name of the options, and of the weights
+    "AllenNLP": ("elmo_options.json", "elmo_weights.hdf5"),
+    "PubMed": ("elmo_options.json", "elmo_weights_PubMed_only.hdf5"),
+    "clinical": ("elmo_options.json", "mimic_wiki.hdf5"),
+    "NLPL": ("options.json", "model.hdf5"),
+    "cross-lingual": ("options262.json", "es_weights.hdf5"),
+}
+
+
+@pytest.mark.parametrize(("options", "weights"), LAYOUTS.values(), ids=LAYOUTS)
+def test_a_folder_is_read_whatever_its_two_files_are_called(
+    tiny_elmo, tmp_path, options, weights
+):
+    shutil.copy(tiny_elmo / "options.json", tmp_path / options)
+    shutil.copy(tiny_elmo / "weights.hdf5", tmp_path / weights)
+    for name in ("README", "vocab.txt", "meta.json", "._options.json", ".DS_Store"):
+        (tmp_path / name).touch()
+    check_source(str(tmp_path))
+    assert_same(load(str(tmp_path)), load(str(tiny_elmo)))
+
+
+def test_several_candidates_are_named_in_one_line(folder):
+    (folder / "weights.hdf5").rename(folder / "news.hdf5")
+    shutil.copy(folder / "news.hdf5", folder / "wiki.hdf5")
+    with pytest.raises(SourceError) as caught:
+        open_source(folder)
+    line, hint = str(caught.value).split("\n")
+    assert line.endswith(
+        f"exactly one *.hdf5. Received: {folder} with news.hdf5, wiki.hdf5"
+    )
+    assert hint == "hint: name the two files that belong together: OPTIONS,WEIGHTS"
+    pair = f"{folder}/options.json,{folder}/wiki.hdf5"
+    assert open_source(pair).options == load(pair).options
+
+
+def test_the_usual_names_are_taken_beside_other_files_of_their_kind(folder):
+    shutil.copy(folder / "weights.hdf5", folder / "vocabulary_vectors.hdf5")
+    (folder / "training_options_262.json").write_text("{}")
+    assert open_source(folder).info.runs.endswith("/weights.hdf5")
+
+
+def test_a_pair_in_one_text_is_parted_where_two_files_are(tiny_elmo, tmp_path):
+    folder = shutil.copytree(tiny_elmo, tmp_path / "a,b.json,c")
+    text = f"{folder}/options.json,{folder}/weights.hdf5"
+    check_source(text)
+    assert_same(load(text), load(str(tiny_elmo)))
+    with pytest.raises(SourceError, match="There is no ELMo file nowhere.hdf5"):
+        load("options.json,nowhere.hdf5".replace("options", f"{tiny_elmo}/options"))
+    with pytest.raises(SourceError, match="There is no ELMo file gone.json"):
+        check_source("gone.json,nowhere.hdf5")
+
+
+def test_a_source_is_made_absolute_whatever_its_form(tiny_elmo, monkeypatch):
+    monkeypatch.chdir(tiny_elmo)
+    (tiny_elmo / "default").touch()
+    assert absolute_source(".") == str(tiny_elmo)
+    pair = f"{tiny_elmo}/options.json,{tiny_elmo}/weights.hdf5"
+    assert absolute_source("options.json,weights.hdf5") == pair
+    for kept in ("default", "https://tfhub.dev/google/elmo/3", "gone"):
+        assert absolute_source(kept) == kept
+    (tiny_elmo / "default").unlink()

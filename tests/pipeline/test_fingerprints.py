@@ -190,3 +190,21 @@ def test_a_batch_job_begins_anew_when_its_scorer_was_edited(loaded_modules):
     of_jobs = loaded_modules[len(_MARKED) :]
     for modules, loaded in zip(_BATCH_JOBS, of_jobs, strict=True):
         assert loaded and loaded <= set(module.sources_of(*modules))
+
+
+@pytest.mark.parametrize("form", ["folder", "pair", "archive"])
+def test_the_version_of_an_elmo_changes_with_its_content(tmp_path, form):
+    folder = tmp_path / "elmo"
+    folder.mkdir()
+    options, weights = folder / "options.json", folder / "weights.hdf5"
+    options.write_text("{}")
+    weights.write_bytes(b"one")
+    source = {
+        "folder": str(folder),
+        "pair": f"{options},{weights}",
+        "archive": str(weights),  # any file by itself
+    }[form]
+    before = module.elmo_version(source)
+    assert module.elmo_version(source) == before
+    weights.write_bytes(b"two")
+    assert module.elmo_version(source) != before

@@ -60,7 +60,7 @@ def test_help_and_what_is_missing_need_no_large_library(
         ([*predict, "--input", "https://x/a"], "Nothing is read from the web"),
         ([*predict, "--text-column", "txt"], "x.csv has no column `txt`"),
         ([*embed, "--elmo", "no/"], "Received: no/, which does not exist"),
-        ([*embed, "--elmo", str(tmp_path)], "must hold exactly one *options.json"),
+        ([*embed, "--elmo", str(tmp_path)], "must hold exactly one *options*.json"),
         (["score", "--model", "no", "fine"], "there is no saved_model.pb"),
         (["rollback", "--output", "no"], "Directory 'no' does not exist"),
         (["pretrain", "--corpus", "no", *output], "at least one text file. Received:"),
@@ -68,7 +68,7 @@ def test_help_and_what_is_missing_need_no_large_library(
         ([*run, "--data", "no.csv"], "No file matches"),
         ([*run, "--label-column", "x"], "x.csv has no column `x`"),
         ([*run, "--set", "data.schema_path=no"], "option data.schema_path: there is"),
-        ([*run, "--elmo", str(tmp_path)], "must hold exactly one *options.json"),
+        ([*run, "--elmo", str(tmp_path)], "must hold exactly one *options*.json"),
     ]
     done = subprocess.run(
         [sys.executable, "-c", _ANSWER],

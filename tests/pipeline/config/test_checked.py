@@ -86,7 +86,7 @@ def test_an_output_whose_path_would_stand_for_others_is_refused(texts, tmp_path,
 
 def test_a_folder_without_a_model_is_no_elmo_source(texts, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match="option elmo.source: .*options.json"):
+    with pytest.raises(ConfigError, match="option elmo.source: .*options"):
         _check("elmo.source=empty")
 
 

@@ -1,0 +1,192 @@
+"""Archives of a model, unpacked where downloads lie.
+
+An archive may be a stranger's: nothing comes out of its folder, no link or device is
+made, and no more is written than its size lets expect.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import lzma
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO, Any
+
+from keras_elmo import files, handles
+from keras_elmo.errors import SourceError
+
+_PIECE = 1 << 20  # bytes that are read at once: no header needs more
+_MOST_FILES = 10_000
+_MOST_BYTES = 1 << 34
+# As for tensors: weights hardly compress.
+_MAX_EXPANSION = 100
+_ALWAYS_ALLOWED_BYTES = 1 << 26
+_OPENERS: dict[str | None, Any] = {
+    "a gzip archive": gzip.open,
+    "a bzip2 archive": bz2.open,
+    "an xz archive": lzma.open,
+    "a tar archive": open,
+}
+_ZIP = "a zip archive"
+# What the libraries raise over a broken archive besides Python's own errors;
+# AttributeError is of tarfile in Python 3.10.
+_FAILURES: tuple[type[Exception], ...] = (
+    *(EOFError, AttributeError, zlib.error, lzma.LZMAError),
+    *(tarfile.TarError, zipfile.BadZipFile, OverflowError),
+)
+
+
+def is_archive(path: Path) -> bool:
+    """Returns whether a regular file begins as archives do that can be unpacked."""
+    return files.kind(path) in (_ZIP, *_OPENERS)
+
+
+def check_archive(path: Path) -> None:
+    """Refuses what cannot be unpacked, as far as the first file in it shows.
+
+    Raises:
+        SourceError: It says why.
+    """
+    with _reading(path):
+        next(_members(path), None)
+
+
+def unpacked(path: Path) -> Path:
+    """Returns the folder that an archive was unpacked into, now or earlier.
+
+    It is named by a hash of the archive's content, and lies where tensorflow-hub
+    keeps what it downloads.
+
+    Raises:
+        SourceError: It is broken or too large, or would write elsewhere or something
+            else than files.
+    """
+    with _reading(path), path.open("rb") as file:
+        digest = hashlib.sha256()
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    folder = handles.cache_folder() / f"elmo-{digest.hexdigest()}"
+    if folder.is_dir():
+        return folder
+    with _reading(path):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpack-") as there:
+            made = Path(there) / "new"
+            made.mkdir()
+            _unpack(path, made)
+            try:
+                made.rename(folder)
+            except OSError:  # another process was faster
+                if not folder.is_dir():
+                    raise
+    return folder
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    size = path.stat().st_size
+    left = min(_MOST_BYTES, max(_ALWAYS_ALLOWED_BYTES, _MAX_EXPANSION * size))
+    for number, (name, content) in enumerate(_members(path)):
+        if number == _MOST_FILES:
+            raise SourceError(f"{path} holds more than {_MOST_FILES:,} files")
+        target = folder.joinpath(*_safe_parts(name, path))
+        if content is None:
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            while piece := content.read(_PIECE):
+                left -= len(piece)
+                if left < 0:
+                    raise SourceError(
+                        f"{path} unpacks to far more than its {size:,} bytes let expect"
+                    )
+                file.write(piece)
+
+
+def _safe_parts(name: str, path: Path) -> list[str]:
+    """Returns the parts of a name in an archive; refuses one that leads outside."""
+    plain = name.replace("\\", "/")
+    parts = [part for part in plain.split("/") if part not in ("", ".")]
+    if plain.startswith("/") or ".." in parts or any(":" in part for part in parts):
+        raise SourceError(f"{path} holds a file that would lie outside: {name}")
+    return parts
+
+
+def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
+    """Yields the name and the content of each file, and folders without content."""
+    kind = files.kind(path)
+    if kind not in _OPENERS:
+        yield from _of_zip(path)
+    else:
+        with _OPENERS[kind](path, "rb") as file:
+            yield from _of_tar(file, path)
+
+
+def _of_zip(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            mode = info.external_attr >> 16
+            if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise _no_file(path, info.filename)
+            if info.flag_bits & 1:
+                raise SourceError(f"{path} is locked by a password")
+            if info.is_dir():
+                yield info.filename, None
+            else:
+                with archive.open(info) as content:
+                    yield info.filename, content
+
+
+def _of_tar(file: Any, path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
+    with tarfile.open(fileobj=_Forward(file), mode="r:") as archive:  # type: ignore[call-overload]
+        for member in archive:
+            if member.isdir():
+                yield member.name, None
+            elif member.isreg():
+                yield member.name, archive.extractfile(member)
+            else:
+                raise _no_file(path, member.name)
+
+
+class _Forward:
+    """A file that tarfile reads once, and in small pieces.
+
+    The header of a member may announce a name of gigabytes, which tarfile would read
+    at once, and a packed archive of a few bytes would hold.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._at = file, 0
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= 2 * _PIECE:  # a reader of a piece may take some more
+            raise ValueError("a header that is too long")
+        data = self._file.read(size)
+        self._at += len(data)
+        return data
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, position: int) -> None:
+        if position < self._at:
+            raise ValueError("the members are not in order")
+        while self._at < position:
+            if not self.read(min(_PIECE, position - self._at)):
+                break
+
+
+def _no_file(path: Path, name: str) -> SourceError:
+    return SourceError(f"{path} holds a link or a device, not a file: {name}")
+
+
+def _reading(path: Path) -> AbstractContextManager[None]:
+    return files.reading(f"the archive {path}", *_FAILURES)

@@ -1,0 +1,164 @@
+"""Archives of a model: what comes out of them, and what may not."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import shutil
+import tarfile
+import zipfile
+
+import pytest
+
+from keras_elmo import SourceError, archives
+from keras_elmo.sources import check_source, open_source
+from tests.keras_elmo.hostile import as_half, refusal
+
+pytestmark = pytest.mark.timeout(20)
+
+FORMATS = {"zip": "zip", "tar": "tar", "tar.gz": "gztar", "tar.bz2": "bztar"}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def zip_of(path, **members):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def tar_of(path, *members):
+    with tarfile.open(path, "w:gz") as archive:
+        for name, change in members:
+            member = tarfile.TarInfo(name)
+            member.size = 4
+            change(member)
+            archive.addfile(member, io.BytesIO(b"data"))
+    return path
+
+
+@pytest.mark.parametrize("format", [*FORMATS.values(), "xztar"])
+@pytest.mark.parametrize("base", [".", "elmo"], ids=["files", "folder"])
+def test_an_archive_is_a_source_as_its_folder_is(tiny_elmo, tmp_path, format, base):
+    shutil.copytree(tiny_elmo, tmp_path / "made/elmo")
+    root = tmp_path / "made" if base == "elmo" else tmp_path / "made/elmo"
+    path = shutil.make_archive(str(tmp_path / "elmo"), format, root, base)
+    check_source(path)
+    opened = open_source(path)
+    assert opened.options == open_source(tiny_elmo).options
+    assert f"unpacked into {tmp_path}/cache/elmo-" in str(opened.info)
+
+
+def test_an_archive_is_unpacked_once_and_anew_when_its_content_changes(
+    tiny_elmo, tmp_path, cache, monkeypatch
+):
+    path = shutil.make_archive(str(tmp_path / "elmo"), "zip", tiny_elmo)
+    open_source(path)
+    (first,) = cache.iterdir()
+    monkeypatch.setattr(archives, "_unpack", None)
+    open_source(path)
+    monkeypatch.undo()
+    os.environ["TFHUB_CACHE_DIR"] = str(cache)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("README", "new")
+    open_source(path)
+    assert len(list(cache.iterdir())) == 2
+    assert first in cache.iterdir()
+
+
+def test_several_models_in_an_archive_are_named(tiny_elmo, tmp_path):
+    for name in ("one", "two"):
+        shutil.copytree(tiny_elmo, tmp_path / "made" / name)
+    path = shutil.make_archive(str(tmp_path / "elmo"), "zip", tmp_path / "made")
+    assert "must hold one ELMo. Received: one, two" in refusal(path)
+
+
+def test_an_archive_of_something_else_says_what_it_lacks(tmp_path):
+    path = zip_of(tmp_path / "a.zip", **{"readme.txt": "no model"})
+    assert "exactly one *options*.json" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["../out", "/tmp/out", "a/../../out", "..\\out", "C:\\out"]
+)
+@pytest.mark.parametrize("make", ["zip", "tar"])
+def test_nothing_is_written_outside(tmp_path, cache, name, make):
+    path = tmp_path / "a"
+    if make == "zip":
+        zip_of(path, **{name: "data"})
+    else:
+        tar_of(path, (name, lambda member: None))
+    assert "holds a file that would lie outside" in refusal(path)
+    assert list(cache.iterdir()) == []
+    assert not (tmp_path / "out").exists()
+
+
+def as_type(kind):
+    def change(member):
+        member.type, member.linkname, member.size = kind, "/etc/passwd", 0
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE],
+    ids=["link", "hard link", "device", "pipe"],
+)
+def test_only_files_come_out_of_a_tar(tmp_path, kind):
+    path = tar_of(tmp_path / "a.tar.gz", ("options.json", as_type(kind)))
+    assert "holds a link or a device, not a file: options.json" in refusal(path)
+    with pytest.raises(SourceError, match="holds a link"):
+        check_source(str(path))
+
+
+def test_no_link_comes_out_of_a_zip(tmp_path):
+    info = zipfile.ZipInfo("options.json")
+    info.external_attr = 0o120777 << 16
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(info, "/etc/passwd")
+    assert "holds a link or a device" in refusal(path)
+
+
+def test_an_archive_of_zeros_is_not_written_out(tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(archives, "_ALWAYS_ALLOWED_BYTES", 1 << 16)
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("weights.hdf5", bytes(1 << 22))
+    assert "unpacks to far more than its" in refusal(path)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_header_of_gigabytes_is_not_read(tmp_path):
+    member = tarfile.TarInfo("././@LongLink")
+    member.type, member.size = tarfile.GNUTYPE_LONGNAME, 1 << 32
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(member.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 24)))
+    assert "a header that is too long" in refusal(path)
+
+
+def test_too_many_files_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "_MOST_FILES", 3)
+    path = zip_of(tmp_path / "a.zip", **{str(number): "" for number in range(4)})
+    assert "holds more than 3 files" in refusal(path)
+
+
+def test_two_members_of_one_name_are_refused(tmp_path):
+    path = tar_of(tmp_path / "a", *[("options.json", lambda member: None)] * 2)
+    assert "Cannot read the archive" in refusal(path)
+
+
+@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
+def test_an_archive_that_is_cut_short_is_named(tiny_elmo, tmp_path, cache, format):
+    path = tmp_path / "a"
+    shutil.move(shutil.make_archive(str(path), format, tiny_elmo), path)
+    as_half(path)
+    assert str(path) in refusal(path)
+    assert not cache.exists() or list(cache.iterdir()) == []

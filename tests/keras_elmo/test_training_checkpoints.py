@@ -1,0 +1,155 @@
+"""Checkpoints that bilm-tf's training leaves, in its names."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_elmo import BiLM, SourceError
+from keras_elmo.source_files import local_files
+from keras_elmo.sources import check_source, open_source
+from tests.keras_elmo.hostile import as_half, as_pipe, refusal
+from tests.keras_elmo.tiny import PLAIN, read_hdf5, write_model
+
+pytestmark = pytest.mark.timeout(20)
+
+
+def write_checkpoint(folder, model, step=10, dtype="f4", rows=0, drop=(), **changes):
+    """Writes what is in a folder of bilm-tf's training, with the weights of a model."""
+    folder.mkdir(exist_ok=True)
+    options = json.loads((model / "options.json").read_text())
+    options["char_cnn"]["n_characters"] = 261 + rows
+    options |= {"bidirectional": True, "dropout": 0.1, "n_tokens_vocab": 7}
+    (folder / "options.json").write_text(json.dumps(options))
+    stack = "multi_rnn_cell/cell_%s/" if options["lstm"]["n_layers"] > 1 else ""
+    values = {"global_step": np.int64(step), "lm/softmax/W": np.zeros((7, 5), "f4")}
+    for path, value in read_hdf5(model / "weights.hdf5").items():
+        name = re.sub(
+            r"/RNN/MultiRNNCell/Cell(\d)/LSTMCell/(\w+)",
+            lambda match: (
+                "/rnn/"
+                + (stack and stack % match[1])
+                + "lstm_cell/"
+                + {"W_0": "kernel", "B": "bias", "W_P_0": "projection/kernel"}[match[2]]
+            ),
+            path,
+        )
+        values[f"lm/{name}"] = value.astype(dtype)
+        values[f"lm/{name}/Adagrad"] = np.ones_like(value)
+    table = values["lm/char_embed"]
+    values["lm/char_embed"] = np.concatenate([table, np.full_like(table[:rows], 9)])
+    values |= {f"lm/{name}": value for name, value in changes.items()}
+    values = {name: value for name, value in values.items() if name not in drop}
+    path = folder / f"model.ckpt-{step}"
+    tf.raw_ops.SaveV2(
+        prefix=str(path),
+        tensor_names=list(values),
+        shape_and_slices=[""] * len(values),
+        tensors=[tf.constant(value) for value in values.values()],
+    )
+    path.with_name(f"{path.name}.meta").touch()
+    (folder / "checkpoint").write_text(
+        f'model_checkpoint_path: "/their/machine/{path.name}"\n'
+        f'all_model_checkpoint_paths: "/their/machine/{path.name}"\n'
+    )
+    return path
+
+
+@pytest.fixture
+def checkpoint(tiny_elmo, tmp_path):
+    return write_checkpoint(tmp_path / "training", tiny_elmo)
+
+
+def assert_same(source, model):
+    weights = []
+    for each in (source, model):
+        opened = open_source(each)
+        bilm = BiLM(opened.options)
+        opened.load(bilm)
+        weights.append(bilm.get_weights())
+    for mine, theirs in zip(*weights, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_folder_of_training_is_a_source(checkpoint, tiny_elmo):
+    check_source(str(checkpoint.parent))
+    assert_same(checkpoint.parent, tiny_elmo)
+    info = open_source(checkpoint.parent).info
+    assert info.form == "a checkpoint of bilm-tf's training"
+    assert info.runs.endswith(f"weights read from the variables of {checkpoint}")
+
+
+def test_one_lstm_layer_has_other_names_in_training(tmp_path):
+    model = write_model(tmp_path / "plain", **PLAIN)
+    assert_same(write_checkpoint(tmp_path / "training", model).parent, model)
+
+
+def test_a_row_too_many_in_training_is_the_last_one(tmp_path, tiny_elmo):
+    path = write_checkpoint(tmp_path / "training", tiny_elmo, rows=1)
+    assert_same(path, tiny_elmo)
+
+
+def test_the_last_of_several_checkpoints_is_read(checkpoint, tmp_path, plain_elmo):
+    folder = checkpoint.parent
+    model = write_model(tmp_path / "other", n_highway=1, cell_clip=2.0)
+    later = write_checkpoint(folder, model, step=20)
+    assert str(later) in open_source(folder).info.runs
+    (folder / "checkpoint").unlink()
+    line = refusal(folder)
+    assert "more than one checkpoint. Received: model.ckpt-10, model.ckpt-20" in line
+    check_source(str(checkpoint))
+    assert str(checkpoint) in open_source(checkpoint).info.runs
+    pair = f"{folder}/options.json,{later}"
+    assert str(later) in open_source(pair).info.runs
+
+
+def test_the_files_of_a_checkpoint_are_told_from_those_of_another(
+    checkpoint, tiny_elmo
+):
+    write_checkpoint(checkpoint.parent, tiny_elmo, step=100)
+    assert [name for name, _ in local_files(str(checkpoint))] == [
+        "model.ckpt-10.data-00000-of-00001",
+        "model.ckpt-10.index",
+        "options.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"drop": ("lm/CNN_proj/b_proj",)}, "lacks the variable lm/CNN_proj/b_proj"),
+        (
+            {"char_embed": np.zeros((261, 7), "f4")},
+            r"lm/char_embed of the checkpoint .* the shape \(261, 4\).*\(261, 7\)",
+        ),
+        ({"dtype": "i4"}, "must be of a float type. Received: int32"),
+    ],
+    ids=["a variable", "a shape", "a type"],
+)
+def test_what_does_not_fit_is_named(tmp_path, tiny_elmo, change, words):
+    path = write_checkpoint(tmp_path / "training", tiny_elmo, **change)
+    assert re.search(words, refusal(path.parent))
+
+
+@pytest.mark.parametrize("ending", [".index", ".data-00000-of-00001"])
+@pytest.mark.parametrize("change", [as_half, as_pipe], ids=["cut short", "pipe"])
+def test_broken_files_are_refused(checkpoint, ending, change):
+    change(checkpoint.with_name(checkpoint.name + ending))
+    assert str(checkpoint.parent) in refusal(checkpoint.parent)
+
+
+def test_an_archive_of_training_is_read(checkpoint, tmp_path, monkeypatch, tiny_elmo):
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    archive = shutil.make_archive(str(tmp_path / "a"), "gztar", tmp_path, "training")
+    assert_same(archive, tiny_elmo)
+
+
+def test_a_checkpoint_without_options_asks_for_them(checkpoint):
+    (checkpoint.parent / "options.json").unlink()
+    with pytest.raises(SourceError, match=r"exactly one \*options\*\.json"):
+        open_source(checkpoint)
