@@ -1,4 +1,7 @@
-"""Packages keras_elmo (the layer), and with extra `pipeline` the whole pipeline."""
+"""Packages keras_elmo (the layer), and with extra `pipeline` the whole pipeline.
+
+With extra `components` the TFX components work in pipelines of others.
+"""
 
 from pathlib import Path
 
@@ -15,22 +18,26 @@ _LAYER = [
     "h5py>=3.10,<4",
     "numpy>=1.26,<3",
 ]
-_PIPELINE = [
+# What the four components of components/ need in a TFX pipeline of your own.
+_COMPONENTS = [
     "tfx>=1.16,<1.22",
     "tensorflow-data-validation>=1.16,<1.22",
-    "tensorflow-transform>=1.16,<1.22",
     "tfx-bsl>=1.16,<1.22",
-    "tensorflow-model-analysis>=0.47,<0.53",
     "apache-beam>=2.74,<3",
     "charset-normalizer>=3.4,<4",
+    "dill>=0.3",  # TFX 1.16 imports it undeclared.
+    "pyarrow>=10,<19",
+]
+_PIPELINE = [
+    *_COMPONENTS,
+    "tensorflow-transform>=1.16,<1.22",
+    "tensorflow-model-analysis>=0.47,<0.53",
     "click>=8,<9",
     "croniter>=6,<8",
-    "dill>=0.3",  # TFX 1.16 imports it undeclared.
     "filelock>=3.12",
     "jinja2>=3.1,<4",
     "matplotlib>=3.8,<4",
     "pandas>=1.5,<4",
-    "pyarrow>=10,<19",
     "pydantic>=2.7,<3",
     "pyyaml>=6,<7",
     "scikit-learn>=1.5,<2",
@@ -73,7 +80,12 @@ setup(
         "pipeline.report": ["templates/*"],
     },
     install_requires=_LAYER,
-    extras_require={"pipeline": _PIPELINE, "hub": _HUB, "kubeflow": _KUBEFLOW},
+    extras_require={
+        "components": _COMPONENTS,
+        "pipeline": _PIPELINE,
+        "hub": _HUB,
+        "kubeflow": _KUBEFLOW,
+    },
     entry_points={"console_scripts": ["elmo-tfx=pipeline.cli:main"]},
     zip_safe=False,
 )

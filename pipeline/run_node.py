@@ -24,6 +24,7 @@ import click
 from pipeline.config import Config, ConfigError, load_config
 from pipeline.interrupts import reraise_interrupt
 from pipeline.metadata.runs import NodeRecord
+from pipeline.node_order import upstream_nodes
 from pipeline.output_folder import OutputFolder
 from pipeline.runs.outcomes import RunFailed, reason_of
 from pipeline.terminal import show_controls, visible_line
@@ -100,14 +101,6 @@ def run_node(config: Config, node: str, run_id: str) -> NodeRecord:
         raise RunFailed(node=node, reason=reason_of(error)) from error
 
 
-def nodes_of(config: Config) -> list[str]:
-    """Returns the ids of the pipeline's nodes, in an order in which they can run."""
-    from pipeline.pipeline import create_pipeline
-    from pipeline.runs.node_launcher import upstream_nodes
-
-    return list(upstream_nodes(create_pipeline(config)))
-
-
 def report_lines(record: NodeRecord) -> Iterator[str]:
     """Says what a node did and where its outputs lie."""
     yield f"{record.node}: {record.state} in {record.seconds:.1f} s"
@@ -151,7 +144,7 @@ def main(
     log_to_stderr()
     loaded = load_config(config, overrides)
     if lists:
-        click.echo("\n".join(nodes_of(loaded)))
+        click.echo("\n".join(upstream_nodes(loaded)))
         return
     assert node and run_id
     with time_limit(timeout_minutes, node):

@@ -61,7 +61,9 @@ def replay(
     with tempfile.TemporaryDirectory(prefix="serving_check_") as folder:
         root = Path(folder)
         report = root / "report.json"
-        command = [sys.executable, "-I", str(_PROGRAM), "--model", model_dir]
+        # The program is in another folder, so a relative path would lead it astray.
+        place = model_dir if "://" in model_dir else os.path.abspath(model_dir)
+        command = [sys.executable, "-I", str(_PROGRAM), "--model", place]
         command += ["--report", str(report), "--text-feature", text_feature]
         if examples:
             path = str(root / "examples.tfrecord")

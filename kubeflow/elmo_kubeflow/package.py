@@ -24,8 +24,7 @@ from elmo_kubeflow.platforms import (
     step_options,
 )
 from pipeline.config import Config, ConfigError
-from pipeline.pipeline import create_pipeline
-from pipeline.runs.node_launcher import upstream_nodes
+from pipeline.node_order import upstream_nodes
 
 _OPTIONAL_NODES = ("SpanWindow", "DriftCheck", "WarmStart")
 _COMMAND = ["python", "-m", "elmo_kubeflow.step"]
@@ -88,7 +87,7 @@ def compile_package(
             does not exist.
     """
     config = checked_for(platform, config)
-    upstream = upstream_nodes(create_pipeline(config))
+    upstream = upstream_nodes(config)
     known = {"default", names.START, names.END, *_OPTIONAL_NODES, *upstream}
     unknown = sorted(set(config.kubeflow.steps) - known)
     if unknown:

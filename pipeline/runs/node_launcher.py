@@ -29,17 +29,6 @@ from pipeline.metadata.store import connection_config, is_on_server, open_store
 _LOGGER = logging.getLogger(__name__)
 
 
-def upstream_nodes(definition: pipeline.Pipeline) -> dict[str, list[str]]:
-    """Returns node id -> ids of the nodes that must end before it.
-
-    The nodes come in an order in which they can run.
-    """
-    nodes = [
-        each.pipeline_node for each in compiler.Compiler().compile(definition).nodes
-    ]
-    return {node.node_info.id: list(node.upstream_nodes) for node in nodes}
-
-
 class NodeLauncher:
     """One run of a pipeline, whose nodes are launched one by one, in any process.
 

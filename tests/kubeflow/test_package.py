@@ -12,8 +12,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from elmo_kubeflow.package import compile_package
 from pipeline.config import ConfigError, load_config
-from pipeline.pipeline import create_pipeline
-from pipeline.runs.node_launcher import upstream_nodes
+from pipeline.node_order import upstream_nodes
 
 _OPTIONS = {
     "output": "/data/elmo-tfx",
@@ -74,7 +73,7 @@ def test_kfp_itself_and_its_protos_read_the_package(package, documents):
 
 def test_there_is_one_step_per_node_after_those_that_it_needs(documents):
     tasks = _tasks(documents[0])
-    upstream = upstream_nodes(create_pipeline(load_config(options=_OPTIONS)))
+    upstream = upstream_nodes(load_config(options=_OPTIONS))
     assert set(tasks) == {*upstream, "End"}
     assert {"SpanWindow", "DriftCheck", "WarmStart"} <= set(tasks)
     for node, before in upstream.items():

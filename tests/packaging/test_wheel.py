@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import site
-import subprocess
-import sys
 import venv
 import zipfile
 from email.parser import Parser
@@ -15,41 +12,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from tests.packaging.commands import run
+
 pytestmark = pytest.mark.integration
-
-_SOURCES = ("keras_elmo", "components", "pipeline", "setup.py", "pyproject.toml")
-
-
-def _run(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run(
-        [str(part) for part in command],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy, as setuptools leaves a build folder behind."""
-    folder = tmp_path_factory.mktemp("wheel")
-    copy = folder / "source"
-    copy.mkdir()
-    for name in _SOURCES:
-        source = repository / name
-        if source.is_dir():
-            shutil.copytree(
-                source, copy / name, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        else:
-            shutil.copy(source, copy / name)
-    pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index")
-    _run(*pip, "--no-build-isolation", "--wheel-dir", folder, copy, cwd=folder)
-    (built,) = folder.glob("*.whl")
-    return built
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +35,12 @@ def test_the_wheel_installs_and_its_command_shows_help(wheel, tmp_path):
     (ours / "listed.pth").write_text("\n".join(site.getsitepackages()) + "\n")
     # pip sees the borrowed packages as installed: it must leave them as they are.
     pip = (python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps")
-    _run(*pip, "--ignore-installed", wheel, cwd=tmp_path)
+    run(*pip, "--ignore-installed", wheel, cwd=tmp_path)
 
     ask = "import keras_elmo; print(keras_elmo.__file__)"
-    assert Path(_run(python, "-c", ask, cwd=tmp_path).strip()).is_relative_to(ours)
+    assert Path(run(python, "-c", ask, cwd=tmp_path).strip()).is_relative_to(ours)
     command = tmp_path / "bin" / "elmo-tfx"
-    assert "Usage: elmo-tfx" in _run(command, "--help", cwd=tmp_path)
+    assert "Usage: elmo-tfx" in run(command, "--help", cwd=tmp_path)
 
 
 def test_the_wheel_holds_all_modules_templates_and_the_embedded_model(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from tfx.dsl.compiler import compiler
 
 from components.text_example_gen.executor import Settings
 from pipeline.config import load_config
+from pipeline.node_order import upstream_nodes
 from pipeline.pipeline import create_pipeline
 
 
@@ -53,6 +55,32 @@ def test_the_nodes_come_in_the_order_of_the_drawing(folder):
     ]
     assert [node for node in order if node in drawn] == drawn
     assert set(order) - set(drawn) == {"PreviousModel", "ServingCheck"}
+
+
+@pytest.mark.parametrize("window_spans", [1, 2])
+@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("has_schema", [False, True])
+def test_the_order_that_is_known_without_tfx_is_that_of_the_pipeline(
+    folder, window_spans, warm_start, has_schema
+):
+    options = {
+        "output": f"{folder}/out",
+        "data.pattern": f"{folder}/{{SPAN}}/*.csv",
+        "data.window_spans": window_spans,
+        "data.schema_path": f"{folder}/schema.pbtxt" if has_schema else None,
+        "train.warm_start": warm_start,
+    }
+    config = load_config(options=options)
+    compiled = compiler.Compiler().compile(create_pipeline(config))
+    order = upstream_nodes(config)
+    assert order == {
+        node.pipeline_node.node_info.id: sorted(node.pipeline_node.upstream_nodes)
+        for node in compiled.nodes
+    }
+    before: set[str] = set()
+    for node, others in order.items():
+        assert before.issuperset(others), node
+        before.add(node)
 
 
 def test_nothing_is_transformed_or_trained_before_the_gate_has_passed(folder):

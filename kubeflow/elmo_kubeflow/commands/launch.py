@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pipeline.errors import UserError
 
 if TYPE_CHECKING:
     from elmo_kubeflow.server.submit import Package, Uploaded
+    from pipeline.config import Config
     from pipeline.config.kubeflow import KubeflowConfig
 
 launch_options = options.adds(
@@ -120,13 +120,27 @@ class Launch:
         }
         return {name: value for name, value in values.items() if value is not None}
 
+    @cached_property
+    def client(self) -> Any:
+        """A connected `kfp.Client`.
+
+        Raises:
+            BadCredentials: The login cannot be used.
+            KubeflowError: The server cannot be reached, or refuses.
+        """
+        return options.connect_with(self.host, self.credentials)
+
     @contextlib.contextmanager
     def compiled(self) -> Iterator[Package]:
         """Yields the package for as long as it is needed: a file, or compiled now.
 
+        Nothing is compiled for a server that is not there.
+
         Raises:
             ConfigError: The configuration cannot be used.
             BadPackage: The file is not a compiled pipeline.
+            BadCredentials: The login cannot be used.
+            KubeflowError: The server cannot be reached, or refuses.
         """
         from elmo_kubeflow.server.submit import read_package
 
@@ -135,7 +149,10 @@ class Launch:
             return
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "pipeline.yaml"
-            compile_to(path, self.config, self.overrides, vertex=self.vertex)
+            config = config_for(self.config, self.overrides, vertex=self.vertex)
+            if not self.vertex:
+                _ = self.client
+            compile_to(path, config, vertex=self.vertex)
             yield read_package(path)
 
     def upload(self, package: Package) -> tuple[Any, Uploaded]:
@@ -150,34 +167,46 @@ class Launch:
         """
         from elmo_kubeflow.server.submit import upload
 
-        client = options.connect_with(self.host, self.credentials)
         namespace = self.namespace or self.cluster.namespace
-        uploaded = upload(client, package, namespace=namespace)
+        uploaded = upload(self.client, package, namespace=namespace)
         outcome = "uploaded" if uploaded.is_new else "already there"
         click.echo(f"version {package.version}: {outcome}", err=True)
-        return client, uploaded
+        return self.client, uploaded
 
 
-def compile_to(
-    path: Path, config: Path | None, overrides: tuple[str, ...], *, vertex: bool
-) -> None:
-    """Compiles the pipeline of a configuration into a file.
+def config_for(
+    config: Path | None, overrides: tuple[str, ...], *, vertex: bool
+) -> Config:
+    """Loads a configuration of which a package can be made.
 
     Raises:
-        ConfigError: The configuration cannot be used.
+        ConfigError: It cannot be used, or lacks what a cluster needs.
         NotInstalled: kfp is absent.
     """
     from elmo_kubeflow.platforms import checked_for
     from pipeline.config import load_config
 
     loaded = load_config(config, overrides)
-    platform: Literal["kubeflow", "vertex"] = "vertex" if vertex else "kubeflow"
-    checked_for(platform, loaded)  # now, and not after the seconds that TFX takes
+    checked_for(_platform(vertex), loaded)
     require("kfp")
-    from pipeline.runs.run_log import run_log
+    return loaded
 
-    # TensorFlow greets and warns when TFX imports it; what goes wrong is raised.
-    with run_log(Path(os.devnull)):
-        from elmo_kubeflow.package import compile_package
 
-        compile_package(loaded, path, platform=platform)
+def compile_to(path: Path, config: Config, *, vertex: bool) -> None:
+    """Compiles the pipeline into a file.
+
+    Args:
+        path: The file.
+        config: As `config_for` returns it.
+        vertex: Whether Vertex AI runs it.
+
+    Raises:
+        ConfigError: It names a step that does not exist.
+    """
+    from elmo_kubeflow.package import compile_package
+
+    compile_package(config, path, platform=_platform(vertex))
+
+
+def _platform(vertex: bool) -> Literal["kubeflow", "vertex"]:
+    return "vertex" if vertex else "kubeflow"

@@ -8,7 +8,12 @@ from typing import Any
 
 import click
 
-from elmo_kubeflow.commands.launch import Launch, compile_to, launch_options
+from elmo_kubeflow.commands.launch import (
+    Launch,
+    compile_to,
+    config_for,
+    launch_options,
+)
 from elmo_kubeflow.commands.options import CONFIG, OVERRIDES, cluster_options
 from elmo_kubeflow.commands.runs import wait_for
 from elmo_kubeflow.server import vertex as vertex_ai
@@ -42,12 +47,12 @@ def compile_command(
     Prints the file and the name of its version, which is made of its content.
     """
     path = package or Path(f"{cluster_options(config, overrides).pipeline_name}.yaml")
-    # Refused now and not by kfp, as the pipeline takes a while to build.
+    # Refused here, in our words, and not by kfp.
     if path.suffix != ".yaml":
         raise UserError(f"option --package must end in .yaml. Received: {path}")
     if not path.parent.is_dir():
         raise UserError(f"option --package: there is no folder {path.parent}")
-    compile_to(path, config, overrides, vertex=vertex)
+    compile_to(path, config_for(config, overrides, vertex=vertex), vertex=vertex)
     from elmo_kubeflow.server.submit import read_package
 
     click.echo(f"{path} {read_package(path).version}")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from elmo_kubeflow.server import runs, vertex
@@ -248,6 +252,41 @@ def test_a_configuration_is_compiled_uploaded_once_and_run(server, config):
     assert "start" in version["pipeline_spec"]["root"]["dag"]["tasks"]
     (run,) = server.state.runs.values()
     assert run["service_account"] == "trainer"
+
+
+def test_nothing_is_compiled_for_a_server_that_is_not_there(
+    no_context, config, monkeypatch
+):
+    def fail(*args, **options):
+        raise AssertionError("it was compiled")
+
+    monkeypatch.setattr("elmo_kubeflow.package.compile_package", fail)
+    result = kubeflow("submit", "--config", config, "--host", "http://localhost:1")
+    assert "cannot be reached at http://localhost:1" in error_of(result)
+
+
+_COMPILE = """
+import sys
+from pipeline.cli import main
+main(["kubeflow", "compile", *sys.argv[1:]], standalone_mode=False)
+print(*sorted({"apache_beam", "keras", "tensorflow", "tfx"} & sys.modules.keys()))
+"""
+
+
+def test_compiling_imports_neither_tfx_nor_tensorflow_nor_beam(
+    config, tmp_path, repository
+):
+    """Each takes more seconds of CPU than all else."""
+    package = tmp_path / "p.yaml"
+    done = subprocess.run(
+        [sys.executable, "-c", _COMPILE, "--config", config, "--package", package],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": f"{repository}:{repository / 'kubeflow'}"},
+    )
+    assert done.stdout.splitlines()[1:] == [""]
+    assert package.is_file()
 
 
 def test_what_is_compiled_for_vertex_ai_is_a_job_there(config, tmp_path, monkeypatch):
