@@ -7,8 +7,10 @@ by SIGTERM; that ends `schedule` well, and its code is 0.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import itertools
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -40,6 +42,12 @@ _COMMANDS = {
 }
 # Of these an interrupted one loses nothing that it has finished.
 _GO_ON = {"run", "predict", "embed", "pretrain"}
+
+# What the machine refuses, whoever asks: disk, quota, open files.
+_OF_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO} | {
+    errno.EMFILE,
+    errno.ENFILE,
+}
 
 
 class _Interrupted(click.ClickException):
@@ -137,7 +145,24 @@ def _ending(command: str, error: BaseException, noted: Interrupts) -> tuple[int,
         message = error.format_message()
         is_shown = isinstance(error, UserError | RunError)
         return error.exit_code, message if is_shown else one_line(message)
+    refusal = _refusal(error)
+    if refusal:
+        return 1, one_line(refusal)
     raise error
+
+
+def _refusal(error: BaseException) -> str:
+    """Returns what is said of an error if the machine is at fault, or ""."""
+    if not isinstance(error, OSError):
+        return ""
+    if error.errno in _OF_MACHINE:
+        return f"{error.filename or 'what is printed or written'}: {error.strerror}"
+    if isinstance(error, FileNotFoundError):
+        try:
+            os.getcwd()
+        except FileNotFoundError:
+            return "the current folder has been removed\nhint: change to another"
+    return ""
 
 
 def _interruption(command: str, error: BaseException) -> str:

@@ -132,8 +132,10 @@ def run_batch(
     allowance = Allowance.parse(arguments["max_rejected"], "--max-rejected")
     replaceable = Allowance.parse(arguments["max_replaced"], "--max-replaced")
     request = _request(arguments, format, chunk_rows, chunk_chars)
-    if not arguments["output"]:  # it would mean the working directory
-        raise UserError("option --output: a name is expected. Received: ''")
+    places = {"--output": (arguments["output"],), "--input": request.inputs}
+    for option, given in places.items():
+        if "" in given:  # it would mean the working directory
+            raise UserError(f"option {option}: a name is expected. Received: ''")
     _check_places(request, arguments["summary"])
     summary = _run(request, make_scorer)
     if arguments["summary"] is not None:

@@ -118,3 +118,29 @@ def test_a_wrong_option_gets_one_line_and_exit_code_2(args, message, monkeypatch
     assert result.output.startswith("error: ")
     assert result.output.count("\n") == 1
     assert message in result.output
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")
+def test_what_cannot_be_printed_gets_one_line(repository):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", "predict", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=repository,
+        )
+    assert done.returncode == 1
+    error = "error: what is printed or written: No space left on device"
+    assert done.stderr.splitlines()[0] == error
+    assert "Traceback" not in done.stderr
+
+
+def test_a_current_folder_that_is_gone_gets_one_line(tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    done = _invoke("run", "--data", "a.csv", "--output", "out")
+    message = "error: the current folder has been removed (hint: change to another)"
+    assert (done.exit_code, done.output) == (1, f"{message}\n")

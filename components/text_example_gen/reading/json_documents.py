@@ -62,10 +62,13 @@ def find_form(head: str, is_part: bool, options: ReadOptions) -> JsonForm | None
     # One object may be all, or the first of many.
     scanner = _Scanner(_reader(head))
     try:
-        whole = _object_of(scanner.value().raw)
+        raw = scanner.value().raw
+        whole = _object_of(raw)
     except _SyntaxError:  # it is not closed here
         whole = None
     if whole is not None:
+        if "\n" not in raw and scanner.peek() == ",":
+            return "lines"  # the first is wrong, with a comma at its end
         is_last = not scanner.peek() and not is_part
         return "object" if is_last and _is_around_rows(whole, options) else "objects"
     keys = list(_keys(head))

@@ -50,6 +50,8 @@ class Lines:
         self._chars = 0
         self._delimiters = 0  # among the first `_counted` lines of the record
         self._counted = 0
+        # A quote that is open behind a line before this one is not closed properly.
+        self._open_until = 0
         # A record with fewer characters is within all bounds.
         self._short = min(MAX_RECORD_CHARS, MAX_RECORD_VALUES)
         self.taken: list[str] = []
@@ -62,6 +64,15 @@ class Lines:
         self.taken = []
         self.has_returns = False
         self._chars = self._delimiters = self._counted = 0
+
+    def mark_open(self) -> None:
+        """Says that the quote which took the last lines of `taken` is never closed.
+
+        Any other that is open at the end of one of them meets the same fault. It is not
+        looked for again: else a file in which each line opens a quote would be read
+        anew from each of its lines.
+        """
+        self._open_until = max(self._open_until, self.number + len(self.taken) - 1)
 
     def give_back(self, keep: int) -> None:
         """Puts back all lines of this record but the first `keep`."""
@@ -91,8 +102,11 @@ class Lines:
         """The next line with its line end.
 
         Raises:
-            csv.Error: The record has become too long: a quote was never closed.
+            csv.Error: The record has become too long, or its quote is known to be
+                never closed.
         """
+        if self.taken and self.number + len(self.taken) <= self._open_until:
+            raise csv.Error("the quote is never closed")
         line = self._pending.popleft() if self._pending else self._read()
         self.taken.append(line)
         self._chars += len(line)

@@ -129,6 +129,7 @@ def read_rows(
             if is_part and _is_open(error):
                 return
             is_repaired = True
+            lines.mark_open()
             lines.give_back(1)
             fields = [] if lines.is_too_long else _repair(lines.taken[0], dialect)
             if width is None or len(fields) != width:

@@ -49,6 +49,7 @@ def test_help_and_what_is_missing_need_no_large_library(
         ([*predict, "--model", "nowhere"], "there is no saved_model.pb"),
         ([*predict, "--model-sha256", "nowhere"], "nowhere cannot be read"),
         ([*predict, "--output", ""], "option --output: a name is expected"),
+        ([*predict, "--input", ""], "option --input: a name is expected"),
         ([*predict, "--output", f"{tmp_path}/x.csv"], "x.csv is not a folder"),
         ([*predict, "--output", f"{tmp_path}/caf\udce9"], "is not UTF-8"),
         ([*predict, "--output", f"{tmp_path}", "--overwrite"], "holds x.csv, which no"),

@@ -181,3 +181,12 @@ def test_columns_in_one_object_are_refused_whatever_their_size(read, of):
         part = dict(list(texts.items())[:size]) if of is dict else texts[:size]
         _, items = read(json.dumps({"text": part, "label": part}))
         assert [item["reason"] for item in items] == ["unknown_format"]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a"])
+def test_a_comma_behind_the_first_line_costs_this_line_and_not_the_file(read, name):
+    first, second = map(json.dumps, _ROWS)
+    layouts, (rejected, row) = read(f"{first},\n{second}\n", name)
+    assert layouts == ["jsonl, UTF-8"]
+    assert (rejected["position"], rejected["reason"]) == (1, "bad_json")
+    assert row["columns"] == _ROWS[1]

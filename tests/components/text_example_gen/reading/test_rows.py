@@ -72,6 +72,21 @@ def test_an_open_quote_swallows_no_more_than_the_bound(monkeypatch):
     assert taken == [4]
 
 
+def test_lines_that_each_open_a_quote_are_read_twice_at_most(monkeypatch):
+    taken = []
+    original = Lines.__next__
+
+    def take(self: Lines) -> str:
+        taken.append(original(self))
+        return taken[-1]
+
+    monkeypatch.setattr(Lines, "__next__", take)
+    rows = rows_of('a","b\n' * 300 + 'c,"d\ne"\nf,g\n')
+    assert rows[:300] == [(line, "bad_quotes") for line in range(1, 301)]
+    assert rows[300:] == [(301, ["c", "d\ne"]), (303, ["f", "g"])]
+    assert len(taken) <= 2 * 303
+
+
 def test_an_open_quote_takes_no_more_lines_than_the_bound(monkeypatch):
     monkeypatch.setattr(lines_of_files, "MAX_RECORD_VALUES", 3)
     assert rows_of('1,"a\nb\nc"\n2,d\n') == [(1, ["1", "a\nb\nc"]), (4, ["2", "d"])]
