@@ -21,7 +21,8 @@ from pipeline.training.data import (
     split_batches,
     untuned,
 )
-from pipeline.training.model import head_inputs, head_signature
+from pipeline.training.model import head_signature, reads_ngrams
+from pipeline.training.ngrams import TextNgrams
 from pipeline.training.state import TrainingState
 
 _LOGGER = logging.getLogger(__name__)
@@ -64,14 +65,17 @@ class ActivationInputs:
     def __init__(
         self, activations: Activations, data: LabelledTokens, head: keras.Model
     ) -> None:
-        self._activations, self._data, self._head = activations, data, head
+        self._activations, self._lengths = activations, data.lengths
+        self._ngrams = TextNgrams(data) if reads_ngrams(head) else None
         shape = (None, activations.num_layers, None, activations.dim)
         self.signature = head_signature(tf.TensorSpec(shape, tf.float32), head)
 
     def read(self, texts: np.ndarray) -> tuple[Any, ...]:
         """Returns the inputs of `texts`."""
         layers = self._activations.read(texts)
-        return head_inputs(layers, self._data.tokens(texts), self._head)
+        is_token = np.arange(layers.shape[2]) < self._lengths[texts, None]
+        ngrams = () if self._ngrams is None else (self._ngrams.read(texts),)
+        return (layers, is_token, *ngrams)
 
 
 class TokenInputs:

@@ -70,6 +70,38 @@ def ids_in_order(tokens: Any) -> tf.Tensor:
     return tf.where(is_real, tf.cast(ids, tf.int32), 0)
 
 
+class TextNgrams:
+    """The distinct n-grams of texts, found once: 4 bytes each.
+
+    Args:
+        data: The texts.
+    """
+
+    def __init__(self, data: LabelledTokens) -> None:
+        self._counts = np.zeros(len(data.lengths), np.int64)
+        by_length = np.argsort(data.lengths, kind="stable")
+        parts = [np.zeros(0, np.int32)]
+        for batch in split_batches(by_length, batch_size=_COUNTING_BATCH):
+            ids = ngram_ids(data.tokens(batch)).numpy()
+            self._counts[batch] = (ids > 0).sum(axis=1)
+            parts.append(ids[ids > 0])
+        self._ids = np.concatenate(parts)
+        self._starts = np.zeros_like(self._counts)
+        counts = self._counts[by_length]
+        self._starts[by_length] = np.cumsum(counts) - counts
+
+    def read(self, texts: np.ndarray) -> np.ndarray:
+        """Returns what `ngram_ids` finds in texts, int32 `(batch, n)`, 0 at the end.
+
+        At least one column wide.
+        """
+        counts, starts = self._counts[texts], self._starts[texts]
+        ids = np.zeros((len(texts), max(1, int(counts.max(initial=0)))), np.int32)
+        for row, (start, count) in enumerate(zip(starts, counts, strict=True)):
+            ids[row, :count] = self._ids[start : start + count]
+        return ids
+
+
 class NgramLogits(keras.layers.Layer):
     """A linear model of the n-grams that a text has: their ids -> logits.
 

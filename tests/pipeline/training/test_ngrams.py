@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.training.data import LabelledTokens
-from pipeline.training.ngrams import NgramLogits, ngram_ids
+from pipeline.training.ngrams import NgramLogits, TextNgrams, ngram_ids
 
 ROWS = 2**17
 
@@ -96,6 +96,21 @@ def labelled(texts, labels):
         labels=np.array(labels, np.int32),
         splits={},
     )
+
+
+def test_the_ngrams_of_texts_are_those_of_each_alone():
+    texts = ["so so so", "a good film", "", "a", "a good", "a good film that is long"]
+    data = labelled(texts, [0] * 6)
+    ngrams = TextNgrams(data)
+    for order in ([4, 0, 2, 5, 3, 1], [2], [3, 3]):
+        read = ngrams.read(np.array(order))
+        assert read.dtype == np.int32
+        found = [{*row.tolist()} - {0} for row in read]
+        assert found == [
+            ids(texts[text])[0] if texts[text] else set() for text in order
+        ]
+        assert (read > 0).sum(axis=1).tolist() == [len(each) for each in found]
+    assert ngrams.read(np.array([2])).shape == (1, 1)
 
 
 def known_rows(layer):
