@@ -33,9 +33,10 @@ class ElmoEmbeddingLayer(StringLayer):
 
     Args:
         source: `default` for the model that comes with the package, a folder with
-            options.json and an hdf5 file, the pair of them, a SavedModel folder in
-            TF Hub's form, or a TF Hub or Kaggle handle. `source_info` says what it
-            is and what runs.
+            options.json and an hdf5 file, the pair of them, a folder of bilm-tf's
+            training or of ELMoForManyLangs, a SavedModel folder in TF Hub's form, an
+            archive of such a folder, or a TF Hub or Kaggle handle. `source_info` says
+            what it is and what runs.
         max_sequence_length: Tokens per text; longer texts are cut and shorter ones
             padded at their end. None takes each batch as it comes, with texts of
             100,000 tokens at most.
