@@ -63,6 +63,11 @@ def export_hub_module(
             "`layer` must run natively. Received: a layer that calls a module's own "
             "signature\nhint: that module can be copied as it is"
         )
+    if layer.alignment is not None:
+        raise ValueError(
+            "`layer` must have no `alignment`: the module's variables have no place "
+            "for its matrices\nhint: `model.export` writes them"
+        )
     if layer.num_layers != _N_LAYERS:
         raise ValueError(
             f"`layer` must have {_N_LAYERS - 1} LSTM layers to stand in for "
