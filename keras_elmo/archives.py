@@ -35,7 +35,6 @@ _OPENERS: dict[str | None, Any] = {
     "an xz archive": lzma.open,
     "a tar archive": open,
 }
-_ZIP = "a zip archive"
 # What the libraries raise over a broken archive besides Python's own errors;
 # AttributeError is of tarfile in Python 3.10.
 _FAILURES: tuple[type[Exception], ...] = (
@@ -46,7 +45,7 @@ _FAILURES: tuple[type[Exception], ...] = (
 
 def is_archive(path: Path) -> bool:
     """Returns whether a regular file begins as archives do that can be unpacked."""
-    return files.kind(path) in (_ZIP, *_OPENERS)
+    return files.kind(path) in (files.ZIP, *_OPENERS)
 
 
 def check_archive(path: Path) -> None:

@@ -57,6 +57,8 @@ class BiLM(keras.layers.Layer):
         )
         # What a layer reads its texts from, by path: it is stored with the weights.
         self.initial_states: Callable[[], dict[str, Any]] = dict
+        # What finds the rows of words in the table of a lexicon's words.
+        self.word_rows: Callable[[Any], Any] | None = None
         self.build()
         # Keras would give a flag of the constructor to no part.
         for name in frozen if self.trainable else self.parts:
@@ -83,6 +85,11 @@ class BiLM(keras.layers.Layer):
 
     def call(self, char_ids: Any, training: bool | None = None) -> Any:
         options = self.options
+        if options.lexicon is not None:
+            raise ValueError(
+                "`BiLM` takes characters as bytes, and this model has a lexicon\n"
+                "hint: `ElmoEmbeddingLayer` reads its words"
+            )
         shape, dtype = tuple(char_ids.shape), str(char_ids.dtype)
         if len(shape) != 3 or shape[2] not in (None, options.max_chars):
             raise ValueError(

@@ -22,6 +22,7 @@ END_WORD = 260
 PAD_WORD = 261
 BEGIN_SENTENCE_TOKEN = "<S>"
 END_SENTENCE_TOKEN = "</S>"
+UNKNOWN_TOKEN = "<UNK>"  # in a vocabulary of words
 
 
 def spell_bytes(spelling: bytes | list[int], max_chars: int) -> np.ndarray:

@@ -32,7 +32,10 @@ def named_variables(bilm: BiLM) -> Iterator[tuple[str, Any]]:
     The variable holds the tensor as `from_file` returns it.
     """
     encoder = bilm.token_encoder
-    yield "char_embed", encoder.char_embed
+    if encoder.word_embed is not None:
+        yield "word_embed", encoder.word_embed
+    if encoder.char_embed is not None:
+        yield "char_embed", encoder.char_embed
     for i, (kernel, bias) in enumerate(encoder.filters):
         yield f"CNN/W_cnn_{i}", kernel
         yield f"CNN/b_cnn_{i}", bias
@@ -196,11 +199,11 @@ def _check_reach(values: Mapping[str, np.ndarray], most: float, origin: str) -> 
     it grows tenfold with each highway layer, and what the layers compute does not.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        char = np.abs(values["char_embed"]).max(axis=0)
         for name, weights in values.items():
-            if weights.ndim < 2 or name == "char_embed":
+            if weights.ndim < 2 or name in ("char_embed", "word_embed"):
                 continue
             if name.startswith("CNN/W_cnn_"):
+                char = np.abs(values["char_embed"]).max(axis=0)
                 reach = np.einsum("wcn,c->n", np.abs(weights[0]), char)
             else:
                 reach = np.abs(weights).sum(axis=0)

@@ -57,6 +57,25 @@ def word_list(vocabulary: Sequence[str] | None) -> list[str] | None:
     return words
 
 
+def check_vocabulary(vocabulary: Sequence[str] | None, trainable: bool) -> None:
+    """Refuses known words whose vectors fine-tuning would leave behind."""
+    if vocabulary is not None and trainable:
+        raise ValueError(
+            "`vocabulary` must be None where `trainable=True`: fine-tuning would "
+            "leave its vectors behind"
+        )
+
+
+def check_native(is_native: bool, **arguments: object) -> None:
+    """Refuses arguments that a module of which only a signature runs cannot heed."""
+    for name, value in arguments.items():
+        if value and not is_native:
+            raise ValueError(
+                f"`{name}` needs a model that runs natively. Received: a SavedModel "
+                "of which only the signature can be called"
+            )
+
+
 def check_output(output: str, num_layers: int) -> None:
     """Refuses the output of an LSTM layer that the model does not have."""
     if output.startswith("lstm_outputs") and int(output[-1]) >= num_layers:

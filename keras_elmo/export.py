@@ -63,6 +63,11 @@ def export_hub_module(
             "`layer` must run natively. Received: a layer that calls a module's own "
             "signature\nhint: that module can be copied as it is"
         )
+    if layer.alignment is not None:
+        raise ValueError(
+            "`layer` must have no `alignment`: the module's variables have no place "
+            "for its matrices\nhint: `model.export` writes them"
+        )
     if layer.num_layers != _N_LAYERS:
         raise ValueError(
             f"`layer` must have {_N_LAYERS - 1} LSTM layers to stand in for "
@@ -104,7 +109,11 @@ class _HubModule(tf.Module):
         self.published, self.published_transposed = _published(bilm, layer.mix)
         self.held = [variable.value for variable in layer.variables]
         cache = layer.encoder.cache if isinstance(layer.encoder, NativeElmo) else None
-        self.lookup = cache.lookup if cache is not None else None
+        rows = (
+            layer.encoder.word_rows if isinstance(layer.encoder, NativeElmo) else None
+        )
+        # Tables of words must be seen from here, or they would not be saved.
+        self.lookups = [part.lookup for part in (cache, rows) if part is not None]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="strings")])
     def default(self, strings: tf.Tensor) -> dict[str, tf.Tensor]:

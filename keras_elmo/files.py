@@ -25,16 +25,18 @@ from keras_elmo.errors import ElmoError, SourceError, WeightsError
 
 Shape = tuple[int, ...]
 
-_MAX_JSON_BYTES = 1 << 20
+_MAX_JSON_BYTES = 1 << 25  # a lexicon of words may be in it
+_MAX_TEXT_BYTES = 1 << 27
 # What a file may hold for each of its bytes, once it is unpacked. Weights hardly
 # compress; a file of zeros would, to a thousand times its size.
 _MAX_EXPANSION = 100
 _ALWAYS_ALLOWED_BYTES = 1 << 26
 _HDF5 = "an hdf5 file"
+ZIP = "a zip archive"
 ARCHIVE = "archive"  # the last word of such kinds
 _KINDS = (  # how files of a kind begin: where, and with what
     (0, b"\x89HDF\r\n\x1a\n", _HDF5),
-    (0, b"PK", "a zip archive"),
+    (0, b"PK", ZIP),
     (0, b"\x1f\x8b", "a gzip archive"),
     (0, b"BZh", "a bzip2 archive"),
     (0, b"\xfd7zXZ\0", "an xz archive"),
@@ -156,6 +158,21 @@ def read_json(path: Path) -> Any:
 
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} is not a number in JSON")
+
+
+def read_text(path: Path) -> str:
+    """Returns what a list of words says, with one kind of line break.
+
+    Raises:
+        SourceError: If it is not a file, or is too large.
+        ValueError: If it is not UTF-8.
+    """
+    check_file(path)
+    with path.open("rb") as file:
+        data = file.read(_MAX_TEXT_BYTES + 1)
+    if len(data) > _MAX_TEXT_BYTES:
+        raise SourceError(f"{path} is larger than {_MAX_TEXT_BYTES:,} bytes")
+    return data.decode("utf-8-sig").replace("\r\n", "\n")
 
 
 def read_arrays(what: str, path: Path) -> dict[str, np.ndarray]:

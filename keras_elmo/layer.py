@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_elmo import checks, tensors
+from keras_elmo.alignment import Alignment, paths_by_layer
 from keras_elmo.bilm import BiLM, learns
 from keras_elmo.options import BiLMOptions
 from keras_elmo.runtime.native import Encoder, NativeElmo
@@ -21,10 +21,9 @@ from keras_elmo.sources import (
     open_source,
     reopen_source,
 )
-from keras_elmo.string_layer import StringLayer
+from keras_elmo.string_layer import StringLayer, warn_of_replicas
 
 INITIAL_STATES = ("warm", "zeros")
-_LOG = logging.getLogger("keras_elmo")
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
@@ -33,9 +32,10 @@ class ElmoEmbeddingLayer(StringLayer):
 
     Args:
         source: `default` for the model that comes with the package, a folder with
-            options.json and an hdf5 file, the pair of them, a SavedModel folder in
-            TF Hub's form, or a TF Hub or Kaggle handle. `source_info` says what it
-            is and what runs.
+            options.json and an hdf5 file, the pair of them, a folder of bilm-tf's
+            training or of ELMoForManyLangs, a SavedModel folder in TF Hub's form, an
+            archive of such a folder, or a TF Hub or Kaggle handle. `source_info` says
+            what it is and what runs.
         max_sequence_length: Tokens per text; longer texts are cut and shorter ones
             padded at their end. None takes each batch as it comes, with texts of
             100,000 tokens at most.
@@ -64,6 +64,8 @@ class ElmoEmbeddingLayer(StringLayer):
         max_batch_size: Rows for which a stateful layer has room.
         vocabulary: Words whose token vectors are computed once, here; others are
             computed as they come. It changes the speed, no result.
+        alignment: Matrices into the space of another language's model: the path of
+            the first LSTM layer's, or one or None for each layer.
         options: Sizes of the biLM in the form of options.json. `get_config()` writes
             them: a layer that gets them needs no `source` while Keras reads a saved
             model, which has the weights. Elsewhere, as in `clone_model`, it loads
@@ -108,6 +110,7 @@ class ElmoEmbeddingLayer(StringLayer):
         stateful: bool = False,
         max_batch_size: int = 128,
         vocabulary: Sequence[str] | None = None,
+        alignment: str | Sequence[str | None] | None = None,
         options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -127,7 +130,7 @@ class ElmoEmbeddingLayer(StringLayer):
         self.stateful = stateful
         self.max_batch_size = max_batch_size
         self.vocabulary = checks.word_list(vocabulary)
-        self._check_vocabulary(trainable)
+        checks.check_vocabulary(self.vocabulary, trainable)
         self.supports_masking = True
         if options is None:
             opened: Source | None = open_source(source)
@@ -145,6 +148,7 @@ class ElmoEmbeddingLayer(StringLayer):
             self._check_model(trainable)
             # Under `mixes` and `dropout` a saved model keeps the state of these layers.
             self.mixes = [self._make_mix(n, trainable_mix) for n in range(mixes)]
+            self.alignment = self._make_alignment(alignment, read=opened is not None)
         self.dropout = keras.layers.Dropout(
             dropout, name="dropout", dtype=self.dtype_policy
         )
@@ -171,26 +175,28 @@ class ElmoEmbeddingLayer(StringLayer):
             dtype=self.dtype_policy,
         )
 
-    def _check_vocabulary(self, trainable: bool) -> None:
-        if self.vocabulary is not None and trainable:
-            raise ValueError(
-                "`vocabulary` must be None where `trainable=True`: fine-tuning would "
-                "leave its vectors behind"
-            )
-
     def _check_model(self, trainable: bool) -> None:
         checks.check_output(self.output_name, self.num_layers)
-        needs_native = {
-            "trainable": trainable,
-            "stateful": self.stateful,
-            "vocabulary": self.vocabulary,
-        }
-        for name, value in needs_native.items():
-            if value and not self.is_native:
-                raise ValueError(
-                    f"`{name}` needs a model that runs natively. Received: a "
-                    "SavedModel of which only the signature can be called"
-                )
+        checks.check_native(
+            self.is_native,
+            trainable=trainable,
+            stateful=self.stateful,
+            vocabulary=self.vocabulary,
+        )
+
+    def _make_alignment(self, alignment: Any, *, read: bool) -> Alignment | None:
+        self.alignment_paths = paths_by_layer(
+            alignment, self.num_layers, self.output_name
+        )
+        if self.alignment_paths is None:
+            return None
+        return Alignment(
+            self.alignment_paths,
+            self.dim,
+            read=read,
+            name="alignment",
+            dtype=self.dtype_policy,
+        )
 
     def _make_mix(self, number: int, trainable: bool) -> ScalarMix:
         mix = ScalarMix(
@@ -236,7 +242,7 @@ class ElmoEmbeddingLayer(StringLayer):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self._check_vocabulary(value)
+        checks.check_vocabulary(self.vocabulary, value)
         for layer in self._flatten_layers():
             keras.layers.Layer.trainable.fset(layer, value)  # type: ignore[attr-defined]
         self._freeze_unread()
@@ -303,6 +309,8 @@ class ElmoEmbeddingLayer(StringLayer):
         if self.bilm is None or not learns(self.bilm):
             # Else TensorFlow would build a gradient of the LSTMs that nothing reads.
             layers = [tf.stop_gradient(layer) for layer in layers]
+        if self.alignment is not None:
+            layers = self.alignment(layers)
 
         if self.output_name not in tensors.MIXED:
             packed = [tensors.select(layers, self.output_name)]
@@ -340,12 +348,7 @@ class ElmoEmbeddingLayer(StringLayer):
         )
 
     def compute_output_spec(self, inputs: Any, *_: Any, **__: Any) -> Any:
-        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-            _LOG.warning(
-                "A Keras model of strings that is made inside of strategy.scope() "
-                "cannot fit() on several replicas: make its layers inside, and the "
-                "model itself outside"
-            )
+        warn_of_replicas()
         tensors.check_form(inputs.shape, self.input_form)
         dtype = self.dtype_policy.compute_dtype
         return keras.tree.map_shape_structure(
@@ -375,6 +378,7 @@ class ElmoEmbeddingLayer(StringLayer):
             "stateful": self.stateful,
             "max_batch_size": self.max_batch_size,
             "vocabulary": _plain(self.vocabulary),
+            "alignment": _plain(self.alignment_paths),
             # With its options the layer is rebuilt without its source at hand.
             "options": self.bilm.options.to_dict() if self.bilm is not None else None,
         }

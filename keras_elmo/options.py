@@ -13,6 +13,7 @@ from typing import Any
 
 from keras_elmo import characters, files
 from keras_elmo.errors import SourceError
+from keras_elmo.lexicon import Lexicon
 
 _ACTIVATIONS = ("relu", "tanh")
 # Far above any published model, and low enough that none of them takes for ever.
@@ -58,6 +59,9 @@ class BiLMOptions:
         cell_clip: Bound on the cell state; None for no bound.
         proj_clip: Bound on the projected output; None for no bound.
         use_skip_connections: Add a layer's input to its output from layer 2 on.
+        lexicon: What the model reads in place of bytes: words and characters that it
+            knows. Without characters among them there are no filters, and
+            `char_dim`, `max_chars` and `n_highway` mean nothing.
 
     Source: `options.json` of allenai/bilm-tf and allenai/allennlp.
     """
@@ -73,6 +77,7 @@ class BiLMOptions:
     cell_clip: float | None
     proj_clip: float | None
     use_skip_connections: bool
+    lexicon: Lexicon | None = None
 
     def __post_init__(self) -> None:
         for name, (entry, low, high) in _SIZES.items():
@@ -99,6 +104,10 @@ class BiLMOptions:
 
     def _check_filters(self) -> None:
         entry = "char_cnn.filters"
+        if not self.n_characters:
+            if self.filters or self.n_highway:
+                raise _refused(entry, "none for a model of words alone", self.filters)
+            return
         if not 1 <= len(self.filters) <= _MAX_PARTS:
             rule = f"1 to {_MAX_PARTS} pairs of width and count"
             raise _refused(entry, rule, self.filters)
@@ -109,9 +118,11 @@ class BiLMOptions:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Returns the shape of every tensor of the published hdf5 file, by its path."""
         half, cell, width = self.projection_dim, self.cell_dim, self.n_filters
-        shapes: dict[str, tuple[int, ...]] = {
-            "char_embed": (characters.N_CHARACTERS, self.char_dim)
-        }
+        shapes: dict[str, tuple[int, ...]] = {}
+        if self.lexicon is not None and self.lexicon.words:
+            shapes["word_embed"] = (len(self.lexicon.words), self.word_dim)
+        if self.n_characters:
+            shapes["char_embed"] = (self.n_characters, self.char_dim)
         for i, (chars, count) in enumerate(self.filters):
             shapes[f"CNN/W_cnn_{i}"] = (1, chars, self.char_dim, count)
             shapes[f"CNN/b_cnn_{i}"] = (count,)
@@ -119,8 +130,8 @@ class BiLMOptions:
             for part in ("transform", "carry"):
                 shapes[f"CNN_high_{i}/W_{part}"] = (width, width)
                 shapes[f"CNN_high_{i}/b_{part}"] = (width,)
-        if width != half:
-            shapes["CNN_proj/W_proj"] = (width, half)
+        if self.has_token_projection:
+            shapes["CNN_proj/W_proj"] = (self.word_dim + width, half)
             shapes["CNN_proj/b_proj"] = (half,)
         for direction in range(2):
             for layer in range(self.n_layers):
@@ -147,6 +158,30 @@ class BiLMOptions:
     def n_filters(self) -> int:
         """Width of the concatenated convolutions."""
         return sum(count for _, count in self.filters)
+
+    @property
+    def n_characters(self) -> int:
+        """Rows of the character table; 0 for a model of words alone."""
+        if self.lexicon is None:
+            return characters.N_CHARACTERS
+        return len(self.lexicon.chars)
+
+    @property
+    def word_dim(self) -> int:
+        """Width of what a token's vector has from the token as a whole."""
+        return self.lexicon.word_dim if self.lexicon is not None else 0
+
+    @property
+    def sentence_marks(self) -> tuple[str, str]:
+        """The tokens that stand before and after each sentence."""
+        if self.lexicon is not None:
+            return self.lexicon.sentence_marks
+        return characters.BEGIN_SENTENCE_TOKEN, characters.END_SENTENCE_TOKEN
+
+    @property
+    def has_token_projection(self) -> bool:
+        """Whether a token's vector is projected to the width of an LSTM's input."""
+        return self.word_dim + self.n_filters != self.projection_dim
 
     @property
     def has_projection(self) -> bool:
@@ -181,14 +216,48 @@ class BiLMOptions:
             name: _whole(_entry(options, entry, _OPTIONAL.get(entry, _REQUIRED)))
             for name, (entry, *_) in _SIZES.items()
         }
+        lexicon = _entry(options, "lexicon", None)
         return cls(
             **sizes,
+            lexicon=None if lexicon is None else Lexicon.from_dict(lexicon),
             filters=_pairs(_entry(options, "char_cnn.filters")),
             activation=_entry(options, "char_cnn.activation"),
             cell_clip=_entry(options, "lstm.cell_clip", None),
             proj_clip=_entry(options, "lstm.proj_clip", None),
             use_skip_connections=_entry(options, "lstm.use_skip_connections", False),
         )
+
+    @classmethod
+    def of_words(
+        cls, options: Mapping[str, Any], vocabulary: tuple[str, ...]
+    ) -> BiLMOptions:
+        """Reads the options of a model that bilm-tf trained on words, not characters.
+
+        Args:
+            options: The nested form of options.json, without `char_cnn`.
+            vocabulary: The words, in the order of their vectors.
+
+        Raises:
+            SourceError: If an entry is missing, of another type or out of range.
+        """
+        lexicon = {
+            "words": vocabulary,
+            "word_dim": _whole(_entry(options, "lstm.projection_dim")),
+            "word_marks": (
+                characters.BEGIN_SENTENCE_TOKEN,
+                characters.END_SENTENCE_TOKEN,
+                characters.UNKNOWN_TOKEN,
+            ),
+            "chars": (),
+            "char_marks": (),
+        }
+        no_characters = {
+            "embedding": {"dim": 1},
+            "filters": [],
+            "activation": "relu",
+            "max_characters_per_token": 3,
+        }
+        return cls.from_dict({**options, "lexicon": lexicon, "char_cnn": no_characters})
 
     @classmethod
     def from_file(cls, path: str | Path) -> BiLMOptions:
@@ -202,7 +271,9 @@ class BiLMOptions:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the nested form that options.json has, for inference."""
+        lexicon = self.lexicon
         return {
+            **({"lexicon": lexicon.to_dict()} if lexicon is not None else {}),
             "lstm": {
                 "dim": self.cell_dim,
                 "projection_dim": self.projection_dim,

@@ -20,12 +20,14 @@ PRETRAINED = Path(__file__).parent / "pretrained"
 SAVED_MODEL = "saved_model"
 PAIR = "pair"
 CHECKPOINT = "checkpoint"
+MANY_LANGS = "many_langs"
 
 _FILE_URL = re.compile(r"file:(//(localhost)?(?=/)|(?=/(?!/)))", re.I)
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _LISTED = 5  # names in a message, at most
 _OPTIONS = re.compile(r".*options.*\.json", re.I)
 _WEIGHTS = re.compile(r".*\.hdf5", re.I)
+_VOCABULARY = re.compile(r".*vocab.*\.txt|.*vocab[^.]*", re.I)
 _INDEX = ".index"  # of a checkpoint
 # Where TensorFlow says which of several checkpoints in a folder is the last.
 _LATEST = "checkpoint"
@@ -98,8 +100,13 @@ def local_files(source: str) -> Iterator[tuple[str, Path]]:
         for file in sorted(p for p in path.rglob("*") if p.is_file()):
             yield str(file.relative_to(path)), file
     elif is_checkpoint(path):
-        for file in (*checkpoint_files(path), *sorted(path.parent.glob("*.json"))):
+        names = names_in(path.parent)
+        beside = (_OPTIONS, _VOCABULARY)
+        for file in checkpoint_files(path):
             yield file.name, file
+        for name in names:
+            if any(pattern.fullmatch(name) for pattern in beside):
+                yield name, path.parent / name
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -153,6 +160,8 @@ def form_of(names: Sequence[str]) -> str | None:
     """Returns the form that a folder of these names has; None if it has no model."""
     if "saved_model.pb" in names:
         return SAVED_MODEL
+    if {"encoder.pkl", "token_embedder.pkl"} <= set(names):
+        return MANY_LANGS
     if any(map(_WEIGHTS.fullmatch, names)):
         return PAIR
     if any(name.endswith(_INDEX) for name in names) and any(
@@ -202,6 +211,15 @@ def options_in(folder: Path, names: Sequence[str]) -> Path:
     return folder / _only(folder, names, _OPTIONS, "*options*.json", "options.json")
 
 
+def vocabulary_in(folder: Path, names: Sequence[str]) -> Path:
+    """Returns the vocabulary that lies beside a model of words.
+
+    Raises:
+        SourceError: There is not one such file; it names those that there are.
+    """
+    return folder / _only(folder, names, _VOCABULARY, "*vocab*.txt", "vocab.txt")
+
+
 def _only(
     folder: Path,
     names: Sequence[str],
@@ -217,7 +235,12 @@ def _only(
             return found[0]
     archives = [name for name in names if name.lower().endswith(_ARCHIVES)]
     hint = ""
-    if matches:
+    if pattern is _VOCABULARY:
+        hint = (
+            "\nhint: options without `char_cnn` are of a model of words, which needs "
+            "the vocabulary it was trained with"
+        )
+    elif matches:
         hint = "\nhint: name the two files that belong together: OPTIONS,WEIGHTS"
     elif archives:
         hint = f"\nhint: name the archive itself: {folder / archives[0]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import keras
@@ -10,6 +11,8 @@ from tensorflow.python.ops import control_flow_util  # says it under no public n
 
 from keras_elmo import checks, tensors
 from keras_elmo.runtime import bounds
+
+_LOG = logging.getLogger("keras_elmo")
 
 
 class StringLayer(keras.layers.Layer):
@@ -90,3 +93,13 @@ class StringLayer(keras.layers.Layer):
     def tokens(self, inputs: tf.Tensor) -> tensors.Tokens:
         """Returns the tokens of a tensor, cut to `max_sequence_length`."""
         return tensors.as_tokens(inputs, self.max_sequence_length, self.input_form)
+
+
+def warn_of_replicas() -> None:
+    """Warns of a model that is made inside of a strategy's scope."""
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        _LOG.warning(
+            "A Keras model of strings that is made inside of strategy.scope() "
+            "cannot fit() on several replicas: make its layers inside, and the "
+            "model itself outside"
+        )

@@ -9,7 +9,6 @@ from typing import Any
 import keras
 from keras import initializers, ops
 
-from keras_elmo import characters
 from keras_elmo.options import BiLMOptions
 
 CARRY_BIAS = -2.0  # the highway copies at first: bilm-tf, training.py
@@ -22,7 +21,8 @@ class TokenEncoder(keras.layers.Layer):
     Args:
         options: Sizes of the model.
 
-    Inputs:  `(tokens, chars)` int, 0 to 261; `chars` may be anything from the
+    Inputs:  `(tokens, chars)` int, 0 to 261, or to the number of characters of a
+        lexicon; `chars` may be anything from the
         widest filter up: positions past the longest word + 2 + widest filter
         never change a result, so callers may cut them off.
     Outputs: `(tokens, projection_dim)` float.
@@ -36,11 +36,15 @@ class TokenEncoder(keras.layers.Layer):
     def build(self, input_shape: Any = None) -> None:
         opts = self.options
         width = opts.n_filters
-        self.char_embed = self.add_weight(
-            shape=(characters.N_CHARACTERS, opts.char_dim),
-            initializer=initializers.RandomUniform(-1.0, 1.0),
-            name="char_embed",
-        )
+        self.word_embed = self.char_embed = None
+        if opts.word_dim and opts.lexicon is not None:
+            self.word_embed = self._table(
+                "word_embed", len(opts.lexicon.words), opts.word_dim
+            )
+        if opts.n_characters:
+            self.char_embed = self._table(
+                "char_embed", opts.n_characters, opts.char_dim
+            )
         self.filters = []  # (kernel, bias) of each width, in file order
         for i, (chars, count) in enumerate(opts.filters):
             kernel = self.add_weight(
@@ -52,7 +56,7 @@ class TokenEncoder(keras.layers.Layer):
                 shape=(count,), initializer="zeros", name=f"b_cnn_{i}"
             )
             self.filters.append((kernel, bias))
-        spread = initializers.RandomNormal(stddev=math.sqrt(1.0 / width))
+        spread = initializers.RandomNormal(stddev=math.sqrt(1.0 / max(width, 1)))
         self.highways = []  # (W_transform, b_transform, W_carry, b_carry)
         for i in range(opts.n_highway):
             self.highways.append(
@@ -66,12 +70,17 @@ class TokenEncoder(keras.layers.Layer):
                 )
             )
         self.projection = None
-        if width != opts.projection_dim:
+        if opts.has_token_projection:
+            whole = opts.word_dim + width
             self.projection = (
-                self._matrix("W_proj", (width, opts.projection_dim), spread),
+                self._matrix("W_proj", (whole, opts.projection_dim), spread),
                 self._matrix("b_proj", (opts.projection_dim,), "zeros"),
             )
         self.built = True
+
+    def _table(self, name: str, rows: int, dim: int) -> Any:
+        initializer = initializers.RandomUniform(-1.0, 1.0)
+        return self.add_weight(shape=(rows, dim), initializer=initializer, name=name)
 
     def _matrix(self, name: str, shape: tuple[int, ...], initializer: Any) -> Any:
         return self.add_weight(shape=shape, initializer=initializer, name=name)
@@ -99,11 +108,18 @@ class TokenEncoder(keras.layers.Layer):
         activation = getattr(ops, self.options.activation)
         return activation(ops.concatenate(pooled, axis=-1))
 
-    def project(self, features: Any, check: Callable[[Any], Any] = lambda x: x) -> Any:
+    def project(
+        self,
+        features: Any,
+        check: Callable[[Any], Any] = lambda x: x,
+        words: Any = None,
+    ) -> Any:
         """Returns the token vectors `(tokens, projection_dim)` for `features`.
 
         Args:
             features: `(tokens, n_filters)`.
+            words: int `(tokens,)`, the rows of the tokens in the table of words, for
+                a model that has one.
             check: Called on these, and on what each layer makes of them; returns what
                 it is given.
         """
@@ -116,6 +132,10 @@ class TokenEncoder(keras.layers.Layer):
             carry = ops.sigmoid(ops.matmul(x, w_carry) + b_carry)
             transformed = ops.relu(ops.matmul(x, w_transform) + b_transform)
             x = check(x + carry * (transformed - x))
+        if self.word_embed is not None:
+            x = ops.concatenate(
+                [ops.cast(ops.take(self.word_embed, words, axis=0), dtype), x], axis=-1
+            )
         if self.projection is not None:
             weight, bias = (ops.cast(part, dtype) for part in self.projection)
             x = check(ops.matmul(x, weight) + bias)

@@ -70,6 +70,8 @@ def open_checkpoint(path: Path, options: BiLMOptions) -> Callable[[BiLM], None]:
 
 def variable_name(hdf5_name: str, n_layers: int) -> str:
     """Returns the name, after `lm/`, that bilm-tf's training has for an hdf5 path."""
+    if hdf5_name == "word_embed":
+        return "embedding"
     cell = _CELL.fullmatch(hdf5_name)
     if cell is None:
         return hdf5_name

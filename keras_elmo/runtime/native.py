@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_elmo.bilm import BiLM, learns
 from keras_elmo.options import BiLMOptions
 from keras_elmo.runtime.bounds import bounded, in_one_line
+from keras_elmo.runtime.lexicon_words import WordRows
 from keras_elmo.runtime.packed_bilm import layers_in_groups, packed_layers
 from keras_elmo.runtime.packed_lstm import pack, token_places
 from keras_elmo.runtime.states import CarriedStates, InitialStates
@@ -84,8 +85,12 @@ class NativeElmo(keras.layers.Layer):
         if max_batch_size is not None:
             self.carried = CarriedStates(options, max_batch_size, name="carried")
         if vocabulary is not None:
-            dim = options.projection_dim
-            self.cache = WordCache(vocabulary, dim, name="cache", dtype=dtype)
+            self.cache = WordCache(vocabulary, options, name="cache", dtype=dtype)
+        self.word_rows: Any = None
+        if options.lexicon is not None and options.lexicon.words:
+            room = options.max_chars - 2 if options.n_characters else None
+            self.word_rows = WordRows(options.lexicon, room, name="word_rows")
+            self.bilm.word_rows = self.word_rows.of
         self.built = True
 
     @property
@@ -165,7 +170,7 @@ class NativeElmo(keras.layers.Layer):
     def _run(
         self, keep: bool, words: tf.Tensor, lengths: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
-        words, ids = distinct_words(words, lengths)
+        words, ids = distinct_words(words, lengths, self.options.sentence_marks)
         if self.cache is not None:
             vectors = self.cache.vectors(self.bilm, words)
         elif keep:  # in a training that diverges, the loss says so

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ from keras_elmo.bilm import BiLM
 from keras_elmo.lstm import add_states
 from keras_elmo.options import BiLMOptions
 from keras_elmo.runtime.bounds import bounded
+from keras_elmo.runtime.words import encode_words
 
 _READINGS = 2  # the second starts from the states the first one left
 _SENTENCES = (
@@ -126,6 +128,16 @@ def _encode(bilm: BiLM) -> tuple[Any, Any]:
     """Returns the wrapped sentences' token vectors and their lengths."""
     sentences = [sentence.split() for sentence in _SENTENCES]
     longest = max(len(sentence) for sentence in sentences)
+    lengths = ops.convert_to_tensor([len(s) for s in sentences], "int32")
+    if bilm.options.lexicon is not None:
+        begin, end = bilm.options.sentence_marks
+        words = [
+            [begin, *sentence, end, *[end] * (longest - len(sentence))]
+            for sentence in sentences
+        ]
+        encode = tf.function(functools.partial(encode_words, bilm))
+        vectors = encode(tf.reshape(tf.constant(words), [-1]))
+        return ops.reshape(vectors, (len(sentences), longest + 2, -1)), lengths
     max_chars = bilm.options.max_chars
     spelled = np.stack(
         [
@@ -139,4 +151,4 @@ def _encode(bilm: BiLM) -> tuple[Any, Any]:
     features = encoder.features(spelled.reshape(-1, max_chars))
     vectors = encoder.project(features, bounded)
     vectors = ops.reshape(vectors, (len(sentences), longest + 2, -1))
-    return vectors, ops.convert_to_tensor([len(s) for s in sentences], "int32")
+    return vectors, lengths

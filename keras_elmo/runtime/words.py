@@ -14,10 +14,11 @@ from keras import ops
 
 from keras_elmo import characters
 from keras_elmo.bilm import BiLM
+from keras_elmo.options import BiLMOptions
 from keras_elmo.runtime.bounds import bounded
+from keras_elmo.runtime.lexicon_words import spell_by_lexicon
 from keras_elmo.tensors import numbers
 
-_MARKS = (characters.BEGIN_SENTENCE_TOKEN, characters.END_SENTENCE_TOKEN)
 _CHUNK = 256  # words whose convolutions, 1 MB a filter width of 1,024, stay in cache
 
 
@@ -70,6 +71,10 @@ def encode_words(
         check: Called on the values after each layer, as in `TokenEncoder.project`.
     """
     encoder, options = bilm.token_encoder, bilm.options
+    rows = bilm.word_rows(words) if bilm.word_rows is not None else None
+    if not options.filters:  # each word has a vector of its own
+        nothing = tf.zeros([tf.size(words), 0], bilm.compute_dtype)
+        return encoder.project(nothing, check, rows)
     widest = max(width for width, _ in options.filters)
     order = tf.argsort(tf.strings.length(words))
     ordered = tf.gather(words, order)
@@ -83,30 +88,38 @@ def encode_words(
 
     def encode(number: Any, features: Any) -> tuple[Any, Any]:
         some = ordered[number * _CHUNK : (number + 1) * _CHUNK]
-        spelled = spell(some, options.max_chars, widest)
+        if options.lexicon is None:
+            spelled = spell(some, options.max_chars, widest)
+        else:
+            spelled = spell_by_lexicon(some, options.lexicon, options.max_chars, widest)
         return number + 1, features.write(number, encoder.features(spelled))
 
     _, features = tf.while_loop(
         lambda number, _: number < chunks, encode, (0, features)
     )
-    vectors = encoder.project(features.concat(), check)
+    if rows is not None:
+        rows = tf.gather(rows, order)
+    vectors = encoder.project(features.concat(), check, rows)
     return tf.gather(vectors, tf.math.invert_permutation(order))
 
 
-def distinct_words(words: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def distinct_words(
+    words: tf.Tensor, lengths: tf.Tensor, marks: tuple[str, str]
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Finds the distinct words, and which of them stands where.
 
     Args:
         words: string `(tokens,)`, row after row.
         lengths: `(batch,)` int32, tokens of each row.
+        marks: The words that stand before and after each sentence.
 
     Returns:
         The distinct words, string `(words,)`, and int32 `(tokens + 2 * batch,)`, the
         number of the word at each position of the sentences with their marks, one
         sentence after the other.
     """
-    words, ids = tf.unique(tf.concat([_MARKS, words], axis=0))
-    ids = ids[len(_MARKS) :]
+    words, ids = tf.unique(tf.concat([marks, words], axis=0))
+    ids = ids[len(marks) :]
     ends = tf.cumsum(lengths + 2)
     times, rows = numbers(lengths)
     places = tf.gather(ends - lengths - 1, rows) + times  # after the begin of its row
@@ -121,22 +134,24 @@ class WordCache(keras.layers.Layer):
 
     Args:
         vocabulary: Words; the sentence marks are added to them.
-        dim: Width of a vector.
+        options: Sizes of the model.
 
     Inputs:  string `(words,)`.
     Outputs: float `(words, dim)`, the same as `encode_words` returns.
     """
 
-    def __init__(self, vocabulary: Iterable[str], dim: int, **kwargs: Any) -> None:
+    def __init__(
+        self, vocabulary: Iterable[str], options: BiLMOptions, **kwargs: Any
+    ) -> None:
         super().__init__(trainable=False, **kwargs)
-        known = dict.fromkeys([*_MARKS, *vocabulary])
+        known = dict.fromkeys([*options.sentence_marks, *vocabulary])
         known.pop("", None)  # padding, no word
         self.vocabulary = list(known)
         self.lookup = keras.layers.StringLookup(
             vocabulary=self.vocabulary, mask_token=None, name="lookup"
         )
         self.table = self.add_weight(
-            shape=(len(self.vocabulary), dim),
+            shape=(len(self.vocabulary), options.projection_dim),
             initializer="zeros",
             trainable=False,
             name="table",

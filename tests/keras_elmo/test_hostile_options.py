@@ -92,7 +92,7 @@ TEXTS = {
     "NaN": (b'{"lstm": NaN}', "NaN is not a number"),
     "infinity": (b'{"lstm": -Infinity}', "-Infinity is not a number"),
     "many digits": (b'{"lstm": ' + b"9" * 5000 + b"}", "Exceeds the limit"),
-    "large": (b" " * (1 << 21), "larger than 1,048,576 bytes"),
+    "large": (b" " * (1 << 26), "larger than 33,554,432 bytes"),
     "zeros": (bytes(100), "Expecting value"),
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_elmo import BiLM, SourceError
+from keras_elmo import BiLM, ElmoEmbeddingLayer, SourceError
 from keras_elmo.source_files import local_files
 from keras_elmo.sources import check_source, open_source
 from tests.keras_elmo.hostile import as_half, as_pipe, refusal
@@ -147,6 +147,67 @@ def test_an_archive_of_training_is_read(checkpoint, tmp_path, monkeypatch, tiny_
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
     archive = shutil.make_archive(str(tmp_path / "a"), "gztar", tmp_path, "training")
     assert_same(archive, tiny_elmo)
+
+
+WORDS = ("<S>", "</S>", "<UNK>", "the", "größte", "cat")
+
+
+@pytest.fixture
+def model_of_words(checkpoint):
+    """A model of words alone; returns its folder and the vectors of its words."""
+    folder = checkpoint.parent
+    reader = tf.train.load_checkpoint(str(checkpoint))
+    values = {
+        name: reader.get_tensor(name)
+        for name in reader.get_variable_to_shape_map()
+        if "/RNN_" in name
+    }
+    table = np.arange(30, dtype="f4").reshape(6, 5) / 30
+    values["lm/embedding"] = table
+    tf.raw_ops.SaveV2(
+        prefix=str(checkpoint),
+        tensor_names=list(values),
+        shape_and_slices=[""] * len(values),
+        tensors=[tf.constant(value) for value in values.values()],
+    )
+    options = json.loads((folder / "options.json").read_text())
+    del options["char_cnn"]
+    (folder / "options.json").write_text(json.dumps(options))
+    text = "\n".join([*WORDS[:4], "!!!MAXTERMID", *WORDS[4:], ""])
+    (folder / "vocab.txt").write_text(text, encoding="utf-8")
+    return folder, table
+
+
+def test_a_model_of_words_is_read_with_its_vocabulary(model_of_words, tiny_elmo):
+    folder, table = model_of_words
+    check_source(str(folder))
+    layer = ElmoEmbeddingLayer(str(folder), output="layers", initial_state="zeros")
+    layers = layer([["cat", "größte", "Cat", "the"]])[0]
+    np.testing.assert_allclose(layers[0], np.tile(table[[5, 4, 2, 3]], 2), rtol=1e-6)
+    # The same LSTMs as those of a model of characters, over these vectors.
+    other = ElmoEmbeddingLayer(str(tiny_elmo), initial_state="zeros").bilm
+    vectors = table[[0, 5, 4, 2, 3, 1]][None]
+    theirs, _ = other.contextualize(vectors, np.array([4]), other.zero_states(1))
+    np.testing.assert_allclose(layers, theirs[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, r"exactly one *vocab*.txt"),
+        ("<S>\n</S>\n<UNK>\nthe\n", "has the shape|must have the shape (4, 5)"),
+        ("<S>\n</S>\nthe\n", "`lexicon.words` lacks the entry <UNK>"),
+        ("<S>\n</S>\n<UNK>\nthe\nthe\n", "must hold each entry once"),
+        ("<S>\n\n</S>\n<UNK>\n", "line 2 has no word"),
+    ],
+)
+def test_a_vocabulary_that_does_not_fit_is_refused(model_of_words, text, words):
+    folder, _ = model_of_words
+    (folder / "vocab.txt").unlink()
+    if text is not None:
+        (folder / "vocab.txt").write_text(text)
+    line = refusal(folder)
+    assert any(part in line for part in words.split("|"))
 
 
 def test_a_checkpoint_without_options_asks_for_them(checkpoint):

@@ -1,0 +1,188 @@
+"""ELMoForManyLangs: its files, its characters, and vectors that its own code made.
+
+`many_langs/make.py` wrote the models and vectors.json, with PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_elmo import ElmoEmbeddingLayer
+from keras_elmo.export import export_hub_module
+from keras_elmo.sources import check_source, open_source
+from tests.keras_elmo.hostile import as_half, as_pipe, refusal
+
+MODELS = Path(__file__).parent / "many_langs"
+WRITTEN = json.loads((MODELS / "vectors.json").read_text(encoding="utf-8"))
+SENTENCES = WRITTEN["sentences"]
+NAMES = ("words_and_chars", "words_and_chars_zip", "chars", "words")
+
+
+@pytest.fixture(scope="module")
+def layer():
+    return ElmoEmbeddingLayer(
+        str(MODELS / "words_and_chars"), output="layers", initial_state="zeros"
+    )
+
+
+@pytest.fixture
+def model(tmp_path):
+    return shutil.copytree(MODELS / "words_and_chars", tmp_path / "zht.model")
+
+
+def assert_theirs(vectors, name):
+    for number, theirs in enumerate(WRITTEN["vectors"][name]):
+        theirs = np.asarray(theirs)
+        mine = np.asarray(vectors)[number, :, : theirs.shape[1]]
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_vectors_are_those_of_its_own_code(name):
+    check_source(str(MODELS / name))
+    layer = ElmoEmbeddingLayer(
+        str(MODELS / name), output="layers", initial_state="zeros"
+    )
+    assert_theirs(layer(SENTENCES), name)
+
+
+def test_the_source_says_what_it_is(model):
+    info = str(open_source(model).info)
+    assert f"{model} is a model of ELMoForManyLangs; what runs is the native" in info
+
+
+def test_an_even_mix_is_the_mean_that_its_code_returns(layer):
+    mean = ElmoEmbeddingLayer(layer.source, initial_state="zeros")(SENTENCES)
+    theirs = [np.mean(item, axis=0) for item in WRITTEN["vectors"]["words_and_chars"]]
+    for mine, other in zip(np.asarray(mean), theirs, strict=True):
+        np.testing.assert_allclose(mine[: len(other)], other, atol=1e-5)
+
+
+def test_known_words_and_carried_states_change_nothing_in_a_first_batch():
+    for arguments in ({"vocabulary": ["the", "天氣", "new"]}, {"stateful": True}):
+        layer = ElmoEmbeddingLayer(
+            str(MODELS / "words_and_chars"),
+            output="layers",
+            initial_state="zeros",
+            **arguments,
+        )
+        assert_theirs(layer(SENTENCES), "words_and_chars")
+
+
+def test_a_saved_model_keeps_words_and_vectors(tmp_path):
+    name = "words_and_chars"
+    folder = shutil.copytree(MODELS / name, tmp_path / "model")
+    layer = ElmoEmbeddingLayer(str(folder), output="layers", initial_state="zeros")
+    shutil.rmtree(folder)
+    model = keras.Sequential([keras.Input((None,), dtype="string"), layer])
+    model.save(tmp_path / "model.keras")
+    tokens = tf.ragged.constant(SENTENCES).to_tensor("")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert_theirs(loaded(tokens), name)
+    loaded.export(tmp_path / "exported", verbose=False)
+    exported = tf.saved_model.load(tmp_path / "exported")
+    assert_theirs(exported.serve(tokens), name)
+
+
+def test_an_exported_module_is_read_back(tmp_path, layer):
+    export_hub_module(layer, tmp_path / "module")
+    again = ElmoEmbeddingLayer(
+        str(tmp_path / "module"), output="layers", initial_state="zeros"
+    )
+    assert_theirs(again(SENTENCES), "words_and_chars")
+    tokens = tf.ragged.constant(SENTENCES)
+    outputs = tf.saved_model.load(tmp_path / "module").signatures["tokens"](
+        tokens=tokens.to_tensor(""), sequence_len=tf.constant([6, 3, 4, 1])
+    )
+    theirs = WRITTEN["vectors"]["words_and_chars"][0]
+    np.testing.assert_allclose(outputs["lstm_outputs2"][0], theirs[2], atol=1e-5)
+
+
+def test_a_warm_state_gives_numbers_that_depend_on_the_text_alone():
+    layer = ElmoEmbeddingLayer(str(MODELS / "words_and_chars"))
+    both = layer(SENTENCES[:2])
+    np.testing.assert_allclose(layer(SENTENCES[1:2])[0], both[1][:3], atol=1e-5)
+    assert np.abs(both).max() > 0
+
+
+def test_it_can_be_fine_tuned():
+    layer = ElmoEmbeddingLayer(
+        str(MODELS / "words_and_chars"), output="default", trainable=True
+    )
+    model = keras.Sequential([keras.Input((None,), dtype="string"), layer])
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    encoder = layer.bilm.token_encoder
+    before = [np.array(encoder.word_embed), np.array(encoder.char_embed)]
+    tokens = tf.ragged.constant(SENTENCES).to_tensor("")
+    model.fit(tokens, np.ones((4, 10)), verbose=0)
+    assert np.any(before[0] != encoder.word_embed)
+    assert np.any(before[1] != encoder.char_embed)
+
+
+def test_the_sizes_that_its_code_brings_along_need_no_file(model):
+    (model / "config.json").write_text(
+        '{"config_path": "/home/them/configs/cnn_50_100_512_4096_sample.json"}'
+    )
+    (model / "sizes.json").unlink()
+    assert "expected shape (512, 2148). Received: (5, 16)" in refusal(model)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        (
+            "sizes.json",
+            '"elmo"',
+            '"lstm"',
+            "`encoder.name` must be elmo. Received: 'ls",
+        ),
+        ("sizes.json", '"cnn"', '"lstm"', "`token_embedder.name` must be cnn"),
+        ("sizes.json", '"dim": 6', '"dim": 7', "does not fit the options"),
+        ("sizes.json", '"dim": 6', '"dim": 5', "`encoder.projection_dim` must differ"),
+        (
+            "sizes.json",
+            '"n_highway": 2',
+            '"n_highway": 1',
+            "the tensor highways._layers.1",
+        ),
+        ("config.json", "../sizes.json", "gone.json", "has no file gone.json"),
+        ("config.json", "config_path", "path", "lack the entry config_path"),
+        ("char.dic", "<bow>", "<bo>", "`lexicon.chars` lacks the entry <bow>"),
+        ("word.dic", "<oov>", "<unk>", "`lexicon.words` lacks the entry <oov>"),
+        ("word.dic", "cat\t5", "cat\t4", "must have the numbers 0 to 9, each once"),
+        ("word.dic", "cat\t5", "cat\t5\t6", "line 6 must be an entry, a tab and a num"),
+        ("word.dic", "cat\t5\n", "", "must have the numbers 0 to 8, each once"),
+    ],
+)
+def test_what_is_wrong_is_named(model, file, old, new, words):
+    text = (model / file).read_text(encoding="utf-8")
+    assert old in text
+    (model / file).write_text(text.replace(old, new), encoding="utf-8")
+    assert words in refusal(model)
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["encoder.pkl", "token_embedder.pkl", "char.dic", "word.dic", "config.json"],
+)
+@pytest.mark.parametrize(
+    "change", [as_half, as_pipe, Path.unlink], ids=["cut short", "pipe", "missing"]
+)
+def test_a_broken_file_is_refused(model, file, change):
+    change(model / file)
+    line = refusal(model)
+    assert re.search(r"zht\.model", line)
+
+
+def test_its_zip_is_a_source(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    path = shutil.make_archive(str(tmp_path / "179"), "zip", MODELS / "words")
+    assert open_source(path).options == open_source(MODELS / "words").options
