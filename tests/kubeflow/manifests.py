@@ -11,6 +11,7 @@ import yaml
 
 from pipeline.config.kubeflow import KubeflowConfig
 from pipeline.metadata.store import PREFIX
+from tests.kubeflow.pod_security import violations
 
 Document = dict[str, Any]
 
@@ -25,7 +26,9 @@ class Pod:
 
     name: str
     labels: dict[str, str]
+    annotations: dict[str, str]
     spec: Document
+    serves: bool = True  # and does not only run to its end
 
     def containers(self) -> list[Document]:
         return [*self.spec.get("initContainers", []), *self.spec["containers"]]
@@ -67,14 +70,22 @@ def pods(documents: list[Document]) -> list[Pod]:
             template = document
         else:
             continue
-        labels = template["metadata"]["labels"]
-        templates.append(Pod(document["metadata"]["name"], labels, template["spec"]))
+        about = template["metadata"]
+        pod = Pod(
+            document["metadata"]["name"],
+            about["labels"],
+            about.get("annotations", {}),
+            template["spec"],
+            serves=document["kind"] != "Job",
+        )
+        templates.append(pod)
     return templates
 
 
 def faults(documents: list[Document]) -> list[str]:
     """Says what does not fit together; nothing, if all is well."""
-    checks = (_volumes, _secret, _selectors, _ports, _serving, _passwords, _rights)
+    checks = (_volumes, _secret, _selectors, _ports, _serving, _passwords)
+    checks += (_rights, _needs)
     return [fault for check in checks for fault in check(documents)]
 
 
@@ -215,28 +226,42 @@ def _passwords(documents: list[Document]) -> Iterator[str]:
 
 
 def _rights(documents: list[Document]) -> Iterator[str]:
-    for pod in pods(documents):
-        for container in pod.containers():
-            place = f"{pod.name}: {container['name']}"
-            of_all = pod.spec.get("securityContext", {})
-            rights = {**of_all, **container.get("securityContext", {})}
-            if rights.get("allowPrivilegeEscalation") is not False:
-                yield f"{place} may gain rights"
-            if rights.get("capabilities", {}).get("drop") != ["ALL"]:
-                yield f"{place} keeps capabilities"
-            # One who gives a volume away must be root, and can do nothing else.
-            added = rights.get("capabilities", {}).get("add", [])
-            if added != ["CHOWN"] and not (
-                rights.get("runAsNonRoot") and rights.get("runAsUser") and not added
-            ):
-                yield f"{place} is root, or could be"
-            if "memory" not in container.get("resources", {}).get("limits", {}):
-                yield f"{place} has no bound of memory"
-            _, _, tag = container["image"].partition(":")
-            if tag in ("", "latest"):
-                yield f"{place} has no version: {container['image']}"
+    for pod in [*pods(documents), *_predictors(documents)]:
+        for fault in violations(pod.spec, pod.annotations):
+            yield f"{pod.name}: {fault}"
         if pod.spec.get("automountServiceAccountToken") is not False:
             yield f"{pod.name} gets a token of the cluster's"
+
+
+def _needs(documents: list[Document]) -> Iterator[str]:
+    for pod in [*pods(documents), *_predictors(documents)]:
+        for container in pod.containers():
+            place = f"{pod.name}: {container['name']}"
+            resources = container.get("resources", {})
+            if "memory" not in resources.get("limits", {}):
+                yield f"{place} has no bound of memory"
+            if {"cpu", "memory"} - {*resources.get("requests", {})}:
+                yield f"{place} does not say what it needs"
+            _, _, tag = container.get("image", "of:kserve").partition(":")
+            if tag in ("", "latest"):
+                yield f"{place} has no version: {container['image']}"
+            if pod.serves and "readinessProbe" not in container:
+                yield f"{place} is ready whatever it does"
+            if container.get("ports") and "livenessProbe" not in container:
+                yield f"{place} is never started again"
+    policies = of_kind(documents, "NetworkPolicy").values()
+    guarded = [policy["spec"]["podSelector"]["matchLabels"] for policy in policies]
+    for name, service in of_kind(documents, "Service").items():
+        if service["spec"]["selector"] not in guarded:
+            yield f"Service {name}: reached from anywhere"
+
+
+def _predictors(documents: list[Document]) -> Iterator[Pod]:
+    """What KServe makes pods of; it adds an image, ports and probes."""
+    for name, service in of_kind(documents, "InferenceService").items():
+        spec = service["spec"]["predictor"]
+        containers = [{"name": "model", **spec["model"]}]
+        yield Pod(name, {}, {}, {**spec, "containers": containers}, serves=False)
 
 
 def _selected(documents: list[Document], wanted: dict[str, str]) -> list[Pod]:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.kubeflow import manifests
 from tests.kubeflow.dockerfile import last, read_stages
+from tests.kubeflow.pod_security import violations
 
 # Each: a file, a text in it, its replacement, and the fault that is reported then.
 _BROKEN = {
@@ -145,6 +146,31 @@ _BROKEN = {
         "limits: {cpu: 4}",
         "no bound of memory",
     ),
+    "no request": ("rollback.yaml", "{cpu: 500m, ", "{", "what it needs"),
+    "profile": (
+        "inference-service.yaml",
+        "type: RuntimeDefault",
+        "type: Unconfined",
+        "elmo-tfx: model has no profile of system calls",
+    ),
+    "probe": (
+        "loader.yaml",
+        "readinessProbe",
+        "startupProbe",
+        "is ready whatever it does",
+    ),
+    "liveness": (
+        "tf-serving.yaml",
+        "livenessProbe",
+        "otherProbe",
+        "is never started again",
+    ),
+    "policy": (
+        "tf-serving.yaml",
+        "  podSelector:\n    matchLabels:\n      app.kubernetes.io/name: elmo-tfx-s",
+        "  podSelector:\n    matchLabels:\n      app.kubernetes.io/name: elmo-tfx-l",
+        "Service elmo-tfx-serving: reached from anywhere",
+    ),
     "version": ("metadata-mysql.yaml", "mariadb:10.11", "mariadb", "has no version"),
     "token": (
         "loader.yaml",
@@ -191,10 +217,12 @@ def test_pods_on_the_volume_are_the_user_of_the_image_on_its_debian(documents, s
     loader = by_name["elmo-tfx-loader"]
     for name in ("elmo-tfx-serving", "elmo-tfx-rollback"):
         assert str(by_name[name].spec["securityContext"]["runAsUser"]) == user
-    owner, waits = loader.containers()
-    assert owner["command"] == ["chown", f"{user}:{user}", "/data"]
-    assert str(waits["securityContext"]["runAsUser"]) == user
-    assert owner["image"] == waits["image"] == stages["pipeline"].base
+    rights = loader.spec["securityContext"]
+    assert {str(rights[key]) for key in ("runAsUser", "runAsGroup", "fsGroup")} == {
+        user
+    }
+    [waits] = loader.containers()
+    assert waits["image"] == stages["pipeline"].base
 
 
 def test_models_are_served_by_the_release_that_the_image_has_a_client_of(
@@ -211,3 +239,47 @@ def test_models_are_served_by_the_release_that_the_image_has_a_client_of(
     assert serving == f"tensorflow/serving:{client}"
     [service] = manifests.of_kind(documents, "InferenceService").values()
     assert service["spec"]["predictor"]["model"]["runtimeVersion"] == client
+
+
+_REFUSED = {
+    "hostNetwork is set": {"hostNetwork": True},
+    "is of kind hostPath": {"volumes": [{"name": "v", "hostPath": {"path": "/"}}]},
+    "it sets kernel.msgmax": {
+        "securityContext": {"sysctls": [{"name": "kernel.msgmax"}]}
+    },
+    "one is privileged": {"privileged": True},
+    "adds capabilities: ['CHOWN']": {
+        "capabilities": {"drop": ["ALL"], "add": ["CHOWN"]}
+    },
+    "one keeps capabilities": {"capabilities": {"drop": ["CHOWN"]}},
+    "one is root": {"runAsUser": 0},
+    "one sees all of /proc": {"procMount": "Unmasked"},
+    "one sets SELinux": {"seLinuxOptions": {"type": "spc_t"}},
+    "not confined by AppArmor": {"appArmorProfile": {"type": "Unconfined"}},
+    "takes a port of the host": {"ports": [{"containerPort": 1, "hostPort": 1}]},
+}
+
+
+@pytest.mark.parametrize("message", _REFUSED)
+def test_what_restricted_forbids_is_found(message):
+    wrong = _REFUSED[message]
+    container = {
+        "name": "one",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    pod = {"containers": [container], "volumes": [{"name": "v", "emptyDir": {}}]}
+    assert violations(pod, {}) == []
+    of_pod = {"hostNetwork", "volumes", "securityContext"}
+    if "ports" in wrong:
+        container |= wrong
+    elif wrong.keys() & of_pod:
+        pod |= wrong
+    else:
+        container["securityContext"] |= wrong
+    [found] = violations(pod, {})
+    assert message in found
