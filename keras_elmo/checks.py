@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import numbers
 import reprlib
 from collections.abc import Sequence
 
@@ -19,18 +20,40 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         )
 
 
-def check_positive(name: str, value: int, rule: str = "a positive int") -> None:
-    """Refuses a number below 1."""
-    if value < 1:
-        raise ValueError(f"`{name}` must be {rule}. Received: `{name}={value}`")
+def check_positive(name: str, value: object, rule: str = "a positive int") -> None:
+    """Refuses what is no integer, and one that is below 1 or needs 64 bits."""
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_integer or not 1 <= value < 2**31:  # type: ignore[operator]
+        raise ValueError(f"`{name}` must be {rule}. Received: `{name}={value!r}`")
 
 
-def check_dropout(dropout: float) -> None:
-    """Refuses a share of which nothing would be left."""
-    if not 0.0 <= dropout < 1.0:
+def check_dropout(dropout: object) -> None:
+    """Refuses what is no number, and a share of which nothing would be left."""
+    if not _is_number(dropout) or not 0.0 <= dropout < 1.0:  # type: ignore[operator]
         raise ValueError(
-            f"`dropout` must be at least 0 and below 1. Received: `dropout={dropout}`"
+            f"`dropout` must be at least 0 and below 1. Received: `dropout={dropout!r}`"
         )
+
+
+def check_penalty(name: str, value: object) -> None:
+    """Refuses what is no finite number, and one below 0."""
+    if not _is_number(value) or not 0.0 <= value < float("inf"):  # type: ignore[operator]
+        raise ValueError(
+            f"`{name}` must be a number of at least 0. Received: `{name}={value!r}`"
+        )
+
+
+def check_flags(**flags: object) -> None:
+    """Refuses what is neither True nor False, such as "no", which counts as True."""
+    for name, value in flags.items():
+        if value not in (True, False):
+            raise ValueError(
+                f"`{name}` must be True or False. Received: `{name}={value!r}`"
+            )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def word_list(vocabulary: Sequence[str] | None) -> list[str] | None:

@@ -122,10 +122,13 @@ class ElmoEmbeddingLayer(StringLayer):
         checks.check_positive("mixes", mixes)
         checks.check_positive("max_batch_size", max_batch_size)
         checks.check_dropout(dropout)
+        checks.check_penalty("mix_l2", mix_l2)
+        checks.check_flags(trainable=trainable, trainable_mix=trainable_mix)
+        checks.check_flags(mix_layer_norm=mix_layer_norm, stateful=stateful)
         self.source = source
         self.output_name = output  # `output` means more in Keras
         self.mix_layer_norm = mix_layer_norm
-        self.mix_l2 = mix_l2
+        self.mix_l2 = float(mix_l2)  # of NumPy's, Keras refuses some
         self.initial_state = initial_state
         self.stateful = stateful
         self.max_batch_size = max_batch_size

@@ -216,6 +216,16 @@ def test_wrong_inputs_are_named(layers, inputs, error, words):
     [
         ({"output": "top"}, "`output` must be one of"),
         ({"max_sequence_length": 0}, "max_sequence_length=0"),
+        ({"max_sequence_length": 1.5}, "`max_sequence_length` must be a positive int"),
+        ({"max_sequence_length": "3"}, "must be a positive int or None. Rec"),
+        ({"max_sequence_length": 10**12}, "must be a positive int or None. Rec"),
+        ({"max_batch_size": 1.5}, "`max_batch_size` must be a positive int"),
+        ({"mixes": True}, "`mixes` must be a positive int. Received: `mixes=True`"),
+        ({"dropout": "0.5"}, "`dropout` must be at least 0 and below 1"),
+        ({"mix_l2": "x"}, "`mix_l2` must be a number of at least 0"),
+        ({"mix_l2": float("nan")}, "`mix_l2` must be a number of at least 0"),
+        ({"trainable": "no"}, "`trainable` must be True or False. Received: `train"),
+        ({"stateful": "no"}, "`stateful` must be True or False. Received: `statef"),
         ({"initial_state": "cold"}, "`initial_state` must be one of warm, zeros"),
     ],
 )
