@@ -39,6 +39,7 @@ from pipeline.training.label_doubts import (  # noqa: E402
 from pipeline.training.model import (  # noqa: E402
     adapt_ngrams,
     build_head,
+    trained_form,
 )
 from pipeline.training.out_of_fold import out_of_fold  # noqa: E402
 from pipeline.training.trainer import compile_model  # noqa: E402
@@ -118,6 +119,7 @@ def _training_seconds(data: LabelledTokens, folder: Path) -> float:
     keras.utils.set_random_seed(train["seed"])
     head = build_head(model, num_classes=2, num_layers=store.num_layers, dim=store.dim)
     adapt_ngrams(head, some, places[:eighth])
+    head = trained_form(head)
     compile_model(head, train)
     train_epochs(
         head,

@@ -28,8 +28,10 @@ from pipeline.training.epochs import ActivationInputs, ModelInputs, train_epochs
 from pipeline.training.model import (
     adapt_ngrams,
     build_head,
+    end_training,
     head_inputs,
     head_signature,
+    trained_form,
 )
 from pipeline.training.trainer import compile_model
 
@@ -140,7 +142,9 @@ def trained_elmo_head(
     )
     adapt_ngrams(head, data, fold.train)
     inputs = ActivationInputs(store, data, head)
-    _train(head, data, fold, inputs, train)
+    trained = trained_form(head)
+    _train(trained, data, fold, inputs, train)
+    end_training(trained, head)
     return head, inputs
 
 
@@ -163,7 +167,7 @@ def embedding_head_accuracy(
     vectors = keras.layers.Embedding(inputs.size, dim)(ids)
     layers = keras.ops.expand_dims(vectors, axis=1)
     others = [keras.Input(each.shape[1:], dtype=each.dtype) for each in head.inputs[1:]]
-    whole = keras.Model([ids, *others], head([layers, *others]))
+    whole = keras.Model([ids, *others], trained_form(head)([layers, *others]))
     _train(whole, data, fold, inputs, train)
     return _accuracy(whole, data, fold, inputs)
 

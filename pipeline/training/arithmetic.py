@@ -58,11 +58,17 @@ class ByteDropout(keras.layers.Dropout):
 class FusedAdam(keras.optimizers.Adam):
     """Adam as one kernel of TensorFlow for each variable, where Keras needs ten.
 
+    Tables of which only some rows have a gradient are left to Keras: it adds up the
+    squares of a row's gradients, where the kernel would square their sum.
+
     Source: Kingma and Ba 2015, arXiv:1412.6980, the form before section 2.1, as Keras
         has it.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if isinstance(gradient, tf.IndexedSlices):
+            super().update_step(gradient, variable, learning_rate)
+            return
         place, dtype = self._get_variable_index(variable), variable.dtype
         beta_1, beta_2 = (tf.cast(b, dtype) for b in (self.beta_1, self.beta_2))
         step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, dtype)
@@ -76,7 +82,7 @@ class FusedAdam(keras.optimizers.Adam):
             beta1=beta_1,
             beta2=beta_2,
             epsilon=tf.cast(self.epsilon, dtype),
-            grad=tf.cast(tf.convert_to_tensor(gradient), dtype),
+            grad=tf.cast(gradient, dtype),
         )
 
 

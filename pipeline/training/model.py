@@ -17,7 +17,7 @@ from keras import ops
 from keras_elmo import ElmoEmbeddingLayer, ScalarMix
 from pipeline.training.arithmetic import ByteDropout, TokenDense
 from pipeline.training.data import LabelledTokens
-from pipeline.training.ngrams import NgramLogits, ngram_ids
+from pipeline.training.ngrams import KnownNgramLogits, NgramLogits, ngram_ids
 
 # Width of each direction of the BiLSTM; no unit. 128 is what the sentence
 # classifiers of Conneau et al. 2017 (arXiv:1705.02364) start from.
@@ -196,6 +196,27 @@ def adapt_ngrams(head: keras.Model, data: LabelledTokens, texts: np.ndarray) -> 
     """
     if reads_ngrams(head):
         head.get_layer("ngram_logits").adapt(data, texts)
+
+
+def trained_form(head: keras.Model) -> keras.Model:
+    """Returns a model of the same layers, in which n-grams are quickly trained.
+
+    Args:
+        head: With its n-grams adapted. It learns along, but for its n-grams: these it
+            gets by `end_training`.
+    """
+
+    def form_of(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return KnownNgramLogits(layer) if isinstance(layer, NgramLogits) else layer
+
+    return keras.models.clone_model(head, clone_function=form_of)
+
+
+def end_training(trained: keras.Model, head: keras.Model) -> None:
+    """Gives the head of a `trained_form` what this has learnt of n-grams."""
+    for layer in trained.layers:
+        if isinstance(layer, KnownNgramLogits):
+            layer.give_to(head.get_layer(layer.name))
 
 
 def pool(kind: str, vectors: Any, is_token: Any) -> Any:

@@ -158,10 +158,12 @@ class NgramLogits(keras.layers.Layer):
     def call(self, ids: Any) -> Any:
         rows = self._row(ids)
         known = ops.take(self.known, rows) * ops.cast(ids > 0, "float32")
-        known = ops.expand_dims(known, -1)  # (batch, n, 1)
-        total = ops.sum(ops.take(self.table, rows, axis=0) * known, axis=1)
-        count = ops.maximum(ops.sum(known, axis=1), 1.0)
-        return _SCALE * total / ops.sqrt(count)
+        return _sums(ops.take(self.table, rows, axis=0), known)
+
+    def places(self) -> np.ndarray:
+        """Returns int32 `(rows,)`: 1, 2, ... for the rows of known n-grams, else 0."""
+        is_known = ops.convert_to_numpy(self.known) > 0
+        return np.where(is_known, np.cumsum(is_known), 0).astype(np.int32)
 
     def shares(self, ids: Any, direction: Any) -> Any:
         """Returns what each n-gram adds to a weighted sum of the logits.
@@ -197,3 +199,56 @@ class NgramLogits(keras.layers.Layer):
 
     def _row(self, ids: Any) -> Any:
         return ops.where(ids > 0, ids % (self.rows - 1) + 1, 0)
+
+
+class KnownNgramLogits(keras.layers.Layer):
+    """The same logits from a table of the known n-grams alone, to be trained.
+
+    Adam moves every weight in every step, and most rows of a `NgramLogits` are not
+    known: it would spend more time on them than on anything else.
+
+    Args:
+        whole: An adapted layer, whose weights these start with.
+
+    Inputs and outputs: As of `whole`.
+    """
+
+    def __init__(self, whole: NgramLogits) -> None:
+        super().__init__(dtype="float32", name=whole.name)
+        # Not the layer itself: its weights would be trained, too.
+        self._row_of, self._classes = whole._row, whole.num_classes
+        self._places = whole.places()
+        table = ops.convert_to_numpy(whole.table)[self._places > 0]
+        self.table = self.add_weight(
+            shape=(len(table) + 1, self._classes), initializer="zeros", name="table"
+        )
+        self.table.assign(np.concatenate([np.zeros_like(table[:1]), table]))
+        self.built = True
+
+    def call(self, ids: Any) -> Any:
+        places = ops.take(self._places, self._row_of(ids))
+        known = ops.cast(places > 0, "float32")
+        return _sums(ops.take(self.table, places, axis=0), known)
+
+    def give_to(self, whole: NgramLogits) -> None:
+        """Sets the weights of the whole layer to what these have become."""
+        table = ops.convert_to_numpy(whole.table).copy()
+        table[self._places > 0] = ops.convert_to_numpy(self.table)[1:]
+        whole.table.assign(table)
+
+    def compute_output_shape(
+        self, ids_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        return (ids_shape[0], self._classes)
+
+
+def _sums(weights: Any, known: Any) -> Any:
+    """Returns the logits of n-grams.
+
+    Args:
+        weights: float32 `(batch, n, classes)`.
+        known: float32 `(batch, n)`, 1 at known n-grams, else 0.
+    """
+    known = ops.expand_dims(known, -1)  # (batch, n, 1)
+    count = ops.maximum(ops.sum(known, axis=1), 1.0)
+    return _SCALE * ops.sum(weights * known, axis=1) / ops.sqrt(count)

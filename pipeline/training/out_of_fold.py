@@ -25,7 +25,12 @@ from pipeline.training.data import LabelledTokens, shuffled_batches, untuned
 from pipeline.training.embedding_store import MeanLayer
 from pipeline.training.encoding import FLOAT32, open_store
 from pipeline.training.epochs import ActivationInputs, outputs_of
-from pipeline.training.model import adapt_ngrams, build_encoder, build_head
+from pipeline.training.model import (
+    adapt_ngrams,
+    build_encoder,
+    build_head,
+    trained_form,
+)
 
 # Chosen on the sample data; see docs/review.md. The rate falls to nearly nothing, so
 # that few epochs do what the Trainer's many do.
@@ -91,11 +96,12 @@ def _of_heads(
     seed: int,
 ) -> np.ndarray:
     keras.utils.set_random_seed(seed)
-    heads, together = _build_heads(
+    heads = _build_heads(
         model, int(folds.max()) + 1, num_classes=num_classes, mean=mean
     )
     for fold, head in enumerate(heads):
         adapt_ngrams(head, data, np.flatnonzero(folds != fold))
+    together = _together(heads, model["embedding_dropout"])
     inputs = ActivationInputs(mean, data, heads[0])
     steps = math.ceil(len(folds) / _BATCH)
     epochs = min(max(_EPOCHS, math.ceil(_LEAST_STEPS / steps)), _MOST_EPOCHS)
@@ -123,15 +129,8 @@ def _of_heads(
 
 def _build_heads(
     model: Mapping[str, Any], count: int, *, num_classes: int, mean: MeanLayer
-) -> tuple[list[keras.Model], keras.Model]:
-    """Returns a head for each fold, and a model of all of them on the same inputs.
-
-    Each batch is read, and its dropout drawn, once for all heads: trained one after
-    another they take two to three times as long.
-
-    Returns:
-        The heads, and a model: their inputs -> float32 `(batch, heads, classes)`.
-    """
+) -> list[keras.Model]:
+    """Returns a head for each fold, without a dropout of embeddings."""
     heads = [
         build_head(
             {**model, "embedding_dropout": 0.0},
@@ -141,13 +140,28 @@ def _build_heads(
         )
         for _ in range(count)
     ]
-    for number, head in enumerate(heads):
-        head.name = f"head_{number}"
+    for head in heads:
         head.get_layer("scalar_mix").trainable = False  # there is one layer
+    return heads
+
+
+def _together(heads: list[keras.Model], embedding_dropout: float) -> keras.Model:
+    """Returns a model that trains all heads on the same inputs.
+
+    Each batch is read, and its dropout drawn, once for all heads: trained one after
+    another they take two to three times as long.
+
+    Returns:
+        A model: the inputs of a head -> float32 `(batch, heads, classes)`.
+    """
     inputs = [keras.Input(each.shape[1:], dtype=each.dtype) for each in heads[0].inputs]
-    dropped = ByteDropout(model["embedding_dropout"])(inputs[0])
-    outputs = [head([dropped, *inputs[1:]]) for head in heads]
-    return heads, keras.Model(inputs, keras.ops.stack(outputs, axis=1))
+    dropped = ByteDropout(embedding_dropout)(inputs[0])
+    outputs = []
+    for number, head in enumerate(heads):
+        trained = trained_form(head)
+        trained.name = f"head_{number}"
+        outputs.append(trained([dropped, *inputs[1:]]))
+    return keras.Model(inputs, keras.ops.stack(outputs, axis=1))
 
 
 def _batches(

@@ -44,7 +44,9 @@ from pipeline.training.model import (
     adapt_ngrams,
     build_encoder,
     build_head,
+    end_training,
     start_at_shares,
+    trained_form,
 )
 from pipeline.training.saved_weights import ModelFacts
 from pipeline.training.state import remove_abandoned
@@ -126,7 +128,7 @@ def run_fn(fn_args: Any) -> None:
                 precision=config["elmo"].get("precision", FLOAT32),
             )
             stack.callback(store.close)
-            model = classifier.head
+            model = trained_form(classifier.head)
             inputs = ActivationInputs(store, data, model)
         compile_model(model, config["train"], multi_label=is_multi_label)
         state = train_epochs(
@@ -139,6 +141,9 @@ def run_fn(fn_args: Any) -> None:
             log_dir=fn_args.model_run_dir,
             seconds_before=store.facts.encode_seconds if store else 0.0,
         )
+        if store:
+            end_training(model, classifier.head)
+            model = classifier.head
         found = calibrate(
             model,
             data,

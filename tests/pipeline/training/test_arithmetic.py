@@ -26,11 +26,9 @@ def learnt(dense, optimizer):
     model = model_of(dense)
     rate = keras.optimizers.schedules.ExponentialDecay(0.05, 1, 0.99)
     model.compile(optimizer(rate), "mse", jit_compile=False)
-    # Each row of the table once: Keras adds up the squares of a row's gradients, and
-    # not the gradients.
     inputs = [
         draw.normal(size=(8, 5, 6)).astype("float32"),
-        draw.permutation(50)[:40].reshape(8, 5).astype("int32"),
+        draw.integers(50, size=(8, 5)).astype("int32"),
     ]
     model.fit(inputs, draw.normal(size=8), batch_size=4, epochs=20, verbose=0)
     state = [*model.weights, *model.optimizer.variables]
@@ -43,17 +41,6 @@ def test_a_model_learns_what_it_learns_with_layers_and_optimizer_of_keras():
     assert len(ours) == len(expected) > 10
     for (name, got), value in zip(ours.items(), expected.values(), strict=True):
         np.testing.assert_allclose(got, value, rtol=1e-3, atol=1e-5, err_msg=name)
-
-
-def test_a_row_that_is_read_twice_has_one_gradient():
-    table = keras.layers.Embedding(3, 1, embeddings_initializer="zeros")
-    model = keras.Sequential([table, keras.layers.Flatten()])
-    model.compile(FusedAdam(0.1), "mse")
-    model.train_on_batch(np.array([[0, 0, 1]]), np.ones((1, 3)))
-    gradient = np.array([[-4 / 3], [-2 / 3], [0]])
-    velocity = model.optimizer._velocities[0]
-    np.testing.assert_allclose(velocity, 0.001 * gradient**2, rtol=1e-3)
-    np.testing.assert_allclose(table.embeddings, [[0.1], [0.1], [0]], rtol=1e-4)
 
 
 def test_the_optimizer_is_saved_and_goes_on(tmp_path):

@@ -8,7 +8,12 @@ import pytest
 import tensorflow as tf
 
 from pipeline.training.data import LabelledTokens
-from pipeline.training.ngrams import NgramLogits, TextNgrams, ngram_ids
+from pipeline.training.ngrams import (
+    KnownNgramLogits,
+    NgramLogits,
+    TextNgrams,
+    ngram_ids,
+)
 
 ROWS = 2**17
 
@@ -151,3 +156,28 @@ def test_a_linear_model_of_words_is_learned():
     ngrams = ngram_ids(data.tokens(np.arange(16))).numpy()
     model.fit(ngrams, labels, epochs=20, verbose=0)
     assert model.evaluate(ngrams, labels, verbose=0) < 0.1
+
+
+def test_the_table_of_known_ngrams_learns_what_the_whole_one_learns():
+    data = labelled(["a good film", "a bad film", "is it good"] * 4, [1, 0, 1] * 4)
+    ngrams = TextNgrams(data).read(np.arange(12))
+    results = []
+    for is_compact in (False, True):
+        whole = NgramLogits(1000, 2)
+        whole.build((None, None))
+        whole.adapt(data, np.arange(8))
+        draw = np.random.default_rng(0)
+        whole.table.assign(draw.normal(size=(1000, 2)))  # as from an earlier training
+        layer = KnownNgramLogits(whole) if is_compact else whole
+        inputs = keras.Input((None,), dtype="int32")
+        model = keras.Model(inputs, layer(inputs))
+        assert len(model.trainable_variables) == 1
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(0.1), loss, jit_compile=False)
+        model.fit(ngrams, data.labels, epochs=5, shuffle=False, verbose=0)
+        if is_compact:
+            assert layer.table.shape == (len(known_rows(whole)) + 1, 2)
+            layer.give_to(whole)
+        results.append((np.array(whole.table), np.array(whole(ngrams))))
+    for ours, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-6)
