@@ -229,13 +229,15 @@ _GLOBALS: dict[str, Any] = {
     "torch._utils _rebuild_tensor": _tensor,
     "torch._utils _rebuild_tensor_v2": _tensor,
     "torch._utils _rebuild_parameter": _first,
-    "torch FloatStorage": np.dtype("<f4"),
-    "torch DoubleStorage": np.dtype("<f8"),
-    "torch HalfStorage": np.dtype("<f2"),
-    "torch LongStorage": np.dtype("<i8"),
-    "torch IntStorage": np.dtype("<i4"),
-    "torch ByteStorage": np.dtype("u1"),
-    "torch BoolStorage": np.dtype("?"),
+    **{
+        f"{place} {name}Storage": np.dtype(code)
+        # Those of a tensor that was saved from a GPU; where it lay says nothing here.
+        for place in ("torch", "torch.cuda")
+        for name, code in (
+            *(("Float", "<f4"), ("Double", "<f8"), ("Half", "<f2")),
+            *(("Long", "<i8"), ("Int", "<i4"), ("Byte", "u1"), ("Bool", "?")),
+        )
+    },
     "numpy ndarray": "ndarray",
     "numpy dtype": lambda code, *_: _DType(_as(str, code)),
     "numpy.core.multiarray _reconstruct": lambda *_: Array(),

@@ -153,6 +153,11 @@ def test_what_the_writer_of_these_tests_writes_is_read(path):
     np.testing.assert_array_equal(TorchFile(path).read(""), VALUE)
 
 
+def test_a_tensor_that_was_saved_from_a_gpu_is_read(path):
+    write_tensor(path, VALUE, place="torch.cuda")
+    np.testing.assert_array_equal(TorchFile(path).read(""), VALUE)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
