@@ -17,6 +17,8 @@ import numpy as np
 
 Shape = tuple[int, ...]
 
+_MOST_OPCODES = 500_000  # a state of 1,000 tensors takes 40,000
+
 
 @dataclasses.dataclass(frozen=True)
 class Storage:
@@ -61,6 +63,7 @@ class Machine:
     def __init__(self, data: bytes) -> None:
         self._file = io.BytesIO(data)
         self.storages: dict[str, Storage] = {}
+        self._left = _MOST_OPCODES
 
     @property
     def position(self) -> int:
@@ -85,6 +88,9 @@ class Machine:
 
         argument: Any
         for opcode, argument, _ in pickletools.genops(self._file):
+            self._left -= 1
+            if not self._left:
+                raise ValueError(f"its pickle has more than {_MOST_OPCODES:,} opcodes")
             name = opcode.name
             if name in _VALUES:
                 stack.append(argument)

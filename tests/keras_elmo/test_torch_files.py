@@ -139,6 +139,11 @@ def test_a_file_without_end_is_no_file_of_torch(path):
     assert "it is no file of torch.save" in refusal(path)
 
 
+def test_a_pickle_of_many_opcodes_is_not_read_to_its_end(path):
+    write_pickle(path, b"N" * 5_000_000)
+    assert "its pickle has more than 500,000 opcodes" in refusal(path)
+
+
 def test_a_zip_of_something_else_is_no_file_of_torch(path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme", "")
