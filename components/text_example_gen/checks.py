@@ -163,7 +163,11 @@ def check_data(
         )
     if not files:
         raise DataError(describe_absence(location.pattern))
-    _check_are_regular(files)
+    try:
+        for file in files:
+            check_is_regular(file.path)
+    except UnreadableFileError as error:
+        raise DataError(replace_invalid(error.detail)[0]) from error
     if options.label_column is not None:
         documents = (f for f in files if _is_document(f.path, options))
         _check_are_classes({class_folder(pattern, file.path) for file in documents})
@@ -215,18 +219,9 @@ def _check_are_classes(folders: set[str]) -> None:
     )
 
 
-def _check_are_regular(files: Sequence[FoundFile]) -> None:
-    for file in files:
-        try:
-            check_is_regular(file.path)
-        except UnreadableFileError as error:
-            raise DataError(replace_invalid(error.detail)[0]) from error
-
-
 def _look(
     files: Sequence[FoundFile], pattern: str, options: ReadOptions, texts: list[str]
 ) -> tuple[int, collections.Counter[str], tuple[str, ...]]:
-    """Returns rows, labels and columns of the first rows, and adds to `texts`."""
     rows = several = 0
     labels: collections.Counter[str] = collections.Counter()
     columns: dict[str, None] = {}
@@ -241,7 +236,13 @@ def _look(
                 continue
             record = cast(Record, item)
             try:
-                labels.update(_labels_of(record, options))
+                if options.label_column is not None:
+                    clean = clean_labels(
+                        record["columns"].get(options.label_column),
+                        separator=options.label_separator,
+                        several=options.has_several_labels,
+                    )
+                    labels.update(clean)
             except SeveralLabelsError:
                 several += 1
             except BadValueError:
@@ -264,16 +265,6 @@ def _look(
                 "hint: one folder per class is expected"
             )
     return rows, labels, tuple(columns)
-
-
-def _labels_of(record: Record, options: ReadOptions) -> list[str]:
-    if options.label_column is None:
-        return []
-    return clean_labels(
-        record["columns"].get(options.label_column),
-        separator=options.label_separator,
-        several=options.has_several_labels,
-    )
 
 
 def check_counts(
