@@ -171,8 +171,12 @@ def form_of(names: Sequence[str]) -> str | None:
     return None
 
 
-def model_folder(folder: Path) -> Path:
+def model_folder(folder: Path, archive: Path) -> Path:
     """Returns the one folder of a model in what came out of an archive.
+
+    Args:
+        folder: Where it was unpacked.
+        archive: For messages.
 
     Raises:
         SourceError: There is none, or more than one; it names them.
@@ -183,12 +187,19 @@ def model_folder(folder: Path) -> Path:
             found.append(Path(path).relative_to(folder))
             folders.clear()
         folders.sort()
+    if not found:
+        raise SourceError(
+            f"The archive {archive} holds no ELMo. Received: "
+            f"{_listed(names_in(folder))}\n"
+            "hint: it must hold the files of one, such as options.json and an hdf5 file"
+        )
     if len(found) > 1:
         raise SourceError(
-            f"An archive must hold one ELMo. Received: {_listed(map(str, found))}\n"
+            f"The archive {archive} must hold one ELMo. Received: "
+            f"{_listed(map(str, found))}\n"
             f"hint: name one of these folders below {folder}"
         )
-    return folder / found[0] if found else folder
+    return folder / found[0]
 
 
 def pair_in(folder: Path, names: Sequence[str]) -> tuple[Path, Path]:

@@ -103,7 +103,7 @@ def _open(source: object, *, is_trusted: bool) -> Source:
     if _is_folder(path):
         return open_folder(path, name, is_trusted=is_trusted)
     if _is_archive(path):
-        folder = source_files.model_folder(archives.unpacked(path))
+        folder = source_files.model_folder(archives.unpacked(path), path)
         where = f", unpacked into {folder}"
         return open_folder(folder, name, where, is_trusted=is_trusted)
     if source_files.is_checkpoint(path):

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+# How texts may be cut into tokens: by the rules below; at white space alone; where the
+# script changes, too; or after every character.
+ELMO, WHITESPACE, UNICODE_SCRIPT, CHARACTERS = TOKENIZERS = (
+    "elmo",
+    "whitespace",
+    "unicode_script",
+    "characters",
+)
+# Of marks that belong to the character before them; ICU's USCRIPT_INHERITED.
+_INHERITED = 1
+
 # Web reviews are full of HTML line breaks; they and control characters are spaces.
 _TO_SPACE = r"(?i)<br\s*/?>|[\p{Cc}\p{Z}]"
 
@@ -65,20 +76,24 @@ def normalize_text(text: tf.Tensor) -> tf.Tensor:
     return tf.strings.strip(text)
 
 
-def tokenize(text: tf.Tensor) -> tf.RaggedTensor:
-    """Splits text into words, punctuation and clitics (`do n't`, `it 's`).
+def tokenize(text: tf.Tensor, tokenizer: str = ELMO) -> tf.RaggedTensor:
+    """Splits text into tokens.
 
     Args:
         text: string `(batch,)`, valid UTF-8 or not.
+        tokenizer: `elmo` for words, punctuation and clitics (`do n't`, `it 's`);
+            `whitespace` for what stands between spaces; `unicode_script` for runs of
+            one script, punctuation and digits being of a script of their own;
+            `characters` for each character, with the marks that stand on it.
 
     Returns:
         string `(batch, (time))`; a row of white space has no tokens.
     """
-    return tf.strings.split(_apart(normalize_text(text)))
+    return tf.strings.split(_apart(normalize_text(text), tokenizer))
 
 
 def first_tokens(
-    text: tf.Tensor, max_tokens: int, *, split_only: bool = False
+    text: tf.Tensor, max_tokens: int, *, tokenizer: str = ELMO
 ) -> tuple[tf.RaggedTensor, tf.Tensor]:
     """Tokenises what can matter of each text if only `max_tokens` tokens are kept.
 
@@ -91,7 +106,7 @@ def first_tokens(
     Args:
         text: string `(batch,)`, valid UTF-8 or not.
         max_tokens: How many tokens of a text the caller keeps, at least 1.
-        split_only: Whether texts are tokens with spaces between them.
+        tokenizer: As `tokenize` takes it.
 
     Returns:
         The tokens of what was read, string `(batch, (time))`, not cut to `max_tokens`;
@@ -101,16 +116,47 @@ def first_tokens(
     raw = _first_chars(text, counted * _RAW_CHARS)
     folded = normalize_text(raw)
     read = _first_chars(folded, counted * _FOLDED_CHARS)
-    tokens = tf.strings.split(read if split_only else _apart(read))
+    tokens = tf.strings.split(_apart(read, tokenizer))
     is_cut = tf.logical_or(raw != text, read != folded)
     return tokens, tokens.row_lengths() + tf.cast(is_cut, tf.int64)
 
 
-def _apart(text: tf.Tensor) -> tf.Tensor:
+def _apart(text: tf.Tensor, tokenizer: str) -> tf.Tensor:
     """Puts spaces around the tokens of normalised text."""
+    if tokenizer not in TOKENIZERS:
+        raise ValueError(
+            f"`tokenizer` must be one of {', '.join(TOKENIZERS)}. "
+            f"Received: `tokenizer={tokenizer}`"
+        )
+    if tokenizer == WHITESPACE:
+        return text
+    if tokenizer == CHARACTERS:
+        return tf.strings.regex_replace(text, r"(\P{M}\p{M}*)", r" \1 ")
+    if tokenizer == UNICODE_SCRIPT:
+        return _scripts_apart(text)
     for pattern, replacement in _RULES:
         text = tf.strings.regex_replace(text, pattern, replacement)
     return text
+
+
+def _scripts_apart(text: tf.Tensor) -> tf.Tensor:
+    """Puts a space between characters of different scripts."""
+    chars = tf.strings.unicode_split(text, "UTF-8")
+    points = tf.strings.unicode_decode(text, "UTF-8").flat_values
+    scripts = tf.strings.unicode_script(points)
+    # A mark has the script of what it stands on: the last character that is no mark.
+    bases = tf.reshape(tf.where(scripts != _INHERITED), [-1])
+    bases = tf.concat([[tf.constant(0, tf.int64)], bases], axis=0)
+    place = tf.range(tf.size(points, tf.int64))
+    last = tf.searchsorted(bases, place, side="right") - 1
+    scripts = tf.gather(scripts, tf.gather(bases, last))
+    before = tf.concat([scripts[:1], scripts[:-1]], axis=0)
+    spaced = tf.where(
+        scripts != before, tf.strings.join([" ", chars.flat_values]), chars.flat_values
+    )
+    return tf.strings.unsorted_segment_join(
+        spaced, chars.value_rowids(), tf.size(text, tf.int64)
+    )
 
 
 def _first_chars(text: tf.Tensor, count: int) -> tf.Tensor:

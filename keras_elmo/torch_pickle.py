@@ -17,6 +17,8 @@ import numpy as np
 
 Shape = tuple[int, ...]
 
+_MOST_OPCODES = 500_000  # a state of 1,000 tensors takes 40,000
+
 
 @dataclasses.dataclass(frozen=True)
 class Storage:
@@ -61,6 +63,7 @@ class Machine:
     def __init__(self, data: bytes) -> None:
         self._file = io.BytesIO(data)
         self.storages: dict[str, Storage] = {}
+        self._left = _MOST_OPCODES
 
     @property
     def position(self) -> int:
@@ -85,6 +88,9 @@ class Machine:
 
         argument: Any
         for opcode, argument, _ in pickletools.genops(self._file):
+            self._left -= 1
+            if not self._left:
+                raise ValueError(f"its pickle has more than {_MOST_OPCODES:,} opcodes")
             name = opcode.name
             if name in _VALUES:
                 stack.append(argument)
@@ -229,13 +235,15 @@ _GLOBALS: dict[str, Any] = {
     "torch._utils _rebuild_tensor": _tensor,
     "torch._utils _rebuild_tensor_v2": _tensor,
     "torch._utils _rebuild_parameter": _first,
-    "torch FloatStorage": np.dtype("<f4"),
-    "torch DoubleStorage": np.dtype("<f8"),
-    "torch HalfStorage": np.dtype("<f2"),
-    "torch LongStorage": np.dtype("<i8"),
-    "torch IntStorage": np.dtype("<i4"),
-    "torch ByteStorage": np.dtype("u1"),
-    "torch BoolStorage": np.dtype("?"),
+    **{
+        f"{place} {name}Storage": np.dtype(code)
+        # Those of a tensor that was saved from a GPU; where it lay says nothing here.
+        for place in ("torch", "torch.cuda")
+        for name, code in (
+            *(("Float", "<f4"), ("Double", "<f8"), ("Half", "<f2")),
+            *(("Long", "<i8"), ("Int", "<i4"), ("Byte", "u1"), ("Bool", "?")),
+        )
+    },
     "numpy ndarray": "ndarray",
     "numpy dtype": lambda code, *_: _DType(_as(str, code)),
     "numpy.core.multiarray _reconstruct": lambda *_: Array(),

@@ -53,7 +53,7 @@ from pipeline.runs.outcomes import (
     reason_of,
 )
 from pipeline.runs.past_runs import PastRun, close_interrupted, read_run, write_run
-from pipeline.runs.progress import Progress, say_loading
+from pipeline.runs.progress import Progress, say_loading, say_tokenizer
 from pipeline.runs.run_log import run_log
 from pipeline.terminal import visible_line
 
@@ -159,6 +159,8 @@ def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
             say_loading()
         with run_log(path):
             checked = first_look(config)
+        if checked.tokenizer is not None:
+            say_tokenizer(checked.tokenizer)
         if not is_slow:
             say_loading()
         with run_log(path):

@@ -139,6 +139,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             label=config.drift.label,
             length=config.drift.length,
             unknown_words=config.drift.unknown_words,
+            tokenizer=config.transform.tokenizer,
             text_feature=TEXT,
             label_feature=LABEL,
         )

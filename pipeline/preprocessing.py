@@ -39,7 +39,9 @@ def preprocessing_fn(
     """
     section = custom_config["transform"]
     tokens, n_tokens = first_tokens(
-        _one_value(inputs[features.TEXT]), _most_tokens(section)
+        _one_value(inputs[features.TEXT]),
+        _most_tokens(section),
+        tokenizer=section["tokenizer"],
     )
     max_tokens = _max_tokens(n_tokens, section)
     labels = inputs[features.LABEL]

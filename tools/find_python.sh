@@ -4,8 +4,9 @@
 # stdout: one line, `LIST PATH`, e.g. `tfx-1.16 /usr/bin/python3.10`; stderr: the choice
 # in words, or one line that says what to install (exit status 1).
 #
-# TFX 1.21 has wheels for glibc 2.39 and newer only; TFX 1.16 is the last for older
-# systems, and takes Python 3.10. ELMO_TFX_PYTHON names a Python to use instead of
+# TFX 1.21 has wheels for glibc 2.39 and newer, and for macOS on Apple's processors,
+# where nobody has tried this project yet; TFX 1.16 is the last for older systems, and
+# takes Python 3.10. ELMO_TFX_PYTHON names a Python to use instead of
 # those looked for: on PATH, among pyenv's and uv's, and in the usual folders.
 set -euo pipefail
 
@@ -48,26 +49,38 @@ places() {
   done
 }
 
-[ "$(uname -sm)" = "Linux x86_64" ] ||
-  die "TFX has packages for Linux on x86_64 only. Received: $(uname -sm)"
-glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed 's/^glibc //') || true
-case "$glibc" in
-  2.*) minor=${glibc#2.} minor=${minor%%.*} ;;
-  *) die "TFX needs the GNU C library (glibc) 2.31 or newer; this system has another" ;;
+compiler="Debian package g++" system=""
+case "$(uname -sm)" in
+  "Linux x86_64")
+    glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed 's/^glibc //') || true
+    case "$glibc" in
+      2.*) minor=${glibc#2.} minor=${minor%%.*} ;;
+      *) die "TFX needs the GNU C library (glibc) 2.31 or newer; this system has" \
+        "another" ;;
+    esac
+    system="glibc $glibc"
+    if [ "$minor" -ge 39 ]; then
+      list=tfx-1.21 versions="3.13 3.12 3.11 3.10"
+    elif [ "$minor" -ge 31 ]; then
+      list=tfx-1.16 versions="3.10"
+    else
+      die "TFX needs glibc 2.31 or newer. Received: glibc $glibc"
+    fi
+    ;;
+  "Darwin arm64")
+    list=tfx-1.21 versions="3.13 3.12 3.11 3.10"
+    compiler="Xcode's tools: xcode-select --install"
+    system="macOS, which is untested"
+    ;;
+  *) die "TFX has packages for Linux on x86_64 and macOS on arm64 only; the layer alone" \
+    "needs none of them: pip install . Received: $(uname -sm)" ;;
 esac
-if [ "$minor" -ge 39 ]; then
-  list=tfx-1.21 versions="3.13 3.12 3.11 3.10"
-elif [ "$minor" -ge 31 ]; then
-  list=tfx-1.16 versions="3.10"
-else
-  die "TFX needs glibc 2.31 or newer. Received: glibc $glibc"
-fi
 command -v "${CXX:-c++}" >/dev/null || command -v g++ >/dev/null ||
-  die "no C++ compiler (pyfarmhash comes as source only): install Debian package g++"
+  die "no C++ compiler (pyfarmhash comes as source only): install $compiler"
 
 choose() {
   echo "Python $("$1" -c 'import platform; print(platform.python_version())') at $1," \
-    "list requirements/$list.txt (glibc $glibc)" >&2
+    "list requirements/$list.txt ($system)" >&2
   echo "$list $1"
   exit 0
 }

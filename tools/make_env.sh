@@ -15,9 +15,14 @@ BEGUN=$VENV/elmo-tfx-begun
 
 die() { echo "error: $*" >&2; exit 1; }
 
+# macOS has the one or the other, by its age.
+sha256() {
+  if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi
+}
+
 # What the environment was made from: list, folder, contents of the lists.
 wanted() {
-  echo "$1 $PWD" && cat requirements/bootstrap.txt "requirements/$1.txt" | sha256sum
+  echo "$1 $PWD" && cat requirements/bootstrap.txt "requirements/$1.txt" | sha256
 }
 
 packages_current() {
@@ -33,7 +38,7 @@ install() {
   [ ! -t 2 ] || quiet=() # A terminal shows the progress.
   # Without --no-deps TFX's pin of tensorflow-hub (below 0.16) would be enforced, and
   # without build isolation nothing is fetched that no hash vouches for.
-  "$VENV/bin/uv" pip install "${quiet[@]}" --python "$VENV/bin/python" --no-deps \
+  "$VENV/bin/uv" pip install ${quiet[@]+"${quiet[@]}"} --python "$VENV/bin/python" --no-deps \
     --no-build-isolation "$@"
 }
 
@@ -68,7 +73,7 @@ make_packages() {
 
 make_command() {
   install --editable .
-  sha256sum <setup.py >"$COMMAND_STAMP.part"
+  sha256 <setup.py >"$COMMAND_STAMP.part"
   mv "$COMMAND_STAMP.part" "$COMMAND_STAMP"
 }
 
@@ -78,4 +83,4 @@ if command -v flock >/dev/null; then
   flock 9
 fi
 packages_current || make_packages
-[ "$(cat "$COMMAND_STAMP" 2>/dev/null)" = "$(sha256sum <setup.py)" ] || make_command
+[ "$(cat "$COMMAND_STAMP" 2>/dev/null)" = "$(sha256 <setup.py)" ] || make_command

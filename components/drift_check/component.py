@@ -21,6 +21,7 @@ class DriftCheckSpec(types.ComponentSpec):
         "label": ExecutionParameter(type=float),
         "length": ExecutionParameter(type=float),
         "unknown_words": ExecutionParameter(type=float),
+        "tokenizer": ExecutionParameter(type=str),
         "text_feature": ExecutionParameter(type=str),
         "label_feature": ExecutionParameter(type=str),
     }
@@ -43,6 +44,7 @@ class DriftCheck(base_beam_component.BaseBeamComponent):
         label: Most that the share of one label may change (L-infinity); no unit.
         length: Most Jensen-Shannon divergence of the texts' lengths in tokens; no unit.
         unknown_words: Most that the mean share of unknown words may change; no unit.
+        tokenizer: What a word is, as `keras_elmo.text.tokenize` takes it.
         text_feature: Name of the text in the examples.
         label_feature: Name of the label in the examples, bytes or integers.
 
@@ -61,6 +63,7 @@ class DriftCheck(base_beam_component.BaseBeamComponent):
         label: float = 0.1,
         length: float = 0.1,
         unknown_words: float = 0.1,
+        tokenizer: str = "elmo",
         text_feature: str = "text",
         label_feature: str = "label",
     ) -> None:
@@ -72,6 +75,7 @@ class DriftCheck(base_beam_component.BaseBeamComponent):
                 label=_threshold("label", label),
                 length=_threshold("length", length),
                 unknown_words=_threshold("unknown_words", unknown_words),
+                tokenizer=tokenizer,
                 text_feature=text_feature,
                 label_feature=label_feature,
             )

@@ -55,7 +55,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 `unknown_characters`, as `comparison` returns them); without any span
                 before it, the last two are empty and `note` says so.
             exec_properties: The thresholds `label`, `length` and `unknown_words`; the
-                names `text_feature` and `label_feature`.
+                `tokenizer`; the names `text_feature` and `label_feature`.
 
         Raises:
             DriftCheckError: The examples lack one of these features.
@@ -81,6 +81,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 before=example_files(before),
                 text_feature=exec_properties["text_feature"],
                 label_feature=exec_properties["label_feature"],
+                tokenizer=exec_properties["tokenizer"],
                 output=folder,
             )
         thresholds = Thresholds(

@@ -19,6 +19,7 @@ from components.drift_check.vocabulary import (
     units,
     unknown_shares,
 )
+from keras_elmo.text import ELMO
 
 # The features that are measured.
 LABEL = "label"
@@ -60,6 +61,7 @@ class MeasureSpans(beam.PTransform):
         before: The files of the spans before it.
         text_feature: Name of the text in the examples.
         label_feature: Name of the label in the examples.
+        tokenizer: What a word is, as `keras_elmo.text.tokenize` takes it.
         output: Folder for the statistics.
     """
 
@@ -71,11 +73,13 @@ class MeasureSpans(beam.PTransform):
         text_feature: str,
         label_feature: str,
         output: str,
+        tokenizer: str = ELMO,
     ) -> None:
         super().__init__()
         self._sides = {NEWEST: newest, BEFORE: before}
         self._text = text_feature
         self._label = label_feature
+        self._tokenizer = tokenizer
         self._output = output
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> None:
@@ -83,7 +87,10 @@ class MeasureSpans(beam.PTransform):
         known = (
             pbegin
             | "ReadKnown" >> _ReadBatches(self._sides[BEFORE].train)
-            | "KnownUnits" >> beam.FlatMap(known_units, text_feature=self._text)
+            | "KnownUnits"
+            >> beam.FlatMap(
+                known_units, text_feature=self._text, tokenizer=self._tokenizer
+            )
             | "Distinct" >> beam.CombinePerKey(Distinct())
         )
         for side, files in self._sides.items():
@@ -91,12 +98,18 @@ class MeasureSpans(beam.PTransform):
                 [*files.train, *files.held_out]
             )
             derived = every | f"LabelsAndLengths[{side}]" >> beam.Map(
-                labels_and_lengths, text_feature=self._text, label_feature=self._label
+                labels_and_lengths,
+                text_feature=self._text,
+                label_feature=self._label,
+                tokenizer=self._tokenizer,
             )
             self._measure(derived, side, ALL)
             held_out = pbegin | f"ReadHeldOut[{side}]" >> _ReadBatches(files.held_out)
             shares = held_out | f"SharesOfUnknown[{side}]" >> beam.Map(
-                shares_of_unknown, beam.pvalue.AsDict(known), text_feature=self._text
+                shares_of_unknown,
+                beam.pvalue.AsDict(known),
+                text_feature=self._text,
+                tokenizer=self._tokenizer,
             )
             self._measure(shares, side, HELD_OUT)
 
@@ -132,7 +145,11 @@ class _ReadBatches(beam.PTransform):
 
 
 def labels_and_lengths(
-    batch: pa.RecordBatch, *, text_feature: str, label_feature: str
+    batch: pa.RecordBatch,
+    *,
+    text_feature: str,
+    label_feature: str,
+    tokenizer: str = ELMO,
 ) -> pa.RecordBatch:
     """Returns the features `label`, bytes, and `length`, float, of each example.
 
@@ -145,29 +162,33 @@ def labels_and_lengths(
         None if row is None else [_as_bytes(each) for each in row]
         for row in _rows(batch, label_feature)
     ]
-    tokens = tokens_of(_texts(batch, text_feature)).row_lengths().numpy()
+    tokens = tokens_of(_texts(batch, text_feature), tokenizer).row_lengths().numpy()
     lengths = np.log2(1.0 + tokens).tolist()
     return _batch({LABEL: (labels, _BYTES), LENGTH: (_lists(lengths), _NUMBER)})
 
 
 def known_units(
-    batch: pa.RecordBatch, *, text_feature: str
+    batch: pa.RecordBatch, *, text_feature: str, tokenizer: str = ELMO
 ) -> Iterator[tuple[str, bytes]]:
     """Yields the distinct units of a batch, packed, under their names."""
-    tokens = tokens_of(_texts(batch, text_feature))
+    tokens = tokens_of(_texts(batch, text_feature), tokenizer)
     for name, numbers in units(tokens).items():
         yield name, pack(numbers.flat_values.numpy())
 
 
 def shares_of_unknown(
-    batch: pa.RecordBatch, known: Mapping[str, bytes], *, text_feature: str
+    batch: pa.RecordBatch,
+    known: Mapping[str, bytes],
+    *,
+    text_feature: str,
+    tokenizer: str = ELMO,
 ) -> pa.RecordBatch:
     """Returns the features `unknown_words` and `unknown_characters` of each example.
 
     Each is the share of a text's units that are not in `known`, which holds packed
     numbers under the units' names; missing for a text without tokens. No unit.
     """
-    tokens = tokens_of(_texts(batch, text_feature))
+    tokens = tokens_of(_texts(batch, text_feature), tokenizer)
     return _batch(
         {
             f"{UNKNOWN_PREFIX}{name}": (

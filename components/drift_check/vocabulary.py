@@ -8,7 +8,7 @@ import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 
-from keras_elmo.text import first_tokens
+from keras_elmo.text import ELMO, first_tokens
 
 WORDS = "words"
 CHARACTERS = "characters"
@@ -34,12 +34,13 @@ def units(tokens: tf.RaggedTensor) -> dict[str, tf.RaggedTensor]:
     return {WORDS: tokens.with_flat_values(fingerprints), CHARACTERS: characters}
 
 
-def tokens_of(texts: Sequence[bytes]) -> tf.RaggedTensor:
+def tokens_of(texts: Sequence[bytes], tokenizer: str = ELMO) -> tf.RaggedTensor:
     """Tokenises texts as the pipeline does; returns string `(batch, (time))`.
 
     Of a text of more than a million characters only these are read.
     """
-    return first_tokens(tf.constant(list(texts), tf.string), _MOST_TOKENS)[0]
+    texts = tf.constant(list(texts), tf.string)
+    return first_tokens(texts, _MOST_TOKENS, tokenizer=tokenizer)[0]
 
 
 def pack(numbers: Iterable[int] | np.ndarray) -> bytes:

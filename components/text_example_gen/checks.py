@@ -33,6 +33,7 @@ from components.text_example_gen.reading.records import (
     is_reject,
     replace_invalid,
 )
+from components.text_example_gen.scripts import suggested_tokenizer
 from components.text_example_gen.values import (
     BadValueError,
     SeveralLabelsError,
@@ -70,6 +71,7 @@ class DataPreview:
         rows: Rows looked at, good or bad.
         labels: Labels among them, most frequent first; empty if none are read.
         columns: Names of the columns that were read of them.
+        tokenizer: That suits their texts better than the one for English, if any does.
         left_out: Files that are not read, as their names are not those of data.
         split_files: Files that are named for different splits, and are read together.
     """
@@ -80,6 +82,7 @@ class DataPreview:
     rows: int
     labels: tuple[str, ...]
     columns: tuple[str, ...]
+    tokenizer: str | None = None
     left_out: tuple[str, ...] = ()
     split_files: tuple[str, ...] = ()
 
@@ -160,7 +163,11 @@ def check_data(
         )
     if not files:
         raise DataError(describe_absence(location.pattern))
-    _check_are_regular(files)
+    try:
+        for file in files:
+            check_is_regular(file.path)
+    except UnreadableFileError as error:
+        raise DataError(replace_invalid(error.detail)[0]) from error
     if options.label_column is not None:
         documents = (f for f in files if _is_document(f.path, options))
         _check_are_classes({class_folder(pattern, file.path) for file in documents})
@@ -168,7 +175,8 @@ def check_data(
     if empty:
         shown, _ = replace_invalid(empty[0])
         _logger.warning("%d files are empty, such as %s", len(empty), shown)
-    rows, labels, columns = _look(files, pattern, options)
+    texts: list[str] = []
+    rows, labels, columns = _look(files, pattern, options, texts)
     if not rows and len(files) <= _MOST_FILES:
         shown, _ = replace_invalid(files[0].path)
         one = f"{shown} is"
@@ -184,6 +192,7 @@ def check_data(
         rows=rows,
         labels=tuple(label for label, _ in labels.most_common()),
         columns=columns,
+        tokenizer=suggested_tokenizer(texts),
         left_out=tuple(replace_invalid(file.path)[0] for file in left_out),
         split_files=tuple(replace_invalid(name)[0] for name in split_files(files)),
     )
@@ -210,16 +219,8 @@ def _check_are_classes(folders: set[str]) -> None:
     )
 
 
-def _check_are_regular(files: Sequence[FoundFile]) -> None:
-    for file in files:
-        try:
-            check_is_regular(file.path)
-        except UnreadableFileError as error:
-            raise DataError(replace_invalid(error.detail)[0]) from error
-
-
 def _look(
-    files: Sequence[FoundFile], pattern: str, options: ReadOptions
+    files: Sequence[FoundFile], pattern: str, options: ReadOptions, texts: list[str]
 ) -> tuple[int, collections.Counter[str], tuple[str, ...]]:
     rows = several = 0
     labels: collections.Counter[str] = collections.Counter()
@@ -235,12 +236,20 @@ def _look(
                 continue
             record = cast(Record, item)
             try:
-                labels.update(_labels_of(record, options))
+                if options.label_column is not None:
+                    clean = clean_labels(
+                        record["columns"].get(options.label_column),
+                        separator=options.label_separator,
+                        several=options.has_several_labels,
+                    )
+                    labels.update(clean)
             except SeveralLabelsError:
                 several += 1
             except BadValueError:
                 pass  # counted with the others, once all rows are read
             columns.update(dict.fromkeys(record["columns"]))
+            values = map(record["columns"].get, options.text_columns)
+            texts += [value for value in values if isinstance(value, str)]
     if several > rows / 2:
         raise DataError(
             f"Rows have several labels in `{options.label_column}`: {several:,} of the "
@@ -256,16 +265,6 @@ def _look(
                 "hint: one folder per class is expected"
             )
     return rows, labels, tuple(columns)
-
-
-def _labels_of(record: Record, options: ReadOptions) -> list[str]:
-    if options.label_column is None:
-        return []
-    return clean_labels(
-        record["columns"].get(options.label_column),
-        separator=options.label_separator,
-        several=options.has_several_labels,
-    )
 
 
 def check_counts(

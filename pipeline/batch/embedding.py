@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_elmo import ElmoEmbeddingLayer
-from keras_elmo.text import first_tokens
+from keras_elmo.text import ELMO, WHITESPACE, first_tokens
 from pipeline.batch.formats.hdf5 import SENTENCE, VECTORS
 from pipeline.batch.formats.table import Kind
 from pipeline.batch.scoring import CUT, once_per_process
@@ -84,7 +84,9 @@ class _Score:
 
     def _embed(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
         tokens, lengths = first_tokens(
-            texts, self._embedder.max_tokens, split_only=self._embedder.split_only
+            texts,
+            self._embedder.max_tokens,
+            tokenizer=WHITESPACE if self._embedder.split_only else ELMO,
         )
         tokens = tokens[:, : self._embedder.max_tokens]
         kept = tokens.row_lengths()

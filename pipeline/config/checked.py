@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from components.text_example_gen.checks import check_all_data
 from components.text_example_gen.corrections import read_corrections
 from components.text_example_gen.errors import DataError
+from components.text_example_gen.examples import TRAIN
 from components.text_example_gen.input_files import locate, newest_span
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.spans import (
@@ -126,10 +127,12 @@ class CheckedConfig(NamedTuple):
     Attributes:
         config: With absolute paths, and a span by its number.
         data_bytes: Size of the input as it lies there; of the span, where it has any.
+        tokenizer: What `transform.tokenizer` should rather be, or None.
     """
 
     config: Config
     data_bytes: int
+    tokenizer: str | None = None
 
 
 def checked_config(config: Config) -> CheckedConfig:
@@ -185,7 +188,9 @@ def first_look(config: Config) -> CheckedConfig:
         check_source(source)
     except (ElmoError, OSError) as error:
         raise ConfigError(f"option elmo.source: {error}") from error
-    data, data_bytes = _check_data(config.data)
+    data, data_bytes, tokenizer = _check_data(config.data)
+    # What somebody has chosen is not doubted.
+    is_chosen = "tokenizer" in config.transform.model_fields_set
     checked = config.model_copy(
         update={
             "data": data.model_copy(update={"schema_path": schema}),
@@ -193,7 +198,7 @@ def first_look(config: Config) -> CheckedConfig:
             "output": output,
         }
     )
-    return CheckedConfig(checked, data_bytes)
+    return CheckedConfig(checked, data_bytes, None if is_chosen else tokenizer)
 
 
 def check_libraries(config: Config) -> None:
@@ -215,8 +220,8 @@ def check_libraries(config: Config) -> None:
         raise ConfigError(f"option elmo.source: {error}") from error
 
 
-def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
-    """Returns the section with what it names found, and the size in bytes."""
+def _check_data(data: DataConfig) -> tuple[DataConfig, int, str | None]:
+    """Returns the section with what it names found, the size, and a tokenizer."""
     try:
         options = ReadOptions(
             format=data.format,
@@ -260,4 +265,4 @@ def _check_data(data: DataConfig) -> tuple[DataConfig, int]:
     patterns = {f"{name}_pattern": each for name, each in held_out.items()}
     found = {"pattern": pattern, "span": span, "corrections": corrections, **patterns}
     size_bytes = sum(preview.size_bytes for preview in previews.values())
-    return data.model_copy(update=found), size_bytes
+    return data.model_copy(update=found), size_bytes, previews[TRAIN].tokenizer

@@ -47,6 +47,12 @@ def has_nul(value: Any) -> bool:
 class TransformConfig(Section):
     """How texts become tokens."""
 
+    tokenizer: Literal["elmo", "whitespace", "unicode_script", "characters"] = Field(
+        "elmo",
+        description="What a token is: `elmo`, words and punctuation as ELMo's training "
+        "text has them; `whitespace`, what stands between blanks; `unicode_script`, a "
+        "run of one script; `characters`, as for Chinese, Japanese or Thai.",
+    )
     max_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         "auto",
         description="Tokens kept of a text; `auto`: a quantile of the training texts.",

@@ -53,10 +53,18 @@ class BaselineResult:
     lengths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
+# What scikit-learn takes for its terms, where that is not its words.
+_UNITS: dict[str, dict[str, Any]] = {
+    "characters": {"analyzer": "char"},
+    "whitespace": {"token_pattern": r"\S+"},
+}
+
+
 def tfidf_baseline(
     *examples_uris: str,
     seed: int,
     multi_label: bool = False,
+    tokenizer: str = "elmo",
     max_rows: int = MAX_ROWS,
     max_characters: int = MAX_CHARACTERS,
 ) -> BaselineResult:
@@ -72,6 +80,8 @@ def tfidf_baseline(
         examples_uris: Folders of Examples artifacts with `Split-train`, `Split-test`.
         seed: Decides the choice of rows and the fit; no unit.
         multi_label: Whether a row may have several labels.
+        tokenizer: That of the model. With `characters`, characters and pairs of them
+            stand in for words; with `whitespace`, words are what is between blanks.
         max_rows: Most rows of a split.
         max_characters: Most characters of a split.
 
@@ -87,7 +97,7 @@ def tfidf_baseline(
         if len(rows) < available:
             notes.append(f"{len(rows):,} of the {available:,} {split} rows, at random")
         splits[split] = rows
-    result = _result(splits, notes, seed, multi_label)
+    result = _result(splits, notes, seed, multi_label, tokenizer)
     return replace(result, lengths={name: _lengths(splits[name]) for name in splits})
 
 
@@ -102,6 +112,7 @@ def _result(
     notes: Sequence[str],
     seed: int,
     multi_label: bool,
+    tokenizer: str = "elmo",
 ) -> BaselineResult:
     """Returns what `tfidf_baseline` returns, for rows that were read.
 
@@ -110,6 +121,7 @@ def _result(
         notes: Which rows were left out.
         seed: Of the fit.
         multi_label: Whether a row may have several labels.
+        tokenizer: That of the model.
     """
     classes = sorted({label for _, labels in splits[TRAIN] for label in labels})
     if len(classes) < 2:
@@ -120,7 +132,9 @@ def _result(
         return BaselineResult(None, ("the test split is empty",))
     if multi_label and len(classes) > _MAX_LABELS:
         return BaselineResult(None, (f"there are more than {_MAX_LABELS} labels",))
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    vectorizer = TfidfVectorizer(
+        ngram_range=(1, 2), min_df=2, sublinear_tf=True, **_UNITS.get(tokenizer, {})
+    )
     try:
         vectors = vectorizer.fit_transform(_texts(splits[TRAIN]))
     except ValueError as error:  # what scikit-learn raises for an empty vocabulary

@@ -30,6 +30,18 @@ def say_loading() -> None:
     sys.stderr.flush()
 
 
+def say_tokenizer(name: str) -> None:
+    """Says on stderr that texts without blanks between words need another tokenizer."""
+    why = "have no blanks between words"
+    if name == "whitespace":
+        why = "have been split into words"
+    sys.stderr.write(
+        f"the texts {why}, in a script that is written without\n"
+        f"hint: --set transform.tokenizer={name}\n"
+    )
+    sys.stderr.flush()
+
+
 class Progress:
     """The progress of one run, for a terminal or for a log.
 

@@ -236,7 +236,10 @@ def _tfidf(window: Sequence[MadeArtifact], config: Config) -> Baseline | None:
     start = time.monotonic()
     folders = dict.fromkeys(examples.uri for examples in window)
     result = tfidf_baseline(
-        *folders, seed=config.train.seed, multi_label=config.data.has_several_labels
+        *folders,
+        seed=config.train.seed,
+        multi_label=config.data.has_several_labels,
+        tokenizer=config.transform.tokenizer,
     )
     measures = dataclasses.asdict(result.measures) if result.measures else {}
     names = [*MEASURES, *([MICRO_F1] if config.data.has_several_labels else [])]

@@ -81,7 +81,7 @@ def test_several_models_in_an_archive_are_named(tiny_elmo, tmp_path):
 
 def test_an_archive_of_something_else_says_what_it_lacks(tmp_path):
     path = zip_of(tmp_path / "a.zip", **{"readme.txt": "no model"})
-    assert "exactly one *options*.json" in refusal(path)
+    assert f"{path} holds no ELMo. Received: readme.txt" in refusal(path)
 
 
 @pytest.mark.parametrize(

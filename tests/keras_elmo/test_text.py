@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_elmo.text import first_tokens, normalize_text, tokenize
+from keras_elmo.text import TOKENIZERS, first_tokens, normalize_text, tokenize
 
 CASES = {
     "I don't like it. It's John's 3.5-star movie, isn't it?": (
@@ -61,6 +61,45 @@ def test_nothing_but_white_space_and_marks_is_lost(text):
     assert [c for token in tokens for c in token if c.isalnum()] == letters
 
 
+TOKENIZED = {
+    "whitespace": {
+        "A film , isn't it?": ["A", "film", ",", "isn't", "it?"],
+        "今天 天氣<br/>真好。": ["今天", "天氣", "真好。"],
+        "": [],
+    },
+    "unicode_script": {
+        "Hello, world 2024!": ["Hello", ",", "world", "2024!"],
+        "你好，世界。ELMo很好": ["你好", "，", "世界", "。", "ELMo", "很好"],
+        "食べるのが好き": ["食", "べるのが", "好", "き"],
+        "cafe\u0301s привет": ["cafe\u0301s", "привет"],
+        "\u0301": ["\u0301"],
+        "": [],
+    },
+    "characters": {
+        "这部电影 很好。": list("这部电影很好。"),
+        "ผมชื่อ": ["ผ", "ม", "ชื่", "อ"],
+        "e\u0301a 1": ["e\u0301", "a", "1"],
+        "\u0301x": ["\u0301", "x"],
+        "": [],
+    },
+}
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZED)
+def test_other_tokenizers_cut_where_they_say(tokenizer):
+    texts = TOKENIZED[tokenizer]
+    tokens = tokenize(tf.constant(list(texts)), tokenizer).to_list()
+    assert [[t.decode() for t in row] for row in tokens] == list(texts.values())
+    assert tokenize(tf.zeros([0], tf.string), tokenizer).to_list() == []
+
+
+def test_a_tokenizer_that_is_none_is_refused():
+    with pytest.raises(
+        ValueError, match="must be one of elmo, whitespace, unicode_scr"
+    ):
+        tokenize(tf.constant(["a"]), "jieba")
+
+
 def test_of_texts_of_any_usual_length_the_first_tokens_are_all_tokens():
     texts = [*CASES, "A <br\x01> and\x00 \xa0 more. " * 1000]
     tokens, counts = first_tokens(tf.constant(texts), 3)
@@ -69,7 +108,7 @@ def test_of_texts_of_any_usual_length_the_first_tokens_are_all_tokens():
     assert counts.numpy().tolist() == expected.row_lengths().numpy().tolist()
 
 
-@pytest.mark.parametrize("split_only", [False, True])
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize(
     "text",
     [
@@ -80,13 +119,13 @@ def test_of_texts_of_any_usual_length_the_first_tokens_are_all_tokens():
     ],
 )
 def test_an_endless_text_has_the_tokens_of_its_beginning_and_costs_no_more(
-    text, split_only
+    text, tokenizer
 ):
     began = time.process_time()
-    tokens, counts = first_tokens(tf.constant([text]), 400, split_only=split_only)
+    tokens, counts = first_tokens(tf.constant([text]), 400, tokenizer=tokenizer)
     assert time.process_time() - began < 2  # 10 megabytes take tokenize 20 s
     short = text[: 400 * 40]
-    expected = first_tokens(tf.constant([short]), 400, split_only=split_only)[0]
+    expected = first_tokens(tf.constant([short]), 400, tokenizer=tokenizer)[0]
     assert tokens[0, :390].numpy().tolist() == expected[0, :390].numpy().tolist()
     assert counts[0] > 400
 

@@ -139,6 +139,11 @@ def test_a_file_without_end_is_no_file_of_torch(path):
     assert "it is no file of torch.save" in refusal(path)
 
 
+def test_a_pickle_of_many_opcodes_is_not_read_to_its_end(path):
+    write_pickle(path, b"N" * 5_000_000)
+    assert "its pickle has more than 500,000 opcodes" in refusal(path)
+
+
 def test_a_zip_of_something_else_is_no_file_of_torch(path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme", "")
@@ -150,6 +155,11 @@ VALUE = np.arange(6, dtype="f4").reshape(2, 3)
 
 def test_what_the_writer_of_these_tests_writes_is_read(path):
     write_tensor(path, VALUE)
+    np.testing.assert_array_equal(TorchFile(path).read(""), VALUE)
+
+
+def test_a_tensor_that_was_saved_from_a_gpu_is_read(path):
+    write_tensor(path, VALUE, place="torch.cuda")
     np.testing.assert_array_equal(TorchFile(path).read(""), VALUE)
 
 

@@ -75,13 +75,14 @@ def write_tensor(path, value, **changes):
     said = {
         "numel": value.size,
         "offset": 0,
+        "place": "torch",
         "shape": value.shape,
         "strides": [stride // value.itemsize for stride in value.strides],
         **changes,
     }
     storage = _tuple(
         _text("storage"),
-        f"ctorch\n{_TYPES[value.dtype.str[1:]]}\n".encode(),
+        f"c{said['place']}\n{_TYPES[value.dtype.str[1:]]}\n".encode(),
         _text("0"),
         _text("cpu"),
         _int(said["numel"]),

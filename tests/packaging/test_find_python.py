@@ -33,6 +33,11 @@ class Machine:
     def glibc(self, version: str) -> None:
         self.add(self.bin / "getconf", f"echo glibc {version}")
 
+    def system(self, answer: str) -> None:
+        """Makes it a machine of another kind, without a C library of GNU."""
+        (self.bin / "uname").unlink()
+        self.add(self.bin / "uname", f'[ "$*" = -sm ] && echo "{answer}"')
+
     def python(self, path: Path, answer: str) -> None:
         """Makes a Python that is asked for its version only."""
         self.add(path, f"echo '{answer}'")
@@ -74,6 +79,25 @@ def test_a_new_c_library_gets_the_newest_python_and_tfx_121(machine):
     machine.python(machine.bin / "python3.12", "3.12")
     done = machine.find()
     assert done.stdout == f"tfx-1.21 {machine.bin}/python3.12\n"
+
+
+def test_apples_processors_get_tfx_121_and_are_said_to_be_untested(machine):
+    machine.system("Darwin arm64")
+    machine.python(machine.bin / "python3.12", "3.12")
+    done = machine.find()
+    assert done.stdout == f"tfx-1.21 {machine.bin}/python3.12\n"
+    assert "requirements/tfx-1.21.txt (macOS, which is untested)" in done.stderr
+    (machine.bin / "c++").unlink()
+    assert "install Xcode's tools: xcode-select --install" in machine.find().stderr
+
+
+@pytest.mark.parametrize("system", ["Linux aarch64", "Darwin x86_64", "MINGW64 x86_64"])
+def test_a_machine_without_packages_of_tfx_is_told_of_the_layer(machine, system):
+    machine.system(system)
+    done = machine.find()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Linux on x86_64 and macOS on arm64 only; the layer alone" in done.stderr
+    assert done.stderr.endswith(f"Received: {system}\n")
 
 
 def test_a_python3_of_the_right_version_will_do(machine):

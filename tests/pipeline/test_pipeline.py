@@ -105,6 +105,7 @@ def test_the_newest_span_is_compared_with_its_window_before_the_gate(folder):
         "label": 0.2,
         "length": 0.3,
         "unknown_words": 0.1,
+        "tokenizer": "elmo",
         "text_feature": "text",
         "label_feature": "label",
     }

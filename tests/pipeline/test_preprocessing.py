@@ -13,19 +13,27 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
+from keras_elmo.text import TOKENIZERS
 from pipeline import features
 from pipeline.preprocessing import preprocessing_fn
 
 TEXTS = ["It's good.", "one two three four", " ", "a b c d e f g h i j", "bad"]
 LABELS = ["pos", "neg", "neg", "neg", "pos"]
-SECTION = {"max_tokens": 5, "max_tokens_quantile": 0.8, "max_tokens_limit": 100}
+SECTION = {
+    "tokenizer": "elmo",
+    "max_tokens": 5,
+    "max_tokens_quantile": 0.8,
+    "max_tokens_limit": 100,
+}
 
 
 # For what no other fixture has: auto, and raw features that are sparse.
 SECTIONS = {
     "cut": SECTION,
     "quantile": {**SECTION, "max_tokens": "auto", "max_tokens_quantile": 0.6},
+    **{name: {**SECTION, "tokenizer": name} for name in TOKENIZERS[1:]},
     "limit": {
+        **SECTION,
         "max_tokens": "auto",
         "max_tokens_quantile": 1.0,
         "max_tokens_limit": 7,
@@ -95,6 +103,20 @@ def test_a_text_is_tokenised_and_cut_at_its_end(transformed):
         ["a", "b", "c", "d", "e"],
         ["bad"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "tokens"),
+    [
+        ("whitespace", ["It's", "good."]),
+        ("unicode_script", ["It", "'", "s", "good", "."]),
+        ("characters", list("It'sg")),
+    ],
+)
+def test_the_graph_cuts_by_the_tokenizer_that_is_chosen(
+    transformed_from_sparse, tokenizer, tokens
+):
+    assert tokens_of(transformed_from_sparse[0], tokenizer) == tokens
 
 
 def test_the_length_before_the_cut_is_kept(transformed):

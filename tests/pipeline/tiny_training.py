@@ -23,7 +23,12 @@ from pipeline.training.export import export_classifier
 from pipeline.training.model import TokenClassifier, build_encoder
 from pipeline.training.trainer import compile_model
 
-TRANSFORM = {"max_tokens": 6, "max_tokens_quantile": 0.9, "max_tokens_limit": 100}
+TRANSFORM = {
+    "tokenizer": "elmo",
+    "max_tokens": 6,
+    "max_tokens_quantile": 0.9,
+    "max_tokens_limit": 100,
+}
 TRAIN = {
     "epochs": 3,
     "batch_size": 8,

@@ -114,3 +114,16 @@ def test_a_shift_is_an_anomaly_of_its_own_feature_and_of_no_other(shift, feature
 def test_all_labels_of_a_row_count():
     derived = _derived(_batch([[b"a"], [b"b"]], [[b"x", b"y"], [b"x"]]))
     assert derived.column(0).to_pylist() == [[b"x", b"y"], [b"x"]]
+
+
+def test_a_word_is_what_the_tokenizer_says_it_is():
+    before, newest = _batch([["电影很好".encode()]], [[b"x"]]), "电影不好"
+    arguments = {"text_feature": "text", "tokenizer": "characters"}
+    known = dict(known_units(before, **arguments))
+    new = _batch([[newest.encode()]], [[b"x"]])
+    shares = shares_of_unknown(new, known, **arguments)
+    assert shares.to_pydict()["unknown_words"] == [[0.25]]
+    shares = shares_of_unknown(new, known, text_feature="text")
+    assert shares.to_pydict()["unknown_words"] == [[1.0]]
+    lengths = labels_and_lengths(new, label_feature="label", **arguments)
+    assert lengths.to_pydict()["length"] == [[pytest.approx(np.log2(5))]]

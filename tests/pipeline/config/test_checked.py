@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.config import ConfigError, load_config
 from pipeline.config.checked import checked_config
+from tests.chinese import write_reviews
 
 _GOOD = "text,label\nA fine film.,1\nA waste of time.,0\n"
 
@@ -36,6 +37,13 @@ def test_a_good_configuration_comes_back_with_absolute_paths(texts, tmp_path):
     assert checked.config.data.schema_path == str(tmp_path / "schema.pbtxt")
     assert checked.config.elmo.source == "default"
     assert os.listdir(tmp_path).count("out") == 0
+
+
+def test_texts_without_blanks_between_words_get_another_tokenizer_suggested(texts):
+    assert _check().tokenizer is None
+    write_reviews(texts, count=20)
+    assert _check().tokenizer == "characters"
+    assert _check("transform.tokenizer=elmo").tokenizer is None
 
 
 @pytest.mark.parametrize(

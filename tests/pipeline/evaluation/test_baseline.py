@@ -49,6 +49,15 @@ def test_words_that_tell_the_classes_apart_are_learnt(examples):
     assert result.measures.support.tolist() == [2, 2, 2]
 
 
+def test_characters_stand_in_for_words_where_the_model_reads_them(examples):
+    # Each text is one word to scikit-learn, and none occurs twice.
+    train = [(f"{a}电影很{b}{c}", c) for a in "这那此" for b in "好坏" for c in "一二"]
+    uri = examples(train, [("哪部电影很好一", "一"), ("哪部电影很坏二", "二")])
+    assert tfidf_baseline(uri, seed=1).measures is None
+    result = tfidf_baseline(uri, seed=1, tokenizer="characters")
+    assert result.measures.accuracy == 1
+
+
 def test_the_lengths_of_the_texts_are_those_of_each_split(examples):
     train = [(" ".join(["word"] * n), "ab"[n % 2]) for n in range(1, 102)]
     lengths = tfidf_baseline(examples(train, _GOOD), seed=1).lengths
