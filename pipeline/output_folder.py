@@ -23,6 +23,7 @@ from pipeline.files import (
     write_whole,
 )
 from pipeline.metadata.inventory import Missing
+from pipeline.metadata.lease import leased_by_process
 from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.place import adopt_place
 from pipeline.metadata.store import is_on_server, open_store
@@ -146,17 +147,23 @@ class OutputFolder:
             ConfigError: The folder cannot be created, or a part of it is what it must
                 not be.
             OutputUnusable: Another process holds it.
+            OutputBusy: With ML Metadata on a server: another run of any machine does.
         """
         self._refuse_wrong_kinds()
-        try:
-            return locked_folder(self.path)
-        except filelock.Timeout as error:
-            raise OutputUnusable(
-                f"another run writes into this output. Received: {self.path} "
-                "(hint: wait for it, or choose another --output)"
-            ) from error
-        except OSError as error:
-            raise _unwritable(error) from error
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(locked_folder(self.path))
+            except filelock.Timeout as error:
+                raise OutputUnusable(
+                    f"another run writes into this output. Received: {self.path} "
+                    "(hint: wait for it, or choose another --output)"
+                ) from error
+            except OSError as error:
+                raise _unwritable(error) from error
+            if is_on_server():  # other machines do not see the lock
+                store = open_store(self.metadata)
+                held.enter_context(leased_by_process(store, self.pipeline_name))
+            return held.pop_all()
 
     def new_log(self, now: datetime) -> Path:
         """Returns a log's path that no earlier run of this folder has used."""

@@ -10,9 +10,13 @@ neither TFX nor TensorFlow before a command is at work.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import os
 import sys
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,7 @@ import click
 from elmo_kubeflow import step_names as names
 from elmo_kubeflow.tries import PAUSE_SECONDS, is_a_try, run_tries
 from pipeline.config import Config, load_config
+from pipeline.metadata.lease import Lease, OutputLost
 from pipeline.metadata.store import open_store
 from pipeline.metadata.tries import StepTries
 from pipeline.output_folder import OutputFolder
@@ -30,6 +35,8 @@ from pipeline.runs.outcomes import RunFailed, is_drift, keep_failure, reason_of
 from pipeline.runs.past_runs import REPORT, PastRun, read_run, write_run
 from pipeline.runs.webhook import Webhook, failed_before, tell
 from pipeline.terminal import visible_line
+
+_START = "start"  # the command that begins a run
 
 
 class ExecutorInput:
@@ -47,6 +54,8 @@ class ExecutorInput:
         inputs = message.get("inputs", {})
         self.parameters: Mapping[str, Any] = inputs.get("parameterValues", {})
         self._outputs = message.get("outputs", {})
+        self.is_over = False
+        """Whether the run needs its output no longer, once this step has ended."""
 
     @property
     def config(self) -> Config:
@@ -62,11 +71,60 @@ class ExecutorInput:
         """Returns what counts a try of a step, and opens ML Metadata to do so."""
 
         def begin(most: int) -> int | None:
-            output = OutputFolder(self._submitted["output"])
+            output = OutputFolder(self._output)
             store = open_store(output.metadata)
             return StepTries(store, self.run_id, step).begin(most)
 
         return begin
+
+    @contextlib.contextmanager
+    def holding_output(self, step: str) -> Iterator[None]:
+        """Holds the output for the run, against other runs, while the block works.
+
+        Another run may have it if this one was not at work for half an hour: then what
+        is left of this one must not go on. If that comes out within the block, the
+        process ends.
+
+        Args:
+            step: Name of the step; `start` takes the output, all others had it before.
+
+        Raises:
+            OutputBusy: Another run holds it.
+            OutputLost: Another run has taken it.
+            MetadataUnavailable: ML Metadata cannot be reached.
+        """
+        lease = self._lease()
+        if step == _START:
+            lease.take()
+        else:
+            lease.keep()
+
+        def end(error: OutputLost) -> None:
+            self.keep_failure(error, step)
+            click.echo(f"error: {error.format_message()}", err=True)
+            os._exit(error.exit_code)  # another thread may be in C++
+
+        with lease.kept(lost=end):
+            yield
+        if self.is_over:
+            lease.release()
+
+    def release_output(self) -> None:
+        """Lets others have the output at once, as this run goes on no further."""
+        try:
+            self._lease().release()
+        # Whatever is wrong with the database: it is free later all the same.
+        except Exception as error:  # noqa: BLE001
+            _say(f"the output is free in half an hour: {error}")
+
+    def _lease(self) -> Lease:
+        output = OutputFolder(self._output)
+        store = open_store(output.metadata)
+        return Lease(store, output.pipeline_name, self.run_id)
+
+    @property
+    def _output(self) -> str:
+        return self._submitted["output"]
 
     def begin(self, config: Config) -> None:
         """Notes that a run begins, so that `elmo-tfx runs` shows it."""
@@ -83,7 +141,7 @@ class ExecutorInput:
         if begun is not None:
             reason = error.reason if isinstance(error, RunFailed) else reason_of(error)
             failed = RunFailed(node=step, reason=reason, is_drift=is_drift(error))
-            keep_failure(Path(self._submitted["output"]), begun, failed)
+            keep_failure(Path(self._output), begun, failed)
 
     def tell_of_failure(self, step: str, reason: str) -> None:
         """Tells the receiver of `push.webhook`, if there is one, that a run failed.
@@ -98,7 +156,7 @@ class ExecutorInput:
             begun = self._begun()
         if self.tells():
             run = begun or failed_before(f"{step}: {reason}")
-            tell(self._submitted["output"], run, _say)
+            tell(self._output, run, _say)
 
     def tells(self) -> bool:
         """Whether a receiver is told what comes of the run."""
@@ -109,7 +167,7 @@ class ExecutorInput:
         return json.loads(self.parameters[names.CONFIG])
 
     def _begun(self) -> PastRun | None:
-        return read_run(self._submitted["output"], self.run_id)
+        return read_run(self._output, self.run_id)
 
     def write_parameter(self, name: str, value: str) -> None:
         """Writes the value of an output parameter."""
@@ -173,15 +231,17 @@ class _Step(click.Command):
             code = run_tries(command, retries=retries, begin=begin, pause_seconds=pause)
             if code:
                 executor.tell_of_failure(step, f"it ended with exit code {code}")
+                executor.release_output()
             ctx.exit(code)
         log_to_stderr()
         try:
-            with time_limit(minutes, step):
+            with time_limit(minutes, step), executor.holding_output(step):
                 return super().invoke(ctx)
         except Exception as error:
             executor.keep_failure(error, step)
             if not is_a_try():
                 executor.tell_of_failure(step, reason_of(error))
+                executor.release_output()
             raise
 
 
@@ -238,6 +298,7 @@ def start(executor: ExecutorInput) -> None:
     }
     if nothing_new is None:
         executor.begin(prepared.config)
+    executor.is_over = nothing_new is not None
     for name, value in outputs.items():
         executor.write_parameter(name, value)
     span = f"span {prepared.plan.span} of " if prepared.plan.span else ""
@@ -287,6 +348,7 @@ def end(executor: ExecutorInput, summary: Path, report: Path | None) -> None:
     parameters = executor.parameters
     plan = RunPlan(parameters[names.FINGERPRINT], parameters[names.SPAN_NAME])
     removed = end_run(config, run_id, plan)
+    executor.is_over = True
     click.echo(write_summary(summary, config, run_id, removed))
     if report is not None:
         _write(report, (Path(config.output) / REPORT).read_text("utf-8"))
@@ -295,5 +357,24 @@ def end(executor: ExecutorInput, summary: Path, report: Path | None) -> None:
         tell(config.output, run, _say)
 
 
+def run() -> None:
+    """Runs a step, and ends the process as soon as its work is done.
+
+    The interpreter's own end is left out: there libraries in C++ may crash when all is
+    written, and the step would count as failed.
+    """
+    try:
+        main()
+    except SystemExit as ending:
+        code = ending.code
+    except BaseException:  # noqa: BLE001
+        traceback.print_exc()
+        code = 1
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
 if __name__ == "__main__":
-    main()
+    run()

@@ -18,10 +18,14 @@ from pipeline.files import (
     remove,
     remove_at_once,
     replace_when_done,
-    write_whole,
 )
 from pipeline.serving.manifest import manifest_path
-from pipeline.serving.versions import is_version, version_of, whole_versions
+from pipeline.serving.versions import (
+    is_version,
+    next_version,
+    version_of,
+    whole_versions,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -96,10 +100,39 @@ def remove_unwritten_notes(serving: Path) -> None:
         for path, name in hidden_leftovers(beside.parent).items():
             if _OURS.fullmatch(name):
                 remove(path)
+    for note in _note(serving / "0").parent.glob(".*.push"):
+        if _OURS.fullmatch(note.name) and not note.stat().st_size:
+            note.unlink()
+
+
+def claim_version(serving: Path, now: float, execution: str) -> Path:
+    """Notes that an execution of Pusher is about to publish a version.
+
+    Of several that do so at once, each gets a version of its own.
+
+    Args:
+        serving: The folder of versions.
+        now: In seconds since 1970; the number, unless one there is as high.
+        execution: The number of the execution in ML Metadata.
+
+    Returns:
+        The version's folder, which is not there yet.
+
+    Raises:
+        ModelError: No number is left above those of the folder.
+    """
+    while True:
+        version = serving / str(next_version(str(serving), now))
+        try:
+            note_push(version, execution)
+        except FileExistsError:  # another one is about to publish it
+            now = int(version.name) + 1
+        else:
+            return version
 
 
 def note_push(version: Path, execution: str) -> None:
-    """Notes that an execution of Pusher is about to publish a version.
+    """Notes which execution of Pusher is about to publish a version.
 
     A process that is killed between that and the record in ML Metadata leaves a version
     that looks as if somebody had put it there by hand. The note tells them apart.
@@ -107,10 +140,16 @@ def note_push(version: Path, execution: str) -> None:
     Args:
         version: Its folder, which is not there yet.
         execution: The number of the execution in ML Metadata.
+
+    Raises:
+        FileExistsError: There is a note on that version.
     """
     note = _note(version)
     note.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(note, execution)
+    with note.open("x", encoding="ascii") as file:
+        file.write(execution)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def noted_pushes(serving: Path) -> dict[Path, str]:

@@ -20,7 +20,7 @@ from tfx.utils import io_utils, proto_utils
 from pipeline.files import is_local
 from pipeline.metadata.pushed_models import WITHDRAWN
 from pipeline.serving.manifest import manifest_path, write_manifest
-from pipeline.serving.publish import note_push, publish
+from pipeline.serving.publish import claim_version, publish
 from pipeline.serving.versions import GRAPH, next_version
 
 clock: Callable[[], float] = time.time
@@ -73,11 +73,13 @@ class Executor(executor.Executor):
             exec_properties[specs.PUSH_DESTINATION_KEY], destination
         )
         serving = destination.filesystem.base_directory
-        version = str(next_version(serving, clock()))
-        place = posixpath.join(serving, version)
         io_utils.copy_dir(model, pushed.uri)
-        if is_local(place):
-            note_push(Path(place), posixpath.basename(pushed.uri))
+        if is_local(serving):
+            execution = posixpath.basename(pushed.uri)
+            place = str(claim_version(Path(serving), clock(), execution))
+        else:
+            place = posixpath.join(serving, str(next_version(serving, clock())))
+        version = posixpath.basename(place)
         # Of the archived copy, before the version is there: then others may reach it.
         write_manifest(pushed.uri, manifest_path(place))
         if is_local(place):

@@ -17,15 +17,14 @@ from pipeline.serving.manifest import (
     write_manifest,
 )
 from pipeline.serving.publish import (
+    claim_version,
     forget_push,
     model_card_path,
-    note_push,
     publish,
 )
 from pipeline.serving.versions import (
     GRAPH,
     ModelError,
-    next_version,
     version_of,
     whole_versions,
 )
@@ -88,12 +87,10 @@ def roll_back(
     check_digests(target.path, read_manifest(manifest))
     later = [push for push in present if push.version > target.version]
     others = [push for push in later if push.model != target.model]
-    version = next_version(str(output.serving), clock())
-    folder = output.serving / str(version)
     # A rollback that dies is undone by whatever holds the output next, as a push is:
     # the note says whose the version is until it is recorded.
     execution = records.begin_rollback()
-    note_push(folder, str(execution))
+    folder = claim_version(output.serving, clock(), str(execution))
     publish(Path(target.path), folder)
     write_manifest(str(folder), manifest_path(str(folder)))
     card = model_card_path(target.path)
@@ -104,7 +101,9 @@ def roll_back(
         execution, target.model, str(folder), {push.model for push in others}
     )
     forget_push(folder)
-    return Rollback(version, target.version, tuple(push.version for push in others))
+    return Rollback(
+        int(folder.name), target.version, tuple(push.version for push in others)
+    )
 
 
 def _target(present: Sequence[Push], served: str, to: int | None) -> Push:

@@ -74,7 +74,7 @@ class PackageExecutor:
         secrets: Secret -> keys and values.
         folder: For the working folders of steps.
         started: Called with each attempt when its process has begun.
-        environment: More variables for the steps, by which a test makes them fail.
+        environment: More variables for the steps, such as those by which they fail.
     """
 
     def __init__(

@@ -13,6 +13,7 @@ import re
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 _PASSWORD = "a-password-that-stands-nowhere"
 _ROWS = 90  # of a span
+_REPOSITORY = Path(__file__).parents[2]
 
 
 class _Killer:
@@ -54,9 +56,9 @@ class _Killer:
 # Python runs it before a step's program. The first try of each step is killed while it
 # works, the second one fails when all is done. Transform's first try is the killer's.
 _FAULTS = """
-import atexit, logging, os, signal, sys, threading
+import logging, os, signal, sys, threading
 
-def kill():
+def kill(code=None):
     os.kill(os.getpid(), signal.SIGKILL)
 
 class KillSoon(logging.Handler):
@@ -64,13 +66,13 @@ class KillSoon(logging.Handler):
         if record.getMessage().endswith(" begins"):
             threading.Timer(0.3, kill).start()
 
-number = os.environ.get("ELMO_TFX_TRY")
+number, end = os.environ.get("ELMO_TFX_TRY"), os._exit
 if "elmo_kubeflow.step" in sys.orig_argv:
     if number == "1" and "Transform" not in sys.orig_argv:
         logging.getLogger().addHandler(KillSoon())
-        atexit.register(kill)
+        os._exit = kill
     elif number == "2":
-        atexit.register(os._exit, 1)
+        os._exit = lambda code: end(1)
 """
 
 
@@ -83,6 +85,7 @@ class Cluster:
         self.output = self.volume / "elmo-tfx"
         self.secret = secret
         self.killer = _Killer()
+        self.rival = None
         self._options = {
             "output": str(self.output),
             "data.pattern": str(self.volume / "spans" / "{SPAN}" / "*.csv"),
@@ -118,19 +121,26 @@ class Cluster:
 
     def run(self, run_id: str, package: Path, *, faulty: bool = False, **parameters):
         """Executes a package; `faulty`: every step fails twice."""
-        environment = {}
+        # The sources under test, and not others that are installed beside them.
+        path = [str(_REPOSITORY), str(_REPOSITORY / "kubeflow")]
         if faulty:
             (self.folder / "sitecustomize.py").write_text(_FAULTS)
-            environment["PYTHONPATH"] = str(self.folder)
+            path.insert(0, str(self.folder))
         executor = PackageExecutor(
             package,
             volumes={"elmo-tfx": self.volume},
             secrets={"elmo-tfx-metadata": self.secret},
             folder=self.folder / "steps",
             started=self.killer,
-            environment=environment,
+            environment={"PYTHONPATH": os.pathsep.join(path)},
         )
         return executor.run(run_id, **parameters)
+
+    def run_during(self, other: str, run_id: str):
+        """Executes a package as soon as another run has begun."""
+        while not (self.output / "runs" / other).exists():
+            time.sleep(0.1)
+        return self.run(run_id, self.package("nightly"))
 
     def record(self, run_id: str):
         """What ML Metadata has of a run."""
@@ -193,10 +203,14 @@ def _succeeded(outcome) -> None:
 
 @pytest.fixture(scope="module")
 def first(cluster, rows):
-    """Span 1, while span 2 is still arriving."""
+    """Span 1, while span 2 is still arriving, and another run is submitted."""
     cluster.add_span(1, rows[:_ROWS])
     cluster.add_span(2, rows[_ROWS : _ROWS + 5], whole=False)
-    return cluster.run("run-1", cluster.package("nightly"))
+    with ThreadPoolExecutor(1) as pool:
+        rival = pool.submit(cluster.run_during, "run-1", "rival")
+        outcome = cluster.run("run-1", cluster.package("nightly"))
+        cluster.rival = rival.result()
+    return outcome
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +238,13 @@ def test_the_first_run_trains_on_the_newest_whole_span_and_pushes(cluster, first
     assert record.output("PreviousModel", "model") is None
     assert _history(record)["warm_start"]["from"] is None
     assert len(cluster.versions()) == 1
+
+
+def test_a_run_that_begins_while_another_writes_ends_with_a_sentence(cluster, first):
+    assert cluster.rival.states == {"Start": FAILED}
+    log = cluster.rival.log("Start")
+    assert "another run writes into this output: run-1 (hint: start this one" in log
+    assert "step: try 3 of 3 ended with exit code 1" in log
 
 
 def test_what_kfp_shows_are_figures_pages_and_the_models_address(cluster, first):

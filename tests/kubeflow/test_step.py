@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
+from typing import NamedTuple
 
 import pytest
+from click.testing import CliRunner
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from elmo_kubeflow import step
 from elmo_kubeflow.step import ExecutorInput
 from pipeline.config import Config, load_config
+from pipeline.metadata import lease as metadata_lease
+from pipeline.metadata.lease import Lease, OutputBusy, OutputLost
+from pipeline.metadata.store import open_store
+from pipeline.output_folder import OutputFolder
 from pipeline.runs.all_runs import past_runs
 from pipeline.runs.outcomes import RunFailed
 
@@ -89,3 +97,81 @@ def test_a_run_that_fails_before_it_begins_is_told(executor, told):
     executor.keep_failure(ValueError(), "start")  # there is nothing to keep it with
     executor.tell_of_failure("start", "no data")
     assert [(run.run_id, run.reasons) for run in told] == [("", ["start: no data"])]
+
+
+@pytest.fixture
+def run(config, monkeypatch):
+    """The commands of steps of a run, each without its process."""
+
+    def call(run_id: str, *args: str, work=lambda: None):
+        monkeypatch.setattr(step, "run_node", lambda *_: work() or _Record())
+        values = {"run_id": run_id, "config": config.model_dump_json()}
+        message = json.dumps({"inputs": {"parameterValues": values}})
+        args = ("node", *args, "--executor-input", message)
+        return CliRunner().invoke(step.main, args)
+
+    return call
+
+
+class _Record(NamedTuple):
+    """What is left of a node that has made nothing."""
+
+    node: str = "SchemaGen"
+    state: str = "done"
+    seconds: float = 0.0
+    outputs: dict = {}
+
+
+@pytest.fixture
+def lease(config):
+    def of(run_id: str) -> Lease:
+        output = OutputFolder(config.output)
+        return Lease(open_store(output.metadata), output.pipeline_name, run_id)
+
+    return of
+
+
+def test_a_step_holds_the_output_for_its_run_and_leaves_it_to_the_next(run, lease):
+    lease("run-1").take()
+    assert run("run-1", "SchemaGen").exit_code == 0
+    with pytest.raises(OutputBusy, match="run-1"):
+        lease("run-2").take()
+
+
+def test_a_step_of_a_run_that_lost_its_output_is_refused_and_not_tried_again(
+    run, lease
+):
+    lease("run-1").take()
+    lease("run-1").release()
+    lease("run-2").take()
+    result = run("run-1", "SchemaGen", work=pytest.fail)
+    assert result.exit_code == OutputLost.exit_code == 2
+    assert "this run no longer holds its output, which was taken by run-2" in (
+        result.output
+    )
+    lease("run-2").keep()
+
+
+def test_a_run_whose_step_fails_lets_go_of_its_output(run, lease):
+    def fail():
+        raise RunFailed(node="SchemaGen", reason="out of memory")
+
+    lease("run-1").take()
+    assert run("run-1", "SchemaGen", work=fail).exit_code == 1
+    lease("run-2").take()
+
+
+def test_a_step_ends_once_another_run_takes_its_output(run, lease, monkeypatch):
+    ended = threading.Event()
+    codes = []
+    monkeypatch.setattr(metadata_lease, "RENEWED_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr(os, "_exit", lambda code: (codes.append(code), ended.set()))
+
+    def lose():
+        lease("run-1").release()
+        lease("run-2").take()
+        assert ended.wait(10)
+
+    lease("run-1").take()
+    run("run-1", "SchemaGen", work=lose)
+    assert codes == [2]

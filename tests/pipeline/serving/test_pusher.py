@@ -19,7 +19,7 @@ watch = []
 sys.addaudithook(lambda event, args: [each(event, args) for each in watch])
 
 
-def _push(tmp_path, blessed=True, to=None):
+def _push(tmp_path, blessed=True, to=None, execution=11):
     model = standard_artifacts.Model()
     model.uri = str(tmp_path / "model")
     serving = tmp_path / "model" / "Format-Serving"
@@ -30,7 +30,7 @@ def _push(tmp_path, blessed=True, to=None):
     blessing.uri = str(tmp_path / "blessing")
     blessing.set_int_custom_property("blessed", int(blessed))
     pushed = standard_artifacts.PushedModel()
-    pushed.uri = str(tmp_path / "pushed" / "11")
+    pushed.uri = str(tmp_path / "pushed" / str(execution))
     folder = pusher_pb2.PushDestination.Filesystem(
         base_directory=to or str(tmp_path / "out" / "serving")
     )
@@ -65,6 +65,25 @@ def test_versions_rise_whatever_the_clock_says(tmp_path, monkeypatch):
         _push(tmp_path)
     names = sorted(each.name for each in (tmp_path / "out" / "serving").iterdir())
     assert names == ["200", "201", "202"]
+
+
+def test_one_that_is_killed_while_another_pushes_costs_it_nothing(
+    tmp_path, monkeypatch
+):
+    publish_it = pusher.publish
+
+    def killed_meanwhile(*_):
+        monkeypatch.setattr(pusher, "publish", publish_it)
+        _push(tmp_path, execution=12)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pusher, "clock", lambda: 100)  # in the same second
+    monkeypatch.setattr(pusher, "publish", killed_meanwhile)
+    with pytest.raises(KeyboardInterrupt):
+        _push(tmp_path, execution=11)
+    serving = tmp_path / "out" / "serving"
+    assert [each.name for each in serving.iterdir()] == ["101"]
+    assert noted_pushes(serving) == {serving / "100": "11", serving / "101": "12"}
 
 
 def test_nobody_sees_a_version_before_it_is_whole(tmp_path, monkeypatch):
