@@ -22,7 +22,7 @@ from benchmarks.session import KEPT, NotMeasured, Session, say
 
 CURVE_SIZES = (100, 300, 1000, 3000)
 SEEDS = (0, 1, 2)
-REPEATS = 3  # of the passes over the test texts
+REPEATS = 2  # of the passes over the test texts
 _STARTS = 2  # of which the faster counts
 _EVAL_SHARE = 0.1  # as of the folds
 # So that one core is used by one thread, whatever the library.

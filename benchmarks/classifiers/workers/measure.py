@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -89,18 +90,12 @@ def predictions(classify: Classify, texts: Sequence[str], size: int) -> list[str
 
 def _train(worker: Worker, job: dict[str, Any]) -> dict[str, Any]:
     folder = Path(job["model"])
-    seconds, said = _learn(worker, _lesson(job["lesson"], job), folder)
-    return {"seconds": seconds, "versions": worker.versions(), **said}
-
-
-def _learn(
-    worker: Worker, lesson: Lesson, folder: Path
-) -> tuple[float, dict[str, Any]]:
-    folder.mkdir(parents=True)
+    folder.mkdir()
     worker.prepare(folder)
     start = time.perf_counter()
-    said = worker.train(lesson, folder)
-    return time.perf_counter() - start, said
+    said = worker.train(_lesson(job["lesson"], job), folder)
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "versions": worker.versions(), **said}
 
 
 def _score(worker: Worker, job: dict[str, Any]) -> dict[str, Any]:
@@ -138,12 +133,17 @@ def _curve(worker: Worker, job: dict[str, Any]) -> dict[str, Any]:
     if worker.curve:
         return {"labels": worker.curve(lessons, job["texts"])}
     answers = []
-    for lesson in lessons:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name) / "model"
-            _learn(worker, lesson, folder)
+    with tempfile.TemporaryDirectory() as name:
+        prepared = Path(name) / "prepared"
+        prepared.mkdir()
+        worker.prepare(prepared)
+        for number, lesson in enumerate(lessons):
+            folder = Path(name) / str(number)
+            shutil.copytree(prepared, folder)
+            worker.train(lesson, folder)
             classify = worker.load(folder, job["threads"])
             answers.append(predictions(classify, job["texts"], BATCH_SIZES[0]))
+            shutil.rmtree(folder)
     return {"labels": answers}
 
 
