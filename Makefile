@@ -1,7 +1,9 @@
 # `make` shows the targets; their `##` comments are the help.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help env data run test test-integration flink test-flink lint format lock bench bench-batch bench-elmo bench-quality bench-calibration clean distclean
+.PHONY: help env data run test test-integration flink test-flink lint format lock bench \
+	bench-layer bench-reading bench-nodes bench-batch bench-elmo bench-quality \
+	bench-calibration clean distclean
 
 PYTHON := .venv/bin/python
 OUTPUT ?= out
@@ -49,13 +51,22 @@ format: env ## Rewrite the sources in the common style
 lock: ## Renew requirements/*.txt from *.in (ARGS=--upgrade takes the newest)
 	tools/lock.sh $(ARGS)
 
-bench: env data ## Measure the layer, reading, each node, then batch jobs (after `make run`)
-	$(PYTHON) -m benchmarks layer
-	$(PYTHON) -m benchmarks reading
-	$(PYTHON) -m benchmarks nodes
-	$(PYTHON) -m benchmarks batch $(ARGS)
+# ARGS='--write docs/benchmark.md' puts the table there; ARGS=--curve adds what comes of
+# fewer texts. What was measured before with the same versions, texts and processor is
+# not measured again: ARGS='--again all'.
+bench: env data ## Measure this pipeline beside MiniLM, TF-IDF and fastText (15 minutes)
+	$(PYTHON) -m benchmarks classifiers $(ARGS)
 
-bench-batch: env data ## Measure batch jobs alone (about an hour, after `make run`)
+bench-layer: env data ## Measure the tokens per second of the layer (a minute)
+	$(PYTHON) -m benchmarks layer $(ARGS)
+
+bench-reading: env data ## Measure the rows per second of each format (a minute)
+	$(PYTHON) -m benchmarks reading $(ARGS)
+
+bench-nodes: env data ## Measure each node of a whole run (two minutes)
+	$(PYTHON) -m benchmarks nodes $(ARGS)
+
+bench-batch: env data ## Measure batch jobs (about an hour, after `make run`)
 	$(PYTHON) -m benchmarks batch $(ARGS)
 
 bench-elmo: env data ## Measure the layer beside simple_elmo and allennlp (about an hour)

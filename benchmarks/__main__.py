@@ -14,6 +14,10 @@ import click
 
 # Name -> module with its `command`, first line of its help.
 _BENCHMARKS = {
+    "classifiers": (
+        "benchmarks.classifiers.command",
+        "This pipeline beside other classifiers.",
+    ),
     "layer": ("benchmarks.layer", "Tokens per second of the layer."),
     "reading": ("benchmarks.reading", "Rows per second of each format."),
     "nodes": ("benchmarks.nodes", "Seconds of each node of the pipeline."),

@@ -160,8 +160,8 @@ def _review(
     similar_texts(data.texts, labels, ranked[:_LINES])
     seconds = time.monotonic() - started
     own = chances[np.arange(count), labels]
-    rankings = {
-        REVIEW: ranked,
+    rankings: dict[str, np.ndarray] = {
+        REVIEW: np.array(ranked),
         MARGIN: np.argsort(own - chances.max(axis=1), kind="stable"),
         OWN: np.argsort(own, kind="stable"),
         TF_IDF: np.argsort(_tf_idf(data.texts, labels), kind="stable"),

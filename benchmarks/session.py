@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from pipeline.errors import RunError
 from pipeline.files import write_whole
 
 KEPT = Path(".bench")  # not in /tmp, which may be small and is emptied
+_ROOT = Path(__file__).parents[1]
 _MEASURED = ("keras_elmo", "components", "pipeline", "benchmarks")
 _START = time.monotonic()
 
@@ -35,21 +36,35 @@ class Session:
     """Measurements, each kept as soon as it is made.
 
     After an interruption the same command goes on from them: its name, its settings,
-    the project's code and weights, and the processor must be the same. `with` removes
-    them at the end of a whole run.
+    the code and weights measured, and the processor must be the same. `with` removes
+    them at the end of a whole run, unless they are to be kept for the next.
 
     Args:
         name: Of the benchmark.
         settings: All that a measurement depends on.
+        sources: Files and folders of the project whose content it depends on. [the
+            whole project]
+        is_kept: Whether the next run takes the measurements of a whole one, too.
+        is_anew: Whether to forget those of before.
     """
 
-    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        *,
+        sources: Sequence[str] | None = None,
+        is_kept: bool = False,
+        is_anew: bool = False,
+    ) -> None:
         identity = hashlib.sha256(f"{dict(settings)} {_cpu_name()}".encode())
-        for package in _MEASURED:
-            for path in sorted((Path(__file__).parents[1] / package).rglob("*")):
-                if path.suffix in (".py", ".json", ".hdf5"):
-                    identity.update(path.read_bytes())
+        for source in sources or _MEASURED:
+            for path in _files(_ROOT / source):
+                identity.update(path.read_bytes())
         self._path = KEPT / f"{name}-{identity.hexdigest()[:12]}.json"
+        self._is_kept = is_kept
+        if is_anew:
+            self._path.unlink(missing_ok=True)
         self._measured: dict[str, Any] = {}
         if self._path.exists():
             self._measured = json.loads(self._path.read_text("utf-8"))
@@ -66,7 +81,7 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None:
+        if error is None and not self._is_kept:
             self._path.unlink(missing_ok=True)
 
     def measure(self, key: str, take: Callable[[], Any]) -> Any:
@@ -99,6 +114,15 @@ def say(line: str) -> None:
     """Prints one line with the time since the start to stderr."""
     minutes, seconds = divmod(int(time.monotonic() - _START), 60)
     print(f"{minutes:3}:{seconds:02} {line}", file=sys.stderr, flush=True)
+
+
+def _files(source: Path) -> list[Path]:
+    """Returns a file alone, or those of a folder that decide what its code does."""
+    if source.is_file():
+        return [source]
+    return sorted(
+        path for path in source.rglob("*") if path.suffix in (".py", ".json", ".hdf5")
+    )
 
 
 def _cpu_name() -> str:

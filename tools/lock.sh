@@ -27,6 +27,11 @@ compile peers/simple_elmo "${@}" \
   --python-version 3.10 --python-platform x86_64-manylinux_2_31
 compile peers/allennlp "${@}" \
   --python-version 3.9 --python-platform x86_64-manylinux_2_31
+# The peers of `make bench`.
+compile peers/minilm "${@}" --override peers/minilm-overrides.txt \
+  --python-version 3.10 --python-platform x86_64-manylinux_2_31
+compile peers/fasttext "${@}" \
+  --python-version 3.10 --python-platform x86_64-manylinux_2_31
 # BiLM without TensorFlow, for its test.
 compile backends/jax "${@}" --universal --python-version 3.10
 # What the manifests are checked with.

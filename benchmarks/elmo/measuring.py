@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import processes
-from benchmarks.elmo import environments
+from benchmarks import environments, processes
 from benchmarks.elmo.contenders import MEMORY_BATCH, ORDERS, REFERENCE, Contender
 from benchmarks.elmo.figures import Results, measured
 from benchmarks.elmo.shapes import SHAPES, multiply_adds

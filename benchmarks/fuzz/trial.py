@@ -40,7 +40,7 @@ class RowsLost(AssertionError):
 class _Lengths:
     """A `Scorer` that adds the length of a text."""
 
-    fields: Mapping[str, str] = {"length of the text": Kind.INT}
+    fields: dict[str, str] = {"length of the text": Kind.INT}
 
     def load(self) -> Any:
         return lambda texts: [{"length of the text": len(text)} for text in texts]

@@ -119,7 +119,7 @@ def _measure(
                 if who == RANDOM and not suffix:
                     continue  # what pre-training brings shows in the vectors alone
                 score = partial(
-                    elmo_head_accuracy, data, cache=cache, model=head, train=train
+                    elmo_head_accuracy, data, store=cache, model=head, train=train
                 )
                 measure(HEAD.format(who) + suffix, score)
             cache.close()

@@ -13,9 +13,11 @@ from click.testing import CliRunner
 from benchmarks import layer, nodes, reading
 from benchmarks.__main__ import _BENCHMARKS, main
 from benchmarks.batch.report import report as batch_report
+from benchmarks.classifiers.report import report as classifiers_report
 from benchmarks.elmo.report import report as elmo_report
 from benchmarks.quality.report import report as quality_report
 from tests.benchmarks.batch.results import results as batch_results
+from tests.benchmarks.classifiers.results import results as classifiers_results
 from tests.benchmarks.elmo.results import run as elmo_results
 from tests.benchmarks.quality.results import results as quality_results
 
@@ -29,6 +31,7 @@ KEPT = {
     "nodes": (NODES | {"conditions": CONDITIONS}, nodes.report),
     "batch": (dataclasses.asdict(batch_results()), batch_report),
     "elmo": (elmo_results(), elmo_report),
+    "classifiers": (classifiers_results(), classifiers_report),
     "quality": (dataclasses.asdict(quality_results(0.81)), quality_report),
 }
 
@@ -100,6 +103,8 @@ def test_a_run_with_a_failed_contender_ends_with_status_1(tmp_path):
         (("batch", "--small", "many"), "'many' is not a valid integer"),
         (("batch", "--data", "absent.csv"), "absent.csv must be a CSV file"),
         (("batch", "--results", "absent.json"), "absent.json"),
+        (("classifiers", "--data", "absent.csv"), "absent.csv must be a CSV file"),
+        (("classifiers", "--again", "bert"), "'bert' is not one of 'elmo',"),
         (("elmo", "--model", "large"), "'large' is not one of 'small', 'original'"),
         (("elmo", "--count", "0"), "0 is not in the range x>=1"),
         (("elmo", "--sentences", "absent.txt"), "absent.txt must be a text file"),

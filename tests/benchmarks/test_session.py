@@ -62,6 +62,35 @@ def test_what_was_measured_otherwise_is_not_taken(change, monkeypatch):
         assert anew.measure("one", lambda: 2) == 2
 
 
+def test_a_kept_session_is_taken_by_the_next_until_it_is_wanted_anew():
+    with Session("toy", {}, is_kept=True) as first:
+        first.measure("one", lambda: 1)
+    with Session("toy", {}, is_kept=True) as second:
+        assert second.measure("one", _not_again) == 1
+    with Session("toy", {}, is_kept=True, is_anew=True) as third:
+        assert third.measure("one", lambda: 2) == 2
+    with Session("toy", {}, is_kept=True) as fourth:
+        assert fourth.measure("one", _not_again) == 2
+
+
+def test_what_depends_on_a_few_files_outlives_changes_of_others(monkeypatch, tmp_path):
+    monkeypatch.setattr(session, "_ROOT", tmp_path)
+    (tmp_path / "folder").mkdir()
+    for name in ("list.txt", "folder/code.py", "other.py"):
+        (tmp_path / name).write_text("1")
+    asked = {"sources": ["list.txt", "folder"], "is_kept": True}
+    for changed, value in {
+        "": 1,
+        "other.py": 1,
+        "list.txt": 2,
+        "folder/code.py": 3,
+    }.items():
+        if changed:
+            (tmp_path / changed).write_text("2")
+        with Session("toy", {}, **asked) as started:
+            assert started.measure("one", lambda value=value: value) == value
+
+
 def test_a_measurement_that_fails_is_made_again():
     with Session("toy", {}) as started:
         with pytest.raises(_Interrupted):

@@ -11,6 +11,8 @@ LISTS = (
     "tfx-1.21",
     "peers/simple_elmo",
     "peers/allennlp",
+    "peers/minilm",
+    "peers/fasttext",
     "backends/jax",
     "manifests/kubernetes",
 )

@@ -1,0 +1,1 @@
+"""Whole classifiers beside each other: accuracy, training, scoring, size, start-up."""
