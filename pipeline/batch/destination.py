@@ -22,6 +22,14 @@ SUMMARY = "summary.json"
 DEAD = "dead-"  # begins the name of a folder that only waits to be removed
 WORK_SUFFIX = ".unfinished"
 
+# Parts of a run's output.
+OF_A_RUN = {"pipeline", "serving", "manifests", "model_cards", "resume"} | {
+    "embeddings",
+    "logs",
+    "runs",
+}
+_RECORDS = ("metadata.sqlite", "runs")  # one of them is in every such output
+
 _OF_A_SUMMARY = {"input_files", "rows_in", "rows_out", "rows_rejected", "output_files"}
 _OF_A_WORK_FOLDER = re.compile(rf"[0-9a-f]{{16}}|{DEAD}[0-9a-f]{{32}}|\.lock")
 
@@ -43,8 +51,7 @@ def check_place(output: str) -> None:
     try:
         output.encode("utf-8")
     except UnicodeEncodeError as error:
-        shown = _shown(output)
-        raise UserError(f"option --output: {shown} is not UTF-8") from error
+        raise UserError(f"option --output: {_not_utf8(output)}") from error
     if not is_local(output):
         if WILDCARD.search(output):
             raise UserError(
@@ -59,6 +66,7 @@ def check_place(output: str) -> None:
             f"option --output: {output} cannot be replaced, as a file system is "
             "mounted there (hint: name a folder in it)"
         )
+    _refuse_of_runs(output)
     work = output + WORK_SUFFIX
     try:
         if os.path.lexists(work):
@@ -73,6 +81,51 @@ def check_place(output: str) -> None:
         raise _not_written("--output", output, error.strerror) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise _not_written("--output", output, f"{folder} is not writable")
+
+
+def _not_utf8(name: str) -> str:
+    """Returns why a name cannot be written as UTF-8."""
+    try:
+        read = os.fsencode(name).decode("utf-8")
+    except UnicodeError:
+        return f"{_shown(name)} is not UTF-8"
+    return (
+        f"this locale's encoding cannot say the name {ascii(read)} (hint: set "
+        "PYTHONUTF8=1, or a locale such as LC_ALL=C.UTF-8)"
+    )
+
+
+def _refuse_of_runs(output: str) -> None:
+    """Refuses a place among the models that are served, or in a part of an output.
+
+    Raises:
+        UserError: It is one.
+    """
+    path = Path(os.path.realpath(output))
+    for place in (path, *path.parents):
+        is_part = place.name in OF_A_RUN and any(
+            (place.parent / name).exists() for name in _RECORDS
+        )
+        if is_part or _has_versions(place.parent):
+            raise UserError(
+                f"option --output: {output} lies in what `elmo-tfx run` writes: "
+                f"{place if is_part else place.parent} (hint: name a folder elsewhere)"
+            )
+
+
+def _has_versions(folder: Path) -> bool:
+    """Returns whether models stand in a folder as servers want them."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(_is_version(entry) for entry in entries)
+    except OSError:
+        return False
+
+
+def _is_version(folder: os.DirEntry[str] | Path) -> bool:
+    if not (folder.name.isascii() and folder.name.isdecimal()):
+        return False
+    return os.path.exists(os.path.join(folder, "saved_model.pb"))
 
 
 def check_work(work: str, names: Iterable[str]) -> None:

@@ -21,7 +21,7 @@ from pipeline.files import is_local
 TYPED = {
     field.name: f"--{field.name.replace('_', '-')} VALUE"
     for field in dataclasses.fields(ReadOptions)
-} | {"format": "--input-format VALUE"}
+} | {"format": "--input-format VALUE", "keep": "--keep VALUE"}
 
 
 def first_look(data: str, options: ReadOptions) -> DataPreview:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from pipeline.errors import RunError
     from pipeline.runs.past_runs import PastRun
 
 _HEADER = (
@@ -35,8 +36,8 @@ Examples:
   elmo-tfx runs --output out
   elmo-tfx runs --output out --json | jq '.[] | select(.verdict == "failed")'
 
-The newest run comes last. Exit code 1: the records cannot be read; 2: no run has
-written into the folder.
+The newest run comes last. Exit code 1: ML Metadata cannot be read, and only runs of
+which something else is kept are listed; 2: no run has written into the folder.
 """,
 )
 @click.option("--output", required=True, type=click.Path(), help="Folder of the runs.")
@@ -48,14 +49,17 @@ def command(output: str, as_json: bool) -> None:
     """
     from pipeline.runs import all_runs
 
+    faults: list[RunError] = []
     with _quiet() as say:
-        runs = all_runs.past_runs(output, before_slow=say)
+        runs = all_runs.past_runs(output, before_slow=say, unreadable=faults.append)
     if as_json:
         click.echo(all_runs.as_json(runs), nl=False)
     elif runs:
         click.echo(_table(runs), nl=False)
-    else:
+    elif not faults:
         click.echo("no run has begun so far", err=True)
+    if faults:
+        raise faults[0]
 
 
 @contextlib.contextmanager

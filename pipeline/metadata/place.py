@@ -39,6 +39,16 @@ class StoreUnreadable(RunError):
     """ML Metadata's SQLite file is damaged, or cannot be read or written."""
 
 
+def check_whole(database: Path) -> None:
+    """Refuses a database that is damaged anywhere in it, or cannot be read.
+
+    Raises:
+        StoreUnreadable: It is.
+    """
+    with _connected(database) as connection:
+        _check_whole(connection)
+
+
 def adopt_place(
     database: Path, check: Callable[[Path], None] = lambda before: None
 ) -> Path | None:

@@ -11,8 +11,9 @@ import os
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from pipeline.errors import UserError
+from pipeline.errors import RunError, UserError
 from pipeline.files import absolute
 from pipeline.runs.past_runs import RUNS, PastRun, is_held, kept_runs
 
@@ -23,8 +24,15 @@ WHERE Type.name = 'pipeline_run' ORDER BY Context.id
 """
 
 
+def _raise(error: RunError) -> NoReturn:
+    raise error
+
+
 def past_runs(
-    output: str | Path, *, before_slow: Callable[[int], object] = lambda count: None
+    output: str | Path,
+    *,
+    before_slow: Callable[[int], object] = lambda count: None,
+    unreadable: Callable[[RunError], object] = _raise,
 ) -> list[PastRun]:
     """Returns the runs of an output, in the order in which they began.
 
@@ -35,6 +43,8 @@ def past_runs(
     Args:
         output: The folder.
         before_slow: Called with their number before such runs are read.
+        unreadable: Called if ML Metadata cannot be read; if it raises nothing, the
+            runs are those of which something is kept.
 
     Raises:
         UserError: The folder is not there, or no run has written into it.
@@ -45,20 +55,33 @@ def past_runs(
         raise UserError(f"option --output: there is no such folder. Received: {output}")
     held = is_held(output)
     runs = kept_runs(output, is_held=held)
-    known = {run.run_id for run in runs}
-    if _may_have_others(folder, known):
-        from pipeline.runs.earlier_runs import earlier_runs, names_of_others
-
-        others = names_of_others(folder, known)
-        if others:
-            before_slow(len(others))
-            runs += earlier_runs(folder, others, is_held=held)
+    try:
+        runs += _others(folder, {run.run_id for run in runs}, held, before_slow)
+    except RunError as error:
+        unreadable(error)
     if not runs and not _is_output(folder):
         raise UserError(
             f"option --output: no run has written into this folder. Received: {output} "
             "(hint: give the --output of `elmo-tfx run`)"
         )
     return sorted(runs, key=lambda run: (run.began, run.run_id))
+
+
+def _others(
+    output: Path,
+    known: Collection[str],
+    is_held: bool,
+    before_slow: Callable[[int], object],
+) -> list[PastRun]:
+    if not _may_have_others(output, known):
+        return []
+    from pipeline.runs.earlier_runs import earlier_runs, names_of_others
+
+    names = names_of_others(output, known)
+    if not names:
+        return []
+    before_slow(len(names))
+    return earlier_runs(output, names, is_held=is_held)
 
 
 def _may_have_others(output: Path, known: Collection[str]) -> bool:

@@ -11,7 +11,9 @@ import ml_metadata as mlmd
 
 from pipeline.errors import RunError
 from pipeline.metadata.metadata import Metadata
+from pipeline.metadata.place import check_whole
 from pipeline.metadata.runs import DONE, UNCHANGED, RunRecord
+from pipeline.metadata.store import is_on_server
 from pipeline.output_folder import OutputFolder
 from pipeline.runs.past_runs import PastRun, write_run
 
@@ -57,6 +59,8 @@ def earlier_runs(
 
 def _opened(output: Path) -> Metadata:
     folder = OutputFolder(output)
+    if not is_on_server():
+        check_whole(folder.metadata)
     try:
         return folder.open_metadata()
     except (mlmd.errors.StatusError, RuntimeError) as error:

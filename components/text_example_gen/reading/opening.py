@@ -51,6 +51,13 @@ _KINDS = (  # where its mark stands, the mark, what it is, what to do
     (0, b"\xff\xd8\xff", "a picture", _EXPORT),
     (0, b"\x28\xb5\x2f\xfd", "compressed with zstd", _UNPACK),
     (0, b"7z\xbc\xaf", "a 7z archive", _UNPACK),
+    (0, b"Rar!\x1a\x07", "a rar archive", _UNPACK),
+    (0, b"\x1f\x9d", "compressed with compress", _UNPACK),
+    (0, b"\x5d\x00\x00", "compressed with lzma", _UNPACK),  # its usual settings
+    (0, b"\x04\x22\x4d\x18", "compressed with lz4", _UNPACK),
+    (0, b"\xff\x06\x00\x00sNaPpY", "compressed with snappy", _UNPACK),
+    (0, b"LZIP\x01", "compressed with lzip", _UNPACK),
+    (0, b"\x89LZO\x00", "compressed with lzop", _UNPACK),
     # Of a long table, its head and the first rows have too few NULs to be binary.
     (257, b"ustar\0", "a tar archive", _UNPACK),  # not "mustard"
     (257, b"ustar  \0", "a tar archive", _UNPACK),  # by GNU

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
+from components.text_example_gen.reading.arrow_types import has_fixed_lists, levels
 from components.text_example_gen.reading.arrow_values import (
     NO_VALUE,
     Mender,
@@ -46,6 +47,7 @@ _MOST_PACKING = 20
 _MOST_NESTED_PACKING = 64  # truth values in lists have 64 times the bits they need
 _VALUE_BYTES = 8
 _MOST_NESTED = 1000  # columns in structures that are known by name
+_OTHER_LENGTH = "Expected all lists to be of size"  # as pyarrow says it
 _SHOWN_CHARS = 1000  # of a value that is too long
 
 
@@ -146,7 +148,8 @@ def _read(
         wanted = outer_names(options.required, distinct_names(names))
         columns = {n: new for n, new in columns.items() if not wanted.isdisjoint(new)}
         kept = list(columns)
-    _check_depth(path, [f for f in schema if kept is None or f.name in kept])
+    fields = [f for f in schema if kept is None or f.name in kept]
+    _check_depth(path, fields)
     has_nested = not set(options.required) <= set(distinct_names(names))
     position = 0
     for group in range(metadata.num_row_groups):
@@ -154,11 +157,34 @@ def _read(
         batches = file.iter_batches(
             batch_size=rows, row_groups=[group], columns=kept, use_threads=False
         )
-        for batch in batches:
+        for batch in _told(batches, path, fields):
             batch.validate()  # lists of a damaged file may point beyond its values
             for item in _rows(batch, path, position, columns, wanted):
                 yield _with_nested(item, options) if has_nested else item
             position += len(batch)
+
+
+def _told(
+    batches: Iterator[pa.RecordBatch], path: str, fields: Sequence[pa.Field]
+) -> Iterator[pa.RecordBatch]:
+    """Yields batches; says which column is at fault where pyarrow does not.
+
+    Raises:
+        UnreadableFileError: A list is missing where all are of one length.
+    """
+    try:
+        yield from batches
+    except pa.ArrowInvalid as error:
+        fixed = [field.name for field in fields if has_fixed_lists(field.type)]
+        if not fixed or not str(error).startswith(_OTHER_LENGTH):
+            raise
+        names = ", ".join(f"`{name}`" for name in fixed)
+        raise UnreadableFileError(
+            reasons.DAMAGED_FILE,
+            f"{path} cannot be read with column {names}, where a list is missing or "
+            f"not as long as its type says: {error}\nhint: carry other columns only "
+            "(`keep`)",
+        ) from error
 
 
 def _nested_names(schema: pa.Schema) -> list[str]:
@@ -212,26 +238,12 @@ def _kept_leaves(file: pq.ParquetFile, kept: Sequence[str] | None) -> list[_Leaf
 
 def _check_depth(path: str, fields: Sequence[pa.Field]) -> None:
     for field in fields:
-        if _levels(field.type) > MAX_DEPTH:
+        if levels(field.type) > MAX_DEPTH:
             raise UnreadableFileError(
                 reasons.TOO_LONG,
                 f"{path}: column `{field.name}` has more than {MAX_DEPTH} levels of "
                 "nesting",
             )
-
-
-def _levels(kind: pa.DataType, above: int = 0) -> int:
-    """Returns how deep a type is nested; beyond `MAX_DEPTH` it does not look."""
-    types = pa.types
-    if above > MAX_DEPTH or not types.is_nested(kind):
-        return above
-    if types.is_map(kind):
-        inner = [kind.key_type, kind.item_type]
-    elif types.is_struct(kind):
-        inner = [kind[place].type for place in range(kind.num_fields)]
-    else:
-        inner = [kind.value_type]
-    return max((_levels(each, above + 1) for each in inner), default=above + 1)
 
 
 def _batch_rows(

@@ -7,8 +7,14 @@ import os
 
 import pytest
 
-from pipeline.batch.destination import check_inputs, check_place, check_summary_file
+from pipeline.batch.destination import (
+    OF_A_RUN,
+    check_inputs,
+    check_place,
+    check_summary_file,
+)
 from pipeline.errors import UserError
+from pipeline.output_folder import OutputFolder
 
 
 @pytest.fixture
@@ -35,6 +41,10 @@ def folder(tmp_path):
         ("file/new/out", "Not a directory"),
         ("nowhere/out", "is not writable"),
         ("caf\udce9", "is not UTF-8"),
+        (
+            "caf\udcc3\udca9",
+            r"locale's encoding .*caf\\xe9' \(hint: set PYTHONUTF8=1,",
+        ),
         ("n" * 250, "too long"),
         ("/proc", "a file system is mounted there"),
         ("/", "a file system is mounted there"),
@@ -51,6 +61,51 @@ def test_an_output_that_could_not_appear_is_refused(folder, name, words):
 @pytest.mark.parametrize("name", ["out", "new", "new/deep/out", "my[1]", "caf\xe9"])
 def test_any_other_output_may_be_there(folder, name):
     check_place(os.path.join(folder, name))
+
+
+@pytest.fixture(params=["metadata.sqlite", "runs"])
+def run_output(request, tmp_path):
+    """What a run has written, of which one or the other record is left."""
+    (tmp_path / request.param).mkdir()
+    model = tmp_path / "serving" / "1795857292"
+    model.mkdir(parents=True)
+    (model / "saved_model.pb").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "serving",
+        "serving/1",
+        "serving/new",
+        "serving/1795857292/assets",
+        *(f"{part}/new/out" for part in sorted(OF_A_RUN)),
+    ],
+)
+def test_no_job_writes_among_what_runs_write(run_output, name):
+    with pytest.raises(UserError, match="lies in what `elmo-tfx run` writes: /"):
+        check_place(str(run_output / name))
+
+
+def test_parts_of_an_output_are_known_here_too(tmp_path):
+    parts = {path.name for path in vars(OutputFolder(tmp_path)).values()}
+    files = {"metadata.sqlite", "summary.json"}
+    assert parts - files - {tmp_path.name} == OF_A_RUN
+
+
+def test_no_job_writes_among_versions_elsewhere_or_by_a_link(run_output, tmp_path):
+    (tmp_path / "by_link").symlink_to(run_output / "serving")
+    versions = run_output / "serving"
+    versions.rename(tmp_path / "live")
+    for name in ("live/1", "live/new", "live/1795857292/x", "by_link/1"):
+        with pytest.raises(UserError, match="lies in what"):
+            check_place(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["scored", "scored/serving", "new/1", "2"])
+def test_a_job_may_write_beside_what_runs_write(run_output, name):
+    check_place(str(run_output / name))
 
 
 @pytest.mark.parametrize("name", ["out", "out/part", "out/*.csv", "by_link"])

@@ -77,6 +77,18 @@ def test_the_runs_are_one_list_of_json(output):
     assert runs[0]["measures"]["auc"] == 0.9123
 
 
+@pytest.mark.parametrize("content", [b"SQLite format 3\0 damaged", b"x" * 5000])
+def test_damaged_records_hide_no_run_of_which_more_is_kept(output, content):
+    (output / "metadata.sqlite").write_bytes(content)
+    result = _invoke("--output", output)
+    assert result.exit_code == 1
+    _, first, second = result.stdout.splitlines()
+    assert "1795857292" in first and "failed" in second
+    message = f"error: {output / 'metadata.sqlite'} cannot be used: file is not a data"
+    assert result.stderr.startswith(message)
+    assert "(hint: bring back a copy of that file, or remove it and" in result.stderr
+
+
 def test_a_folder_without_runs_gets_one_line(tmp_path):
     for path, code in ((tmp_path, 2), (tmp_path / "typo", 2)):
         result = _invoke("--output", path)

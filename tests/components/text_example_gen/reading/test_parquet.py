@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 
 import numpy as np
@@ -262,3 +263,19 @@ def test_a_float_of_32_bits_has_the_digits_of_its_own_kind(tmp_path):
     pq.write_table(pa.table({"text": ["a", "b", "c"], "label": labels}), path)
     items = list(read_file(str(path), ReadOptions()))
     assert [item["columns"]["label"] for item in items] == [0.1, 2.0, None]
+
+
+def test_a_column_of_which_a_list_is_missing_is_named_and_can_be_left_out(tmp_path):
+    """As pandas and datasets write vectors; pyarrow gives no row of the file then."""
+    said = pa.schema([("text", pa.string()), ("vector", pa.list_(pa.float32(), 2))])
+    vectors = pa.array([[1.0, 2.0], None], pa.list_(pa.float32()))
+    table = pa.table({"text": ["x", "y"], "vector": vectors})
+    written = base64.b64encode(said.serialize().to_pybytes())
+    path = tmp_path / "a.parquet"
+    pq.write_table(table.replace_schema_metadata({"ARROW:schema": written}), path)
+    [reject] = read_file(str(path), KEPT)
+    assert reject["reason"] == "damaged_file"
+    assert "cannot be read with column `vector`, where a list is" in reject["detail"]
+    assert "hint: carry other columns only (`keep`)" in reject["detail"]
+    others = read_file(str(path), ReadOptions(label_column=None))
+    assert [record["columns"] for record in others] == [{"text": "x"}, {"text": "y"}]
