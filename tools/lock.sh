@@ -22,6 +22,11 @@ compile tfx-1.16 "${@}" --override overrides.txt \
   --python-version 3.10 --python-platform x86_64-manylinux_2_31
 # One list for Python 3.10 to 3.13; where their versions differ, a marker says which.
 compile tfx-1.21 "${@}" --override overrides.txt --universal --python-version 3.10
+# The image's lists, in these versions, without what only notebooks and the like need.
+for image in image image-worker; do
+  compile "$image" "${@}" --override image-overrides.txt \
+    --python-version 3.13 --python-platform x86_64-manylinux_2_39
+done
 # The peers of `make bench-elmo`, each with the Python that it was written for.
 compile peers/simple_elmo "${@}" \
   --python-version 3.10 --python-platform x86_64-manylinux_2_31

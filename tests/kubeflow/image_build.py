@@ -40,6 +40,11 @@ def built(repository: Path, target: str, cache: Path) -> Iterator[Image]:
         yield _Builder(repository, cache).stage(target)
 
 
+def built_beside(image: Image, repository: Path, target: str) -> Image:
+    """Returns another target, while `built` holds the layers for the first."""
+    return _Builder(repository, image.cache).stage(target)
+
+
 class _Builder:
     def __init__(self, repository: Path, cache: Path) -> None:
         text = (repository / "kubeflow" / "Dockerfile").read_text("utf-8")

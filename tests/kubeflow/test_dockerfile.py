@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
-from packaging.requirements import Requirement
 
 from tests.kubeflow.dockerfile import is_ignored, last, read_stages
 
-_TARGETS = ["pipeline", "worker"]
+_TARGETS = ["pipeline", "worker", "batch-worker"]
 _PACKAGES = ["keras_elmo", "components", "pipeline", "kubeflow/elmo_kubeflow"]
-_LIST = "requirements/tfx-1.21.txt"
+_LISTS = {
+    "build": "requirements/image.txt",
+    "build-batch": "requirements/image-worker.txt",
+}
 _PYTHON = "3.13"  # of Debian 13
 
 
@@ -34,23 +36,19 @@ def ignored(repository):
 
 @pytest.fixture(scope="module")
 def beam_version(repository):
-    """Beam's version in the list, for the Python of the image."""
-    lines = (repository / _LIST).read_text("utf-8").splitlines()
-    pins = [line.rstrip(" \\") for line in lines if line.startswith("apache-beam==")]
-    python = {"python_full_version": f"{_PYTHON}.0", "python_version": _PYTHON}
-    [pin] = [
-        pin
-        for pin in map(Requirement, pins)
-        if pin.marker is None or pin.marker.evaluate(python)
-    ]
-    return str(pin.specifier).removeprefix("==")
+    """Beam's version, the same in both lists."""
+    texts = [(repository / path).read_text("utf-8") for path in _LISTS.values()]
+    found = [re.findall(r"^apache-beam==([\d.]+)", text, re.M) for text in texts]
+    [version], again = found
+    assert again == [version]
+    return version
 
 
 def test_the_boot_program_is_of_the_beam_and_the_python_that_the_list_installs(
     stages, beam_version
 ):
     assert stages["beam"].base == f"apache/beam_python{_PYTHON}_sdk:{beam_version}"
-    assert stages["build"].base == stages["pipeline"].base == "debian:trixie-slim"
+    assert stages["build"].base == stages["base"].base == "debian:trixie-slim"
 
 
 def test_the_worker_is_the_pipeline_with_boot_as_its_entry_point(stages):
@@ -74,7 +72,18 @@ def test_a_target_works_in_a_folder_that_every_user_may_write(stages, target):
     # boot writes the job's options where it stands.
     folder = last(stages, target, "WORKDIR")
     made = ["install", "--directory", "--mode=1777", folder]
-    assert made in stages["pipeline"].commands()
+    assert made in stages["base"].commands()
+
+
+def test_the_batch_worker_is_like_the_worker_with_the_environment_of_its_own(stages):
+    full, batch = stages["worker"], stages["batch-worker"]
+    assert batch.base == stages["pipeline"].base == "base"
+    for name in ("USER", "ENTRYPOINT"):
+        assert last(stages, "batch-worker", name) == last(stages, "worker", name)
+    assert {*full.all("COPY")} < {*batch.all("COPY")}
+    assert {*full.all("ENV")} < {*batch.all("ENV")}
+    of_batch = stages["build-batch"].base
+    assert of_batch == "build", "it installs the sources that are copied there"
 
 
 def test_tools_for_building_stay_behind(stages):
@@ -85,8 +94,8 @@ def test_tools_for_building_stay_behind(stages):
 
 
 def test_all_that_is_copied_exists_and_reaches_docker(stages, repository, ignored):
-    sources = stages["build"].sources()
-    assert {*_PACKAGES, "setup.py", _LIST} <= {*sources}
+    sources = _sources(stages)
+    assert {*_PACKAGES, "setup.py", *_LISTS.values()} <= {*sources}
     for source in sources:
         assert (repository / source).exists()
         assert not ignored(source)
@@ -94,8 +103,12 @@ def test_all_that_is_copied_exists_and_reaches_docker(stages, repository, ignore
     assert not any(stages[target].sources() for target in _TARGETS)
 
 
+def _sources(stages):
+    return [source for name in _LISTS for source in stages[name].sources()]
+
+
 def test_nothing_else_reaches_docker(stages, repository, ignored):
-    sources = stages["build"].sources()
+    sources = _sources(stages)
     for folder in (repository, repository / "requirements", repository / "kubeflow"):
         for path in folder.iterdir():
             name = str(path.relative_to(repository))
@@ -122,12 +135,13 @@ def test_all_that_is_fetched_from_pypi_has_a_hash(stages):
         for words in stage.commands()
         if "pip" in words[0] and "install" in words
     ]
-    assert len(installs) == 3
+    assert len(installs) == 6
     for words in installs:
         assert {"--require-hashes", "--no-index"} & {*words}
     # As tools/make_env.sh does, and for its reasons.
-    [of_list] = [words for words in installs if _LIST in words]
-    assert {"--no-deps", "--no-build-isolation"} <= {*of_list}
+    for path in _LISTS.values():
+        [of_list] = [words for words in installs if path in words]
+        assert {"--no-deps", "--no-build-isolation"} <= {*of_list}
 
 
 def test_nothing_is_fetched_from_an_address(text, stages):
@@ -135,8 +149,9 @@ def test_nothing_is_fetched_from_an_address(text, stages):
     for stage in stages.values():
         assert not stage.all("ADD")
         programs = {words[0] for words in stage.commands()}
-        pip = "/opt/elmo-tfx/bin/pip"
-        assert programs <= {"apt-get", "rm", "useradd", "install", "python3", pip}
+        pips = {f"/opt/{name}/bin/pip" for name in ("elmo-tfx", "elmo-tfx-batch")}
+        others = {"apt-get", "find", "install", "python3", "rm", "useradd"}
+        assert programs <= {*others, *pips}
 
 
 def test_the_page_names_the_beam_of_the_image(repository, beam_version):

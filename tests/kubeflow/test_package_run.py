@@ -46,10 +46,10 @@ class _Killer:
 
     @staticmethod
     def _kill(attempt) -> None:
-        running = f"{attempt.step} begins"
-        while running not in attempt.log.read_text():
+        registered = "Going to run a new execution"  # says TFX before it runs it
+        while registered not in attempt.log.read_text():
             time.sleep(0.05)
-        time.sleep(0.3)  # the execution is registered, its work has begun
+        time.sleep(0.3)
         os.killpg(attempt.process.pid, signal.SIGKILL)
 
 
