@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import numbers
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 # Safe mode, and what Keras is about, have no public names.
 from keras.src.backend.common import global_state
@@ -20,11 +20,29 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         )
 
 
-def check_positive(name: str, value: object, rule: str = "a positive int") -> None:
-    """Refuses what is no integer, and one that is below 1 or needs 64 bits."""
+def check_positive(
+    name: str, value: object, rule: str = "a positive int", *, most: int | None = None
+) -> None:
+    """Refuses what is no integer, and one below 1, above `most`, or of 64 bits."""
+    if most is not None:
+        rule += f" of at most {most:,}"
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not is_integer or not 1 <= value < 2**31:  # type: ignore[operator]
+    if not is_integer or not 1 <= value <= (most or 2**31 - 1):  # type: ignore[operator]
         raise ValueError(f"`{name}` must be {rule}. Received: `{name}={value!r}`")
+
+
+def check_names(name: str, value: object, choices: Sequence[str]) -> list[str]:
+    """Returns names as a list; refuses what is no list of some of `choices`."""
+    # A text is a sequence too, but of letters.
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise ValueError(
+            f"`{name}` must be a list of names, such as {[*choices[:1]]}. "
+            f"Received: `{name}={value!r}`"
+        )
+    names = list(value)
+    for each in names:
+        check_choice(name, each, choices)
+    return names
 
 
 def check_dropout(dropout: object) -> None:

@@ -24,6 +24,7 @@ from keras_elmo.sources import (
 from keras_elmo.string_layer import StringLayer, warn_of_replicas
 
 INITIAL_STATES = ("warm", "zeros")
+MOST_MIXES, MOST_ROWS = 1000, 2**16  # each takes time, or memory
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
@@ -119,8 +120,8 @@ class ElmoEmbeddingLayer(StringLayer):
         )
         checks.check_choice("output", output, tensors.OUTPUTS)
         checks.check_choice("initial_state", initial_state, INITIAL_STATES)
-        checks.check_positive("mixes", mixes)
-        checks.check_positive("max_batch_size", max_batch_size)
+        checks.check_positive("mixes", mixes, most=MOST_MIXES)
+        checks.check_positive("max_batch_size", max_batch_size, most=MOST_ROWS)
         checks.check_dropout(dropout)
         checks.check_penalty("mix_l2", mix_l2)
         checks.check_flags(trainable=trainable, trainable_mix=trainable_mix)
@@ -160,8 +161,7 @@ class ElmoEmbeddingLayer(StringLayer):
         if self.bilm is not None:
             self.bilm.trainable = trainable
         self._freeze_unread()
-        for name in frozen:
-            checks.check_choice("frozen", name, tuple(self.parts))
+        for name in checks.check_names("frozen", frozen, tuple(self.parts)):
             self.parts[name].trainable = False
 
     def _make_encoder(

@@ -50,6 +50,7 @@ def as_tensor(inputs: Any, *, keep_ragged: bool = False) -> tf.Tensor:
         ValueError: For anything but strings among strings (it names the row), or for
             lists of both texts and lists.
     """
+    _refuse_masked(inputs)
     try:
         if isinstance(inputs, (list, tuple)):
             inputs = _of_lists(inputs)
@@ -195,6 +196,18 @@ def _has_items(inputs: Any) -> bool:
     if not isinstance(inputs, (list, tuple)):
         return True
     return any(_has_items(item) for item in inputs)
+
+
+def _refuse_masked(inputs: Any) -> None:
+    """Refuses NumPy's masked entries, of which TensorFlow reads what is below them."""
+    if not isinstance(inputs, (list, tuple, np.ma.MaskedArray)):
+        return
+    for number, row in enumerate(inputs):
+        if row is np.ma.masked or np.ma.is_masked(row):
+            raise ValueError(
+                "`ElmoEmbeddingLayer` takes no masked entries. Received: one in row "
+                f'{number}, counted from 0\nhint: `.filled("")` makes padding of them'
+            )
 
 
 def _no_string(inputs: Any) -> str | None:

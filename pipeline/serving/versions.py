@@ -23,6 +23,11 @@ from pipeline.files import is_local, is_pattern
 GRAPH = "saved_model.pb"
 
 _NUMBER = re.compile(r"[0-9]+")
+# What TensorFlow raises of a graph that is not what was written.
+_OF_A_GRAPH = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError),
+    *(RuntimeError, TypeError, ValueError),
+)
 _HIGHEST = 2**63 - 1  # TensorFlow Serving reads an int64, and passes over the rest
 
 
@@ -176,24 +181,27 @@ def load_classifier(folder: str, *, explain: bool = False) -> Any:
 
     try:
         model = tf.saved_model.load(folder)
-    except (OSError, ValueError, tf.errors.OpError) as error:
+        signatures = model.signatures
+    except (*_OF_A_GRAPH, tf.errors.OpError) as error:
         reason = str(error).partition("\n")[0]
+        if isinstance(error, (AttributeError, KeyError)):
+            reason = f"its graph is damaged ({type(error).__name__}: {reason})"
         if is_pattern(folder):
             reason = "TensorFlow takes *, ?, [ and \\ in its path for wildcards"
             reason += " (hint: rename the folder)"
         raise ModelError(f"{folder} cannot be loaded: {reason}") from error
-    if SERVE_TEXTS not in model.signatures:
+    if SERVE_TEXTS not in signatures:
         raise ModelError(
             f"the model must have the signature {SERVE_TEXTS}. "
-            f"Received: {folder} with {', '.join(model.signatures) or 'none'}"
+            f"Received: {folder} with {', '.join(signatures) or 'none'}"
         )
-    if explain and EXPLAIN_TEXTS not in model.signatures:
+    if explain and EXPLAIN_TEXTS not in signatures:
         raise ModelError(
             f"{folder} cannot say which words decided: an earlier version made it, "
             f"without the signature {EXPLAIN_TEXTS}\n"
             "hint: train again (elmo-tfx run)"
         )
-    signature = model.signatures[EXPLAIN_TEXTS if explain else SERVE_TEXTS]
+    signature = signatures[EXPLAIN_TEXTS if explain else SERVE_TEXTS]
     ((name, _),) = signature.structured_input_signature[1].items()
     call = functools.partial(_call, signature, name)
     call.model = model  # type: ignore[attr-defined]  # its weights live as long as it

@@ -229,6 +229,25 @@ def test_the_row_of_a_value_that_is_no_text_is_named(elmo, inputs):
     assert "\n" not in str(error.value)
 
 
+MASKED = {
+    "texts": np.ma.array(["a", "b"], mask=[False, True]),
+    "tokens": np.ma.array([["a", "b"], ["c", "d"]], mask=[[0, 0], [0, 1]]),
+    "objects": np.ma.array(["a", "b"], mask=[False, True], dtype=object),
+    "rows in a list": [np.ma.array(["a", "b"]), np.ma.array(["a", "b"], mask=[0, 1])],
+}
+
+
+@pytest.mark.parametrize("inputs", MASKED.values(), ids=MASKED)
+def test_masked_entries_are_not_read_as_texts(elmo, inputs):
+    with pytest.raises(ValueError, match="masked entries.* one in row 1, counted"):
+        elmo(inputs)
+
+
+def test_a_masked_array_without_masked_entries_is_one_like_others(elmo):
+    inputs = np.array([["a", "b"], ["c", ""]])
+    np.testing.assert_array_equal(elmo(np.ma.array(inputs)), elmo(inputs))
+
+
 ARRAYS = {
     "an array of objects": np.array(["a b", "c"], object),
     "a tensor": tf.constant(["a b", "c"]),

@@ -133,6 +133,23 @@ def test_a_model_in_a_folder_that_looks_like_a_pattern_is_refused(toy_model, tmp
         Predictor.inspect(str(folder), None)
 
 
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (b"StaticRegexFullMatch:output:0", b"StatiMRegexFullMatch:output:0"),
+        (b"signatures", b"signatureX"),
+    ],
+)
+def test_a_model_whose_graph_is_damaged_is_refused(toy_model, tmp_path, good, bad):
+    folder = shutil.copytree(toy_model, tmp_path / "m")
+    graph = folder / "saved_model.pb"
+    content = graph.read_bytes()
+    assert good in content
+    graph.write_bytes(content.replace(good, bad))
+    with pytest.raises(ModelError, match="m cannot be loaded: its graph is damaged"):
+        Predictor.inspect(str(folder), None)
+
+
 def test_a_model_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"no graph")
     with pytest.raises(ModelError, match="cannot be loaded"):

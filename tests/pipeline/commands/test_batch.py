@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -109,6 +112,34 @@ def test_hdf5_carries_no_column_but_the_key(tmp_path, monkeypatch, key, kept):
     options = ["--input", f"{tmp_path}/x.csv", "--output", f"{tmp_path}/out"]
     CliRunner().invoke(embed, options + (["--key", key] if key else []))
     assert [request.keep for request in requests] == [kept]
+
+
+@pytest.mark.parametrize("is_still_full", [True, False])
+def test_a_full_disk_is_named(tmp_path, monkeypatch, is_still_full):
+    (tmp_path / "x.csv").write_text("id,text\n1,good\n")
+    (tmp_path / "temporary").mkdir()
+
+    def run_job(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # a write names no file
+
+    def disk_usage(path):
+        is_full = is_still_full and "temporary" in str(path)
+        return SimpleNamespace(free=0 if is_full else 2**40)
+
+    @click.command()
+    @batch_options
+    def embed(**arguments):
+        sizes = {"chunk_rows": 1, "chunk_chars": 1}
+        run_batch(arguments, format="jsonl", make_scorer=lambda: (None, {}), **sizes)
+
+    monkeypatch.setattr("pipeline.batch.run_job.run_job", run_job)
+    monkeypatch.setattr("shutil.disk_usage", disk_usage)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    output = tmp_path / "new" / "out"
+    data = f"{tmp_path}/x.csv"
+    done = CliRunner().invoke(embed, ["--input", data, "--output", f"{output}"])
+    place = tmp_path / "temporary" if is_still_full else output.parent
+    assert f"No space left on device (hint: make room in {place})\n" in done.output
 
 
 def test_local_data_is_looked_at_once_and_what_is_odd_is_logged(tmp_path, monkeypatch):
