@@ -158,7 +158,7 @@ def test_a_vocabulary_that_cannot_serve_is_refused(tiny_elmo, options, words):
 
 def test_each_distinct_word_is_found_once_and_marks_enclose_each_row():
     tokens = tf.constant(["b", "a", "b", "a"])
-    words, ids = distinct_words(tokens, tf.constant([3, 1]))
+    words, ids = distinct_words(tokens, tf.constant([3, 1]), ("<S>", "</S>"))
     spelled = words.numpy().astype(str)[ids.numpy()].tolist()
     assert len(set(words.numpy())) == len(words)
     assert spelled == [*["<S>", "b", "a", "b", "</S>"], *["<S>", "a", "</S>"]]
