@@ -14,7 +14,7 @@ from pipeline.evaluation.measures import change_interval, wilson_interval
 _HEADS = (
     "Classifier",
     "Accuracy, %",
-    "Points to the first",
+    "Difference, points",
     "Training, s",
     "Texts/s and core",
     "Size, MB",
