@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from components.progress import tell
 from components.text_example_gen.values import digest
@@ -70,12 +71,33 @@ def read_rows(examples_uris: Sequence[str]) -> list[LabelledRow]:
 
 
 def _read(uri: str, split: str) -> Iterator[LabelledRow]:
+    """Yields the rows of a split.
+
+    Raises:
+        RunError: Its files are damaged.
+    """
+    try:
+        yield from _rows(uri, split)
+    except (tf.errors.DataLossError, DecodeError, _NoValue) as error:
+        raise RunError(
+            f"the examples of the run are damaged: {uri}/Split-{split} cannot be read\n"
+            "hint: bring back a copy of that folder"
+        ) from error
+
+
+class _NoValue(Exception):
+    """An example lacks its text or its label."""
+
+
+def _rows(uri: str, split: str) -> Iterator[LabelledRow]:
     files = sorted(tf.io.gfile.glob(os.path.join(uri, f"Split-{split}", "*")))
     records = untuned(tf.data.TFRecordDataset(files, "GZIP"))
     for record in records.as_numpy_iterator():
         feature = tf.train.Example.FromString(record).features.feature
-        text = feature[features.TEXT].bytes_list.value[0].decode("utf-8", "replace")
-        label = feature[features.LABEL].bytes_list.value[0].decode("utf-8", "replace")
+        text, label = (
+            _only(feature[name]).decode("utf-8", "replace")
+            for name in (features.TEXT, features.LABEL)
+        )
         source = feature[features.ROW_SOURCE].bytes_list.value
         position = feature[features.ROW_POSITION].int64_list.value
         yield LabelledRow(
@@ -86,6 +108,13 @@ def _read(uri: str, split: str) -> Iterator[LabelledRow]:
             source=source[0].decode("utf-8", "replace") if source else "",
             position=position[0] if position else None,
         )
+
+
+def _only(feature: tf.train.Feature) -> bytes:
+    values = feature.bytes_list.value
+    if len(values) != 1:
+        raise _NoValue
+    return values[0]
 
 
 def tokenise(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,6 +203,39 @@ def test_too_few_labels_and_lost_examples_get_a_line(make_review, tmp_path):
             folds=3,
             first=1,
         )
+
+
+DAMAGED = {
+    "cut": lambda content: content[: len(content) // 2],
+    "no gzip": lambda content: b"noise" * 20,
+    "other records": lambda content: _records(b"\xff\xff\xff"),
+    "records without a text": lambda content: _records(b""),
+}
+
+
+def _records(*records):
+    with tempfile.NamedTemporaryFile() as file:
+        with tf.io.TFRecordWriter(file.name, "GZIP") as writer:
+            for record in records:
+                writer.write(record)
+        return Path(file.name).read_bytes()
+
+
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
+def test_damaged_examples_get_a_line(tmp_path, damage):
+    split = tmp_path / "Split-eval"
+    split.mkdir()
+    row = {features.TEXT: b"x" * 500, features.LABEL: b"a"}
+    example = tf.train.Example()
+    for name, value in row.items():
+        example.features.feature[name].bytes_list.value.append(value)
+    content = _records(*[example.SerializeToString()] * 20)
+    (split / "data.gz").write_bytes(content)
+    [read] = read_rows([str(tmp_path)])
+    assert (read.label, read.rows) == ("a", 20)
+    (split / "data.gz").write_bytes(damage(content))
+    with pytest.raises(RunError, match="damaged: /.*/Split-eval cannot be read\nhint"):
+        read_rows([str(tmp_path)])
 
 
 def test_a_typing_error_makes_a_similar_text_and_another_sentence_does_not():
