@@ -14,6 +14,8 @@ from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.read_file import read_file
 from tests.components.text_example_gen.reading.items import detail, read
 
+# Without the time: each process of the tests must know it by the same name.
+PACKED_TWICE = gzip.compress(gzip.compress(b"a,b", mtime=0), mtime=0)
 HALVES = [b"text,label\na,pos\n", b"b,neg\nc,pos\n"]
 
 
@@ -36,7 +38,7 @@ HALVES = [b"text,label\na,pos\n", b"b,neg\nc,pos\n"]
         (b"\x89LZO\0\r\n", "compressed with lzop\nhint: unpack it"),
         (b"SQLite format 3\0", "a database\nhint: export the data as CSV"),
         (b"ARROW1\0\0" * 9, "an Arrow or Feather file\nhint: write it as Parquet"),
-        (gzip.compress(gzip.compress(b"a,b")), "packed twice\nhint: unpack it"),
+        (PACKED_TWICE, "packed twice\nhint: unpack it"),
         (bytes(range(256)) * 8, "binary data"),
         ("text,label\na,b\n".encode("utf-16-le"), "`encoding=utf-16-le`"),
         (b"text,label\n" + bytes(range(128, 256)) * 50, "its bytes are not UTF-8"),
