@@ -139,14 +139,9 @@ class Lease:
             thread.join()
 
     def _newest(self) -> metadata_store_pb2.Context | None:
-        options = mlmd.ListOptions(
-            limit=1,
-            order_by=mlmd.OrderByField.ID,
-            is_asc=False,
-            filter_query=f"type = '{self._type}'",
-        )
-        found = self._store.get_contexts(list_options=options)
-        return found[0] if found else None
+        # All are read, one for each run there was: not every version can ask for less.
+        leases = self._store.get_contexts_by_type(self._type)
+        return max(leases, key=lambda lease: int(lease.name), default=None)
 
     def _own(self) -> metadata_store_pb2.Context:
         newest = self._newest()

@@ -222,7 +222,7 @@ def test_pods_on_the_volume_are_the_user_of_the_image_on_its_debian(documents, s
         user
     }
     [waits] = loader.containers()
-    assert waits["image"] == stages["pipeline"].base
+    assert waits["image"] == stages["base"].base
 
 
 def test_models_are_served_by_the_release_that_the_image_has_a_client_of(
