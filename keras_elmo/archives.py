@@ -25,6 +25,7 @@ from keras_elmo.errors import SourceError
 
 _PIECE = 1 << 20  # bytes that are read at once: no header needs more
 _MOST_FILES = 10_000
+_MOST_PARTS = 32  # of a name: each folder is one
 _MOST_BYTES = 1 << 34
 # As for tensors: weights hardly compress.
 _MAX_EXPANSION = 100
@@ -116,6 +117,8 @@ def _safe_parts(name: str, path: Path) -> list[str]:
     parts = [part for part in plain.split("/") if part not in ("", ".")]
     if plain.startswith("/") or ".." in parts or any(":" in part for part in parts):
         raise SourceError(f"{path} holds a file that would lie outside: {name}")
+    if len(parts) > _MOST_PARTS:
+        raise SourceError(f"{path} holds folders within more than {_MOST_PARTS} others")
     return parts
 
 

@@ -144,8 +144,11 @@ def _scripts_apart(text: tf.Tensor) -> tf.Tensor:
     chars = tf.strings.unicode_split(text, "UTF-8")
     points = tf.strings.unicode_decode(text, "UTF-8").flat_values
     scripts = tf.strings.unicode_script(points)
-    # A mark has the script of what it stands on: the last character that is no mark.
-    bases = tf.reshape(tf.where(scripts != _INHERITED), [-1])
+    rows = chars.value_rowids()
+    is_first = rows != tf.concat([rows[:1] - 1, rows[:-1]], axis=0)
+    # A mark has the script of what it stands on: the last character of its text that is
+    # no mark.
+    bases = tf.reshape(tf.where((scripts != _INHERITED) | is_first), [-1])
     bases = tf.concat([[tf.constant(0, tf.int64)], bases], axis=0)
     place = tf.range(tf.size(points, tf.int64))
     last = tf.searchsorted(bases, place, side="right") - 1
@@ -154,9 +157,7 @@ def _scripts_apart(text: tf.Tensor) -> tf.Tensor:
     spaced = tf.where(
         scripts != before, tf.strings.join([" ", chars.flat_values]), chars.flat_values
     )
-    return tf.strings.unsorted_segment_join(
-        spaced, chars.value_rowids(), tf.size(text, tf.int64)
-    )
+    return tf.strings.unsorted_segment_join(spaced, rows, tf.size(text, tf.int64))
 
 
 def _first_chars(text: tf.Tensor, count: int) -> tf.Tensor:

@@ -18,6 +18,12 @@ import numpy as np
 Shape = tuple[int, ...]
 
 _MOST_OPCODES = 500_000  # a state of 1,000 tensors takes 40,000
+# Of characters, and of items that count as many: what is called may be given the same
+# long text or list again and again.
+_MOST_WORK = 1 << 28
+_WORK_OF_ITEM = 64
+_MOST_AXES = 32  # NumPy's
+_MOST_NUMBERS = 1 << 63
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +70,7 @@ class Machine:
         self._file = io.BytesIO(data)
         self.storages: dict[str, Storage] = {}
         self._left = _MOST_OPCODES
+        self._work_left = _MOST_WORK
 
     @property
     def position(self) -> int:
@@ -122,9 +129,11 @@ class Machine:
                 stack.append(self._storage(stack.pop()))
             elif name == "REDUCE":
                 function, arguments = _pop_two(stack)
-                stack.append(_call(function, _as(tuple, arguments)))
+                self._work_on(_as(tuple, arguments))
+                stack.append(_call(function, arguments))
             elif name == "BUILD":
                 state = stack.pop()
+                self._work_on(state)
                 _build(stack[-1], state)
             elif name == "STOP":
                 return stack.pop()
@@ -132,12 +141,22 @@ class Machine:
                 raise ValueError(f"its pickle holds {name}, which no tensor needs")
         raise ValueError("its pickle has no end")
 
+    def _work_on(self, arguments: Any) -> None:
+        """Counts what it takes to read some arguments; refuses too much of it."""
+        for value in arguments if type(arguments) is tuple else ():
+            if isinstance(value, str | bytes):
+                self._work_left -= len(value)
+            elif isinstance(value, tuple | list | dict):
+                self._work_left -= _WORK_OF_ITEM * len(value)
+        if self._work_left < 0:
+            raise ValueError("its pickle has the same read again and again")
+
     def _storage(self, identity: Any) -> Storage:
         kind, dtype, key, _, numel, *view = _as(tuple, identity)
         if kind != "storage" or not isinstance(dtype, np.dtype) or any(view):
             raise ValueError("its pickle names something that is no storage")
-        if _as(int, numel) < 0:
-            raise ValueError("a storage has a negative size")
+        if not 0 <= _as(int, numel) < _MOST_NUMBERS:
+            raise ValueError("a storage has a size that none can have")
         storage = Storage(dtype, _as(str, key), numel)
         if self.storages.setdefault(storage.key, storage) != storage:
             raise ValueError("two storages have one key")
@@ -189,16 +208,17 @@ def _ordered_dict(*arguments: Any) -> dict[str, Any]:
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
     shape, strides = _as(tuple, shape), _as(tuple, strides)
-    if len(shape) != len(strides) or not all(
-        type(number) is int and number >= 0 for number in (offset, *shape, *strides)
+    if not len(shape) == len(strides) <= _MOST_AXES or not all(
+        type(number) is int and 0 <= number < _MOST_NUMBERS
+        for number in (offset, *shape, *strides)
     ):
         raise ValueError("a tensor has a shape that none can have")
     return Tensor(_as(Storage, storage), offset, shape, strides)
 
 
 def _encode(text: Any, encoding: Any) -> bytes:
-    if encoding != "latin1":
-        raise ValueError(f"its pickle holds text in {encoding!r}")
+    if _as(str, encoding) != "latin1":
+        raise ValueError("its pickle holds text in another encoding than latin1")
     return _as(str, text).encode("latin1")
 
 

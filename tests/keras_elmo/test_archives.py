@@ -99,6 +99,17 @@ def test_nothing_is_written_outside(tmp_path, cache, name, make):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("make", ["zip", "tar"])
+def test_folders_without_end_are_refused(tmp_path, cache, make):
+    path, name = tmp_path / "a", "a/" * 1900 + "x"
+    if make == "zip":
+        zip_of(path, **{name: "data"})
+    else:
+        tar_of(path, (name, lambda member: None))
+    assert "holds folders within more than 32 others" in refusal(path)
+    assert list(cache.iterdir()) == []
+
+
 def as_type(kind):
     def change(member):
         member.type, member.linkname, member.size = kind, "/etc/passwd", 0

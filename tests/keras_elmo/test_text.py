@@ -93,6 +93,14 @@ def test_other_tokenizers_cut_where_they_say(tokenizer):
     assert tokenize(tf.zeros([0], tf.string), tokenizer).to_list() == []
 
 
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_the_tokens_of_a_text_do_not_depend_on_those_before_it(tokenizer):
+    texts = ["b", "\u200dab", "б", "\u200dab", "\u0301б", "", "\u0301", "a"]
+    together = tokenize(tf.constant(texts), tokenizer).to_list()
+    alone = [tokenize(tf.constant([text]), tokenizer).to_list()[0] for text in texts]
+    assert together == alone
+
+
 def test_a_tokenizer_that_is_none_is_refused():
     with pytest.raises(
         ValueError, match="must be one of elmo, whitespace, unicode_scr"

@@ -11,6 +11,7 @@ import pytest
 
 from keras_elmo import SourceError
 from keras_elmo.torch_files import TorchFile
+from keras_elmo.torch_pickle import _GLOBALS, Storage
 from tests.keras_elmo.hostile import as_half, as_pipe
 from tests.keras_elmo.torch_form import WRITTEN, write_pickle, write_tensor
 
@@ -144,6 +145,30 @@ def test_a_pickle_of_many_opcodes_is_not_read_to_its_end(path):
     assert "its pickle has more than 500,000 opcodes" in refusal(path)
 
 
+# Each is some hundred bytes, or a few thousand, which would be gigabytes or hours.
+_TWICE = b"q\0h\0\x86"  # a pair of what is there, twice
+_EXPLOSIONS = {
+    "a message": b"c_codecs\nencode\nX\x01\0\0\0x)" + _TWICE * 60 + b"\x86R",
+    "a text": b"X\0\0\x10\0" + b"a" * (1 << 20) + b"q\1X\x06\0\0\0latin1q\2"
+    b"(" + b"c_codecs\nencode\nh\1h\2\x86R" * 1000,
+    "a list": b"](" + b"X\x01\0\0\0aK\1\x86" * 10_000 + b"eq\1"
+    b"(" + b"ccollections\nOrderedDict\nh\1\x85R" * 1000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("opcodes", _EXPLOSIONS.values(), ids=_EXPLOSIONS)
+def test_a_small_pickle_is_not_made_into_much(path, opcodes):
+    write_pickle(path, opcodes)
+    assert "its pickle" in refusal(path)
+
+
+@pytest.mark.parametrize("shape", [(2**63,), (1,) * 33], ids=["numbers", "axes"])
+def test_a_shape_that_no_array_has_is_refused(shape):
+    storage = Storage(np.dtype("f4"), "0", 1)
+    with pytest.raises(ValueError, match="a shape that none can have"):
+        _GLOBALS["torch._utils _rebuild_tensor"](storage, 0, shape, shape)
+
+
 def test_a_zip_of_something_else_is_no_file_of_torch(path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme", "")
@@ -167,7 +192,7 @@ def test_a_tensor_that_was_saved_from_a_gpu_is_read(path):
     ("changes", "words"),
     [
         ({"numel": 7}, "it lacks the 28 bytes of archive/data/0"),
-        ({"numel": -1}, "a storage has a negative size"),
+        ({"numel": -1}, "a storage has a size that none can have"),
         ({"offset": 1}, "its storage has no room: 6 numbers"),
         ({"offset": -1}, "a shape that none can have"),
         ({"strides": [4, 1]}, "has no room"),
