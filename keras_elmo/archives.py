@@ -91,8 +91,7 @@ def unpacked(path: Path) -> Path:
 
 
 def _unpack(path: Path, folder: Path) -> None:
-    size = path.stat().st_size
-    left = min(_MOST_BYTES, max(_ALWAYS_ALLOWED_BYTES, _MAX_EXPANSION * size))
+    left = _most_bytes(path)
     for number, (name, content) in enumerate(_members(path)):
         if number == _MOST_FILES:
             raise SourceError(f"{path} holds more than {_MOST_FILES:,} files")
@@ -105,9 +104,7 @@ def _unpack(path: Path, folder: Path) -> None:
             while piece := content.read(_PIECE):
                 left -= len(piece)
                 if left < 0:
-                    raise SourceError(
-                        f"{path} unpacks to far more than its {size:,} bytes let expect"
-                    )
+                    raise _too_large(path)
                 file.write(piece)
 
 
@@ -148,7 +145,7 @@ def _of_zip(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
 
 
 def _of_tar(file: Any, path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
-    with tarfile.open(fileobj=_Forward(file), mode="r:") as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=_Forward(file, path), mode="r:") as archive:  # type: ignore[call-overload]
         for member in archive:
             if member.isdir():
                 yield member.name, None
@@ -162,17 +159,20 @@ class _Forward:
     """A file that tarfile reads once, and in small pieces.
 
     The header of a member may announce a name of gigabytes, which tarfile would read
-    at once, and a packed archive of a few bytes would hold.
+    at once, and a packed archive of a few bytes would hold. Headers count as files do.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._at = file, 0
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self._file, self._path, self._at = file, path, 0
+        self._most = _most_bytes(path)
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= 2 * _PIECE:  # a reader of a piece may take some more
             raise ValueError("a header that is too long")
         data = self._file.read(size)
         self._at += len(data)
+        if self._at > self._most:
+            raise _too_large(self._path)
         return data
 
     def tell(self) -> int:
@@ -184,6 +184,17 @@ class _Forward:
         while self._at < position:
             if not self.read(min(_PIECE, position - self._at)):
                 break
+
+
+def _most_bytes(path: Path) -> int:
+    """Returns how many bytes may come out of an archive."""
+    size = path.stat().st_size
+    return min(_MOST_BYTES, max(_ALWAYS_ALLOWED_BYTES, _MAX_EXPANSION * size))
+
+
+def _too_large(path: Path) -> SourceError:
+    size = path.stat().st_size
+    return SourceError(f"{path} unpacks to far more than its {size:,} bytes let expect")
 
 
 def _no_file(path: Path, name: str) -> SourceError:

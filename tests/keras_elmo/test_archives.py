@@ -155,6 +155,18 @@ def test_a_header_of_gigabytes_is_not_read(tmp_path):
     assert "a header that is too long" in refusal(path)
 
 
+def test_headers_count_as_files_do(tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(archives, "_ALWAYS_ALLOWED_BYTES", 1 << 16)
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        for number in range(8):
+            member = tarfile.TarInfo(f"{number}.txt")
+            member.pax_headers = {"comment": "a" * (1 << 20)}
+            archive.addfile(member)
+    assert "unpacks to far more than its" in refusal(path)
+    assert list(cache.iterdir()) == []
+
+
 def test_too_many_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "_MOST_FILES", 3)
     path = zip_of(tmp_path / "a.zip", **{str(number): "" for number in range(4)})
