@@ -20,6 +20,7 @@ from components.text_example_gen.input_files import arrived_spans
 from components.text_example_gen.notes import class_notes
 from components.text_example_gen.spans import has_spans, span_name
 from pipeline.config import DataConfig
+from pipeline.errors import RunError
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.review.rows import find_rows
 from pipeline.runs.summary import (
@@ -34,8 +35,12 @@ from pipeline.runs.summary import (
 from pipeline.runs.surroundings import rejected_examples
 from pipeline.training.transform_graph import TransformGraph
 
-# What TensorFlow, Transform and protobuf raise for files that are gone or damaged.
-_UNREADABLE = (OSError, ValueError, tf.errors.OpError, ParseError, DecodeError)
+# What is raised for files that are gone or damaged: by TensorFlow, Transform, protobuf,
+# and by `find_rows`.
+_UNREADABLE = (
+    *(OSError, ValueError, tf.errors.OpError, ParseError, DecodeError),
+    RunError,
+)
 _LOGGER = logging.getLogger(__name__)
 _MOST_CHARACTERS = 1000  # of a text
 
