@@ -27,7 +27,7 @@ run: env data ## Train on the sample data, to a pushed model in OUTPUT (out)
 
 # In two processes, each of whole files; ARGS=-n8 takes more, ARGS='-n0 --pdb' none.
 test: env ## Run the tests that need nothing but Python
-	$(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 20 -m "not integration" $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20 -m "not integration" $(ARGS)
 
 test-integration: env ## Run those that need servers, Java or root, install or measure
 	$(PYTHON) -m pytest -m integration -rs $(ARGS)
