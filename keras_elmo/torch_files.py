@@ -24,6 +24,8 @@ _MAGIC = 0x1950A86A20F9469CFC6C  # of the layout before torch 1.6
 _PROTOCOL = 1001
 _MAX_PICKLE_BYTES = 1 << 26  # far above a model's names, or the array of a matrix
 _NUMEL = struct.Struct("<q")  # before the bytes of each storage of that layout
+# What zipfile, pickletools and NumPy raise over a broken file, besides what
+# `files.reading` knows.
 _FAILURES = (
     *(EOFError, OverflowError, AttributeError, NotImplementedError),
     *(struct.error, zipfile.BadZipFile),

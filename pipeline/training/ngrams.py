@@ -10,6 +10,7 @@ Source: Cheng et al. 2016, arXiv:1606.07792 (a wide linear part beside a deep on
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -70,6 +71,15 @@ def ids_in_order(tokens: Any) -> tf.Tensor:
     return tf.where(is_real, tf.cast(ids, tf.int32), 0)
 
 
+def _ids_by_length(
+    data: LabelledTokens, texts: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields batches of texts of like length, and the `ngram_ids` of each."""
+    by_length = texts[np.argsort(data.lengths[texts], kind="stable")]
+    for batch in split_batches(by_length, batch_size=_COUNTING_BATCH):
+        yield batch, ngram_ids(data.tokens(batch)).numpy()
+
+
 class TextNgrams:
     """The distinct n-grams of texts, found once: 4 bytes each.
 
@@ -79,16 +89,15 @@ class TextNgrams:
 
     def __init__(self, data: LabelledTokens) -> None:
         self._counts = np.zeros(len(data.lengths), np.int64)
-        by_length = np.argsort(data.lengths, kind="stable")
-        parts = [np.zeros(0, np.int32)]
-        for batch in split_batches(by_length, batch_size=_COUNTING_BATCH):
-            ids = ngram_ids(data.tokens(batch)).numpy()
-            self._counts[batch] = (ids > 0).sum(axis=1)
-            parts.append(ids[ids > 0])
-        self._ids = np.concatenate(parts)
         self._starts = np.zeros_like(self._counts)
-        counts = self._counts[by_length]
-        self._starts[by_length] = np.cumsum(counts) - counts
+        parts, found = [np.zeros(0, np.int32)], 0
+        for batch, ids in _ids_by_length(data, np.arange(len(data.lengths))):
+            counts = (ids > 0).sum(axis=1)
+            self._counts[batch] = counts
+            self._starts[batch] = found + np.cumsum(counts) - counts
+            parts.append(ids[ids > 0])
+            found += len(parts[-1])
+        self._ids = np.concatenate(parts)
 
     def read(self, texts: np.ndarray) -> np.ndarray:
         """Returns what `ngram_ids` finds in texts, int32 `(batch, n)`, 0 at the end.
@@ -139,9 +148,8 @@ class NgramLogits(keras.layers.Layer):
             texts: Places of the texts to learn from, int64.
         """
         counts = np.zeros(_IDS, np.int32)
-        by_length = texts[np.argsort(data.lengths[texts], kind="stable")]
-        for batch in split_batches(by_length, batch_size=_COUNTING_BATCH):
-            np.add.at(counts, ngram_ids(data.tokens(batch)).numpy(), 1)
+        for _, ids in _ids_by_length(data, texts):
+            np.add.at(counts, ids, 1)
         counts[0] = 0  # padding
         frequent = np.flatnonzero(counts >= _MIN_TEXTS)
         known = ops.convert_to_numpy(self.known).copy()  # of an earlier training too

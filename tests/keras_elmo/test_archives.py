@@ -43,6 +43,13 @@ def tar_of(path, *members):
     return path
 
 
+# Each makes an archive of one file.
+MAKERS = {
+    "zip": lambda path, name: zip_of(path, **{name: "data"}),
+    "tar": lambda path, name: tar_of(path, (name, lambda member: None)),
+}
+
+
 @pytest.mark.parametrize("format", [*FORMATS.values(), "xztar"])
 @pytest.mark.parametrize("base", [".", "elmo"], ids=["files", "folder"])
 def test_an_archive_is_a_source_as_its_folder_is(tiny_elmo, tmp_path, format, base):
@@ -87,25 +94,17 @@ def test_an_archive_of_something_else_says_what_it_lacks(tmp_path):
 @pytest.mark.parametrize(
     "name", ["../out", "/tmp/out", "a/../../out", "..\\out", "C:\\out"]
 )
-@pytest.mark.parametrize("make", ["zip", "tar"])
+@pytest.mark.parametrize("make", MAKERS)
 def test_nothing_is_written_outside(tmp_path, cache, name, make):
-    path = tmp_path / "a"
-    if make == "zip":
-        zip_of(path, **{name: "data"})
-    else:
-        tar_of(path, (name, lambda member: None))
+    path = MAKERS[make](tmp_path / "a", name)
     assert "holds a file that would lie outside" in refusal(path)
     assert list(cache.iterdir()) == []
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("make", ["zip", "tar"])
+@pytest.mark.parametrize("make", MAKERS)
 def test_folders_without_end_are_refused(tmp_path, cache, make):
-    path, name = tmp_path / "a", "a/" * 1900 + "x"
-    if make == "zip":
-        zip_of(path, **{name: "data"})
-    else:
-        tar_of(path, (name, lambda member: None))
+    path = MAKERS[make](tmp_path / "a", "a/" * 1900 + "x")
     assert "holds folders within more than 32 others" in refusal(path)
     assert list(cache.iterdir()) == []
 
