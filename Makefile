@@ -26,11 +26,11 @@ run: env data ## Train on the sample data, to a pushed model in OUTPUT (out)
 	  --label-column label --output $(OUTPUT) $(ARGS)
 
 # In two processes, each of whole files; ARGS=-n8 takes more, ARGS='-n0 --pdb' none.
-test: env ## Run the tests that need nothing but Python
-	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20 -m "not integration" $(ARGS)
+test: env ## Run the tests that need nothing but Python (ten minutes)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20 -m "not integration and not slow" $(ARGS)
 
-test-integration: env ## Run those that need servers, Java or root, install or measure
-	$(PYTHON) -m pytest -m integration -rs $(ARGS)
+test-integration: env ## Run those that need servers, Java or root, install, measure, or are slow
+	$(PYTHON) -m pytest -m "integration or slow" -rs $(ARGS)
 
 flink: env ## Start a Flink cluster with Beam's job server, and print how to use it
 	@$(PYTHON) -m tools.runners start flink

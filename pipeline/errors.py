@@ -22,6 +22,13 @@ import click
 
 from pipeline.terminal import visible_line
 
+DAMAGED_GRAPH = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError),
+    *(RuntimeError, TypeError, ValueError),
+)
+"""What TensorFlow raises, besides its own `OpError`, when it loads a graph that is not
+what was written."""
+
 _MOST_BRIEF = 500  # characters
 
 

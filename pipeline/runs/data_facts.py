@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from google.protobuf.message import DecodeError
-from google.protobuf.text_format import ParseError
 
 from components.anomaly_gate import executor as anomaly_gate
 from components.drift_check import report as drift_report
@@ -35,12 +33,9 @@ from pipeline.runs.summary import (
 from pipeline.runs.surroundings import rejected_examples
 from pipeline.training.transform_graph import TransformGraph
 
-# What is raised for files that are gone or damaged: by TensorFlow, Transform, protobuf,
+# What is raised for files that are gone or damaged: by TensorFlow, by `TransformGraph`
 # and by `find_rows`.
-_UNREADABLE = (
-    *(OSError, ValueError, tf.errors.OpError, ParseError, DecodeError),
-    RunError,
-)
+_UNREADABLE = (OSError, ValueError, tf.errors.OpError, RunError)
 _LOGGER = logging.getLogger(__name__)
 _MOST_CHARACTERS = 1000  # of a text
 

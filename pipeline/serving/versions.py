@@ -16,18 +16,13 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.errors import UserError
+from pipeline.errors import DAMAGED_GRAPH, UserError
 from pipeline.features import EXPLAIN_TEXTS, SERVE_TEXTS
 from pipeline.files import is_local, is_pattern
 
 GRAPH = "saved_model.pb"
 
 _NUMBER = re.compile(r"[0-9]+")
-# What TensorFlow raises of a graph that is not what was written.
-_OF_A_GRAPH = (
-    *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError),
-    *(RuntimeError, TypeError, ValueError),
-)
 _HIGHEST = 2**63 - 1  # TensorFlow Serving reads an int64, and passes over the rest
 
 
@@ -182,7 +177,7 @@ def load_classifier(folder: str, *, explain: bool = False) -> Any:
     try:
         model = tf.saved_model.load(folder)
         signatures = model.signatures
-    except (*_OF_A_GRAPH, tf.errors.OpError) as error:
+    except (*DAMAGED_GRAPH, tf.errors.OpError) as error:
         reason = str(error).partition("\n")[0]
         if isinstance(error, (AttributeError, KeyError)):
             reason = f"its graph is damaged ({type(error).__name__}: {reason})"

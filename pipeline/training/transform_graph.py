@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 import tensorflow_transform as tft
+from google.protobuf.text_format import ParseError
 
 from pipeline import features
+from pipeline.errors import DAMAGED_GRAPH, RunError
 
 _MOST_TOKENS = 1 << 20  # of a text, when looking for the limits between lengths
 
@@ -19,13 +22,18 @@ class TransformGraph:
 
     Args:
         uri: Folder of the TransformGraph artifact.
+
+    Raises:
+        RunError: The graph is gone or damaged, which may show at its first use.
     """
 
     def __init__(self, uri: str) -> None:
-        transform = tft.TFTransformOutput(uri)
-        self._layer = transform.transform_features_layer()
-        # Without the label, on which neither depends.
-        self._spec = {features.TEXT: transform.raw_feature_spec()[features.TEXT]}
+        self._uri = uri
+        with self._readable():
+            transform = tft.TFTransformOutput(uri)
+            self._layer = transform.transform_features_layer()
+            # Without the label, on which neither depends.
+            self._spec = {features.TEXT: transform.raw_feature_spec()[features.TEXT]}
 
     def tokens(self, texts: Sequence[str]) -> tf.SparseTensor:
         """Returns the tokens that the model reads, sparse string `(texts, time)`."""
@@ -61,7 +69,19 @@ class TransformGraph:
 
     def _transform(self, texts: Sequence[str]) -> dict[str, tf.Tensor]:
         examples = [_example(text) for text in texts]
-        return self._layer(tf.io.parse_example(examples, self._spec))
+        with self._readable():
+            return self._layer(tf.io.parse_example(examples, self._spec))
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (*DAMAGED_GRAPH, tf.errors.OpError, ParseError) as error:
+            raise RunError(
+                "the transform graph of the run is gone or damaged: "
+                f"{self._uri} cannot be used ({str(error).partition(chr(10))[0]})\n"
+                "hint: bring back a copy of that folder, or run `elmo-tfx run` again"
+            ) from error
 
 
 def _example(text: str) -> bytes:

@@ -123,6 +123,7 @@ def spelled_model(source):
     return keras.Model(inputs, layers.Dense(1)(bilm(inputs)))
 
 
+@pytest.mark.slow
 def test_a_bilm_compiled_by_xla_computes_and_learns_the_same(tiny_elmo):
     ids = spell_batch(SENTENCES, 12)
     assert ids.shape[1] == 4

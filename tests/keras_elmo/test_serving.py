@@ -127,6 +127,7 @@ np.savez(sys.argv[3], *model.get_weights())
 """
 
 
+@pytest.mark.slow
 def test_replicas_learn_together_what_one_device_learns(
     plain_elmo, tmp_path, repository
 ):

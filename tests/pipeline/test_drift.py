@@ -61,6 +61,7 @@ def run_span(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_span_with_other_labels_stops_at_the_gate_or_is_let_pass_with_a_warning(
     run_span,
 ):

@@ -140,6 +140,7 @@ def test_words_that_were_not_learnt_share_one_id():
 
 # With shuffled labels the head has both ways to learn at once: what either gave away
 # would show. With true ones the vectors have to do without the n-grams as well.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("is_random", "ngram_rows"),
     [(False, 0), (False, MODEL["ngram_rows"]), (True, MODEL["ngram_rows"])],

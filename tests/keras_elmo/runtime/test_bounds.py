@@ -73,6 +73,7 @@ def test_weights_that_overflow_for_ordinary_words_are_refused_when_read(tmp_path
         ElmoEmbeddingLayer(folder)
 
 
+@pytest.mark.slow
 def test_a_text_that_overflows_is_refused_inside_of_a_model_and_an_export(
     layer, tmp_path
 ):

@@ -289,6 +289,7 @@ def test_compiling_imports_neither_tfx_nor_tensorflow_nor_beam(
     assert package.is_file()
 
 
+@pytest.mark.slow
 def test_what_is_compiled_for_vertex_ai_is_a_job_there(config, tmp_path, monkeypatch):
     from google.auth.credentials import AnonymousCredentials
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -236,6 +237,39 @@ def test_damaged_examples_get_a_line(tmp_path, damage):
     (split / "data.gz").write_bytes(damage(content))
     with pytest.raises(RunError, match="damaged: /.*/Split-eval cannot be read\nhint"):
         read_rows([str(tmp_path)])
+
+
+DAMAGED_GRAPHS = {
+    "cut": ("transform_fn/saved_model.pb", lambda content: content[:500]),
+    "another name": (
+        "transform_fn/saved_model.pb",
+        lambda content: content.replace(b"bincount/Size", b"bincount/SizE", 1),
+    ),
+    "cut variables": (
+        "transform_fn/variables/variables.data-00000-of-00001",
+        lambda content: content[:-50],
+    ),
+    "other schema": ("metadata/schema.pbtxt", lambda content: b"f" + content),
+    "no text": (
+        "metadata/schema.pbtxt",
+        lambda content: content.replace(b'"text"', b'"other"'),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"), DAMAGED_GRAPHS.values(), ids=DAMAGED_GRAPHS
+)
+def test_a_damaged_transform_graph_gets_a_line(
+    transformed_data, tmp_path, name, damage
+):
+    folder = tmp_path / "graph"
+    shutil.copytree(transformed_data, folder)
+    content = (folder / name).read_bytes()
+    assert damage(content) != content
+    (folder / name).write_bytes(damage(content))
+    with pytest.raises(RunError, match="damaged: /.*/graph cannot be used .*\nhint"):
+        TransformGraph(str(folder)).tokens(["a film"])
 
 
 def test_a_typing_error_makes_a_similar_text_and_another_sentence_does_not():

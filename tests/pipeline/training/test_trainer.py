@@ -94,6 +94,7 @@ def test_the_exported_probabilities_are_those_of_the_temperature(trained):
     assert trained.history["certain"] is None  # nobody asked
 
 
+@pytest.mark.slow
 def test_with_a_precision_the_history_and_the_model_say_from_where_it_is_sure(
     trained_with_elmo,
 ):
