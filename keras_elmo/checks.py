@@ -24,10 +24,13 @@ def check_positive(
     name: str, value: object, rule: str = "a positive int", *, most: int | None = None
 ) -> None:
     """Refuses what is no integer, and one below 1, above `most`, or of 64 bits."""
-    if most is not None:
-        rule += f" of at most {most:,}"
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not is_integer or not 1 <= value <= (most or 2**31 - 1):  # type: ignore[operator]
+    bound = most or 2**31 - 1
+    if not is_integer or not 1 <= value <= bound:  # type: ignore[operator]
+        if most is not None:
+            rule += f" of at most {most:,}"
+        elif is_integer and value > bound:  # type: ignore[operator]
+            rule += f", at most {bound:,}"
         raise ValueError(f"`{name}` must be {rule}. Received: `{name}={value!r}`")
 
 

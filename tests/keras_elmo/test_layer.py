@@ -218,7 +218,7 @@ def test_wrong_inputs_are_named(layers, inputs, error, words):
         ({"max_sequence_length": 0}, "max_sequence_length=0"),
         ({"max_sequence_length": 1.5}, "`max_sequence_length` must be a positive int"),
         ({"max_sequence_length": "3"}, "must be a positive int or None. Rec"),
-        ({"max_sequence_length": 10**12}, "must be a positive int or None. Rec"),
+        ({"max_sequence_length": 10**12}, "int or None, at most 2,147,483,647. Rec"),
         ({"max_batch_size": 1.5}, "`max_batch_size` must be a positive int"),
         ({"mixes": True}, "`mixes` must be a positive int of at most .*: `mixes=True`"),
         ({"mixes": 10**9}, "`mixes` must be a positive int of at most 1,000. Rec"),
