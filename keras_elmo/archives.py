@@ -10,6 +10,7 @@ import bz2
 import gzip
 import hashlib
 import lzma
+import re
 import stat
 import tarfile
 import tempfile
@@ -27,6 +28,7 @@ _PIECE = 1 << 20  # bytes that are read at once: no header needs more
 _MOST_FILES = 10_000
 _MOST_PARTS = 32  # of a name: each folder is one
 _MOST_BYTES = 1 << 34
+_DRIVE = re.compile("[A-Za-z]:")  # of Windows
 # As for tensors: weights hardly compress.
 _MAX_EXPANSION = 100
 _ALWAYS_ALLOWED_BYTES = 1 << 26
@@ -100,7 +102,11 @@ def _unpack(path: Path, folder: Path) -> None:
             target.mkdir(parents=True, exist_ok=True)
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
+        try:
+            file = target.open("xb")
+        except FileExistsError as error:
+            raise SourceError(f"{path} holds two files of one name: {name}") from error
+        with file:
             while piece := content.read(_PIECE):
                 left -= len(piece)
                 if left < 0:
@@ -112,7 +118,7 @@ def _safe_parts(name: str, path: Path) -> list[str]:
     """Returns the parts of a name in an archive; refuses one that leads outside."""
     plain = name.replace("\\", "/")
     parts = [part for part in plain.split("/") if part not in ("", ".")]
-    if plain.startswith("/") or ".." in parts or any(":" in part for part in parts):
+    if plain.startswith("/") or ".." in parts or any(map(_DRIVE.match, parts)):
         raise SourceError(f"{path} holds a file that would lie outside: {name}")
     if len(parts) > _MOST_PARTS:
         raise SourceError(f"{path} holds folders within more than {_MOST_PARTS} others")

@@ -9,6 +9,7 @@ Source: HIT-SCIR/ELMoForManyLangs, commit b3de5f1: `elmo.py`, `frontend.py`, `mo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ _WORD_MARKS = ("<bos>", "<eos>", "<oov>")
 # Its code names these two the other way round: <eow> begins a word and <bow> ends it.
 _CHAR_MARKS = ("<eow>", "<bow>", "<oov>", "<pad>")
 _NAMELESS = "\u3000"  # what a line with a number alone stands for
-# The file of sizes that comes with its code; models name it, and often lack it.
+# The files of sizes that come with its code, which say the same; models name one of
+# them, and often lack it.
 _SAMPLES = ("cnn_50_100_512_4096_sample.json", "cnn_0_100_512_4096_sample.json")
 _SAMPLE: dict[str, Any] = {
     "encoder": {
@@ -82,16 +84,20 @@ def open_weights(folder: Path, options: BiLMOptions) -> Callable[[BiLM], None]:
         shapes, path = parts[part].shapes(), folder / f"{part}.pkl"
         for name, shape in expected.items():
             if name not in shapes:
-                raise WeightsError(f"{path} lacks the tensor {name} of shape {shape}")
+                raise WeightsError(
+                    f"{path} lacks the tensor {name} of shape {shape}{_why(folder)}"
+                )
             if shapes[name] != shape:
                 raise WeightsError(
                     f"The tensor {name} of {path} does not fit the options: expected "
-                    f"shape {shape}. Received: {shapes[name]}"
+                    f"shape {shape}, which is {_axes(name)}. Received: {shapes[name]}"
+                    f"{_why(folder)}"
                 )
         unknown = sorted(set(shapes) - set(expected))
         if unknown:
             raise WeightsError(
                 f"{path} holds the tensor {unknown[0]}, which has no place here"
+                f"{_why(folder)}"
             )
     token, lstm = parts["token_embedder"].read, parts["encoder"].read
 
@@ -103,6 +109,41 @@ def open_weights(folder: Path, options: BiLMOptions) -> Callable[[BiLM], None]:
         )
 
     return lambda bilm: checkpoints.assign_weights(bilm, read, str(folder))
+
+
+def _why(folder: Path) -> str:
+    """Returns a hint about the sizes that a model's tensors do not fit."""
+    _, origin = _sizes(folder)
+    if origin != folder / "config.json":
+        return f"\nhint: the sizes are those of {origin}"
+    named = files.read_json(origin)["config_path"].replace("\\", "/")
+    return (
+        f"\nhint: the sizes are those of the sample that {origin} names; put the file "
+        f"{named.rpartition('/')[2]} that it was trained with beside it"
+    )
+
+
+def _axes(name: str) -> str:
+    """Returns what the axes of a tensor are, by their names in the file of sizes."""
+    for pattern, axes in _AXES.items():
+        if re.search(pattern, name):
+            return f"({axes})"
+    raise AssertionError(name)
+
+
+_AXES = {
+    r"^word_emb_layer": "entries of word.dic, word_dim",
+    r"^char_emb_layer": "entries of char.dic, char_dim",
+    r"^convolutions.*weight": "count of a filter, char_dim, width of a filter",
+    r"^convolutions.*bias": "count of a filter",
+    r"^highways.*weight": "twice the counts of all filters, the counts of all filters",
+    r"^highways.*bias": "twice the counts of all filters",
+    r"^projection.weight": "projection_dim, word_dim and the counts of all filters",
+    r"^projection.bias": "projection_dim",
+    r"_linearity.weight$": "4 times dim, projection_dim",
+    r"_linearity.bias$": "4 times dim",
+    r"state_projection": "projection_dim, dim",
+}
 
 
 def _sizes(folder: Path) -> tuple[Mapping[str, Any], Path]:
@@ -191,10 +232,7 @@ def _entries(path: Path) -> tuple[str, ...]:
 def _shapes(options: BiLMOptions) -> dict[str, dict[str, Shape]]:
     """Returns the shape of each tensor in the two files."""
     half, cell, width = options.projection_dim, options.cell_dim, options.n_filters
-    token: dict[str, Shape] = {
-        "projection.weight": (half, options.word_dim + width),
-        "projection.bias": (half,),
-    }
+    token: dict[str, Shape] = {}
     if options.word_dim and options.lexicon is not None:
         words = len(options.lexicon.words)
         token["word_emb_layer.embedding.weight"] = (words, options.word_dim)
@@ -207,6 +245,9 @@ def _shapes(options: BiLMOptions) -> dict[str, dict[str, Shape]]:
     for i in range(options.n_highway):
         token[f"highways._layers.{i}.weight"] = (2 * width, width)
         token[f"highways._layers.{i}.bias"] = (2 * width,)
+    # Last, as it would say the least of what does not fit.
+    token["projection.weight"] = (half, options.word_dim + width)
+    token["projection.bias"] = (half,)
     encoder: dict[str, Shape] = {}
     for direction in _DIRECTIONS:
         for i in range(options.n_layers):

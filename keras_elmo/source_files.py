@@ -29,6 +29,7 @@ _OPTIONS = re.compile(r".*options.*\.json", re.I)
 _WEIGHTS = re.compile(r".*\.hdf5", re.I)
 _VOCABULARY = re.compile(r".*vocab.*\.txt|.*vocab[^.]*", re.I)
 _INDEX = ".index"  # of a checkpoint
+_OF_CHECKPOINT = re.compile(r"\.index|\.data-\d+-of-\d+")
 # Where TensorFlow says which of several checkpoints in a folder is the last.
 _LATEST = "checkpoint"
 _LATEST_PATH = re.compile(rb'^model_checkpoint_path: "([^"\\]+)"', re.M)
@@ -120,7 +121,8 @@ def checkpoint_files(path: Path) -> list[Path]:
         return sorted(
             file
             for file in path.parent.iterdir()
-            if file.name.startswith((path.name + _INDEX, f"{path.name}.data-"))
+            if file.name.startswith(f"{path.name}.")
+            and _OF_CHECKPOINT.fullmatch(file.name, len(path.name))
         )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_elmo import ElmoEmbeddingLayer
+from keras_elmo import ElmoEmbeddingLayer, SourceError
 from keras_elmo.export import export_hub_module
 from keras_elmo.sources import check_source, open_source
 from tests.keras_elmo.hostile import as_half, as_pipe, refusal
@@ -127,12 +127,46 @@ def test_it_can_be_fine_tuned():
     assert np.any(before[1] != encoder.char_embed)
 
 
-def test_the_sizes_that_its_code_brings_along_need_no_file(model):
-    (model / "config.json").write_text(
-        '{"config_path": "/home/them/configs/cnn_50_100_512_4096_sample.json"}'
+@pytest.mark.parametrize("start", ["cnn_50_100", "cnn_0_100"])
+def test_the_sizes_that_its_code_brings_along_need_no_file(model, start):
+    sample = f"{start}_512_4096_sample.json"
+    (model / "config.json").write_text(f'{{"config_path": "/home/configs/{sample}"}}')
+    (model / "sizes.json").rename(model / "other.json")
+    with pytest.raises(SourceError) as caught:
+        open_source(model)
+    assert str(caught.value) == (
+        f"The tensor word_emb_layer.embedding.weight of {model}/token_embedder.pkl "
+        "does not fit the options: expected shape (10, 100), which is (entries of "
+        "word.dic, word_dim). Received: (10, 4)\n"
+        f"hint: the sizes are those of the sample that {model}/config.json names; put "
+        f"the file {sample} that it was trained with beside it"
     )
-    (model / "sizes.json").unlink()
-    assert "expected shape (512, 2148). Received: (5, 16)" in refusal(model)
+    (model / "other.json").rename(model / sample)
+    open_source(model)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"word_dim": 4', '"word_dim": 3', "(entries of word.dic, word_dim)"),
+        ('"char_dim": 3', '"char_dim": 4', "(entries of char.dic, char_dim)"),
+        ('"dim": 6', '"dim": 8', "(4 times dim, projection_dim)"),
+        ('"projection_dim": 5', '"projection_dim": 4', "(projection_dim, word_dim and"),
+        ('"n_layers": 2', '"n_layers": 3', "lacks the tensor forward_layer_2"),
+        ('"n_layers": 2', '"n_layers": 1', "holds the tensor backward_layer_1"),
+        ('"n_highway": 2', '"n_highway": 3', "lacks the tensor highways._layers.2"),
+    ],
+)
+def test_a_size_that_the_tensors_do_not_have_is_named(model, old, new, words):
+    text = (model / "sizes.json").read_text()
+    assert old in text
+    (model / "sizes.json").write_text(text.replace(old, new))
+    with pytest.raises(SourceError) as caught:
+        open_source(model)
+    assert words in str(caught.value)
+    assert str(caught.value).endswith(
+        f"\nhint: the sizes are those of {model}/sizes.json"
+    )
 
 
 @pytest.mark.parametrize(
