@@ -25,8 +25,7 @@ TEXTS = [
     "bad",
 ]
 LABELS = ["pos", "neg", "neg", "neg", "pos"]
-SECTION = {
-    "tokenizer": "elmo",
+SECTION = {  # of a pipeline from before there was a choice of the tokenizer
     "max_tokens": 5,
     "max_tokens_quantile": 0.8,
     "max_tokens_limit": 100,
