@@ -25,7 +25,7 @@ from keras_elmo import files, handles
 from keras_elmo.errors import SourceError
 
 _PIECE = 1 << 20  # bytes that are read at once: no header needs more
-_MOST_FILES = 10_000
+_MOST_FILES = 1_000
 _MOST_PARTS = 32  # of a name: each folder is one
 _MOST_BYTES = 1 << 34
 _DRIVE = re.compile("[A-Za-z]:")  # of Windows
@@ -98,20 +98,19 @@ def _unpack(path: Path, folder: Path) -> None:
         if number == _MOST_FILES:
             raise SourceError(f"{path} holds more than {_MOST_FILES:,} files")
         target = folder.joinpath(*_safe_parts(name, path))
-        if content is None:
-            target.mkdir(parents=True, exist_ok=True)
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
+        made = target if content is None else target.parent
         try:
-            file = target.open("xb")
-        except FileExistsError as error:
+            made.mkdir(parents=True, exist_ok=True)
+            if content is None:
+                continue
+            with target.open("xb") as file:
+                while piece := content.read(_PIECE):
+                    left -= len(piece)
+                    if left < 0:
+                        raise _too_large(path)
+                    file.write(piece)
+        except (FileExistsError, NotADirectoryError) as error:
             raise SourceError(f"{path} holds two files of one name: {name}") from error
-        with file:
-            while piece := content.read(_PIECE):
-                left -= len(piece)
-                if left < 0:
-                    raise _too_large(path)
-                file.write(piece)
 
 
 def _safe_parts(name: str, path: Path) -> list[str]:
@@ -132,7 +131,12 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
         yield from _of_zip(path)
     else:
         with _OPENERS[kind](path, "rb") as file:
-            yield from _of_tar(file, path)
+            try:
+                archive = tarfile.open(fileobj=_Forward(file, path), mode="r:")  # type: ignore[call-overload]
+            except tarfile.ReadError as error:
+                raise ValueError(f"there is no tar in it ({error})") from error
+            with archive:
+                yield from _of_tar(archive, path)
 
 
 def _of_zip(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
@@ -150,15 +154,16 @@ def _of_zip(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
                     yield info.filename, content
 
 
-def _of_tar(file: Any, path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
-    with tarfile.open(fileobj=_Forward(file, path), mode="r:") as archive:  # type: ignore[call-overload]
-        for member in archive:
-            if member.isdir():
-                yield member.name, None
-            elif member.isreg():
-                yield member.name, archive.extractfile(member)
-            else:
-                raise _no_file(path, member.name)
+def _of_tar(
+    archive: tarfile.TarFile, path: Path
+) -> Iterator[tuple[str, IO[bytes] | None]]:
+    for member in archive:
+        if member.isdir():
+            yield member.name, None
+        elif member.isreg():
+            yield member.name, archive.extractfile(member)
+        else:
+            raise _no_file(path, member.name)
 
 
 class _Forward:

@@ -52,6 +52,17 @@ _SAMPLE: dict[str, Any] = {
 }
 
 
+# Our names of options and lexicons, and those that the files have.
+_NAMES = {
+    "lstm.": "encoder.",
+    "char_cnn.embedding.dim": "token_embedder.char_dim",
+    "char_cnn.": "token_embedder.",
+    "lexicon.word_dim": "token_embedder.word_dim",
+    "lexicon.words": "word.dic",
+    "lexicon.chars": "char.dic",
+}
+
+
 def read_options(folder: Path) -> BiLMOptions:
     """Reads the sizes and the lexicons of a model.
 
@@ -63,7 +74,10 @@ def read_options(folder: Path) -> BiLMOptions:
     try:
         return _options(sizes, folder)
     except SourceError as error:
-        raise SourceError(f"Cannot read ELMo options from {origin}: {error}") from error
+        said = str(error)
+        for ours, theirs in _NAMES.items():
+            said = said.replace(ours, theirs)
+        raise SourceError(f"Cannot read ELMo options from {origin}: {said}") from error
 
 
 def open_weights(folder: Path, options: BiLMOptions) -> Callable[[BiLM], None]:
@@ -149,9 +163,13 @@ _AXES = {
 def _sizes(folder: Path) -> tuple[Mapping[str, Any], Path]:
     """Returns the sizes, from the file that config.json names, and that file."""
     config = folder / "config.json"
-    named = _get(files.read_json(config), "config_path")
+    said = files.read_json(config)
+    named = said.get("config_path") if isinstance(said, dict) else None
     if not isinstance(named, str):
-        raise SourceError(f"`config_path` of {config} must be a text")
+        raise SourceError(
+            f"{config} must name the file of sizes, by a text `config_path`. "
+            f"Received: {named!r}"
+        )
     # It may be a path of the machine where the model was trained.
     name = named.replace("\\", "/").rpartition("/")[2]
     for path in (folder / name, folder / "configs" / name):
@@ -220,6 +238,8 @@ def _entries(path: Path) -> tuple[str, ...]:
             if len(names) > 1 or not number.isdecimal():
                 raise ValueError(f"line {count} must be an entry, a tab and a number")
             numbers[names[0] if names else _NAMELESS] = int(number)
+        if not numbers:
+            raise ValueError("it has no entry")
     entries = sorted(numbers, key=numbers.__getitem__)
     if [numbers[entry] for entry in entries] != list(range(len(entries))):
         raise SourceError(

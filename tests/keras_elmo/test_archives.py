@@ -177,6 +177,19 @@ def test_two_members_of_one_name_are_refused(tmp_path):
     assert refusal(path) == f"{path} holds two files of one name: options.json"
 
 
+def test_a_file_of_the_name_of_a_folder_is_refused(tmp_path):
+    for names in (("a", "a/b"), ("a/b", "a"), ("a/b", "a/b/c/d")):
+        path = zip_of(tmp_path / "a.zip", **dict.fromkeys(names, ""))
+        assert refusal(path) == f"{path} holds two files of one name: {names[1]}"
+
+
+@pytest.mark.parametrize("data", [b"", b"hello" * 200], ids=["nothing", "a text"])
+def test_what_is_packed_and_no_tar_is_refused(tmp_path, data):
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(data))
+    assert f"Cannot read the archive {path}: there is no tar in it" in refusal(path)
+
+
 def test_a_colon_in_a_name_is_no_drive(tiny_elmo, tmp_path):
     shutil.copytree(tiny_elmo, tmp_path / "made" / "run of 12:30")
     path = shutil.make_archive(str(tmp_path / "elmo"), "zip", tmp_path / "made")

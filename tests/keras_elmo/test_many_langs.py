@@ -187,10 +187,14 @@ def test_a_size_that_the_tensors_do_not_have_is_named(model, old, new, words):
             '"n_highway": 1',
             "the tensor highways._layers.1",
         ),
+        ("sizes.json", '"n_layers": 2', '"n_layers": 0', "`encoder.n_layers` must be"),
+        ("sizes.json", '"char_dim": 3', '"char_dim": -1', "`token_embedder.char_dim`"),
+        ("sizes.json", '"word_dim": 4', '"word_dim": "4"', "`token_embedder.word_dim`"),
         ("config.json", "../sizes.json", "gone.json", "has no file gone.json"),
-        ("config.json", "config_path", "path", "lack the entry config_path"),
-        ("char.dic", "<bow>", "<bo>", "`lexicon.chars` lacks the entry <bow>"),
-        ("word.dic", "<oov>", "<unk>", "`lexicon.words` lacks the entry <oov>"),
+        ("config.json", '"../sizes.json"', "7", "config.json must name the file of s"),
+        ("config.json", "config_path", "path", "config.json must name the file of s"),
+        ("char.dic", "<bow>", "<bo>", "`char.dic` lacks the entry <bow>"),
+        ("word.dic", "<oov>", "<unk>", "`word.dic` lacks the entry <oov>"),
         ("word.dic", "cat\t5", "cat\t4", "must have the numbers 0 to 9, each once"),
         ("word.dic", "cat\t5", "cat\t5\t6", "line 6 must be an entry, a tab and a num"),
         ("word.dic", "cat\t5\n", "", "must have the numbers 0 to 8, each once"),
@@ -214,6 +218,13 @@ def test_a_broken_file_is_refused(model, file, change):
     change(model / file)
     line = refusal(model)
     assert re.search(r"zht\.model", line)
+
+
+def test_a_lexicon_without_entries_is_refused(model):
+    (model / "word.dic").write_text("")
+    assert f"Cannot read the lexicon {model}/word.dic: it has no entry" in refusal(
+        model
+    )
 
 
 def test_its_zip_is_a_source(tmp_path, monkeypatch):

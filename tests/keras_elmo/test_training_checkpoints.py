@@ -108,6 +108,22 @@ def test_the_last_of_several_checkpoints_is_read(checkpoint, tmp_path, plain_elm
     assert str(later) in open_source(pair).info.runs
 
 
+@pytest.mark.parametrize(
+    "path",
+    [r"/home/m\303\274ller/%s", r"C:\\them\\elmo\\%s", "%s", r"/a \"b\"/%s"],
+)
+def test_the_last_checkpoint_is_found_wherever_it_was_written(
+    checkpoint, tiny_elmo, path
+):
+    folder = checkpoint.parent
+    later = write_checkpoint(folder, tiny_elmo, step=20)
+    text = f'model_checkpoint_path: "{path % later.name}"\n'
+    (folder / "checkpoint").write_text(text)
+    assert str(later) in open_source(folder).info.runs
+    (folder / "checkpoint").write_text(text.replace("20", r"\x2"))
+    assert f"Cannot read {folder}/checkpoint" in refusal(folder)
+
+
 def test_the_files_of_a_checkpoint_are_told_from_those_of_another(
     checkpoint, tiny_elmo
 ):
@@ -143,6 +159,17 @@ def test_what_does_not_fit_is_named(tmp_path, tiny_elmo, change, words):
 def test_broken_files_are_refused(checkpoint, ending, change):
     change(checkpoint.with_name(checkpoint.name + ending))
     assert str(checkpoint.parent) in refusal(checkpoint.parent)
+
+
+def test_a_part_that_is_missing_is_named(checkpoint):
+    checkpoint.with_name(f"{checkpoint.name}.data-00000-of-00001").unlink()
+    assert f"there is no file {checkpoint}.data-*" in refusal(checkpoint.parent)
+
+
+def test_a_checkpoint_without_index_asks_for_it(checkpoint):
+    checkpoint.with_name(f"{checkpoint.name}.index").unlink()
+    with pytest.raises(SourceError, match=r"hint: a checkpoint has a file \*.index"):
+        open_source(checkpoint.parent)
 
 
 def test_an_archive_of_training_is_read(checkpoint, tmp_path, monkeypatch, tiny_elmo):
