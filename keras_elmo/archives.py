@@ -130,13 +130,11 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
     if kind not in _OPENERS:
         yield from _of_zip(path)
     else:
-        with _OPENERS[kind](path, "rb") as file:
-            try:
-                archive = tarfile.open(fileobj=_Forward(file, path), mode="r:")  # type: ignore[call-overload]
-            except tarfile.ReadError as error:
-                raise ValueError(f"there is no tar in it ({error})") from error
-            with archive:
-                yield from _of_tar(archive, path)
+        with (
+            _OPENERS[kind](path, "rb") as file,
+            _tar(_Forward(file, path)) as archive,
+        ):
+            yield from _of_tar(archive, path)
 
 
 def _of_zip(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
@@ -152,6 +150,13 @@ def _of_zip(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
             else:
                 with archive.open(info) as content:
                     yield info.filename, content
+
+
+def _tar(file: _Forward) -> tarfile.TarFile:
+    try:
+        return tarfile.open(fileobj=file, mode="r:")  # type: ignore[call-overload]
+    except tarfile.ReadError as error:
+        raise ValueError(f"there is no tar in it ({error})") from error
 
 
 def _of_tar(

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_elmo import ElmoEmbeddingLayer, SourceError
-from keras_elmo.export import export_hub_module
+from keras_elmo import BiLM, ElmoEmbeddingLayer, SourceError
+from keras_elmo.export import _HubModule, export_hub_module
+from keras_elmo.saved_model import OPTIONS_FILE
 from keras_elmo.sources import check_source, open_source
 from tests.keras_elmo.hostile import as_half, as_pipe, refusal
 
@@ -104,6 +105,22 @@ def test_an_exported_module_is_read_back(tmp_path, layer):
     )
     theirs = WRITTEN["vectors"]["words_and_chars"][0]
     np.testing.assert_allclose(outputs["lstm_outputs2"][0], theirs[2], atol=1e-5)
+
+
+def test_an_exported_module_of_words_alone_is_read_back(tmp_path):
+    layer = ElmoEmbeddingLayer(str(MODELS / "words"), initial_state="zeros")
+    folder = tmp_path / "module"
+    (folder / OPTIONS_FILE).parent.mkdir(parents=True)
+    layer.bilm.options.to_file(folder / OPTIONS_FILE)
+    (folder / "saved_model.pb").touch()  # its graph is not read, and takes seconds
+    module = _HubModule(layer, layer.bilm)
+    tf.train.Checkpoint(module).write(str(folder / "variables" / "variables"))
+    opened = open_source(tmp_path / "module")
+    assert opened.options == layer.bilm.options
+    again = BiLM(opened.options)
+    opened.load(again)
+    for mine, theirs in zip(again.get_weights(), layer.bilm.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def test_a_warm_state_gives_numbers_that_depend_on_the_text_alone():
