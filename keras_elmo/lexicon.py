@@ -71,7 +71,11 @@ class Lexicon:
                 raise SourceError(f"`lexicon.{name}` lacks the entry {lacking[0]}")
         low = 1 if self.words else 0
         is_int = isinstance(self.word_dim, numbers.Integral)
-        if not is_int or not low <= self.word_dim <= _MAX_SIZE * low:
+        if (
+            isinstance(self.word_dim, bool)
+            or not is_int
+            or not low <= self.word_dim <= _MAX_SIZE * low
+        ):
             raise SourceError(
                 f"`lexicon.word_dim` must be an int from {low} to {_MAX_SIZE * low:,}. "
                 f"Received: {self.word_dim!r}"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_elmo import BiLM, ElmoEmbeddingLayer, SourceError
+from keras_elmo import BiLM, BiLMOptions, ElmoEmbeddingLayer, SourceError
 from keras_elmo.export import _HubModule, export_hub_module
 from keras_elmo.saved_model import OPTIONS_FILE
 from keras_elmo.sources import check_source, open_source
@@ -207,6 +207,12 @@ def test_a_size_that_the_tensors_do_not_have_is_named(model, old, new, words):
         ("sizes.json", '"n_layers": 2', '"n_layers": 0', "`encoder.n_layers` must be"),
         ("sizes.json", '"char_dim": 3', '"char_dim": -1', "`token_embedder.char_dim`"),
         ("sizes.json", '"word_dim": 4', '"word_dim": "4"', "`token_embedder.word_dim`"),
+        (
+            "sizes.json",
+            '"word_dim": 4',
+            '"word_dim": true',
+            "`token_embedder.word_dim`",
+        ),
         ("config.json", "../sizes.json", "gone.json", "has no file gone.json"),
         ("config.json", '"../sizes.json"', "7", "config.json must name the file of s"),
         ("config.json", "config_path", "path", "config.json must name the file of s"),
@@ -235,6 +241,27 @@ def test_a_broken_file_is_refused(model, file, change):
     change(model / file)
     line = refusal(model)
     assert re.search(r"zht\.model", line)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"words": ["<bos>", "<eos>", "a", "a"]},
+            "Received: 'a' in the places 2 and 3",
+        ),
+        ({"words": [], "chars": []}, "must hold words or characters"),
+        ({"words": "abc"}, "`lexicon.words` must be a list of texts"),
+        ({"words": ["a", "\ud800"]}, "`lexicon.words` must hold texts"),
+        ({"char_marks": ["a"]}, "`lexicon.char_marks` must hold 4 to 4 texts"),
+        ({"word_dim": True}, "`lexicon.word_dim` must be an int from 1"),
+    ],
+)
+def test_a_lexicon_in_the_options_is_checked(layer, changes, words):
+    options = layer.bilm.options.to_dict()
+    options["lexicon"] |= changes
+    with pytest.raises(SourceError, match=re.escape(words)):
+        BiLMOptions.from_dict(options)
 
 
 def test_a_lexicon_without_entries_is_refused(model):
