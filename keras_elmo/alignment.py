@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +13,10 @@ import numpy as np
 from keras import ops
 
 from keras_elmo import checkpoints, tensors
-from keras_elmo.errors import WeightsError
+from keras_elmo.errors import SourceError, WeightsError
 from keras_elmo.torch_files import TorchFile
 
+_LOG = logging.getLogger("keras_elmo")
 _FIRST_LSTM = 1  # the layer that a matrix is of, where nothing else is said
 
 
@@ -26,6 +28,8 @@ class Alignment(keras.layers.Layer):
             none. They are files of torch.save with one tensor, or one array.
         dim: Width of an ELMo vector, and of each matrix.
         read: Whether the matrices are read; else they come with a saved model.
+        again: Whether a layer is rebuilt from its configuration. Then a matrix that
+            cannot be read is a warning, and the identity until another is set.
 
     Inputs:  the layers of the biLM, each `(tokens, dim)`.
     Outputs: as many, of the same shapes: `x @ matrix.T`.
@@ -35,7 +39,13 @@ class Alignment(keras.layers.Layer):
     """
 
     def __init__(
-        self, paths: Sequence[str | None], dim: int, *, read: bool, **kwargs: Any
+        self,
+        paths: Sequence[str | None],
+        dim: int,
+        *,
+        read: bool,
+        again: bool,
+        **kwargs: Any,
     ) -> None:
         super().__init__(trainable=False, **kwargs)
         self.matrices: list[Any] = []
@@ -49,7 +59,7 @@ class Alignment(keras.layers.Layer):
                     name=f"matrix_{number}",
                 )
                 if read:
-                    matrix.assign(_read(Path(path), dim))
+                    matrix.assign((_read_again if again else _read)(Path(path), dim))
             self.matrices.append(matrix)
         self.built = True
 
@@ -109,6 +119,18 @@ def paths_by_layer(
             'hint: `output="lstm_outputs1"` reads the first LSTM layer alone'
         )
     return [None if path is None else str(path) for path in paths]
+
+
+def _read_again(path: Path, dim: int) -> np.ndarray:
+    try:
+        return _read(path, dim)
+    except SourceError as error:
+        _LOG.warning(
+            "A layer is rebuilt from its configuration, and a matrix of its alignment "
+            "cannot be read again: it is the identity until another is set. %s",
+            error,
+        )
+        return np.eye(dim, dtype="float32")
 
 
 def _read(path: Path, dim: int) -> np.ndarray:

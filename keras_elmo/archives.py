@@ -10,6 +10,7 @@ import bz2
 import gzip
 import hashlib
 import lzma
+import re
 import stat
 import tarfile
 import tempfile
@@ -24,9 +25,10 @@ from keras_elmo import files, handles
 from keras_elmo.errors import SourceError
 
 _PIECE = 1 << 20  # bytes that are read at once: no header needs more
-_MOST_FILES = 10_000
+_MOST_FILES = 1_000
 _MOST_PARTS = 32  # of a name: each folder is one
 _MOST_BYTES = 1 << 34
+_DRIVE = re.compile("[A-Za-z]:")  # of Windows
 # As for tensors: weights hardly compress.
 _MAX_EXPANSION = 100
 _ALWAYS_ALLOWED_BYTES = 1 << 26
@@ -96,23 +98,26 @@ def _unpack(path: Path, folder: Path) -> None:
         if number == _MOST_FILES:
             raise SourceError(f"{path} holds more than {_MOST_FILES:,} files")
         target = folder.joinpath(*_safe_parts(name, path))
-        if content is None:
-            target.mkdir(parents=True, exist_ok=True)
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
-            while piece := content.read(_PIECE):
-                left -= len(piece)
-                if left < 0:
-                    raise _too_large(path)
-                file.write(piece)
+        made = target if content is None else target.parent
+        try:
+            made.mkdir(parents=True, exist_ok=True)
+            if content is None:
+                continue
+            with target.open("xb") as file:
+                while piece := content.read(_PIECE):
+                    left -= len(piece)
+                    if left < 0:
+                        raise _too_large(path)
+                    file.write(piece)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise SourceError(f"{path} holds two files of one name: {name}") from error
 
 
 def _safe_parts(name: str, path: Path) -> list[str]:
     """Returns the parts of a name in an archive; refuses one that leads outside."""
     plain = name.replace("\\", "/")
     parts = [part for part in plain.split("/") if part not in ("", ".")]
-    if plain.startswith("/") or ".." in parts or any(":" in part for part in parts):
+    if plain.startswith("/") or ".." in parts or any(map(_DRIVE.match, parts)):
         raise SourceError(f"{path} holds a file that would lie outside: {name}")
     if len(parts) > _MOST_PARTS:
         raise SourceError(f"{path} holds folders within more than {_MOST_PARTS} others")
@@ -125,8 +130,11 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
     if kind not in _OPENERS:
         yield from _of_zip(path)
     else:
-        with _OPENERS[kind](path, "rb") as file:
-            yield from _of_tar(file, path)
+        with (
+            _OPENERS[kind](path, "rb") as file,
+            _tar(_Forward(file, path)) as archive,
+        ):
+            yield from _of_tar(archive, path)
 
 
 def _of_zip(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
@@ -144,15 +152,23 @@ def _of_zip(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
                     yield info.filename, content
 
 
-def _of_tar(file: Any, path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
-    with tarfile.open(fileobj=_Forward(file, path), mode="r:") as archive:  # type: ignore[call-overload]
-        for member in archive:
-            if member.isdir():
-                yield member.name, None
-            elif member.isreg():
-                yield member.name, archive.extractfile(member)
-            else:
-                raise _no_file(path, member.name)
+def _tar(file: _Forward) -> tarfile.TarFile:
+    try:
+        return tarfile.open(fileobj=file, mode="r:")  # type: ignore[call-overload]
+    except tarfile.ReadError as error:
+        raise ValueError(f"there is no tar in it ({error})") from error
+
+
+def _of_tar(
+    archive: tarfile.TarFile, path: Path
+) -> Iterator[tuple[str, IO[bytes] | None]]:
+    for member in archive:
+        if member.isdir():
+            yield member.name, None
+        elif member.isreg():
+            yield member.name, archive.extractfile(member)
+        else:
+            raise _no_file(path, member.name)
 
 
 class _Forward:

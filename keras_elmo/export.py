@@ -13,7 +13,6 @@ from keras_elmo import checkpoints, tensors
 from keras_elmo.bilm import BiLM
 from keras_elmo.layer import ElmoEmbeddingLayer
 from keras_elmo.runtime.bounds import bounded_lengths
-from keras_elmo.runtime.native import NativeElmo
 from keras_elmo.saved_model import (
     BILM,
     MIX_SCALING,
@@ -108,12 +107,8 @@ class _HubModule(tf.Module):
         # The attributes that `saved_model` looks for.
         self.published, self.published_transposed = _published(bilm, layer.mix)
         self.held = [variable.value for variable in layer.variables]
-        cache = layer.encoder.cache if isinstance(layer.encoder, NativeElmo) else None
-        rows = (
-            layer.encoder.word_rows if isinstance(layer.encoder, NativeElmo) else None
-        )
         # Tables of words must be seen from here, or they would not be saved.
-        self.lookups = [part.lookup for part in (cache, rows) if part is not None]
+        self.tables = layer.encoder.held
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="strings")])
     def default(self, strings: tf.Tensor) -> dict[str, tf.Tensor]:

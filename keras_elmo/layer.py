@@ -152,7 +152,7 @@ class ElmoEmbeddingLayer(StringLayer):
             self._check_model(trainable)
             # Under `mixes` and `dropout` a saved model keeps the state of these layers.
             self.mixes = [self._make_mix(n, trainable_mix) for n in range(mixes)]
-            self.alignment = self._make_alignment(alignment, read=opened is not None)
+            self.alignment = self._make_alignment(alignment, opened, options)
         self.dropout = keras.layers.Dropout(
             dropout, name="dropout", dtype=self.dtype_policy
         )
@@ -187,16 +187,16 @@ class ElmoEmbeddingLayer(StringLayer):
             vocabulary=self.vocabulary,
         )
 
-    def _make_alignment(self, alignment: Any, *, read: bool) -> Alignment | None:
-        self.alignment_paths = paths_by_layer(
-            alignment, self.num_layers, self.output_name
-        )
-        if self.alignment_paths is None:
+    def _make_alignment(self, named: Any, opened: Any, old: Any) -> Alignment | None:
+        paths = paths_by_layer(named, self.num_layers, self.output_name)
+        self.alignment_paths = paths
+        if paths is None:
             return None
         return Alignment(
-            self.alignment_paths,
+            paths,
             self.dim,
-            read=read,
+            read=opened is not None,
+            again=old is not None,
             name="alignment",
             dtype=self.dtype_policy,
         )

@@ -53,8 +53,12 @@ class Lexicon:
             ("chars", self.chars, _MOST_CHARS),
         ):
             _check_texts(f"lexicon.{name}", entries, most)
-            if len(set(entries)) < len(entries):
-                raise SourceError(f"`lexicon.{name}` must hold each entry once")
+            first, again = _repeated(entries)
+            if again:
+                raise SourceError(
+                    f"`lexicon.{name}` must hold each entry once. Received: "
+                    f"{reprlib.repr(entries[again])} in the places {first} and {again}"
+                )
         _check_texts("lexicon.word_marks", self.word_marks, 3, 3)
         needed = {"words": (self.words, self.word_marks)}
         if self.chars:
@@ -67,7 +71,11 @@ class Lexicon:
                 raise SourceError(f"`lexicon.{name}` lacks the entry {lacking[0]}")
         low = 1 if self.words else 0
         is_int = isinstance(self.word_dim, numbers.Integral)
-        if not is_int or not low <= self.word_dim <= _MAX_SIZE * low:
+        if (
+            isinstance(self.word_dim, bool)
+            or not is_int
+            or not low <= self.word_dim <= _MAX_SIZE * low
+        ):
             raise SourceError(
                 f"`lexicon.word_dim` must be an int from {low} to {_MAX_SIZE * low:,}. "
                 f"Received: {self.word_dim!r}"
@@ -117,14 +125,31 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
     """Reads the words of a vocabulary of bilm-tf, one a line.
 
     Raises:
-        SourceError: If it is missing, too large or not UTF-8, or a line has no word.
+        SourceError: If it is missing, too large or not UTF-8, or a line has no word, or
+            one that another line has.
     """
     with files.reading(f"the vocabulary {path}"):
         lines = files.read_text(path).split("\n")
         words = [line.strip() for line in lines[: -1 if lines[-1] == "" else None]]
         if "" in words:
             raise ValueError(f"line {words.index('') + 1} has no word")
+        first, again = _repeated(words)
+        if again:
+            raise ValueError(
+                f"line {again + 1} repeats line {first + 1}: "
+                f"{reprlib.repr(words[again])}"
+            )
     return tuple(word for word in words if word != _END_OF_TERMS)
+
+
+def _repeated(entries: Sequence[str]) -> tuple[int, int]:
+    """Returns the places of an entry that comes twice; 0 and 0 if none does."""
+    places: dict[str, int] = {}
+    for place, entry in enumerate(entries):
+        first = places.setdefault(entry, place)
+        if first != place:
+            return first, place
+    return 0, 0
 
 
 def _check_texts(name: str, texts: Sequence[Any], most: int, least: int = 0) -> None:

@@ -9,6 +9,7 @@ Source: HIT-SCIR/ELMoForManyLangs, commit b3de5f1: `elmo.py`, `frontend.py`, `mo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ _WORD_MARKS = ("<bos>", "<eos>", "<oov>")
 # Its code names these two the other way round: <eow> begins a word and <bow> ends it.
 _CHAR_MARKS = ("<eow>", "<bow>", "<oov>", "<pad>")
 _NAMELESS = "\u3000"  # what a line with a number alone stands for
-# The file of sizes that comes with its code; models name it, and often lack it.
+# The files of sizes that come with its code, which say the same; models name one of
+# them, and often lack it.
 _SAMPLES = ("cnn_50_100_512_4096_sample.json", "cnn_0_100_512_4096_sample.json")
 _SAMPLE: dict[str, Any] = {
     "encoder": {
@@ -50,6 +52,17 @@ _SAMPLE: dict[str, Any] = {
 }
 
 
+# Our names of options and lexicons, and those that the files have.
+_NAMES = {
+    "lstm.": "encoder.",
+    "char_cnn.embedding.dim": "token_embedder.char_dim",
+    "char_cnn.": "token_embedder.",
+    "lexicon.word_dim": "token_embedder.word_dim",
+    "lexicon.words": "word.dic",
+    "lexicon.chars": "char.dic",
+}
+
+
 def read_options(folder: Path) -> BiLMOptions:
     """Reads the sizes and the lexicons of a model.
 
@@ -61,7 +74,10 @@ def read_options(folder: Path) -> BiLMOptions:
     try:
         return _options(sizes, folder)
     except SourceError as error:
-        raise SourceError(f"Cannot read ELMo options from {origin}: {error}") from error
+        said = str(error)
+        for ours, theirs in _NAMES.items():
+            said = said.replace(ours, theirs)
+        raise SourceError(f"Cannot read ELMo options from {origin}: {said}") from error
 
 
 def open_weights(folder: Path, options: BiLMOptions) -> Callable[[BiLM], None]:
@@ -82,16 +98,20 @@ def open_weights(folder: Path, options: BiLMOptions) -> Callable[[BiLM], None]:
         shapes, path = parts[part].shapes(), folder / f"{part}.pkl"
         for name, shape in expected.items():
             if name not in shapes:
-                raise WeightsError(f"{path} lacks the tensor {name} of shape {shape}")
+                raise WeightsError(
+                    f"{path} lacks the tensor {name} of shape {shape}{_why(folder)}"
+                )
             if shapes[name] != shape:
                 raise WeightsError(
                     f"The tensor {name} of {path} does not fit the options: expected "
-                    f"shape {shape}. Received: {shapes[name]}"
+                    f"shape {shape}, which is {_axes(name)}. Received: {shapes[name]}"
+                    f"{_why(folder)}"
                 )
         unknown = sorted(set(shapes) - set(expected))
         if unknown:
             raise WeightsError(
                 f"{path} holds the tensor {unknown[0]}, which has no place here"
+                f"{_why(folder)}"
             )
     token, lstm = parts["token_embedder"].read, parts["encoder"].read
 
@@ -105,12 +125,51 @@ def open_weights(folder: Path, options: BiLMOptions) -> Callable[[BiLM], None]:
     return lambda bilm: checkpoints.assign_weights(bilm, read, str(folder))
 
 
+def _why(folder: Path) -> str:
+    """Returns a hint about the sizes that a model's tensors do not fit."""
+    _, origin = _sizes(folder)
+    if origin != folder / "config.json":
+        return f"\nhint: the sizes are those of {origin}"
+    named = files.read_json(origin)["config_path"].replace("\\", "/")
+    return (
+        f"\nhint: the sizes are those of the sample that {origin} names; put the file "
+        f"{named.rpartition('/')[2]} that it was trained with beside it"
+    )
+
+
+def _axes(name: str) -> str:
+    """Returns what the axes of a tensor are, by their names in the file of sizes."""
+    for pattern, axes in _AXES.items():
+        if re.search(pattern, name):
+            return f"({axes})"
+    raise AssertionError(name)
+
+
+_AXES = {
+    r"^word_emb_layer": "entries of word.dic, word_dim",
+    r"^char_emb_layer": "entries of char.dic, char_dim",
+    r"^convolutions.*weight": "count of a filter, char_dim, width of a filter",
+    r"^convolutions.*bias": "count of a filter",
+    r"^highways.*weight": "twice the counts of all filters, the counts of all filters",
+    r"^highways.*bias": "twice the counts of all filters",
+    r"^projection.weight": "projection_dim, word_dim and the counts of all filters",
+    r"^projection.bias": "projection_dim",
+    r"_linearity.weight$": "4 times dim, projection_dim",
+    r"_linearity.bias$": "4 times dim",
+    r"state_projection": "projection_dim, dim",
+}
+
+
 def _sizes(folder: Path) -> tuple[Mapping[str, Any], Path]:
     """Returns the sizes, from the file that config.json names, and that file."""
     config = folder / "config.json"
-    named = _get(files.read_json(config), "config_path")
+    said = files.read_json(config)
+    named = said.get("config_path") if isinstance(said, dict) else None
     if not isinstance(named, str):
-        raise SourceError(f"`config_path` of {config} must be a text")
+        raise SourceError(
+            f"{config} must name the file of sizes, by a text `config_path`. "
+            f"Received: {named!r}"
+        )
     # It may be a path of the machine where the model was trained.
     name = named.replace("\\", "/").rpartition("/")[2]
     for path in (folder / name, folder / "configs" / name):
@@ -179,6 +238,8 @@ def _entries(path: Path) -> tuple[str, ...]:
             if len(names) > 1 or not number.isdecimal():
                 raise ValueError(f"line {count} must be an entry, a tab and a number")
             numbers[names[0] if names else _NAMELESS] = int(number)
+        if not numbers:
+            raise ValueError("it has no entry")
     entries = sorted(numbers, key=numbers.__getitem__)
     if [numbers[entry] for entry in entries] != list(range(len(entries))):
         raise SourceError(
@@ -191,10 +252,7 @@ def _entries(path: Path) -> tuple[str, ...]:
 def _shapes(options: BiLMOptions) -> dict[str, dict[str, Shape]]:
     """Returns the shape of each tensor in the two files."""
     half, cell, width = options.projection_dim, options.cell_dim, options.n_filters
-    token: dict[str, Shape] = {
-        "projection.weight": (half, options.word_dim + width),
-        "projection.bias": (half,),
-    }
+    token: dict[str, Shape] = {}
     if options.word_dim and options.lexicon is not None:
         words = len(options.lexicon.words)
         token["word_emb_layer.embedding.weight"] = (words, options.word_dim)
@@ -207,6 +265,9 @@ def _shapes(options: BiLMOptions) -> dict[str, dict[str, Shape]]:
     for i in range(options.n_highway):
         token[f"highways._layers.{i}.weight"] = (2 * width, width)
         token[f"highways._layers.{i}.bias"] = (2 * width,)
+    # Last, as it would say the least of what does not fit.
+    token["projection.weight"] = (half, options.word_dim + width)
+    token["projection.bias"] = (half,)
     encoder: dict[str, Shape] = {}
     for direction in _DIRECTIONS:
         for i in range(options.n_layers):

@@ -294,7 +294,9 @@ class BiLMOptions:
 
     def to_file(self, path: Path) -> None:
         """Writes options.json."""
-        path.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+        # A lexicon of Cyrillic or Han would be twice as long in ASCII.
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
 
 
 def _entry(options: Mapping[str, Any], path: str, default: Any = _REQUIRED) -> Any:

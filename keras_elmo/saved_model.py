@@ -24,6 +24,7 @@ from keras_elmo.tf_variables import SavedVariables
 # The options beside an export of this package, where loaders do not look.
 OPTIONS_FILE = Path("assets.extra") / "options.json"
 BILM = "bilm/"
+_TABLES = (f"{BILM}char_embed", f"{BILM}word_embed")
 MIX_WEIGHTS = "aggregation/weights"
 MIX_SCALING = "aggregation/scaling"
 # The mix by its names in google/elmo, and in DeepPavlov's modules: these call their
@@ -127,15 +128,16 @@ def variable_name(hdf5_name: str) -> str:
 
 def _prefix(shapes: Mapping[str, Shape], folder: Path) -> str:
     """Returns what stands before `bilm/`, such as `module/` in a larger model."""
-    table = BILM + "char_embed"
-    prefixes = [name.removesuffix(table) for name in shapes if name.endswith(table)]
-    if not prefixes:
-        named = ", ".join(sorted(shapes)[:5]) or "none"
-        raise SourceError(
-            f"The SavedModel {folder} lacks the variable {table} of google/elmo. "
-            f"Received: {named}{', ...' if len(shapes) > 5 else ''}"
-        )
-    return min(prefixes, key=len)
+    # An export of a model of words alone has a table of these.
+    for table in _TABLES:
+        prefixes = [name.removesuffix(table) for name in shapes if name.endswith(table)]
+        if prefixes:
+            return min(prefixes, key=len)
+    named = ", ".join(sorted(shapes)[:5]) or "none"
+    raise SourceError(
+        f"The SavedModel {folder} lacks the variable {_TABLES[0]} of google/elmo. "
+        f"Received: {named}{', ...' if len(shapes) > 5 else ''}"
+    )
 
 
 def _mix_names(

@@ -29,9 +29,11 @@ _OPTIONS = re.compile(r".*options.*\.json", re.I)
 _WEIGHTS = re.compile(r".*\.hdf5", re.I)
 _VOCABULARY = re.compile(r".*vocab.*\.txt|.*vocab[^.]*", re.I)
 _INDEX = ".index"  # of a checkpoint
+_OF_CHECKPOINT = re.compile(r"\.index|\.data-\d+-of-\d+")
 # Where TensorFlow says which of several checkpoints in a folder is the last.
 _LATEST = "checkpoint"
-_LATEST_PATH = re.compile(rb'^model_checkpoint_path: "([^"\\]+)"', re.M)
+_LATEST_PATH = re.compile(rb'^model_checkpoint_path: "((?:[^"\\\n]|\\.)+)"', re.M)
+_SEPARATOR = re.compile(r"[/\\]")  # it may have been written under Windows
 
 
 def local_path(source: str) -> str:
@@ -120,7 +122,8 @@ def checkpoint_files(path: Path) -> list[Path]:
         return sorted(
             file
             for file in path.parent.iterdir()
-            if file.name.startswith((path.name + _INDEX, f"{path.name}.data-"))
+            if file.name.startswith(f"{path.name}.")
+            and _OF_CHECKPOINT.fullmatch(file.name, len(path.name))
         )
 
 
@@ -138,9 +141,11 @@ def checkpoint_in(folder: Path, names: Sequence[str]) -> Path:
             (folder / _LATEST).open("rb") as file,
         ):
             latest = _LATEST_PATH.search(file.read(1 << 20))
-        if latest is not None:
-            name = latest[1].decode(errors="surrogateescape").rpartition("/")[2]
-            found = [name] if name in found else found
+            # A text of protobuf: what is not ASCII is spelled in octal digits.
+            path = latest[1].decode("unicode_escape") if latest is not None else ""
+            path = path.encode("latin-1").decode(errors="surrogateescape")
+        name = _SEPARATOR.split(path)[-1]
+        found = [name] if name in found else found
     if len(found) != 1:
         raise SourceError(
             f"{folder} holds more than one checkpoint. Received: {_listed(found)}\n"
@@ -253,6 +258,8 @@ def _only(
         )
     elif matches:
         hint = "\nhint: name the two files that belong together: OPTIONS,WEIGHTS"
+    elif pattern is _WEIGHTS and any(".data-" in name for name in names):
+        hint = f"\nhint: a checkpoint has a file *{_INDEX}, too"
     elif archives:
         hint = f"\nhint: name the archive itself: {folder / archives[0]}"
     raise SourceError(

@@ -17,6 +17,15 @@ _INHERITED = 1
 
 # Web reviews are full of HTML line breaks; they and control characters are spaces.
 _TO_SPACE = r"(?i)<br\s*/?>|[\p{Cc}\p{Z}]"
+# What takes no room and spells nothing: soft hyphen, zero-width space, marks of
+# direction, word joiner, byte order mark. The two joiners (U+200C and U+200D) stay:
+# words of Persian and of India's scripts are spelled with them, and emoji.
+_INVISIBLE = (
+    r"[\x{ad}\x{61c}\x{180e}\x{200b}\x{200e}\x{200f}\x{202a}-\x{202e}"
+    r"\x{2060}-\x{206f}\x{feff}\x{fff9}-\x{fffb}]"
+)
+# A character with what stands on it or joins it to the next.
+_CHARACTER = r"([^\p{M}\x{200c}\x{200d}][\p{M}\x{200c}\x{200d}]*)"
 
 # Characters that are read of a text, for each token that is kept of it: as they come,
 # and once white space is folded. A token has 5 of them on average.
@@ -29,7 +38,6 @@ _MOST_TOKENS = 2**40  # far from where these products overflow
 # its own. They follow the Penn Treebank's conventions, which the One Billion Word
 # Benchmark, ELMo's training text, was tokenised by. Case is kept.
 _RULES = (
-    (r"[\x{200b}\x{feff}]", ""),
     (r"[\x{2018}\x{2019}`]", "'"),
     (r"[\x{201c}\x{201d}]", '"'),
     (r"(\.\.+|\x{2026})", r" ... "),
@@ -59,7 +67,8 @@ _RULES = (
 def normalize_text(text: tf.Tensor) -> tf.Tensor:
     """Repairs text and folds its white space; case stays.
 
-    Invalid UTF-8 becomes U+FFFD; HTML line breaks and control characters become
+    Invalid UTF-8 becomes U+FFFD; invisible characters, such as a zero-width space or a
+    byte order mark, are left out; HTML line breaks and control characters become
     spaces; runs of white space become one space, none at either end.
 
     Args:
@@ -71,6 +80,7 @@ def normalize_text(text: tf.Tensor) -> tf.Tensor:
     text = tf.strings.unicode_transcode(
         text, "UTF-8", "UTF-8", errors="replace", replace_control_characters=False
     )
+    text = tf.strings.regex_replace(text, _INVISIBLE, "")
     text = tf.strings.regex_replace(text, _TO_SPACE, " ")
     text = tf.strings.regex_replace(text, " +", " ")
     return tf.strings.strip(text)
@@ -82,12 +92,15 @@ def tokenize(text: tf.Tensor, tokenizer: str = ELMO) -> tf.RaggedTensor:
     Args:
         text: string `(batch,)`, valid UTF-8 or not.
         tokenizer: `elmo` for words, punctuation and clitics (`do n't`, `it 's`);
-            `whitespace` for what stands between spaces; `unicode_script` for runs of
-            one script, punctuation and digits being of a script of their own;
-            `characters` for each character, with the marks that stand on it.
+            `whitespace` for what stands between spaces; `unicode_script` for what
+            stands between spaces, cut where the script changes (as from Latin to
+            Han), where digits, punctuation and symbols all count as one script, so
+            that `ELMo2024!` is `ELMo` and `2024!`; `characters` for each character,
+            with the marks that stand on it.
 
     Returns:
-        string `(batch, (time))`; a row of white space has no tokens.
+        string `(batch, (time))`; a row of white space or invisible characters has no
+        tokens.
     """
     return tf.strings.split(_apart(normalize_text(text), tokenizer))
 
@@ -131,7 +144,7 @@ def _apart(text: tf.Tensor, tokenizer: str) -> tf.Tensor:
     if tokenizer == WHITESPACE:
         return text
     if tokenizer == CHARACTERS:
-        return tf.strings.regex_replace(text, r"(\P{M}\p{M}*)", r" \1 ")
+        return tf.strings.regex_replace(text, _CHARACTER, r" \1 ")
     if tokenizer == UNICODE_SCRIPT:
         return _scripts_apart(text)
     for pattern, replacement in _RULES:

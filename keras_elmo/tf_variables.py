@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from keras_elmo import files
-from keras_elmo.errors import WeightsError
+from keras_elmo.errors import SourceError, WeightsError
 from keras_elmo.source_files import checkpoint_files
 
 # The attributes under which an export lists its variables by google/elmo's names:
@@ -53,6 +53,8 @@ class SavedVariables:
         what = f"the variables of {origin}"
         for file in self._files:
             files.check_file(file)
+        if not any(".data-" in file.name for file in self._files):
+            raise SourceError(f"Cannot read {what}: there is no file {path}.data-*")
         with files.reading(what, tf.errors.OpError, DecodeError):
             self._reader = tf.train.load_checkpoint(str(path))
             self._shapes = self._reader.get_variable_to_shape_map()

@@ -11,6 +11,7 @@ import dataclasses
 import math
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ _MAGIC = 0x1950A86A20F9469CFC6C  # of the layout before torch 1.6
 _PROTOCOL = 1001
 _MAX_PICKLE_BYTES = 1 << 26  # far above a model's names, or the array of a matrix
 _NUMEL = struct.Struct("<q")  # before the bytes of each storage of that layout
+_MEMBER = struct.Struct("<26xHH")  # of a zip: how long its name and its notes are
+_PIECE = 1 << 20
 # What zipfile, pickletools and NumPy raise over a broken file, besides what
 # `files.reading` knows.
 _FAILURES = (
@@ -58,6 +61,7 @@ class TorchFile:
                     )
                 _check_view(tensor, name, path)
             self._tensors: dict[str, Tensor | Array] = tensors
+            self._checked: set[str] = set()  # storages whose sum was found right
 
     def shapes(self) -> dict[str, Shape]:
         """Returns the shape of every tensor by its name; that of a lone one is ``."""
@@ -77,9 +81,7 @@ class TorchFile:
             value = tensor.value
         else:
             with self._reading(f"the tensor {name} of"):
-                storage = tensor.storage
-                data = self._places[storage.key].read()
-                numbers = np.frombuffer(data, storage.dtype)[tensor.offset :]
+                numbers = self._numbers(tensor)
                 strides = [stride * numbers.itemsize for stride in tensor.strides]
                 # `_check_view` has seen that these stay within the storage.
                 value = np.lib.stride_tricks.as_strided(
@@ -92,28 +94,47 @@ class TorchFile:
             )
         return value
 
+    def _numbers(self, tensor: Tensor) -> np.ndarray:
+        """Reads the numbers from a tensor's first to its last, and no others.
+
+        Thousands of tensors may be views into one storage.
+        """
+        key, dtype = tensor.storage.key, tensor.storage.dtype
+        place = self._places[key]
+        if key not in self._checked:
+            place.check()
+            self._checked.add(key)
+        count = 0 if 0 in tensor.shape else _last(tensor) + 1 - tensor.offset
+        data = place.read(tensor.offset * dtype.itemsize, count * dtype.itemsize)
+        return np.frombuffer(data, dtype)
+
     def _reading(self, what: str) -> Any:
         return files.reading(f"{what} {self._path}", *_FAILURES)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Place:
-    """Where the bytes of a storage lie: in a file, or in a member of a zip archive."""
+    """Where the bytes of a storage lie in a file, and their sum if it is known."""
 
     path: Path
+    start: int
     size: int
-    member: str | None = None
-    start: int = 0
+    crc: int | None = None
 
-    def read(self) -> bytes:
-        if self.member is not None:
-            with zipfile.ZipFile(self.path) as archive:
-                data = archive.read(self.member)
-        else:
-            with self.path.open("rb") as file:
-                file.seek(self.start)
-                data = file.read(self.size)
-        if len(data) != self.size:
+    def check(self) -> None:
+        if self.crc is None:
+            return
+        crc = 0
+        for at in range(0, self.size, _PIECE):
+            crc = zlib.crc32(self.read(at, min(_PIECE, self.size - at)), crc)
+        if crc != self.crc:
+            raise ValueError("its numbers are not those that were written")
+
+    def read(self, at: int, size: int) -> bytes:
+        with self.path.open("rb") as file:
+            file.seek(self.start + at)
+            data = file.read(size)
+        if len(data) != size:
             raise ValueError("it is cut short")
         return data
 
@@ -128,6 +149,8 @@ def _of_zip(path: Path) -> tuple[Any, dict[str, _Place]]:
         order = members.get(f"{folder}byteorder")
         if order is not None and archive.open(order).read(10) != b"little":
             raise ValueError("its numbers are not little-endian")
+        if members[pickles[0]].file_size > _MAX_PICKLE_BYTES:
+            raise ValueError(f"its pickle has more than {_MAX_PICKLE_BYTES:,} bytes")
         with archive.open(pickles[0]) as file:
             machine = Machine(file.read(_MAX_PICKLE_BYTES + 1))
         root = machine.run()
@@ -140,8 +163,16 @@ def _of_zip(path: Path) -> tuple[Any, dict[str, _Place]]:
                 raise ValueError(f"it lacks the {size:,} bytes of {name}")
             if info.compress_type != zipfile.ZIP_STORED or info.compress_size != size:
                 raise ValueError(f"{name} is packed, as torch.save never does")
-            places[key] = _Place(path, size, member=name)
+            places[key] = _Place(path, _start(path, info), size, info.CRC)
     return root, places
+
+
+def _start(path: Path, info: zipfile.ZipInfo) -> int:
+    """Returns where the bytes of a member begin: after its name and its notes."""
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        lengths = _MEMBER.unpack(file.read(_MEMBER.size))
+    return info.header_offset + _MEMBER.size + sum(lengths)
 
 
 def _of_legacy(path: Path) -> tuple[Any, dict[str, _Place]]:
@@ -171,19 +202,22 @@ def _of_legacy(path: Path) -> tuple[Any, dict[str, _Place]]:
             at += _NUMEL.size
             if numel != storage.numel or at + size > end:
                 raise ValueError("it is cut short")
-            places[key] = _Place(path, size, start=at)
+            places[key] = _Place(path, at, size)
             at += size
     return root, places
 
 
 def _check_view(tensor: Tensor, name: str, path: Path) -> None:
     """Refuses a tensor that reaches beyond its storage, or has more numbers than it."""
-    shape, strides, numel = tensor.shape, tensor.strides, tensor.storage.numel
-    last = tensor.offset + sum(
-        (size - 1) * stride for size, stride in zip(shape, strides, strict=True)
-    )
-    if math.prod(shape) > numel or (0 not in shape and last >= numel):
+    shape, numel = tensor.shape, tensor.storage.numel
+    if math.prod(shape) > numel or (0 not in shape and _last(tensor) >= numel):
         raise WeightsError(
             f"The tensor {name} of {path} has a shape, {shape}, for which its storage "
             f"has no room: {numel:,} numbers"
         )
+
+
+def _last(tensor: Tensor) -> int:
+    """Returns the place in its storage of the last number of a tensor that has any."""
+    pairs = zip(tensor.shape, tensor.strides, strict=True)
+    return tensor.offset + sum((size - 1) * stride for size, stride in pairs)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import pickletools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -261,7 +262,8 @@ _GLOBALS: dict[str, Any] = {
         for place in ("torch", "torch.cuda")
         for name, code in (
             *(("Float", "<f4"), ("Double", "<f8"), ("Half", "<f2")),
-            *(("Long", "<i8"), ("Int", "<i4"), ("Byte", "u1"), ("Bool", "?")),
+            *(("Long", "<i8"), ("Int", "<i4"), ("Short", "<i2"), ("Char", "i1")),
+            *(("Byte", "u1"), ("Bool", "?")),
         )
     },
     "numpy ndarray": "ndarray",
@@ -272,8 +274,18 @@ _GLOBALS: dict[str, Any] = {
 }
 
 
+# Other types that torch has, such as BFloat16.
+_STORAGE = re.compile(r"torch(?:\.cuda)? (\w{1,40})Storage")
+
+
 def _global(name: str) -> Any:
     if name not in _GLOBALS:
+        other = _STORAGE.fullmatch(name)
+        if other is not None:
+            raise ValueError(
+                f"it has numbers of the type {other[1]}, which is not read here: save "
+                "it with tensors of float32"
+            )
         raise ValueError(f"its pickle names {name}, which is no part of a tensor")
     return _GLOBALS[name]
 

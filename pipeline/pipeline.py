@@ -196,6 +196,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             "elmo_version": elmo_version(config.elmo.source),
             "held_out": [data.eval_fraction, data.test_fraction],
             "divided_by": _divided_by(data),
+            "tokenizer": config.transform.tokenizer,
             "model": _section(config.model),
             "train": _section(config.train),
             "precision": config.evaluation.precision,

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from keras_elmo.text import first_tokens
+from keras_elmo.text import ELMO, first_tokens
 from pipeline import features
 
 _QUANTILES = 100  # `max_tokens_quantile` counts in hundredths
@@ -27,7 +27,8 @@ def preprocessing_fn(
         inputs: `features.TEXT` and `features.LABEL`, string, one value a row, or
             several labels, dense or sparse.
         custom_config: The configuration's section `transform` under that name, and
-            `multi_label`: whether a row may have several labels.
+            `multi_label`: whether a row may have several labels. A pipeline that was
+            compiled by an earlier version has no `tokenizer` there: it is `elmo`.
 
     Returns:
         TOKENS: sparse string `(batch, time)`, cut to `max_tokens` at the end.
@@ -41,7 +42,7 @@ def preprocessing_fn(
     tokens, n_tokens = first_tokens(
         _one_value(inputs[features.TEXT]),
         _most_tokens(section),
-        tokenizer=section["tokenizer"],
+        tokenizer=section.get("tokenizer", ELMO),
     )
     max_tokens = _max_tokens(n_tokens, section)
     labels = inputs[features.LABEL]

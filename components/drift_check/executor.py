@@ -28,6 +28,7 @@ from components.drift_check.statistics import (
     MeasureSpans,
     statistics_path,
 )
+from keras_elmo.text import ELMO
 
 NOTHING = "nothing to compare with"
 _STATISTICS_FOLDER = "statistics"
@@ -81,7 +82,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 before=example_files(before),
                 text_feature=exec_properties["text_feature"],
                 label_feature=exec_properties["label_feature"],
-                tokenizer=exec_properties["tokenizer"],
+                # A pipeline that was compiled by an earlier version has none.
+                tokenizer=exec_properties.get("tokenizer") or ELMO,
                 output=folder,
             )
         thresholds = Thresholds(

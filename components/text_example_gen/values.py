@@ -12,6 +12,11 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+# These say nothing that one sees: soft hyphen, zero-width space, marks of direction,
+# word joiner, byte order mark. Transform leaves them out of texts.
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
 # What Transform turns into spaces: a text of these alone has no tokens.
 _NO_TEXT = re.compile(r"<br\s*/?>|[\x00-\x20\x7f-\xa0]", re.IGNORECASE)
 _DIGEST_BYTES = 16
@@ -23,11 +28,6 @@ JOINT = " . "
 _TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St|Jr|Sr|Prof|Gen|Rev|Lt|Col|Capt|Sgt|vs)\.?$")
 
 
-# In names these say nothing that one sees: soft hyphen, zero-width space, marks of
-# direction, word joiner, byte order mark.
-_INVISIBLE = re.compile(
-    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-)
 # Joiners mean something between letters that join, and between parts of an emoji.
 _IDLE_JOINER = re.compile(
     r"[\u200c\u200d]+(?=[\s!-~]|$)|(?:(?<=[\s!-~])|^)[\u200c\u200d]+"
@@ -55,13 +55,14 @@ class SeveralLabelsError(BadValueError):
 def clean_text(value: Any) -> str | None:
     """Returns the text as it stands, or None if there is nothing to read.
 
-    A text of HTML line breaks, white space and control characters has nothing to read.
+    A text of HTML line breaks, white space, control characters and what is invisible
+    has nothing to read.
 
     Raises:
         BadValueError: The value is a list or an object, or has a NUL.
     """
     text = _scalar(value)
-    if text is None or not _NO_TEXT.sub("", text).strip():
+    if text is None or not _NO_TEXT.sub("", _INVISIBLE.sub("", text)).strip():
         return None
     if "\0" in text:
         raise BadValueError("the text contains a NUL character")
@@ -224,9 +225,10 @@ def is_lossy(record: Mapping[str, Any], value: Any, cleaned: str) -> bool:
 def digest(text: str) -> bytes:
     """Returns 16 bytes that do not depend on case, white space or Unicode form.
 
-    NFKC, case folding, runs of white space as one space; then BLAKE2b.
+    Invisible characters left out, NFKC, case folding, runs of white space as one space;
+    then BLAKE2b.
     """
-    normalised = unicodedata.normalize("NFKC", text).casefold()
+    normalised = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
     # Case folding can bring back what NFKC would compose.
     normalised = unicodedata.normalize("NFKC", normalised)
     data = " ".join(normalised.split()).encode("utf-8")

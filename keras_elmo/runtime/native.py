@@ -30,6 +30,10 @@ class Encoder(Protocol):
     def num_layers(self) -> int:
         """Layers of the biLM, the token encoder counted as the first."""
 
+    @property
+    def held(self) -> list[Any]:
+        """What a SavedModel must hold in an attribute besides Keras's variables."""
+
     def run(
         self, words: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
@@ -102,6 +106,12 @@ class NativeElmo(keras.layers.Layer):
     def num_layers(self) -> int:
         """Layers of the biLM, the token encoder counted as the first."""
         return self.options.n_layers + 1
+
+    @property
+    def held(self) -> list[Any]:
+        """The tables of words, which a SavedModel must hold in an attribute."""
+        parts = (self.cache, self.word_rows)
+        return [part.lookup for part in parts if part is not None]
 
     def load(self, fill: Callable[[BiLM], None], origin: str) -> None:
         """Fills the biLM, then all that follows from its weights.

@@ -58,6 +58,11 @@ class SignatureModule(tf.Module):
         self.num_layers = len(_OUTPUTS)
         self._try_out(folder)
 
+    @property
+    def held(self) -> list[Any]:
+        """The module, which a SavedModel must hold in an attribute."""
+        return [self.loaded]
+
     def run(
         self, words: tf.Tensor, lengths: tf.Tensor, training: bool | None = None
     ) -> tuple[list[tf.Tensor], tf.Tensor]:

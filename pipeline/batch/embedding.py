@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_elmo import ElmoEmbeddingLayer
-from keras_elmo.text import ELMO, WHITESPACE, first_tokens
+from keras_elmo.text import ELMO, first_tokens
 from pipeline.batch.formats.hdf5 import SENTENCE, VECTORS
 from pipeline.batch.formats.table import Kind
 from pipeline.batch.scoring import CUT, once_per_process
@@ -31,7 +31,7 @@ class Embedder:
         pooled: Whether a text gets one vector, the mean over its tokens.
         dtype: Of the vectors: `float32` or `float16`.
         max_tokens: Longer texts are cut.
-        split_only: Whether texts are tokens with spaces between them.
+        tokenizer: What a token is, as `keras_elmo.text.tokenize` takes it.
         as_sentences: Whether the output has texts as lines of tokens (HDF5).
     """
 
@@ -40,7 +40,7 @@ class Embedder:
     pooled: bool = False
     dtype: str = "float32"
     max_tokens: int = 512
-    split_only: bool = False
+    tokenizer: str = ELMO
     as_sentences: bool = False
 
     @property
@@ -86,7 +86,7 @@ class _Score:
         tokens, lengths = first_tokens(
             texts,
             self._embedder.max_tokens,
-            tokenizer=WHITESPACE if self._embedder.split_only else ELMO,
+            tokenizer=self._embedder.tokenizer,
         )
         tokens = tokens[:, : self._embedder.max_tokens]
         kept = tokens.row_lengths()

@@ -35,7 +35,7 @@ from pipeline.errors import RunError, UserError, with_typed_options
 from pipeline.files import is_local
 from pipeline.interrupts import reraise_interrupt
 from pipeline.runs.outcomes import reason_of
-from pipeline.runs.progress import say_loading
+from pipeline.runs.progress import say_loading, say_tokenizer
 from pipeline.terminal import visible_line
 
 if TYPE_CHECKING:  # it imports Beam
@@ -117,6 +117,7 @@ def run_batch(
     chunk_rows: int,
     chunk_chars: int,
     make_scorer: ScorerMaker,
+    suggest: bool = False,
 ) -> None:
     """Runs a job and prints one line about it, `name=value` for a script to read.
 
@@ -127,6 +128,7 @@ def run_batch(
         chunk_chars: Characters of them, at most, unless one text is longer.
         make_scorer: Loads and checks the model. Called where the libraries' messages go
             into the log.
+        suggest: Whether to say that the texts need another tokenizer, if they do.
 
     Raises:
         UserError: An option, the data or the model is wrong.
@@ -141,7 +143,7 @@ def run_batch(
         if "" in given:  # it would mean the working directory
             raise UserError(f"option {option}: a name is expected. Received: ''")
     _check_places(request, arguments["summary"])
-    summary = _run(request, make_scorer)
+    summary = _run(request, make_scorer, suggest)
     if arguments["summary"] is not None:
         _write_summary(arguments["summary"], summary)
     click.echo(visible_line(_line(summary)))
@@ -311,7 +313,7 @@ def _request(
     )
 
 
-def _run(request: Request, make_scorer: ScorerMaker) -> JobSummary:
+def _run(request: Request, make_scorer: ScorerMaker, suggest: bool) -> JobSummary:
     """Runs the job; what the libraries print goes to a log, kept if the job fails."""
     from pipeline.runs.run_log import run_log
 
@@ -325,6 +327,9 @@ def _run(request: Request, make_scorer: ScorerMaker) -> JobSummary:
     except BaseException:
         log.unlink(missing_ok=True)
         raise
+    better = {look.tokenizer for look in previews.values() if look.tokenizer}
+    if suggest and better:
+        say_tokenizer(min(better), "--tokenizer ")
     say_loading()
     with run_log(log) as terminal:
         try:

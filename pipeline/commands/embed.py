@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from pipeline.batch.formats.table import HDF5, PARQUET, VECTOR_FORMATS
 from pipeline.commands.batch import batch_options, run_batch
+from pipeline.config.sections import TransformConfig
 from pipeline.errors import UserError
 
 LAYERS = ("mix", "mean", "0", "1", "2", "all")
+TOKENIZERS = get_args(TransformConfig.model_fields["tokenizer"].annotation)
+_SPLIT = "whitespace"
 
 # Vectors are a thousand times larger than the text: of 256 Ki characters of English,
 # those of the original model take 200 MiB in memory.
@@ -24,6 +27,8 @@ _CHUNK_CHARS = 256 * 2**10
 Examples:
   elmo-tfx embed --input 'new/*.csv' --output vectors/
   elmo-tfx embed --input new.csv --pooled --dtype float16 --output vectors/
+  elmo-tfx embed --input zh.csv --elmo zhs.zip --tokenizer characters \\
+      --output vectors/
   elmo-tfx embed --input lines.csv --elmo my_elmo/ --layer all --format hdf5 \\
       --output vectors/
 
@@ -57,7 +62,12 @@ the data or the ELMo source is wrong.
     default=512,
     help="Longer texts are cut; default: 512.",
 )
-@click.option("--split-only", is_flag=True, help="Texts are tokens between spaces.")
+@click.option(
+    "--tokenizer",
+    type=click.Choice(TOKENIZERS),
+    help="What a token is, as transform.tokenizer has it; default: elmo.",
+)
+@click.option("--split-only", is_flag=True, help="The same as --tokenizer whitespace.")
 @click.option(
     "--format",
     type=click.Choice(VECTOR_FORMATS),
@@ -70,6 +80,7 @@ def command(
     pooled: bool,
     dtype: str,
     max_tokens: int,
+    tokenizer: str | None,
     split_only: bool,
     format: str,
     **arguments: Any,
@@ -85,6 +96,12 @@ def command(
             "vectors of tokens",
             click.get_current_context(),
         )
+    if split_only and tokenizer not in (None, _SPLIT):
+        raise click.UsageError(
+            f"--split-only and --tokenizer {tokenizer} exclude each other: the first "
+            f"is the same as --tokenizer {_SPLIT}",
+            click.get_current_context(),
+        )
     _check_source(elmo)
 
     def make_scorer() -> tuple[Any, dict[str, str]]:
@@ -97,7 +114,7 @@ def command(
             pooled=pooled,
             dtype=dtype,
             max_tokens=max_tokens,
-            split_only=split_only,
+            tokenizer=_SPLIT if split_only else tokenizer or TOKENIZERS[0],
             as_sentences=format == HDF5,
         )
         embedder.load()  # a source that cannot be used is refused now
@@ -109,6 +126,7 @@ def command(
         chunk_rows=_CHUNK_ROWS,
         chunk_chars=_CHUNK_CHARS,
         make_scorer=make_scorer,
+        suggest=tokenizer is None and not split_only,
     )
 
 

@@ -30,14 +30,18 @@ def say_loading() -> None:
     sys.stderr.flush()
 
 
-def say_tokenizer(name: str) -> None:
-    """Says on stderr that texts without blanks between words need another tokenizer."""
+def say_tokenizer(name: str, option: str = "--set transform.tokenizer=") -> None:
+    """Says on stderr that texts without blanks between words need another tokenizer.
+
+    Args:
+        name: Of that tokenizer.
+        option: What stands before the name to choose it.
+    """
     why = "have no blanks between words"
     if name == "whitespace":
         why = "have been split into words"
     sys.stderr.write(
-        f"the texts {why}, in a script that is written without\n"
-        f"hint: --set transform.tokenizer={name}\n"
+        f"the texts {why}, in a script that is written without\nhint: {option}{name}\n"
     )
     sys.stderr.flush()
 

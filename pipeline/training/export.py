@@ -134,6 +134,7 @@ class _Classifier(tf.Module):
         self._classify: Any = functools.partial(model.classify, training=False)
         self._explain: Any = functools.partial(explainer.explain)
         self.weights = [variable.value for variable in model.variables]
+        self._elmo = model.encoder.encoder.held
         self._class_names = list(classes)
 
     @_on_strings("examples")

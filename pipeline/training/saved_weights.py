@@ -39,6 +39,7 @@ class ModelFacts(_Facts):
             text that one model was tested on may be one that another has learned.
         divided_by: What else decides which rows are held out; empty: nothing.
         multi_label: Whether a text may have several labels.
+        tokenizer: Of section `transform`: the n-grams are of its tokens.
     """
 
     classes: list[str]
@@ -50,6 +51,7 @@ class ModelFacts(_Facts):
     divided_by: str = ""
     ngram_rows: int | None = None  # None: written before there were n-grams
     multi_label: bool = False
+    tokenizer: str = "elmo"  # there was no other, before it was written
 
 
 class SavedFacts(_Facts):

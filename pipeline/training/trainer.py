@@ -65,13 +65,13 @@ def run_fn(fn_args: Any) -> None:
     `transform_output`, `serving_model_dir`, `model_run_dir`, `base_model` (folder of
     the SavedModel that a warm start goes on from; None: there is none), and of
     `custom_config` the sections `elmo`, `model` and `train` of the configuration,
-    `elmo_version`, `held_out` and `divided_by` (of `ModelFacts`), `precision` (of
-    `calibrate`; not with several labels a text) and `resume_dir`: a folder of a local
-    file system that outlives a failed execution. The next run with equal data,
-    configuration and starting weights goes on there after the last whole epoch of an
-    interrupted one. Without the folder nothing is resumed. `embeddings_dir`, of a local
-    file system, too, is the root of the `EmbeddingStore`; without it, it is a temporary
-    one.
+    `elmo_version`, `held_out`, `divided_by` and `tokenizer` (of `ModelFacts`),
+    `precision` (of `calibrate`; not with several labels a text) and `resume_dir`: a
+    folder of a local file system that outlives a failed execution. The next run with
+    equal data, configuration and starting weights goes on there after the last whole
+    epoch of an interrupted one. Without the folder nothing is resumed.
+    `embeddings_dir`, of a local file system, too, is the root of the `EmbeddingStore`;
+    without it, it is a temporary one.
 
     Writes the SavedModel, the weights for later warm starts beside it, TensorBoard
     logs (`model_run_dir/train` and `/eval`) and what `write_history` says.
@@ -208,6 +208,7 @@ def _facts_of(
         held_out=config["held_out"],
         divided_by=config.get("divided_by", ""),
         multi_label=multi_label,
+        tokenizer=config.get("tokenizer", "elmo"),
     )
 
 

@@ -136,6 +136,7 @@ def _misfit(saved: ModelFacts, current: ModelFacts) -> str | None:
         ("held_out", "data.eval_fraction or data.test_fraction"),
         ("divided_by", "way to choose the eval and test rows"),
         ("multi_label", "data.multi_label"),
+        ("tokenizer", "transform.tokenizer"),
     ):
         old, new = getattr(saved, name), getattr(current, name)
         if old != new:

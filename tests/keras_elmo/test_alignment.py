@@ -117,6 +117,24 @@ def test_the_array_that_is_published_is_read(tmp_path):
     np.testing.assert_allclose(aligned, plain @ matrix.T, atol=1e-6)
 
 
+def test_a_layer_is_rebuilt_without_the_files_and_says_so(
+    tiny_elmo, paths, tmp_path, caplog
+):
+    arguments = {"output": "layers", "initial_state": "zeros"}
+    layer = ElmoEmbeddingLayer(str(tiny_elmo), alignment=paths, **arguments)
+    config = layer.get_config()
+    again = ElmoEmbeddingLayer.from_config(config)
+    matrices = [layer.alignment.get_weights(), again.alignment.get_weights()]
+    np.testing.assert_array_equal(*matrices)
+    assert caplog.text == ""
+    gone = [str(tmp_path / f"{number}.gone") for number in range(len(paths))]
+    again = ElmoEmbeddingLayer.from_config({**config, "alignment": gone})
+    assert "its alignment cannot be read again" in caplog.text
+    assert gone[1] in caplog.text
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again.alignment.get_weights(), matrices[0])
+
+
 def test_a_hub_module_has_no_place_for_it(tiny_elmo, paths, tmp_path):
     layer = ElmoEmbeddingLayer(str(tiny_elmo), alignment=paths)
     with pytest.raises(ValueError, match="must have no `alignment`"):

@@ -92,7 +92,7 @@ def test_an_archive_of_something_else_says_what_it_lacks(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["../out", "/tmp/out", "a/../../out", "..\\out", "C:\\out"]
+    "name", ["../out", "/tmp/out", "a/../../out", "..\\out", "C:\\out", "a/c:out"]
 )
 @pytest.mark.parametrize("make", MAKERS)
 def test_nothing_is_written_outside(tmp_path, cache, name, make):
@@ -174,7 +174,26 @@ def test_too_many_files_are_refused(tmp_path, monkeypatch):
 
 def test_two_members_of_one_name_are_refused(tmp_path):
     path = tar_of(tmp_path / "a", *[("options.json", lambda member: None)] * 2)
-    assert "Cannot read the archive" in refusal(path)
+    assert refusal(path) == f"{path} holds two files of one name: options.json"
+
+
+def test_a_file_of_the_name_of_a_folder_is_refused(tmp_path):
+    for names in (("a", "a/b"), ("a/b", "a"), ("a/b", "a/b/c/d")):
+        path = zip_of(tmp_path / "a.zip", **dict.fromkeys(names, ""))
+        assert refusal(path) == f"{path} holds two files of one name: {names[1]}"
+
+
+@pytest.mark.parametrize("data", [b"", b"hello" * 200], ids=["nothing", "a text"])
+def test_what_is_packed_and_no_tar_is_refused(tmp_path, data):
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(data))
+    assert f"Cannot read the archive {path}: there is no tar in it" in refusal(path)
+
+
+def test_a_colon_in_a_name_is_no_drive(tiny_elmo, tmp_path):
+    shutil.copytree(tiny_elmo, tmp_path / "made" / "run of 12:30")
+    path = shutil.make_archive(str(tmp_path / "elmo"), "zip", tmp_path / "made")
+    assert "run of 12:30" in str(open_source(path).info)
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_elmo import ElmoEmbeddingLayer
-from keras_elmo.export import export_hub_module
+from keras_elmo import BiLM, BiLMOptions, ElmoEmbeddingLayer, SourceError
+from keras_elmo.export import _HubModule, export_hub_module
+from keras_elmo.saved_model import OPTIONS_FILE
 from keras_elmo.sources import check_source, open_source
 from tests.keras_elmo.hostile import as_half, as_pipe, refusal
 
@@ -106,6 +107,22 @@ def test_an_exported_module_is_read_back(tmp_path, layer):
     np.testing.assert_allclose(outputs["lstm_outputs2"][0], theirs[2], atol=1e-5)
 
 
+def test_an_exported_module_of_words_alone_is_read_back(tmp_path):
+    layer = ElmoEmbeddingLayer(str(MODELS / "words"), initial_state="zeros")
+    folder = tmp_path / "module"
+    (folder / OPTIONS_FILE).parent.mkdir(parents=True)
+    layer.bilm.options.to_file(folder / OPTIONS_FILE)
+    (folder / "saved_model.pb").touch()  # its graph is not read, and takes seconds
+    module = _HubModule(layer, layer.bilm)
+    tf.train.Checkpoint(module).write(str(folder / "variables" / "variables"))
+    opened = open_source(tmp_path / "module")
+    assert opened.options == layer.bilm.options
+    again = BiLM(opened.options)
+    opened.load(again)
+    for mine, theirs in zip(again.get_weights(), layer.bilm.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
 def test_a_warm_state_gives_numbers_that_depend_on_the_text_alone():
     layer = ElmoEmbeddingLayer(str(MODELS / "words_and_chars"))
     both = layer(SENTENCES[:2])
@@ -127,12 +144,46 @@ def test_it_can_be_fine_tuned():
     assert np.any(before[1] != encoder.char_embed)
 
 
-def test_the_sizes_that_its_code_brings_along_need_no_file(model):
-    (model / "config.json").write_text(
-        '{"config_path": "/home/them/configs/cnn_50_100_512_4096_sample.json"}'
+@pytest.mark.parametrize("start", ["cnn_50_100", "cnn_0_100"])
+def test_the_sizes_that_its_code_brings_along_need_no_file(model, start):
+    sample = f"{start}_512_4096_sample.json"
+    (model / "config.json").write_text(f'{{"config_path": "/home/configs/{sample}"}}')
+    (model / "sizes.json").rename(model / "other.json")
+    with pytest.raises(SourceError) as caught:
+        open_source(model)
+    assert str(caught.value) == (
+        f"The tensor word_emb_layer.embedding.weight of {model}/token_embedder.pkl "
+        "does not fit the options: expected shape (10, 100), which is (entries of "
+        "word.dic, word_dim). Received: (10, 4)\n"
+        f"hint: the sizes are those of the sample that {model}/config.json names; put "
+        f"the file {sample} that it was trained with beside it"
     )
-    (model / "sizes.json").unlink()
-    assert "expected shape (512, 2148). Received: (5, 16)" in refusal(model)
+    (model / "other.json").rename(model / sample)
+    open_source(model)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"word_dim": 4', '"word_dim": 3', "(entries of word.dic, word_dim)"),
+        ('"char_dim": 3', '"char_dim": 4', "(entries of char.dic, char_dim)"),
+        ('"dim": 6', '"dim": 8', "(4 times dim, projection_dim)"),
+        ('"projection_dim": 5', '"projection_dim": 4', "(projection_dim, word_dim and"),
+        ('"n_layers": 2', '"n_layers": 3', "lacks the tensor forward_layer_2"),
+        ('"n_layers": 2', '"n_layers": 1', "holds the tensor backward_layer_1"),
+        ('"n_highway": 2', '"n_highway": 3', "lacks the tensor highways._layers.2"),
+    ],
+)
+def test_a_size_that_the_tensors_do_not_have_is_named(model, old, new, words):
+    text = (model / "sizes.json").read_text()
+    assert old in text
+    (model / "sizes.json").write_text(text.replace(old, new))
+    with pytest.raises(SourceError) as caught:
+        open_source(model)
+    assert words in str(caught.value)
+    assert str(caught.value).endswith(
+        f"\nhint: the sizes are those of {model}/sizes.json"
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,10 +204,20 @@ def test_the_sizes_that_its_code_brings_along_need_no_file(model):
             '"n_highway": 1',
             "the tensor highways._layers.1",
         ),
+        ("sizes.json", '"n_layers": 2', '"n_layers": 0', "`encoder.n_layers` must be"),
+        ("sizes.json", '"char_dim": 3', '"char_dim": -1', "`token_embedder.char_dim`"),
+        ("sizes.json", '"word_dim": 4', '"word_dim": "4"', "`token_embedder.word_dim`"),
+        (
+            "sizes.json",
+            '"word_dim": 4',
+            '"word_dim": true',
+            "`token_embedder.word_dim`",
+        ),
         ("config.json", "../sizes.json", "gone.json", "has no file gone.json"),
-        ("config.json", "config_path", "path", "lack the entry config_path"),
-        ("char.dic", "<bow>", "<bo>", "`lexicon.chars` lacks the entry <bow>"),
-        ("word.dic", "<oov>", "<unk>", "`lexicon.words` lacks the entry <oov>"),
+        ("config.json", '"../sizes.json"', "7", "config.json must name the file of s"),
+        ("config.json", "config_path", "path", "config.json must name the file of s"),
+        ("char.dic", "<bow>", "<bo>", "`char.dic` lacks the entry <bow>"),
+        ("word.dic", "<oov>", "<unk>", "`word.dic` lacks the entry <oov>"),
         ("word.dic", "cat\t5", "cat\t4", "must have the numbers 0 to 9, each once"),
         ("word.dic", "cat\t5", "cat\t5\t6", "line 6 must be an entry, a tab and a num"),
         ("word.dic", "cat\t5\n", "", "must have the numbers 0 to 8, each once"),
@@ -180,6 +241,34 @@ def test_a_broken_file_is_refused(model, file, change):
     change(model / file)
     line = refusal(model)
     assert re.search(r"zht\.model", line)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"words": ["<bos>", "<eos>", "a", "a"]},
+            "Received: 'a' in the places 2 and 3",
+        ),
+        ({"words": [], "chars": []}, "must hold words or characters"),
+        ({"words": "abc"}, "`lexicon.words` must be a list of texts"),
+        ({"words": ["a", "\ud800"]}, "`lexicon.words` must hold texts"),
+        ({"char_marks": ["a"]}, "`lexicon.char_marks` must hold 4 to 4 texts"),
+        ({"word_dim": True}, "`lexicon.word_dim` must be an int from 1"),
+    ],
+)
+def test_a_lexicon_in_the_options_is_checked(layer, changes, words):
+    options = layer.bilm.options.to_dict()
+    options["lexicon"] |= changes
+    with pytest.raises(SourceError, match=re.escape(words)):
+        BiLMOptions.from_dict(options)
+
+
+def test_a_lexicon_without_entries_is_refused(model):
+    (model / "word.dic").write_text("")
+    assert f"Cannot read the lexicon {model}/word.dic: it has no entry" in refusal(
+        model
+    )
 
 
 def test_its_zip_is_a_source(tmp_path, monkeypatch):

@@ -73,12 +73,14 @@ TOKENIZED = {
         "食べるのが好き": ["食", "べるのが", "好", "き"],
         "cafe\u0301s привет": ["cafe\u0301s", "привет"],
         "\u0301": ["\u0301"],
+        "می\u200cخواهم ELMo": ["می\u200cخواهم", "ELMo"],
         "": [],
     },
     "characters": {
         "这部电影 很好。": list("这部电影很好。"),
         "ผมชื่อ": ["ผ", "ม", "ชื่", "อ"],
         "e\u0301a 1": ["e\u0301", "a", "1"],
+        "क्\u200dष": ["क्\u200d", "ष"],
         "\u0301x": ["\u0301", "x"],
         "": [],
     },
@@ -91,6 +93,22 @@ def test_other_tokenizers_cut_where_they_say(tokenizer):
     tokens = tokenize(tf.constant(list(texts)), tokenizer).to_list()
     assert [[t.decode() for t in row] for row in tokens] == list(texts.values())
     assert tokenize(tf.zeros([0], tf.string), tokenizer).to_list() == []
+
+
+# One text with a character that no one sees at each place, and as it is read.
+SEEN = "电影 good film"
+UNSEEN = [chr(code) for code in (0xAD, 0x200B, 0x200F, 0x202A, 0x2060, 0xFEFF, 0xFFF9)]
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_invisible_characters_change_no_token(tokenizer):
+    texts = [unseen + unseen.join(SEEN) + unseen for unseen in UNSEEN]
+    expected = tokenize(tf.constant([SEEN]), tokenizer).to_list() * len(UNSEEN)
+    assert tokenize(tf.constant(texts), tokenizer).to_list() == expected
+    assert first_tokens(tf.constant(texts), 9, tokenizer=tokenizer)[0].to_list() == (
+        expected
+    )
+    assert tokenize(tf.constant(UNSEEN), tokenizer).to_list() == [[]] * len(UNSEEN)
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)

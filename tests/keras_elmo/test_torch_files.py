@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import time
 import zipfile
 
 import numpy as np
@@ -13,7 +14,12 @@ from keras_elmo import SourceError
 from keras_elmo.torch_files import TorchFile
 from keras_elmo.torch_pickle import _GLOBALS, Storage
 from tests.keras_elmo.hostile import as_half, as_pipe
-from tests.keras_elmo.torch_form import WRITTEN, write_pickle, write_tensor
+from tests.keras_elmo.torch_form import (
+    WRITTEN,
+    write_pickle,
+    write_tensor,
+    write_views,
+)
 
 pytestmark = pytest.mark.timeout(20)
 LAYOUTS = ("legacy", "zip")
@@ -186,6 +192,43 @@ def test_what_the_writer_of_these_tests_writes_is_read(path):
 def test_a_tensor_that_was_saved_from_a_gpu_is_read(path):
     write_tensor(path, VALUE, place="torch.cuda")
     np.testing.assert_array_equal(TorchFile(path).read(""), VALUE)
+
+
+@pytest.mark.parametrize("kind", ["BFloat16", "ComplexFloat"])
+def test_a_type_that_is_not_read_is_named(path, kind):
+    write_tensor(path, VALUE, kind=f"{kind}Storage")
+    assert f"numbers of the type {kind}, which is not read here" in refusal(path)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("Short", "int16"), ("Char", "int8")])
+def test_whole_numbers_are_no_weights(path, kind, name):
+    value = VALUE[:1].astype({"Short": "f2", "Char": "f2"}[kind])
+    numel = value.nbytes // np.dtype(name).itemsize
+    write_tensor(path, value, kind=f"{kind}Storage", numel=numel)
+    assert f"must be of a float type. Received: {name}" in refusal(path)
+
+
+def test_a_pickle_that_is_too_large_is_said_to_be(path):
+    packed = zipfile.ZIP_DEFLATED
+    write_pickle(path, b"N" * (1 << 26), compression=packed)
+    assert "its pickle has more than 67,108,864 bytes" in refusal(path)
+
+
+def test_of_many_views_into_one_storage_each_costs_its_own_numbers(path):
+    storage = np.arange(1 << 20, dtype="f4")
+    write_views(path, storage, 1000, shape=(2, 3), strides=(3, 1), offset=7)
+    file, began = TorchFile(path), time.process_time()
+    for name in file.shapes():
+        np.testing.assert_array_equal(file.read(name), [[7, 8, 9], [10, 11, 12]])
+    assert time.process_time() - began < 1
+
+
+def test_numbers_that_were_changed_are_refused(path):
+    write_tensor(path, VALUE)
+    data = path.read_bytes()
+    at = data.index(VALUE.tobytes())
+    path.write_bytes(data[:at] + b"\x01" + data[at + 1 :])
+    assert "its numbers are not those that were written" in refusal(path)
 
 
 @pytest.mark.parametrize(

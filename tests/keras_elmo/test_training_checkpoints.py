@@ -108,10 +108,28 @@ def test_the_last_of_several_checkpoints_is_read(checkpoint, tmp_path, plain_elm
     assert str(later) in open_source(pair).info.runs
 
 
+@pytest.mark.parametrize(
+    "path",
+    [r"/home/m\303\274ller/%s", r"C:\\them\\elmo\\%s", "%s", r"/a \"b\"/%s"],
+)
+def test_the_last_checkpoint_is_found_wherever_it_was_written(
+    checkpoint, tiny_elmo, path
+):
+    folder = checkpoint.parent
+    later = write_checkpoint(folder, tiny_elmo, step=20)
+    text = f'model_checkpoint_path: "{path % later.name}"\n'
+    (folder / "checkpoint").write_text(text)
+    assert str(later) in open_source(folder).info.runs
+    (folder / "checkpoint").write_text(text.replace("20", r"\x2"))
+    assert f"Cannot read {folder}/checkpoint" in refusal(folder)
+
+
 def test_the_files_of_a_checkpoint_are_told_from_those_of_another(
     checkpoint, tiny_elmo
 ):
     write_checkpoint(checkpoint.parent, tiny_elmo, step=100)
+    for ending in (".index.bak", ".data-00000-of-00001.tempstate1", ".data-old"):
+        checkpoint.with_name(checkpoint.name + ending).touch()
     assert [name for name, _ in local_files(str(checkpoint))] == [
         "model.ckpt-10.data-00000-of-00001",
         "model.ckpt-10.index",
@@ -141,6 +159,17 @@ def test_what_does_not_fit_is_named(tmp_path, tiny_elmo, change, words):
 def test_broken_files_are_refused(checkpoint, ending, change):
     change(checkpoint.with_name(checkpoint.name + ending))
     assert str(checkpoint.parent) in refusal(checkpoint.parent)
+
+
+def test_a_part_that_is_missing_is_named(checkpoint):
+    checkpoint.with_name(f"{checkpoint.name}.data-00000-of-00001").unlink()
+    assert f"there is no file {checkpoint}.data-*" in refusal(checkpoint.parent)
+
+
+def test_a_checkpoint_without_index_asks_for_it(checkpoint):
+    checkpoint.with_name(f"{checkpoint.name}.index").unlink()
+    with pytest.raises(SourceError, match=r"hint: a checkpoint has a file \*.index"):
+        open_source(checkpoint.parent)
 
 
 def test_an_archive_of_training_is_read(checkpoint, tmp_path, monkeypatch, tiny_elmo):
@@ -197,7 +226,7 @@ def test_a_model_of_words_is_read_with_its_vocabulary(model_of_words, tiny_elmo)
         (None, r"exactly one *vocab*.txt"),
         ("<S>\n</S>\n<UNK>\nthe\n", "has the shape|must have the shape (4, 5)"),
         ("<S>\n</S>\nthe\n", "`lexicon.words` lacks the entry <UNK>"),
-        ("<S>\n</S>\n<UNK>\nthe\nthe\n", "must hold each entry once"),
+        ("<S>\n</S>\n<UNK>\nthe\nthe\n", "line 5 repeats line 4: 'the'"),
         ("<S>\n\n</S>\n<UNK>\n", "line 2 has no word"),
     ],
 )

@@ -72,22 +72,34 @@ _TYPES = {"f2": "HalfStorage", "f4": "FloatStorage", "f8": "DoubleStorage"}
 def write_tensor(path, value, **changes):
     """Writes one tensor in the zip layout; `changes` are of what is said of it."""
     value = np.ascontiguousarray(value)
+    write_pickle(path, tensor(value, **changes), value)
+
+
+def write_views(path, value, count, **changes):
+    """Writes so many tensors by their numbers, all of one view into one storage."""
+    items = b"".join(_text(str(n)) + tensor(value, **changes) for n in range(count))
+    write_pickle(path, b"}(" + items + b"u", value)
+
+
+def tensor(value, **changes):
+    """Returns the opcodes of a tensor; `changes` are of what is said of it."""
     said = {
         "numel": value.size,
         "offset": 0,
         "place": "torch",
+        "kind": _TYPES[value.dtype.str[1:]],
         "shape": value.shape,
         "strides": [stride // value.itemsize for stride in value.strides],
         **changes,
     }
     storage = _tuple(
         _text("storage"),
-        f"c{said['place']}\n{_TYPES[value.dtype.str[1:]]}\n".encode(),
+        f"c{said['place']}\n{said['kind']}\n".encode(),
         _text("0"),
         _text("cpu"),
         _int(said["numel"]),
     )
-    tensor = _tuple(
+    parts = _tuple(
         storage + b"Q",
         _int(said["offset"]),
         _tuple(*map(_int, said["shape"])),
@@ -95,7 +107,7 @@ def write_tensor(path, value, **changes):
         b"\x89",
         b"ccollections\nOrderedDict\n)R",
     )
-    write_pickle(path, b"ctorch._utils\n_rebuild_tensor_v2\n" + tensor + b"R", value)
+    return b"ctorch._utils\n_rebuild_tensor_v2\n" + parts + b"R"
 
 
 def write_pickle(path, opcodes, value=None, compression=zipfile.ZIP_STORED):

@@ -129,10 +129,12 @@ def test_the_sections_of_the_configuration_reach_their_nodes(folder):
         "train.epochs=3",
         "elmo.trainable=true",
         "evaluation.precision=0.9",
+        "transform.tokenizer=characters",
     )
     transform = json.loads(nodes["Transform"].exec_properties["custom_config"])
     trainer = json.loads(nodes["Trainer"].exec_properties["custom_config"])
     assert transform["transform"]["max_tokens"] == 7
+    assert transform["transform"]["tokenizer"] == trainer["tokenizer"] == "characters"
     assert trainer["train"]["epochs"] == 3
     assert trainer["precision"] == 0.9
     assert trainer["elmo"] == {

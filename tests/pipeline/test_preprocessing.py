@@ -17,10 +17,15 @@ from keras_elmo.text import TOKENIZERS
 from pipeline import features
 from pipeline.preprocessing import preprocessing_fn
 
-TEXTS = ["It's good.", "one two three four", " ", "a b c d e f g h i j", "bad"]
+TEXTS = [
+    "\ufeffIt's go\u200bod.",
+    "one two three four",
+    " ",
+    "a b c d e f g h i j",
+    "bad",
+]
 LABELS = ["pos", "neg", "neg", "neg", "pos"]
-SECTION = {
-    "tokenizer": "elmo",
+SECTION = {  # of a pipeline from before there was a choice of the tokenizer
     "max_tokens": 5,
     "max_tokens_quantile": 0.8,
     "max_tokens_limit": 100,

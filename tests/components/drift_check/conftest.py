@@ -77,7 +77,6 @@ class Check:
             "label": 0.1,
             "length": 0.1,
             "unknown_words": 0.1,
-            "tokenizer": "elmo",
             "text_feature": "text",
             "label_feature": "label",
             **properties,

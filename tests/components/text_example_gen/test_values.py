@@ -4,6 +4,7 @@ import datetime
 import decimal
 
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,10 +96,21 @@ def test_a_value_that_is_neither_text_nor_label_is_refused(clean, value):
 
 
 @pytest.mark.parametrize(
-    "value", [None, "", " \n\u3000", "<br /><BR>", "\x01\x85", float("nan")]
+    "value",
+    [None, "", " \n\u3000", "<br /><BR>", "\x01\x85", "\ufeff \u200b", float("nan")],
 )
 def test_a_text_without_anything_to_read_is_none(value):
     assert clean_text(value) is None
+
+
+def test_what_is_invisible_here_is_what_no_tokenizer_reads():
+    codes = [*range(1, 0xD800), *range(0xE000, 0x10000)]
+    texts = [f"a{chr(code)}b" for code in codes]
+    tokens = tokenize(tf.constant(texts), "whitespace").to_list()
+    unread = [code for code, row in zip(codes, tokens, strict=True) if row == [b"ab"]]
+    # Joiners are left out of labels alone, and only where they join nothing.
+    left_out = [code for code in codes if clean_label(f"a{chr(code)}b") == "ab"]
+    assert unread == [code for code in left_out if code not in (0x200C, 0x200D)]
 
 
 @pytest.mark.parametrize("value", ["<br />a ", " .", "\u00bd", "\ufffd"])
@@ -107,7 +119,14 @@ def test_a_text_stays_as_it_is(value):
 
 
 @pytest.mark.parametrize(
-    "same", ["a good  film", " A Good Film\n", "a \uff27ood film", "a good\u00a0film"]
+    "same",
+    [
+        "a good  film",
+        " A Good Film\n",
+        "a \uff27ood film",
+        "a good\u00a0film",
+        "\ufeffa go\xadod film",
+    ],
 )
 def test_texts_that_differ_in_case_and_white_space_have_one_digest(same):
     assert digest(same) == digest("a good film")

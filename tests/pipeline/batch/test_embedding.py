@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from keras_elmo import ElmoEmbeddingLayer
-from keras_elmo.text import tokenize
+from keras_elmo.text import TOKENIZERS, tokenize
 from pipeline.batch.embedding import Embedder
 from pipeline.serving.versions import ModelError
 
@@ -105,7 +105,7 @@ def test_long_texts_are_cut_and_say_so(small_elmo):
 
 @pytest.mark.usefixtures("eagerly")
 def test_texts_of_tokens_are_only_split(small_elmo):
-    score = Embedder(source=str(small_elmo), split_only=True).load()
+    score = Embedder(source=str(small_elmo), tokenizer="whitespace").load()
     [row] = score(["It's  well-split , I.think"])
     assert row["tokens"] == ["It's", "well-split", ",", "I.think"]
 
@@ -116,8 +116,19 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 
 
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("split_only", [False, True])
-def test_a_token_without_end_counts_as_cut(small_elmo, split_only):
-    embedder = Embedder(source=str(small_elmo), pooled=True, split_only=split_only)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_each_tokenizer_cuts_as_it_does_in_training(small_elmo, tokenizer):
+    texts = ["这部电影, it's good。", "\ufeffa\u200bb"]
+    rows = Embedder(source=str(small_elmo), tokenizer=tokenizer).load()(texts)
+    expected = tokenize(tf.constant(texts), tokenizer).to_list()
+    assert [row["tokens"] for row in rows] == [
+        [token.decode() for token in tokens] for tokens in expected
+    ]
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("tokenizer", ["elmo", "whitespace"])
+def test_a_token_without_end_counts_as_cut(small_elmo, tokenizer):
+    embedder = Embedder(source=str(small_elmo), pooled=True, tokenizer=tokenizer)
     rows = embedder.load()(["x" * 2**21, "bad"])
     assert [row["text_is_cut"] for row in rows] == [True, False]

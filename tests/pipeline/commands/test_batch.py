@@ -65,6 +65,7 @@ def test_help_and_what_is_missing_need_no_large_library(
         ([*predict, "--text-column", "txt"], "x.csv has no column `txt`"),
         ([*embed, "--elmo", "no/"], "Received: no/, which does not exist"),
         ([*embed, "--elmo", str(tmp_path)], "must hold exactly one *options*.json"),
+        ([*embed, "--split-only", "--tokenizer", "characters"], "exclude each other"),
         (["score", "--model", "no", "fine"], "there is no saved_model.pb"),
         (["rollback", "--output", "no"], "Directory 'no' does not exist"),
         (["pretrain", "--corpus", "no", *output], "at least one text file. Received:"),
@@ -98,7 +99,7 @@ def test_hdf5_carries_no_column_but_the_key(tmp_path, monkeypatch, key, kept):
     (tmp_path / "x.csv").write_text("id,text,sentence\n1,good,old\n")
     requests = []
 
-    def stop(request, _):
+    def stop(request, *_):
         requests.append(request)
         raise UserError("stop")
 
@@ -169,6 +170,34 @@ def test_local_data_is_looked_at_once_and_what_is_odd_is_logged(tmp_path, monkey
     assert seen == [data, ["id", "text"]], done.output
     [log] = tmp_path.glob("*.log")
     assert "WARNING a reader: odd" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "suggest", "hints"),
+    [
+        ("这部电影很好，我很喜欢。", True, ["hint: --tokenizer characters"]),
+        ("这部电影很好，我很喜欢。", False, []),
+        ("a good film", True, []),
+    ],
+)
+def test_texts_without_blanks_get_another_tokenizer_suggested(
+    tmp_path, monkeypatch, text, suggest, hints
+):
+    (tmp_path / "x.csv").write_text(f"id,text\n1,{text}\n", encoding="utf-8")
+
+    @click.command()
+    @batch_options
+    def embed(**arguments):
+        sizes = {"chunk_rows": 1, "chunk_chars": 1, "suggest": suggest}
+        run_batch(arguments, format="jsonl", make_scorer=lambda: (None, {}), **sizes)
+
+    def run_job(*_, **__):
+        raise UserError("stop")
+
+    monkeypatch.setattr("pipeline.batch.run_job.run_job", run_job)
+    arguments = ["--input", f"{tmp_path}/x.csv", "--output", f"{tmp_path}/out"]
+    lines = CliRunner().invoke(embed, arguments).output.split("\n")
+    assert [line for line in lines if line.startswith("hint:")] == hints
 
 
 def _summary(rejected, **changes):

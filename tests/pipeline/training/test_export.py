@@ -14,7 +14,10 @@ import tensorflow_transform as tft
 from tensorflow_serving.apis import prediction_log_pb2
 
 from pipeline.training.export import SERVING_REQUESTS, _Classifier
-from tests.pipeline.tiny_training import CLASSES, example
+from pipeline.training.model import TokenClassifier, build_encoder, build_head
+from tests.keras_elmo.hub_form import write_hub_module
+from tests.keras_elmo.test_many_langs import MODELS
+from tests.pipeline.tiny_training import CLASSES, MODEL, example
 
 TEXTS = ["A good film, it is.", "", "so bad that I left <br /> early", "bad " * 50]
 
@@ -122,6 +125,30 @@ def test_the_answer_does_not_depend_on_the_batch(signatures):
         for text in TEXTS
     ]
     np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["words", "module"])
+def test_an_elmo_with_tables_or_a_graph_of_its_own_is_exported_with_them(
+    tmp_path, transformed_data, small_elmo, form
+):
+    elmo = MODELS / "words"
+    if form == "module":
+        elmo = tmp_path / "module"
+        write_hub_module(elmo, small_elmo, rename="of_another_name")
+    encoder = build_encoder({"source": str(elmo)})
+    sizes = {"num_layers": encoder.num_layers, "dim": encoder.dim}
+    head = build_head({**MODEL, "ngram_rows": 0}, num_classes=2, **sizes)
+    model = TokenClassifier(encoder, head)
+    graph = tft.TFTransformOutput(str(transformed_data))
+    module = _Classifier(graph, model, CLASSES, None, None)
+    folder = str(tmp_path / "exported")
+    tf.saved_model.save(module, folder, signatures=module.serve_texts)
+    answer = tf.saved_model.load(folder).signatures["serving_default"]
+    texts = ["the cat", "Unknown", ""]
+    tokens = np.array([["the", "cat"], ["Unknown", ""], ["", ""]])
+    probabilities = answer(tf.constant(texts))["probabilities"]
+    np.testing.assert_allclose(probabilities, model(tokens), atol=1e-6)
+    assert len(np.unique(probabilities[:, 0])) == 3
 
 
 def test_a_text_is_unsure_below_the_probability_from_which_the_model_is_sure(

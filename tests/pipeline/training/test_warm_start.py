@@ -107,6 +107,7 @@ def test_outputs_are_matched_by_the_name_of_their_class(make, saved_model):
         ({"hidden_units": 0}, "another model.hidden_units: 4, not 0"),
         ({"ngram_rows": 0}, "another model.ngram_rows: 10, not 0"),
         ({"divided_by": "test.csv"}, "another way to choose the eval and test rows"),
+        ({"tokenizer": "characters"}, "another transform.tokenizer: elmo, not char"),
         ({"held_out": [0.1, 0.2]}, "another data.eval_fraction or data.test_fraction"),
         ({"classes": ["d", "e"]}, "other classes: a, b, c"),
     ],
