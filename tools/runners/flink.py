@@ -138,6 +138,8 @@ def write_configuration(folder: Path, fetched: Jars, *, rest_port: int) -> None:
         # again by the others.
         "heartbeat.interval": 2000,
         "heartbeat.timeout": 10000,
+        # As a whole: each of the tasks that fail with a worker would count as one try.
+        "jobmanager.execution.failover-strategy": "full",
         "restart-strategy": "fixed-delay",
         "restart-strategy.fixed-delay.attempts": 3,
         "restart-strategy.fixed-delay.delay": "2s",
