@@ -15,6 +15,9 @@ from tools.runners.__main__ import CACHE, RUNNERS
 from tools.runners.runner import WORKER_POOL, Unavailable
 from tools.runners.services import Services
 
+LONG_ON_FLINK = pytest.param("flink", marks=pytest.mark.long)
+"""Flink as a parameter of a test that `make test-flink` runs, and CI does not."""
+
 
 @dataclass(frozen=True)
 class StartedRunner:

@@ -25,7 +25,7 @@ SLOTS = 2  # of each: one of them can hold a job of parallelism 2 alone
 _ENTRY = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 _TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
 
-# The work is Python's: with these, Java takes a third of the processor time.
+# The work is Python's; Java leaves it the cores if it compiles its own code once only.
 _JAVA = ("-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 # What Flink needs of Java 17, as the configuration that comes with Flink 1.20 has it.
 _OPENED = (

@@ -133,7 +133,9 @@ def _of_pypi():
 
 @pytest.mark.integration
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("fetch", [_of_maven, _of_pypi])
+@pytest.mark.parametrize(
+    "fetch", [_of_maven, pytest.param(_of_pypi, marks=pytest.mark.long)]
+)
 def test_a_cluster_starts_with_all_slots_and_notices_a_dead_task_manager(
     fetch, tmp_path
 ):
