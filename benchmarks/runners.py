@@ -13,7 +13,7 @@ import click
 import psutil
 
 from benchmarks import processes
-from benchmarks.batch.inputs import Inputs
+from benchmarks.batch.inputs import Inputs, check_model
 from benchmarks.command import COUNT, Results, path_option, result_options, run
 from benchmarks.markdown import at_least, bullets, goal_list, joined, machine, table
 from benchmarks.markdown import versions as with_versions
@@ -70,6 +70,7 @@ def command(
 
     def measure() -> Results:
         texts = read_texts(data)
+        check_model(model)
         with (
             Session("runners", {**settings, "repeats": repeats}) as session,
             tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as folder,
