@@ -30,7 +30,7 @@ test: env ## Run the tests that need nothing but Python (ten minutes)
 	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20 -m "not integration and not slow" $(ARGS)
 
 test-integration: env ## Run those that need servers, Java or root, install, measure, or are slow
-	$(PYTHON) -m pytest -m "integration or slow" -rs $(ARGS)
+	$(PYTHON) -m pytest -m "(integration and not long) or slow" -rs $(ARGS)
 
 flink: env ## Start a Flink cluster with Beam's job server, and print how to use it
 	@$(PYTHON) -m tools.runners start flink

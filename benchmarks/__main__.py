@@ -22,6 +22,7 @@ _BENCHMARKS = {
     "reading": ("benchmarks.reading", "Rows per second of each format."),
     "nodes": ("benchmarks.nodes", "Seconds of each node of the pipeline."),
     "batch": ("benchmarks.batch.command", "Batch jobs beside TFX's BulkInferrer."),
+    "runners": ("benchmarks.runners", "Batch jobs on Flink beside the local runner."),
     "elmo": ("benchmarks.elmo.command", "The layer beside simple_elmo and allennlp."),
     "calibration": ("benchmarks.calibration", "What the probabilities are worth."),
     "review": ("benchmarks.review", "Wrong labels that elmo-tfx review finds."),

@@ -15,6 +15,9 @@ from tools.runners.__main__ import CACHE, RUNNERS
 from tools.runners.runner import WORKER_POOL, Unavailable
 from tools.runners.services import Services
 
+LONG_ON_FLINK = pytest.param("flink", marks=pytest.mark.long)
+"""Flink as a parameter of a test that `make test-flink` runs, and CI does not."""
+
 
 @dataclass(frozen=True)
 class StartedRunner:
@@ -24,11 +27,13 @@ class StartedRunner:
         name: One of `RUNNERS`.
         options: What sends a job to it, behind `--`.
         services: Its processes.
+        folder: With their logs and configuration.
     """
 
     name: str
     options: tuple[str, ...]
     services: Services
+    folder: Path
 
     def kill_a_worker(self) -> None:
         """Kills what does the work: of Flink a task manager, else the Python workers.
@@ -37,7 +42,9 @@ class StartedRunner:
         has lost its workers.
         """
         if self.name == "flink":
-            self.services.kill(flink.TASK_MANAGERS[0])
+            busy = flink.busy_task_managers(self.folder)
+            assert busy, "no task manager had work"
+            self.services.kill(busy[0])
             return
         workers = psutil.Process(self.services.pid(WORKER_POOL)).children()
         assert workers, "no worker was running"
@@ -55,6 +62,6 @@ def started(name: str, folder: Path) -> Iterator[StartedRunner]:
     services = Services(folder)
     services.start(runner.services)
     try:
-        yield StartedRunner(name, tuple(runner.options), services)
+        yield StartedRunner(name, tuple(runner.options), services, folder)
     finally:
         services.stop()

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
+from benchmarks.batch.inputs import check_model
 from benchmarks.batch.measuring import START_UP_ROWS, run_all
 from benchmarks.batch.report import failures, report
 from benchmarks.command import COUNT, Results, path_option, result_options, run
-from benchmarks.session import BenchmarkError, Session
+from benchmarks.session import Session
 from benchmarks.texts import SAMPLE, read_texts
 
 
@@ -52,8 +53,7 @@ def command(
 
     def measure() -> Results:
         texts = read_texts(data)
-        if not any(any(model.glob(f"{at}saved_model.pb")) for at in ("", "*/")):
-            raise BenchmarkError(f"there is no model in {model} (hint: make run)")
+        check_model(model)
         settings = {"model": model, "data": data, "sizes": sizes, "repeats": repeats}
         with (
             Session("batch", settings) as session,

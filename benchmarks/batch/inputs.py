@@ -9,8 +9,19 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from benchmarks.processes import run
+from benchmarks.session import BenchmarkError
 
 SPLIT = "all"  # of the tf.Examples; TFX's folder of them is named by it
+
+
+def check_model(folder: Path) -> None:
+    """Checks that a SavedModel is there, or a folder of versions.
+
+    Raises:
+        BenchmarkError: There is neither.
+    """
+    if not any(any(folder.glob(f"{at}saved_model.pb")) for at in ("", "*/")):
+        raise BenchmarkError(f"there is no model in {folder} (hint: make run)")
 
 
 def numbered(texts: Sequence[str], count: int) -> Iterator[tuple[int, str]]:

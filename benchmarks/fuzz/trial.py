@@ -102,14 +102,14 @@ def _score(given: FuzzInput, folder: Path) -> int:
     groups = group_files(find_files([glob.escape(given.path)])[0])
     split = SplitFiles(job)
     splits = list(_all(split.process(pack_group(group)) for group in groups))
-    columns = graph._columns(splits, scorer.fields)
+    columns = graph._columns(b"", splits, scorer.fields)
     score = ScoreChunks(job, scorer)
     chunks = [chunk for split in splits for chunk in split["chunks"]]
     parts = list(_all(score.process(chunk, columns) for chunk in chunks))
     join = JoinPieces(job, scorer.fields)
     plans = plan_shards(splits, parts, job)
     finished = list(_all(join.process(plan, columns) for plan in plans))
-    graph._write_counts(splits, parts, finished, job)
+    graph._write_counts(b"", splits, parts, finished, job)
     counts: graph.JobCounts = storage.read_json(job.path(COUNTS))
     tables = [path for path in finished if "rejected" not in path.rsplit("/", 2)[-2]]
     rejects = [path for path in finished if path not in tables]

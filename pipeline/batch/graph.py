@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypedDict
 
 import apache_beam as beam
+from apache_beam.pvalue import AsList
 
 from pipeline.batch import storage
 from pipeline.batch.formats.table import count_as_text, merge_kinds
 from pipeline.batch.rejects import add_counts
 from pipeline.batch.scoring import PartRecord, ScoreChunks, Scorer
-from pipeline.batch.shards import JoinPieces, plan_shards
+from pipeline.batch.shards import JoinPieces, ShardPlan, plan_shards
 from pipeline.batch.splitting import (
     Chunk,
     FileGroup,
@@ -63,10 +64,11 @@ class ScoreFiles(beam.PTransform):
             | "SpreadGroups" >> beam.Reshuffle()
             | "Split" >> beam.ParDo(SplitFiles(job))
         )
+        # As side inputs, lists cost a runner fewer stages than if they were combined.
         columns = beam.pvalue.AsSingleton(
-            splits
-            | "GatherColumns" >> beam.combiners.ToList()
-            | "Columns" >> beam.Map(_columns, scorer.fields)
+            pbegin
+            | "AllSplit" >> beam.Impulse()
+            | "Columns" >> beam.Map(_columns, AsList(splits), scorer.fields)
         )
         parts = (
             splits
@@ -74,21 +76,20 @@ class ScoreFiles(beam.PTransform):
             | "SpreadChunks" >> beam.Reshuffle()
             | "Score" >> beam.ParDo(ScoreChunks(job, scorer), columns)
         )
-        split_list = splits | "GatherSplits" >> beam.combiners.ToList()
-        part_list = parts | "GatherParts" >> beam.combiners.ToList()
         finished = (
-            split_list
-            | "PlanShards"
-            >> beam.FlatMap(plan_shards, beam.pvalue.AsSingleton(part_list), job)
+            pbegin
+            | "AllScored" >> beam.Impulse()
+            | "PlanShards" >> beam.FlatMap(_plan, AsList(splits), AsList(parts), job)
             | "SpreadShards" >> beam.Reshuffle()
             | "Join" >> beam.ParDo(JoinPieces(job, scorer.fields), columns)
-            | "GatherFinished" >> beam.combiners.ToList()
         )
-        return split_list | "WriteCounts" >> beam.Map(
-            _write_counts,
-            beam.pvalue.AsSingleton(part_list),
-            beam.pvalue.AsSingleton(finished),
-            job,
+        return (
+            pbegin
+            | "AllJoined" >> beam.Impulse()
+            | "WriteCounts"
+            >> beam.Map(
+                _write_counts, AsList(splits), AsList(parts), AsList(finished), job
+            )
         )
 
 
@@ -96,7 +97,10 @@ class ColumnClash(UserError):
     """A carried column has the name of one that the model adds."""
 
 
-def _columns(splits: list[SplitRecord], fields: Mapping[str, str]) -> dict[str, str]:
+def _columns(
+    impulse: bytes, splits: list[SplitRecord], fields: Mapping[str, str]
+) -> dict[str, str]:
+    del impulse
     ordered = sorted(splits, key=lambda split: split["number"])
     columns = merge_kinds(*(split["columns"] for split in ordered))
     check_clash(columns, fields)
@@ -121,12 +125,24 @@ def _chunks(split: SplitRecord) -> list[Chunk]:
     return split["chunks"]
 
 
+def _plan(
+    impulse: bytes,
+    splits: list[SplitRecord],
+    parts: list[PartRecord],
+    job: BatchJob,
+) -> Iterator[ShardPlan]:
+    del impulse
+    return plan_shards(splits, parts, job)
+
+
 def _write_counts(
+    impulse: bytes,
     splits: list[SplitRecord],
     parts: list[PartRecord],
     finished: list[str],
     job: BatchJob,
 ) -> None:
+    del impulse
     folder = job.path(FINISHED, "")
     counts = JobCounts(
         rows_in=sum(split["rows_in"] for split in splits),

@@ -32,10 +32,13 @@ if TYPE_CHECKING:
 # never used by this runner; without a word on where workers get their code from, TFX
 # would build a package of itself for every node.
 _LOCAL = ("--runner=FnApiRunner", "--sdk_container_image=unused")
-# Beam reads the news of a job from a stream, and ends a job whose stream is older than
-# this, 300 s if nobody says otherwise.
-_STREAM = "--job_server_timeout"
-_STREAM_SECONDS = 30 * 24 * 3600
+# What a job on a server is told unless somebody says otherwise. Beam reads the news of
+# a job from a stream, and would end a job whose stream is older than 300 s; and workers
+# without work would be ended at once, also between two stages of one job.
+_SERVED = {
+    "--job_server_timeout": 30 * 24 * 3600,  # seconds
+    "--environment_cache_millis": 20_000,
+}
 # What is typed for the options of the data that a hint may name.
 TYPED = {name: f"--set data.{name}=VALUE" for name in DataConfig.model_fields} | {
     "format": "--format VALUE",
@@ -51,13 +54,18 @@ class BeamArgsError(UserError):
 def complete_beam_args(args: Sequence[str]) -> list[str]:
     """Returns the options, with what they leave out.
 
-    Without a runner it is the local one; on another one a job may take a month.
+    Without a runner it is the local one. On another one a job may take a month, and
+    between its stages the workers are kept for a moment: else Flink and Spark start
+    them anew for each, and each loads the libraries and the model.
     """
     if _is_local(args):
         return [*_LOCAL, *args]
-    if any(arg.startswith(_STREAM) for arg in args):
-        return list(args)
-    return [*args, f"{_STREAM}={_STREAM_SECONDS}"]
+    missing = [
+        f"{name}={value}"
+        for name, value in _SERVED.items()
+        if not any(arg.startswith(name) for arg in args)
+    ]
+    return [*args, *missing]
 
 
 def check_beam_args(args: Sequence[str]) -> None:

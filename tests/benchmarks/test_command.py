@@ -10,7 +10,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import layer, nodes, reading
+from benchmarks import layer, nodes, reading, runners
 from benchmarks.__main__ import _BENCHMARKS, main
 from benchmarks.batch.report import report as batch_report
 from benchmarks.classifiers.report import report as classifiers_report
@@ -24,9 +24,21 @@ from tests.benchmarks.quality.results import results as quality_results
 CONDITIONS = {"date": "2030-01-02", "cpu": "A processor", "cores": 2, "versions": {}}
 LAYER = {"source": "default", "rates": {"as they come": 6547.2}}
 NODES = {"data": "a.csv", "rows": 100, "seconds": {"Transform": 4.0, "Trainer": 6.5}}
+RUNNERS = {
+    "runner": "flink",
+    "rows": 1100,
+    "repeats": 2,
+    "jobs": {
+        "local, 100": {"wall_seconds": 10.0, "core_seconds": 8.0},
+        "local, 1100": {"wall_seconds": 15.0, "core_seconds": 18.0},
+        "flink, 100": {"wall_seconds": 20.0, "core_seconds": 30.0},
+        "flink, 1100": {"wall_seconds": 30.0, "core_seconds": 40.0},
+    },
+}
 READING = {"count": 50, "rates": {"CSV": 200_000.0}}
 KEPT = {
     "reading": (READING | {"conditions": CONDITIONS}, reading.report),
+    "runners": (RUNNERS | {"conditions": CONDITIONS}, runners.report),
     "layer": (LAYER | {"conditions": CONDITIONS}, layer.report),
     "nodes": (NODES | {"conditions": CONDITIONS}, nodes.report),
     "batch": (dataclasses.asdict(batch_results()), batch_report),
@@ -84,6 +96,15 @@ def test_the_speed_of_transform_and_the_whole_time_are_reckoned():
     assert lines[-2].startswith("- 100 rows of a.csv; Transform does 25 rows a second")
 
 
+def test_a_runner_is_judged_by_what_comes_after_its_start_up():
+    text = runners.report(RUNNERS | {"conditions": CONDITIONS})
+    rows = [line.split() for line in text.splitlines() if line.startswith("|")]
+    assert [cell for cell in rows[2] if cell != "|"][-2:] == ["200", "100"]
+    assert [cell for cell in rows[3] if cell != "|"][-2:] == ["100", "100"]
+    assert "rows per second: **not reached**, 50%." in text
+    assert "rows per core-second: reached, 100%." in text
+
+
 def test_a_run_with_a_failed_contender_ends_with_status_1(tmp_path):
     results = elmo_results()
     failed = {"missing": "it ended with status 1: boom", "failed": True}
@@ -100,6 +121,7 @@ def test_a_run_with_a_failed_contender_ends_with_status_1(tmp_path):
     ("arguments", "message"),
     [
         (("batch", "--rows", "100"), "100 is not in the range x>=101"),
+        (("runners", "--rows", "100"), "100 is not in the range x>=101"),
         (("batch", "--small", "many"), "'many' is not a valid integer"),
         (("batch", "--data", "absent.csv"), "absent.csv must be a CSV file"),
         (("batch", "--results", "absent.json"), "absent.json"),
@@ -121,10 +143,11 @@ def test_wrong_arguments_get_one_clear_line(monkeypatch, tmp_path, arguments, me
     assert message in done.stderr.split("Error: ")[1]
 
 
-def test_without_a_model_nothing_is_measured(tmp_path):
+@pytest.mark.parametrize("name", ["batch", "runners"])
+def test_without_a_model_nothing_is_measured(name, tmp_path):
     data = tmp_path / "texts.csv"
     data.write_text("text\na text\n")
-    done = _call("batch", "--data", data, "--model", tmp_path)
+    done = _call(name, "--data", data, "--model", tmp_path)
     assert done.exit_code == 1
     assert "there is no model" in done.stderr and "hint: make run" in done.stderr
 

@@ -7,10 +7,12 @@ import collections
 import pytest
 import tensorflow as tf
 
+from tests.beam_runners import LONG_ON_FLINK
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
-@pytest.mark.parametrize("beam_runner", ["prism", "flink"], indirect=True)
+@pytest.mark.parametrize("beam_runner", ["prism", LONG_ON_FLINK], indirect=True)
 def test_all_beam_nodes_run_there_and_transform_writes_the_same_rows(
     cli, full_run, beam_runner, tmp_path
 ):

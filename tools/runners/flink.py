@@ -1,37 +1,22 @@
 """An Apache Flink session cluster, with Beam's job server in front of it.
 
-The cluster has a job manager, and two task managers with two slots each. Its jars are
-fetched from PyPI and the job server from Maven, with the clients of these registries.
+The cluster has a job manager, and two task managers with two slots each.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
 import shutil
-import subprocess
-import sys
-import tarfile
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from tools.runners.runner import (
-    REPOSITORY,
-    Runner,
-    Unavailable,
-    beam_version,
-    portable_options,
-    worker_pool,
-)
+from tools.runners.flink_jars import Jars, jars
+from tools.runners.runner import Runner, Unavailable, portable_options, worker_pool
 from tools.runners.services import Service, accepts, free_port
-
-FLINK = "1.20"
-JAR_VARIABLE = "ELMO_TFX_FLINK_JOB_SERVER"
-"""Names a job server's jar that is there already."""
 
 PARALLELISM = 2
 TASK_MANAGERS = ("task-manager-1", "task-manager-2")
@@ -39,9 +24,10 @@ SLOTS = 2  # of each: one of them can hold a job of parallelism 2 alone
 
 _ENTRY = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 _TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
-_HEAP = "-Xmx1g"
 
-# What Flink 1.20 needs of Java 17, as its own configuration has it.
+# The work is Python's; Java leaves it the cores if it compiles its own code once only.
+_JAVA = ("-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+# What Flink needs of Java 17, as the configuration that comes with Flink 1.20 has it.
 _OPENED = (
     *("lang", "net", "io", "nio", "lang.reflect", "text", "time", "util"),
     *("util.concurrent", "util.concurrent.atomic", "util.concurrent.locks"),
@@ -52,6 +38,7 @@ _OPENS = [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in _OPENED] 
     "--add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED",
     "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
 ]
+# Of the two kinds of jars one logs with log4j, the other with slf4j-simple.
 _LOGGING = """rootLogger.level = INFO
 rootLogger.appenderRef.console.ref = Console
 appender.console.name = Console
@@ -59,10 +46,15 @@ appender.console.type = CONSOLE
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d{HH:mm:ss} %-5p %c{1} %m%n
 """
-_LIST = REPOSITORY / "requirements" / "runners" / "flink.txt"
-_LIBRARIES = "/deps/lib/"
-# How Maven says so, now or of an earlier try.
-_MISSING = ("Could not find artifact", "Unable to find artifact")
+_SIMPLE_LOGGING = (
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss",
+    # At INFO it writes all metrics of a job, in 3,000 lines.
+    "-Dorg.slf4j.simpleLogger.log.org.apache.beam.runners.flink.FlinkPipelineRunner"
+    "=warn",
+)
+_CONFIGURATION = "flink-conf.yaml"
+_REST_PORT = "rest.port"
 
 
 def prepare(folder: Path, *, cache: Path) -> Runner:
@@ -73,20 +65,19 @@ def prepare(folder: Path, *, cache: Path) -> Runner:
         cache: Where the jars are kept.
 
     Raises:
-        Unavailable: There is no Java, or the job server's jar cannot be had.
+        Unavailable: There is no Java, or the job server cannot be had.
     """
     java = java_program()
-    server = job_server(cache)
-    jars = libraries(cache)
+    fetched = jars(cache)
     rest, jobs, pool = free_port(), free_port(), free_port()
-    write_configuration(folder, rest_port=rest)
+    write_configuration(folder, fetched, rest_port=rest)
     return Runner(
         (
-            *cluster(java, jars, folder, rest_port=rest),
+            *cluster(java, fetched, folder, rest_port=rest),
             Service(
                 "job-server",
                 [
-                    *(java, "-jar", str(server)),
+                    *(java, *_JAVA, *_OPENS, *_SIMPLE_LOGGING, *fetched.job_server),
                     f"--flink-master=localhost:{rest}",
                     f"--flink-conf-dir={folder}",
                     f"--job-port={jobs}",
@@ -114,71 +105,8 @@ def java_program() -> str:
     return found
 
 
-def libraries(cache: Path) -> Path:
-    """Returns a folder with the jars of a Flink cluster, from the package on PyPI."""
-    folder = cache / f"flink-{FLINK}"
-    if folder.exists():
-        return folder
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as name:
-        work = Path(name)
-        # Without build isolation pip fetches nothing but what the list has a hash of.
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--no-build-isolation", "--require-hashes", "--requirement"]
-        subprocess.run([*command, str(_LIST), "--dest", name], check=True)
-        [archive] = work.glob("*.tar.gz")
-        jars = work / "jars"
-        jars.mkdir()
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                source = tar.extractfile(member)
-                if _LIBRARIES in member.name and source is not None:
-                    with (jars / Path(member.name).name).open("wb") as target:
-                        shutil.copyfileobj(source, target)
-        jars.rename(folder)
-    return folder
-
-
-def job_server(cache: Path) -> Path:
-    """Returns Beam's job server for Flink, of this Beam release, from Maven.
-
-    Raises:
-        Unavailable: There is no Maven, or its repository has no such jar.
-    """
-    given = os.environ.get(JAR_VARIABLE)
-    if given:
-        return Path(given).resolve()
-    name = f"beam-runners-flink-{FLINK}-job-server"
-    version = beam_version()
-    jar = cache / f"{name}-{version}.jar"
-    if jar.exists():
-        return jar
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise Unavailable(
-            "Flink needs Beam's job server, and there is no `mvn` on the path to fetch "
-            f"it (or name its jar with {JAR_VARIABLE})"
-        )
-    artifact = f"org.apache.beam:{name}:{version}"
-    done = subprocess.run(
-        [maven, "-B", "dependency:copy", f"-Dartifact={artifact}"]
-        + [f"-DoutputDirectory={cache.resolve()}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        if any(words in done.stdout for words in _MISSING):
-            raise Unavailable(
-                f"Flink needs {artifact}, which the repository of `mvn` does not have "
-                f"(name its jar with {JAR_VARIABLE})"
-            )
-        raise RuntimeError(f"mvn could not fetch {artifact}:\n{done.stdout[-2000:]}")
-    return jar
-
-
-def write_configuration(folder: Path, *, rest_port: int) -> None:
-    """Writes `config.yaml` and the logging's settings.
+def write_configuration(folder: Path, fetched: Jars, *, rest_port: int) -> None:
+    """Writes `flink-conf.yaml` and the logging's settings.
 
     A task manager that is started without Flink's scripts must be told every size.
     """
@@ -188,7 +116,7 @@ def write_configuration(folder: Path, *, rest_port: int) -> None:
         "jobmanager.bind-host": "localhost",
         "rest.address": "localhost",
         "rest.bind-address": "localhost",
-        "rest.port": rest_port,
+        _REST_PORT: rest_port,
         "taskmanager.host": "localhost",
         "taskmanager.bind-host": "localhost",
         "taskmanager.numberOfTaskSlots": SLOTS,
@@ -203,48 +131,76 @@ def write_configuration(folder: Path, *, rest_port: int) -> None:
         "taskmanager.memory.jvm-metaspace.size": "256m",
         "taskmanager.memory.jvm-overhead.min": "192m",
         "taskmanager.memory.jvm-overhead.max": "192m",
+        # Of 4,096. By default it is 512 for each exchange of each subtask, which a
+        # graph with some exchanges does not get.
+        "taskmanager.network.sort-shuffle.min-buffers": 32,
         # A task manager that is gone is noticed within ten seconds, and its work done
         # again by the others.
-        "heartbeat.interval": "2s",
-        "heartbeat.timeout": "10s",
-        "restart-strategy.type": "fixed-delay",
+        "heartbeat.interval": 2000,
+        "heartbeat.timeout": 10000,
+        # As a whole: each of the tasks that fail with a worker would count as one try.
+        "jobmanager.execution.failover-strategy": "full",
+        "restart-strategy": "fixed-delay",
         "restart-strategy.fixed-delay.attempts": 3,
         "restart-strategy.fixed-delay.delay": "2s",
         "io.tmp.dirs": str(folder),
     }
+    if fetched.is_on_cluster:
+        # Beam keeps workers for a job's next stage only if its code is the cluster's.
+        settings["classloader.resolve-order"] = "parent-first"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    (folder / _CONFIGURATION).write_text(yaml.safe_dump(settings))
     (folder / "log4j.properties").write_text(_LOGGING)
 
 
 def cluster(
-    java: str, libraries: Path, folder: Path, *, rest_port: int
+    java: str, fetched: Jars, folder: Path, *, rest_port: int
 ) -> Iterator[Service]:
     """Yields the job manager, then the task managers, each ready with its slots.
 
     A task manager registers a moment before the job manager counts its slots.
     """
 
-    def service(name: str, main: str, slots: int) -> Service:
-        command = [java, _HEAP, *_OPENS, "-cp", f"{libraries.resolve()}/*"]
+    def service(name: str, main: str, slots: int, *more: str) -> Service:
+        command = [java, *_JAVA, *_OPENS, *_SIMPLE_LOGGING, "-cp", fetched.cluster]
         command += [f"-Dlog4j.configurationFile={folder / 'log4j.properties'}"]
-        command += [main, "--configDir", str(folder)]
+        command += [main, "--configDir", str(folder), *more]
         return Service(name, command, lambda: _slots(rest_port) == slots)
 
     yield service("job-manager", _ENTRY, 0)
     for number, name in enumerate(TASK_MANAGERS, start=1):
-        yield service(name, _TASK_MANAGER, number * SLOTS)
+        named = ("-D", f"taskmanager.resource-id={name}")
+        yield service(name, _TASK_MANAGER, number * SLOTS, *named)
+
+
+def busy_task_managers(folder: Path) -> list[str]:
+    """Returns the names of the task managers that have work now.
+
+    Args:
+        folder: With the configuration of a cluster that runs.
+    """
+    settings = yaml.safe_load((folder / _CONFIGURATION).read_text())
+    found = _ask(settings[_REST_PORT], "/taskmanagers")
+    return [
+        each["id"]
+        for each in (found or {"taskmanagers": []})["taskmanagers"]
+        if each["freeSlots"] < each["slotsNumber"]
+    ]
 
 
 def _slots(rest_port: int) -> int | None:
     """Returns how many slots the cluster has; None while nobody answers."""
+    overview = _ask(rest_port, "/overview")
+    return None if overview is None else overview["slots-total"]
+
+
+def _ask(rest_port: int, path: str) -> dict[str, Any] | None:
+    """Returns what the job manager says; None while nobody answers."""
     connection = http.client.HTTPConnection("localhost", rest_port, timeout=5)
     try:
-        connection.request("GET", "/overview")
+        connection.request("GET", path)
         answer = connection.getresponse()
-        if answer.status != http.client.OK:
-            return None
-        return json.load(answer)["slots-total"]
+        return json.load(answer) if answer.status == http.client.OK else None
     except (OSError, http.client.HTTPException):
         return None
     finally:

@@ -36,18 +36,18 @@ class Runner:
 
 
 def worker_pool(port: int) -> Service:
-    """Returns Beam's worker pool, which starts Python workers when a runner asks.
+    """Returns a worker pool, which starts Python workers when a runner asks.
 
     The workers run in this environment, with this source tree on their path.
     """
     # The pool starts its workers as `python`.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    module = "apache_beam.runners.worker.worker_pool_main"
     return Service(
         WORKER_POOL,
-        [sys.executable, "-m", module, f"--service_port={port}"],
+        [sys.executable, "-m", "tools.runners.pool", f"--service_port={port}"],
         accepts(port),
-        {"PATH": path, "PYTHONPATH": str(REPOSITORY)},
+        # Of a worker that crashes in a library nobody else would say a word.
+        {"PATH": path, "PYTHONPATH": str(REPOSITORY), "PYTHONFAULTHANDLER": "1"},
     )
 
 

@@ -10,6 +10,8 @@ import time
 import pyarrow.parquet as pq
 import pytest
 
+from tests.beam_runners import LONG_ON_FLINK
+
 _MANY = 14_000  # four chunks
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -108,6 +110,9 @@ def test_predict_gives_the_same_bytes_as_the_local_runner(
     assert not list(tmp_path.glob("*.unfinished"))
 
 
+@pytest.mark.parametrize(
+    "beam_runner", ["job-service", "prism", LONG_ON_FLINK], indirect=True
+)
 def test_embed_gives_the_same_vectors_as_the_local_runner(
     run, beam_runner, embed, local_output, tmp_path
 ):
@@ -117,7 +122,7 @@ def test_embed_gives_the_same_vectors_as_the_local_runner(
     assert _table(output).equals(_table(local_output(embed)))
 
 
-@pytest.mark.parametrize("beam_runner", ["prism", "flink"], indirect=True)
+@pytest.mark.parametrize("beam_runner", ["prism", LONG_ON_FLINK], indirect=True)
 def test_a_worker_killed_on_the_way_costs_no_row_and_doubles_none(
     run, beam_runner, embed_many, local_output, tmp_path
 ):
@@ -128,7 +133,8 @@ def test_a_worker_killed_on_the_way_costs_no_row_and_doubles_none(
     beam_runner.kill_a_worker()
     assert not output.exists()
     _, errors = job.communicate()
-    if job.returncode:  # This runner does not try again by itself.
+    if job.returncode:
+        assert beam_runner.name == "prism", errors  # Flink tries again by itself.
         assert "the same command goes on from here" in errors
         assert not output.exists()
         _finish(run(*arguments))

@@ -18,6 +18,18 @@ def test_a_job_on_a_server_may_take_longer_than_beams_300_seconds():
     assert seconds("--runner=FlinkRunner", "--job_server_timeout=9") == 9
 
 
+def test_a_runner_that_serves_keeps_its_workers_from_one_stage_to_the_next():
+    from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
+
+    def milliseconds(*given):
+        options = PipelineOptions(complete_beam_args(given))
+        return int(options.view_as(PortableOptions).environment_cache_millis)
+
+    assert milliseconds("--runner=PortableRunner") == 20_000
+    assert milliseconds("--runner=Flink", "--environment_cache_millis=9") == 9
+    assert not any("cache" in arg for arg in complete_beam_args([]))
+
+
 @pytest.mark.parametrize("name", ["flink", "FlinkRunner", "a.module.Runner"])
 def test_a_runner_is_known_by_its_name_or_its_module(name):
     check_beam_args([f"--runner={name}"])
