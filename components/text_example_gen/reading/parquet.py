@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
-from components.text_example_gen.reading.arrow_types import has_fixed_lists, levels
+from components.text_example_gen.reading.arrow_types import levels
 from components.text_example_gen.reading.arrow_values import (
     NO_VALUE,
     Mender,
@@ -24,6 +24,7 @@ from components.text_example_gen.reading.arrow_values import (
 )
 from components.text_example_gen.reading.nested import outer_names, with_nested
 from components.text_example_gen.reading.opening import is_unpacked
+from components.text_example_gen.reading.parquet_batches import group_batches
 from components.text_example_gen.reading.parquet_pages import ChunkSize, chunk_size
 from components.text_example_gen.reading.records import (
     MAX_DEPTH,
@@ -47,7 +48,6 @@ _MOST_PACKING = 20
 _MOST_NESTED_PACKING = 64  # truth values in lists have 64 times the bits they need
 _VALUE_BYTES = 8
 _MOST_NESTED = 1000  # columns in structures that are known by name
-_OTHER_LENGTH = "Expected all lists to be of size"  # as pyarrow says it
 _SHOWN_CHARS = 1000  # of a value that is too long
 
 
@@ -154,37 +154,13 @@ def _read(
     position = 0
     for group in range(metadata.num_row_groups):
         rows = _batch_rows(source, path, metadata, group, _kept_leaves(file, kept))
-        batches = file.iter_batches(
-            batch_size=rows, row_groups=[group], columns=kept, use_threads=False
+        batches = group_batches(
+            file, group, kept or [*columns], path=path, most_rows=rows
         )
-        for batch in _told(batches, path, fields):
-            batch.validate()  # lists of a damaged file may point beyond its values
+        for batch in batches:
             for item in _rows(batch, path, position, columns, wanted):
                 yield _with_nested(item, options) if has_nested else item
             position += len(batch)
-
-
-def _told(
-    batches: Iterator[pa.RecordBatch], path: str, fields: Sequence[pa.Field]
-) -> Iterator[pa.RecordBatch]:
-    """Yields batches; says which column is at fault where pyarrow does not.
-
-    Raises:
-        UnreadableFileError: A list is missing where all are of one length.
-    """
-    try:
-        yield from batches
-    except pa.ArrowInvalid as error:
-        fixed = [field.name for field in fields if has_fixed_lists(field.type)]
-        if not fixed or not str(error).startswith(_OTHER_LENGTH):
-            raise
-        names = ", ".join(f"`{name}`" for name in fixed)
-        raise UnreadableFileError(
-            reasons.DAMAGED_FILE,
-            f"{path} cannot be read with column {names}, where a list is missing or "
-            f"not as long as its type says: {error}\nhint: carry other columns only "
-            "(`keep`)",
-        ) from error
 
 
 def _nested_names(schema: pa.Schema) -> list[str]:

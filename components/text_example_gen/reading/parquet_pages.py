@@ -56,8 +56,8 @@ def chunk_size(
         most_packing: A page more than so many times larger than on disk is a bomb.
 
     Raises:
-        EOFError: There is no such header where one should be, or what it tells does not
-            fit into the chunk.
+        EOFError: There is no such header where one should be, what it tells does not
+            fit into the chunk, or the pages have fewer values than the chunk.
     """
     place = chunk.data_page_offset
     if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < place:
@@ -88,7 +88,13 @@ def chunk_size(
         of_page = header.get(_OF_PAGE.get(page, 0))
         if isinstance(of_page, dict):
             values += _size(of_page.get(_NUM_VALUES)) or 0
-    return ChunkSize(max(values, chunk.num_values), data, dictionary, largest, bomb)
+    # pyarrow would go on reading the other columns, and end the process.
+    if values < chunk.num_values:
+        raise EOFError(
+            f"the pages of column `{chunk.path_in_schema}` have {values:,} values of "
+            f"{chunk.num_values:,}"
+        )
+    return ChunkSize(values, data, dictionary, largest, bomb)
 
 
 def _size(value: Any) -> int | None:

@@ -228,6 +228,37 @@ def test_a_page_that_says_it_is_larger_than_its_column_is_damage(tmp_path, size)
     assert pa.total_allocated_bytes() == before
 
 
+# Of the column of numbers in a page of four rows: that the page has 1 value, and that the
+# third number belongs to the second row (levels of repetition 0, 1, 1, 0, 0).
+SHORT = {
+    "numbers": ([1, 2, 3, 4], b"\x2c\x15\x08", b"\x2c\x15\x02", "have 1 values of 4"),
+    "lists": (
+        [[1, 2], [3], [4], [5]],
+        b"\x03\x02",
+        b"\x03\x06",
+        "`numbers` has 3 rows of 4",
+    ),
+}
+
+
+@pytest.mark.parametrize(("column", "old", "new", "reason"), SHORT.values(), ids=SHORT)
+def test_a_column_with_fewer_rows_than_others_is_damage(
+    tmp_path, column, old, new, reason
+):
+    # pyarrow ended the process when it was asked for the rows that only others have.
+    path = tmp_path / "a.parquet"
+    table = pa.table({"text": ["a", "b", "c", "d"], "numbers": column})
+    options = {"compression": "none", "use_dictionary": False}
+    pq.write_table(table, path, write_statistics=False, **options)
+    assert len([*read_file(str(path), KEPT)]) == 4
+    before, found, after = path.read_bytes().rpartition(old)
+    assert found
+    path.write_bytes(before + new + after)
+    [reject] = read_file(str(path), KEPT)
+    assert (reject["reason"], reject["position"]) == ("damaged_file", 0)
+    assert reason in reject["detail"]
+
+
 def _varint(number: int) -> bytes:
     data = []
     while number > 127:
