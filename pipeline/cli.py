@@ -135,6 +135,9 @@ def _ending(command: str, error: BaseException, noted: Interrupts) -> tuple[int,
         if command == "schedule" and number == signal.SIGTERM:
             return 0, ""  # it had not begun, and ends as it would later
         return 128 + number, _interruption(command, error)  # as shells expect it
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()  # all lines of the help
+        return error.exit_code, ""
     if isinstance(error, click.UsageError):
         message = one_line(error.format_message())
         is_explained = "hint:" in message or "Did you mean" in message

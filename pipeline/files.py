@@ -44,6 +44,25 @@ def absolute(path: str | Path) -> str:
     return os.path.normpath(path)
 
 
+class FileTooLarge(ValueError):
+    """A file that a person writes is far larger than such a file is, or has no end."""
+
+
+def read_bounded(path: Path, most_bytes: int) -> str:
+    """Returns the text of a small file in UTF-8; a device without an end is refused.
+
+    Raises:
+        OSError: It cannot be read.
+        UnicodeDecodeError: It is not UTF-8.
+        FileTooLarge: It is larger.
+    """
+    with path.open("rb") as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise FileTooLarge(f"{path} is larger than {most_bytes:,} bytes")
+    return data.decode("utf-8")
+
+
 @contextlib.contextmanager
 def replace_when_done(path: Path) -> Iterator[Path]:
     """Yields a path beside `path` to write a file or a folder to.

@@ -14,6 +14,7 @@ Nothing of ours is imported here.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -99,10 +100,28 @@ def write_styled(stream: TextIO, text: str, **style: Any) -> None:
     terminal.write(end)
 
 
+def open_closed_streams() -> None:
+    """Gives a process whose stdin, stdout or stderr is closed an empty one.
+
+    Else Python has None there, and the next file that is opened takes the number, so
+    that a library's message would be written into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            mode = "w" if number else "r"
+            stream = os.fdopen(number, mode, encoding="utf-8", closefd=False)
+            setattr(sys, name, stream)
+
+
 def show_controls() -> None:
     """Makes stdout and stderr of this process show control characters, to its end.
 
     Doing it again changes nothing.
     """
+    open_closed_streams()
     sys.stdout = only_visible(sys.stdout)
     sys.stderr = only_visible(sys.stderr)

@@ -6,7 +6,6 @@ refused at once.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable
 
@@ -19,9 +18,13 @@ from pipeline.files import is_local
 
 # What is typed for the options of the data that a hint may name.
 TYPED = {
-    field.name: f"--{field.name.replace('_', '-')} VALUE"
-    for field in dataclasses.fields(ReadOptions)
-} | {"format": "--input-format VALUE", "keep": "--keep VALUE"}
+    name: f"--{name.replace('_', '-')} VALUE"
+    for name in ("text_column", "columns", "encoding", "delimiter", "quoting", "keep")
+} | {
+    "escape_character": "--escape-character VALUE",
+    "format": "--input-format VALUE",
+    "key_column": "--key VALUE",
+}
 
 
 def first_look(data: str, options: ReadOptions) -> DataPreview:

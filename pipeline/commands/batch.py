@@ -78,7 +78,9 @@ _OPTIONS = (
     click.option(
         "--escape-character", help="Before quotes that are text, such as '\\'."
     ),
-    click.option("--shards", type=click.IntRange(min=1), help="Files of the output."),
+    click.option(
+        "--shards", type=click.IntRange(1, 10_000), help="Files of the output."
+    ),
     click.option("--overwrite", is_flag=True, help="Replace an earlier output."),
     click.option(
         "--max-rejected",

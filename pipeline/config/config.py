@@ -26,6 +26,7 @@ from pipeline.config.sections import (
     slice_of,
 )
 from pipeline.errors import UserError
+from pipeline.files import FileTooLarge, read_bounded
 
 __all__ = [
     "BeamConfig",
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 
+_MOST_BYTES = 2**20  # of a configuration file
 _STEPS = "kubeflow.steps"
 _TABLES = ("evaluation.thresholds", "evaluation.max_drop", "evaluation.slices", _STEPS)
 _SECRET = "push.webhook"
@@ -145,9 +147,32 @@ def _section_of(annotation: Any) -> type[Section] | None:
     return annotation if is_section else None
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads YAML, and refuses a key that a mapping has twice: one would be lost."""
+
+    def construct_mapping(
+        self, node: yaml.MappingNode, deep: bool = False
+    ) -> dict[Any, Any]:
+        if isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    continue
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"`{key.value}` is given twice", key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _from_yaml(text: str) -> Any:
+    return yaml.load(text, _Loader)
+
+
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = _from_yaml(read_bounded(path, _MOST_BYTES))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigError(
@@ -155,6 +180,8 @@ def _read_file(path: Path) -> dict[str, Any]:
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"configuration file is not UTF-8 text: {path}") from error
+    except FileTooLarge as error:
+        raise ConfigError(f"configuration file cannot be read: {error}") from error
     except yaml.YAMLError as error:
         where = " ".join(str(error).split())
         raise ConfigError(f"configuration file is not YAML: {path}: {where}") from error
@@ -177,7 +204,7 @@ def _parsed(override: str) -> tuple[str, Any]:
             f"Received: {override!r}"
         )
     try:
-        value = yaml.safe_load(text)
+        value = _from_yaml(text)
     except yaml.YAMLError as error:
         if _takes_text(name):
             return name, text

@@ -28,6 +28,7 @@ from pydantic import AwareDatetime
 
 from pipeline.errors import UserError, brief_line
 from pipeline.evaluation.facts import Facts
+from pipeline.files import FileTooLarge, read_bounded
 from pipeline.runs.outcomes import reason_of
 from pipeline.runs.past_runs import PastRun, claim_telling, read_run
 from pipeline.terminal import visible_line
@@ -44,6 +45,7 @@ _EVENTS = get_args(Event)
 _TIMEOUT_SECONDS = 10.0
 _PAUSE_SECONDS = 1.0
 _TOO_MANY_REQUESTS = 429
+_MOST_BYTES = 2**16  # of the file with the address
 
 
 class Notice(Facts):
@@ -133,7 +135,9 @@ class Webhook:
         """
         path = os.environ.get(FILE_VARIABLE)
         try:
-            address = Path(path).read_text("utf-8") if path else None
+            address = read_bounded(Path(path), _MOST_BYTES) if path else None
+        except FileTooLarge as error:
+            raise UserError(f"{FILE_VARIABLE} cannot be read: {error}") from error
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise UserError(

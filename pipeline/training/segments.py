@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import stat
+import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -30,6 +33,8 @@ _NEAREST = np.abs(
     (np.arange(-_MOST, _MOST)[:, None] + 0.5) / _STEPS - _LEVELS
 ).argmin(axis=1).astype(np.uint8)  # fmt: skip
 _LEAST = np.float32(1e-15)  # a norm to divide by
+_SUM_BYTES = 4  # the CRC-32 of all before it, at the end of a file
+_PIECE = 2**20  # bytes
 
 # Byte -> the two values it holds, read as one number of 8 bytes.
 _PAIRS = np.stack(
@@ -90,8 +95,10 @@ class Segment:
 
         Raises:
             OSError: It cannot be read, or is gone.
-            ValueError: It is not a segment.
+            ValueError: It is not a segment, or not what was written.
         """
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ValueError("it is not a file")
         try:
             with path.open("rb") as file:
                 keys, lengths, scales = (
@@ -101,6 +108,8 @@ class Segment:
                 shape, _, dtype = np.lib.format.read_array_header_1_0(file)
                 offset = file.tell()
                 size = os.fstat(file.fileno()).st_size
+                file.seek(0)
+                is_unchanged = _sum(file, size - _SUM_BYTES) == file.read()
             starts = np.cumsum([0, *lengths], dtype=np.int64)
         except files.BROKEN_ARRAYS as error:
             raise ValueError(files.one_line(error)) from error
@@ -110,11 +119,12 @@ class Segment:
             and len(keys) == len(lengths)
             and starts[-1] == shape[0]
             and scales.shape == shape[:2]
-            and size == offset + int(np.prod(shape, dtype=np.int64))
-            and np.isfinite(scales).all()
+            and size == offset + int(np.prod(shape, dtype=np.int64)) + _SUM_BYTES
         )
         if not is_whole:
             raise ValueError("its parts do not fit together")
+        if not is_unchanged:
+            raise ValueError("its bytes are not those that were written")
         codes = np.zeros(shape, np.uint8)
         if codes.size:
             codes = np.memmap(path, np.uint8, "r", offset, shape)
@@ -137,10 +147,22 @@ class Segment:
             OSError: It cannot be written.
         """
         with replace_when_done(path) as unfinished:
-            with unfinished.open("wb") as file:
+            with unfinished.open("w+b") as file:
                 for array in (keys, lengths.astype(np.int32), scales, codes):
                     np.lib.format.write_array(file, array, (1, 0), allow_pickle=False)
+                size = file.tell()
+                file.seek(0)
+                file.write(_sum(file, size))
                 file.flush()
                 os.fsync(file.fileno())
             segment = cls.read(unfinished)
         return dataclasses.replace(segment, path=path)
+
+
+def _sum(file: BinaryIO, size: int) -> bytes:
+    """Returns the CRC-32 of the next `size` bytes of a file."""
+    crc = 0
+    while size > 0 and (piece := file.read(min(size, _PIECE))):
+        crc = zlib.crc32(piece, crc)
+        size -= len(piece)
+    return crc.to_bytes(_SUM_BYTES, "little")

@@ -120,6 +120,33 @@ def test_a_wrong_option_gets_one_line_and_exit_code_2(args, message, monkeypatch
     assert message in result.output
 
 
+def test_the_command_alone_shows_its_help():
+    result = _invoke()
+    assert result.exit_code == 2
+    assert result.output.startswith("Usage: ") and "Commands:\n  run " in result.output
+
+
+def test_closed_streams_are_empty_and_take_what_is_written(repository, tmp_path):
+    # The next file that is opened would have the number of stdout.
+    program = """
+import os, sys
+from pipeline.terminal import show_controls
+show_controls()
+print("lost")
+sys.stderr.write("lost")
+with open("file", "w") as file:
+    assert file.fileno() > 2
+    os.write(1, b"lost")
+assert sys.stdin.read() == "" and open("file").read() == ""
+"""
+    command = f"{sys.executable} -c '{program}' <&- >&- 2>&-"
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    assert (
+        subprocess.run(command, shell=True, cwd=tmp_path, env=environment).returncode
+        == 0
+    )
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")
 def test_what_cannot_be_printed_gets_one_line(repository):
     with open("/dev/full", "w") as full:

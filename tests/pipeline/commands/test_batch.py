@@ -14,8 +14,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pipeline.batch.inputs import first_look
+from pipeline.batch.inputs import TYPED, first_look
 from pipeline.batch.run_job import JobSummary
+from pipeline.commands import embed, predict
 from pipeline.commands.batch import Allowance, _request, batch_options, run_batch
 from pipeline.errors import RunError, UserError
 
@@ -265,3 +266,9 @@ def test_the_text_column_can_be_given_several_times():
 
     assert run() == "('text',)\n"
     assert run("title", "body") == "('title', 'body')\n"
+
+
+@pytest.mark.parametrize("command", [predict.command, embed.command])
+def test_a_hint_names_options_that_the_command_has(command):
+    flags = {flag for option in command.params for flag in option.opts}
+    assert {typed.split()[0] for typed in TYPED.values()} <= flags

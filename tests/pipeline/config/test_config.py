@@ -131,6 +131,9 @@ def test_a_required_option_that_is_missing_is_named(name):
     [
         (b"- a\n", "must hold sections"),
         (b"train: [\n", "is not YAML"),
+        (b"train: {epochs: 1}\ntrain: {batch_size: 4}\n", "`train` is given twice"),
+        (b"train: {epochs: 1, epochs: 2}\n", "`epochs` is given twice"),
+        (b"#" * (2**20 + 1), "larger than 1,048,576 bytes"),
         (b"\xff\xfe\xfa", "is not (YAML|UTF-8 text)"),
         (None, "cannot be read"),
     ],

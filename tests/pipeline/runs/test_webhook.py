@@ -262,6 +262,9 @@ def test_the_address_may_stand_in_a_file(receiver, monkeypatch, run, tmp_path):
     monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "absent"))
     with pytest.raises(UserError, match="absent: No such file"):
         Webhook.from_environment()
+    monkeypatch.setenv(FILE_VARIABLE, "/dev/zero")
+    with pytest.raises(UserError, match="/dev/zero is larger than 65,536 bytes"):
+        Webhook.from_environment()
 
 
 def test_an_address_in_the_place_of_the_option_is_not_shown():

@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -241,7 +242,10 @@ def test_a_half_written_segment_is_never_read_and_goes(tmp_path, monkeypatch):
     assert not left.exists()
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "other", "nan", "header"])
+DAMAGES = "cut", "empty", "other", "nan", "header", "code", "sum", "folder", "pipe"
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_segment_is_made_anew(tmp_path, caplog, damage):
     open_store(tmp_path, Encoder()).close()
     [path] = segments(tmp_path)
@@ -255,8 +259,14 @@ def test_a_damaged_segment_is_made_anew(tmp_path, caplog, damage):
         "other": b"x" * 99,
         "nan": nan,
         "header": content.replace(b"(", b"'", 1),
+        "code": content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+        "sum": content[:-1] + bytes([content[-1] ^ 1]),
     }
-    path.write_bytes(damaged[damage])
+    if damage in damaged:
+        path.write_bytes(damaged[damage])
+    else:
+        path.unlink()
+        {"folder": Path.mkdir, "pipe": os.mkfifo}[damage](path)
     with caplog.at_level(logging.WARNING):
         store = open_store(tmp_path, Encoder())
     assert_reads_all(store)

@@ -228,8 +228,8 @@ def test_a_page_that_says_it_is_larger_than_its_column_is_damage(tmp_path, size)
     assert pa.total_allocated_bytes() == before
 
 
-# Of the column of numbers in a page of four rows: that the page has 1 value, and that the
-# third number belongs to the second row (levels of repetition 0, 1, 1, 0, 0).
+# Of the column of numbers in a page of four rows: that the page has 1 value, and that
+# the third number belongs to the second row (levels of repetition 0, 1, 1, 0, 0).
 SHORT = {
     "numbers": ([1, 2, 3, 4], b"\x2c\x15\x08", b"\x2c\x15\x02", "have 1 values of 4"),
     "lists": (
