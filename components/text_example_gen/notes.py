@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from components.text_example_gen.corrections import CorrectionCounts
 
@@ -13,6 +13,8 @@ UNBALANCED = 10
 # Of a column that is kept, so many values become slices of the evaluation.
 MOST_SLICES = 100
 _SHOWN = 3  # names of a list of classes
+# What databases and programs write where there is no value.
+_NO_VALUES = {"\\n", "null", "none", "nan", "na", "n/a", "<na>", "nat", "#n/a"}
 
 
 def correction_notes(counts: CorrectionCounts | None) -> list[str]:
@@ -82,6 +84,25 @@ def class_notes(labels: Mapping[str, Mapping[str, int]]) -> list[str]:
                 f"unbalanced: {ratio:,.0f} training rows of {_short(most)} for each "
                 f"of {_short(least)} ({trained[most]:,} and {trained[least]:,})"
             )
+    return notes + _spelling_notes(trained)
+
+
+def _spelling_notes(labels: Iterable[str]) -> list[str]:
+    """Returns lines on classes that are likely a matter of how labels are written."""
+    notes = []
+    if missing := [name for name in labels if name.casefold() in _NO_VALUES]:
+        notes.append(f"classes that may stand for a missing label: {_some(missing)}")
+    if lists := [name for name in labels if name[:1] == "[" and name[-1:] == "]"]:
+        notes.append(
+            f"classes that look like lists of labels: {_some(lists)} (JSON Lines and "
+            "Parquet hold lists; in CSV, write a|b, with --label-separator '|')"
+        )
+    spellings: dict[str, list[str]] = {}
+    for name in labels:
+        spellings.setdefault(name.casefold(), []).append(name)
+    alike = [name for names in spellings.values() if len(names) > 1 for name in names]
+    if alike:
+        notes.append(f"classes that differ in capitals alone: {_some(alike)}")
     return notes
 
 

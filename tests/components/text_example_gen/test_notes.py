@@ -31,6 +31,17 @@ def test_small_and_rare_classes_are_named():
     ]
 
 
+def test_classes_that_are_a_matter_of_spelling_are_named():
+    names = ["Pos", "pos", "\\N", "NULL", "['a', 'b']", "other"]
+    rows = dict.fromkeys(names, 20)
+    assert class_notes({"train": rows, "eval": rows, "test": rows}) == [
+        "classes that may stand for a missing label: 2 classes, '\\\\N', 'NULL'",
+        "classes that look like lists of labels: 1 class, \"['a', 'b']\" (JSON Lines "
+        "and Parquet hold lists; in CSV, write a|b, with --label-separator '|')",
+        "classes that differ in capitals alone: 2 classes, 'Pos', 'pos'",
+    ]
+
+
 def test_rows_that_stand_on_both_sides_are_counted():
     [note] = leak_notes(1234)
     assert note.startswith("1,234 rows of eval or test have a text that an earlier")
