@@ -86,6 +86,19 @@ class StringLayer(keras.layers.Layer):
         with bounds.in_one_line():
             return super().__call__(inputs, *args, **kwargs)
 
+    def _trackable_children(
+        self, save_type: str = "checkpoint", **kwargs: Any
+    ) -> dict[str, Any]:
+        """Returns what TensorFlow saves; of checkpoints, every variable.
+
+        Keras tells `tf.train.Checkpoint` nothing of what a layer keeps in lists.
+        """
+        children = dict(super()._trackable_children(save_type, **kwargs))
+        if save_type == "checkpoint":
+            for number, variable in enumerate(self.variables):
+                children[f"variable_{number}"] = variable.value
+        return children
+
     def check_shape(self, shape: Any) -> None:
         """Refuses inputs of a shape that cannot be read."""
         tensors.check_form(shape, self.input_form)

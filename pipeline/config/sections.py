@@ -6,7 +6,7 @@ Units stand in each description. A fraction has no unit and lies between 0 and 1
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -24,12 +24,26 @@ class Section(BaseModel):
         coerce_numbers_to_str=True,
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _take_truth_for_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        # pydantic makes 1 of True: `epochs: yes` would be an epoch.
+        kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
+        if isinstance(value, bool) and bool not in kinds and kinds & {int, float}:
+            raise ValueError("must be a number, not a truth value")
+        return value
+
     @field_validator("*")
     @classmethod
     def _hold_no_nul(cls, value: Any) -> Any:
         if has_nul(value):
             raise ValueError("must not hold the character NUL")
         return value
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """Returns the types that an annotation is made of."""
+    return {annotation}.union(*map(_kinds, get_args(annotation)))
 
 
 def has_nul(value: Any) -> bool:
