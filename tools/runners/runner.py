@@ -62,7 +62,7 @@ def portable_options(job_port: int, pool_port: int) -> tuple[str, ...]:
 
 
 def beam_version() -> str:
-    """Returns the Beam release of this environment; a runner must be of the same."""
+    """Returns the Beam release of this environment; Prism must be of the same."""
     return importlib.metadata.version("apache-beam")
 
 
