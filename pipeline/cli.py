@@ -43,10 +43,11 @@ _COMMANDS = {
 # Of these an interrupted one loses nothing that it has finished.
 _GO_ON = {"run", "predict", "embed", "pretrain"}
 
-# What the machine refuses, whoever asks: disk, quota, open files.
+# What the machine refuses, whoever asks: disk, quota, open files, long names.
 _OF_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO} | {
     errno.EMFILE,
     errno.ENFILE,
+    errno.ENAMETOOLONG,
 }
 
 

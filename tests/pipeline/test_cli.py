@@ -120,6 +120,13 @@ def test_a_wrong_option_gets_one_line_and_exit_code_2(args, message, monkeypatch
     assert message in result.output
 
 
+def test_a_name_that_is_too_long_gets_one_line(tmp_path):
+    result = _invoke("runs", "--output", str(tmp_path / ("x" * 300)))
+    assert result.exit_code == 1
+    assert result.output.startswith("error: ") and result.output.count("\n") == 1
+    assert "File name too long" in result.output
+
+
 def test_the_command_alone_shows_its_help():
     result = _invoke()
     assert result.exit_code == 2
