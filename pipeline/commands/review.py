@@ -64,9 +64,17 @@ def command(output: Path, folds: int, first: int, to: Path | None) -> None:
     takes about as long as a training; fewer folds take less.
     """
     from pipeline.config.checked import check_output_name
+    from pipeline.metadata.store import store_exists
+    from pipeline.output_folder import OutputFolder, describe_move
     from pipeline.review.table import NAME, refuse_filled
 
     check_output_name(output)
+    folder = OutputFolder(output)
+    if not store_exists(folder.metadata):
+        raise UserError(
+            f"option --output: no run has written into {output} "
+            "(hint: elmo-tfx run comes first)"
+        )
     path = to or output / NAME
     if not path.parent.is_dir():
         raise UserError(f"option --to: {path.parent} is not a folder")
@@ -77,17 +85,9 @@ def command(output: Path, folds: int, first: int, to: Path | None) -> None:
 
     with run_log(Path(os.devnull)) as terminal:
         from pipeline.metadata.runs import DONE, NodeRecord
-        from pipeline.metadata.store import store_exists
-        from pipeline.output_folder import OutputFolder, describe_move
         from pipeline.review.review import last_reviewable, review
         from pipeline.runs.progress import Progress
 
-        folder = OutputFolder(output)
-        if not store_exists(folder.metadata):
-            raise UserError(
-                f"option --output: no run has written into {output} "
-                "(hint: elmo-tfx run comes first)"
-            )
         with folder.locked():
             moved_from = folder.follow_move()
             if moved_from is not None:
