@@ -1,7 +1,7 @@
 # `make` shows the targets; their `##` comments are the help.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help env data run test test-integration flink test-flink lint format lock bench \
+.PHONY: help env data run test test-slow test-integration flink test-flink lint format lock bench \
 	bench-layer bench-reading bench-nodes bench-batch bench-elmo bench-quality \
 	bench-calibration clean distclean
 
@@ -29,8 +29,11 @@ run: env data ## Train on the sample data, to a pushed model in OUTPUT (out)
 test: env ## Run the tests that need nothing but Python (ten minutes)
 	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20 -m "not integration and not slow" $(ARGS)
 
-test-integration: env ## Run those that need servers, Java or root, install, measure, or are slow
-	$(PYTHON) -m pytest -m "(integration and not long) or slow" -rs $(ARGS)
+test-slow: env ## Run those that need no more, but take four seconds and longer
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow" $(ARGS)
+
+test-integration: env ## Run those that need servers, Java or root, install or measure
+	$(PYTHON) -m pytest -m "integration and not long" -rs $(ARGS)
 
 flink: env ## Start a Flink cluster with Beam's job server, and print how to use it
 	@$(PYTHON) -m tools.runners start flink

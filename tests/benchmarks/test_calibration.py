@@ -70,6 +70,7 @@ def test_the_report_has_the_errors_the_coverage_and_what_became_of_the_goal():
     assert "made up, calibration error with the temperature at most 0.02: " in text
 
 
+@pytest.mark.slow
 def test_a_fold_gives_the_logits_of_texts_that_were_not_learnt(tmp_path):
     data = tokens_of(make_texts())
     source = write_model(tmp_path / "elmo")

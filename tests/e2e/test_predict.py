@@ -90,6 +90,7 @@ def test_the_answers_are_those_of_score_of_stdin_by_the_newest_version(
             assert row[f"probability_{name}"] == pytest.approx(probability, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_killed_job_goes_on_and_gives_the_same_rows(
     cli, full_run, texts, scored, tmp_path
 ):

@@ -12,7 +12,7 @@ from pipeline.output_folder import OutputFolder
 from tests.pipeline.newest_run import newest_run
 from tests.texts import six_classes, write_csv
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -184,6 +184,7 @@ def test_a_vocabulary_goes_along(tmp_path, model):
     np.testing.assert_allclose(run(loaded, "tokens")["elmo"], layer(TOKENS), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_lengths_decide_what_is_a_token_as_in_the_module(tmp_path):
     # code made for google/elmo often pads with "" and gives the full time as lengths
     model = write_model(tmp_path / "elmo", max_chars=50)
@@ -205,6 +206,7 @@ def test_a_layer_that_calls_a_module_is_refused(tmp_path, model):
         export_hub_module(ElmoEmbeddingLayer(str(module)), tmp_path / "elmo")
 
 
+@pytest.mark.slow
 def test_half_precision_is_exported_as_float32(tmp_path, model):
     layer = make_layer(model, dtype="mixed_bfloat16", initial_state="zeros")
     export_hub_module(layer, tmp_path / "elmo")

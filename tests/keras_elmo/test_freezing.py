@@ -153,6 +153,7 @@ def test_gradients_follow_the_flags_from_call_to_call(plain_elmo):
     assert gradients(elmo) == [False] * bilm + states + mix
 
 
+@pytest.mark.slow
 def test_the_recipe_of_keras_freezes_then_unfreezes_and_goes_on_after_loading(
     plain_elmo, tmp_path
 ):

@@ -58,7 +58,13 @@ MODELS = {
     "subclassed": lambda elmo, _: Subclassed(elmo),
 }
 INPUTS = {"tokens": ((None,), TOKENS), "texts": ((), TEXTS)}
-CASES = [*((form, "tokens") for form in MODELS), ("functional", "texts")]
+CASES = [
+    ("functional", "tokens"),
+    ("sequential without Input", "tokens"),
+    pytest.param("sequential", "tokens", marks=pytest.mark.slow),
+    pytest.param("subclassed", "tokens", marks=pytest.mark.slow),
+    pytest.param("functional", "texts", marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize(("form", "kind"), CASES)
@@ -90,6 +96,7 @@ FOLLOWERS = {
 }
 
 
+@pytest.mark.slow
 def test_what_follows_sees_no_padding(shared_plain_layer):
     inputs = keras.Input((None,), dtype="string")
     vectors = shared_plain_layer(initial_state="zeros")(inputs)

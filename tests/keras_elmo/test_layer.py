@@ -128,7 +128,7 @@ def classifier(source, **options):
     [
         ({}, {"mix"}),
         ({"trainable_mix": False}, set()),
-        ({"trainable": True}, {"mix", "bilm"}),
+        pytest.param({"trainable": True}, {"mix", "bilm"}, marks=pytest.mark.slow),
     ],
     ids=["the mix alone by default", "nothing", "the whole biLM"],
 )
@@ -157,6 +157,7 @@ np.save(sys.argv[2], model.predict(tf.constant({tokens}), verbose=0))
 """
 
 
+@pytest.mark.slow
 def test_a_saved_model_is_rebuilt_in_a_fresh_process_without_its_source(
     tiny_elmo, tmp_path, repository
 ):

@@ -211,6 +211,7 @@ def test_weights_go_through_the_layer_bit_for_bit(tiny_elmo, tmp_path):
         assert after[name].tobytes() == value.tobytes(), name
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_model_starts_anew_from_its_file(tiny_elmo, tmp_path):
     def make(source):
         return ElmoEmbeddingLayer(source, trainable=True, initial_state="zeros")
@@ -228,6 +229,7 @@ def test_a_fine_tuned_model_starts_anew_from_its_file(tiny_elmo, tmp_path):
     assert np.abs(before - np.array(layer(SENTENCES))).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_nothing_of_a_fitted_layer_stays_when_its_model_is_deleted(plain_elmo):
     # TensorFlow keeps the graph of a custom gradient for ever: no weights may hang on.
     layer = ElmoEmbeddingLayer(str(plain_elmo), output="default", trainable=True)

@@ -90,6 +90,7 @@ def test_tokens_are_cut_at_their_end_and_no_more_than_needed(rows, length):
 
 @quick
 @given(sentences, st.integers(1, 4), st.integers(1, 3))
+@pytest.mark.slow
 def test_vectors_are_the_references_on_the_cut_tokens_and_zero_elsewhere(
     make, reference, rows, length, extra
 ):

@@ -183,6 +183,7 @@ def test_a_saved_model_without_variables_says_so(tmp_path):
         open_module(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_loaded_module_can_be_fine_tuned(module):
     layer = ElmoEmbeddingLayer(str(module), trainable=True)
     model = keras.Sequential(

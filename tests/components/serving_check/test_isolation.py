@@ -65,6 +65,7 @@ def test_a_model_that_needs_python_code_is_found_out(
     assert "pyfunc" in faults["replay_requests"]
 
 
+@pytest.mark.slow
 def test_a_model_that_hangs_is_stopped_and_the_check_named(
     tiny_model, export_model, tmp_path
 ):

@@ -55,6 +55,7 @@ def test_training_lowers_the_held_out_perplexity(corpus, tmp_path):
     assert [entry["steps"] for entry in training.history] == [0, 150]
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_as_if_it_had_not_been(corpus, tmp_path):
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()

@@ -45,7 +45,7 @@ def layer(growing):
     return ElmoEmbeddingLayer(growing)
 
 
-@pytest.mark.parametrize("n_highway", [12, 100])
+@pytest.mark.parametrize("n_highway", [12, pytest.param(100, marks=pytest.mark.slow)])
 def test_many_highway_layers_that_keep_their_values_small_are_read(tmp_path, n_highway):
     write_model(tmp_path, n_highway=n_highway)
     vectors = np.array(ElmoEmbeddingLayer(str(tmp_path))(["the ~cat sat"]))

@@ -131,6 +131,7 @@ def test_padding_leaves_no_trace_in_the_states(pair):
     np.testing.assert_allclose(layer(C), padded(C), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_too_large_is_refused_and_leaves_the_states(tiny_elmo):
     layer = stateful(tiny_elmo, max_batch_size=3)
     without = stateful(tiny_elmo, max_batch_size=3)
@@ -187,7 +188,9 @@ def write_hdf5(layer, folder):
     save_hdf5(layer.bilm, folder / "weights.hdf5")
 
 
-@pytest.mark.parametrize("write", [write_hdf5, export_hub_module])
+@pytest.mark.parametrize(
+    "write", [write_hdf5, pytest.param(export_hub_module, marks=pytest.mark.slow)]
+)
 def test_what_was_trained_from_a_warm_state_is_read_from_the_same(tmp_path, write):
     source = write_model(tmp_path / "elmo", max_chars=50)
     layer = ElmoEmbeddingLayer(str(source))

@@ -33,6 +33,7 @@ def make(package):
     return make
 
 
+@pytest.mark.slow
 def test_a_compiled_pipeline_becomes_a_job_with_its_parameters(make):
     job = make(span="7", training_steps=5, force=True)
     request = job.to_dict()

@@ -85,6 +85,7 @@ def test_what_comes_due_during_a_run_is_run_once_after_it(folder):
     assert second.scheduled == first.scheduled + timedelta(seconds=1)
 
 
+@pytest.mark.slow
 def test_what_came_due_before_a_run_began_is_met_by_it(folder):
     # More comes due before the second run can begin.
     late = {"run 1: ": lambda: time.sleep(1.5)}
@@ -276,6 +277,7 @@ Schedule(
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_has_outlived_its_schedule_is_waited_for(folder, short_waits):
     # It holds nothing of the output yet: it may still be loading.
     command = [sys.executable, "-c", _DAEMON, str(folder.output)]

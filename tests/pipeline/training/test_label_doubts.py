@@ -144,7 +144,7 @@ def of_many_classes(classes, of_each, chance):
     return data, {(data.keys()[n], given[n], labels[n]) for n in wrong}
 
 
-@pytest.mark.parametrize("classes", [60, 300])
+@pytest.mark.parametrize("classes", [60, pytest.param(300, marks=pytest.mark.slow)])
 def test_with_many_classes_wrong_labels_are_found_as_well(classes):
     data, wrong = of_many_classes(classes, 14, np.random.default_rng(3))
     doubts = doubted_labels(data, classes, None)

@@ -43,6 +43,7 @@ def probabilities(small_elmo, tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_the_head_of_a_text_has_not_learnt_its_wrong_label(probabilities):
     assert probabilities.shape == (60, 2)
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)

@@ -144,6 +144,7 @@ def test_a_warm_start_without_a_base_says_that_it_starts_fresh(ended_by_steps):
     }
 
 
+@pytest.mark.slow
 def test_a_failed_export_does_not_cost_the_training_from_the_same_base(
     tmp_path, transformed_data, small_elmo, trained, monkeypatch
 ):
@@ -202,7 +203,9 @@ def test_another_configuration_or_base_resumes_nothing(
     assert name(resume_dir="elsewhere") == names[0]
 
 
-@pytest.mark.parametrize("trainable", [False, True])
+@pytest.mark.parametrize(
+    "trainable", [False, pytest.param(True, marks=pytest.mark.slow)]
+)
 def test_a_warm_start_goes_on_where_the_base_ended(
     tmp_path, transformed_data, trainable, request
 ):
@@ -237,7 +240,9 @@ def row_of(word, layer):
     return int(layer._row(ngram_ids(tf.constant([[word]])))[0, 0])
 
 
-@pytest.mark.parametrize("fixture", ["trained", "trained_with_elmo"])
+@pytest.mark.parametrize(
+    "fixture", ["trained", pytest.param("trained_with_elmo", marks=pytest.mark.slow)]
+)
 def test_the_head_learns_what_words_say(fixture, request):
     classifier = request.getfixturevalue(fixture).classifier
     layer = classifier.head.get_layer("ngram_logits")
@@ -276,6 +281,7 @@ def test_what_a_warm_start_needs_lies_beside_the_exported_model(trained):
     assert not list((trained.folder / "model").rglob("*.npz"))
 
 
+@pytest.mark.slow
 def test_a_trainable_elmo_is_trained_with_the_head(trained_with_elmo, one_layer_elmo):
     assert trained_with_elmo.history["embedding_cache"] is None
     before = build_encoder({"source": str(one_layer_elmo)}).bilm.weights
