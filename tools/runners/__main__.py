@@ -35,6 +35,11 @@ def main() -> None:
     """Start and end Apache Flink, Prism or Beam's own job service on this machine."""
 
 
+def _as_typed(path: Path) -> Path:
+    """Returns a path as one types it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 @main.command()
 @_name
 def start(name: str) -> None:
@@ -53,12 +58,10 @@ def start(name: str) -> None:
         sys.exit(_UNAVAILABLE)
     except ServiceError as error:
         raise click.ClickException(str(error)) from error
-    shown = (
-        folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    )
-    click.echo(
-        f"logs: {shown}; end it with: python -m tools.runners stop {name}", err=True
-    )
+    # Not resolved: the program of an environment is a link.
+    python = shlex.quote(str(_as_typed(Path(sys.executable))))
+    end = f"{python} -m tools.runners stop {name}"
+    click.echo(f"logs: {_as_typed(folder)}; end it with: {end}", err=True)
     click.echo(shlex.join(runner.options))
 
 
