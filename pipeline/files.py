@@ -6,13 +6,17 @@ Nothing of `pipeline` is imported here: every other room may use this one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import select
 import shutil
+import stat
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+_PIPE_SECONDS = 5.0
 _WILDCARD = re.compile(r"[*?\[\\]")
 _HIDDEN = re.compile(r"\.(.+)\.[0-9a-f]{32}\.part", re.DOTALL)
 
@@ -56,7 +60,13 @@ def read_bounded(path: Path, most_bytes: int) -> str:
         UnicodeDecodeError: It is not UTF-8.
         FileTooLarge: It is larger.
     """
-    with path.open("rb") as file:
+    # Not to wait for a pipe into which nobody writes.
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(number, "rb") as file:
+        if stat.S_ISFIFO(os.fstat(number).st_mode):
+            if not select.select([file], [], [], _PIPE_SECONDS)[0]:
+                raise OSError(errno.EAGAIN, "nothing comes out of this pipe", str(path))
+            os.set_blocking(number, True)
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
         raise FileTooLarge(f"{path} is larger than {most_bytes:,} bytes")

@@ -167,7 +167,10 @@ class _Loader(yaml.SafeLoader):
 
 
 def _from_yaml(text: str) -> Any:
-    return yaml.load(text, _Loader)
+    try:
+        return yaml.load(text, _Loader)
+    except RecursionError as error:
+        raise yaml.YAMLError("it is nested too deeply") from error
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -209,7 +212,8 @@ def _parsed(override: str) -> tuple[str, Any]:
         if _takes_text(name):
             return name, text
         raise ConfigError(
-            f"option {name}: the value is not YAML. Received: {text!r}"
+            f"option {name}: the value is not YAML. Received: {text!r} "
+            f"({getattr(error, 'problem', None) or error})"
         ) from error
     if name in _CHARACTERS and not value and text.strip() not in ("", "null"):
         return name, text

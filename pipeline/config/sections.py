@@ -29,7 +29,7 @@ class Section(BaseModel):
     def _take_truth_for_no_number(cls, value: Any, info: ValidationInfo) -> Any:
         # pydantic makes 1 of True: `epochs: yes` would be an epoch.
         kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
-        if isinstance(value, bool) and bool not in kinds and kinds & {int, float}:
+        if bool not in kinds and kinds & {int, float} and _has_truth_value(value):
             raise ValueError("must be a number, not a truth value")
         return value
 
@@ -44,6 +44,15 @@ class Section(BaseModel):
 def _kinds(annotation: Any) -> set[Any]:
     """Returns the types that an annotation is made of."""
     return {annotation}.union(*map(_kinds, get_args(annotation)))
+
+
+def _has_truth_value(value: Any) -> bool:
+    """Whether a value, or one in a list or a table, is True or False."""
+    if isinstance(value, Mapping):
+        return any(map(_has_truth_value, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_truth_value, value))
+    return isinstance(value, bool)
 
 
 def has_nul(value: Any) -> bool:
@@ -133,9 +142,11 @@ class TrainConfig(Section):
     """How the model is trained."""
 
     epochs: int = Field(
-        20, ge=1, description="Most epochs; fewer if training stops early."
+        20, ge=1, le=10**6, description="Most epochs; fewer if training stops early."
     )
-    batch_size: int = Field(32, ge=1, description="Examples per training step.")
+    batch_size: int = Field(
+        32, ge=1, le=2**20, description="Examples per training step."
+    )
     learning_rate: float = Field(
         1e-3, gt=0, description="Step size of the optimizer; no unit."
     )

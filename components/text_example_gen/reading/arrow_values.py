@@ -28,15 +28,21 @@ def text_sizes(array: pa.Array) -> np.ndarray:
     """Returns how many characters each value has as text, roughly: `(rows,)` int64.
 
     It copies no value, and takes memory for numbers alone.
+
+    Raises:
+        pa.ArrowInvalid: A value is said to be one that its dictionary does not have.
     """
     kind, types = array.type, pa.types
     if isinstance(array, pa.ExtensionArray):
         return text_sizes(array.storage)
     if types.is_dictionary(kind):
-        if not len(array.dictionary):
-            return np.zeros(len(array), "int64")
-        sizes = text_sizes(array.dictionary)[_numpy(array.indices)]
-        return np.where(_numpy(array.is_valid()), sizes, 0)
+        is_there = _numpy(array.is_valid())
+        places = np.where(is_there, _numpy(array.indices), 0)
+        known = len(array.dictionary)
+        if is_there.any() and not 0 <= places.min() <= places.max() < known:
+            raise pa.ArrowInvalid(f"a value is none of the {known:,} of its dictionary")
+        sizes = np.append(text_sizes(array.dictionary), 0)  # one, if there is none
+        return np.where(is_there, sizes[places], 0)
     if types.is_string(kind) or types.is_large_string(kind):
         return _numpy(pc.utf8_length(array)).astype("int64")
     if types.is_binary(kind) or types.is_large_binary(kind):

@@ -24,7 +24,10 @@ from components.text_example_gen.reading.arrow_values import (
 )
 from components.text_example_gen.reading.nested import outer_names, with_nested
 from components.text_example_gen.reading.opening import is_unpacked
-from components.text_example_gen.reading.parquet_batches import group_batches
+from components.text_example_gen.reading.parquet_batches import (
+    check_row_counts,
+    group_batches,
+)
 from components.text_example_gen.reading.parquet_pages import ChunkSize, chunk_size
 from components.text_example_gen.reading.records import (
     MAX_DEPTH,
@@ -122,6 +125,7 @@ def _read(
     source: BinaryIO, path: str, options: ReadOptions
 ) -> Iterator[Record | Reject]:
     metadata = pq.ParquetFile(source).metadata
+    check_row_counts(metadata)
     leaves = _leaves(metadata)
     # Texts in lists stay numbers of a dictionary: a row of ten bytes may repeat one of
     # a megabyte a million times.

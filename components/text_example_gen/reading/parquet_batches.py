@@ -18,6 +18,28 @@ from components.text_example_gen.reading.arrow_types import has_fixed_lists
 _OTHER_LENGTH = "Expected all lists to be of size"  # as pyarrow says it
 
 
+def check_row_counts(metadata: pq.FileMetaData) -> None:
+    """Refuses a file of which some rows would not be read, in silence.
+
+    Raises:
+        EOFError: A row group or a column does not have the rows that it should have.
+    """
+    groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
+    rows = sum(group.num_rows for group in groups)
+    if rows != metadata.num_rows:
+        raise EOFError(f"its row groups have {rows:,} of {metadata.num_rows:,} rows")
+    for number, group in enumerate(groups, 1):
+        for place in range(metadata.num_columns):
+            chunk = group.column(place)
+            if metadata.schema.column(place).max_repetition_level:
+                continue  # of lists there are as many values as the lists have
+            if chunk.num_values != group.num_rows:
+                raise EOFError(
+                    f"column `{chunk.path_in_schema}` has {chunk.num_values:,} rows of "
+                    f"{group.num_rows:,} in row group {number}"
+                )
+
+
 def group_batches(
     file: pq.ParquetFile,
     group: int,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import pydantic
 import pytest
 
+from pipeline import files
 from pipeline.config import Config, ConfigError, load_config, option_names
 
 _REQUIRED = ("output=out", "data.pattern=a.csv")
@@ -92,6 +96,11 @@ def test_a_table_is_overridden_as_a_whole_or_by_entry():
         ("model.ngram_rows=1", r"option model\.ngram_rows: .*Received: 1"),
         ("data.eval_fraction=0.95", r"must sum to less than 1"),
         ("train.epochs", r"section\.option=value\. Received: 'train\.epochs'"),
+        ("train.epochs=true", "must be a number, not a truth value"),
+        ("evaluation.thresholds={auc: yes}", "a number, not a truth value"),
+        ("evaluation.slices={lang=de: {auc: no}}", "a number, not a truth value"),
+        ("evaluation.thresholds={auc: 0.1, auc: 0.2}", "`auc` is given twice"),
+        ("train.epochs=1000000000000000", "less than or equal to"),
         ("train.epochs=[", r"option train\.epochs: the value is not YAML"),
         ("output.x=1", r"option output\.x does not exist"),
     ],
@@ -134,6 +143,7 @@ def test_a_required_option_that_is_missing_is_named(name):
         (b"train: {epochs: 1}\ntrain: {batch_size: 4}\n", "`train` is given twice"),
         (b"train: {epochs: 1, epochs: 2}\n", "`epochs` is given twice"),
         (b"#" * (2**20 + 1), "larger than 1,048,576 bytes"),
+        (b"a: " + b"[" * 3000, "nested too deeply"),
         (b"\xff\xfe\xfa", "is not (YAML|UTF-8 text)"),
         (None, "cannot be read"),
     ],
@@ -245,3 +255,18 @@ def test_coverage_is_judged_only_where_a_model_can_be_unsure(override):
 def test_a_fixed_test_set_may_stand_beside_spans():
     config = _load("data.pattern={SPAN}/a.csv", "data.test_pattern=test.csv")
     assert config.data.held_out == {"test": "test.csv"}
+
+
+def test_a_pipe_is_read_if_somebody_writes_and_not_waited_for_otherwise(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "run.yaml"
+    os.mkfifo(path)
+    monkeypatch.setattr(files, "_PIPE_SECONDS", 0.1)
+    with pytest.raises(ConfigError, match="nothing comes out of this pipe"):
+        load_config(path, _REQUIRED)
+    monkeypatch.setattr(files, "_PIPE_SECONDS", 10.0)
+    writer = threading.Thread(target=path.write_text, args=["train: {epochs: 7}"])
+    writer.start()
+    assert load_config(path, _REQUIRED).train.epochs == 7
+    writer.join()

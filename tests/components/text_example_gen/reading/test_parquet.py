@@ -13,6 +13,7 @@ import pytest
 
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import parquet
+from components.text_example_gen.reading.arrow_values import text_sizes
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import MAX_RECORD_CHARS
 
@@ -257,6 +258,33 @@ def test_a_column_with_fewer_rows_than_others_is_damage(
     [reject] = read_file(str(path), KEPT)
     assert (reject["reason"], reject["position"]) == ("damaged_file", 0)
     assert reason in reject["detail"]
+
+
+def test_no_wrong_count_of_rows_loses_rows(tmp_path):
+    path = tmp_path / "a.parquet"
+    table = pa.table({"text": ["a", "b", "c", "d"], "numbers": [[1], [], [2], [3]]})
+    pq.write_table(table, path, use_dictionary=False, write_statistics=False)
+    data, rows = path.read_bytes(), [*read_file(str(path), KEPT)]
+    four, three = b"\x16\x08", b"\x16\x06"  # a field of type i64
+    refused = 0
+    for place in range(len(data)):
+        if data[place : place + 2] == four:
+            path.write_bytes(data[:place] + three + data[place + 2 :])
+            found = [*read_file(str(path), KEPT)]
+            refused += found != rows
+            assert found == rows or found[0]["reason"] == "damaged_file", place
+    assert refused == 3  # of the file, of its row group, of the texts
+
+
+def test_a_value_that_its_dictionary_does_not_have_is_damage():
+    for indices, dictionary in ([0, 3], ["a"]), ([-1], ["a"]), ([0], []):
+        array = pa.DictionaryArray.from_arrays(
+            pa.array(indices, pa.int32()), pa.array(dictionary, pa.string()), safe=False
+        )
+        with pytest.raises(pa.ArrowInvalid, match="none of the"):
+            text_sizes(array)
+    missing = pa.array([None, None], pa.dictionary(pa.int32(), pa.string()))
+    assert text_sizes(missing).tolist() == [0, 0]
 
 
 def _varint(number: int) -> bytes:
