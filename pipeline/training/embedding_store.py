@@ -204,7 +204,7 @@ class EmbeddingStore:
             except FileNotFoundError:  # another process has made room
                 continue
             except ValueError as error:
-                _LOGGER.warning("%s is damaged (%s) and is removed", path, error)
+                _LOGGER.warning("%s cannot be used (%s): it is removed", path, error)
                 remove(path)
                 continue
             if segment.bytes <= bound and self._take(keys, segment):

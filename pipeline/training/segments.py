@@ -113,13 +113,16 @@ class Segment:
             starts = np.cumsum([0, *lengths], dtype=np.int64)
         except files.BROKEN_ARRAYS as error:
             raise ValueError(files.one_line(error)) from error
+        end = offset + int(np.prod(shape, dtype=np.int64))
+        if size == end:
+            raise ValueError("an earlier version wrote it, without a checksum")
         is_whole = (
             dtype == np.uint8
             and len(shape) == 3
             and len(keys) == len(lengths)
             and starts[-1] == shape[0]
             and scales.shape == shape[:2]
-            and size == offset + int(np.prod(shape, dtype=np.int64)) + _SUM_BYTES
+            and size == end + _SUM_BYTES
         )
         if not is_whole:
             raise ValueError("its parts do not fit together")

@@ -242,7 +242,18 @@ def test_a_half_written_segment_is_never_read_and_goes(tmp_path, monkeypatch):
     assert not left.exists()
 
 
-DAMAGES = "cut", "empty", "other", "nan", "header", "code", "sum", "folder", "pipe"
+DAMAGES = (
+    "cut",
+    "empty",
+    "other",
+    "nan",
+    "header",
+    "code",
+    "sum",
+    "folder",
+    "pipe",
+    "earlier version",
+)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -260,6 +271,7 @@ def test_a_damaged_segment_is_made_anew(tmp_path, caplog, damage):
         "nan": nan,
         "header": content.replace(b"(", b"'", 1),
         "code": content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+        "earlier version": content[:-4],
         "sum": content[:-1] + bytes([content[-1] ^ 1]),
     }
     if damage in damaged:
@@ -270,7 +282,7 @@ def test_a_damaged_segment_is_made_anew(tmp_path, caplog, damage):
     with caplog.at_level(logging.WARNING):
         store = open_store(tmp_path, Encoder())
     assert_reads_all(store)
-    assert "is damaged" in caplog.text and not path.exists()
+    assert "cannot be used" in caplog.text and not path.exists()
 
 
 def test_two_runs_may_share_it_at_once(tmp_path):
