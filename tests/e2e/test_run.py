@@ -211,6 +211,7 @@ def test_the_printed_command_scores_texts(cli, full_run, summary):
     assert done.stderr == "loading TensorFlow …\n"
 
 
+@pytest.mark.slow
 def test_data_of_one_class_fails_with_component_reason_and_log(
     cli, sentences, write_csv, tmp_path
 ):

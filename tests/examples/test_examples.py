@@ -35,6 +35,7 @@ def outputs(tmp_path_factory, repository):
     return dict(part.split("\n", 1) for part in parts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_the_example_runs_and_prints_what_its_comments_say(example, outputs):
     expected = [

@@ -93,6 +93,7 @@ def test_a_saved_model_keeps_words_and_vectors(tmp_path):
     assert_theirs(exported.serve(tokens), name)
 
 
+@pytest.mark.slow
 def test_an_exported_module_is_read_back(tmp_path, layer):
     export_hub_module(layer, tmp_path / "module")
     again = ElmoEmbeddingLayer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from benchmarks.classifiers.workers import fasttext, linear, measure, pipeline, tf_idf
 from benchmarks.classifiers.workers.measure import Labelled, Lesson
@@ -80,6 +81,7 @@ def test_training_is_the_time_of_the_trainer():
     }
 
 
+@pytest.mark.slow
 def test_the_curve_of_the_pipeline_learns_each_lesson_for_itself(tmp_path):
     options = {
         "elmo.source": str(write_model(tmp_path / "elmo")),

@@ -44,6 +44,7 @@ def pad(sentences, time):
     return tf.constant(rows, tf.string, shape=[len(rows), time])
 
 
+@pytest.mark.slow
 def test_vectors_stay_the_same_however_batches_are_shuffled_split_and_padded(
     shared_layer,
 ):

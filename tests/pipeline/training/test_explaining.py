@@ -102,7 +102,9 @@ def test_one_of_several_labels_is_not_held_against_the_others():
     np.testing.assert_allclose(weights.sum(axis=1), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("which", ["trained", "trained_with_elmo"])
+@pytest.mark.parametrize(
+    "which", ["trained", pytest.param("trained_with_elmo", marks=pytest.mark.slow)]
+)
 def test_the_history_has_the_strongest_words_of_each_class(which, request):
     history = request.getfixturevalue(which).history
     words = Training.model_validate(history).words
