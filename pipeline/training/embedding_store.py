@@ -201,26 +201,34 @@ class EmbeddingStore:
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
             try:
                 segment = Segment.read(path)
+                if segment.bytes > bound or not self._wanted(keys, segment)[1].any():
+                    continue
+                segment.check()
             except FileNotFoundError:  # another process has made room
                 continue
             except ValueError as error:
                 _LOGGER.warning("%s cannot be used (%s): it is removed", path, error)
                 remove(path)
                 continue
-            if segment.bytes <= bound and self._take(keys, segment):
-                bound -= segment.bytes
+            self._take(keys, segment)
+            bound -= segment.bytes
 
-    def _take(self, keys: np.ndarray, segment: Segment) -> bool:
-        """Uses a segment, if it holds any of the texts; returns whether it does."""
+    def _wanted(
+        self, keys: np.ndarray, segment: Segment
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the place of each text of a segment, and whether it is needed."""
         place = np.minimum(np.searchsorted(keys, segment.keys), len(keys) - 1)
-        is_ours = (keys[place] == segment.keys) & (self._segment_of[place] < 0)
+        return place, (keys[place] == segment.keys) & (self._segment_of[place] < 0)
+
+    def _take(self, keys: np.ndarray, segment: Segment) -> None:
+        """Uses what a segment holds of the texts."""
+        place, is_ours = self._wanted(keys, segment)
         if is_ours.any():
             self._segment_of[place[is_ours]] = len(self._segments)
             self._start_of[place[is_ours]] = segment.starts[:-1][is_ours]
             self._segments.append(segment)
             with contextlib.suppress(FileNotFoundError):  # removed: ours all the same
                 os.utime(segment.path)
-        return bool(is_ours.any())
 
     def _fill(
         self, keys: np.ndarray, first: np.ndarray, missing: np.ndarray, bound: int

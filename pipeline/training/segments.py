@@ -15,7 +15,6 @@ import os
 import stat
 import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -34,7 +33,6 @@ _NEAREST = np.abs(
 ).argmin(axis=1).astype(np.uint8)  # fmt: skip
 _LEAST = np.float32(1e-15)  # a norm to divide by
 _SUM_BYTES = 4  # the CRC-32 of all before it, at the end of a file
-_PIECE = 2**20  # bytes
 
 # Byte -> the two values it holds, read as one number of 8 bytes.
 _PAIRS = np.stack(
@@ -80,6 +78,7 @@ class Segment:
         starts: int64 `(texts + 1,)`: where each text begins among the tokens.
         scales: float32 `(tokens, layers)`.
         codes: uint8 `(tokens, layers, dim / 2)`, on disk.
+        content: All of the file, uint8, on disk.
     """
 
     path: Path
@@ -88,6 +87,7 @@ class Segment:
     starts: np.ndarray
     scales: np.ndarray
     codes: np.ndarray
+    content: np.ndarray
 
     @classmethod
     def read(cls, path: Path) -> Segment:
@@ -95,7 +95,7 @@ class Segment:
 
         Raises:
             OSError: It cannot be read, or is gone.
-            ValueError: It is not a segment, or not what was written.
+            ValueError: It is not a segment.
         """
         if not stat.S_ISREG(path.stat().st_mode):
             raise ValueError("it is not a file")
@@ -108,8 +108,6 @@ class Segment:
                 shape, _, dtype = np.lib.format.read_array_header_1_0(file)
                 offset = file.tell()
                 size = os.fstat(file.fileno()).st_size
-                file.seek(0)
-                is_unchanged = _sum(file, size - _SUM_BYTES) == file.read()
             starts = np.cumsum([0, *lengths], dtype=np.int64)
         except files.BROKEN_ARRAYS as error:
             raise ValueError(files.one_line(error)) from error
@@ -126,12 +124,21 @@ class Segment:
         )
         if not is_whole:
             raise ValueError("its parts do not fit together")
-        if not is_unchanged:
+        content = np.memmap(path, np.uint8, "r")
+        codes = content[offset:end].reshape(shape)
+        return cls(path, size, keys, starts, scales, codes, content)
+
+    def check(self) -> None:
+        """Reads all of the file, once before it is used.
+
+        Raises:
+            ValueError: Its bytes are not those that were written.
+        """
+        if (
+            _sum(self.content[:-_SUM_BYTES].data)
+            != self.content[-_SUM_BYTES:].tobytes()
+        ):
             raise ValueError("its bytes are not those that were written")
-        codes = np.zeros(shape, np.uint8)
-        if codes.size:
-            codes = np.memmap(path, np.uint8, "r", offset, shape)
-        return cls(path, size, keys, starts, scales, codes)
 
     @classmethod
     def write(
@@ -153,19 +160,14 @@ class Segment:
             with unfinished.open("w+b") as file:
                 for array in (keys, lengths.astype(np.int32), scales, codes):
                     np.lib.format.write_array(file, array, (1, 0), allow_pickle=False)
-                size = file.tell()
                 file.seek(0)
-                file.write(_sum(file, size))
+                file.write(_sum(file.read()))
                 file.flush()
                 os.fsync(file.fileno())
             segment = cls.read(unfinished)
         return dataclasses.replace(segment, path=path)
 
 
-def _sum(file: BinaryIO, size: int) -> bytes:
-    """Returns the CRC-32 of the next `size` bytes of a file."""
-    crc = 0
-    while size > 0 and (piece := file.read(min(size, _PIECE))):
-        crc = zlib.crc32(piece, crc)
-        size -= len(piece)
-    return crc.to_bytes(_SUM_BYTES, "little")
+def _sum(content: bytes | memoryview) -> bytes:
+    """Returns the CRC-32 of bytes."""
+    return zlib.crc32(content).to_bytes(_SUM_BYTES, "little")
