@@ -77,6 +77,7 @@ setup(
     package_data={
         "keras_elmo": ["pretrained/*", "pretrained/*/*"],
         "pipeline.runs": ["*.jinja"],
+        "pipeline.training": ["*.npz"],
         "pipeline.report": ["templates/*"],
     },
     install_requires=_LAYER,

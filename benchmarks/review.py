@@ -36,13 +36,13 @@ from pipeline.training.label_doubts import (  # noqa: E402
     doubted_labels,
     rank_labels,
 )
+from pipeline.training.learning import compile_model, with_epochs  # noqa: E402
 from pipeline.training.model import (  # noqa: E402
     adapt_ngrams,
     build_head,
     trained_form,
 )
 from pipeline.training.out_of_fold import out_of_fold  # noqa: E402
-from pipeline.training.trainer import compile_model  # noqa: E402
 
 FLIPPED = 0.03  # of the labels
 GOAL = 0.7
@@ -120,7 +120,8 @@ def _training_seconds(data: LabelledTokens, folder: Path) -> float:
     head = build_head(model, num_classes=2, num_layers=store.num_layers, dim=store.dim)
     adapt_ngrams(head, some, places[:eighth])
     head = trained_form(head)
-    compile_model(head, train)
+    train = with_epochs(train, eighth)
+    compile_model(head, train, texts=eighth)
     train_epochs(
         head,
         some,

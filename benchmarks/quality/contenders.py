@@ -25,6 +25,7 @@ from pipeline import features
 from pipeline.training.data import LabelledTokens, split_batches
 from pipeline.training.embedding_store import EmbeddingStore
 from pipeline.training.epochs import ActivationInputs, ModelInputs, train_epochs
+from pipeline.training.learning import compile_model, with_epochs
 from pipeline.training.model import (
     adapt_ngrams,
     build_head,
@@ -33,7 +34,6 @@ from pipeline.training.model import (
     head_signature,
     trained_form,
 )
-from pipeline.training.trainer import compile_model
 
 _TF_IDF_C = 5.0
 _MEAN_CS = (0.001, 0.003, 0.01)  # the one that is best on the eval texts counts
@@ -180,7 +180,8 @@ def _train(
     train: Mapping[str, Any],
 ) -> None:
     splits = {features.TRAIN: fold.train, features.EVAL: fold.evaluate}
-    compile_model(model, train)
+    train = with_epochs(train, len(fold.train))
+    compile_model(model, train, texts=len(fold.train))
     with tempfile.TemporaryDirectory() as folder:
         train_epochs(
             model,

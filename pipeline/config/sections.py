@@ -100,6 +100,12 @@ class ElmoConfig(Section):
     trainable: bool = Field(
         False, description="Whether the ELMo weights themselves are fine-tuned."
     )
+    learning_rate: float = Field(
+        1e-4,
+        gt=0,
+        description="Step size for ELMo's weights where they are fine-tuned; no unit. "
+        "That of the head is train.learning_rate.",
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
         description="In which numbers the embeddings are computed that a head is "
@@ -136,25 +142,35 @@ class ModelConfig(Section):
         "fewer rows, so that it has at most two million weights. 0: the head reads "
         "only ELMo.",
     )
+    pretrained_branch: bool = Field(
+        True,
+        description="Whether a second branch of the head starts from what was learnt "
+        "on reviews, which helps with few texts; with the included ELMo only.",
+    )
 
 
 class TrainConfig(Section):
     """How the model is trained."""
 
-    epochs: int = Field(
-        20, ge=1, le=10**6, description="Most epochs; fewer if training stops early."
+    epochs: Annotated[int, Field(ge=1, le=10**6)] | Literal["auto"] = Field(
+        "auto",
+        description="Passes over the training texts; the learning rate falls to nearly "
+        "nothing over them. `auto`: 5, and more where there are few texts.",
     )
     batch_size: int = Field(
         32, ge=1, le=2**20, description="Examples per training step."
     )
     learning_rate: float = Field(
-        1e-3, gt=0, description="Step size of the optimizer; no unit."
+        3e-3, gt=0, description="Step size of the optimizer at the start; no unit."
     )
     seed: int = Field(
         1, ge=0, lt=2**31, description="Seed of every random choice; no unit."
     )
-    patience: int = Field(
-        3, ge=1, description="Epochs without a better eval loss before training stops."
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Epochs without a better eval loss before training stops; the one "
+        "with the best is kept. None: all epochs are trained, and the last is kept.",
     )
     max_steps: int | None = Field(
         None, ge=1, description="Most training steps; none: as many as the epochs take."

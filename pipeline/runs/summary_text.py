@@ -219,7 +219,7 @@ def _training(training: Training | None) -> Iterator[str]:
         yield (
             f"{number:5}  {epoch.train_loss:10.4f}  {epoch.eval_loss:9.4f}  "
             f"{epoch.eval_accuracy:13.1%}  {epoch.seconds:7.1f}"
-            + ("  best" if number == best else "")
+            + ("  kept" if number == best else "")
         )
     if training.stopped_early:
         yield f"stopped early after {len(epochs)} epochs; epoch {best} is kept"

@@ -7,6 +7,7 @@ for the dropout is another matter.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -61,11 +62,30 @@ class FusedAdam(keras.optimizers.Adam):
     Tables of which only some rows have a gradient are left to Keras: it adds up the
     squares of a row's gradients, where the kernel would square their sum.
 
+    Args:
+        learning_rate: As of Adam.
+        slow: Variables that learn at another rate.
+        slow_share: That rate as a share of the learning rate.
+
     Source: Kingma and Ba 2015, arXiv:1412.6980, the form before section 2.1, as Keras
         has it.
     """
 
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        *,
+        slow: Iterable[Any] = (),
+        slow_share: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, **kwargs)
+        self._slow = {id(variable) for variable in slow}
+        self._slow_share = slow_share
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if id(variable) in self._slow:
+            learning_rate = learning_rate * self._slow_share
         if isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return

@@ -127,10 +127,12 @@ def train_epochs(
     seconds_before: float = 0.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> TrainingState:
-    """Trains until eval loss stops falling, and leaves `model` at its best epoch.
+    """Trains for all epochs, or until the eval loss stops falling.
 
-    Both losses are weighted by class, so that what stops training is what it lowers;
-    the accuracies are not. Says how far it has come when the state of an epoch is safe.
+    With `patience`, `model` is left at its epoch with the least eval loss, else at its
+    last one. Both losses are weighted by class, so that what stops training is what it
+    lowers; the accuracies are not. Says how far it has come when the state of an epoch
+    is safe.
 
     Args:
         model: Compiled, with the metric `accuracy`.
@@ -195,7 +197,7 @@ def train_epochs(
         }
         _LOGGER.info(_EPOCH_LINE, entry)
         _write_curves(entry, writers)
-        state.add(entry, model)
+        state.add(entry, model, is_last_best=options["patience"] is None)
         state.save(resume_dir, model)
         tell("epochs", state.epochs_done, options["epochs"], _PROGRESS_NOTE % entry)
     if not state.best_epoch:

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from pipeline import features
 from pipeline.training.data import LabelledTokens, split_batches
-from pipeline.training.model import head_inputs, reads_ngrams
+from pipeline.training.model import head_inputs, reads_ngrams, vector_logits
 from pipeline.training.ngrams import ids_in_order
 
 STEPS = 8  # the weights then add up to the logit's change with an error of 1 %
@@ -48,7 +48,7 @@ class Explainer:
         self._head, self._multi_label = head, multi_label
         self.mix = head.get_layer("scalar_mix")
         self.vector_logits = keras.Model(
-            [self.mix.output, head.inputs[1]], head.get_layer("logits").output
+            [self.mix.output, head.inputs[1]], vector_logits(head)
         )
 
     def explain(self, layers: Any, tokens: Any, classes: Any) -> tf.Tensor:

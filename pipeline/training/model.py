@@ -18,10 +18,12 @@ from keras_elmo import ElmoEmbeddingLayer, ScalarMix
 from pipeline.training.arithmetic import ByteDropout, TokenDense
 from pipeline.training.data import LabelledTokens
 from pipeline.training.ngrams import KnownNgramLogits, NgramLogits, ngram_ids
+from pipeline.training.pretrained_branch import PRETRAINED_UNITS, pretrained_weights
 
 # Width of each direction of the BiLSTM; no unit. 128 is what the sentence
 # classifiers of Conneau et al. 2017 (arXiv:1705.02364) start from.
 LSTM_UNITS = 128
+_LOGITS, _AVERAGE, _PRETRAINED = "logits", "average", "pretrained_"  # in layers' names
 _LEAST_SHARE = 1e-3  # with which a label starts that nearly no, or every, text has
 
 
@@ -55,14 +57,16 @@ def build_head(
 ) -> keras.Model:
     """Returns the trained part: mix, dropout, hidden layer, pooling, dropout, logits.
 
-    With `ngram_rows`, the logits of words and pairs of words are added to them.
+    With `pretrained_branch` there are two such parts behind the mix, whose logits are
+    averaged: one that starts fresh, and one that starts from what was learnt on
+    reviews. With `ngram_rows`, the logits of words and pairs of words are added.
 
     Args:
         model: Section `model` of the configuration: `pooling`, `hidden_units`,
-            `embedding_dropout`, `dropout`, `ngram_rows`.
+            `embedding_dropout`, `dropout`, `ngram_rows`, `pretrained_branch`.
         num_classes: Width of the output, at least 2.
         num_layers: ELMo layers in the input, the token layer included.
-        dim: Width of one activation.
+        dim: Width of one activation; that of the included ELMo for the branch.
         multi_label: Whether a text may have several labels: each probability is then
             one of its own (a sigmoid), and they do not sum to 1.
 
@@ -81,16 +85,23 @@ def build_head(
     # Without dropout the hidden layer learns ten thousand sentences by heart in one
     # epoch.
     mixed = ByteDropout(model["embedding_dropout"], name="embedding_dropout")(mixed)
-    if model["hidden_units"]:
-        # Before the pooling: what a word says about the class is not a linear function
-        # of its vector. On 10,000 sentences this layer was worth 3 to 4 points of
-        # accuracy; after the pooling it was worth nothing.
-        mixed = TokenDense(model["hidden_units"], activation="relu", name="hidden")(
-            mixed
+    last = {"num_classes": num_classes, "dropout": model["dropout"]}
+    logits = _branch(
+        mixed, is_token, model["pooling"], hidden_units=model["hidden_units"], **last
+    )
+    if model["pretrained_branch"]:
+        # Trained jointly they would be one branch of twice the width, in which with
+        # few texts the pre-trained half drowns the other; see `trained_form`.
+        pretrained = _branch(
+            mixed,
+            is_token,
+            "attention",
+            hidden_units=PRETRAINED_UNITS,
+            prefix=_PRETRAINED,
+            **last,
         )
-    pooled = pool(model["pooling"], mixed, is_token)
-    pooled = keras.layers.Dropout(model["dropout"], name="dropout")(pooled)
-    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(pooled)
+        average = keras.layers.Average(dtype="float32", name=_AVERAGE)
+        logits = average([logits, pretrained])
     inputs = [layers, is_token]
     if model["ngram_rows"]:
         ids = keras.Input((None,), dtype="int32", name="ngram_ids")
@@ -106,7 +117,51 @@ def build_head(
         probabilities = keras.layers.Activation("sigmoid", **last)(logits)
     else:
         probabilities = keras.layers.Softmax(**last)(logits)
-    return keras.Model(inputs, probabilities, name="head")
+    head = keras.Model(inputs, probabilities, name="head")
+    if model["pretrained_branch"]:
+        for name, value in pretrained_weights().items():
+            head.get_layer(_PRETRAINED + name).set_weights(value)
+    return head
+
+
+def _branch(
+    mixed: Any,
+    is_token: Any,
+    pooling: str,
+    *,
+    hidden_units: int,
+    num_classes: int,
+    dropout: float,
+    prefix: str = "",
+) -> Any:
+    """Returns logits `(batch, classes)` from vectors `(batch, time, dim)`."""
+    if hidden_units:
+        # Before the pooling: what a word says about the class is not a linear function
+        # of its vector. On 10,000 sentences this layer was worth 3 to 4 points of
+        # accuracy; after the pooling it was worth nothing.
+        hidden = TokenDense(hidden_units, activation="relu", name=f"{prefix}hidden")
+        mixed = hidden(mixed)
+    pooled = pool(pooling, mixed, is_token, prefix=prefix)
+    pooled = keras.layers.Dropout(dropout, name=f"{prefix}dropout")(pooled)
+    return keras.layers.Dense(num_classes, dtype="float32", name=f"{prefix}{_LOGITS}")(
+        pooled
+    )
+
+
+def branch_logits(head: keras.Model) -> list[Any]:
+    """Returns the logits of each branch of a head, tensors `(batch, classes)`."""
+    names = {layer.name for layer in head.layers}
+    return [
+        head.get_layer(name).output
+        for name in (_LOGITS, _PRETRAINED + _LOGITS)
+        if name in names
+    ]
+
+
+def vector_logits(head: keras.Model) -> Any:
+    """Returns the logits before those of n-grams, a tensor `(batch, classes)`."""
+    branches = branch_logits(head)
+    return head.get_layer(_AVERAGE).output if len(branches) > 1 else branches[0]
 
 
 def start_at_shares(head: keras.Model, shares: np.ndarray) -> None:
@@ -119,7 +174,9 @@ def start_at_shares(head: keras.Model, shares: np.ndarray) -> None:
         shares: float `(classes,)`, above 0; no unit.
     """
     shares = np.clip(shares, _LEAST_SHARE, 1 - _LEAST_SHARE)
-    head.get_layer("logits").bias.assign(np.log(shares / (1 - shares)))
+    for layer in head.layers:
+        if layer.name.endswith(_LOGITS) and isinstance(layer, keras.layers.Dense):
+            layer.bias.assign(np.log(shares / (1 - shares)))
 
 
 class TokenClassifier(keras.Model):
@@ -199,17 +256,24 @@ def adapt_ngrams(head: keras.Model, data: LabelledTokens, texts: np.ndarray) -> 
 
 
 def trained_form(head: keras.Model) -> keras.Model:
-    """Returns a model of the same layers, in which n-grams are quickly trained.
+    """Returns a model of the same layers, in which each branch learns by itself.
+
+    N-grams are quickly trained in it.
 
     Args:
         head: With its n-grams adapted. It learns along, but for its n-grams: these it
             gets by `end_training`.
+
+    Returns:
+        A model: the inputs of the head -> float32 logits `(batch, branches, classes)`,
+        of which the head has the mean.
     """
-
-    def form_of(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return KnownNgramLogits(layer) if isinstance(layer, NgramLogits) else layer
-
-    return keras.models.clone_model(head, clone_function=form_of)
+    inputs = [keras.Input(each.shape[1:], dtype=each.dtype) for each in head.inputs]
+    logits = keras.Model(head.inputs[:2], branch_logits(head))(inputs[:2])
+    if reads_ngrams(head):
+        of_ngrams = KnownNgramLogits(head.get_layer("ngram_logits"))(inputs[2])
+        logits = [each + of_ngrams for each in logits]
+    return keras.Model(inputs, ops.stack(logits, axis=1))
 
 
 def end_training(trained: keras.Model, head: keras.Model) -> None:
@@ -219,7 +283,7 @@ def end_training(trained: keras.Model, head: keras.Model) -> None:
             layer.give_to(head.get_layer(layer.name))
 
 
-def pool(kind: str, vectors: Any, is_token: Any) -> Any:
+def pool(kind: str, vectors: Any, is_token: Any, *, prefix: str = "") -> Any:
     """Returns `(batch, dim)` from `(batch, time, dim)`, reading real tokens only.
 
     Args:
@@ -227,18 +291,21 @@ def pool(kind: str, vectors: Any, is_token: Any) -> Any:
             of both directions, `2 * LSTM_UNITS` wide.
         vectors: `(batch, time, dim)` float.
         is_token: `(batch, time)` bool; real tokens stand before all padding.
+        prefix: Of the name of the layer.
 
     Raises:
         ValueError: `kind` is not one of the four.
     """
     if kind == "bilstm":
         lstm = keras.layers.LSTM(LSTM_UNITS)
-        return keras.layers.Bidirectional(lstm, name="bilstm")(vectors, mask=is_token)
+        return keras.layers.Bidirectional(lstm, name=f"{prefix}bilstm")(
+            vectors, mask=is_token
+        )
     poolings = {"mean": MaskedMean, "max": MaskedMax, "attention": MaskedAttention}
     if kind not in poolings:
         allowed = ", ".join([*poolings, "bilstm"])
         raise ValueError(f"`pooling` must be one of {allowed}. Received: {kind!r}")
-    return poolings[kind](name=f"{kind}_pooling")(vectors, is_token)
+    return poolings[kind](name=f"{prefix}{kind}_pooling")(vectors, is_token)
 
 
 class _MaskedPooling(keras.layers.Layer):

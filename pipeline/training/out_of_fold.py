@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.special import softmax
 
 from components.progress import tell
 from pipeline.training.arithmetic import ByteDropout, FusedAdam
@@ -110,7 +111,7 @@ def _of_heads(
     )
     together.compile(
         FusedAdam(rate),
-        "sparse_categorical_crossentropy",
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False,  # XLA would compile every shape of batch anew
         steps_per_execution=8,
     )
@@ -133,7 +134,7 @@ def _build_heads(
     """Returns a head for each fold, without a dropout of embeddings."""
     heads = [
         build_head(
-            {**model, "embedding_dropout": 0.0},
+            {**model, "embedding_dropout": 0.0, "pretrained_branch": False},
             num_classes=num_classes,
             num_layers=mean.num_layers,
             dim=mean.dim,
@@ -152,7 +153,7 @@ def _together(heads: list[keras.Model], embedding_dropout: float) -> keras.Model
     another they take two to three times as long.
 
     Returns:
-        A model: the inputs of a head -> float32 `(batch, heads, classes)`.
+        A model: the inputs of a head -> float32 logits `(batch, heads, classes)`.
     """
     inputs = [keras.Input(each.shape[1:], dtype=each.dtype) for each in heads[0].inputs]
     dropped = ByteDropout(embedding_dropout)(inputs[0])
@@ -161,7 +162,7 @@ def _together(heads: list[keras.Model], embedding_dropout: float) -> keras.Model
         trained = trained_form(head)
         trained.name = f"head_{number}"
         outputs.append(trained([dropped, *inputs[1:]]))
-    return keras.Model(inputs, keras.ops.stack(outputs, axis=1))
+    return keras.Model(inputs, keras.ops.concatenate(outputs, axis=1))
 
 
 def _batches(
@@ -204,5 +205,6 @@ def _judge(
     for texts, of_all in outputs_of(
         together, data, inputs, every, batch_size=_PREDICT_BATCH
     ):
-        probabilities[texts] = of_all[np.arange(len(texts)), folds[texts]]
+        of_own = of_all[np.arange(len(texts)), folds[texts]]
+        probabilities[texts] = softmax(of_own, axis=1)
     return probabilities

@@ -33,6 +33,7 @@ class ModelFacts(_Facts):
     Attributes:
         classes: In the order of the probabilities.
         pooling, hidden_units, ngram_rows: Of section `model` of the configuration.
+        pretrained_branch: Whether the head has one.
         elmo_version: Of the source, as `pipeline.fingerprints` returns it.
         elmo_trainable: Whether ELMo was trained, so that its weights are kept, too.
         held_out: Fractions of the rows in the eval and the test split. With others a
@@ -50,6 +51,7 @@ class ModelFacts(_Facts):
     held_out: list[float]
     divided_by: str = ""
     ngram_rows: int | None = None  # None: written before there were n-grams
+    pretrained_branch: bool = False  # there was none, before it was written
     multi_label: bool = False
     tokenizer: str = "elmo"  # there was no other, before it was written
 

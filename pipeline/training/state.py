@@ -29,9 +29,9 @@ class TrainingState:
 
     Attributes:
         history: One entry an epoch; see `pipeline.training.history` for the keys.
-        best_epoch: Number of the epoch with the least eval loss, from 1; 0: none yet.
+        best_epoch: Number of the epoch whose weights are kept, from 1; 0: none yet.
         resumed_after: Epochs that interrupted executions had done; 0: none.
-        best_weights: The model's variables at the end of the best epoch.
+        best_weights: The model's variables at the end of that epoch.
     """
 
     history: list[dict[str, float]] = dataclasses.field(default_factory=list)
@@ -48,18 +48,27 @@ class TrainingState:
         """Batches trained on in all epochs, those of interrupted executions too."""
         return sum(int(entry["steps"]) for entry in self.history)
 
-    def add(self, entry: dict[str, float], model: keras.Model) -> None:
-        """Adds the entry of one more epoch; keeps the weights if it is the best yet."""
+    def add(
+        self, entry: dict[str, float], model: keras.Model, *, is_last_best: bool
+    ) -> None:
+        """Adds the entry of one more epoch, and keeps the weights if it is the best.
+
+        Args:
+            entry: Of the epoch.
+            model: At its end.
+            is_last_best: Whether the last epoch with a finite eval loss is the best
+                one; else the one with the least.
+        """
         self.history.append(entry)
-        best = (
-            self.history[self.best_epoch - 1]["eval_loss"] if self.best_epoch else inf
-        )
+        best = inf
+        if self.best_epoch and not is_last_best:
+            best = self.history[self.best_epoch - 1]["eval_loss"]
         if entry["eval_loss"] < best:  # never true of a NaN
             self.best_epoch = self.epochs_done
             self.best_weights = _values(model.variables)
 
     def ended_by(
-        self, *, epochs: int, patience: int, max_steps: int | None
+        self, *, epochs: int, patience: int | None, max_steps: int | None
     ) -> str | None:
         """Names the option that ends the training here; None: it goes on.
 
@@ -70,6 +79,8 @@ class TrainingState:
             return "max_steps"
         if self.epochs_done >= epochs:
             return "epochs"
+        if patience is None:
+            return None
         waited = self.epochs_done - self.best_epoch
         return "patience" if self.epochs_done > 0 and waited >= patience else None
 

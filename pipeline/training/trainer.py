@@ -20,7 +20,6 @@ import tensorflow_transform as tft
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
 from pipeline.files import remove
-from pipeline.training.arithmetic import FusedAdam
 from pipeline.training.calibration import calibrate, with_temperature
 from pipeline.training.data import (
     LabelledTokens,
@@ -39,6 +38,7 @@ from pipeline.training.explaining import strongest_words
 from pipeline.training.export import export_classifier
 from pipeline.training.history import write_history
 from pipeline.training.label_doubts import Doubts, doubted_labels
+from pipeline.training.learning import compile_model, with_epochs
 from pipeline.training.model import (
     TokenClassifier,
     adapt_ngrams,
@@ -48,12 +48,14 @@ from pipeline.training.model import (
     start_at_shares,
     trained_form,
 )
+from pipeline.training.pretrained_branch import knows
 from pipeline.training.saved_weights import ModelFacts
 from pipeline.training.state import remove_abandoned
 from pipeline.training.warm_start import WarmStart, save_weights, start_from
 
 _LOGGER = logging.getLogger(__name__)
-_STEPS_PER_EXECUTION = 8
+# A class of fewer texts does not weigh more: they say too little of it.
+_LEAST_WEIGHED = 20
 _PLACES = ("resume_dir", "embeddings_dir")
 _TEXTS_TO_ENCODE = 200  # only to say which words are the strongest
 
@@ -92,17 +94,18 @@ def run_fn(fn_args: Any) -> None:
     )
     counts = _count_classes(data, classes)
     texts = data.splits[features.TRAIN]
+    train = with_epochs(config["train"], len(texts))
     _LOGGER.info("Training on %d texts of %d classes", len(texts), len(classes))
     is_multi_label = data.is_multi_label
     # Thresholds do for rare labels what weights do where a text has one label.
-    kind = "none" if is_multi_label else config["train"]["class_weights"]
+    kind = "none" if is_multi_label else train["class_weights"]
     weights = _class_weights(counts, kind)
     classifier = _build_classifier(config, len(classes), is_multi_label)
     if is_multi_label:
         start_at_shares(classifier.head, counts / len(texts))
     facts = _facts_of(config, classes, is_multi_label)
     warm_start = None
-    if config["train"]["warm_start"]:
+    if train["warm_start"]:
         warm_start = start_from(fn_args.base_model, classifier, facts)
     adapt_ngrams(classifier.head, data, texts)
     with contextlib.ExitStack() as stack:
@@ -115,7 +118,8 @@ def run_fn(fn_args: Any) -> None:
             data, classes, classifier.encoder, config, warm_start
         )
         store = None
-        model: keras.Model = classifier
+        trained = trained_form(classifier.head)
+        model: keras.Model = TokenClassifier(classifier.encoder, trained)
         inputs: ModelInputs = TokenInputs(data)
         if not facts.elmo_trainable:
             store = open_store(
@@ -124,31 +128,36 @@ def run_fn(fn_args: Any) -> None:
                 data,
                 classifier.encoder,
                 elmo_version=config["elmo_version"],
-                cache_gib=config["train"]["cache_gib"],
+                cache_gib=train["cache_gib"],
                 precision=config["elmo"].get("precision", FLOAT32),
             )
             stack.callback(store.close)
-            model = trained_form(classifier.head)
+            model = trained
             inputs = ActivationInputs(store, data, model)
-        compile_model(model, config["train"], multi_label=is_multi_label)
+        compile_model(
+            model,
+            train,
+            texts=len(texts),
+            multi_label=is_multi_label,
+            slow=classifier.encoder.trainable_variables,
+            slow_rate=config["elmo"].get("learning_rate"),
+        )
         state = train_epochs(
             model,
             data,
             inputs,
             class_weights=weights,
-            options=config["train"],
+            options=train,
             resume_dir=resume_dir,
             log_dir=fn_args.model_run_dir,
             seconds_before=store.facts.encode_seconds if store else 0.0,
         )
-        if store:
-            end_training(model, classifier.head)
-            model = classifier.head
+        end_training(trained, classifier.head)
         found = calibrate(
-            model,
+            classifier.head if store else classifier,
             data,
             inputs,
-            batch_size=config["train"]["batch_size"],
+            batch_size=train["batch_size"],
             precision=config.get("precision"),
         )
         head = with_temperature(classifier.head, found.temperature)
@@ -166,7 +175,7 @@ def run_fn(fn_args: Any) -> None:
         write_history(
             fn_args.model_run_dir,
             state,
-            config["train"],
+            train,
             class_counts=dict(zip(classes, counts.tolist(), strict=True)),
             class_weights=dict(zip(classes, weights.tolist(), strict=True)),
             calibration=found,
@@ -185,8 +194,11 @@ def _build_classifier(
     # After the encoder, whose making draws random numbers too: the head then starts
     # the same with every encoder.
     keras.utils.set_random_seed(config["train"]["seed"])
+    model = config["model"]
+    if model.get("pretrained_branch") and not knows(config["elmo"]["source"]):
+        model = {**model, "pretrained_branch": False}
     head = build_head(
-        config["model"],
+        model,
         num_classes=num_classes,
         num_layers=encoder.num_layers,
         dim=encoder.dim,
@@ -203,6 +215,8 @@ def _facts_of(
         pooling=config["model"]["pooling"],
         hidden_units=config["model"]["hidden_units"],
         ngram_rows=config["model"]["ngram_rows"],
+        pretrained_branch=config["model"]["pretrained_branch"]
+        and knows(config["elmo"]["source"]),
         elmo_version=config["elmo_version"],
         elmo_trainable=config["elmo"].get("trainable", False),
         held_out=config["held_out"],
@@ -240,10 +254,15 @@ def _count_classes(data: LabelledTokens, classes: Sequence[str]) -> np.ndarray:
 
 
 def _class_weights(counts: np.ndarray, kind: str) -> np.ndarray:
-    """Returns float32 `(classes,)`: all 1, or such that all classes weigh the same."""
+    """Returns float32 `(classes,)`: all 1, or such that all classes weigh the same.
+
+    A class of fewer than 20 texts weighs less than the others, as if it had 20, or as
+    many as a class has on average where that is fewer.
+    """
     if kind == "none":
         return np.ones(len(counts), np.float32)
-    return (counts.sum() / (len(counts) * counts)).astype("float32")
+    mean = counts.mean()
+    return (mean / np.maximum(counts, min(mean, _LEAST_WEIGHED))).astype("float32")
 
 
 def _fingerprint(
@@ -299,28 +318,3 @@ def _doubts(
     doubts = doubted_labels(data, num_classes, vectors_of)
     _LOGGER.info("Labels that may be wrong: %.2f s", time.monotonic() - started)
     return doubts
-
-
-def compile_model(
-    model: keras.Model, train: Mapping[str, Any], *, multi_label: bool = False
-) -> None:
-    """Compiles the head, or the joint model, with the options of section `train`.
-
-    Where a text may have several labels, the loss is the mean over them, and so is the
-    accuracy: the share of decisions for or against a label, at 0.5, that are right.
-    """
-    loss, metrics = "sparse_categorical_crossentropy", ["accuracy"]
-    if multi_label:
-        loss, metrics = (
-            "binary_crossentropy",
-            [keras.metrics.BinaryAccuracy("accuracy")],
-        )
-    model.compile(
-        FusedAdam(train["learning_rate"]),
-        loss,
-        metrics=metrics,
-        # XLA would compile every shape of batch anew.
-        jit_compile=False,
-        # Steps of a small head are so short that Python's share of each shows.
-        steps_per_execution=_STEPS_PER_EXECUTION,
-    )

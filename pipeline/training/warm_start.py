@@ -23,7 +23,7 @@ from pipeline.training.saved_weights import (
 
 _LOGGER = logging.getLogger(__name__)
 # Weights whose last axis has the classes; ngram_logits.1 is a flag for each row.
-_BY_CLASS = ("logits.", "ngram_logits.0")
+_BY_CLASS = ("logits.", "pretrained_logits.", "ngram_logits.0")
 _BASE = "the last blessed model"
 
 
@@ -133,6 +133,7 @@ def _misfit(saved: ModelFacts, current: ModelFacts) -> str | None:
         ("pooling", "model.pooling"),
         ("hidden_units", "model.hidden_units"),
         ("ngram_rows", "model.ngram_rows"),
+        ("pretrained_branch", "model.pretrained_branch"),
         ("held_out", "data.eval_fraction or data.test_fraction"),
         ("divided_by", "way to choose the eval and test rows"),
         ("multi_label", "data.multi_label"),

@@ -20,8 +20,8 @@ from pipeline.fingerprints import elmo_version
 from pipeline.preprocessing import preprocessing_fn
 from pipeline.training import trainer
 from pipeline.training.export import export_classifier
+from pipeline.training.learning import compile_model
 from pipeline.training.model import TokenClassifier, build_encoder
-from pipeline.training.trainer import compile_model
 
 TRANSFORM = {
     "tokenizer": "elmo",
@@ -46,6 +46,7 @@ MODEL = {
     "embedding_dropout": 0.0,
     "dropout": 0.1,
     "ngram_rows": 1000,
+    "pretrained_branch": False,
 }
 
 # Told apart by one word; twice as many of the first class.

@@ -186,15 +186,6 @@ def test_runs_have_a_column_of_spans_only_if_there_are_spans(with_spans):
     assert ("span" in page.text["runs"]) == with_spans
 
 
-def test_a_training_whose_last_epoch_is_best_may_go_on():
-    facts = summaries.training(["a", "b"]) | {"best_epoch": 7, "ended_by": "epochs"}
-    text = page_of(summaries.summary(training=facts)).text["training"]
-    assert "the last epoch is the best" in text
-    facts["ended_by"] = "patience"
-    text = page_of(summaries.summary(training=facts)).text["training"]
-    assert "the last epoch is the best" not in text
-
-
 def test_no_label_is_doubted_where_rows_have_several():
     _, page = _made("several labels")
     assert "No label was doubted: rows may have several" in page.text["labels"]

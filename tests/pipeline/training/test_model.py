@@ -22,6 +22,7 @@ OPTIONS = {
     "embedding_dropout": 0.5,
     "dropout": 0.5,
     "ngram_rows": 0,
+    "pretrained_branch": False,
 }
 
 

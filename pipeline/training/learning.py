@@ -1,0 +1,128 @@
+"""How a head learns: for how long, at which rate, and by which loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from pipeline.training.arithmetic import FusedAdam
+
+AUTO = "auto"
+# Chosen on texts that no page reports; docs/quality.md has how.
+_EPOCHS = 5
+_LEAST_STEPS = 100  # with few texts there are more epochs
+_MOST_EPOCHS = 50
+_LAST_SHARE = 0.02  # of the learning rate
+_STEPS_PER_EXECUTION = 8
+
+
+def with_epochs(train: Mapping[str, Any], texts: int) -> dict[str, Any]:
+    """Returns section `train` with the number of epochs in place of `auto`.
+
+    Args:
+        train: Section `train` of the configuration.
+        texts: Number of training texts.
+    """
+    epochs = train["epochs"]
+    if epochs == AUTO:
+        epochs = math.ceil(_LEAST_STEPS / _steps(train, texts))
+        epochs = min(max(epochs, _EPOCHS), _MOST_EPOCHS)
+    return {**train, "epochs": epochs}
+
+
+def compile_model(
+    model: keras.Model,
+    train: Mapping[str, Any],
+    *,
+    texts: int,
+    multi_label: bool = False,
+    slow: Sequence[Any] = (),
+    slow_rate: float | None = None,
+) -> None:
+    """Compiles a `trained_form`, or the joint model around one.
+
+    The learning rate falls in a line to nearly nothing: the last epoch is then as good
+    as the best one, and no eval text is needed to tell which that was.
+
+    Args:
+        model: Returns logits `(batch, branches, classes)`.
+        train: Section `train` of the configuration, as `with_epochs` returns it.
+        texts: Number of training texts.
+        multi_label: Whether a text may have several labels: the loss is then the mean
+            over them, and so is the accuracy: the share of decisions for or against a
+            label, at 0.5, that are right.
+        slow: Variables that learn at another rate.
+        slow_rate: That rate at the start.
+    """
+    steps = train["epochs"] * _steps(train, texts)
+    if train["max_steps"] is not None:
+        steps = min(steps, train["max_steps"])
+    highest = train["learning_rate"]
+    rate = keras.optimizers.schedules.PolynomialDecay(
+        highest, steps, _LAST_SHARE * highest
+    )
+    share = 1.0 if slow_rate is None else slow_rate / highest
+    model.compile(
+        FusedAdam(rate, slow=slow, slow_share=share),
+        MeanOfBranches(multi_label),
+        metrics=[BranchesAccuracy(multi_label)],
+        # XLA would compile every shape of batch anew.
+        jit_compile=False,
+        # Steps of a small head are so short that Python's share of each shows.
+        steps_per_execution=_STEPS_PER_EXECUTION,
+    )
+
+
+def _steps(train: Mapping[str, Any], texts: int) -> int:
+    """Returns the batches of an epoch."""
+    return max(1, math.ceil(texts / train["batch_size"]))
+
+
+class MeanOfBranches(keras.losses.Loss):
+    """The cross entropy of a text: the mean over the branches, each by itself.
+
+    Args:
+        multi_label: Whether a text may have several labels.
+
+    Inputs: labels, int `(batch,)` or, where there may be several, float
+        `(batch, classes)`; logits, float32 `(batch, branches, classes)`.
+    """
+
+    def __init__(self, multi_label: bool = False) -> None:
+        super().__init__(name="cross_entropy")
+        self._multi_label = multi_label
+
+    def call(self, labels: Any, logits: Any) -> tf.Tensor:
+        """Returns float32 `(batch,)`, in nats."""
+        if self._multi_label:
+            labels = tf.broadcast_to(labels[:, None], tf.shape(logits))
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
+            return tf.reduce_mean(losses, axis=[1, 2])
+        labels = tf.broadcast_to(labels[:, None], tf.shape(logits)[:2])
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            tf.cast(labels, tf.int32), logits
+        )
+        return tf.reduce_mean(losses, axis=1)
+
+
+class BranchesAccuracy(keras.metrics.MeanMetricWrapper):
+    """The accuracy of the mean of the branches' logits.
+
+    Args and inputs: As of `MeanOfBranches`.
+    """
+
+    def __init__(self, multi_label: bool = False) -> None:
+        super().__init__(self._is_right, name="accuracy")
+        self._multi_label = multi_label
+
+    def _is_right(self, labels: Any, logits: Any) -> tf.Tensor:
+        logits = tf.reduce_mean(logits, axis=1)
+        if self._multi_label:
+            is_right = tf.equal(labels > 0.5, logits > 0)
+            return tf.reduce_mean(tf.cast(is_right, tf.float32), axis=1)
+        chosen = tf.argmax(logits, axis=1, output_type=tf.int32)
+        return tf.cast(tf.equal(tf.cast(labels, tf.int32), chosen), tf.float32)

@@ -1,0 +1,51 @@
+"""The branch of the head that starts from what was learnt on reviews.
+
+It is of use with the included ELMo alone, on whose vectors it was trained: it knows
+which of them praise and which complain. docs/quality.md has what it was trained on and
+what it brings; `tools/pretrain_branch.py` trains it.
+
+Source: Conneau et al. 2017, arXiv:1705.02364 (what is learnt on one labelled set helps
+    on others).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+
+PRETRAINED_UNITS = 128
+"""Width of its hidden layer."""
+
+WEIGHTS_FILE = Path(__file__).with_name("pretrained_branch.npz")
+# Here, so that the fingerprint of this code changes with the weights.
+_SHA256 = "b3b4f6358a649dfd93f8f773f83e2e0ff10ed89d2ba5d81802171ff9aa9ff43b"
+
+
+@functools.cache
+def pretrained_weights() -> dict[str, list[np.ndarray]]:
+    """Returns the end of a layer's name -> its weights, float32.
+
+    `hidden` has a kernel `(dim, units)` and a bias `(units,)`, `attention_pooling` a
+    query `(units, 1)`. The logits start fresh: the classes are the user's.
+
+    Raises:
+        OSError: The file is not the one that the project has.
+    """
+    content = WEIGHTS_FILE.read_bytes()
+    if hashlib.sha256(content).hexdigest() != _SHA256:
+        raise OSError(f"{WEIGHTS_FILE} is damaged\nhint: install elmo-tfx anew")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        of = {name: arrays[name].astype(np.float32) for name in arrays.files}
+    return {
+        "hidden": [of["kernel"], of["bias"]],
+        "attention_pooling": [of["query"]],
+    }
+
+
+def knows(source: str) -> bool:
+    """Returns whether an ELMo source is the one whose vectors the branch reads."""
+    return source == "default"
