@@ -12,6 +12,8 @@ from benchmarks.session import BenchmarkError
 MOVIE_REVIEWS = Path("../shared/data/labelled/mr")
 # The sentiment labelled sentences (Kotzias et al., 2015), likewise.
 UCI_SENTENCES = Path("../shared/data/labelled/uci_sentiment_sentences")
+# The SMS spam collection (Almeida et al., 2011), likewise.
+SMS = Path("../shared/data/labelled/sms_spam/SMSSpamCollection")
 SAMPLE = Path("data/sample/movie_reviews.csv")
 
 
@@ -66,6 +68,21 @@ def read_labelled_lines(folder: Path) -> list[tuple[str, str]]:
         raise BenchmarkError(
             f"{folder} must hold files *_labelled.txt with a tab in each line. "
             f"Received: {len(paths)} files, {len(rows)} lines"
+        )
+    return rows
+
+
+def read_tabbed(path: Path) -> list[tuple[str, str]]:
+    """Reads label and text, with a tab between them, of each line.
+
+    Raises:
+        BenchmarkError: If there is no such file, or a line without a tab.
+    """
+    lines = [line for line in _read(path).split("\n") if line.strip()]
+    rows = [(label, text) for label, _, text in (e.partition("\t") for e in lines)]
+    if not rows or not all(map(all, rows)):
+        raise BenchmarkError(
+            f"{path} must have a tab in each line. Received: {len(rows)} lines"
         )
     return rows
 

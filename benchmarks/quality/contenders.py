@@ -1,14 +1,16 @@
 """The classifiers: logistic regression, and the pipeline's own head.
 
-Logistic regression runs on words and word pairs or on mean embeddings. The head, which
-is trained as the Trainer does, runs on frozen embeddings or on one that learns with it.
+Logistic regression runs on words and word pairs, on MiniLM's vectors or on means. The
+head, which is trained as the Trainer does, runs on frozen embeddings, on ELMo that is
+fine-tuned, or on an embedding that learns with it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +18,28 @@ import keras
 import numpy as np
 import tensorflow as tf
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks import environments, processes
+from benchmarks.classifiers.contenders import CONTENDERS
+from benchmarks.classifiers.workers import linear
 from benchmarks.quality.texts import Fold, Texts
+from benchmarks.session import KEPT
+from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
 from pipeline.training.data import LabelledTokens, split_batches
 from pipeline.training.embedding_store import EmbeddingStore
-from pipeline.training.epochs import ActivationInputs, ModelInputs, train_epochs
+from pipeline.training.epochs import (
+    ActivationInputs,
+    ModelInputs,
+    TokenInputs,
+    train_epochs,
+)
 from pipeline.training.learning import compile_model, with_epochs
 from pipeline.training.model import (
+    TokenClassifier,
     adapt_ngrams,
+    build_encoder,
     build_head,
     end_training,
     head_inputs,
@@ -35,40 +47,73 @@ from pipeline.training.model import (
     trained_form,
 )
 
-_TF_IDF_C = 5.0
-_MEAN_CS = (0.001, 0.003, 0.01)  # the one that is best on the eval texts counts
+# Strengths of the regularisation; the one that is best on the eval texts counts.
+_TF_IDF_CS = (1.0, 5.0, 30.0)
+_MINILM_CS = (0.3, 1.0, 3.0, 10.0, 30.0)
+_MEAN_CS = (0.001, 0.003, 0.01)
 _AT_ONCE = 256
-_CLASSES = 2
 _UNKNOWN = 1  # id of words that the training texts lack; 0 is padding
 _TEST_BATCH = 128
 
 
 def tf_idf_accuracy(texts: Texts, fold: Fold) -> float:
-    """Returns the test accuracy of TF-IDF of words and pairs; eval texts are learnt."""
-    learnt = np.concatenate([fold.train, fold.evaluate])
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-    features = vectorizer.fit_transform([texts.texts[i] for i in learnt])
-    model = LogisticRegression(C=_TF_IDF_C, max_iter=1000)
-    model.fit(features, texts.labels[learnt])
-    unseen = vectorizer.transform([texts.texts[i] for i in fold.test])
-    return float(model.score(unseen, texts.labels[fold.test]))
-
-
-def mean_accuracy(means: np.ndarray, texts: Texts, fold: Fold) -> float:
-    """Returns the test accuracy on mean embeddings, `(texts, width)`.
+    """Returns the test accuracy of TF-IDF of words and pairs.
 
     The eval texts choose the strength of the regularisation, and are learnt then.
     """
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    learnt = np.concatenate([fold.train, fold.evaluate])
+    vectorizer.fit([texts.texts[i] for i in learnt])
+    return _regression_accuracy(
+        lambda places: vectorizer.transform([texts.texts[i] for i in places]),
+        texts,
+        fold,
+        _TF_IDF_CS,
+    )
 
-    def fit(c: float, learnt: np.ndarray) -> Pipeline:
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=1000))
-        return model.fit(means[learnt], texts.labels[learnt])
 
-    def score(model: Pipeline, places: np.ndarray) -> float:
-        return float(model.score(means[places], texts.labels[places]))
+def minilm_accuracy(vectors: np.ndarray, texts: Texts, fold: Fold) -> float:
+    """Returns the test accuracy on MiniLM's vectors; as `tf_idf_accuracy`."""
+    return _regression_accuracy(vectors.__getitem__, texts, fold, _MINILM_CS)
 
-    best = max(_MEAN_CS, key=lambda c: score(fit(c, fold.train), fold.evaluate))
-    return score(fit(best, np.concatenate([fold.train, fold.evaluate])), fold.test)
+
+def mean_accuracy(means: np.ndarray, texts: Texts, fold: Fold) -> float:
+    """Returns the test accuracy on mean embeddings, `(texts, width)`; likewise."""
+    scaler = StandardScaler().fit(means[fold.train])
+    return _regression_accuracy(
+        lambda places: scaler.transform(means[places]), texts, fold, _MEAN_CS
+    )
+
+
+def _regression_accuracy(
+    features_of: Callable[[np.ndarray], Any],
+    texts: Texts,
+    fold: Fold,
+    strengths: Sequence[float],
+) -> float:
+    train, evaluate = (
+        (features_of(places), texts.labels[places])
+        for places in (fold.train, fold.evaluate)
+    )
+    _, best = linear.fit_best(strengths, train, evaluate)
+    learnt = np.concatenate([fold.train, fold.evaluate])
+    model = linear.fit(best, features_of(learnt), texts.labels[learnt])
+    return float(model.score(features_of(fold.test), texts.labels[fold.test]))
+
+
+def minilm_vectors(texts: Texts) -> np.ndarray:
+    """Returns MiniLM's vectors of all texts, float32 `(texts, 384)`.
+
+    Raises:
+        NotMeasured: Its environment cannot be made.
+    """
+    python = environments.interpreter("minilm", CONTENDERS["minilm"].python or "")
+    with tempfile.TemporaryDirectory(prefix="run-", dir=KEPT) as name:
+        given, found = Path(name) / "texts.json", Path(name) / "vectors.npy"
+        given.write_text(json.dumps(texts.texts), "utf-8")
+        module = "benchmarks.quality.minilm_vectors"
+        processes.run([python, "-m", module, given, found], scratch=Path(name))
+        return np.load(found, allow_pickle=False)
 
 
 def mean_embeddings(store: EmbeddingStore, lengths: np.ndarray) -> np.ndarray:
@@ -136,16 +181,54 @@ def trained_elmo_head(
     train: Mapping[str, Any],
 ) -> tuple[keras.Model, ModelInputs]:
     """Returns the head, trained on the frozen layers in `store`, and its inputs."""
-    keras.utils.set_random_seed(train["seed"])
-    head = build_head(
-        model, num_classes=_CLASSES, num_layers=store.num_layers, dim=store.dim
-    )
-    adapt_ngrams(head, data, fold.train)
+    head = _fresh_head(data, fold, store, model, train)
     inputs = ActivationInputs(store, data, head)
     trained = trained_form(head)
     _train(trained, data, fold, inputs, train)
     end_training(trained, head)
     return head, inputs
+
+
+def fine_tuned_accuracy(
+    data: LabelledTokens,
+    fold: Fold,
+    elmo: Mapping[str, Any],
+    model: Mapping[str, Any],
+    train: Mapping[str, Any],
+) -> float:
+    """Returns the test accuracy where ELMo itself learns along with the head."""
+    encoder = build_encoder({**elmo, "trainable": True})
+    head = _fresh_head(data, fold, encoder, model, train)
+    trained = trained_form(head)
+    _train(
+        TokenClassifier(encoder, trained),
+        data,
+        fold,
+        TokenInputs(data),
+        train,
+        slow=encoder.trainable_variables,
+        slow_rate=elmo["learning_rate"],
+    )
+    end_training(trained, head)
+    return _accuracy(TokenClassifier(encoder, head), data, fold, TokenInputs(data))
+
+
+def _fresh_head(
+    data: LabelledTokens,
+    fold: Fold,
+    elmo: EmbeddingStore | ElmoEmbeddingLayer,
+    model: Mapping[str, Any],
+    train: Mapping[str, Any],
+) -> keras.Model:
+    keras.utils.set_random_seed(train["seed"])
+    head = build_head(
+        model,
+        num_classes=int(data.labels.max()) + 1,
+        num_layers=elmo.num_layers,
+        dim=elmo.dim,
+    )
+    adapt_ngrams(head, data, fold.train)
+    return head
 
 
 def embedding_head_accuracy(
@@ -160,15 +243,20 @@ def embedding_head_accuracy(
     for text in fold.train:
         known[data.word_ids[data.starts[text] : data.starts[text + 1]]] = True
     keras.utils.set_random_seed(train["seed"])
-    head = build_head(model, num_classes=_CLASSES, num_layers=1, dim=dim)
+    model = {**model, "pretrained_branch": False}
+    classes = int(data.labels.max()) + 1
+    head = build_head(model, num_classes=classes, num_layers=1, dim=dim)
     adapt_ngrams(head, data, fold.train)
     inputs = WordInputs(data, known, head)
     ids = keras.Input((None,), dtype="int32")
     vectors = keras.layers.Embedding(inputs.size, dim)(ids)
     layers = keras.ops.expand_dims(vectors, axis=1)
     others = [keras.Input(each.shape[1:], dtype=each.dtype) for each in head.inputs[1:]]
-    whole = keras.Model([ids, *others], trained_form(head)([layers, *others]))
+    trained = trained_form(head)
+    whole = keras.Model([ids, *others], trained([layers, *others]))
     _train(whole, data, fold, inputs, train)
+    end_training(trained, head)
+    whole = keras.Model([ids, *others], head([layers, *others]))
     return _accuracy(whole, data, fold, inputs)
 
 
@@ -178,16 +266,18 @@ def _train(
     fold: Fold,
     inputs: ModelInputs,
     train: Mapping[str, Any],
+    **slow: Any,
 ) -> None:
     splits = {features.TRAIN: fold.train, features.EVAL: fold.evaluate}
-    train = with_epochs(train, len(fold.train))
-    compile_model(model, train, texts=len(fold.train))
+    count = len(fold.train)
+    train = with_epochs(train, count)
+    compile_model(model, train, texts=count, **slow)
     with tempfile.TemporaryDirectory() as folder:
         train_epochs(
             model,
             dataclasses.replace(data, splits=splits),
             inputs,
-            class_weights=np.ones(_CLASSES, np.float32),
+            class_weights=np.ones(int(data.labels.max()) + 1, np.float32),
             options=train,
             resume_dir=Path(folder) / "state",
             log_dir=folder,

@@ -1,11 +1,11 @@
-"""What is measured: every contender on every fold of every set of texts."""
+"""What is measured: every contender on every fold and draw of every set of texts."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,15 @@ import numpy as np
 from benchmarks.quality.contenders import (
     elmo_head_accuracy,
     embedding_head_accuracy,
+    fine_tuned_accuracy,
     mean_accuracy,
     mean_embeddings,
+    minilm_accuracy,
+    minilm_vectors,
     tf_idf_accuracy,
 )
-from benchmarks.quality.texts import Fold, Texts, folds, tokens_of
-from benchmarks.session import BenchmarkError, Session, say
+from benchmarks.quality.texts import Fold, Texts, draws, folds, tokens_of
+from benchmarks.session import BenchmarkError, NotMeasured, Session, say
 from keras_elmo import BiLM, BiLMOptions
 from keras_elmo.checkpoints import save_hdf5
 from keras_elmo.sources import open_source
@@ -29,28 +32,43 @@ from pipeline.training.data import LabelledTokens
 from pipeline.training.embedding_store import EmbeddingStore
 from pipeline.training.encoding import open_store
 from pipeline.training.model import build_encoder
+from pipeline.training.pretrained_branch import knows
 
-TF_IDF = "TF-IDF of words and pairs, logistic regression"
-MEAN = "{}, frozen: mean of each layer, logistic regression"
-HEAD = "{}, frozen: the pipeline's head"
-WITHOUT = ", without its n-grams"
-EMBEDDING = "Keras Embedding, trained: the pipeline's head"
-ELMO, RANDOM = "embedded ELMo", "biLM with random weights"
+TF_IDF = "TF-IDF, logistic regression"
+MINILM = "MiniLM-L6 (int8), logistic regression"
+MEAN = "ELMo: mean of each layer, logistic regression"
+HEAD = "ELMo: the pipeline's head"
+WITHOUT_BRANCH = "without the pre-trained branch"
+WITHOUT_NGRAMS = "without n-grams"
+WITHOUT_BOTH = "without both"
+RANDOM = "without both, on a biLM with random weights"
+EMBEDDING = "without both, on a Keras Embedding in place of ELMo"
+FINE_TUNED = "with ELMo fine-tuned"
+
+CURVE_SIZES = (100, 300, 1000, 3000)
+DRAWS = 3
+PART_FOLDS = 3
+_FINE_TUNED_TEXTS = 4000  # with more, a fold takes many minutes
 
 _CACHE_GIB = 8.0
 Score = Callable[[Fold], float]
+Accuracies = dict[str, list[float]]  # of each fold or draw, by contender
 
 
 @dataclasses.dataclass
 class Results:
-    """What a run found.
+    """What a run found, by name of the texts.
 
     Attributes:
-        accuracies: Name of the texts -> name of the contender -> one of each fold.
+        folds: Contenders on ten folds.
+        curve: The same, by the number of texts learnt from, as text.
+        parts: The head with and without its parts, on the first folds of two sets.
         conditions: Of the run.
     """
 
-    accuracies: dict[str, dict[str, list[float]]]
+    folds: dict[str, Accuracies]
+    curve: dict[str, dict[str, Accuracies]]
+    parts: dict[str, Accuracies]
     conditions: dict[str, Any]
 
 
@@ -59,76 +77,147 @@ def run_all(
     sets: Sequence[Texts],
     *,
     source: str,
+    elmo: Mapping[str, Any],
     model: Mapping[str, Any],
     train: Mapping[str, Any],
     fold_count: int,
+    with_parts_of: Sequence[str],
 ) -> Results:
     """Measures everything.
 
     Args:
         session: Keeps the accuracies.
         sets: Labelled texts.
-        source: Of the embedded ELMo, as in `elmo.source`.
+        source: Of ELMo, as in `elmo.source`.
+        elmo: Section `elmo` of the configuration.
         model: Section `model` of the configuration.
         train: Section `train` of the configuration.
         fold_count: Folds measured, of ten.
+        with_parts_of: Names of the sets that the head's parts are measured on.
     """
-    accuracies = {
-        texts.name: _measure(session, texts, source, model, train, fold_count)
-        for texts in sets
-    }
-    conditions = {
-        **session.conditions("tensorflow", "keras"),
+    model = {**model, "pretrained_branch": knows(source)}
+    results = Results({}, {}, {}, {})
+    for texts in sets:
+        with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as name:
+            measuring = _Measuring(session, texts, source, model, train, Path(name))
+            contenders = measuring.contenders()
+            splits = folds(texts, fold_count)
+            results.folds[texts.name] = measuring.measure("fold", splits, contenders)
+            results.curve[texts.name] = {
+                str(size): measuring.measure(
+                    f"{size} texts, draw", draws(texts, size, DRAWS), contenders
+                )
+                for size in CURVE_SIZES
+                if size <= len(texts.texts) // 2
+            }
+            if texts.name in with_parts_of:
+                results.parts[texts.name] = measuring.measure(
+                    "part, fold", folds(texts, PART_FOLDS), measuring.parts(elmo)
+                )
+            measuring.close()
+    results.conditions = {
+        **session.conditions("tensorflow", "keras", "scikit-learn"),
         "texts": {texts.name: len(texts.texts) for texts in sets},
+        "classes": {texts.name: texts.classes for texts in sets},
         "model": dict(model),
     }
-    return Results(accuracies, conditions)
+    return results
 
 
-def _measure(
-    session: Session,
-    texts: Texts,
-    source: str,
-    model: Mapping[str, Any],
-    train: Mapping[str, Any],
-    fold_count: int,
-) -> dict[str, list[float]]:
-    splits = list(folds(texts, fold_count))
-    data = tokens_of(texts)
-    accuracies: dict[str, list[float]] = {}
+class _Measuring:
+    """The contenders on one set of texts.
 
-    def measure(name: str, score: Score) -> None:
-        accuracies[name] = []
+    Args:
+        session, texts, source, model, train: As of `run_all`.
+        folder: For the embeddings.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        texts: Texts,
+        source: str,
+        model: Mapping[str, Any],
+        train: Mapping[str, Any],
+        folder: Path,
+    ) -> None:
+        self._session, self._texts, self._source = session, texts, source
+        self._model, self._train, self._folder = model, train, folder
+        self._data = tokens_of(texts)
+        say(f"{texts.name}: encoding with ELMo")
+        self._store = encode(self._data, source, folder / "embeddings")
+        self._opened = [self._store]
+
+    def close(self) -> None:
+        """Closes the stores of embeddings."""
+        for store in self._opened:
+            store.close()
+
+    def contenders(self) -> dict[str, Score]:
+        """Returns those of the first tables, by name."""
+        texts, data = self._texts, self._data
+        means = mean_embeddings(self._store, data.lengths)
+        found: dict[str, Score] = {TF_IDF: partial(tf_idf_accuracy, texts)}
+        try:
+            say(f"{texts.name}: encoding with MiniLM")
+            found[MINILM] = partial(minilm_accuracy, minilm_vectors(texts), texts)
+        except NotMeasured as error:
+            say(f"MiniLM is left out: {error}")
+        found[MEAN] = partial(mean_accuracy, means, texts)
+        found[HEAD] = self._head(self._store)
+        return found
+
+    def parts(self, elmo: Mapping[str, Any]) -> dict[str, Score]:
+        """Returns the head with and without its parts, by what it has."""
+        bare = {"pretrained_branch": False, "ngram_rows": 0}
+        random = _random_bilm(self._source, self._folder / "random")
+        randomly = encode(self._data, random, self._folder / "random embeddings")
+        self._opened.append(randomly)
+        found: dict[str, Score] = {
+            HEAD: self._head(self._store),
+            WITHOUT_BRANCH: self._head(self._store, pretrained_branch=False),
+            WITHOUT_NGRAMS: self._head(self._store, ngram_rows=0),
+            WITHOUT_BOTH: self._head(self._store, **bare),
+            RANDOM: self._head(randomly, **bare),
+            EMBEDDING: partial(
+                embedding_head_accuracy,
+                self._data,
+                dim=self._store.dim,
+                model={**self._model, **bare},
+                train=self._train,
+            ),
+        }
+        if len(self._texts.texts) <= _FINE_TUNED_TEXTS:
+            found[FINE_TUNED] = partial(
+                fine_tuned_accuracy,
+                self._data,
+                elmo={**elmo, "source": self._source},
+                model=self._model,
+                train=self._train,
+            )
+        return found
+
+    def measure(
+        self, kind: str, splits: Iterable[Fold], contenders: Mapping[str, Score]
+    ) -> Accuracies:
+        """Returns the accuracies of contenders on each of several splits."""
+        accuracies: Accuracies = {name: [] for name in contenders}
         for number, fold in enumerate(splits, 1):
-            key = f"{texts.name}, fold {number}, {name}"
-            accuracies[name].append(session.measure(key, partial(score, fold)))
-            say(f"{key}: {100 * np.mean(accuracies[name]):.2f} % on average")
+            for name, score in contenders.items():
+                key = f"{self._texts.name}, {kind} {number}, {name}"
+                found = self._session.measure(key, partial(score, fold))
+                accuracies[name].append(found)
+                say(f"{key}: {100 * np.mean(accuracies[name]):.2f} % on average")
+        return accuracies
 
-    measure(TF_IDF, partial(tf_idf_accuracy, texts))
-    heads = {"": model, WITHOUT: {**model, "ngram_rows": 0}}
-    with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as name:
-        folder = Path(name)
-        for who, its_source in {ELMO: source, RANDOM: None}.items():
-            say(f"{texts.name}: encoding with {who}")
-            if its_source is None:
-                its_source = _random_bilm(source, folder / "weights")
-            cache = encode(data, its_source, folder / who.replace(" ", "_"))
-            means = mean_embeddings(cache, data.lengths)
-            measure(MEAN.format(who), partial(mean_accuracy, means, texts))
-            for suffix, head in heads.items():
-                if who == RANDOM and not suffix:
-                    continue  # what pre-training brings shows in the vectors alone
-                score = partial(
-                    elmo_head_accuracy, data, store=cache, model=head, train=train
-                )
-                measure(HEAD.format(who) + suffix, score)
-            cache.close()
-    for suffix, head in heads.items():
-        score = partial(
-            embedding_head_accuracy, data, dim=cache.dim, model=head, train=train
+    def _head(self, store: EmbeddingStore, **changes: Any) -> Score:
+        return partial(
+            elmo_head_accuracy,
+            self._data,
+            store=store,
+            model={**self._model, **changes},
+            train=self._train,
         )
-        measure(EMBEDDING + suffix, score)
-    return accuracies
 
 
 def _random_bilm(source: str, folder: Path) -> str:

@@ -1,8 +1,9 @@
-"""The labelled texts, and the folds that every contender is measured on."""
+"""The labelled texts, and what every contender learns from and is measured on."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +12,16 @@ import numpy as np
 import tensorflow as tf
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from benchmarks.texts import read_columns, read_labelled_lines, read_polarity
+from benchmarks.session import BenchmarkError
+from benchmarks.texts import (
+    MOVIE_REVIEWS,
+    SMS,
+    UCI_SENTENCES,
+    read_columns,
+    read_labelled_lines,
+    read_polarity,
+    read_tabbed,
+)
 from keras_elmo.text import tokenize
 from pipeline.training.data import LabelledTokens
 
@@ -23,7 +33,7 @@ folds_option = click.option(
     show_default=True,
     help="Folds measured.",
 )
-_EVAL_SHARE = 0.1  # of the training texts, for early stopping and choosing
+_EVAL_SHARE = 0.1  # of the training texts, for choosing and calibrating
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +49,11 @@ class Texts:
     name: str
     texts: list[str]
     labels: np.ndarray
+
+    @property
+    def classes(self) -> int:
+        """Number of different labels."""
+        return int(self.labels.max()) + 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,15 +74,43 @@ def polarity(folder: Path) -> Texts:
 
 def sample_data(path: Path) -> Texts:
     """Returns the columns `text` and `label` of a CSV file."""
-    return _labelled("sample data", read_columns(path, "text", "label"))
+    return labelled("sample data", read_columns(path, "text", "label"))
 
 
 def uci_sentences(folder: Path) -> Texts:
     """Returns the sentences of `*_labelled.txt` in a folder, with their labels."""
-    return _labelled("UCI sentences", read_labelled_lines(folder))
+    return labelled("UCI", read_labelled_lines(folder))
 
 
-def _labelled(name: str, rows: Sequence[tuple[str, ...]]) -> Texts:
+def sets_beside_the_project() -> list[Texts]:
+    """Returns those of the known sets that lie there: MR, UCI and SMS."""
+    found = []
+    if MOVIE_REVIEWS.is_dir():
+        found.append(polarity(MOVIE_REVIEWS))
+    if UCI_SENTENCES.is_dir():
+        found.append(uci_sentences(UCI_SENTENCES))
+    if SMS.is_file():
+        rows = [(text, label) for label, text in read_tabbed(SMS)]
+        found.append(labelled("SMS", rows))
+    return found
+
+
+def named_set(name_and_path: str) -> Texts:
+    """Returns the set of `NAME=FILE`, a CSV file with the columns text and label.
+
+    Raises:
+        BenchmarkError: It does not have this form, or the file cannot be used.
+    """
+    name, equals, path = name_and_path.partition("=")
+    if not equals or not name or not path:
+        raise BenchmarkError(
+            f"--texts must have the form NAME=FILE.csv. Received: {name_and_path}"
+        )
+    return labelled(name, read_columns(Path(path), "text", "label"))
+
+
+def labelled(name: str, rows: Sequence[tuple[str, ...]]) -> Texts:
+    """Returns rows of text and label; the labels are numbered by their names."""
     texts, labels = zip(*rows, strict=True)
     _, numbers = np.unique(labels, return_inverse=True)
     return Texts(name, list(texts), numbers.astype(np.int32))
@@ -78,13 +121,39 @@ def folds(texts: Texts, count: int = FOLDS) -> Iterator[Fold]:
     splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     splits = splitter.split(texts.texts, texts.labels)
     for _, (rest, test) in zip(range(count), splits, strict=False):
-        train, evaluate = train_test_split(
-            rest,
-            test_size=_EVAL_SHARE,
-            stratify=texts.labels[rest],
-            random_state=0,
+        yield _divided(texts, rest, test, seed=0)
+
+
+def draws(texts: Texts, size: int, count: int) -> Iterator[Fold]:
+    """Yields folds that learn from `size` texts, each of others.
+
+    All test on the test texts of the first fold and, where these are few, of the next
+    ones, until there are a thousand or half of all.
+    """
+    splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    parts = [test for _, test in splitter.split(texts.texts, texts.labels)]
+    wanted = min(1000, len(texts.texts) // 2)
+    number = next(
+        n for n in range(1, FOLDS) if len(np.concatenate(parts[:n])) >= wanted
+    )
+    test, rest = np.concatenate(parts[:number]), np.concatenate(parts[number:])
+    for seed in range(count):
+        chosen, _ = train_test_split(
+            rest, train_size=size, stratify=texts.labels[rest], random_state=seed
         )
-        yield Fold(train, evaluate, test)
+        yield _divided(texts, chosen, test, seed=seed)
+
+
+def _divided(texts: Texts, rest: np.ndarray, test: np.ndarray, *, seed: int) -> Fold:
+    labels = texts.labels[rest]
+    train, evaluate = train_test_split(
+        rest,
+        # Of few texts of many classes, enough for one of each class.
+        test_size=max(math.ceil(_EVAL_SHARE * len(rest)), texts.classes),
+        stratify=labels if np.bincount(labels).min() > 1 else None,
+        random_state=seed,
+    )
+    return Fold(train, evaluate, test)
 
 
 def tokens_of(texts: Texts) -> LabelledTokens:

@@ -6,6 +6,7 @@
 from pipeline.config.config import Config, ConfigError, load_config, option_names
 from pipeline.config.data import DataConfig
 from pipeline.config.sections import (
+    ElmoConfig,
     EvaluationConfig,
     ModelConfig,
     TrainConfig,
@@ -15,6 +16,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "DataConfig",
+    "ElmoConfig",
     "EvaluationConfig",
     "ModelConfig",
     "TrainConfig",

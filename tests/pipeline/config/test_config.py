@@ -22,7 +22,7 @@ def test_two_options_are_enough_for_a_configuration():
     config = _load()
     assert config.output == "out"
     assert config.data.text_column == "text"
-    assert config.train.epochs == 20
+    assert config.train.epochs == "auto"
     assert config.evaluation.thresholds == {"auc": 0.6}
 
 
@@ -77,8 +77,14 @@ def test_a_table_is_overridden_as_a_whole_or_by_entry():
         ("train.epoch=5", r"option train\.epoch does not exist .*train\.epochs\?"),
         ("epochs=5", r"option epochs does not exist .*train\.epochs\?"),
         ("bogus.x=1", r"option bogus does not exist; the sections are: output, data"),
-        ("train.epochs=abc", r"option train\.epochs: .*integer\. Received: 'abc'"),
-        ("train.epochs=0", r"option train\.epochs: .*equal to 1\. Received: 0"),
+        (
+            "train.epochs=abc",
+            r"option train\.epochs: .*integer or should be 'auto'\. Received: 'abc'",
+        ),
+        (
+            "train.epochs=0",
+            r"option train\.epochs: .*equal to 1 or .*'auto'\. Received: 0",
+        ),
         ("train=5", r"option train: should be a section of options\. Received: 5"),
         ("model.pooling=avg", r"option model\.pooling: .*'mean', .* Received: 'avg'"),
         (

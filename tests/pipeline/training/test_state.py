@@ -29,12 +29,13 @@ def values(model):
     return [float(np.max(v)) for v in (*model.variables, *model.optimizer.variables)]
 
 
-def state_after(losses):
+def state_after(losses, *, is_last_best=False):
     state = TrainingState()
     model = make_model(0)
     for number, loss in enumerate(losses, start=1):
         set_all(model, number)
-        state.add({"eval_loss": loss, "steps": 5}, model)
+        entry = {"eval_loss": loss, "steps": 5}
+        state.add(entry, model, is_last_best=is_last_best)
     return state, model
 
 
@@ -148,3 +149,12 @@ def test_of_an_abandoned_link_only_the_link_is_deleted(tmp_path):
     remove_abandoned(root, now=time.time() + 15 * 24 * 3600)
     assert list(root.iterdir()) == []
     assert len(list(elsewhere.iterdir())) == 1
+
+
+def test_without_patience_the_last_finite_epoch_is_kept():
+    state, model = state_after([3.0, 1.0, 2.0, float("nan")], is_last_best=True)
+    assert state.best_epoch == 3
+    state.restore_best(model)
+    assert set(values(model)[: len(model.variables)]) == {3.0}
+    assert state.ended_by(epochs=9, patience=None, max_steps=None) is None
+    assert state.ended_by(epochs=4, patience=None, max_steps=None) == "epochs"

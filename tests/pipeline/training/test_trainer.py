@@ -80,7 +80,7 @@ def test_the_history_has_the_course_the_classes_and_the_cache(trained):
     # There are six different texts: too few of each class.
     counts = {"texts": 0, "all_texts": 6, "classes": 0}  # too few of a class
     assert history["doubts"] == {**counts, "models": [], "found": []}
-    assert history["class_weights"] == {"good": 0.75, "bad": 1.5}
+    assert history["class_weights"] == {"good": 0.75, "bad": 1.0}  # of 12 texts
     cache = history["embedding_cache"]
     assert cache["bound_bytes"] == 2**30
     assert cache["examples"] == cache["cached_examples"] == 42
@@ -316,3 +316,20 @@ def test_data_that_cannot_be_trained_on_is_refused_before_any_work(
 def test_one_class_is_refused(data):
     with pytest.raises(ValueError, match="at least 2 classes. Received: good"):
         trainer._count_classes(data, ["good"])
+
+
+@pytest.mark.parametrize(
+    ("counts", "weights"),
+    [
+        ([150, 50], [2 / 3, 2]),
+        ([150, 149, 1], [2 / 3, 100 / 149, 5]),  # not 100
+        ([6, 3], [0.75, 1]),  # the fewer the texts, the less they are stretched
+        ([5, 5], [1, 1]),
+    ],
+)
+def test_a_class_of_few_texts_weighs_as_if_it_had_twenty(counts, weights):
+    found = trainer._class_weights(np.array(counts), "balanced")
+    np.testing.assert_allclose(found, weights, rtol=1e-6)
+    assert trainer._class_weights(np.array(counts), "none").tolist() == [1] * len(
+        counts
+    )

@@ -39,6 +39,7 @@ def make(small_elmo):
                 "embedding_dropout": 0.0,
                 "dropout": 0.5,
                 "ngram_rows": facts.ngram_rows,
+                "pretrained_branch": False,
             },
             num_classes=len(facts.classes),
             num_layers=encoder.num_layers,
