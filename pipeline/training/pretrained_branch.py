@@ -22,7 +22,7 @@ PRETRAINED_UNITS = 128
 
 WEIGHTS_FILE = Path(__file__).with_name("pretrained_branch.npz")
 # Here, so that the fingerprint of this code changes with the weights.
-_SHA256 = "b3b4f6358a649dfd93f8f773f83e2e0ff10ed89d2ba5d81802171ff9aa9ff43b"
+_SHA256 = "6d88351bae9e296f2fbd62b6929c11b4c124da31adcd0e436c43015826191b04"
 
 
 @functools.cache
