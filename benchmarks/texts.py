@@ -75,15 +75,21 @@ def read_labelled_lines(folder: Path) -> list[tuple[str, str]]:
 def read_tabbed(path: Path) -> list[tuple[str, str]]:
     """Reads label and text, with a tab between them, of each line.
 
+    A line without a tab belongs to the text before: one message of the SMS spam
+    collection has a line break.
+
     Raises:
-        BenchmarkError: If there is no such file, or a line without a tab.
+        BenchmarkError: If there is no such file, or it begins without a tab.
     """
-    lines = [line for line in _read(path).split("\n") if line.strip()]
-    rows = [(label, text) for label, _, text in (e.partition("\t") for e in lines)]
-    if not rows or not all(map(all, rows)):
-        raise BenchmarkError(
-            f"{path} must have a tab in each line. Received: {len(rows)} lines"
-        )
+    rows: list[tuple[str, str]] = []
+    for line in filter(str.strip, _read(path).split("\n")):
+        label, tab, text = line.partition("\t")
+        if tab:
+            rows.append((label, text))
+        elif rows:
+            rows[-1] = (rows[-1][0], f"{rows[-1][1]} {line}")
+        else:
+            raise BenchmarkError(f"{path} must have a tab in its first line")
     return rows
 
 

@@ -8,6 +8,7 @@ from benchmarks.texts import (
     read_labelled_lines,
     read_polarity,
     read_sentences,
+    read_tabbed,
     read_texts,
 )
 
@@ -102,3 +103,12 @@ def test_labelled_lines_have_their_label_after_the_last_tab(tmp_path):
     (tmp_path / "c_labelled.txt").write_text("no label\n", "utf-8")
     with pytest.raises(BenchmarkError, match="a tab in each line. Received: 3 files"):
         read_labelled_lines(tmp_path)
+
+
+def test_a_line_without_a_tab_belongs_to_the_text_before(tmp_path):
+    path = tmp_path / "messages"
+    path.write_text("ham\tI know you\nlike it\nspam\tWin now\n")
+    assert read_tabbed(path) == [("ham", "I know you like it"), ("spam", "Win now")]
+    path.write_text("no tab\n")
+    with pytest.raises(BenchmarkError, match="must have a tab in its first line"):
+        read_tabbed(path)
