@@ -79,6 +79,7 @@ def _training(training: Training) -> str:
     return _table(
         ("what", "value"),
         [
+            *([("begun with", settings.start)] if settings.start else []),
             ("tokens seen by each direction", f"{seen:,} ({passes:.2f} passes)"),
             ("steps", f"{training.steps:,}"),
             ("batch", f"{settings.rows} rows of {settings.unroll} tokens"),

@@ -12,7 +12,7 @@ from keras_elmo.pretraining.corpus import Corpus, describe, prepare, read_facts
 from keras_elmo.pretraining.model_card import write_model_card
 from keras_elmo.pretraining.sentences import find_texts
 from keras_elmo.pretraining.settings import SMALL, Settings
-from keras_elmo.pretraining.train import Training
+from keras_elmo.pretraining.train import Training, start_options
 
 _LOG = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def pretrain(
     output: str | Path,
     *,
     settings: Settings | None,
-    options: BiLMOptions = SMALL,
+    options: BiLMOptions | None = None,
     held_out_every: int = 100,
     corpus_note: str = "",
     licence: str = "",
@@ -37,7 +37,8 @@ def pretrain(
             README.md, a model card. Its folder `training` holds the prepared texts
             and the checkpoint and is not needed afterwards.
         settings: How to train; None to prepare the texts only.
-        options: Sizes of the biLM.
+        options: Sizes of the biLM; None for those of `settings.start`, else small
+            ones.
         held_out_every: Each line of the texts with this number and its multiples
             is held out: it is evaluated on, but not trained on.
         corpus_note: What the texts are, for the model card.
@@ -59,6 +60,8 @@ def pretrain(
     if settings is None:
         return None
     prepared = Corpus(work / "corpus")
+    if options is None:
+        options = start_options(settings.start) if settings.start else SMALL
     training = Training(prepared, options, settings, work)
     training.run()
     perplexity = training.evaluate()

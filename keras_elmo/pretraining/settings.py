@@ -43,6 +43,8 @@ class Settings:
         dtype: Keras policy: `float32`, or `mixed_bfloat16` for GPUs and TPUs.
         clip_norm: Bound on the norm of all gradients together.
         seed: Of weights, dropout and sampling.
+        start: ELMo source, such as `default`, whose weights the training begins with;
+            empty: with random ones. The softmax is a fresh one in any case.
         report_steps: Batches between two lines of progress.
         evaluation_minutes: Minutes between two evaluations on the held-out text.
         evaluation_tokens: Held-out tokens used then; at the end, all.
@@ -67,6 +69,7 @@ class Settings:
     dtype: str = "float32"
     clip_norm: float = 1.0
     seed: int = 0
+    start: str = ""
     report_steps: int = 100
     evaluation_minutes: float = 10.0
     evaluation_tokens: int = 20_000
@@ -82,6 +85,8 @@ class Settings:
             value = getattr(self, field.name)
             if field.name == "dtype":
                 rule, right = f"one of {', '.join(DTYPES)}", value in DTYPES
+            elif field.name == "start":
+                rule, right = "a text", isinstance(value, str)
             elif field.name in ("dropout", "learning_rate_rise"):
                 rule, right = "at least 0 and below 1", 0 <= value < 1
             elif field.name == "lowercase_share":

@@ -15,11 +15,13 @@ import keras
 import numpy as np
 
 from keras_elmo import files
+from keras_elmo.bilm import BiLM
 from keras_elmo.options import BiLMOptions
 from keras_elmo.pretraining.batches import Batcher, prefetch
 from keras_elmo.pretraining.corpus import Corpus, fits
 from keras_elmo.pretraining.language_model import LanguageModel
 from keras_elmo.pretraining.settings import Settings
+from keras_elmo.sources import open_source
 
 _LOG = logging.getLogger(__name__)
 # What a checkpoint says beside its arrays, by example.
@@ -28,6 +30,7 @@ _FACTS = {"steps": 0, "seconds": 0.0, "history": [{}], "settings": {}}
 _FIXED = (
     *("rows", "unroll", "negatives", "min_count", "max_vocabulary"),
     *("learning_rate", "dropout", "lowercase_share", "dtype", "clip_norm", "seed"),
+    "start",
 )
 
 
@@ -116,6 +119,8 @@ class Training:
         self.history: list[dict[str, float]] = []
         if self.checkpoint.exists():
             self._resume()
+        elif settings.start:
+            load_start(settings.start, self.model.bilm)
 
     @property
     def tokens(self) -> int:
@@ -250,6 +255,34 @@ class Training:
             "step %d: loss %.4f, %.2f M tokens%s",
             *(self.steps, np.mean(losses), self.tokens / 1e6, speed),
         )
+
+
+def start_options(source: str) -> BiLMOptions:
+    """Returns the sizes of the biLM of a source that a training can begin with.
+
+    Raises:
+        ValueError: The source is none whose weights are read and trained on.
+    """
+    opened = open_source(source)
+    if opened.options is None or opened.load is None:
+        raise ValueError(
+            "`start` must be a source with weights that run natively. "
+            f"Received: {opened.info}"
+        )
+    if opened.options.lexicon is not None:
+        raise ValueError(
+            "`start` must be a source that reads words by their characters alone. "
+            f"Received: {opened.info}"
+        )
+    return opened.options
+
+
+def load_start(source: str, bilm: BiLM) -> None:
+    """Fills a biLM of the options of `start_options` with the weights of the source."""
+    opened = open_source(source)
+    if opened.load is not None:
+        opened.load(bilm)
+    _LOG.info("The training begins with the weights of %s", opened.info.source)
 
 
 def _of_one_shape(batches: Batcher) -> Batcher:

@@ -18,6 +18,7 @@ from pipeline.terminal import visible_line
 # As `Settings` has them, whose import takes seconds.
 _ABOVE_0 = click.FloatRange(min=0, min_open=True)
 _AT_LEAST_1 = click.IntRange(min=1)
+_RATE, _START_RATE = 2e-3, 5e-4
 
 
 @click.command(
@@ -27,6 +28,7 @@ Examples:
   elmo-tfx pretrain --corpus 'texts/*.txt' --output my_elmo/
   elmo-tfx pretrain --corpus 'texts/*.txt.xz' --output my_elmo/ --minutes 600 \\
       --corpus-note "Ten years of our tickets" --licence "internal use"
+  elmo-tfx pretrain --corpus 'tickets/*.txt' --start default --output our_elmo/
 """,
 )
 @click.option(
@@ -47,6 +49,11 @@ Examples:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="An options.json with other sizes of the model.",
 )
+@click.option(
+    "--start",
+    default="",
+    help="ELMo source to go on from, such as default: for texts of your own domain.",
+)
 @click.option("--minutes", type=_ABOVE_0, help="Time to train for.  [default: 60]")
 @click.option(
     "--steps", type=_AT_LEAST_1, help="Batches to train on, in place of a time."
@@ -62,7 +69,11 @@ Examples:
 @click.option(
     "--unroll", type=_AT_LEAST_1, default=20, show_default=True, help="Tokens of a row."
 )
-@click.option("--learning-rate", type=_ABOVE_0, default=2e-3, show_default=True)
+@click.option(
+    "--learning-rate",
+    type=_ABOVE_0,
+    help="The highest one.  [default: 0.002; 0.0005 with --start]",
+)
 @click.option(
     "--dropout",
     type=click.FloatRange(0, 1, max_open=True),
@@ -129,6 +140,8 @@ def command(
     corpus: tuple[str, ...],
     output: Path,
     options_file: Path | None,
+    start: str,
+    learning_rate: float | None,
     minutes: float | None,
     steps: int | None,
     held_out_every: int,
@@ -145,6 +158,13 @@ def command(
     """
     if minutes is not None and steps is not None:
         raise UserError("options --minutes and --steps: give one of them")
+    if start and options_file is not None:
+        raise UserError(
+            "options --start and --options: give one of them; a model that is gone on "
+            "from keeps its sizes"
+        )
+    if start:
+        _check_start(start)
     for pattern in corpus:
         if not glob.glob(pattern, recursive=True):
             raise UserError(
@@ -155,8 +175,9 @@ def command(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")
 
+    from keras_elmo.errors import SourceError
     from keras_elmo.options import BiLMOptions
-    from keras_elmo.pretraining import SMALL, Settings, pretrain
+    from keras_elmo.pretraining import Settings, pretrain
 
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("keras_elmo").setLevel(logging.INFO)
@@ -164,19 +185,21 @@ def command(
         how = Settings(
             steps=steps,
             minutes=60.0 if minutes is None and steps is None else minutes,
+            start=start,
+            learning_rate=learning_rate or (_START_RATE if start else _RATE),
             **settings,
         )
         perplexity = pretrain(
             corpus or None,
             output,
             settings=None if prepare_only else how,
-            options=BiLMOptions.from_file(options_file) if options_file else SMALL,
+            options=BiLMOptions.from_file(options_file) if options_file else None,
             held_out_every=held_out_every,
             corpus_note=corpus_note,
             licence=licence,
             weights_dtype="float16" if float16 else "float32",
         )
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, ValueError, SourceError) as error:
         raise UserError(str(error)) from error
     except (FloatingPointError, OSError) as error:
         raise RunError(str(error)) from error
@@ -185,3 +208,14 @@ def command(
     else:
         line = f"Held-out perplexity {perplexity:.1f}; the model is in {output}"
     click.echo(visible_line(line))
+
+
+def _check_start(source: str) -> None:
+    """Refuses what is no source at once, before TensorFlow is loaded."""
+    from keras_elmo.errors import SourceError
+    from keras_elmo.sources import check_source
+
+    try:
+        check_source(source)
+    except SourceError as error:
+        raise UserError(f"option --start: {error}") from error

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from keras_elmo import BiLMOptions
+from keras_elmo import BiLM, BiLMOptions
+from keras_elmo.checkpoints import load_hdf5, tensors
 from keras_elmo.pretraining import Settings, pretrain
 from keras_elmo.pretraining import corpus as corpus_module
 from tests.keras_elmo.pretraining.texts import split_at_spaces, write_text
@@ -93,3 +96,30 @@ def test_texts_that_changed_under_a_training_are_refused(texts, tmp_path):
 def test_texts_may_only_be_left_out_where_some_are_prepared(tmp_path):
     with pytest.raises(FileNotFoundError, match="`corpus` may only be left out"):
         run(None, tmp_path / "out")
+
+
+def test_a_training_may_go_on_from_another_model(trained, tmp_path):
+    texts, first, _ = trained
+    slow = dataclasses.replace(SETTINGS, start=str(first), learning_rate=1e-9, steps=1)
+    run(texts, tmp_path / "out", settings=slow, options=None)
+    assert BiLMOptions.from_file(tmp_path / "out/options.json") == OPTIONS
+    begun, ended = (BiLM(OPTIONS) for _ in range(2))
+    load_hdf5(begun, first / "weights.hdf5")
+    load_hdf5(ended, tmp_path / "out/weights.hdf5")
+    for (name, old), (_, new) in zip(tensors(begun), tensors(ended), strict=True):
+        np.testing.assert_allclose(new, old, atol=1e-6, err_msg=name)
+    assert f"| begun with | {first} |" in (tmp_path / "out/README.md").read_text()
+    other = dataclasses.replace(slow, start="", steps=2)
+    with pytest.raises(ValueError, match="`start` must be what the training began"):
+        run(texts, tmp_path / "out", settings=other)
+
+
+def test_a_model_that_knows_words_is_no_start(texts, tmp_path):
+    source = Path(__file__).parents[1] / "many_langs" / "words"
+    with pytest.raises(ValueError, match="reads words by their characters alone"):
+        run(
+            texts,
+            tmp_path / "out",
+            settings=dataclasses.replace(SETTINGS, start=str(source)),
+            options=None,
+        )

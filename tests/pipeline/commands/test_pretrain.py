@@ -98,3 +98,15 @@ def test_a_time_and_a_number_of_steps_exclude_each_other(tmp_path):
     code, output = call("--output", tmp_path, "--minutes", 3, *QUICK)
     assert code == 2
     assert "options --minutes and --steps: give one of them" in output
+
+
+def test_a_training_goes_on_from_another_model(tmp_path, options_file):
+    _train(tmp_path, options_file)
+    arguments = ("--corpus", tmp_path / "a.txt", "--output", tmp_path / "more")
+    start = ("--start", tmp_path / "out")
+    code, output = call(*arguments, *start, *QUICK, *SMALL)
+    assert code == 0 and "Held-out perplexity" in output
+    code, output = call(*arguments, *start, "--options", options_file)
+    assert (code, "--start and --options: give one" in output) == (2, True)
+    code, output = call(*arguments, "--start", tmp_path / "nowhere")
+    assert (code, "option --start: " in output, "nowhere" in output) == (2, True, True)
