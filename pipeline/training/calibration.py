@@ -159,7 +159,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     `_BELIEVED` texts more count as if their labels were as probable as the model says
     without a temperature. Few texts alone would give one that is wrong by a quarter or
-    more; these hold it near 1, where early stopping leaves it anyhow, and weigh little
+    more; these hold it near 1, where training leaves it anyhow, and weigh little
     beside many texts. The result lies from `LEAST_TEMPERATURE` to `MOST_TEMPERATURE`.
 
     Args:
