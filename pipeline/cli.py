@@ -49,6 +49,14 @@ _OF_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO} 
     errno.ENFILE,
     errno.ENAMETOOLONG,
 }
+# What stands in the way of one file: rights, a folder or a pipe in its place, a link.
+_OF_PATH = {errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP} | {
+    errno.EEXIST,
+    errno.ENOTEMPTY,
+    errno.EINVAL,
+    errno.EBUSY,
+    errno.ESTALE,
+}
 
 
 class _Interrupted(click.ClickException):
@@ -156,11 +164,15 @@ def _ending(command: str, error: BaseException, noted: Interrupts) -> tuple[int,
 
 
 def _refusal(error: BaseException) -> str:
-    """Returns what is said of an error if the machine is at fault, or ""."""
+    """Returns what is said of an error if the machine or a path is at fault, or ""."""
     if not isinstance(error, OSError):
         return ""
+    # Of a file that was to take another's place, that one's name says more.
+    path = error.filename2 or error.filename
     if error.errno in _OF_MACHINE:
-        return f"{error.filename or 'what is printed or written'}: {error.strerror}"
+        return f"{path or 'what is printed or written'}: {error.strerror}"
+    if error.errno in _OF_PATH and isinstance(path, str | os.PathLike):
+        return f"{path}: {error.strerror}"
     if isinstance(error, FileNotFoundError):
         try:
             os.getcwd()

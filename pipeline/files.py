@@ -73,6 +73,19 @@ def read_bounded(path: Path, most_bytes: int) -> str:
     return data.decode("utf-8")
 
 
+def read_regular(path: Path) -> bytes:
+    """Returns the content of a file that a program of ours wrote.
+
+    Raises:
+        OSError: It cannot be read, or is no file: a pipe would be waited for.
+    """
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(number, "rb") as file:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError(errno.EINVAL, "is not a file", str(path))
+        return file.read()
+
+
 @contextlib.contextmanager
 def replace_when_done(path: Path) -> Iterator[Path]:
     """Yields a path beside `path` to write a file or a folder to.

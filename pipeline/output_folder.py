@@ -27,7 +27,7 @@ from pipeline.metadata.lease import leased_by_process
 from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.place import adopt_place
 from pipeline.metadata.store import is_on_server, open_store
-from pipeline.runs.past_runs import RUNS
+from pipeline.runs.past_runs import REPORT, RUNS, SUMMARY
 from pipeline.serving.manifest import lacking_file
 from pipeline.serving.publish import (
     MODEL_CARDS,
@@ -47,7 +47,7 @@ _FULL_BYTES = 16 << 20
 # statistics of it do, compressed or not.
 _COPIES_OF_DATA = 4
 _MOST_MISSING_SHOWN = 3
-_OF_RUNS = ("summary.json", "report.html")  # files that each run writes anew
+_OF_RUNS = (SUMMARY, REPORT)  # files that each run writes anew
 
 
 class OutputUnusable(RunError):
@@ -72,7 +72,7 @@ class OutputFolder:
         self.embeddings = self.path / "embeddings"
         self.logs = self.path / "logs"
         self.runs = self.path / RUNS
-        self.summary = self.path / "summary.json"
+        self.summary = self.path / SUMMARY
 
     @property
     def pipeline_name(self) -> str:
@@ -120,17 +120,18 @@ class OutputFolder:
             )
 
     def _refuse_wrong_kinds(self) -> None:
-        """Refuses a folder in the place of a file, or the other way round."""
+        """Refuses what is no file in the place of one, or no folder."""
         folders = [self.path, self.artifacts, self.serving, self.manifests]
         folders += [self.model_cards, self.resume, self.embeddings]
         folders += [self.logs, self.runs]
-        for path in (*folders, self.metadata, self.summary):
+        for path in (*folders, self.metadata, self.summary, self.path / REPORT):
             if os.path.islink(path) and not os.path.exists(path):
                 raise ConfigError(
                     f"option output: {path} leads to {os.readlink(path)}, which is not "
                     "there (hint: bring it back, or remove the link)"
                 )
-            if os.path.exists(path) and os.path.isdir(path) != (path in folders):
+            is_right = os.path.isdir if path in folders else os.path.isfile
+            if os.path.exists(path) and not is_right(path):
                 wanted = "a folder" if path in folders else "a file"
                 raise ConfigError(
                     f"option output: {path} must be {wanted} (hint: move it away)"

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from pipeline.errors import UserError
-from pipeline.files import write_whole
+from pipeline.files import read_regular, write_whole
 from pipeline.report.page import Review, run_page
 from pipeline.runs.past_runs import REPORT, RUNS, SUMMARY
 from pipeline.runs.summary import RunSummary
@@ -117,15 +117,35 @@ def read_summary(path: Path) -> RunSummary:
         UserError: It is not there, or cannot be read.
     """
     try:
-        return RunSummary.model_validate_json(path.read_bytes())
+        content = read_regular(path)
+        _refuse_not_finite(content)
+        return RunSummary.model_validate_json(content)
     except FileNotFoundError as error:
         raise UserError(
             f"{path} is not there: no run has ended (hint: elmo-tfx run)"
         ) from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        raise UserError(f"{path} is not the summary of a run") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{path} is not the summary of a run (hint: remove it; the next run writes "
+            "its own)"
+        ) from error
+
+
+def _refuse_not_finite(content: bytes) -> None:
+    """Refuses numbers that JSON has not, or that are beyond those of a float.
+
+    What could not be measured is null in our files, and nothing shows another one.
+    """
+
+    def finite(text: str) -> float:
+        value = float(text)
+        if not math.isfinite(value):
+            raise ValueError(f"{text} is no number of a summary")
+        return value
+
+    json.loads(content, parse_float=finite, parse_constant=finite)
 
 
 def _review(output: Path) -> Review | None:

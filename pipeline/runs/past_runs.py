@@ -18,10 +18,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime
-
 from pipeline.evaluation.facts import Facts
-from pipeline.files import absolute, write_whole
+from pipeline.files import absolute, read_regular, write_whole
+from pipeline.written_times import Moment, Seconds
 
 RUNS = "runs"
 """Name of the folder in an output."""
@@ -62,9 +61,9 @@ class PastRun(Facts):
 
     run_id: str
     verdict: Verdict
-    began: AwareDatetime
-    ended: AwareDatetime | None = None
-    seconds: float | None = None
+    began: Moment
+    ended: Moment | None = None
+    seconds: Seconds | None = None
     span: str | None = None
     rows: int | None = None
     measures: dict[str, float | None] = {}
@@ -199,7 +198,7 @@ def _run_folders(output: Path) -> list[Path]:
 def _read(output: Path, folder: Path, is_held: bool) -> PastRun | None:
     path = folder / _RECORD
     try:
-        run = PastRun.model_validate_json(path.read_bytes())
+        run = PastRun.model_validate_json(read_regular(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
@@ -222,7 +221,9 @@ def _read(output: Path, folder: Path, is_held: bool) -> PastRun | None:
 def is_held(output: str | Path) -> bool:
     """Returns whether a run holds the output; the lock is not created."""
     try:
-        descriptor = os.open(Path(absolute(output), ".lock"), os.O_RDONLY)
+        # No waiting where somebody has put a pipe there.
+        flags = os.O_RDONLY | os.O_NONBLOCK
+        descriptor = os.open(Path(absolute(output), ".lock"), flags)
     except OSError:
         return False
     try:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from components.text_example_gen.corrections import CorrectionCounts
 from pipeline.evaluation.facts import Evaluation, Facts
+from pipeline.written_times import Moment, Seconds
 
 
 class Data(Facts):
@@ -372,9 +373,9 @@ class RunSummary(Facts):
     output: str
     log: str | None
     run_id: str = ""
-    began: AwareDatetime | None = None
-    ended: AwareDatetime | None = None
-    seconds: float | None = None
+    began: Moment | None = None
+    ended: Moment | None = None
+    seconds: Seconds | None = None
     data: Data
     spans: Spans | None
     rows: Rows | None

@@ -19,19 +19,16 @@ from typing import Annotated, Any
 
 import filelock
 import pydantic
-from pydantic import AwareDatetime
 
 from pipeline.config import ConfigError
 from pipeline.errors import RunError
-from pipeline.files import absolute, locked_folder, write_whole
+from pipeline.files import absolute, locked_folder, read_regular, write_whole
 from pipeline.scheduling.outcome import Outcome, failure
+from pipeline.written_times import Moment
 
 # A clock is put back by some seconds every now and then; what was run then is not run
 # again.
 _SLACK = timedelta(minutes=1)
-
-# Python has no times beyond them in every time zone.
-_FIRST_YEAR, _LAST_YEAR = 1, 9999
 
 
 class ScheduleBusy(RunError):
@@ -57,9 +54,9 @@ class PastRun:
     """
 
     run: Annotated[int, pydantic.Field(gt=0, lt=1 << 63)]
-    scheduled: AwareDatetime
-    started: AwareDatetime
-    ended: AwareDatetime
+    scheduled: Moment
+    started: Moment
+    ended: Moment
     exit_code: int | None
     outcome: Outcome
 
@@ -119,7 +116,7 @@ class SeenTo:
 
     cron: str
     timezone: str
-    until: AwareDatetime
+    until: Moment
 
 
 class ScheduleFolder:
@@ -194,7 +191,7 @@ class ScheduleFolder:
     def read_outcome(self) -> Outcome | None:
         """Returns what the last run wrote down; None if it ended before that."""
         try:
-            return Outcome.from_json(self.outcome.read_bytes())
+            return Outcome.from_json(read_regular(self.outcome))
         except FileNotFoundError:
             return None
         except ValueError:
@@ -216,7 +213,7 @@ class ScheduleFolder:
         """
         if not self.history.exists():
             return []
-        lines = self.history.read_bytes().split(b"\n")[:-1]
+        lines = read_regular(self.history).split(b"\n")[:-1]
         history = []
         for number, line in enumerate(lines, start=1):
             try:
@@ -257,11 +254,8 @@ class ScheduleFolder:
             ConfigError: The file is not what was written.
         """
         try:
-            state = self._state.read_bytes()
-            seen_to = pydantic.TypeAdapter(SeenTo).validate_json(state, strict=True)
-            if not _FIRST_YEAR < seen_to.until.year < _LAST_YEAR:
-                raise ValueError("no calendar has a time zone there")
-            return seen_to
+            state = read_regular(self._state)
+            return pydantic.TypeAdapter(SeenTo).validate_json(state, strict=True)
         except FileNotFoundError:
             return None
         except ValueError as error:

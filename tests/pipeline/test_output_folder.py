@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.config import ConfigError
+from pipeline.files import remove
 from pipeline.metadata.store import PREFIX, open_store
 from pipeline.output_folder import OutputFolder, OutputUnusable
 from pipeline.serving.publish import note_push, noted_pushes
@@ -235,7 +237,7 @@ def test_on_a_server_each_output_has_its_own(monkeypatch):
 
 
 _FOLDERS = ("pipeline", "serving", "manifests", "resume", "logs", "")
-_FILES = ("summary.json", "metadata.sqlite")
+_FILES = ("summary.json", "metadata.sqlite", "report.html")
 
 
 @pytest.mark.parametrize("name", [*_FOLDERS, *_FILES])
@@ -249,10 +251,13 @@ def test_a_part_that_is_of_the_wrong_kind_or_leads_nowhere_is_named(tmp_path, na
             use()
     part.unlink()
     wanted = "a folder" if name in _FOLDERS else "a file"
-    part.touch() if name in _FOLDERS else part.mkdir()
-    for use in (folder.locked, lambda: folder.prepare(0)):
-        with pytest.raises(ConfigError, match=f"{part} must be {wanted} .hint: move"):
-            use()
+    for make in (Path.touch if name in _FOLDERS else Path.mkdir, os.mkfifo):
+        make(part)
+        for use in (folder.locked, lambda: folder.prepare(0)):
+            message = f"{part} must be {wanted} .hint: move"
+            with pytest.raises(ConfigError, match=message):
+                use()
+        remove(part)
 
 
 def test_what_a_kill_has_left_of_notes_and_manifests_is_removed(folder):

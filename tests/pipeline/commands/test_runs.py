@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -87,6 +88,31 @@ def test_damaged_records_hide_no_run_of_which_more_is_kept(output, content):
     message = f"error: {output / 'metadata.sqlite'} cannot be used: file is not a data"
     assert result.stderr.startswith(message)
     assert "(hint: bring back a copy of that file, or remove it and" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"began": "0001-01-01T00:00:00Z"}, {"began": "9999-12-31T23:59:59Z"}]
+    + [{"ended": "9999-12-31T23:59:59Z"}]
+    + [{"seconds": value} for value in (1e300, -1, float("nan"), float("inf"))],
+    ids=str,
+)
+def test_a_time_that_no_clock_shows_hides_no_other_run(output, monkeypatch, wrong):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    record = output / "runs" / "b" / "run.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), **wrong}))
+    result = _invoke("--output", output)
+    assert result.exit_code == 0, result.output
+    assert "1795857292" in result.stdout and "failed" not in result.stdout
+
+
+def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(output):
+    for record in (output / "runs" / "b" / "run.json", output / ".lock"):
+        record.unlink(missing_ok=True)
+        os.mkfifo(record)
+    result = _invoke("--output", output)
+    assert result.exit_code == 0, result.output
+    assert "1795857292" in result.stdout and "failed" not in result.stdout
 
 
 def test_a_folder_without_runs_gets_one_line(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from click.testing import CliRunner
 from pipeline.cli import main
 from pipeline.report.files import renew_page, write_page
 from tests.pipeline.report import summaries
+
+_NO_FILE = "is not a file"
 
 
 @pytest.fixture
@@ -73,7 +76,14 @@ def test_a_run_that_is_not_kept_takes_one_line(output, name):
     assert "the newest are 2026-11-03T03-00-00.100000, 2026-11-02" in done.stderr
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", '{"output": 1}', "\x00"])
+_NOT_FINITE = summaries.summary(seconds=777.5).to_json()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, "", "[]", '{"output": 1}', "\x00", "[" * 200_000]
+    + [_NOT_FINITE.replace("777.5", text) for text in ("NaN", "1e400", "-Infinity")],
+)
 def test_an_output_without_a_summary_takes_one_line(tmp_path, content):
     if content is not None:
         (tmp_path / "summary.json").write_text(content)
@@ -81,6 +91,20 @@ def test_an_output_without_a_summary_takes_one_line(tmp_path, content):
     assert done.exit_code == 2
     assert done.stderr.count("\n") == 1
     assert f"{tmp_path}/summary.json is not" in done.stderr
+
+
+def test_a_pipe_in_the_place_of_a_summary_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "summary.json")
+    done = _report("--output", tmp_path)
+    assert done.exit_code == 2
+    assert done.stderr == f"error: {tmp_path}/summary.json cannot be read: {_NO_FILE}\n"
+
+
+def test_a_page_that_cannot_be_written_takes_one_line(output):
+    (output / "report.html").mkdir()
+    done = _report("--output", output)
+    assert done.exit_code == 1
+    assert done.stderr == f"error: {output}/report.html: Is a directory\n"
 
 
 def test_a_run_that_cannot_be_read_is_passed_over(output, caplog):

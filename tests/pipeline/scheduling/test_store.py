@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -122,6 +123,14 @@ def test_a_state_that_cannot_be_compared_with_a_clock_is_refused(folder, until):
     state.write_text(json.dumps({**json.loads(state.read_text()), "until": until}))
     with pytest.raises(ConfigError, match="state cannot be read"):
         folder.read_seen_to()
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(folder):
+    for path in (folder.history, folder.outcome, folder.path / "state.json"):
+        os.mkfifo(path)
+    for read in (folder.read_history, folder.read_outcome, folder.read_seen_to):
+        with pytest.raises(OSError, match="is not a file"):
+            read()
 
 
 @pytest.mark.parametrize("left", ["", "[]", '{"outcome": "won"}', '{"log": 5}'])
