@@ -50,6 +50,7 @@ _FAILURES: tuple[type[Exception], ...] = (
 # What NumPy raises besides, over broken arrays: a header is Python's text to it.
 BROKEN_ARRAYS: tuple[type[Exception], ...] = (
     *(EOFError, MemoryError, OverflowError, AttributeError, TypeError),
+    *(SyntaxError, RecursionError),
     *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
 UNPACK = "\nhint: name the archive itself as the source"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import logging
 import os
 import shutil
@@ -37,7 +36,6 @@ _SHARE_OF_FREE_DISK = 0.9  # the rest stays for the model, the logs, and others
 _LOG_SECONDS = 15.0
 _LEFT_BEHIND_SECONDS = 3600  # no segment takes so long to write
 _SUFFIX = ".segment"
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Encode = Callable[[np.ndarray], np.ndarray]
 
@@ -110,7 +108,7 @@ class EmbeddingStore:
         self.num_layers, self.dim = num_layers, dim
         self._clock = clock
         self._root, self._folder = root, root / version
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         keys, first, self._place = np.unique(
             data.keys(), return_index=True, return_inverse=True
         )
@@ -184,9 +182,20 @@ class EmbeddingStore:
         self._segments = []
         self._segment_of[:] = -1
 
+    def _make_folder(self) -> None:
+        """Makes the folder, also in the place of what is none; it is ours alone.
+
+        Where that is not possible, nothing is kept.
+        """
+        with _may_stay(self._folder):
+            if os.path.lexists(self._folder) and not self._folder.is_dir():
+                _LOGGER.warning("%s is not a folder: it is removed", self._folder)
+                remove(self._folder)
+            self._folder.mkdir(parents=True, exist_ok=True)
+
     def _remove_leftovers(self) -> None:
         for path in hidden_leftovers(self._folder):
-            with contextlib.suppress(FileNotFoundError):  # it is done meanwhile
+            with _may_stay(path):
                 if time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS:
                     remove(path)
 
@@ -206,9 +215,13 @@ class EmbeddingStore:
                 segment.check()
             except FileNotFoundError:  # another process has made room
                 continue
+            except OSError as error:
+                _LOGGER.warning("%s cannot be used (%s)", path, error.strerror)
+                continue
             except ValueError as error:
                 _LOGGER.warning("%s cannot be used (%s): it is removed", path, error)
-                remove(path)
+                with _may_stay(path):
+                    remove(path)
                 continue
             self._take(keys, segment)
             bound -= segment.bytes
@@ -227,7 +240,7 @@ class EmbeddingStore:
             self._segment_of[place[is_ours]] = len(self._segments)
             self._start_of[place[is_ours]] = segment.starts[:-1][is_ours]
             self._segments.append(segment)
-            with contextlib.suppress(FileNotFoundError):  # removed: ours all the same
+            with contextlib.suppress(OSError):  # removed: ours all the same
                 os.utime(segment.path)
 
     def _fill(
@@ -256,11 +269,10 @@ class EmbeddingStore:
             path = self._folder / f"{uuid.uuid4().hex}{_SUFFIX}"
             try:
                 segment = Segment.write(path, *chunk)
-            except OSError as error:
-                if error.errno not in _NO_ROOM:
-                    raise
+            except OSError as error:  # no room, or no right to write there
                 _LOGGER.warning(
-                    "Embedding store: %s; %d texts are encoded anew in each epoch",
+                    "Embedding store: %s: %s; %d texts are encoded anew in each epoch",
+                    self._folder,
                     error.strerror,
                     len(missing) - done,
                 )
@@ -274,18 +286,17 @@ class EmbeddingStore:
         in_use = {each.path for each in self._segments}
         found = []
         for path in self._root.glob(f"*/*{_SUFFIX}"):
-            try:
+            with _may_stay(path):
                 state = path.stat()
-            except FileNotFoundError:  # another process makes room, too
-                continue
-            found.append((state.st_mtime, state.st_size, path))
+                found.append((state.st_mtime, state.st_size, path))
         total = sum(size for _, size, _ in found)
         for _, size, path in sorted(found):
             if total <= most:
                 break
             if path not in in_use:
-                remove(path)
-                total -= size
+                with _may_stay(path):
+                    remove(path)
+                    total -= size
 
     def _encode_all(
         self, keys: np.ndarray, first: np.ndarray, missing: np.ndarray
@@ -353,8 +364,26 @@ class MeanLayer:
         return self._store.read(texts).mean(axis=1, keepdims=True)
 
 
+@contextlib.contextmanager
+def _may_stay(path: Path) -> Iterator[None]:
+    """Says what stays as it is, as it may not be changed, or not even be looked at.
+
+    What is gone, another process has removed.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        _LOGGER.warning("%s stays as it is: %s", path, error.strerror)
+
+
 def _free_disk(folder: Path) -> int:
-    return int(shutil.disk_usage(folder).free * _SHARE_OF_FREE_DISK)
+    """Returns the bytes that may be written; 0 where there is no such folder."""
+    try:
+        return int(shutil.disk_usage(folder).free * _SHARE_OF_FREE_DISK)
+    except OSError:
+        return 0
 
 
 def encoding_batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:

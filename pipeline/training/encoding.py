@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_elmo import ElmoEmbeddingLayer
-from pipeline.files import write_whole
+from pipeline.files import read_regular, write_whole
 from pipeline.fingerprints import code_version
 from pipeline.training.data import LabelledTokens
 from pipeline.training.embedding_store import EmbeddingStore, Encode, encoding_batches
@@ -39,6 +39,11 @@ _WORTH_IT = 1.2  # times as fast
 _TIMES = 3  # that each is measured
 _LEAST_TOKENS = 50_000  # encoded in seconds: to measure takes as long
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
+# What is raised where the file of the measurements holds something else.
+_NOT_AS_WRITTEN = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError),
+    *(OverflowError, RecursionError),
+)
 
 
 def open_store(
@@ -142,15 +147,15 @@ def _seconds(encoder: ElmoEmbeddingLayer, tokens: np.ndarray) -> dict[str, float
 def _read(path: Path) -> dict[str, Any]:
     """Returns what was measured before; what is damaged is measured anew."""
     try:
-        known = json.loads(path.read_bytes())
+        known = json.loads(read_regular(path))
         return {
             machine: {name: float(seconds[name]) for name in (FLOAT32, BFLOAT16)}
             for machine, seconds in known.items()
-            if min(seconds[FLOAT32], seconds[BFLOAT16]) > 0
+            if 0 < seconds[FLOAT32] < math.inf and 0 < seconds[BFLOAT16] < math.inf
         }
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except _NOT_AS_WRITTEN as error:
         _LOGGER.warning("%s is damaged and made anew: %s", path, error)
         return {}
 

@@ -248,6 +248,7 @@ DAMAGES = (
     "other",
     "nan",
     "header",
+    "no header",
     "code",
     "sum",
     "folder",
@@ -270,6 +271,7 @@ def test_a_damaged_segment_is_made_anew(tmp_path, caplog, damage):
         "other": b"x" * 99,
         "nan": nan,
         "header": content.replace(b"(", b"'", 1),
+        "no header": content.replace(b"'descr'", b"'d(scr'", 1),
         "code": content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
         "earlier version": content[:-4],
         "sum": content[:-1] + bytes([content[-1] ^ 1]),
@@ -283,6 +285,57 @@ def test_a_damaged_segment_is_made_anew(tmp_path, caplog, damage):
         store = open_store(tmp_path, Encoder())
     assert_reads_all(store)
     assert "cannot be used" in caplog.text and not path.exists()
+
+
+def test_what_cannot_be_read_is_passed_over_and_stays(tmp_path, monkeypatch, caplog):
+    """It may belong to somebody else, or lie on a disk that is going."""
+    open_store(tmp_path, Encoder()).close()
+    [path] = segments(tmp_path)
+    loop = path.with_name("0.segment")
+    loop.symlink_to(loop.name)
+    read = Segment.read
+
+    def refused(where):
+        if where == path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read(where)
+
+    monkeypatch.setattr(Segment, "read", refused)
+    caplog.set_level(logging.WARNING)
+    assert_reads_all(open_store(tmp_path, Encoder()))
+    assert path.exists() and loop.is_symlink()
+    assert f"{path} cannot be used (Permission denied)" in caplog.text
+    assert f"{loop} cannot be used (Too many levels" in caplog.text
+
+
+def test_a_file_in_the_place_of_its_folder_goes(tmp_path, caplog):
+    (tmp_path / "v").write_text("x")
+    assert_reads_all(open_store(tmp_path, Encoder()))
+    assert segments(tmp_path) and "v is not a folder" in caplog.text
+
+
+def test_where_nothing_may_be_written_or_removed_training_goes_on(
+    tmp_path, monkeypatch, caplog
+):
+    open_store(tmp_path, Encoder(), TEXTS[:1]).close()
+
+    def refused(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    for name in ("remove", "os.utime", "Segment.write"):
+        monkeypatch.setattr(f"pipeline.training.embedding_store.{name}", refused)
+    store = open_store(tmp_path, Encoder())
+    assert_reads_all(store)
+    assert store.facts.cached_examples == 1
+    open_store(tmp_path, Encoder(), TEXTS[2:], bound_bytes=0)
+    assert "stays as it is: Permission denied" in caplog.text
+    assert "Permission denied; 3 texts are encoded anew" in caplog.text
+
+
+def test_where_no_folder_can_be_made_nothing_is_kept(tmp_path, caplog):
+    (tmp_path / "file").write_text("x")
+    assert_reads_all(open_store(tmp_path / "file" / "store", Encoder()))
+    assert "stays as it is: Not a directory" in caplog.text
 
 
 def test_two_runs_may_share_it_at_once(tmp_path):

@@ -136,7 +136,9 @@ def test_another_machine_measures_for_itself(open_it, measured, monkeypatch, tmp
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"a": 1}', '{"a": {"float32": "x"}}', "\0"]
+    "text",
+    ["", "[]", '{"a": 1}', '{"a": {"float32": "x"}}', "\0", "[" * 200_000]
+    + ['{"a": {"float32": 1%s, "bfloat16": 1}}' % ("0" * 400)],
 )
 def test_a_damaged_file_is_said_and_made_anew(
     open_it, measured, tmp_path, caplog, text
