@@ -100,6 +100,14 @@ def write_styled(stream: TextIO, text: str, **style: Any) -> None:
     terminal.write(end)
 
 
+_closed: set[str] = set()  # streams that nobody gave this process
+
+
+def was_closed(name: str) -> bool:
+    """Returns whether `open_closed_streams` found `stdin`, say, closed."""
+    return name in _closed
+
+
 def open_closed_streams() -> None:
     """Gives a process whose stdin, stdout or stderr is closed an empty one.
 
@@ -108,6 +116,7 @@ def open_closed_streams() -> None:
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
+            _closed.add(name)
             opened = os.open(os.devnull, os.O_RDWR)
             if opened != number:
                 os.dup2(opened, number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import json
 import os
@@ -12,11 +13,12 @@ from typing import Any
 
 import click
 
+from pipeline.errors import UserError
 from pipeline.features import CHOSEN, UNSURE
 from pipeline.files import is_local
 from pipeline.runs.progress import say_loading
 from pipeline.serving.versions import find_model, load_classifier
-from pipeline.terminal import visible_line, write_styled
+from pipeline.terminal import visible_line, was_closed, write_styled
 
 _BATCH = 64  # texts
 # Weights in nats from which on a word is coloured, and from which on strongly.
@@ -50,17 +52,19 @@ def command(
 ) -> None:
     """Print one line of JSON for each text: its label and all probabilities.
 
-    TEXTS are the texts themselves; `-` reads one text a line from standard input.
+    TEXTS are the texts themselves; `-` alone reads one text a line from standard input.
     With --explain, each line also has `words`: every token that the model read, with
     its weight, above 0 if it speaks for the label. On a terminal the label and the
     coloured words are shown instead.
     """
     if not texts:
         raise click.UsageError("argument TEXTS: give a text, or - for stdin", ctx)
+    if texts == ("-",) and was_closed("stdin"):
+        raise UserError("argument TEXTS: - reads standard input, which is closed")
     if is_local(model):
         find_model(model)  # what is missing is said at once
     say_loading()
-    lines = (line.rstrip("\n") for line in sys.stdin) if texts == ("-",) else texts
+    lines = _lines() if texts == ("-",) else texts
     is_shown = explain and sys.stdout.isatty()
     colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     if is_shown and colours:
@@ -70,6 +74,19 @@ def command(
             _show(answer, colours)
         else:
             click.echo(json.dumps(answer, ensure_ascii=False))
+
+
+def _lines() -> Iterator[str]:
+    """Yields the lines of standard input, whoever wrote them.
+
+    Bytes that are not UTF-8 become lone surrogates, whatever the locale is; a byte
+    order mark is none of the text, nor is the end of a line.
+    """
+    mark = codecs.BOM_UTF8
+    for number, line in enumerate(sys.stdin.buffer):
+        line = line.removesuffix(b"\n").removesuffix(b"\r")
+        line = line.removeprefix(mark) if number == 0 else line
+        yield line.decode("utf-8", "surrogateescape")
 
 
 def _show(answer: Mapping[str, Any], colours: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
@@ -24,11 +23,13 @@ from keras_elmo.errors import ElmoError
 from pipeline.errors import RunError, UserError
 from pipeline.files import locked_folder, remove
 from pipeline.metadata.metadata import Metadata
-from pipeline.metadata.runs import DONE, UNCHANGED
+from pipeline.metadata.runs import DONE, UNCHANGED, MadeArtifact
 from pipeline.output_folder import OutputFolder
 from pipeline.review.rows import LabelledRow, read_rows, tokenise
 from pipeline.review.similar import similar_texts
 from pipeline.review.table import ReviewLine, shown, write_table
+from pipeline.runs.damaged import reading
+from pipeline.runs.data_facts import read_json
 from pipeline.training.label_doubts import Suspicion, cut_folds, rank_labels
 from pipeline.training.out_of_fold import out_of_fold
 from pipeline.training.state import remove_abandoned
@@ -207,8 +208,9 @@ def _corrections_of(examples: Sequence[str]) -> list[Corrections]:
     """Returns the corrections that the examples were made with."""
     paths = []
     for uri in examples:
-        with contextlib.suppress(FileNotFoundError):  # of an earlier version
-            counts = json.loads(Path(uri, COUNTS_FILE).read_text("utf-8"))
+        # An earlier version wrote no such file.
+        counts = read_json(MadeArtifact(uri, {}), COUNTS_FILE) or {}
+        with reading(uri):
             paths.append((counts.get("corrections") or {}).get("path"))
     try:
         return [read_corrections(path) for path in dict.fromkeys(paths) if path]

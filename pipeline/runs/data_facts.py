@@ -19,8 +19,10 @@ from components.text_example_gen.notes import class_notes
 from components.text_example_gen.spans import has_spans, span_name
 from pipeline.config import DataConfig
 from pipeline.errors import RunError
+from pipeline.files import read_regular
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.review.rows import find_rows
+from pipeline.runs.damaged import reading
 from pipeline.runs.summary import (
     Anomalies,
     Data,
@@ -41,11 +43,21 @@ _MOST_CHARACTERS = 1000  # of a text
 
 
 def read_json(artifact: MadeArtifact | None, name: str) -> dict[str, Any] | None:
-    """Returns what a JSON file of an artifact holds; None: one of the two is absent."""
+    """Returns what a JSON file of an artifact holds; None: one of the two is absent.
+
+    Raises:
+        ResultDamaged: It holds no object of JSON.
+    """
     if artifact is None:
         return None
     path = Path(artifact.uri) / name
-    return json.loads(path.read_text("utf-8")) if path.exists() else None
+    if not path.exists():
+        return None
+    with reading(artifact.uri):
+        values = json.loads(read_regular(path))
+        if not isinstance(values, dict):
+            raise ValueError(f"{name} has no object")
+        return values
 
 
 def data_of(data: DataConfig | None, window: Sequence[MadeArtifact]) -> Data:

@@ -16,6 +16,7 @@ from typing import Any
 import jinja2
 import yaml
 
+from pipeline.errors import RunError
 from pipeline.evaluation.facts import Evaluation, Interval
 from pipeline.files import write_whole
 from pipeline.metadata.runs import RunRecord
@@ -80,7 +81,7 @@ def write_model_cards(
         try:
             _write(version, gather(metadata.runs.of(run_id)))
         # Of a model that is served anyhow; this run has ended well.
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, RunError) as error:
             _LOGGER.warning("version %s has no model card: %s", version, error)
 
 

@@ -10,8 +10,9 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tfx.utils import path_utils
 
@@ -30,6 +31,7 @@ from pipeline.metadata.place import place_here
 from pipeline.metadata.runs import MadeArtifact, RunRecord
 from pipeline.output_folder import OutputFolder
 from pipeline.report.files import read_summary, write_page
+from pipeline.runs.damaged import ResultDamaged, reading
 from pipeline.runs.data_facts import (
     anomalies_of,
     data_of,
@@ -66,6 +68,7 @@ from pipeline.serving.versions import whole_versions
 from pipeline.training.history import HISTORY_FILE
 
 _LOGGER = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 def summarize_run(
@@ -133,26 +136,50 @@ def gather(
         record = _present(record, output)
     examples = record.output("TextExampleGen", "examples")
     window = record.window()
+    newest = window[-1] if window else None
     push = _push(record, output if config else None)
     data = config.data if config else None
     model = record.output("Trainer", "model")
+
+    def said_by(
+        made: MadeArtifact | None, read: Callable[[MadeArtifact], _T]
+    ) -> _T | None:
+        """Returns what a result says; of an earlier run's, if it can be read."""
+        if made is None:
+            return None
+        try:
+            with reading(made.uri):
+                return read(made)
+        except ResultDamaged as error:
+            if config is not None:
+                raise
+            _LOGGER.warning("%s", error.format_message())
+            return None
+
     summary = RunSummary(
         output=str(output.path),
         log=str(log) if log else None,
         run_id=record.run_id,
         began=record.began,
         ended=record.ended,
-        data=data_of(data, window),
-        spans=spans_of(data, examples, window) if data else None,
-        rows=rows_of(examples),
-        drift=drift_of(data.pattern, record.output("DriftCheck", "drift"))
-        if data
-        else None,
-        anomalies=anomalies_of(record.output("AnomalyGate", "clearance")),
-        training=_training(record),
-        evaluation=evaluation_of(record),
-        tfidf=_tfidf(window, config) if config else None,
-        serving_check=_serving_check(record.output("ServingCheck", "blessing")),
+        data=said_by(newest, lambda _: data_of(data, window)) or data_of(data, []),
+        spans=said_by(examples, lambda made: data and spans_of(data, made, window)),
+        rows=said_by(examples, rows_of),
+        drift=said_by(
+            record.output("DriftCheck", "drift"),
+            lambda made: data and drift_of(data.pattern, made),
+        ),
+        anomalies=said_by(record.output("AnomalyGate", "clearance"), anomalies_of),
+        training=said_by(
+            record.output("Trainer", "model_run"), lambda _: _training(record)
+        ),
+        evaluation=said_by(
+            record.output("Evaluator", "evaluation"), lambda _: evaluation_of(record)
+        ),
+        tfidf=said_by(examples, lambda _: config and _tfidf(window, config)),
+        serving_check=said_by(
+            record.output("ServingCheck", "blessing"), _serving_check
+        ),
         push=push,
         nodes=[
             NodeTime(node=each.node, state=each.state, seconds=round(each.seconds, 1))

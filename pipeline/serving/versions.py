@@ -212,4 +212,13 @@ def _glob(folder: str, pattern: str) -> list[str]:
         return glob.glob(posixpath.join(glob.escape(folder), pattern))
     import tensorflow as tf
 
-    return tf.io.gfile.glob(posixpath.join(folder, pattern))
+    try:
+        return tf.io.gfile.glob(posixpath.join(folder, pattern))
+    except tf.errors.UnimplementedError as error:  # such as https://
+        raise ModelError(
+            f"TensorFlow reads no models from {folder.partition('://')[0]}://. "
+            f"Received: {folder} (hint: download the folder)"
+        ) from error
+    except tf.errors.OpError as error:
+        reason = error.message.strip().partition("\n")[0]
+        raise ModelError(f"{folder} cannot be looked into: {reason}") from error

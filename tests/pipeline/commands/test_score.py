@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import subprocess
 import sys
 
 import pytest
@@ -94,3 +96,27 @@ def test_an_earlier_model_is_refused_in_one_line(tmp_path):
     )
     assert done.exit_code == 2
     assert "cannot say which words decided" in done.output
+
+
+def test_standard_input_is_read_whoever_wrote_it(toy_model, monkeypatch):
+    """As a file of Windows, with bytes that are not UTF-8, in a locale of UTF-8."""
+    raw = io.BytesIO(b"\xef\xbb\xbfa good\r\n\xff\xfe bad\r\n\n b ")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(raw, "utf-8", "strict"))
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        command.main(["--model", str(toy_model), "-"], standalone_mode=False)
+    texts = [json.loads(line)["text"] for line in output.getvalue().splitlines()]
+    assert texts == ["a good", "?? bad", "", " b "]
+
+
+def test_a_closed_standard_input_is_said(repository):
+    done = subprocess.run(
+        f"exec {sys.executable} -m pipeline.cli score --model x - <&-",
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=repository,
+    )
+    assert done.returncode == 2
+    message = "error: argument TEXTS: - reads standard input, which is closed\n"
+    assert done.stderr == message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import tensorflow as tf
 
 from pipeline.serving.versions import (
     ModelError,
@@ -70,3 +71,28 @@ def test_a_number_that_no_server_reads_is_not_the_newest_model(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "saved_model.pb").touch()
     assert newest_model(str(tmp_path)) == str(tmp_path / "7")
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("https://host/model", "reads no models from https://. Received: https://host"),
+        ("nosuch://host/model", "reads no models from nosuch://"),
+    ],
+)
+def test_what_no_file_system_reads_is_refused_in_one_line(address, message):
+    with pytest.raises(ModelError, match=message):
+        find_model(address)
+
+
+def test_a_file_system_that_fails_says_why(monkeypatch):
+    def glob(path):
+        raise tf.errors.FailedPreconditionError(
+            None, None, "no such host\n\twhen gs://"
+        )
+
+    monkeypatch.setattr(tf.io.gfile, "glob", glob)
+    with pytest.raises(
+        ModelError, match="^gs://a cannot be looked into: no such host$"
+    ):
+        find_model("gs://a")

@@ -1,0 +1,61 @@
+"""What is said of results of earlier runs that are not any more what was written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.anomaly_gate import executor as anomaly_gate
+from components.drift_check import report as drift_report
+from components.serving_check import executor as serving_check
+from components.text_example_gen.examples import COUNTS_FILE
+from pipeline.config import Config
+from pipeline.metadata.runs import MadeArtifact, NodeRecord, RunRecord
+from pipeline.output_folder import OutputFolder
+from pipeline.runs.damaged import ResultDamaged
+from pipeline.runs.summarize import gather
+from pipeline.training.history import HISTORY_FILE
+
+# Node, key of its result, the file in it.
+_RESULTS = (
+    ("TextExampleGen", "examples", COUNTS_FILE),
+    ("DriftCheck", "drift", drift_report.REPORT_NAME),
+    ("AnomalyGate", "clearance", anomaly_gate.REPORT_NAME),
+    ("Trainer", "model_run", HISTORY_FILE),
+    ("ServingCheck", "blessing", serving_check.REPORT_NAME),
+)
+_DAMAGES = (b"", b"[", b"\xff\xfe", b"[" * 200_000, b"[]", b'{"before": 1}')
+
+
+def _record(folder: Path, node: str, key: str) -> RunRecord:
+    made = MadeArtifact(str(folder), {"span": 0})
+    return RunRecord("1", [NodeRecord(node, "unchanged", 1.0, {key: [made]})])
+
+
+@pytest.mark.parametrize("content", _DAMAGES, ids=range(len(_DAMAGES)))
+@pytest.mark.parametrize(("node", "key", "name"), _RESULTS)
+def test_the_result_is_named_and_what_helps(tmp_path, node, key, name, content):
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / name).write_bytes(content)
+    config = Config(data={"pattern": "a.csv"}, output=str(tmp_path / "out"))
+    with pytest.raises(ResultDamaged) as error:
+        gather(OutputFolder(tmp_path / "out"), _record(folder, node, key), config)
+    message = error.value.format_message()
+    assert message.startswith(f"{folder} is not what was written: ")
+    assert "(hint: remove that folder; the next run makes it again)" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(("node", "key", "name"), _RESULTS)
+def test_of_an_earlier_run_it_is_passed_over(tmp_path, caplog, node, key, name):
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / name).write_text(json.dumps({"rows_in": "many"}) + "[")
+    summary = gather(OutputFolder(tmp_path / "out"), _record(folder, node, key))
+    assert summary.run_id == "1" and summary.rows is None and summary.training is None
+    assert (f"{folder} is not what was written" in caplog.text) == (
+        node != "DriftCheck"
+    ), "without a configuration nobody reads the drift"
