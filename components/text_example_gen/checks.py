@@ -312,11 +312,12 @@ def check_counts(
         _refuse_rejects(counts, max_rejected_fraction, rejected)
     if counts.replaced_utf8 > max_replaced_fraction * counts.rows_in:
         share = counts.replaced_utf8 / counts.rows_in
+        enough = counts.share_that_allows(counts.replaced_utf8)
         raise DataError(
             f"{counts.replaced_utf8:,} of {counts.rows_in:,} rows have characters that "
             f"cannot be decoded and became U+FFFD ({share:.2%}, allowed: "
             f"{max_replaced_fraction:.2%})\nhint: set their `encoding`, or "
-            "allow more with `max_replaced_fraction`"
+            f"allow more with `max_replaced_fraction={enough}`"
         )
     used: collections.Counter[str] = collections.Counter()
     for of_split in counts.labels.values():
@@ -370,15 +371,15 @@ def check_labels(labels: Mapping[str, int], *, complete: bool = True) -> None:
 
 
 def _refuse_rejects(counts: Counts, allowed: float, rejected: str) -> None:
-    reasons = _most_frequent(counts.reasons)
-    remedy = "mend or remove these rows, or allow more with `max_rejected_fraction`"
+    enough = f"`max_rejected_fraction={counts.share_that_allows(counts.rows_rejected)}`"
+    remedy = f"mend or remove these rows, or allow more with {enough}"
     if SEVERAL_LABELS in counts.reasons:
         remedy = f"if rows have several labels, `multi_label=true`; or {remedy}"
     share = counts.rows_rejected / counts.rows_in
     raise DataError(
         f"{counts.rows_rejected:,} of {counts.rows_in:,} rows cannot be used "
-        f"({share:.1%}, allowed: {allowed:.1%}): {reasons}. They lie in {rejected}\n"
-        f"hint: {remedy}"
+        f"({share:.1%}, allowed: {allowed:.1%}): "
+        f"{_most_frequent(counts.reasons)}. They lie in {rejected}\nhint: {remedy}"
     )
 
 

@@ -163,6 +163,10 @@ class Counts:
             reasons=others,
         )
 
+    def share_that_allows(self, rows: int) -> str:
+        """Returns so many of the rows that were read as a share, rounded up."""
+        return f"{-(-100 * rows // self.rows_in) / 100:g}"
+
     def to_dict(self) -> dict[str, Any]:
         """Returns what `counts.json` holds."""
         values = dataclasses.asdict(self)

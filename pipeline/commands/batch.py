@@ -244,7 +244,8 @@ class Allowance:
             raise RunError(
                 f"{replaced:,} of {rows:,} rows have characters that cannot be decoded "
                 "and became U+FFFD; all rows are written\nhint: set the encoding of "
-                "the files with --encoding, or allow more with --max-replaced"
+                "the files with --encoding, or allow so many with --max-replaced "
+                f"{replaced}"
             )
 
     def check_rejected(self, summary: JobSummary) -> None:
@@ -274,7 +275,8 @@ class Allowance:
             raise RunError(
                 f"{rejected:,} of {rows:,} rows were rejected ({reasons}); they lie in "
                 f"{summary.output}/rejected, all other rows are written\n"
-                "hint: mend these rows, or allow more with --max-rejected"
+                "hint: mend these rows, or allow so many with --max-rejected "
+                f"{rejected}"
             )
 
 

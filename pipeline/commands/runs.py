@@ -104,7 +104,7 @@ def _row(run: PastRun) -> tuple[str, ...]:
 
     accuracy, auc = run.measures.get("accuracy"), run.measures.get("auc")
     took = "-" if run.seconds is None else str(timedelta(seconds=round(run.seconds)))
-    why = _why(run)
+    why, mark = _why(run), " withdrawn" if run.withdrawn else ""
     return (
         f"{run.began.astimezone():%Y-%m-%d %H:%M}",
         visible_line(run.span or "-"),
@@ -112,7 +112,7 @@ def _row(run: PastRun) -> tuple[str, ...]:
         "-" if accuracy is None else f"{accuracy:.1%}",
         "-" if auc is None else f"{auc:.3f}",
         run.verdict,
-        "-" if run.version is None else str(run.version),
+        "-" if run.version is None else f"{run.version}{mark}",
         took,
         why if len(why) <= _MOST_WHY else why[: _MOST_WHY - 1] + "…",
     )

@@ -18,6 +18,16 @@ from pipeline.files import absolute
 from pipeline.runs.past_runs import RUNS, PastRun, is_held, kept_runs
 
 _SERVER = "ELMO_TFX_METADATA_HOST"  # of `metadata.store`, which imports much
+# The folders of all versions with a model that a rollback has marked. A model is what
+# goes into an execution (3), and a version what comes out (4).
+_WITHDRAWN = """
+SELECT DISTINCT Place.string_value FROM ArtifactProperty AS Mark
+JOIN Event AS Taken ON Taken.artifact_id = Mark.artifact_id AND Taken.type = 3
+JOIN Event AS Made ON Made.execution_id = Taken.execution_id AND Made.type = 4
+JOIN ArtifactProperty AS Place ON Place.artifact_id = Made.artifact_id
+WHERE Mark.name = 'withdrawn' AND Mark.int_value = 1
+AND Place.name = 'pushed_destination'
+"""
 _RUN_IDS = """
 SELECT Context.name FROM Context JOIN Type ON Context.type_id = Type.id
 WHERE Type.name = 'pipeline_run' ORDER BY Context.id
@@ -55,8 +65,10 @@ def past_runs(
         raise UserError(f"option --output: there is no such folder. Received: {output}")
     held = is_held(output)
     runs = kept_runs(output, is_held=held)
+    withdrawn: set[int] = set()
     try:
         runs += _others(folder, {run.run_id for run in runs}, held, before_slow)
+        withdrawn = _withdrawn(folder)
     except RunError as error:
         unreadable(error)
     if not runs and not _is_output(folder):
@@ -64,6 +76,9 @@ def past_runs(
             f"option --output: no run has written into this folder. Received: {output} "
             "(hint: give the --output of `elmo-tfx run`)"
         )
+    runs = [
+        run.model_copy(update={"withdrawn": run.version in withdrawn}) for run in runs
+    ]
     return sorted(runs, key=lambda run: (run.began, run.run_id))
 
 
@@ -91,16 +106,28 @@ def _may_have_others(output: Path, known: Collection[str]) -> bool:
     database = output / "metadata.sqlite"
     if not database.is_file() or not database.stat().st_size:
         return False
-    names = _names_in(database)
+    names = _column(database, _RUN_IDS)
     return names is None or not set(names) <= set(known)
 
 
-def _names_in(database: Path) -> Sequence[str] | None:
-    """Returns the names of the runs in a database; None if it cannot be read so."""
+def _withdrawn(output: Path) -> set[int]:
+    """Returns the versions that a rollback has taken out of service."""
+    if os.environ.get(_SERVER):
+        from pipeline.runs.earlier_runs import withdrawn_versions
+
+        return withdrawn_versions(output)
+    database = output / "metadata.sqlite"
+    places = _column(database, _WITHDRAWN) if database.is_file() else None
+    names = [os.path.basename(place or "") for place in places or ()]
+    return {int(name) for name in names if name.isdecimal()}
+
+
+def _column(database: Path, query: str) -> Sequence[str] | None:
+    """Returns what a query finds; None if the database cannot be read so."""
     address = f"{database.as_uri()}?mode=ro"
     try:
         with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
-            return [name for (name,) in connection.execute(_RUN_IDS)]
+            return [value for (value,) in connection.execute(query)]
     except sqlite3.Error:
         return None
 

@@ -30,6 +30,12 @@ def names_of_others(output: Path, known: Collection[str]) -> list[str]:
     return [name for name in _opened(output).runs.names() if name not in known]
 
 
+def withdrawn_versions(output: Path) -> set[int]:
+    """Returns the versions whose models a rollback has taken out of service."""
+    pushes = _opened(output).pushed.pushes()
+    return {push.version for push in pushes if push.withdrawn}
+
+
 def earlier_runs(
     output: Path, names: Sequence[str], *, is_held: bool = False
 ) -> list[PastRun]:

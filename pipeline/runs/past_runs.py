@@ -53,6 +53,7 @@ class PastRun(Facts):
         rows: How many it used, of those it read.
         measures: Measure -> value on all test rows, as in `Evaluation.metrics`.
         version: The version that it pushed, or that has its model.
+        withdrawn: Whether a rollback has taken that model out of service since.
         component: The node that failed.
         reasons: Why the model was refused or the run failed.
         warnings: How a span that was let pass has drifted, and which were not read.
@@ -68,6 +69,7 @@ class PastRun(Facts):
     rows: int | None = None
     measures: dict[str, float | None] = {}
     version: int | None = None
+    withdrawn: bool = False
     component: str | None = None
     reasons: list[str] = []
     warnings: list[str] = []
@@ -113,7 +115,7 @@ def write_run(output: str | Path, run: PastRun) -> None:
     kept = run.model_copy(update={"log": log})
     folder = run_folder(output, run.run_id)
     folder.mkdir(parents=True, exist_ok=True)
-    text = kept.model_dump_json(indent=2, exclude={"summary", "report"})
+    text = kept.model_dump_json(indent=2, exclude={"summary", "report", "withdrawn"})
     write_whole(folder / _RECORD, text + "\n")
 
 

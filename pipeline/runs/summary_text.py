@@ -276,7 +276,7 @@ def _embeddings(training: Training | None) -> Iterator[str]:
         return
     size, bound = cache.bytes / 2**20, cache.bound_bytes / 2**30
     line = (
-        f"of {cache.cached_examples:,} of {cache.examples:,} texts stored, "
+        f"vectors of {cache.cached_examples:,} of {cache.examples:,} texts stored, "
         f"{size:,.0f} MiB (bound {bound:g} GiB)"
     )
     if cache.encoded_examples is not None:

@@ -106,16 +106,30 @@ def roll_back(
     )
 
 
+def _nothing_before(present: Sequence[Push], served: str, model: int | None) -> str:
+    """Returns why there is nothing to go back to, and which versions there are."""
+    same = [push.version for push in present if push.model == model]
+    first = "" if same[:1] in ([], [int(served)]) else f", with the model of {same[0]},"
+    message = f"version {served}{first} is served, and no earlier model is there to go "
+    withdrawn = [str(push.version) for push in present if push.withdrawn]
+    if not withdrawn:
+        return (
+            f"{message}back to. Versions: {', '.join(str(p.version) for p in present)}"
+        )
+    return (
+        f"{message}back to: {', '.join(withdrawn)} "
+        f"{'was' if len(withdrawn) == 1 else 'were'} withdrawn by a rollback "
+        f"(hint: --to {withdrawn[-1]} serves that model again)"
+    )
+
+
 def _target(present: Sequence[Push], served: str, to: int | None) -> Push:
     known = ", ".join(str(push.version) for push in present)
     model = present[-1].model if present[-1].path == served else None
     if to is None:
         earlier = last_of_another_model(present, model)
         if earlier is None:
-            raise ModelError(
-                f"version {version_of(served)} is served, and no earlier model is "
-                f"there to go back to. Versions: {known}"
-            )
+            raise ModelError(_nothing_before(present, version_of(served), model))
         return earlier
     for push in present:
         if push.version == to:

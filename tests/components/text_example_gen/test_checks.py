@@ -175,7 +175,18 @@ def test_too_many_rejects_are_refused_with_numbers_reasons_and_place():
         "30 of 1,000 rows cannot be used (3.0%, allowed: 1.0%): "
         "no_text 20, bad_json 9, no_label 1. They lie in out/rejected"
     )
+    assert message.endswith("or allow more with `max_rejected_fraction=0.03`")
     check(dataclasses.replace(GOOD, **rejected), max_rejected_fraction=0.03)
+
+
+@pytest.mark.parametrize(
+    ("rejected", "figure"), [(1, "0.03"), (3, "0.08"), (30, "0.75"), (39, "0.98")]
+)
+def test_the_figure_that_is_named_would_do(rejected, figure):
+    counts = {"rows_rejected": rejected, "reasons": {"no_text": rejected}}
+    assert f"`max_rejected_fraction={figure}`" in refusal(**counts)
+    changed = dataclasses.replace(GOOD, **counts)
+    check(changed, max_rejected_fraction=float(figure))
 
 
 def test_headers_between_files_put_together_are_no_bad_rows():
@@ -285,4 +296,4 @@ def test_so_many_rows_may_have_undecodable_characters_and_not_one_more():
     check(dataclasses.replace(GOOD, replaced_utf8=2))
     message = refusal(replaced_utf8=3)
     assert message.startswith("3 of 40 rows have characters that cannot be decoded")
-    assert "max_replaced_fraction" in message
+    assert message.endswith("allow more with `max_replaced_fraction=0.08`")

@@ -38,6 +38,7 @@ def test_too_many_rejects_fail_after_everything_is_written(predict, tmp_path):
     assert loading == "loading TensorFlow …"
     assert line.startswith("rows_in=104 rows_out=100 rows_rejected=4 seconds=")
     assert "4 of 104 rows were rejected" in error
+    assert error.endswith("allow so many with --max-rejected 4)")
     [path] = (tmp_path / "out").glob("part-*.jsonl")
     assert path.read_text().count("\n") == 100
     summary = json.loads((tmp_path / "summary.json").read_text())

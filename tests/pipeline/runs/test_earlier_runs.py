@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from click.testing import CliRunner
 
 from pipeline import output_folder
+from pipeline.cli import main
 from pipeline.runs.all_runs import past_runs
 from pipeline.runs.model_card import write_model_cards
 from pipeline.runs.past_runs import read_run
@@ -47,6 +49,22 @@ def test_their_facts_are_read_once_and_then_kept(output):
     assert all(run.seconds > 0 and run.ended > run.began for run in runs)
     assert past_runs(output.path, before_slow=counts.append) == runs
     assert counts == [2]
+
+
+def test_a_run_tells_that_its_version_was_withdrawn(output):
+    output.follow_move()
+    first, second = output.versions()
+
+    def withdrawn() -> dict[int, bool]:
+        return {run.version: run.withdrawn for run in past_runs(output.path)}
+
+    assert withdrawn() == {first: False, second: False}
+    roll_back(output, None, clock=lambda: 1_900_000_000)
+    assert withdrawn() == {first: False, second: True}
+    shown = CliRunner().invoke(main, ["runs", "--output", str(output.path)]).output
+    assert f"{second} withdrawn" in shown and f"{first} withdrawn" not in shown
+    roll_back(output, second, clock=lambda: 1_900_000_000)
+    assert withdrawn() == {first: True, second: False}, "it is served again"
 
 
 def test_a_damaged_file_of_a_run_is_made_again(output):

@@ -108,10 +108,29 @@ def test_a_version_that_does_not_exist_is_refused_with_those_that_do(output, clo
     [version] = output.versions()
     with pytest.raises(ModelError, match=f"no earlier model .* Versions: {version}"):
         roll_back(output, None, clock=clock)
+    with pytest.raises(ModelError, match=f"^version {version} is served, and no"):
+        roll_back(output, None, clock=clock)
     with pytest.raises(ModelError, match=f"no version 7. Versions: {version}"):
         roll_back(output, 7, clock=clock)
     with pytest.raises(ModelError, match="has the model that is served now"):
         roll_back(output, version, clock=clock)
+
+
+def test_who_goes_back_too_far_is_told_what_was_withdrawn(output, clock):
+    for seed in (1, 2, 3):
+        output.push(seed)
+    first, second, third = output.versions()
+    again = roll_back(output, None, clock=clock)
+    last = roll_back(output, None, clock=clock)
+    assert (again.restored, last.restored) == (second, first)
+    with pytest.raises(ModelError) as error:
+        roll_back(output, None, clock=clock)
+    assert str(error.value) == (
+        f"version {last.version}, with the model of {first}, is served, and no earlier "
+        f"model is there to go back to: {second}, {third}, {again.version} were "
+        f"withdrawn by a rollback (hint: --to {again.version} serves that model again)"
+    )
+    assert roll_back(output, third, clock=clock).restored == third
 
 
 def test_a_version_whose_files_have_changed_is_not_served_again(output, clock):
