@@ -10,11 +10,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from components.text_example_gen.class_folders import check_are_classes
 from components.text_example_gen.errors import DataError, UnreadableFileError
 from components.text_example_gen.examples import TRAIN
 from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.input_files import (
-    SPLIT_NAMES,
     class_folder,
     data_files,
     describe_absence,
@@ -53,8 +53,6 @@ _MOST_ROWS = 1000
 _MOST_ODD_LABELS = 50
 _LEAST_ROWS_PER_LABEL = 2
 _SHOWN = 3
-_SPLIT_FOLDERS = {*SPLIT_NAMES, "unsup"}
-_UNLABELLED_FOLDERS = {"unsup", "unlabeled", "unlabelled"}
 _NO_LABELS = (
     "hint: rows that are held out need true labels; those of a contest often have none"
 )
@@ -170,7 +168,7 @@ def check_data(
         raise DataError(replace_invalid(error.detail)[0]) from error
     if options.label_column is not None:
         documents = (f for f in files if _is_document(f.path, options))
-        _check_are_classes({class_folder(pattern, file.path) for file in documents})
+        check_are_classes({class_folder(pattern, file.path) for file in documents})
     empty = [file.path for file in files if not file.size_in_bytes]
     if empty:
         shown, _ = replace_invalid(empty[0])
@@ -201,22 +199,6 @@ def check_data(
 def _is_document(path: str, options: ReadOptions) -> bool:
     is_table = options.format == "auto" and format_by_name(path) is not None
     return options.format in ("auto", "folder") and not is_table
-
-
-def _check_are_classes(folders: set[str]) -> None:
-    for name in sorted(folders):
-        if name.casefold() in _UNLABELLED_FOLDERS and len(folders) > 1:
-            raise DataError(
-                f"The folder `{name}` looks like texts without a label, not like a "
-                "class\nhint: move it out of the folder of the classes"
-            )
-    if folders <= {""} or not {name.casefold() for name in folders} <= _SPLIT_FOLDERS:
-        return
-    names = " and ".join(f"`{name}`" for name in sorted(folders))
-    raise DataError(
-        f"The folders {names} look like splits of the data, not like its classes\n"
-        "hint: name one of them, the folder whose folders are the classes"
-    )
 
 
 def _look(

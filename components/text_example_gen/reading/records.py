@@ -220,10 +220,22 @@ def check_columns(
             what = f"{path} has no column `{name}`"
             near = _nearest(name, [n for n in distinct if n not in options.required])
             hint = f"did you mean `{near}`?" if near else _hint(name, options, hint)
+            hint = _hint_of_partition(path, name) or hint
         message = f"{what}. Columns found: {_list(distinct)}"
         if hint:
             message += f"\nhint: {hint}"
         raise UnreadableFileError(reasons.MISSING_COLUMN, message)
+
+
+def _hint_of_partition(path: str, name: str) -> str:
+    """Returns what to do where a folder's name has the value, as of `label=pos/`."""
+    for folder in path.replace("\\", "/").split("/")[:-1]:
+        if folder.startswith(f"{name}="):
+            return (
+                f"the folder `{folder}` has it in its name, as Spark and Hive write "
+                "partitions; write it into the files as a column"
+            )
+    return ""
 
 
 def _hint(name: str, options: ReadOptions, more: str) -> str:

@@ -6,7 +6,9 @@ import dataclasses
 import os
 import socket
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from components.text_example_gen.checks import (
     check_all_data,
@@ -277,6 +279,37 @@ def test_a_folder_of_texts_without_a_label_is_no_class(tmp_path):
         (tmp_path / name).write_text("some text")
     with pytest.raises(DataError, match="The folder `unsup` looks like texts without"):
         check_data(str(tmp_path))
+
+
+def test_partitions_of_texts_are_refused_with_what_to_do(tmp_path):
+    for name in ("label=pos/part-0", "label=neg/part-0"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("a text\nand another\n")
+    with pytest.raises(DataError) as error:
+        check_data(str(tmp_path))
+    message, hint = str(error.value).split("\nhint: ")
+    assert message.startswith("Folders such as `label=neg` are partitions, as Spark")
+    assert "rename them to `neg` and so on" in hint
+    (tmp_path / "label=neg").rename(tmp_path / "2=1")
+    assert check_data(str(tmp_path)).labels == ("2=1", "label=pos"), "they may be names"
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_partitions_of_tables_are_refused_with_what_to_do(tmp_path, ending):
+    for label in ("pos", "neg"):
+        path = tmp_path / f"day=1/label={label}/part-0.{ending}"
+        path.parent.mkdir(parents=True)
+        if ending == "parquet":
+            parquet.write_table(pyarrow.table({"text": ["a text"] * 3}), path)
+        else:
+            path.write_text(
+                {"csv": "text,n\na,1\n", "jsonl": '{"text": "a"}\n'}[ending]
+            )
+    with pytest.raises(DataError) as error:
+        check_data(str(tmp_path))
+    message, hint = str(error.value).split("\nhint: ")
+    assert "has no column `label`" in message
+    assert hint.startswith("the folder `label=neg` has it in its name, as Spark and")
 
 
 def test_folders_that_are_splits_are_no_classes(tmp_path):
