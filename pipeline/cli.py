@@ -7,6 +7,7 @@ by SIGTERM; that ends `schedule` well, and its code is 0.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import itertools
@@ -125,11 +126,26 @@ class _LazyGroup(click.Group):
             # A fault of ours goes on as it is.
             except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001
                 code, message = _ending(command, error, noted)
-            keep_exit_code(code)
-            noted.exit_code = code
-            if message:
-                click.echo(f"error: {message}", err=True)
+                # What is behind the error is gone with it, and TensorFlow may say so.
+                _end_with(code, message, noted)
+                message = ""
+            _end_with(code, message, noted)
         sys.exit(code)
+
+
+def _end_with(code: int, message: str, noted: Interrupts) -> None:
+    """Says how a command ends; of one that a signal ended nothing else is said."""
+    keep_exit_code(code)
+    noted.exit_code = code
+    if message:
+        click.echo(f"error: {message}", err=True)
+    if noted.number is not None:
+        with contextlib.suppress(OSError, AttributeError):
+            sys.stderr.flush()
+            if sys.stderr.fileno() == 2:  # not what a test has put there
+                nothing = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nothing, 2)
+                os.close(nothing)
 
 
 def _ending(command: str, error: BaseException, noted: Interrupts) -> tuple[int, str]:

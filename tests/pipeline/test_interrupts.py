@@ -220,3 +220,30 @@ import pipeline.cli
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (130, "error: interrupted\n")
+
+
+def test_what_goes_with_an_interrupted_command_is_not_heard(repository):
+    """As TensorFlow's objects, which write to stderr when they are destroyed."""
+    program = """
+import os, signal, sys
+import click
+from pipeline import cli
+
+class Loud:
+    def __del__(self):
+        os.write(2, b"W tensorflow: rendezvous is aborting\\n")
+
+def work():
+    loud = Loud()
+    os.kill(os.getpid(), signal.SIGINT)
+    raise AssertionError(loud)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+command = click.Command("embed", callback=work)
+cli._LazyGroup.get_command = lambda self, ctx, name: command
+cli.main(["embed"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=repository
+    )
+    assert (done.returncode, done.stderr) == (130, _GOES_ON)
