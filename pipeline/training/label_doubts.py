@@ -120,7 +120,9 @@ def rank_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[Suspicion
     """Returns the texts for which a class not their own is likelier, worst first.
 
     Each probability counts beside the mean that the class has on its own texts, so that
-    a class which is hard to tell, or rare, is not suspected as a whole.
+    a class which is hard to tell, or rare, is not suspected as a whole. The mean of
+    fewer than ten texts says little: with such a class, own or other, a text whose own
+    label has the higher probability is not suspected.
 
     Args:
         probabilities: float `(texts, classes)`, out of fold.
@@ -139,11 +141,13 @@ def rank_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[Suspicion
     logs[np.arange(texts), labels] = -np.inf
     suggested = logs.argmax(axis=1)
     scores = logs[np.arange(texts), suggested] - of_label
+    is_known = np.minimum(counts[labels], counts[suggested]) >= _LEAST_TEXTS
+    is_likelier = probabilities[np.arange(texts), suggested] > own
+    suspected = (scores > 0) & (is_known | is_likelier)
     order = np.argsort(-scores, kind="stable")
     return [
         Suspicion(int(text), int(suggested[text]), float(scores[text]))
-        for text in order
-        if scores[text] > 0
+        for text in order[suspected[order]]
     ]
 
 

@@ -56,6 +56,18 @@ def test_a_class_that_is_never_sure_of_its_own_is_not_suspected_as_a_whole():
     )
 
 
+@pytest.mark.parametrize("rare", [2, 3, 9])
+def test_of_a_class_of_few_texts_only_the_likelier_label_is_suggested(rare):
+    # Nobody is ever sure of the rare class, so that next to nothing of it is much.
+    probabilities = np.array([[0.9, 0.1]] * 40 + [[0.94, 0.06]] * rare)
+    labels = np.array([0] * 40 + [1] * rare)
+    probabilities[0] = [0.6, 0.4]  # much more than its mean, but its own is likelier
+    probabilities[1] = [0.3, 0.7]
+    suspicions = rank_labels(probabilities, labels)
+    assert [each.text for each in suspicions if labels[each.text] == 0] == [1]
+    assert suspicions[0].suggested == 1
+
+
 def test_a_wrong_label_is_found_by_the_words():
     labels = CLASSES.copy()
     labels[[7, 40]] = 0  # of class 1
