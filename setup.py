@@ -36,6 +36,7 @@ _PIPELINE = [
     "croniter>=6,<8",
     "filelock>=3.12",
     "jinja2>=3.1,<4",
+    "keras-tuner>=1.4.7,<2",
     "matplotlib>=3.8,<4",
     "pandas>=1.5,<4",
     "pydantic>=2.7,<3",

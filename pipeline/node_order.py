@@ -31,7 +31,8 @@ def upstream_nodes(config: Config) -> dict[str, list[str]]:
         "AnomalyGate": ["DriftCheck", "ExampleValidator", "StatisticsGen", examples],
         "Transform": ["AnomalyGate", schema, windowed],
         "WarmStart": ["Transform"],
-        "Trainer": [schema, "Transform", "WarmStart"],
+        "Tuner": [schema, "Transform"],
+        "Trainer": [schema, "Transform", "Tuner", "WarmStart"],
         "PreviousModel": ["Trainer"],
         "ServingCheck": [examples, "Trainer"],
         "Evaluator": ["PreviousModel", windowed, "Trainer"],
@@ -40,6 +41,8 @@ def upstream_nodes(config: Config) -> dict[str, list[str]]:
     absent = set() if has_window else {"SpanWindow", "DriftCheck"}
     if not config.train.warm_start:
         absent.add("WarmStart")
+    if config.train.tune is None:
+        absent.add("Tuner")
     return {
         node: sorted(set(others) - absent)
         for node, others in before.items()

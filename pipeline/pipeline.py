@@ -13,6 +13,7 @@ from tfx.components import (
     StatisticsGen,
     Trainer,
     Transform,
+    Tuner,
 )
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.common.resolver import Resolver
@@ -44,6 +45,7 @@ from pipeline.output_folder import OutputFolder
 from pipeline.serving.pusher import Pusher
 
 _PREPROCESSING = "pipeline.preprocessing"
+_TUNER = "pipeline.training.tuning"
 _TRAINER = "pipeline.training.trainer"
 
 
@@ -182,29 +184,46 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             examples=transform.outputs["transformed_examples"],
         ).with_id("WarmStart")
 
+    # What the head is told, by the Trainer and by who looks for better options of it.
+    told = {
+        "elmo": _section(config.elmo),
+        "elmo_version": elmo_version(config.elmo.source),
+        "held_out": [data.eval_fraction, data.test_fraction],
+        "divided_by": _divided_by(data),
+        "tokenizer": config.transform.tokenizer,
+        "model": _section(config.model),
+        "train": _section(config.train),
+        "precision": config.evaluation.precision,
+        "resume_dir": str(output.resume),
+        "embeddings_dir": str(output.embeddings),
+    }
+    learnt_from: dict[str, Any] = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "schema": schema_gen.outputs["schema"],
+        "train_args": TrainArgs(splits=[TRAIN]),
+        "eval_args": EvalArgs(splits=[EVAL]),
+    }
+
+    # Looks for better options of the head, where that was asked for.
+    tuner = None
+    if config.train.tune is not None:
+        tuner = Tuner(
+            tuner_fn=f"{_TUNER}.tuner_fn",
+            custom_config={**told, CODE: code_version(_TUNER)},
+            **learnt_from,
+        )
+
     # Trains the classifier on ELMo embeddings and exports it with its signatures.
     trainer = Trainer(
         run_fn=f"{_TRAINER}.run_fn",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        schema=schema_gen.outputs["schema"],
         base_model=None if warm_start is None else warm_start.outputs["model"],
-        train_args=TrainArgs(splits=[TRAIN]),
-        eval_args=EvalArgs(splits=[EVAL]),
-        custom_config={
-            "elmo": _section(config.elmo),
-            "elmo_version": elmo_version(config.elmo.source),
-            "held_out": [data.eval_fraction, data.test_fraction],
-            "divided_by": _divided_by(data),
-            "tokenizer": config.transform.tokenizer,
-            "model": _section(config.model),
-            "train": _section(config.train),
-            "precision": config.evaluation.precision,
-            # A killed training is taken up by the same code only.
-            CODE: code_version(_TRAINER),
-            "resume_dir": str(output.resume),
-            "embeddings_dir": str(output.embeddings),
-        },
+        hyperparameters=None
+        if tuner is None
+        else tuner.outputs["best_hyperparameters"],
+        # A killed training is taken up by the same code only.
+        custom_config={**told, CODE: code_version(_TRAINER)},
+        **learnt_from,
     )
 
     # Finds the model that the new one has to stand up to.
@@ -249,6 +268,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         gate,
         transform,
         warm_start,
+        tuner,
         trainer,
         previous,
         evaluator,
@@ -256,14 +276,14 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         pusher,
     ]
     nodes = [node for node in nodes if node is not None]
-    mark_code(
-        nodes,
-        named={
-            transform.id: _PREPROCESSING,
-            trainer.id: _TRAINER,
-            evaluator.id: ClassificationMetrics.__module__,
-        },
-    )
+    named = {
+        transform.id: _PREPROCESSING,
+        trainer.id: _TRAINER,
+        evaluator.id: ClassificationMetrics.__module__,
+    }
+    if tuner is not None:
+        named[tuner.id] = _TUNER
+    mark_code(nodes, named)
     return pipeline.Pipeline(
         pipeline_name=output.pipeline_name,
         pipeline_root=str(output.artifacts),

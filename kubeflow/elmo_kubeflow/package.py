@@ -26,7 +26,7 @@ from elmo_kubeflow.platforms import (
 from pipeline.config import Config, ConfigError
 from pipeline.node_order import upstream_nodes
 
-_OPTIONAL_NODES = ("SpanWindow", "DriftCheck", "WarmStart")
+_OPTIONAL_NODES = ("SpanWindow", "DriftCheck", "WarmStart", "Tuner")
 _COMMAND = ["python", "-m", "elmo_kubeflow.step"]
 _EXECUTOR_INPUT = "{{$}}"  # KFP puts the message ExecutorInput there
 

@@ -19,8 +19,9 @@ _GS = "gs://"
 _BUCKETS = "/gcs/"  # where Vertex AI shows buckets as folders
 _LONGEST_TRY_MINUTES = 24 * 60  # of a step without a time limit
 _DEFAULTS = StepConfig(cpu="1", memory="4Gi", retries=1)
-# Beside data and weights the Trainer holds up to `train.cache_gib` of vectors.
-_DEFAULTS_BY_STEP = {"Trainer": StepConfig(cpu="2", memory="8Gi")}
+# Beside data and weights both hold up to `train.cache_gib` of vectors.
+_TRAINS = StepConfig(cpu="2", memory="8Gi")
+_DEFAULTS_BY_STEP = {"Tuner": _TRAINS, "Trainer": _TRAINS}
 
 
 def step_options(config: Config, step: str) -> StepConfig:

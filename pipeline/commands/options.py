@@ -57,6 +57,11 @@ _OPTIONS = (
         help="default, a folder, an archive of one, the files OPTIONS,WEIGHTS, or a "
         "TF Hub or Kaggle handle.",
     ),
+    click.option(
+        "--tune",
+        metavar="DURATION",
+        help="First search better options of the head for so long: 90s, 5m, 1h.",
+    ),
     click.option("--config", type=click.Path(path_type=Path), help="A YAML file."),
     click.option(
         "--set",
@@ -89,6 +94,7 @@ def run_config(
     format: str | None,
     output: str | None,
     elmo: str | None,
+    tune: str | None,
     config: Path | None,
     overrides: tuple[str, ...],
     beam_args: tuple[str, ...],
@@ -116,6 +122,7 @@ def run_config(
         "data.format": format,
         "output": output,
         "elmo.source": elmo,
+        "train.tune": tune,
         "beam.args": beam_args or None,
     }
     chosen = {name: value for name, value in options.items() if value is not None}

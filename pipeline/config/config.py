@@ -95,6 +95,19 @@ class Config(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _tune_only_what_trains_a_fresh_head_on_a_frozen_elmo(self) -> Config:
+        for is_set, name, why in (
+            (self.elmo.trainable, "elmo.trainable", "a trial would train ELMo anew"),
+            (self.train.warm_start, "train.warm_start", "the head found may differ"),
+        ):
+            if self.train.tune is not None and is_set:
+                raise ValueError(
+                    f"train.tune must be none with {name}: {why}. "
+                    f"Received: {self.train.tune!r}"
+                )
+        return self
+
 
 class ConfigError(UserError):
     """A configuration cannot be used; the message is one line that names the option."""

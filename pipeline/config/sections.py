@@ -5,10 +5,14 @@ Units stand in each description. A fraction has no unit and lies between 0 and 1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+_DURATION = re.compile(r"([0-9]{1,6})([smh])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ColumnName = Annotated[str, Field(min_length=1)]
@@ -188,6 +192,31 @@ class TrainConfig(Section):
         description="Most GiB of the store of embeddings that an output keeps between "
         "runs; 0: none is kept.",
     )
+    tune: str | None = Field(
+        None,
+        description="For how long better options of the head are searched before the "
+        "training, such as `90s`, `5m` or `1h`. None: they are as they are set.",
+    )
+
+    @field_validator("tune")
+    @classmethod
+    def _take_a_duration(cls, value: str | None) -> str | None:
+        if value is not None:
+            seconds_of(value)
+        return value
+
+
+def seconds_of(duration: str) -> int:
+    """Returns the seconds of a duration such as `90s`, `5m` or `1h`.
+
+    Raises:
+        ValueError: It is none, or none at all.
+    """
+    found = _DURATION.fullmatch(duration)
+    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
+    if not seconds:
+        raise ValueError("must be a duration such as 90s, 5m or 1h")
+    return seconds
 
 
 class BeamConfig(Section):

@@ -23,7 +23,9 @@ from pipeline.report.verdict import (
     since_last,
     verdict_of,
 )
-from pipeline.runs.summary import RunSummary, Training
+from pipeline.runs.summary import RunSummary
+from pipeline.runs.training_facts import Training
+from pipeline.runs.tuning_text import tuning_lines
 
 _MODELS = {"words": "words", "vectors": "mean ELMo vectors"}  # that doubt labels
 _MOST_PLACES = 50  # runs or spans of a plot over time
@@ -216,6 +218,7 @@ def _training(summary: RunSummary) -> _Section:
     best = training.best_epoch
     facts = {
         "training": training,
+        "tuning": list(tuning_lines(training.tuning)),
         "loss": plots.loss_plot(training.epochs, best),
         "accuracy": plots.accuracy_plot(training.epochs, best),
     }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.evaluation.facts import Bin, Curves
-from pipeline.runs.summary import Epoch
+from pipeline.runs.training_facts import Epoch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,7 +22,9 @@ from pipeline.files import write_whole
 from pipeline.metadata.runs import RunRecord
 from pipeline.output_folder import OutputFolder
 from pipeline.runs.evaluation_text import MEASURE_NAMES
-from pipeline.runs.summary import Baseline, Rows, RunSummary, Training
+from pipeline.runs.summary import Baseline, Rows, RunSummary
+from pipeline.runs.training_facts import Training
+from pipeline.runs.tuning_text import tuning_lines
 from pipeline.serving.publish import model_card_path
 from pipeline.serving.versions import version_of, whole_versions
 from pipeline.terminal import visible_line
@@ -110,6 +112,7 @@ def model_card(summary: RunSummary, version: str) -> str:
         data_lines=list(_data_lines(summary)),
         label_table=_label_table(rows) if rows else "",
         training_table=_training_table(training) if training else "",
+        tuning_lines=list(tuning_lines(training.tuning)) if training else [],
         rows_tested=f"{evaluation.rows:,}" if evaluation else "",
         measures_table=_measures_table(evaluation, summary.tfidf),
         threshold_table=_threshold_table(evaluation),

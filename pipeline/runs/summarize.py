@@ -56,13 +56,13 @@ from pipeline.runs.summary import (
     Push,
     RunSummary,
     ServingCheck,
-    Training,
 )
 from pipeline.runs.surroundings import (
     chosen_options,
     folder_bytes,
     versions,
 )
+from pipeline.runs.training_facts import Training
 from pipeline.runs.verdicts import past_run
 from pipeline.serving.versions import whole_versions
 from pipeline.training.history import HISTORY_FILE

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
-
 from components.text_example_gen.corrections import CorrectionCounts
 from pipeline.evaluation.facts import Evaluation, Facts
+from pipeline.runs.training_facts import Training
 from pipeline.written_times import Moment, Seconds
 
 
@@ -150,138 +149,6 @@ class Anomalies(Facts):
 
     verdict: str
     found: list[Anomaly]
-
-
-class Epoch(Facts):
-    """One epoch of the training; the losses are cross entropies in nats."""
-
-    epoch: int
-    steps: int | None = None
-    train_loss: float
-    train_accuracy: float | None = None
-    eval_loss: float
-    eval_accuracy: float
-    seconds: float
-
-
-class WarmStart(Facts):
-    """What a training began from.
-
-    Attributes:
-        model: Folder of the model whose weights it began with, or None.
-        reason: Why it began fresh, or None.
-        new_classes: Classes that the earlier model did not know.
-    """
-
-    model: str | None = Field(alias="from")
-    reason: str | None
-    new_classes: list[str] = []
-
-
-class EmbeddingCache(Facts):
-    """How the vectors of the texts were kept, for the epochs and later runs.
-
-    Attributes:
-        encoded_examples: Texts that this run encoded; None: of a version before.
-        precision: In which numbers; what is pushed computes in float32.
-    """
-
-    bytes: int
-    bound_bytes: int
-    examples: int
-    cached_examples: int
-    encode_seconds: float | None = None
-    tokens_per_second: float | None = None
-    encoded_examples: int | None = None
-    precision: str = "float32"
-    first_epoch_seconds: float
-    later_epoch_seconds: float | None
-
-
-class ClassWord(Facts):
-    """A word that speaks for a class.
-
-    Attributes:
-        weight: Mean over the eval texts that hold it and get the class, as `WordWeight`
-            says; upper and lower case are one.
-        texts: How many these are.
-    """
-
-    word: str
-    weight: float
-    texts: int
-
-
-class LabelDoubt(Facts):
-    """A text whose label models of the other texts find unlikely.
-
-    Attributes:
-        key: Digest of its tokens, in hexadecimal.
-        label, suggested: The class that it has, and that it seems to be.
-        label_probability, suggested_probability: Of these.
-    """
-
-    key: str
-    label: str
-    suggested: str
-    label_probability: float
-    suggested_probability: float
-
-
-class LabelDoubts(Facts):
-    """What was `found` among the `texts` of train and eval, the worst first.
-
-    Attributes:
-        all_texts, classes: Of how many these are; None: an earlier version.
-        models: What was looked at of a text: `words`, `vectors`, or both.
-    """
-
-    texts: int
-    all_texts: int | None = None
-    classes: int | None = None
-    models: list[str] = ["words", "vectors"]
-    found: list[LabelDoubt]
-
-
-class CertainOnEval(Facts):
-    """From which probability on the model answers, and does not say it is unsure.
-
-    Attributes:
-        precision: What was asked for (`evaluation.precision`).
-        threshold: The probability; above 1: never, as no threshold had this precision.
-        coverage: Share of the eval texts that it answers.
-    """
-
-    precision: float
-    threshold: float
-    coverage: float
-
-
-class Training(Facts):
-    """The Trainer's `history.json`; see `pipeline.training.history`.
-
-    Attributes:
-        temperature: By which the logits are divided; None: an earlier version.
-        words: Class -> the words that speak most for it, strongest first.
-        doubts: None: texts may have several labels, or an earlier version.
-        certain: None: `evaluation.precision` was not set.
-    """
-
-    epochs: list[Epoch]
-    best_epoch: int
-    steps: int
-    ended_by: str
-    stopped_early: bool
-    resumed_after: int
-    warm_start: WarmStart | None
-    embedding_cache: EmbeddingCache | None = None
-    class_counts: dict[str, int] = {}
-    class_weights: dict[str, float] | None = None
-    thresholds: dict[str, float] | None = None
-    temperature: float | None = None
-    words: dict[str, list[ClassWord]] = {}
-    doubts: LabelDoubts | None = None
-    certain: CertainOnEval | None = None
 
 
 class DoubtedRow(Facts):

@@ -16,7 +16,6 @@ from pipeline.evaluation.facts import Evaluation
 from pipeline.runs.evaluation_text import measured_lines
 from pipeline.runs.summary import (
     Anomalies,
-    CertainOnEval,
     Data,
     Distance,
     Drift,
@@ -26,9 +25,9 @@ from pipeline.runs.summary import (
     RunSummary,
     ServingCheck,
     Spans,
-    Training,
-    WarmStart,
 )
+from pipeline.runs.training_facts import CertainOnEval, Training, WarmStart
+from pipeline.runs.tuning_text import tuning_lines
 from pipeline.terminal import visible_line
 
 _INDENT = 12  # columns
@@ -212,6 +211,7 @@ def _training(training: Training | None) -> Iterator[str]:
     if training is None:
         return
     epochs, best = training.epochs, training.best_epoch
+    yield from tuning_lines(training.tuning)
     yield from _warm_start(training.warm_start)
     yield "epoch  train loss  eval loss  eval accuracy  seconds"
     for number in _shown_epochs(len(epochs), best):

@@ -70,6 +70,24 @@ class LabelledTokens:
             keys[text] = hashlib.blake2b(joined, digest_size=16).digest()
         return keys
 
+    def only(self, texts: np.ndarray) -> LabelledTokens:
+        """Returns some of the texts, in their order here, with all words.
+
+        Args:
+            texts: Their places, int64, in rising order.
+        """
+        tokens = np.repeat(np.isin(np.arange(len(self.lengths)), texts), self.lengths)
+        return LabelledTokens(
+            words=self.words,
+            word_ids=self.word_ids[tokens],
+            starts=np.cumsum([0, *self.lengths[texts]], dtype=np.int64),
+            labels=self.labels[texts],
+            splits={
+                name: np.flatnonzero(np.isin(texts, of_split))
+                for name, of_split in self.splits.items()
+            },
+        )
+
     def fingerprint(self) -> str:
         """Returns a digest of every token, label and split."""
         digest = hashlib.sha256()

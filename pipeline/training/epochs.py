@@ -158,7 +158,7 @@ def train_epochs(
     batch_size = options["batch_size"]
     train, held_out = data.splits[features.TRAIN], data.splits[features.EVAL]
     by_length = held_out[np.argsort(data.lengths[held_out], kind="stable")]
-    eval_set = _dataset(
+    eval_set = labelled_batches(
         data, inputs, class_weights, split_batches(by_length, batch_size=batch_size)
     )
     writers = {
@@ -180,7 +180,7 @@ def train_epochs(
         if options["max_steps"] is not None:
             batches = batches[: options["max_steps"] - state.steps_done]
         logs = model.fit(
-            _dataset(data, inputs, class_weights, batches),
+            labelled_batches(data, inputs, class_weights, batches),
             validation_data=eval_set,
             initial_epoch=done,
             epochs=done + 1,
@@ -209,7 +209,7 @@ def train_epochs(
     return state
 
 
-def _dataset(
+def labelled_batches(
     data: LabelledTokens,
     inputs: ModelInputs,
     class_weights: np.ndarray,

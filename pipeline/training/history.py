@@ -32,6 +32,7 @@ def write_history(
     doubts: Doubts | None,
     store: StoreFacts | None,
     warm_start: WarmStart | None,
+    search: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes `HISTORY_FILE`.
 
@@ -44,6 +45,7 @@ def write_history(
         ended_by: the option that ended it: `epochs`, `patience` or `max_steps`.
         stopped_early: whether that was `patience`.
         warm_start: {from, reason, new_classes}, see `WarmStart`; None: not asked for.
+        tuning: see `Search`; None: options were not searched.
         class_counts, class_weights: by class name, over the training split.
         temperature: see `Calibration`.
         certain: {precision, threshold, coverage}, see `Certain`; None: not asked for.
@@ -68,6 +70,7 @@ def write_history(
         doubts: Its labels in the order of `class_counts`; None: not looked for.
         store: None where ELMo itself was trained.
         warm_start: None where it was not asked for.
+        search: A `Search` as a table; None where it was not asked for.
     """
     ended_by = state.ended_by(
         epochs=train["epochs"],
@@ -87,6 +90,7 @@ def write_history(
             "reason": warm_start.reason,
             "new_classes": list(warm_start.new_classes),
         },
+        "tuning": search,
         "embedding_cache": store and _with_seconds(store, state),
         "class_counts": dict(class_counts),
         "class_weights": dict(class_weights),

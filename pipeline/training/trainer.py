@@ -51,6 +51,7 @@ from pipeline.training.model import (
 from pipeline.training.pretrained_branch import knows
 from pipeline.training.saved_weights import ModelFacts
 from pipeline.training.state import remove_abandoned
+from pipeline.training.tuned_options import tuned
 from pipeline.training.warm_start import WarmStart, save_weights, start_from
 
 _LOGGER = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ def run_fn(fn_args: Any) -> None:
     equal data, configuration and starting weights goes on there after the last whole
     epoch of an interrupted one. Without the folder nothing is resumed.
     `embeddings_dir`, of a local file system, too, is the root of the `EmbeddingStore`;
-    without it, it is a temporary one.
+    without it, it is a temporary one. `hyperparameters` are options that were found by
+    a search (`tuned`); None: there was none.
 
     Writes the SavedModel, the weights for later warm starts beside it, TensorBoard
     logs (`model_run_dir/train` and `/eval`) and what `write_history` says.
@@ -83,7 +85,7 @@ def run_fn(fn_args: Any) -> None:
             has a label that does not occur in the training split.
         SavedWeightsError: The weights to start from are damaged.
     """
-    config = fn_args.custom_config
+    config, search = tuned(fn_args.custom_config, fn_args.hyperparameters)
     transform = tft.TFTransformOutput(fn_args.transform_output)
     vocabulary = transform.vocabulary_by_name(features.LABEL_VOCABULARY)
     classes = [name.decode() for name in vocabulary]
@@ -92,14 +94,14 @@ def run_fn(fn_args: Any) -> None:
         transform.transformed_feature_spec(),
         classes,
     )
-    counts = _count_classes(data, classes)
+    counts = count_classes(data, classes)
     texts = data.splits[features.TRAIN]
     train = with_epochs(config["train"], len(texts))
     _LOGGER.info("Training on %d texts of %d classes", len(texts), len(classes))
     is_multi_label = data.is_multi_label
     # Thresholds do for rare labels what weights do where a text has one label.
     kind = "none" if is_multi_label else train["class_weights"]
-    weights = _class_weights(counts, kind)
+    weights = class_weights(counts, kind)
     classifier = _build_classifier(config, len(classes), is_multi_label)
     if is_multi_label:
         start_at_shares(classifier.head, counts / len(texts))
@@ -114,7 +116,7 @@ def run_fn(fn_args: Any) -> None:
             or stack.enter_context(tempfile.TemporaryDirectory())
         )
         remove_abandoned(resume_root)
-        resume_dir = resume_root / _fingerprint(
+        resume_dir = resume_root / training_fingerprint(
             data, classes, classifier.encoder, config, warm_start
         )
         store = None
@@ -183,6 +185,7 @@ def run_fn(fn_args: Any) -> None:
             doubts=doubts,
             store=store.facts if store else None,
             warm_start=warm_start,
+            search=search,
         )
         remove(resume_dir)  # not before: until here a new run would need it
 
@@ -226,7 +229,7 @@ def _facts_of(
     )
 
 
-def _count_classes(data: LabelledTokens, classes: Sequence[str]) -> np.ndarray:
+def count_classes(data: LabelledTokens, classes: Sequence[str]) -> np.ndarray:
     """Returns the training examples of each class, int64 `(classes,)`, all above 0.
 
     An example with several labels counts for each.
@@ -253,7 +256,7 @@ def _count_classes(data: LabelledTokens, classes: Sequence[str]) -> np.ndarray:
     return counts
 
 
-def _class_weights(counts: np.ndarray, kind: str) -> np.ndarray:
+def class_weights(counts: np.ndarray, kind: str) -> np.ndarray:
     """Returns float32 `(classes,)`: all 1, or such that all classes weigh the same.
 
     A class of fewer than 20 texts weighs less than the others, as if it had 20, or as
@@ -265,7 +268,7 @@ def _class_weights(counts: np.ndarray, kind: str) -> np.ndarray:
     return (mean / np.maximum(counts, min(mean, _LEAST_WEIGHED))).astype("float32")
 
 
-def _fingerprint(
+def training_fingerprint(
     data: LabelledTokens,
     classes: Sequence[str],
     encoder: ElmoEmbeddingLayer,

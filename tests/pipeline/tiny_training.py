@@ -157,7 +157,9 @@ def fn_args(
         transform_output=str(data),
         serving_model_dir=str(out / "model"),
         model_run_dir=str(out / "run"),
+        transform_graph_path=str(data),
         base_model=base_model,
+        hyperparameters=None,
         custom_config={
             "elmo": {"source": str(elmo), "trainable": trainable},
             "elmo_version": elmo_version(str(elmo)),

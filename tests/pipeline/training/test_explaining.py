@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.runs.summary import Training
+from pipeline.runs.training_facts import Training
 from pipeline.training import explaining
 from pipeline.training.data import LabelledTokens
 from pipeline.training.explaining import Explainer, strongest_words

@@ -189,7 +189,7 @@ def test_another_configuration_or_base_resumes_nothing(
             transformed_data, tmp_path, elmo=small_elmo, train=options
         ).custom_config
         config["resume_dir"] = resume_dir
-        return trainer._fingerprint(data, CLASSES, encoder, config, warm_start)
+        return trainer.training_fingerprint(data, CLASSES, encoder, config, warm_start)
 
     names = [
         name(),
@@ -315,7 +315,7 @@ def test_data_that_cannot_be_trained_on_is_refused_before_any_work(
 
 def test_one_class_is_refused(data):
     with pytest.raises(ValueError, match="at least 2 classes. Received: good"):
-        trainer._count_classes(data, ["good"])
+        trainer.count_classes(data, ["good"])
 
 
 @pytest.mark.parametrize(
@@ -328,8 +328,8 @@ def test_one_class_is_refused(data):
     ],
 )
 def test_a_class_of_few_texts_weighs_as_if_it_had_twenty(counts, weights):
-    found = trainer._class_weights(np.array(counts), "balanced")
+    found = trainer.class_weights(np.array(counts), "balanced")
     np.testing.assert_allclose(found, weights, rtol=1e-6)
-    assert trainer._class_weights(np.array(counts), "none").tolist() == [1] * len(
+    assert trainer.class_weights(np.array(counts), "none").tolist() == [1] * len(
         counts
     )

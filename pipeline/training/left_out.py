@@ -1,0 +1,233 @@
+"""How good heads with some options are on texts that they were not trained on.
+
+The texts are cut into folds; for each a head is trained on the others, as the Trainer
+does it, and judged on the fold, with probabilities that are calibrated on it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from scipy.special import log_expit, log_softmax
+
+from pipeline import features
+from pipeline.training.calibration import eval_logits, fit_temperature
+from pipeline.training.data import LabelledTokens, shuffled_batches, split_batches
+from pipeline.training.embedding_store import EmbeddingStore
+from pipeline.training.epochs import ActivationInputs, labelled_batches
+from pipeline.training.label_doubts import cut_folds
+from pipeline.training.learning import compile_model, with_epochs
+from pipeline.training.model import (
+    adapt_ngrams,
+    build_head,
+    end_training,
+    start_at_shares,
+    trained_form,
+)
+from pipeline.training.state import TrainingState
+from pipeline.training.trainer import class_weights
+
+FOLDS = 3
+_LEAST_JUDGED = 128  # texts that are computed together
+
+
+class NoLoss(ValueError):
+    """A head with these options does not learn: its loss is not a finite number."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    """What heads made of texts that they were not trained on.
+
+    Attributes:
+        losses: float64 `(texts,)`, log loss in nats; where a text may have several
+            labels, the mean over them.
+        right: float64 `(texts,)`: 1 where the answer was right, else 0; where a text
+            may have several labels, the share of right decisions.
+    """
+
+    losses: np.ndarray
+    right: np.ndarray
+
+
+def together(parts: Sequence[Judgement]) -> Judgement:
+    """Returns what was made of the texts of several folds."""
+    return Judgement(
+        np.concatenate([part.losses for part in parts]),
+        np.concatenate([part.right for part in parts]),
+    )
+
+
+def mean_and_error(differences: np.ndarray) -> tuple[float, float]:
+    """Returns the mean of some numbers, and its standard error."""
+    error = differences.std(ddof=1) / np.sqrt(len(differences))
+    return float(differences.mean()), float(error)
+
+
+def folds_of(data: LabelledTokens, texts: np.ndarray, seed: int) -> np.ndarray:
+    """Returns the fold of each of some texts, int64 `(texts,)`, from 0.
+
+    Equal texts share a fold. With another seed the folds are others.
+
+    Args:
+        data: The texts.
+        texts: Places, int64.
+        seed: Not below 0.
+    """
+    digests = [seeded(key, seed) for key in data.keys()[texts].tolist()]
+    labels = data.labels[texts]
+    if data.is_multi_label:
+        labels = labels.argmax(axis=1)
+    return cut_folds(digests, labels, FOLDS)
+
+
+def seeded(key: bytes, seed: int) -> bytes:
+    """Returns a digest of a text's key that is another one for each seed."""
+    return hashlib.blake2b(key, digest_size=16, salt=seed.to_bytes(8, "big")).digest()
+
+
+def judge(
+    config: Mapping[str, Any],
+    data: LabelledTokens,
+    store: EmbeddingStore,
+    *,
+    texts: np.ndarray,
+    folds: np.ndarray,
+    num_classes: int,
+    seed: int,
+) -> Iterator[Judgement]:
+    """Trains a head for each fold on the others, and yields what it makes of the fold.
+
+    With `train.patience` the texts of the split `eval` among those others are the ones
+    that stop the training.
+
+    Args:
+        config: Sections `model`, of which the branch is one that the ELMo knows, and
+            `train`.
+        data: The texts, with the splits `train` and `eval`.
+        store: Their activations.
+        texts: Places of those that are used, int64.
+        folds: Of these, as `folds_of` returns them.
+        num_classes: Of all labels.
+        seed: Of all that a head draws.
+
+    Yields:
+        For each fold, of its texts in an order that is the same for the same `texts`
+        and `folds`.
+
+    Raises:
+        NoLoss: A head does not learn.
+    """
+    for fold in range(FOLDS):
+        others, own = texts[folds != fold], texts[folds == fold]
+        if len(others) and len(own):
+            yield _judge_fold(config, data, store, others, own, num_classes, seed)
+
+
+def _judge_fold(
+    config: Mapping[str, Any],
+    data: LabelledTokens,
+    store: EmbeddingStore,
+    others: np.ndarray,
+    own: np.ndarray,
+    num_classes: int,
+    seed: int,
+) -> Judgement:
+    stopping = np.zeros(0, np.int64)
+    if config["train"]["patience"] is not None:
+        is_eval = np.isin(others, data.splits[features.EVAL])
+        if 0 < is_eval.sum() < len(others):
+            others, stopping = others[~is_eval], others[is_eval]
+    keras.utils.set_random_seed(seed)
+    head = build_head(
+        config["model"],
+        num_classes=num_classes,
+        num_layers=store.num_layers,
+        dim=store.dim,
+        multi_label=data.is_multi_label,
+    )
+    labels = data.labels[others]
+    if data.is_multi_label:
+        counts = labels.sum(axis=0, dtype=np.int64)
+        start_at_shares(head, counts / len(others))
+    else:
+        counts = np.bincount(labels, minlength=num_classes)
+    kind = "none" if data.is_multi_label else config["train"]["class_weights"]
+    weights = class_weights(counts, kind)
+    adapt_ngrams(head, data, others)
+    trained = trained_form(head)
+    train = with_epochs({**config["train"], "seed": seed}, len(others))
+    compile_model(trained, train, texts=len(others), multi_label=data.is_multi_label)
+    inputs = ActivationInputs(store, data, trained)
+    _fit(trained, data, inputs, others, stopping, weights, train)
+    end_training(trained, head)
+    logits, labels = eval_logits(
+        head,
+        dataclasses.replace(data, splits={features.EVAL: own}),
+        inputs,
+        batch_size=max(train["batch_size"], _LEAST_JUDGED),
+    )
+    if not np.isfinite(logits).all():
+        raise NoLoss
+    return _of_logits(logits / fit_temperature(logits, labels), labels)
+
+
+def _fit(
+    trained: keras.Model,
+    data: LabelledTokens,
+    inputs: ActivationInputs,
+    others: np.ndarray,
+    stopping: np.ndarray,
+    weights: np.ndarray,
+    train: Mapping[str, Any],
+) -> None:
+    """Trains as `train_epochs` does, but looks at a loss only where it stops."""
+    bounds = {name: train[name] for name in ("epochs", "patience", "max_steps")}
+    if not len(stopping):
+        bounds["patience"] = None
+    held_out = None
+    if len(stopping):
+        by_length = stopping[np.argsort(data.lengths[stopping], kind="stable")]
+        batches = split_batches(by_length, batch_size=train["batch_size"])
+        held_out = labelled_batches(data, inputs, weights, batches)
+    state = TrainingState()
+    while state.ended_by(**bounds) is None:
+        batches = shuffled_batches(
+            others,
+            data.lengths,
+            batch_size=train["batch_size"],
+            seed=train["seed"],
+            epoch=state.epochs_done,
+        )
+        if train["max_steps"] is not None:
+            batches = batches[: train["max_steps"] - state.steps_done]
+        logs = trained.fit(
+            labelled_batches(data, inputs, weights, batches),
+            validation_data=held_out,
+            verbose=0,
+        ).history
+        loss = logs["loss" if held_out is None else "val_loss"][0]
+        entry = {"steps": len(batches), "eval_loss": float(loss)}
+        state.add(entry, trained, is_last_best=held_out is None)
+    if not state.best_epoch:
+        raise NoLoss
+    state.restore_best(trained)
+
+
+def _of_logits(logits: np.ndarray, labels: np.ndarray) -> Judgement:
+    if labels.ndim == 2:
+        signed = np.where(labels > 0, logits, -logits)
+        return Judgement(
+            -log_expit(signed).mean(axis=1),
+            ((logits > 0) == (labels > 0)).mean(axis=1),
+        )
+    own = np.arange(len(labels)), labels
+    return Judgement(
+        -log_softmax(logits, axis=1)[own],
+        (logits.argmax(axis=1) == labels).astype(np.float64),
+    )

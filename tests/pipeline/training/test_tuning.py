@@ -1,0 +1,449 @@
+"""Tests of the search for better options of the head, with a tiny ELMo."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tfx.components.tuner.executor import Executor
+from tfx.types import standard_artifacts
+
+from components.progress import listening
+from pipeline.training import left_out, trial_heads, tuning
+from pipeline.training.left_out import Judgement, NoLoss, folds_of, together
+from pipeline.training.search_space import search_space
+from pipeline.training.trial_heads import COMPARISON, TRIALS
+from pipeline.training.tuned_options import SEARCH, Search, tuned, with_options
+from pipeline.training.tuning import tuner_fn, with_comparison
+from tests.pipeline.tiny_training import (
+    MODEL,
+    TRAIN,
+    _compile_without_graph,
+    _encoder,
+    fn_args,
+    train,
+    write_transformed,
+)
+
+_TUNED = {**TRAIN, "epochs": 1, "tune": "50s"}
+_GIVEN = {
+    "model.pooling": "mean",
+    "model.hidden_units": 0,
+    "model.embedding_dropout": 0.0,
+    "model.dropout": 0.1,
+    "model.ngram_rows": 1000,
+    "train.learning_rate": 0.05,
+    "train.batch_size": 8,
+}
+
+
+class _Clock:
+    """Says that each judgement of heads takes ten seconds."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class _Judge:
+    """Stands for the heads: a loss that is a function of the options."""
+
+    def __init__(self, clock, loss=None):
+        self.clock, self.loss = (
+            clock,
+            loss or (lambda config: config["model"]["dropout"]),
+        )
+        self.asked = []  # (section model, section train, texts, folds, seed)
+
+    def __call__(self, config, data, store, *, texts, folds, num_classes, seed):
+        self.asked.append((config["model"], config["train"], texts, folds, seed))
+        loss = self.loss(config)
+        for fold in range(left_out.FOLDS):
+            self.clock.now += 10 / left_out.FOLDS
+            count = (folds == fold).sum()
+            noise = np.linspace(-0.001, 0.001, count) * config["model"]["dropout"]
+            yield Judgement(loss + noise, np.ones(count))
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = _Clock()
+    init = tuning.HeadTuner.__init__
+    monkeypatch.setattr(
+        tuning.HeadTuner,
+        "__init__",
+        lambda self, *args: init(self, *args, clock=clock),
+    )
+    monkeypatch.setattr(tuning, "build_encoder", _encoder)
+    return clock
+
+
+@pytest.fixture
+def args(transformed_data, small_elmo, tmp_path):
+    return fn_args(transformed_data, tmp_path, elmo=small_elmo, train=_TUNED)
+
+
+@pytest.fixture
+def judged(monkeypatch, clock):
+    judged = _Judge(clock)
+    monkeypatch.setattr(trial_heads, "judge", judged)
+    return judged
+
+
+def _searched(args):
+    """Does what TFX's executor does, and returns the values it writes, and the rest."""
+    found = tuner_fn(args)
+    found.tuner.search_space_summary()
+    found.tuner.search(**found.fit_kwargs)
+    found.tuner.results_summary()
+    [best] = found.tuner.get_best_hyperparameters()
+    values = json.loads(json.dumps(best.get_config()))["values"]
+    search = values.pop(SEARCH)
+    return values, search, found.tuner
+
+
+def _options(asked):
+    model, train = asked[0], asked[1]
+    return {
+        name: {"model": model, "train": train}[name.split(".")[0]][name.split(".")[1]]
+        for name in _GIVEN
+    }
+
+
+def test_the_given_options_are_tried_first_and_the_others_differ(args, judged):
+    _searched(args)
+    tried = [_options(asked) for asked in judged.asked[:-2]]
+    assert tried[0] == _GIVEN
+    assert all(tried.count(each) == 1 for each in tried)
+    assert {each["model.pooling"] for each in tried} <= {"mean", "max", "attention"}
+    assert all(0.1 <= each["model.dropout"] <= 0.7 for each in tried)
+    assert all(0.001 <= each["train.learning_rate"] <= 0.05 for each in tried)
+    assert {each["model.ngram_rows"] for each in tried} <= {0, 1000}
+
+
+def test_no_trial_begins_when_the_time_is_used(args, judged):
+    args.custom_config["train"]["tune"] = "100s"
+    judged.loss = lambda config: 1.0
+    _, search, _ = _searched(args)
+    assert (search["trials"], search["seconds"]) == (10, 100.0)
+    assert search["texts"] == 42
+
+
+def test_a_trial_that_is_clearly_worse_ends_after_a_fold(args, judged):
+    judged.loss = lambda config: config["model"]["dropout"]
+    _, search, tuner = _searched(args)
+    # The first has three folds of 3.33 s each; the others, worse, one.
+    assert (search["trials"], search["seconds"]) == (13, 50.0)
+    for trial in tuner.oracle.trials.values():
+        dropout = trial.hyperparameters.values["model.dropout"]
+        assert trial.score == pytest.approx(dropout, abs=1e-3)
+
+
+def test_the_given_options_are_tried_however_short_the_time_is(args, judged):
+    args.custom_config["train"]["tune"] = "1s"
+    values, search, _ = _searched(args)
+    assert (values, search["trials"], search["options"]) == (_GIVEN, 1, {})
+
+
+def test_the_best_options_are_compared_on_other_folds_and_other_seeds(args, judged):
+    judged.loss = lambda config: config["model"]["embedding_dropout"] * -1
+    values, search, _ = _searched(args)
+    *trials, given, best = judged.asked
+    assert all(np.array_equal(each[3], trials[0][3]) for each in trials)
+    assert {each[4] for each in trials} == {1}
+    assert np.array_equal(given[3], best[3]) and given[4] == best[4] == 2
+    assert not np.array_equal(given[3], trials[0][3])
+    assert _options(given) == _GIVEN
+    assert _options(best) == values != _GIVEN
+    assert search["is_better"] and search["compared_texts"] == 42
+    assert search["loss_change"] == pytest.approx(-values["model.embedding_dropout"])
+    assert search["options"] == {
+        name: value for name, value in values.items() if value != _GIVEN[name]
+    }
+
+
+def test_options_that_were_only_lucky_are_not_taken(args, judged):
+    def lucky(config):
+        in_trials = judged.asked[-1][4] == 1
+        return -config["model"]["embedding_dropout"] if in_trials else 0.0
+
+    judged.loss = lucky
+    values, search, _ = _searched(args)
+    assert values == _GIVEN
+    assert not search["is_better"] and search["options"] and search["compared_texts"]
+
+
+def test_nothing_is_compared_where_the_given_options_are_the_best(args, judged):
+    judged.loss = lambda config: (
+        abs(config["model"]["dropout"] - 0.1)
+        + abs(config["train"]["learning_rate"] - 0.05)
+    )
+    values, search, _ = _searched(args)
+    assert (values, search["options"], search["compared_texts"]) == (_GIVEN, {}, 0)
+    assert len(judged.asked) == search["trials"] > 5
+
+
+def test_a_search_goes_on_after_an_error(args, judged, tmp_path):
+    def fail_in_fourth(config):
+        if len(judged.asked) == 4:
+            raise OSError("the disk is gone")
+        return 1.0
+
+    judged.loss = fail_in_fourth
+    with pytest.raises(OSError, match="gone"):
+        _searched(args)
+    [kept] = (tmp_path / "resume").iterdir()
+    _, search, _ = _searched(args)
+    # Three trials of 10 s were done: two more have time, the fourth first.
+    options = [_options(each) for each in judged.asked]
+    assert options[3] == options[4]
+    assert options.count(_GIVEN) == 1
+    assert (search["trials"], search["seconds"]) == (5, 50.0)
+    assert not kept.exists()
+
+
+def test_a_damaged_search_begins_anew(args, judged, tmp_path, caplog):
+    judged.loss = _raise_in(judged, 3)
+    with pytest.raises(OSError, match="gone"):
+        _searched(args)
+    [oracle] = (tmp_path / "resume").glob("*/oracle.json")
+    oracle.write_text('{"ongoing')
+    with caplog.at_level(logging.WARNING):
+        _, search, _ = _searched(args)
+    assert "begins anew" in caplog.text
+    assert search["trials"] == 5
+
+
+def _raise_in(judged, number):
+    def loss(config):
+        if len(judged.asked) == number:
+            raise OSError("gone")
+        return 1.0
+
+    return loss
+
+
+def test_other_options_or_data_are_another_search(args, judged, tmp_path):
+    judged.loss = _raise_in(judged, 2)
+    for seed in (1, 2):
+        args.custom_config["train"]["seed"] = seed
+        judged.asked.clear()
+        with pytest.raises(OSError, match="gone"):
+            _searched(args)
+    assert len(list((tmp_path / "resume").iterdir())) == 2
+
+
+def test_options_with_which_a_head_does_not_learn_are_passed_over(args, judged):
+    def no_loss(config):
+        if config["model"]["pooling"] != "mean":
+            raise NoLoss
+        return config["model"]["dropout"]
+
+    judged.loss = no_loss
+    args.custom_config["train"]["tune"] = "80s"
+    values, search, tuner = _searched(args)
+    assert values["model.pooling"] == "mean"
+    assert {trial.status for trial in tuner.oracle.trials.values()} == {
+        "COMPLETED",
+        "FAILED",
+    }
+
+
+def test_given_options_with_which_a_head_does_not_learn_are_named(args, judged):
+    def no_loss(config):
+        raise NoLoss
+
+    judged.loss = no_loss
+    with pytest.raises(ValueError, match=r"lower train\.learning_rate"):
+        _searched(args)
+
+
+def test_the_progress_is_told(args, judged):
+    told = []
+    with listening(lambda *each: told.append(each)):
+        _searched(args)
+    trials = [each for each in told if each[0] == "trials"]
+    assert [each[1] for each in trials] == list(range(1, len(trials) + 1))
+    assert trials[0][3] == "best loss 0.1000"
+
+
+def test_only_the_splits_train_and_eval_are_read(args, judged, monkeypatch):
+    read = []
+    original = tuning.read_labelled_tokens
+
+    def read_tokens(patterns, *others):
+        read.append(patterns)
+        return original(patterns, *others)
+
+    monkeypatch.setattr(tuning, "read_labelled_tokens", read_tokens)
+    args.custom_config["train"]["tune"] = "1s"
+    _searched(args)
+    [patterns] = read
+    assert patterns == {"train": args.train_files, "eval": args.eval_files}
+    assert not any("test" in path for split in patterns.values() for path in split)
+
+
+def test_the_space_has_the_given_options_and_a_branch_for_the_included_elmo():
+    config = {
+        "elmo": {"source": "default"},
+        "model": {**MODEL, "pooling": "bilstm", "ngram_rows": 0, "dropout": 0.9},
+        "train": {**TRAIN, "learning_rate": 0.003, "batch_size": 32},
+    }
+    space = {each.name: each for each in search_space(config).space}
+    assert "model.ngram_rows" not in space
+    assert space["model.pooling"].default == "bilstm"
+    assert list(space["model.pooling"].values) == ["mean", "max", "attention", "bilstm"]
+    assert space["model.pretrained_branch"].default is False
+    assert space["model.dropout"].max_value == 0.9
+    assert list(space["train.batch_size"].values) == [16, 32, 64]
+
+
+def test_equal_texts_share_a_fold_and_another_seed_makes_others(args, clock):
+    data = tuning.tuner_fn(args).tuner._heads._data
+    texts = np.arange(len(data.lengths))
+    folds, others = folds_of(data, texts, 1), folds_of(data, texts, 2)
+    keys = data.keys()
+    for key in set(keys.tolist()):
+        assert len(set(folds[keys == key])) == 1
+    assert set(folds) == {0, 1, 2}
+    assert not np.array_equal(folds, others)
+
+
+def test_large_data_is_sampled_and_the_comparison_reads_other_texts(
+    args, judged, monkeypatch
+):
+    monkeypatch.setattr(trial_heads, "_MOST_TEXTS", 12)
+    judged.loss = lambda config: -config["model"]["dropout"]
+    _, search, tuner = _searched(args)
+    trials, compared = judged.asked[0][2], judged.asked[-1][2]
+    assert len(trials) == len(compared) == search["texts"] == 12
+    assert not set(trials) & set(compared)
+    assert len(tuner._heads._data.lengths) == 24
+
+
+def test_the_gain_is_that_of_pairs():
+    given = Judgement(np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.0, 0, 1, 1]))
+    best = Judgement(np.array([0.9, 1.9, 2.9, 3.7]), np.array([1.0, 0, 1, 1]))
+    search = with_comparison(Search(2, 1.0, 4), given, best)
+    assert search.loss_change == pytest.approx(-0.15)
+    assert search.loss_error == pytest.approx(0.05)
+    assert search.accuracy_change == pytest.approx(0.25)
+    assert search.accuracy_error == pytest.approx(0.25)
+    assert search.is_better
+    worse = dataclasses.replace(best, right=np.array([0.0, 0, 0, 0]))
+    assert not with_comparison(Search(2, 1.0, 4), given, worse).is_better
+    assert not with_comparison(Search(2, 1.0, 4), given, given).is_better
+
+
+@pytest.fixture
+def quick_heads(monkeypatch):
+    """Heads are trained, but Keras traces no graph."""
+    monkeypatch.setattr(left_out, "compile_model", _compile_without_graph)
+    monkeypatch.setattr(tuning, "build_encoder", _encoder)
+
+
+def _heads(args):
+    return tuner_fn(args).tuner._heads
+
+
+@pytest.mark.parametrize("patience", [None, 1])
+def test_heads_learn_and_are_judged_on_texts_left_out(args, quick_heads, patience):
+    args.custom_config["train"].update(epochs=20, patience=patience)
+    heads = _heads(args)
+    with heads.opened():
+        first = together([*heads.judge({}, TRIALS)])
+        again = together([*heads.judge({}, TRIALS)])
+        other = together([*heads.judge({"model.ngram_rows": 0}, COMPARISON)])
+    assert first.losses.shape == first.right.shape == (42,)
+    assert np.array_equal(first.losses, again.losses)
+    assert first.losses.mean() < np.log(2)
+    assert first.right.mean() > 0.6
+    assert np.isfinite(other.losses).all()
+
+
+def test_heads_with_several_labels_are_judged_by_their_decisions(
+    tmp_path, small_elmo, quick_heads
+):
+    texts = ["good", "bad", "good and bad", "so good", "so bad", "neither"]
+    labels = [["good"], ["bad"], ["good", "bad"], ["good"], ["bad"], []]
+    rows = list(zip(texts, labels, strict=True))
+    folder = write_transformed(
+        tmp_path / "data", {"train": rows * 4, "eval": rows}, multi_label=True
+    )
+    args = fn_args(folder, tmp_path, elmo=small_elmo, train={**_TUNED, "tune": "1s"})
+    values, search, _ = _searched(args)
+    assert (values, search["texts"]) == (_GIVEN, 30)
+    heads = _heads(args)
+    with heads.opened():
+        judgement = together([*heads.judge({}, TRIALS)])
+    assert judgement.losses.shape == (30,)
+    assert set(judgement.right) <= {0, 0.5, 1}
+
+
+def test_a_head_that_does_not_learn_is_said(args, quick_heads):
+    heads = _heads(args)
+    with heads.opened(), pytest.raises(NoLoss):
+        next(heads.judge({"train.learning_rate": 1e30}, TRIALS))
+
+
+def test_the_trainer_trains_with_the_options_found_and_keeps_what_came_of_it(
+    args, judged, tmp_path
+):
+    judged.loss = lambda config: -config["model"]["embedding_dropout"]
+    values, search, tuner = _searched(args)
+    [best] = tuner.get_best_hyperparameters()
+    args.hyperparameters = json.loads(json.dumps(best.get_config()))
+    done = train(tmp_path, args)
+    assert done.history["tuning"] == search
+    head = done.classifier.head
+    assert head.get_layer("embedding_dropout").rate == values["model.embedding_dropout"]
+    pooling = values["model.pooling"]
+    assert head.get_layer(f"{pooling}_pooling")
+
+
+def test_without_a_search_the_trainer_keeps_none(trained):
+    assert trained.history["tuning"] is None
+
+
+def test_options_replace_those_of_their_section_alone():
+    config = {"model": {"pooling": "mean", "dropout": 0.5}, "train": {"seed": 1}}
+    assert with_options(config, {"model.dropout": 0.2}) == {
+        "model": {"pooling": "mean", "dropout": 0.2},
+        "train": {"seed": 1},
+    }
+    assert tuned(config, None) == (config, None)
+    assert config["model"]["dropout"] == 0.5
+
+
+def test_tfx_writes_what_was_found(args, judged, tmp_path, monkeypatch):
+    made = {
+        "best_hyperparameters": [standard_artifacts.HyperParameters()],
+        "tuner_results": [standard_artifacts.TunerResults()],
+    }
+    for name, [artifact] in made.items():
+        artifact.uri = str(tmp_path / name)
+        (tmp_path / name).mkdir()
+    from tfx.components.tuner import executor
+
+    monkeypatch.setattr(
+        executor.fn_args_utils, "get_common_fn_args", lambda *others: args
+    )
+    with contextlib.redirect_stdout(None):
+        Executor().Do(
+            {}, made, {"tuner_fn": "pipeline.training.tuning.tuner_fn", "tune_args": ""}
+        )
+    best = json.loads(
+        Path(tmp_path, "best_hyperparameters", "best_hyperparameters.txt").read_text()
+    )
+    results = json.loads(
+        Path(tmp_path, "tuner_results", "tuner_results.json").read_text()
+    )
+    assert best["values"][SEARCH]["trials"] == len(results) == 5
+    assert {"score", "trial_id", *_GIVEN} <= set(results[0])
