@@ -5,14 +5,12 @@ Units stand in each description. A fraction has no unit and lies between 0 and 1
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-_DURATION = re.compile(r"([0-9]{1,6})([smh])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
+from pipeline.durations import seconds_of
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ColumnName = Annotated[str, Field(min_length=1)]
@@ -204,19 +202,6 @@ class TrainConfig(Section):
         if value is not None:
             seconds_of(value)
         return value
-
-
-def seconds_of(duration: str) -> int:
-    """Returns the seconds of a duration such as `90s`, `5m` or `1h`.
-
-    Raises:
-        ValueError: It is none, or none at all.
-    """
-    found = _DURATION.fullmatch(duration)
-    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
-    if not seconds:
-        raise ValueError("must be a duration such as 90s, 5m or 1h")
-    return seconds
 
 
 class BeamConfig(Section):

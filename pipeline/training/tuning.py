@@ -25,7 +25,7 @@ from tfx.components.tuner.component import TunerFnResult
 
 from components.progress import tell
 from pipeline import features
-from pipeline.config.sections import seconds_of
+from pipeline.durations import seconds_of
 from pipeline.files import remove
 from pipeline.training.data import read_labelled_tokens
 from pipeline.training.left_out import (

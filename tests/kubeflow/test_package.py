@@ -11,6 +11,7 @@ from kfp import components
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from elmo_kubeflow.package import compile_package
+from elmo_kubeflow.platforms import step_options
 from pipeline.config import ConfigError, load_config
 from pipeline.node_order import upstream_nodes
 
@@ -80,6 +81,16 @@ def test_there_is_one_step_per_node_after_those_that_it_needs(documents):
         after = set(tasks[node].get("dependentTasks", ()))
         assert after == {name.lower() for name in before}, node
     assert len(tasks["End"]["dependentTasks"]) == len(upstream)
+
+
+def test_a_search_of_options_is_a_step_with_the_memory_of_the_trainer(tmp_path):
+    tuned = {"train.warm_start": False, "train.tune": "5m"}
+    spec, _ = _compile(tmp_path / "tuned.yaml", **tuned)
+    tasks = _tasks(spec)
+    assert "tuner" in tasks["Trainer"]["dependentTasks"]
+    assert "transform" in tasks["Tuner"]["dependentTasks"]
+    config = load_config(options={**_OPTIONS, **tuned, "kubeflow.steps": {}})
+    assert step_options(config, "Tuner") == step_options(config, "Trainer")
 
 
 def test_a_run_has_parameters_with_the_configuration_as_defaults(documents):

@@ -83,6 +83,7 @@ def nodes(tmp_path_factory):
         f"output={folder}/out",
         f"data.pattern={folder}/{pattern}",
         "data.window_spans=2",
+        "train.tune=5m",
         "data.span=1",
     ]
     (folder / "1").mkdir()
@@ -94,6 +95,7 @@ def nodes(tmp_path_factory):
 # What each node is told by an import path.
 _NAMED = {
     "Transform": ["pipeline.preprocessing"],
+    "Tuner": ["pipeline.training.tuning"],
     "Trainer": ["pipeline.training.trainer"],
     "Evaluator": ["pipeline.evaluation.tfma_metrics"],
 }
@@ -102,6 +104,7 @@ _MARKED = [
     "DriftCheck",
     "AnomalyGate",
     "Transform",
+    "Tuner",
     "Trainer",
     "Evaluator",
     "ServingCheck",

@@ -58,17 +58,18 @@ def test_the_nodes_come_in_the_order_of_the_drawing(folder):
 
 
 @pytest.mark.parametrize("window_spans", [1, 2])
-@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("start", ["fresh", "warm", "tuned"])
 @pytest.mark.parametrize("has_schema", [False, True])
 def test_the_order_that_is_known_without_tfx_is_that_of_the_pipeline(
-    folder, window_spans, warm_start, has_schema
+    folder, window_spans, start, has_schema
 ):
     options = {
         "output": f"{folder}/out",
         "data.pattern": f"{folder}/{{SPAN}}/*.csv",
         "data.window_spans": window_spans,
         "data.schema_path": f"{folder}/schema.pbtxt" if has_schema else None,
-        "train.warm_start": warm_start,
+        "train.warm_start": start == "warm",
+        "train.tune": "5m" if start == "tuned" else None,
     }
     config = load_config(options=options)
     compiled = compiler.Compiler().compile(create_pipeline(config))
@@ -152,6 +153,20 @@ def test_the_trainer_gets_a_model_to_start_from_only_where_it_is_wanted(folder):
     assert base.producer_component_id == "WarmStart"
     assert "Transform" in _upstream(nodes["WarmStart"])
     assert "WarmStart" in _upstream(nodes["Trainer"])
+
+
+def test_options_are_searched_before_the_training_only_where_it_is_wanted(folder):
+    assert "Tuner" not in _nodes(folder)
+    nodes = _nodes(folder, "train.tune=5m")
+    found = nodes["Trainer"].inputs["hyperparameters"]
+    assert found.producer_component_id == "Tuner"
+    assert {"Transform", "AnomalyGate"} <= _upstream(nodes["Tuner"])
+    told, tuner_told = (
+        json.loads(nodes[name].exec_properties["custom_config"])
+        for name in ("Trainer", "Tuner")
+    )
+    assert told.pop("code") != tuner_told.pop("code")
+    assert told == tuner_told and told["train"]["tune"] == "5m"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,17 @@ from click.testing import CliRunner
 from pipeline.commands.options import run_config, run_options
 
 
+def test_a_search_can_be_asked_for():
+    @click.command()
+    @run_options
+    @click.pass_context
+    def command(ctx, **options):
+        click.echo(run_config(ctx, **options).train.tune)
+
+    result = CliRunner().invoke(command, ["--data=a", "--output=b", "--tune", "5m"])
+    assert result.output == "5m\n"
+
+
 @pytest.mark.parametrize(
     ("names", "column"),
     [((), "text"), (("review",), "review"), (("title", "body"), ("title", "body"))],

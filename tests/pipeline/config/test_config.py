@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import files
 from pipeline.config import Config, ConfigError, load_config, option_names
+from pipeline.durations import seconds_of
 
 _REQUIRED = ("output=out", "data.pattern=a.csv")
 
@@ -276,3 +277,25 @@ def test_a_pipe_is_read_if_somebody_writes_and_not_waited_for_otherwise(
     writer.start()
     assert load_config(path, _REQUIRED).train.epochs == 7
     writer.join()
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"), [("90s", 90), ("5m", 300), ("1h", 3600)]
+)
+def test_a_search_has_a_duration(duration, seconds):
+    config = _load(f"train.tune={duration}")
+    assert seconds_of(config.train.tune) == seconds
+
+
+@pytest.mark.parametrize("duration", ["5", "0s", "5 minutes", "-1m", "m", "1d"])
+def test_what_is_no_duration_is_refused(duration):
+    with pytest.raises(
+        ConfigError, match=r"train\.tune: must be a duration such as 90s"
+    ):
+        _load(f"train.tune={duration}")
+
+
+@pytest.mark.parametrize("option", ["elmo.trainable", "train.warm_start"])
+def test_nothing_is_searched_for_a_head_that_does_not_begin_alone(option):
+    with pytest.raises(ConfigError, match=f"train.tune must be none with {option}"):
+        _load("train.tune=5m", f"{option}=true")
