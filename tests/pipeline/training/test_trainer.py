@@ -330,6 +330,4 @@ def test_one_class_is_refused(data):
 def test_a_class_of_few_texts_weighs_as_if_it_had_twenty(counts, weights):
     found = trainer.class_weights(np.array(counts), "balanced")
     np.testing.assert_allclose(found, weights, rtol=1e-6)
-    assert trainer.class_weights(np.array(counts), "none").tolist() == [1] * len(
-        counts
-    )
+    assert trainer.class_weights(np.array(counts), "none").tolist() == [1] * len(counts)
