@@ -453,6 +453,7 @@ def test_tfx_writes_what_was_found(args, judged, tmp_path, monkeypatch):
     monkeypatch.setattr(
         executor.fn_args_utils, "get_common_fn_args", lambda *others: args
     )
+    args.custom_config["train"]["tune"] = "1s"
     monkeypatch.setattr(Executor, "_get_tmp_dir", lambda self: "")
     with contextlib.redirect_stdout(None):
         Executor().Do(
@@ -464,5 +465,5 @@ def test_tfx_writes_what_was_found(args, judged, tmp_path, monkeypatch):
     results = json.loads(
         Path(tmp_path, "tuner_results", "tuner_results.json").read_text()
     )
-    assert best["values"][SEARCH]["trials"] == len(results) > 3
+    assert best["values"][SEARCH]["trials"] == len(results) > 0
     assert {"score", "trial_id", *_GIVEN} <= set(results[0])
