@@ -1,0 +1,119 @@
+"""Tests of the heads of a search: what they read, and how they are judged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.training import left_out, tuning
+from pipeline.training.left_out import NoLoss, folds_of, together
+from pipeline.training.search_space import search_space
+from pipeline.training.trial_heads import COMPARISON, TRIALS
+from pipeline.training.tuning import tuner_fn
+from tests.pipeline.tiny_training import (
+    MODEL,
+    TRAIN,
+    _compile_without_graph,
+    _encoder,
+    fn_args,
+    write_transformed,
+)
+
+_TUNED = {**TRAIN, "epochs": 1, "tune": "30s"}
+
+
+@pytest.fixture
+def args(transformed_data, small_elmo, tmp_path):
+    return fn_args(transformed_data, tmp_path, elmo=small_elmo, train=_TUNED)
+
+
+@pytest.fixture
+def quick_heads(monkeypatch):
+    """Heads are trained, but Keras traces no graph."""
+    monkeypatch.setattr(left_out, "compile_model", _compile_without_graph)
+    monkeypatch.setattr(tuning, "build_encoder", _encoder)
+
+
+def _heads(args):
+    return tuner_fn(args).tuner._heads
+
+
+def test_heads_learn_and_are_judged_on_texts_left_out(args, quick_heads):
+    args.custom_config["train"]["epochs"] = 4
+    heads = _heads(args)
+    with heads.opened():
+        parts = [*heads.judge({}, TRIALS)]
+        again = next(heads.judge({}, TRIALS))
+    judgement = together(parts)
+    assert judgement.losses.shape == judgement.right.shape == (42,)
+    assert np.array_equal(parts[0].losses, again.losses)
+    assert judgement.losses.mean() < 1
+    assert set(judgement.right) <= {0, 1}
+
+
+def test_with_patience_the_eval_texts_stop_a_head(args, quick_heads, monkeypatch):
+    read = []
+    original = left_out.labelled_batches
+
+    def batches(data, inputs, weights, texts):
+        read.append(np.concatenate(texts))
+        return original(data, inputs, weights, texts)
+
+    monkeypatch.setattr(left_out, "labelled_batches", batches)
+    args.custom_config["train"].update(epochs=1, patience=1)
+    heads = _heads(args)
+    with heads.opened():
+        next(heads.judge({"model.ngram_rows": 0}, COMPARISON))
+    held_out, learnt = read
+    assert set(held_out) <= set(heads._data.splits["eval"])
+    assert set(learnt) <= set(heads._data.splits["train"])
+
+
+def test_heads_with_several_labels_are_judged_by_their_decisions(
+    tmp_path, small_elmo, quick_heads
+):
+    texts = ["good", "bad", "good and bad", "so good", "so bad", "neither"]
+    labels = [["good"], ["bad"], ["good", "bad"], ["good"], ["bad"], []]
+    rows = list(zip(texts, labels, strict=True))
+    folder = write_transformed(
+        tmp_path / "data", {"train": rows * 4, "eval": rows}, multi_label=True
+    )
+    args = fn_args(folder, tmp_path, elmo=small_elmo, train={**_TUNED, "tune": "1s"})
+    heads = _heads(args)
+    with heads.opened():
+        judgement = next(heads.judge({}, TRIALS))
+    assert len(heads.tried) == 30
+    assert np.isfinite(judgement.losses).all()
+    assert set(judgement.right) <= {0, 0.5, 1}
+
+
+def test_a_head_that_does_not_learn_is_said(args, quick_heads):
+    heads = _heads(args)
+    with heads.opened(), pytest.raises(NoLoss):
+        next(heads.judge({"train.learning_rate": 1e30}, TRIALS))
+
+
+def test_the_space_has_the_given_options_and_a_branch_for_the_included_elmo():
+    config = {
+        "elmo": {"source": "default"},
+        "model": {**MODEL, "pooling": "bilstm", "ngram_rows": 0, "dropout": 0.9},
+        "train": {**TRAIN, "learning_rate": 0.003, "batch_size": 32},
+    }
+    space = {each.name: each for each in search_space(config).space}
+    assert "model.ngram_rows" not in space
+    assert space["model.pooling"].default == "bilstm"
+    assert list(space["model.pooling"].values) == ["mean", "max", "attention", "bilstm"]
+    assert space["model.pretrained_branch"].default is False
+    assert space["model.dropout"].max_value == 0.9
+    assert list(space["train.batch_size"].values) == [16, 32, 64]
+
+
+def test_equal_texts_share_a_fold_and_another_seed_makes_others(args, quick_heads):
+    data = _heads(args)._data
+    texts = np.arange(len(data.lengths))
+    folds, others = folds_of(data, texts, 1), folds_of(data, texts, 2)
+    keys = data.keys()
+    for key in set(keys.tolist()):
+        assert len(set(folds[keys == key])) == 1
+    assert set(folds) == {0, 1, 2}
+    assert not np.array_equal(folds, others)
