@@ -54,14 +54,9 @@ class Encoder:
 
 
 def open_store(folder, encoder, texts=TEXTS, *, bound_bytes=10**6, version="v"):
+    data, sizes = data_of(texts), {"num_layers": LAYERS, "dim": DIM}
     return EmbeddingStore(
-        folder,
-        version,
-        data_of(texts),
-        encoder,
-        num_layers=LAYERS,
-        dim=DIM,
-        bound_bytes=bound_bytes,
+        folder, version, data, encoder, bound_bytes=bound_bytes, **sizes
     )
 
 
