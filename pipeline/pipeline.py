@@ -43,6 +43,7 @@ from pipeline.metadata.resolvers import (
 )
 from pipeline.output_folder import OutputFolder
 from pipeline.serving.pusher import Pusher
+from pipeline.training.pretrained_branch import knows
 
 _PREPROCESSING = "pipeline.preprocessing"
 _TUNER = "pipeline.training.tuning"
@@ -184,6 +185,10 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
             examples=transform.outputs["transformed_examples"],
         ).with_id("WarmStart")
 
+    # The pre-trained branch of the head reads the vectors of one ELMo alone.
+    model = _section(config.model)
+    model["pretrained_branch"] &= knows(config.elmo.source)
+
     # What the head is told, by the Trainer and by who looks for better options of it.
     told = {
         "elmo": _section(config.elmo),
@@ -191,7 +196,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         "held_out": [data.eval_fraction, data.test_fraction],
         "divided_by": _divided_by(data),
         "tokenizer": config.transform.tokenizer,
-        "model": _section(config.model),
+        "model": model,
         "train": _section(config.train),
         "precision": config.evaluation.precision,
         "resume_dir": str(output.resume),

@@ -107,8 +107,7 @@ def judge(
     that stop the training.
 
     Args:
-        config: Sections `model`, of which the branch is one that the ELMo knows, and
-            `train`.
+        config: Sections `model` and `train`.
         data: The texts, with the splits `train` and `eval`.
         store: Their activations.
         texts: Places of those that are used, int64.

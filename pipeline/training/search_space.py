@@ -7,8 +7,6 @@ from typing import Any
 
 import keras_tuner
 
-from pipeline.training.pretrained_branch import knows
-
 OBJECTIVE = "log_loss"
 
 _POOLINGS = ["mean", "max", "attention"]
@@ -55,9 +53,8 @@ def search_space(config: Mapping[str, Any]) -> keras_tuner.HyperParameters:
     between("model", "dropout", _DROPOUT)
     if config["model"]["ngram_rows"]:
         choose("model", "ngram_rows", [0])
-    if knows(config["elmo"]["source"]):
-        given = config["model"]["pretrained_branch"]
-        space.Boolean("model.pretrained_branch", default=given)
+    if config["model"]["pretrained_branch"]:
+        space.Boolean("model.pretrained_branch", default=True)
     between("train", "learning_rate", _LEARNING_RATE)
     choose("train", "batch_size", _BATCH_SIZES)
     return space

@@ -48,7 +48,6 @@ from pipeline.training.model import (
     start_at_shares,
     trained_form,
 )
-from pipeline.training.pretrained_branch import knows
 from pipeline.training.saved_weights import ModelFacts
 from pipeline.training.state import remove_abandoned
 from pipeline.training.tuned_options import tuned
@@ -197,11 +196,8 @@ def _build_classifier(
     # After the encoder, whose making draws random numbers too: the head then starts
     # the same with every encoder.
     keras.utils.set_random_seed(config["train"]["seed"])
-    model = config["model"]
-    if model.get("pretrained_branch") and not knows(config["elmo"]["source"]):
-        model = {**model, "pretrained_branch": False}
     head = build_head(
-        model,
+        config["model"],
         num_classes=num_classes,
         num_layers=encoder.num_layers,
         dim=encoder.dim,
@@ -218,8 +214,7 @@ def _facts_of(
         pooling=config["model"]["pooling"],
         hidden_units=config["model"]["hidden_units"],
         ngram_rows=config["model"]["ngram_rows"],
-        pretrained_branch=config["model"]["pretrained_branch"]
-        and knows(config["elmo"]["source"]),
+        pretrained_branch=config["model"]["pretrained_branch"],
         elmo_version=config["elmo_version"],
         elmo_trainable=config["elmo"].get("trainable", False),
         held_out=config["held_out"],

@@ -18,7 +18,6 @@ from pipeline.training.data import LabelledTokens
 from pipeline.training.embedding_store import EmbeddingStore
 from pipeline.training.encoding import FLOAT32, open_store
 from pipeline.training.left_out import Judgement, folds_of, judge, seeded
-from pipeline.training.pretrained_branch import knows
 from pipeline.training.tuned_options import with_options
 
 TRIALS, COMPARISON = 0, 1
@@ -93,8 +92,6 @@ class TrialHeads:
         """
         assert self._store is not None, "the vectors are not opened"
         config = with_options(self._config, options)
-        if not knows(config["elmo"]["source"]):
-            config = with_options(config, {"model.pretrained_branch": False})
         return judge(
             config,
             self._data,

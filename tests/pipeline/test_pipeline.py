@@ -141,6 +141,7 @@ def test_the_sections_of_the_configuration_reach_their_nodes(folder):
     assert trainer["elmo"] == {
         "source": "default",
         "trainable": True,
+        "learning_rate": 1e-4,
         "precision": "auto",
     }
     assert set(trainer) >= {"model", "code", "elmo_version", "resume_dir"}
@@ -167,6 +168,15 @@ def test_options_are_searched_before_the_training_only_where_it_is_wanted(folder
     )
     assert told.pop("code") != tuner_told.pop("code")
     assert told == tuner_told and told["train"]["tune"] == "5m"
+
+
+@pytest.mark.parametrize("source", ["default", "my_elmo"])
+def test_the_pretrained_branch_is_there_with_the_included_elmo_alone(folder, source):
+    (folder / "my_elmo").mkdir(exist_ok=True)
+    source = source if source == "default" else str(folder / source)
+    trainer = _nodes(folder, f"elmo.source={source}")["Trainer"]
+    told = json.loads(trainer.exec_properties["custom_config"])["model"]
+    assert told["pretrained_branch"] == (source == "default")
 
 
 @pytest.mark.parametrize(

@@ -93,17 +93,21 @@ def test_a_head_that_does_not_learn_is_said(args, quick_heads):
         next(heads.judge({"train.learning_rate": 1e30}, TRIALS))
 
 
-def test_the_space_has_the_given_options_and_a_branch_for_the_included_elmo():
+@pytest.mark.parametrize("has_branch", [True, False])
+def test_the_space_has_the_given_options_and_the_branch_that_is_there(has_branch):
     config = {
         "elmo": {"source": "default"},
-        "model": {**MODEL, "pooling": "bilstm", "ngram_rows": 0, "dropout": 0.9},
+        "model": {**MODEL, "pooling": "bilstm", "ngram_rows": 0, "dropout": 0.9}
+        | {"pretrained_branch": has_branch},
         "train": {**TRAIN, "learning_rate": 0.003, "batch_size": 32},
     }
     space = {each.name: each for each in search_space(config).space}
     assert "model.ngram_rows" not in space
     assert space["model.pooling"].default == "bilstm"
     assert list(space["model.pooling"].values) == ["mean", "max", "attention", "bilstm"]
-    assert space["model.pretrained_branch"].default is False
+    assert ("model.pretrained_branch" in space) == has_branch
+    if has_branch:
+        assert space["model.pretrained_branch"].default is True
     assert space["model.dropout"].max_value == 0.9
     assert list(space["train.batch_size"].values) == [16, 32, 64]
 
