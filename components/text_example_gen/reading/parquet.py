@@ -42,6 +42,8 @@ from components.text_example_gen.reading.records import (
 )
 
 _BATCH_ROWS = (1024, 256, 64, 16, 4, 1)
+# Each batch has all of a dictionary, which must not be read over and over.
+_BATCH_ROWS_OF_DICTIONARIES = (2**16, 2**13, *_BATCH_ROWS)
 _BATCH_BYTES = 64 * 2**20  # of a batch in Arrow's form, unless one row has more
 _BUFFER_BYTES = 2**20
 # A page, or the lists of a row group, beyond this and far larger than on disk, are
@@ -88,11 +90,14 @@ class _Leaf(NamedTuple):
         width: Bytes of a value of fixed length; 0 where values have lengths of their
             own.
         is_nested: Whether a row may have several values.
+        is_dictionary: Whether pyarrow gives the numbers of its values and, once, the
+            values: a category of pandas.
     """
 
     place: int
     width: int
     is_nested: bool
+    is_dictionary: bool = False
 
 
 def read_parquet(
@@ -205,15 +210,16 @@ def _leaves(metadata: pq.FileMetaData) -> list[_Leaf]:
 
 def _kept_leaves(file: pq.ParquetFile, kept: Sequence[str] | None) -> list[_Leaf]:
     """Returns those that pyarrow reads where it is asked for these columns."""
-    leaves = _leaves(file.metadata)
-    if kept is None:
-        return leaves
-    paths = [file.metadata.schema.column(leaf.place).path for leaf in leaves]
-    return [
-        leaf
-        for leaf, path in zip(leaves, paths, strict=True)
-        if any(path == name or path.startswith(f"{name}.") for name in kept)
-    ]
+    kinds = {field.name: field.type for field in file.schema_arrow}
+    leaves = []
+    for leaf in _leaves(file.metadata):
+        path = file.metadata.schema.column(leaf.place).path
+        is_dictionary = path in kinds and pa.types.is_dictionary(kinds[path])
+        if kept is None or any(
+            path == name or path.startswith(f"{name}.") for name in kept
+        ):
+            leaves.append(leaf._replace(is_dictionary=is_dictionary))
+    return leaves
 
 
 def _check_depth(path: str, fields: Sequence[pa.Field]) -> None:
@@ -256,7 +262,8 @@ def _batch_rows(
             )
         sizes.append((leaf, size))
     rows_in_group = max(1, group_data.num_rows)
-    for rows in _BATCH_ROWS:
+    has_dictionary = any(leaf.is_dictionary for leaf in leaves)
+    for rows in _BATCH_ROWS_OF_DICTIONARIES if has_dictionary else _BATCH_ROWS:
         total = sum(_batch_bytes(*each, rows, rows_in_group) for each in sizes)
         if total <= _BATCH_BYTES:
             return rows
@@ -264,7 +271,12 @@ def _batch_rows(
 
 
 def _batch_bytes(leaf: _Leaf, size: ChunkSize, rows: int, rows_in_group: int) -> int:
-    """Returns how many bytes so many rows have at most; in lists, usually."""
+    """Returns how many bytes so many rows have at most; in lists, usually.
+
+    A dictionary that is given as one is in every batch, and does not count.
+    """
+    if leaf.is_dictionary:
+        return rows * _VALUE_BYTES + min(size.data_bytes, rows * size.page_bytes)
     if leaf.is_nested:
         values = size.values * rows // rows_in_group
         return values * max(leaf.width, _VALUE_BYTES)

@@ -166,6 +166,28 @@ def test_rows_are_read_so_many_at_a_time_as_fit_into_memory(
     assert pool.max_memory() < 8 * 2**20
 
 
+@pytest.mark.parametrize("page", [2**20, 2**30])
+def test_a_dictionary_is_not_read_for_every_few_rows(tmp_path, monkeypatch, page):
+    """A category of pandas: each batch has all of its values."""
+    texts = pa.array([f"text {n} {'of many ' * 12}" for n in range(30_000)])
+    path = tmp_path / "a.parquet"
+    table = pa.table({"text": texts.dictionary_encode(), "n": range(30_000)})
+    pq.write_table(table, path, dictionary_pagesize_limit=page)
+    batches = []
+
+    def noted(*args, **kwargs):
+        for batch in group_batches(*args, **kwargs):
+            batches.append(len(batch))
+            yield batch
+
+    group_batches = parquet.group_batches
+    monkeypatch.setattr(parquet, "group_batches", noted)
+    options = ReadOptions(label_column=None, keep_all=True)
+    columns = [record["columns"] for record in read_file(str(path), options)]
+    assert columns == table.to_pylist()
+    assert len(batches) <= 4
+
+
 def test_a_page_that_is_far_larger_than_on_disk_is_not_unpacked(read, monkeypatch):
     monkeypatch.setattr(parquet, "_MOST_BYTES", 2**20)
     text = "a" * 2**21
