@@ -37,6 +37,7 @@ from pipeline.config.checked import (
     first_look,
 )
 from pipeline.errors import RunError, UserError, with_typed_options
+from pipeline.full_disk import with_full_disk
 from pipeline.interrupts import reraise_interrupt
 from pipeline.output_folder import (
     OutputFolder,
@@ -212,6 +213,8 @@ def _failure(
     if output.is_full():
         # SQLite, for one, reports it in other words, or not at all.
         reason = f"No space left on device for {output.path} ({reason})"
+    else:
+        reason = with_full_disk(reason, str(output.path))
     failed = RunFailed(
         node=node,
         reason=reason,

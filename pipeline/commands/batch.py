@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import errno
 import json
 import logging
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,6 +31,7 @@ from pipeline.batch.staging import Request
 from pipeline.commands.options import refuse_stray
 from pipeline.errors import RunError, UserError, with_typed_options
 from pipeline.files import is_local
+from pipeline.full_disk import with_full_disk
 from pipeline.interrupts import reraise_interrupt
 from pipeline.runs.outcomes import reason_of
 from pipeline.runs.progress import say_loading, say_tokenizer
@@ -98,8 +97,6 @@ _OPTIONS = (
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 _SHOWN_REASONS = 3
 _SHOWN_NAMES = 5
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_FULL_BYTES = 16 << 20
 
 # Returns the scorer, and what the summary says of its model.
 ScorerMaker = Callable[[], tuple[Any, dict[str, str]]]
@@ -361,25 +358,12 @@ def _run(request: Request, make_scorer: ScorerMaker, suggest: bool) -> JobSummar
             is_kept = True
             logging.exception("the job failed")
             lines = (f"log: {log}", "the same command goes on from here")
-            reason = _with_full_disk(reason_of(error), request.output)
+            reason = with_full_disk(reason_of(error), request.output)
             raise RunError(reason, lines=lines) from error
         finally:
             if not is_kept:
                 log.unlink(missing_ok=True)
     return summary
-
-
-def _with_full_disk(reason: str, output: str) -> str:
-    """Returns why a job failed, and where there is no room, if that is why."""
-    if not any(os.strerror(number) in reason for number in _NO_ROOM):
-        return reason
-    places = [Path(tempfile.gettempdir())]
-    if is_local(output):
-        places.insert(0, next(p for p in Path(output).parents if p.exists()))
-    full = [each for each in places if shutil.disk_usage(each).free < _FULL_BYTES]
-    # A quota is no full disk, and what was there may be gone by now.
-    names = " and in ".join(str(each) for each in full or places[:1])
-    return f"{reason}\nhint: make room in {names}"
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

@@ -1,0 +1,35 @@
+"""Where room has to be made, if that is why something failed.
+
+The temporary folder may be the full one: it is often a small disk of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from pipeline.files import is_local
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_FULL_BYTES = 16 << 20
+
+
+def with_full_disk(reason: str, output: str) -> str:
+    """Returns why something failed, and where there is no room, if that is why.
+
+    Args:
+        reason: Why, as it is known.
+        output: The folder that is written into besides the temporary one.
+    """
+    if not any(os.strerror(number) in reason for number in _NO_ROOM):
+        return reason
+    places = [Path(tempfile.gettempdir())]
+    if is_local(output):
+        places.insert(0, next(p for p in Path(output).parents if p.exists()))
+    full = [each for each in places if shutil.disk_usage(each).free < _FULL_BYTES]
+    # A quota is no full disk, and what was there may be gone by now.
+    names = " and in ".join(str(each) for each in full or places[:1])
+    return f"{reason}\nhint: make room in {names}"

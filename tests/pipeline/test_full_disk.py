@@ -1,0 +1,40 @@
+"""Where room has to be made when a run fails on a full disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+from datetime import datetime, timezone
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline import local_runner
+from pipeline.output_folder import OutputFolder
+from pipeline.runs.past_runs import PastRun
+
+
+@pytest.mark.parametrize("full", ["temporary", "out", ""])
+def test_a_node_that_fails_for_room_says_where(tmp_path, monkeypatch, full):
+    for name in ("temporary", "out"):
+        (tmp_path / name).mkdir()
+
+    def disk_usage(path):
+        return SimpleNamespace(free=0 if full and full in str(path) else 2**40)
+
+    monkeypatch.setattr("shutil.disk_usage", disk_usage)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # a write names no file
+    began = datetime.now(timezone.utc)
+    failed = local_runner._failure(
+        error,
+        "ServingCheck",
+        OutputFolder(tmp_path / "out"),
+        PastRun(run_id="a", verdict="running", began=began),
+    )
+    message = failed.format_message()
+    assert message.startswith("ServingCheck failed: ") and "\n" not in message
+    place = tmp_path / (full or "")
+    assert f"(hint: make room in {place}" in message or (
+        f"No space left on device for {place}" in message
+    )
