@@ -42,11 +42,21 @@ def find_model(path: str) -> str:
     """
     folder = newest_model(path)
     if folder is None:
+        _refuse_unreadable(path)
         raise ModelError(
             f"option --model: there is no {GRAPH}. Received: {path} (hint: give a "
             "SavedModel, or a folder of versions such as out/serving)"
         )
     return folder
+
+
+def _refuse_unreadable(path: str) -> None:
+    """Refuses a folder in which nothing is found because it may not be read."""
+    try:
+        if is_local(path) and os.path.isdir(path):
+            os.listdir(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def newest_model(path: str) -> str | None:

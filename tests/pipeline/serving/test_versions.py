@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 import tensorflow as tf
 
@@ -96,3 +99,12 @@ def test_a_file_system_that_fails_says_why(monkeypatch):
         ModelError, match="^gs://a cannot be looked into: no such host$"
     ):
         find_model("gs://a")
+
+
+def test_a_folder_that_may_not_be_read_says_so(tmp_path, monkeypatch):
+    def refused(path):
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(os, "listdir", refused)
+    with pytest.raises(ModelError, match=f"{tmp_path}: permission denied"):
+        find_model(str(tmp_path))
