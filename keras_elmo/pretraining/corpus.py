@@ -36,6 +36,7 @@ _FACTS = {
 }
 _PARAGRAPHS_AT_ONCE = 1024
 _IDS_AT_ONCE = 1 << 22
+_MOST_ODD = 0.01  # of the lines of a text: more are no accident
 _LOG = logging.getLogger(__name__)
 
 
@@ -197,7 +198,7 @@ def prepare(
         max_types: Distinct words kept; those first seen after that are `<UNK>`.
 
     Raises:
-        ValueError: If there is too little text to hold some out.
+        ValueError: If there is too little text to hold some out, or one is not UTF-8.
     """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -210,14 +211,17 @@ def prepare(
             for name in ("train", "held_out")
         }
         for path in paths:
-            lines, before = 0, sum(stream.tokens for stream in streams.values())
+            lines = odd = 0
+            before = sum(stream.tokens for stream in streams.values())
             paragraphs = read_paragraphs(path)
             while chunk := list(islice(paragraphs, _PARAGRAPHS_AT_ONCE)):
                 first = -(lines + 1) % held_out_every  # of those held out
                 lines += len(chunk)
+                odd += sum("\ufffd" in line or "\0" in line for line in chunk)
                 streams["held_out"].write(chunk[first::held_out_every], types)
                 del chunk[first::held_out_every]
                 streams["train"].write(chunk, types)
+            _check_encoding(path, odd, lines)
             tokens = sum(stream.tokens for stream in streams.values()) - before
             sources.append({**describe(path), "lines": lines, "tokens": tokens})
             _LOG.info("Read %s: %d lines, %d tokens", path.name, lines, tokens)
@@ -234,6 +238,18 @@ def prepare(
     }
     (partial / "corpus.json").write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
     os.replace(partial, folder)
+
+
+def _check_encoding(path: Path, odd: int, lines: int) -> None:
+    """Refuses a file of another encoding, and says where some bytes are broken."""
+    if odd > _MOST_ODD * lines:
+        raise ValueError(
+            f"The text {path} is not UTF-8: {odd:,} of {lines:,} lines have bytes that "
+            "cannot be decoded, or NUL\nhint: iconv -f latin1 -t utf-8, or whichever "
+            "encoding it has in place of latin1"
+        )
+    if odd:
+        _LOG.warning("%s: in %d lines U+FFFD stands for broken bytes", path.name, odd)
 
 
 def describe(path: Path) -> dict[str, Any]:

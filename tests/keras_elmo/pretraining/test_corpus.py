@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
 
 from keras_elmo.characters import spell_tokens
+from keras_elmo.pretraining import corpus as corpus_module
 from keras_elmo.pretraining.corpus import BOUNDARY, Corpus, prepare
 from keras_elmo.pretraining.sentences import split_sentences
 from tests.keras_elmo.pretraining.texts import make_corpus, split_at_spaces
@@ -140,3 +143,29 @@ def test_prepared_texts_that_are_not_as_written_are_named(
     line, hint = str(caught.value).split("\n")
     assert line.startswith(f"Cannot read the prepared texts {path}: ")
     assert hint == f"hint: delete {path.parent}, and have the texts prepared anew"
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: text.replace("a", "ä").encode("latin-1"),
+        lambda text: text.encode("utf-16"),
+        lambda text: text.encode("utf-16-le"),
+        lambda text: bytes(range(256)) * 20,
+    ],
+)
+def test_a_text_of_another_encoding_is_refused(tmp_path, monkeypatch, encode):
+    monkeypatch.setattr(corpus_module, "_tokenize", split_at_spaces)
+    path = tmp_path / "a.txt"
+    path.write_bytes(encode("A man said that.\n" * 200))
+    with pytest.raises(ValueError, match=f"The text {path} is not UTF-8: .*\nhint: "):
+        prepare([path], tmp_path / "corpus", held_out_every=10)
+
+
+def test_a_few_broken_bytes_are_said(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(corpus_module, "_tokenize", split_at_spaces)
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"A man said that.\n" * 200 + b"A m\xffn said that.\n")
+    caplog.set_level(logging.WARNING)
+    prepare([path], tmp_path / "corpus", held_out_every=10)
+    assert "a.txt: in 1 lines U+FFFD stands for broken bytes" in caplog.text
