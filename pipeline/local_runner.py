@@ -50,6 +50,7 @@ from pipeline.runs.outcomes import (
     RunFailed,
     RunResult,
     is_drift,
+    is_ours,
     keep_failure,
     reason_of,
 )
@@ -141,10 +142,16 @@ def summarize(result: RunResult) -> RunSummary:
                 )
         except Exception as error:
             reraise_interrupt(error)
+            damage = ""
+            with contextlib.suppress(RunError), result.output.locked():
+                damage = _damage_behind(result.output, result.record.run_id)
+            reason = damage or reason_of(error)
+            failed = RunFailed(node="", reason=reason, log=str(result.log))
             begun = read_run(result.output.path, result.record.run_id)
             if begun is not None:
-                failed = RunFailed(node="", reason=reason_of(error))
                 keep_failure(result.output.path, begun, failed)
+            if damage:
+                raise failed from error
             raise
 
 
@@ -204,13 +211,23 @@ def _launch_all(launcher: NodeLauncher, progress: Progress) -> None:
             has_ended(launcher.launch(node))
 
 
+def _damage_behind(output: OutputFolder, run_id: str) -> str:
+    from pipeline.runs.damaged import damage_behind
+
+    return damage_behind(output, run_id)
+
+
 def _failure(
     error: Exception, node: str, output: OutputFolder, begun: PastRun
 ) -> RunFailed:
     """Returns the error that says why a run failed, and keeps that with the run."""
     logging.error("%s failed", node or "the run", exc_info=error)
     reason = with_typed_options(reason_of(error), TYPED)
-    if output.is_full():
+    damage = "" if is_ours(error) else _damage_behind(output, begun.run_id)
+    if damage:
+        message, _, hint = damage.partition("\n")
+        reason = f"{message} ({reason})\n{hint}"
+    elif output.is_full():
         # SQLite, for one, reports it in other words, or not at all.
         reason = f"No space left on device for {output.path} ({reason})"
     else:

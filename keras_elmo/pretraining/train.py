@@ -16,6 +16,7 @@ import numpy as np
 
 from keras_elmo import files
 from keras_elmo.bilm import BiLM
+from keras_elmo.errors import SourceError
 from keras_elmo.options import BiLMOptions
 from keras_elmo.pretraining.batches import Batcher, prefetch
 from keras_elmo.pretraining.corpus import Corpus, fits
@@ -312,12 +313,17 @@ def _load_state(path: Path, model: keras.Model) -> dict[str, Any]:
         ValueError: If the file is broken, or of a model of another shape.
     """
     what = "the checkpoint"
-    arrays = files.read_arrays(what, path)
-    with files.reading(f"{what} {path}"):
-        facts = json.loads(arrays.pop("facts").tobytes())
-        if not fits(facts, _FACTS):
-            raise ValueError(f"its facts must have the form {_FACTS}")
-        saved = [arrays[f"v{i}"] for i in range(len(arrays))]
+    try:
+        arrays = files.read_arrays(what, path)
+        with files.reading(f"{what} {path}"):
+            facts = json.loads(arrays.pop("facts").tobytes())
+            if not fits(facts, _FACTS):
+                raise ValueError(f"its facts must have the form {_FACTS}")
+            saved = [arrays[f"v{i}"] for i in range(len(arrays))]
+    except SourceError as error:
+        raise SourceError(
+            f"{error}\nhint: delete it, and the training begins anew"
+        ) from error
     variables = _variables(model)
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in saved]:

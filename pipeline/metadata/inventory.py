@@ -4,17 +4,20 @@ TFX takes a node's result from its cache as long as its folder is there, and the
 that reads it fails on what is not in it. A folder that was copied in part, or emptied,
 is found here before anything runs.
 
-Names and sizes are compared, not contents. They lie in contexts of our own: a property
-of the artifact would change the keys of TFX's cache.
+Then names and sizes are compared, not contents: those are read only where a node has
+failed, and the reason may be what it read. All that lies in contexts of our own: a
+property of the artifact would change the keys of TFX's cache.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
@@ -22,6 +25,7 @@ from ml_metadata.proto import metadata_store_pb2
 _CONTEXT = "elmo_tfx.Files"  # its name is the number of the artifact
 _FILES = "files"
 _LIVE = metadata_store_pb2.Artifact.LIVE
+_PIECE = 1 << 20  # bytes
 # Results made before there were inventories: these may have no file at all.
 _MAY_BE_EMPTY = ("PushedModel", "TransformCache")
 
@@ -33,7 +37,8 @@ class Missing:
     Attributes:
         artifact: Its number in ML Metadata.
         path: Its folder.
-        lacks: The first file that it lacks, by its path in the folder; empty: all.
+        lacks: The first file that it lacks, or has with other content, by its path in
+            the folder; empty: all.
     """
 
     artifact: int
@@ -90,6 +95,28 @@ class Inventory:
                     missing.append(Missing(artifact.id, artifact.uri, lacks))
         return missing
 
+    def damaged(self, folders: Iterable[str]) -> list[Missing]:
+        """Returns those results of which a file has not the content that it had.
+
+        All their files are read. Of results of an earlier version it is not known.
+
+        Args:
+            folders: Of results on this machine.
+        """
+        damaged = []
+        for folder in folders:
+            for artifact in self._store.get_artifacts_by_uri(folder):
+                context = self._store.get_context_by_type_and_name(
+                    _CONTEXT, str(artifact.id)
+                )
+                if context is None:
+                    continue
+                files = json.loads(context.custom_properties[_FILES].string_value)
+                name = _changed(folder, files)
+                if name is not None:
+                    damaged.append(Missing(artifact.id, folder, name))
+        return damaged
+
     def count_as_not_made(self, missing: Iterable[Missing]) -> None:
         """Sees to it that no node takes these results, and that theirs run again."""
         numbers = [each.artifact for each in missing]
@@ -99,10 +126,32 @@ class Inventory:
         self._store.put_artifacts(artifacts)
 
 
-def _files(folder: str) -> dict[str, int]:
+def _files(folder: str) -> dict[str, Any]:
+    """Returns path in the folder -> size in bytes and CRC-32, of each file."""
     return {
-        os.path.relpath(path, folder): os.stat(path).st_size for path in _walk(folder)
+        os.path.relpath(path, folder): [os.stat(path).st_size, _sum(path)]
+        for path in _walk(folder)
     }
+
+
+def _sum(path: str) -> int:
+    total = 0
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE):
+            total = zlib.crc32(piece, total)
+    return total
+
+
+def _changed(folder: str, files: Mapping[str, Any]) -> str | None:
+    """Returns the first file with other content, or None."""
+    for name, facts in files.items():
+        path = os.path.join(folder, name)
+        try:
+            if not isinstance(facts, int) and _sum(path) != facts[1]:
+                return name
+        except OSError:
+            return name
+    return None
 
 
 def _walk(folder: str) -> Iterable[str]:
@@ -110,11 +159,17 @@ def _walk(folder: str) -> Iterable[str]:
         yield from (os.path.join(directory, name) for name in names)
 
 
-def _lacks(folder: str, files: Mapping[str, int]) -> str | None:
-    """Returns the first file that is gone or shorter, or None; empty: all are gone."""
+def _lacks(folder: str, files: Mapping[str, Any]) -> str | None:
+    """Returns the first file that is gone or shorter, or None; empty: all are gone.
+
+    Args:
+        folder: Of the result.
+        files: What `_files` returned; an earlier version noted sizes alone.
+    """
     if files and not any(_walk(folder)):
         return ""
-    for name, size in files.items():
+    for name, facts in files.items():
+        size = facts if isinstance(facts, int) else facts[0]
         try:
             if os.stat(os.path.join(folder, name)).st_size < size:
                 return name

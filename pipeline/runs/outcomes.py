@@ -96,6 +96,11 @@ def is_drift(error: BaseException) -> bool:
     return any(getattr(each, "is_drift", False) for each in _chain(error))
 
 
+def is_ours(error: BaseException) -> bool:
+    """Returns whether an error of our own, written for people, is behind one."""
+    return any(type(each).__module__.startswith(_OURS) for each in _chain(error))
+
+
 def reason_of(error: BaseException) -> str:
     """Returns the message of the error that says most about a failure.
 

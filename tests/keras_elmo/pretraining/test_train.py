@@ -146,7 +146,9 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(corpus, tmp_path, damage):
     with pytest.raises(ValueError, match="Cannot read the checkpoint") as caught:
         Training(corpus, OPTIONS, make_settings(), tmp_path)
     assert str(caught.value).startswith(f"Cannot read the checkpoint {path}: ")
-    assert "\n" not in str(caught.value)
+    message, hint = str(caught.value).split("\nhint: ")
+    assert "\n" not in message
+    assert hint == "delete it, and the training begins anew"
 
 
 def test_a_training_goes_on_with_its_own_settings_alone(corpus, tmp_path):

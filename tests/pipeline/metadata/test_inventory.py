@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.metadata import inventory as inventory_module
 from pipeline.metadata.inventory import Inventory
 from pipeline.metadata.store import open_store
 from tests.pipeline import tiny_pipeline
@@ -91,3 +92,30 @@ def test_what_counts_as_not_made_is_made_again(output):
     assert inventory.missing(output / "pipeline") == []
     tiny_pipeline.run(output)
     assert len(list((output / "pipeline" / "MakeModel" / "model").iterdir())) == 2
+
+
+def test_a_file_with_other_content_is_found_where_it_is_looked_for(output):
+    model = _model(output)
+    _add_files(model)
+    inventory = _inventory(output)
+    inventory.note([str(model)])
+    assert inventory.damaged([str(model)]) == []
+    (model / "variables" / "data").write_bytes(b"weighty")
+    assert _lost(output) == [], "nothing reads all contents before each run"
+    [found] = inventory.damaged([str(model)])
+    assert (found.path, found.lacks) == (str(model), "variables/data")
+    (model / "variables" / "data").unlink()
+    assert inventory.damaged([str(model)])[0].lacks == "variables/data"
+
+
+def test_what_an_earlier_version_noted_are_sizes(output):
+    model = _model(output)
+    _add_files(model)
+    inventory = _inventory(output)
+    with pytest.MonkeyPatch.context() as patch:
+        sizes = {"variables/data": 7, "empty": 0}
+        patch.setattr(inventory_module, "_files", lambda folder: sizes)
+        inventory.note([str(model)])
+    assert inventory.damaged([str(model)]) == [] and _lost(output) == []
+    (model / "variables/data").write_bytes(b"we")
+    assert _lost(output) == ["variables/data"]
