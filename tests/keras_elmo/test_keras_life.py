@@ -59,7 +59,7 @@ MODELS = {
 }
 INPUTS = {"tokens": ((None,), TOKENS), "texts": ((), TEXTS)}
 CASES = [
-    ("functional", "tokens"),
+    pytest.param("functional", "tokens", marks=pytest.mark.slow),
     ("sequential without Input", "tokens"),
     pytest.param("sequential", "tokens", marks=pytest.mark.slow),
     pytest.param("subclassed", "tokens", marks=pytest.mark.slow),
@@ -212,6 +212,7 @@ def test_two_layers_of_one_name_get_back_their_own_weights(
     assert np.abs(one - other).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_weights_file_or_a_checkpoint_brings_back_what_was_learned(
     plain_elmo, tmp_path
 ):

@@ -69,14 +69,8 @@ def assert_learns(model):
     assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.parametrize(
-    "policy",
-    [
-        "mixed_bfloat16",
-        pytest.param("mixed_float16", marks=pytest.mark.slow),
-        pytest.param("bfloat16", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
 def test_fit_of_a_whole_bilm_learns_in_half_precision(tmp_path, plain_elmo, policy):
     # float16 overflows first: all kinds of weights learn in it.
     in_full = policy == "mixed_float16"

@@ -173,6 +173,7 @@ def test_the_same_configuration_makes_the_same_package(documents, tmp_path):
     assert _compile(tmp_path / "again.yaml") == documents
 
 
+@pytest.mark.slow
 def test_vertex_gets_one_document_that_its_library_loads(vertex):
     from google.auth.credentials import AnonymousCredentials
     from google.cloud import aiplatform

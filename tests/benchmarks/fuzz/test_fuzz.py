@@ -15,6 +15,7 @@ from benchmarks.fuzz.trial import try_input
 _INPUTS = 250
 
 
+@pytest.mark.slow
 def test_no_file_ends_a_run_or_a_job(tmp_path):
     outcomes = set()
     for seed in range(_INPUTS):
