@@ -6,6 +6,7 @@ import inspect
 import numbers
 import reprlib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 # Safe mode, and what Keras is about, have no public names.
 from keras.src.backend.common import global_state
@@ -46,6 +47,16 @@ def check_names(name: str, value: object, choices: Sequence[str]) -> list[str]:
     for each in names:
         check_choice(name, each, choices)
     return names
+
+
+def check_policy(policy: Any) -> None:
+    """Refuses a policy of whole numbers: Keras would fail on it in the first call."""
+    is_quantized = getattr(policy, "quantization_mode", None) is not None
+    if is_quantized or "float" not in (policy.compute_dtype or ""):
+        raise ValueError(
+            "`dtype` must be of floats, such as float32 or mixed_bfloat16. "
+            f"Received: {policy.name}"
+        )
 
 
 def check_dropout(dropout: object) -> None:

@@ -38,6 +38,7 @@ class StringLayer(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        checks.check_policy(self.dtype_policy)
         if max_sequence_length is not None:
             checks.check_positive(
                 "max_sequence_length", max_sequence_length, "a positive int or None"

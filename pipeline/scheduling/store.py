@@ -194,7 +194,7 @@ class ScheduleFolder:
             return Outcome.from_json(read_regular(self.outcome))
         except FileNotFoundError:
             return None
-        except ValueError:
+        except (OSError, ValueError):
             return failure(f"what it wrote down cannot be read: {self.outcome}")
 
     def log_of(self, run: int) -> Path:

@@ -139,3 +139,9 @@ def test_a_bilm_compiled_by_xla_computes_and_learns_the_same(tiny_elmo):
     for compiled, plain in zip(outputs[True], outputs[False], strict=True):
         np.testing.assert_allclose(compiled, plain, atol=1e-4)
     assert np.abs(outputs[True][1] - outputs[True][0]).max() > 1e-3
+
+
+@pytest.mark.parametrize("policy", ["int8_from_float32", "int32", "string"])
+def test_a_policy_of_no_floats_is_refused_at_once(plain_elmo, policy):
+    with pytest.raises(ValueError, match=f"`dtype` must be of floats, .* {policy}$"):
+        make(plain_elmo, dtype=policy)
