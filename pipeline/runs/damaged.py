@@ -81,6 +81,11 @@ def damage_behind(output: OutputFolder, run_id: str) -> str:
     last = metadata.pushed.last_blessed()
     metadata.inventory.count_as_not_made(d for d in damaged if d.path != last)
     names = ", ".join(os.path.join(each.path, each.lacks) for each in damaged)
-    is_last = any(each.path == last for each in damaged)
-    what = f"bring back {last}" if is_last else "the same command makes it again"
+    what = "the same command makes it again"
+    if any(each.path == last for each in damaged):
+        what = (
+            f"bring back a copy of {last}, with which a new model is compared, or "
+            f"remove {output.metadata} and {output.artifacts}: then the output begins "
+            "anew, and keeps what is served"
+        )
     return f"{names} is not what was written\nhint: {what}"
