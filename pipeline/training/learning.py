@@ -14,8 +14,10 @@ from pipeline.training.arithmetic import FusedAdam
 AUTO = "auto"
 # Chosen on texts that no page reports; docs/quality.md has how.
 _EPOCHS = 5
-_LEAST_STEPS = 100  # with few texts there are more epochs
-_MOST_EPOCHS = 50
+# With fewer texts there are more epochs. Phrases of which only the combination says
+# something are learnt late: 600 texts of them had 68 % after 16 epochs, 92 after 30.
+_LEAST_STEPS = 600
+_MOST_EPOCHS = 30
 _LAST_SHARE = 0.02  # of the learning rate
 _STEPS_PER_EXECUTION = 8
 

@@ -32,7 +32,7 @@ def head_with_branch(**options):
 
 
 @pytest.mark.parametrize(
-    ("texts", "epochs"), [(4, 50), (90, 34), (300, 10), (1000, 5), (100_000, 5)]
+    ("texts", "epochs"), [(4, 30), (300, 30), (1000, 19), (8400, 5), (100_000, 5)]
 )
 def test_few_texts_are_read_more_often(texts, epochs):
     train = {**TRAIN, "epochs": "auto", "batch_size": 32}
