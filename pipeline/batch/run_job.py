@@ -15,6 +15,7 @@ from components.text_example_gen.checks import DataPreview
 from components.text_example_gen.reading.records import replace_invalid
 from pipeline.batch import storage
 from pipeline.batch.destination import check_inputs
+from pipeline.batch.done import noted
 from pipeline.batch.graph import ColumnClash, JobCounts, ScoreFiles, check_clash
 from pipeline.batch.inputs import check_readable, first_look
 from pipeline.batch.output import BatchOutput
@@ -149,7 +150,7 @@ def run_job(
 
 
 def _columns_so_far(job: BatchJob) -> set[str]:
-    records = map(storage.read_json, storage.list_files(job.path(SPLITS), "*.json"))
+    records = map(noted, storage.list_files(job.path(SPLITS), "*.json"))
     return {name for record in records if record for name in record["columns"]}
 
 

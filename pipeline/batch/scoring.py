@@ -16,7 +16,7 @@ from apache_beam.metrics import Metrics
 
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.records import Reject
-from pipeline.batch import storage
+from pipeline.batch.done import note, noted
 from pipeline.batch.formats.formats import suffix, write_part
 from pipeline.batch.formats.table import Table
 from pipeline.batch.rejects import RejectLines
@@ -109,10 +109,10 @@ class ScoreChunks(beam.DoFn):
         # `JobProgress` reads the number of rows off the names of these files.
         name = f"{element['name']}.{element['rows']}.json"
         record_path = self._job.path(PARTS, name)
-        record: PartRecord | None = storage.read_json(record_path)
+        record: PartRecord | None = noted(record_path)
         if record is None:
             record = self._score(element, self._scorer.load(), columns)
-            storage.write_json(record_path, record)
+            note(record_path, record, [record["part"], record["rejected"]])
         self._rows_out.inc(record["rows_out"])
         self._rows_rejected.inc(element["rows"] - record["rows_out"])
         yield record

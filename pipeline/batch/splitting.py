@@ -27,6 +27,7 @@ from components.text_example_gen.reading.records import (
 )
 from components.text_example_gen.values import BadValueError, is_lossy, text_of
 from pipeline.batch import storage
+from pipeline.batch.done import note, noted
 from pipeline.batch.formats.table import (
     CSV,
     HDF5,
@@ -159,11 +160,12 @@ class SplitFiles(beam.DoFn):
         group: FileGroup = json.loads(element)
         name = f"{group['number']:05d}"
         record_path = self._job.path(SPLITS, f"{name}.json")
-        record: SplitRecord | None = storage.read_json(record_path)
+        record: SplitRecord | None = noted(record_path)
         if record is None:
             with RejectLines() as rejects:
                 record = _Splitter(self._job, name, rejects).split(group)
-            storage.write_json(record_path, record)
+            chunks = [chunk["path"] for chunk in record["chunks"]]
+            note(record_path, record, [*chunks, record["rejected"]])
         self._rows_in.inc(record["rows_in"])
         yield record
 

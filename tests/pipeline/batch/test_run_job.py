@@ -165,6 +165,52 @@ def test_an_interrupted_job_goes_on_where_it_was(
     assert len(scored) - before == 4
 
 
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x55
+    path.write_bytes(data)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [_flip, _cut, lambda path: path.write_bytes(b""), Path.unlink],
+    ids=["flip", "cut", "empty", "gone"],
+)
+@pytest.mark.parametrize(
+    "files",
+    ["parts/*.jsonl", "parts/*.json", "splits/*.json", "chunks/*", "rejected/*"],
+)
+def test_what_a_power_cut_has_damaged_is_done_again(
+    finished, tmp_path, predictor, monkeypatch, files, damage
+):
+    folder, expected = finished
+    real = scoring.write_part
+
+    def write_part(format_name, path, table):
+        if "00000-00004" in path:
+            raise OSError("the machine went down")
+        return real(format_name, path, table)
+
+    request = _request(folder / "data", tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(scoring, "write_part", write_part)
+        with pytest.raises(Exception, match="the machine went down"):
+            _run(request, predictor)
+    found = [*(tmp_path / "out.unfinished").glob(f"*/{files}")]
+    assert found
+    for path in found:
+        damage(path)
+    summary = _run(request, predictor)
+    assert summary.counts == expected.counts
+    for name in ("part-00000-of-00001.jsonl", "rejected/rejected.jsonl"):
+        here, there = (each / "out" / name for each in (tmp_path, folder))
+        assert _lines(here) == _lines(there)
+
+
 def test_a_chunk_of_which_nothing_is_left_leaves_no_hole(tmp_path, predictor):
     path = tmp_path / "x.csv"
     path.write_text("id,text\n" + "a,boom\n" * 16 + "b,good\n")
