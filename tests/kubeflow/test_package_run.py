@@ -313,10 +313,14 @@ def test_an_identical_run_ends_early_and_says_since_when(cluster, second):
 
 @pytest.fixture(scope="module")
 def third(cluster, rows, second):
-    """Span 3 with a model that a single step has trained, from nothing."""
+    """Span 3 with a model that a single step has trained, from nothing at all."""
     cluster.killer.step = None
     cluster.add_span(3, rows[50 : 50 + _ROWS])
-    changed = {"train.warm_start": False, "train.learning_rate": 1e-6}
+    changed = {
+        "train.warm_start": False,
+        "train.learning_rate": 1e-6,
+        "model.pretrained_branch": False,
+    }
     package = cluster.package("fresh", **changed)
     return cluster.run("run-4", package, training_steps=1, span="3")
 
