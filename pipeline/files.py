@@ -141,13 +141,28 @@ def remove_at_once(folder: Path, *, notes: Iterable[Path] = ()) -> None:
 
 
 def hidden_leftovers(folder: Path) -> dict[Path, str]:
-    """Returns what `replace_when_done` and `remove_at_once` have hidden in a folder.
+    """Returns what others of these functions have hidden in a folder.
 
     Returns:
         Hidden path -> the name for which it is, or from which it was removed.
     """
     found = {each: _HIDDEN.fullmatch(each.name) for each in folder.glob(".*.part")}
     return {path: match[1] for path, match in found.items() if match}
+
+
+@contextlib.contextmanager
+def hidden_folder(path: Path) -> Iterator[Path]:
+    """Yields a new folder beside `path`, for work, and removes it in the end.
+
+    What a killed process leaves is among `hidden_leftovers`.
+    """
+    folder = _hidden_name(path)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):
+            remove(folder)
 
 
 def _hidden_name(path: Path) -> Path:

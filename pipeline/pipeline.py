@@ -190,7 +190,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     model["pretrained_branch"] &= knows(config.elmo.source)
 
     # What the head is told, by the Trainer and by who looks for better options of it.
-    told = {
+    told: dict[str, Any] = {
         "elmo": _section(config.elmo),
         "elmo_version": elmo_version(config.elmo.source),
         "held_out": [data.eval_fraction, data.test_fraction],
@@ -201,7 +201,10 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         "precision": config.evaluation.precision,
         "resume_dir": str(output.resume),
         "embeddings_dir": str(output.embeddings),
+        "beam_args": None,
     }
+    if config.train.encode_with_beam:
+        told["beam_args"] = complete_beam_args(config.beam.args)
     learnt_from: dict[str, Any] = {
         "examples": transform.outputs["transformed_examples"],
         "transform_graph": transform.outputs["transform_graph"],

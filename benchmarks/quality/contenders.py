@@ -46,6 +46,7 @@ from pipeline.training.model import (
     head_signature,
     trained_form,
 )
+from pipeline.training.trainer import class_weights
 
 # Strengths of the regularisation; the one that is best on the eval texts counts.
 _TF_IDF_CS = (1.0, 5.0, 30.0)
@@ -270,6 +271,7 @@ def _train(
 ) -> None:
     splits = {features.TRAIN: fold.train, features.EVAL: fold.evaluate}
     count = len(fold.train)
+    counts = np.bincount(data.labels[fold.train], minlength=int(data.labels.max()) + 1)
     train = with_epochs(train, count)
     compile_model(model, train, texts=count, **slow)
     with tempfile.TemporaryDirectory() as folder:
@@ -277,7 +279,7 @@ def _train(
             model,
             dataclasses.replace(data, splits=splits),
             inputs,
-            class_weights=np.ones(int(data.labels.max()) + 1, np.float32),
+            class_weights=class_weights(counts, train["class_weights"]),
             options=train,
             resume_dir=Path(folder) / "state",
             log_dir=folder,

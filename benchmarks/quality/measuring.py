@@ -23,7 +23,14 @@ from benchmarks.quality.contenders import (
     minilm_vectors,
     tf_idf_accuracy,
 )
-from benchmarks.quality.texts import Fold, Texts, draws, folds, tokens_of
+from benchmarks.quality.texts import (
+    Fold,
+    Texts,
+    draws,
+    folds,
+    sizes_that_fit,
+    tokens_of,
+)
 from benchmarks.session import BenchmarkError, NotMeasured, Session, say
 from keras_elmo import BiLM, BiLMOptions
 from keras_elmo.checkpoints import save_hdf5
@@ -101,14 +108,16 @@ def run_all(
         with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as name:
             measuring = _Measuring(session, texts, source, model, train, Path(name))
             contenders = measuring.contenders()
+            of_curve = contenders
+            if model["pretrained_branch"]:
+                of_curve = {**contenders, **measuring.without_branch()}
             splits = folds(texts, fold_count)
             results.folds[texts.name] = measuring.measure("fold", splits, contenders)
             results.curve[texts.name] = {
                 str(size): measuring.measure(
-                    f"{size} texts, draw", draws(texts, size, DRAWS), contenders
+                    f"{size} texts, draw", draws(texts, size, DRAWS), of_curve
                 )
-                for size in CURVE_SIZES
-                if size <= len(texts.texts) // 2
+                for size in sizes_that_fit(texts, CURVE_SIZES)
             }
             if texts.name in with_parts_of:
                 results.parts[texts.name] = measuring.measure(
@@ -166,6 +175,11 @@ class _Measuring:
         found[MEAN] = partial(mean_accuracy, means, texts)
         found[HEAD] = self._head(self._store)
         return found
+
+    def without_branch(self) -> dict[str, Score]:
+        """Returns the head that has learnt from no labelled text but those given."""
+        name = f"{HEAD}, {WITHOUT_BRANCH}"
+        return {name: self._head(self._store, pretrained_branch=False)}
 
     def parts(self, elmo: Mapping[str, Any]) -> dict[str, Score]:
         """Returns the head with and without its parts, by what it has."""

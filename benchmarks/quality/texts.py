@@ -23,6 +23,7 @@ from benchmarks.texts import (
     read_tabbed,
 )
 from keras_elmo.text import tokenize
+from pipeline.config.sections import TransformConfig
 from pipeline.training.data import LabelledTokens
 
 FOLDS = 10
@@ -130,18 +131,29 @@ def draws(texts: Texts, size: int, count: int) -> Iterator[Fold]:
     All test on the test texts of the first fold and, where these are few, of the next
     ones, until there are a thousand or half of all.
     """
+    test, rest = _tested_on_curves(texts)
+    for seed in range(count):
+        chosen, _ = train_test_split(
+            rest, train_size=size, stratify=texts.labels[rest], random_state=seed
+        )
+        yield _divided(texts, chosen, test, seed=seed)
+
+
+def sizes_that_fit(texts: Texts, sizes: Sequence[int]) -> list[int]:
+    """Returns from how many texts `draws` can learn: one of each class is left over."""
+    _, rest = _tested_on_curves(texts)
+    return [size for size in sizes if size <= len(rest) - texts.classes]
+
+
+def _tested_on_curves(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the places of the test texts of `draws`, and those of the others."""
     splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     parts = [test for _, test in splitter.split(texts.texts, texts.labels)]
     wanted = min(1000, len(texts.texts) // 2)
     number = next(
         n for n in range(1, FOLDS) if len(np.concatenate(parts[:n])) >= wanted
     )
-    test, rest = np.concatenate(parts[:number]), np.concatenate(parts[number:])
-    for seed in range(count):
-        chosen, _ = train_test_split(
-            rest, train_size=size, stratify=texts.labels[rest], random_state=seed
-        )
-        yield _divided(texts, chosen, test, seed=seed)
+    return np.concatenate(parts[:number]), np.concatenate(parts[number:])
 
 
 def _divided(texts: Texts, rest: np.ndarray, test: np.ndarray, *, seed: int) -> Fold:
@@ -157,8 +169,13 @@ def _divided(texts: Texts, rest: np.ndarray, test: np.ndarray, *, seed: int) -> 
 
 
 def tokens_of(texts: Texts) -> LabelledTokens:
-    """Tokenises texts as the pipeline does; the splits are left empty."""
+    """Tokenises and cuts texts as the pipeline does; the splits are left empty."""
     ragged = tokenize(tf.constant(texts.texts))
+    lengths = ragged.row_lengths().numpy()
+    options = TransformConfig()
+    # Transform takes the quantile of the training texts; that of all is hardly another.
+    longest = np.quantile(lengths, options.max_tokens_quantile, method="higher")
+    ragged = ragged[:, : int(np.clip(longest, 1, options.max_tokens_limit))]
     words, ids = np.unique(ragged.values.numpy(), return_inverse=True)
     return LabelledTokens(
         words=np.concatenate([np.array([b""], object), words]),

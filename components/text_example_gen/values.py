@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import functools
 import hashlib
 import json
 import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 # These say nothing that one sees: soft hyphen, zero-width space, marks of direction,
 # word joiner, byte order mark. Transform leaves them out of texts.
@@ -28,10 +29,12 @@ JOINT = " . "
 _TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St|Jr|Sr|Prof|Gen|Rev|Lt|Col|Capt|Sgt|vs)\.?$")
 
 
-# Joiners mean something between letters that join, and between parts of an emoji.
+# Joiners mean something between letters that join, and between parts of an emoji. Each
+# run of them is looked at once: else the time would grow with the square of its length.
 _IDLE_JOINER = re.compile(
-    r"[\u200c\u200d]+(?=[\s!-~]|$)|(?:(?<=[\s!-~])|^)[\u200c\u200d]+"
+    r"(?<![\u200c\u200d])[\u200c\u200d]+(?=[\s!-~]|$)|(?:(?<=[\s!-~])|^)[\u200c\u200d]+"
 )
+_MOST_MARKS = 30  # of a letter, as in UAX 15's stream-safe text
 _TO_SPACE = re.compile(r"[\x01-\x08\x0e-\x1f\x7f-\x9f]|[^\S\t-\r ]")
 _WHOLE_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
 _TRUTH_VALUE = re.compile("true|True|TRUE|false|False|FALSE")
@@ -151,7 +154,7 @@ def read_label(value: Any) -> Label | None:
     name = " ".join(seen.split())
     if name != seen.strip():
         changes.append(WHITE_SPACE)
-    composed = unicodedata.normalize("NFC", name)
+    composed = _normalised("NFC", name)
     if composed != name:
         changes.append(UNICODE_FORM)
     name = composed
@@ -167,6 +170,33 @@ def read_label(value: Any) -> Label | None:
 def without_invisible(name: str) -> str:
     """Returns a name without characters that show nothing; other blanks are spaces."""
     return _TO_SPACE.sub(" ", _IDLE_JOINER.sub("", _INVISIBLE.sub("", name)))
+
+
+def _normalised(form: Literal["NFC", "NFKC"], text: str) -> str:
+    """Returns a text in a form of Unicode, in time that is linear in its length.
+
+    Marks are sorted, which takes time with the square of their number. So of a letter
+    with more than 30 marks, each 30 are sorted by themselves.
+    """
+    if len(text) <= _MOST_MARKS or text.isascii():
+        return unicodedata.normalize(form, text)
+    cuts = [match.end() for match in _many_marks().finditer(text)]
+    parts = zip([0, *cuts], [*cuts, len(text)], strict=True)
+    return "".join(unicodedata.normalize(form, text[a:b]) for a, b in parts)
+
+
+@functools.cache
+def _many_marks() -> re.Pattern[str]:
+    """Returns what finds 30 characters in a row that become marks."""
+    decomposed = {
+        chr(code): unicodedata.normalize("NFKD", chr(code))
+        for code in range(0x80, 0x1F000)  # no mark comes after these
+        if not 0xD800 <= code < 0xE000
+    }
+    marks = [
+        char for char, parts in decomposed.items() if unicodedata.combining(parts[0])
+    ]
+    return re.compile(f"[{''.join(marks)}]{{{_MOST_MARKS}}}")
 
 
 def _is_plain(label: str) -> bool:
@@ -228,9 +258,9 @@ def digest(text: str) -> bytes:
     Invisible characters left out, NFKC, case folding, runs of white space as one space;
     then BLAKE2b.
     """
-    normalised = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
+    normalised = _normalised("NFKC", _INVISIBLE.sub("", text)).casefold()
     # Case folding can bring back what NFKC would compose.
-    normalised = unicodedata.normalize("NFKC", normalised)
+    normalised = _normalised("NFKC", normalised)
     data = " ".join(normalised.split()).encode("utf-8")
     return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
 

@@ -108,6 +108,19 @@ class Config(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _encode_with_beam_only_what_is_kept(self) -> Config:
+        for keeps_none, name in (
+            (self.elmo.trainable, "elmo.trainable"),
+            (self.train.cache_gib == 0, "train.cache_gib=0"),
+        ):
+            if self.train.encode_with_beam and keeps_none:
+                raise ValueError(
+                    f"train.encode_with_beam must be false with {name}: no embeddings "
+                    "are kept. Received: true"
+                )
+        return self
+
 
 class ConfigError(UserError):
     """A configuration cannot be used; the message is one line that names the option."""

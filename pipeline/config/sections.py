@@ -190,6 +190,12 @@ class TrainConfig(Section):
         description="Most GiB of the store of embeddings that an output keeps between "
         "runs; 0: none is kept.",
     )
+    encode_with_beam: bool = Field(
+        False,
+        description="Whether ELMo encodes the training texts in a Beam job, on the "
+        "runner of beam.args, and not in the Trainer. Every worker must see the output "
+        "folder.",
+    )
     tune: str | None = Field(
         None,
         description="For how long better options of the head are searched before the "

@@ -15,29 +15,29 @@ import logging
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from components.progress import tell
 from pipeline.files import hidden_leftovers, remove
 from pipeline.training.data import LabelledTokens
-from pipeline.training.segments import Segment, from_four_bits, to_four_bits
+from pipeline.training.segment_encoding import (
+    SUFFIX,
+    TOKENS_PER_SEGMENT,
+    Encode,
+    EncodeHere,
+    Encoding,
+    encoded,
+    encoding_batches,
+)
+from pipeline.training.segments import Segment, from_four_bits
 
 _LOGGER = logging.getLogger(__name__)
 
-_TOKENS_PER_CALL = 4096  # tokens encoded together, padding included
-_MAX_TEXTS_PER_CALL = 512
-_TOKENS_PER_SEGMENT = 2**15  # a few seconds of encoding: what a kill costs
 _HEADER_BYTES = 600  # of the arrays in a segment, at most
 _SHARE_OF_FREE_DISK = 0.9  # the rest stays for the model, the logs, and others
-_LOG_SECONDS = 15.0
 _LEFT_BEHIND_SECONDS = 3600  # no segment takes so long to write
-_SUFFIX = ".segment"
-
-Encode = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass
@@ -84,6 +84,7 @@ class EmbeddingStore:
         dim: Width of one activation, an even number.
         bound_bytes: Most bytes of all segments; 0: nothing is kept.
         precision: In which numbers `encode` computes; for `facts`.
+        encoding: Writes the segments of new texts; None: they are encoded here.
         clock: Seconds since any point; for tests.
 
     Raises:
@@ -101,12 +102,13 @@ class EmbeddingStore:
         dim: int,
         bound_bytes: int,
         precision: str = "float32",
+        encoding: Encoding | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._data = data
         self._encode = encode
+        self._encoding = encoding or EncodeHere(encode, clock)
         self.num_layers, self.dim = num_layers, dim
-        self._clock = clock
         self._root, self._folder = root, root / version
         self._make_folder()
         keys, first, self._place = np.unique(
@@ -157,7 +159,8 @@ class EmbeddingStore:
             scales[row, :, :length] = segment.scales[tokens].T
         missing = np.flatnonzero(numbers < 0)
         if missing.size:
-            new_codes, new_scales = self._encoded(texts[missing])
+            words = self._data.tokens(texts[missing])
+            new_codes, new_scales = encoded(self._encode, words)
             width = new_codes.shape[2]
             codes[missing, :, :width] = new_codes
             scales[missing, :, :width] = new_scales
@@ -207,7 +210,7 @@ class EmbeddingStore:
 
         Their time of change becomes that of their last use.
         """
-        for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             try:
                 segment = Segment.read(path)
                 if segment.bytes > bound or not self._wanted(keys, segment)[1].any():
@@ -250,7 +253,7 @@ class EmbeddingStore:
         lengths = self._data.lengths[first[missing]]
         # A token's codes and scales; a text's key and length; what a file begins with.
         sizes = lengths * self.num_layers * (self.dim // 2 + 4) + 20
-        files = 1 + np.cumsum(lengths) // _TOKENS_PER_SEGMENT
+        files = 1 + np.cumsum(lengths) // TOKENS_PER_SEGMENT
         needed = np.cumsum(sizes) + files * _HEADER_BYTES
         used = self._bytes_used()
         wanted = int(needed[needed <= bound - used].max(initial=0))
@@ -265,27 +268,25 @@ class EmbeddingStore:
             )
         missing = missing[fits]
         done = 0
-        for chunk in self._encode_all(keys, first, missing):
-            path = self._folder / f"{uuid.uuid4().hex}{_SUFFIX}"
-            try:
-                segment = Segment.write(path, *chunk)
-            except OSError as error:  # no room, or no right to write there
-                _LOGGER.warning(
-                    "Embedding store: %s: %s; %d texts are encoded anew in each epoch",
-                    self._folder,
-                    error.strerror,
-                    len(missing) - done,
-                )
-                break
-            self._take(keys, segment)
-            done += len(chunk[0])
+        texts, their_keys = first[missing], keys[missing]
+        try:
+            for segment in self._encoding(self._folder, self._data, texts, their_keys):
+                self._take(keys, segment)
+                done += len(segment.keys)
+        except OSError as error:  # no room, or no right to write there
+            _LOGGER.warning(
+                "Embedding store: %s: %s; %d texts are encoded anew in each epoch",
+                self._folder,
+                error.strerror,
+                len(missing) - done,
+            )
         return missing[:done]
 
     def _make_room(self, most: int) -> None:
         """Deletes what was used longest ago, but nothing in use, down to a size."""
         in_use = {each.path for each in self._segments}
         found = []
-        for path in self._root.glob(f"*/*{_SUFFIX}"):
+        for path in self._root.glob(f"*/*{SUFFIX}"):
             with _may_stay(path):
                 state = path.stat()
                 found.append((state.st_mtime, state.st_size, path))
@@ -297,53 +298,6 @@ class EmbeddingStore:
                 with _may_stay(path):
                     remove(path)
                     total -= size
-
-    def _encode_all(
-        self, keys: np.ndarray, first: np.ndarray, missing: np.ndarray
-    ) -> Iterator[tuple[np.ndarray, ...]]:
-        """Yields the parts of one segment after the other."""
-        texts, lengths = first[missing], self._data.lengths
-        tokens = int(lengths[texts].sum())
-        parts: list[tuple[np.ndarray, np.ndarray]] = []
-        begun = done = tokens_done = pending = 0
-        started = logged = self._clock()
-        for batch in encoding_batches(texts, lengths):
-            codes, scales = self._encoded(batch)
-            is_token = np.arange(codes.shape[2]) < lengths[batch][:, None]
-            parts.append(
-                (scales.swapaxes(1, 2)[is_token], codes.swapaxes(1, 2)[is_token])
-            )
-            done += len(batch)
-            tokens_done += len(parts[-1][0])
-            pending += len(parts[-1][0])
-            tell("texts encoded", done, len(texts))
-            now = self._clock()
-            if now - logged > _LOG_SECONDS:
-                logged = now
-                _LOGGER.info(
-                    "ELMo: %d of %d tokens, %.0f tokens/s",
-                    tokens_done,
-                    tokens,
-                    tokens_done / (now - started),
-                )
-            if pending >= _TOKENS_PER_SEGMENT or done == len(texts):
-                some = slice(begun, done)
-                yield (
-                    keys[missing[some]],
-                    lengths[texts[some]],
-                    *(np.concatenate(each) for each in zip(*parts, strict=True)),
-                )
-                parts, begun, pending = [], done, 0
-
-    def _encoded(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        activations = np.asarray(self._encode(self._data.tokens(texts)), np.float32)
-        if not np.isfinite(activations).all():
-            raise ValueError(
-                "ELMo activations must be finite. Received: "
-                f"{activations[~np.isfinite(activations)][0]}\n"
-                "hint: check the weights of elmo.source"
-            )
-        return to_four_bits(activations)
 
 
 class MeanLayer:
@@ -384,13 +338,3 @@ def _free_disk(folder: Path) -> int:
         return int(shutil.disk_usage(folder).free * _SHARE_OF_FREE_DISK)
     except OSError:
         return 0
-
-
-def encoding_batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
-    """Cuts `order`, sorted by length, so that no call computes too many tokens."""
-    while len(order):
-        texts = order[:_MAX_TEXTS_PER_CALL]
-        padded = np.maximum(1, lengths[texts]) * np.arange(1, len(texts) + 1)
-        count = max(1, int(np.searchsorted(padded, _TOKENS_PER_CALL, side="right")))
-        yield texts[:count]
-        order = order[count:]

@@ -15,6 +15,7 @@ import math
 import os
 import platform
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from keras_elmo import ElmoEmbeddingLayer
 from pipeline.files import read_regular, write_whole
 from pipeline.fingerprints import code_version
 from pipeline.training.data import LabelledTokens
-from pipeline.training.embedding_store import EmbeddingStore, Encode, encoding_batches
+from pipeline.training.embedding_store import EmbeddingStore
+from pipeline.training.encoding_job import EncodeOnWorkers
+from pipeline.training.segment_encoding import Encoding, encode_by, encoding_batches
 
 FLOAT32, BFLOAT16, AUTO = "float32", "bfloat16", "auto"
 
@@ -54,6 +57,7 @@ def open_store(
     elmo_version: str,
     cache_gib: float,
     precision: str = FLOAT32,
+    beam_args: Sequence[str] | None = None,
 ) -> EmbeddingStore:
     """Opens the store at `root` for some texts, with what `encoder` returns.
 
@@ -66,6 +70,8 @@ def open_store(
         precision: In which numbers: `float32`, `bfloat16`, or `auto`: whichever was
             faster on this machine when it was measured for this store. That is done
             once, and only where the processor has bfloat16 and there is enough text.
+        beam_args: The texts are encoded by a Beam job with these options, of which each
+            worker sees `root` and the source of `encoder`; None: here.
     """
     version = f"{elmo_version} {code_version(*_OF_ACTIVATIONS)}"
     if precision == AUTO:
@@ -73,26 +79,20 @@ def open_store(
     if precision != FLOAT32:
         encoder = _in_precision(encoder, precision)
         version = f"{version} {precision}"
+    encoding: Encoding | None = None
+    if beam_args is not None:
+        encoding = EncodeOnWorkers(encoder, beam_args)
     return EmbeddingStore(
         Path(root),
         hashlib.sha256(version.encode()).hexdigest()[:16],  # the name of a folder
         data,
-        _encode_by(encoder),
+        encode_by(encoder),
         num_layers=encoder.num_layers,
         dim=encoder.dim,
         bound_bytes=int(cache_gib * _GIB),
         precision=precision,
+        encoding=encoding,
     )
-
-
-def _encode_by(encoder: ElmoEmbeddingLayer) -> Encode:
-    spec = tf.TensorSpec((None, None), tf.string)
-
-    @tf.function(input_signature=[spec], autograph=False)
-    def encode(tokens: tf.Tensor) -> tf.Tensor:
-        return tf.cast(encoder(tokens, training=False), tf.float32)
-
-    return lambda tokens: encode(tf.constant(tokens, tf.string)).numpy()
 
 
 def _in_precision(encoder: ElmoEmbeddingLayer, precision: str) -> ElmoEmbeddingLayer:
@@ -131,8 +131,8 @@ def _faster(
 def _seconds(encoder: ElmoEmbeddingLayer, tokens: np.ndarray) -> dict[str, float]:
     """Returns precision -> how long a batch takes: the least of several, in turn."""
     ways = {
-        FLOAT32: _encode_by(encoder),
-        BFLOAT16: _encode_by(_in_precision(encoder, BFLOAT16)),
+        FLOAT32: encode_by(encoder),
+        BFLOAT16: encode_by(_in_precision(encoder, BFLOAT16)),
     }
     for encode in ways.values():
         encode(tokens)  # makes the graph

@@ -56,7 +56,8 @@ from pipeline.training.warm_start import WarmStart, save_weights, start_from
 _LOGGER = logging.getLogger(__name__)
 # A class of fewer texts does not weigh more: they say too little of it.
 _LEAST_WEIGHED = 20
-_PLACES = ("resume_dir", "embeddings_dir")
+# Where and how it is done, and not what comes of it.
+_PLACES = ("resume_dir", "embeddings_dir", "beam_args")
 _TEXTS_TO_ENCODE = 200  # only to say which words are the strongest
 
 
@@ -73,7 +74,8 @@ def run_fn(fn_args: Any) -> None:
     equal data, configuration and starting weights goes on there after the last whole
     epoch of an interrupted one. Without the folder nothing is resumed.
     `embeddings_dir`, of a local file system, too, is the root of the `EmbeddingStore`;
-    without it, it is a temporary one. `hyperparameters` are options that were found by
+    without it, it is a temporary one. With `beam_args` a Beam job encodes its texts.
+    `hyperparameters` are options that were found by
     a search (`tuned`); None: there was none.
 
     Writes the SavedModel, the weights for later warm starts beside it, TensorBoard
@@ -131,6 +133,7 @@ def run_fn(fn_args: Any) -> None:
                 elmo_version=config["elmo_version"],
                 cache_gib=train["cache_gib"],
                 precision=config["elmo"].get("precision", FLOAT32),
+                beam_args=config.get("beam_args"),
             )
             stack.callback(store.close)
             model = trained

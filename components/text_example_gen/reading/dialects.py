@@ -29,8 +29,11 @@ from components.text_example_gen.reading.rows import (
 
 _CSV_DELIMITERS = (",", ";", "\t", "|")
 _TSV_DELIMITERS = ("\t", ",", ";", "|")
-# What Excel writes and understands as the first line.
-_SEP = re.compile(r'[\ufeff]?"?sep=(.)"?[ ,;\t|]*(?:\r\n|\n|\r|$)', re.IGNORECASE)
+# What Excel writes and understands as the first line. What cannot stand between fields
+# is no delimiter.
+_SEP = re.compile(
+    r'[\ufeff]?"?sep=([^\0\r\n"\\])"?[ ,;\t|]*(?:\r\n|\n|\r|$)', re.IGNORECASE
+)
 # A file without a header is one of CSV if so many of its first rows have the columns.
 _LEAST_SHARE = 0.5
 # So many show how wide rows are where the header lacks a column: for the message.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import re
 from collections.abc import Iterator
@@ -10,7 +11,11 @@ from typing import Any, TextIO
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.lines import Lines
-from components.text_example_gen.reading.nested import nested_names, with_nested
+from components.text_example_gen.reading.nested import (
+    Structure,
+    nested_names,
+    with_nested,
+)
 from components.text_example_gen.reading.records import (
     MAX_RECORD_VALUES,
     Record,
@@ -93,9 +98,9 @@ class Objects:
         options = self._options
         try:
             columns, renamed, is_repaired = _parse(raw.lstrip(_MARK), options)
+            columns = with_nested(columns, options.required, unique=options.unique)
         except (ValueError, RecursionError) as error:
             return reject_at(self._path, position, reasons.BAD_JSON, str(error), raw)
-        columns = with_nested(columns, options.required)
         self._count += 1
         if self._count <= _LOOK_ROWS:
             self._seen.update(dict.fromkeys([*columns, *nested_names(columns)]))
@@ -162,8 +167,14 @@ def _parse(
         is_repaired |= any(is_replaced for _, is_replaced in repaired)
         names = [name for name, _ in repaired]
         distinct = distinct_names(names)
+        values = zip(distinct, (value for _, value in pairs), strict=True)
+        if distinct == names:
+            return dict(values)
         renamed += new_names(names, distinct)
-        return dict(zip(distinct, (value for _, value in pairs), strict=True))
+        structure = Structure(values)
+        counts = collections.Counter(names)
+        structure.repeated = frozenset(n for n, count in counts.items() if count > 1)
+        return structure
 
     value = json.loads(line, object_pairs_hook=as_object)
     if not isinstance(value, dict):

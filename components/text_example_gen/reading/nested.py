@@ -9,7 +9,19 @@ _MOST_LEVELS = 5
 _MOST_NAMES = 1000  # of a message and of hints in it
 
 
-def with_nested(columns: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+class Structure(dict[str, Any]):
+    """A structure in which a name came several times.
+
+    Attributes:
+        repeated: Those names.
+    """
+
+    repeated: frozenset[str] = frozenset()
+
+
+def with_nested(
+    columns: dict[str, Any], names: Iterable[str], *, unique: Sequence[str] = ()
+) -> dict[str, Any]:
     """Returns columns with those that are in structures, by names with dots.
 
     A column that has such a name itself is meant before one in a structure.
@@ -17,24 +29,34 @@ def with_nested(columns: dict[str, Any], names: Iterable[str]) -> dict[str, Any]
     Args:
         columns: Values by column; a structure is a dict.
         names: The columns that are needed.
+        unique: Those of them of which there must not be two.
+
+    Raises:
+        ValueError: There are several values of a unique name.
     """
     added = {}
     for name in names:
         if name not in columns and "." in name:
-            for value in _values_at(columns, name):
+            for value, is_repeated in _values_at(columns, name):
+                if is_repeated and name in unique:
+                    raise ValueError(f"several values are named `{name}`")
                 added[name] = value
                 break
     return {**columns, **added} if added else columns
 
 
-def _values_at(structure: Any, name: str) -> Iterator[Any]:
+def _values_at(structure: Any, name: str) -> Iterator[tuple[Any, bool]]:
+    """Yields what has a name, and whether more has it."""
     if not isinstance(structure, dict):
         return
+    repeated = structure.repeated if isinstance(structure, Structure) else ()
     if name in structure:
-        yield structure[name]
+        yield structure[name], name in repeated
     for place, character in enumerate(name):
-        if character == "." and name[:place] in structure:
-            yield from _values_at(structure[name[:place]], name[place + 1 :])
+        outer = name[:place]
+        if character == "." and outer in structure:
+            for value, is_repeated in _values_at(structure[outer], name[place + 1 :]):
+                yield value, is_repeated or outer in repeated
 
 
 def nested_names(columns: Mapping[str, Any], levels: int = 1) -> list[str]:

@@ -182,7 +182,7 @@ def _nested_names(schema: pa.Schema) -> list[str]:
             inner = [(f"{outer}.{field.name}", field.type) for field in kind]
             names += [name for name, _ in inner]
             waiting += inner
-    return list(dict.fromkeys(name for name in names if name not in schema.names))
+    return [name for name in names if name not in schema.names]
 
 
 def _with_nested(item: Record | Reject, options: ReadOptions) -> Record | Reject:

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from benchmarks.quality import measuring
+from benchmarks.quality import contenders, measuring
 from benchmarks.quality.contenders import (
     WordInputs,
     elmo_head_accuracy,
@@ -27,6 +27,7 @@ from benchmarks.quality.texts import (
     named_set,
     polarity,
     sample_data,
+    sizes_that_fit,
     tokens_of,
 )
 from benchmarks.session import BenchmarkError
@@ -198,6 +199,37 @@ def test_a_draw_of_many_classes_chooses_by_one_text_of_each():
     assert texts.classes == 30
     (fold,) = draws(texts, 100, 1)
     assert len(fold.evaluate) == 30 and len(fold.train) == 70
+
+
+@pytest.mark.parametrize("count", [200, 600, 2000, 2004])
+def test_no_more_texts_are_drawn_than_there_are(count):
+    texts = make_texts(count)
+    sizes = sizes_that_fit(texts, [100, 300, 1000])
+    assert len(sizes) < 3
+    for size in sizes:
+        [fold] = draws(texts, size, 1)
+        assert len(fold.train) + len(fold.evaluate) == size
+
+
+def test_a_head_weighs_classes_as_the_trainer_does(cache_of, monkeypatch):
+    texts = make_texts(60)
+    texts.labels[:] = np.arange(60) % 6 == 0
+    data, cache = tokens_of(texts), cache_of(texts)
+    given = []
+    monkeypatch.setattr(
+        contenders, "train_epochs", lambda *_, **options: given.append(options)
+    )
+    fold = Fold(np.arange(48), np.arange(48, 54), np.arange(54, 60))
+    elmo_head_accuracy(data, fold, cache, MODEL, TRAIN)
+    np.testing.assert_allclose(given[0]["class_weights"], [0.6, 1.2])
+
+
+def test_texts_are_cut_where_the_pipeline_cuts_them():
+    long = "so " * 50
+    texts = labelled("films", [("a fine film", "good")] * 98 + [(long, "bad")] * 2)
+    assert set(tokens_of(texts).lengths) == {3}
+    texts = labelled("films", [("a fine film", "good")] * 90 + [(long, "bad")] * 10)
+    assert set(tokens_of(texts).lengths) == {3, 50}
 
 
 def test_a_set_of_ones_own_is_named_by_its_file(tmp_path):

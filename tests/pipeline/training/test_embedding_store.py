@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from components.progress import listening
-from pipeline.training import embedding_store
+from pipeline.training import segment_encoding
 from pipeline.training.data import LabelledTokens
 from pipeline.training.embedding_store import EmbeddingStore, MeanLayer
 from pipeline.training.segments import Segment
@@ -121,7 +121,7 @@ def test_another_elmo_has_vectors_of_its_own(tmp_path):
 
 
 def test_it_tells_how_many_of_the_texts_are_encoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(embedding_store, "_MAX_TEXTS_PER_CALL", 2)
+    monkeypatch.setattr(segment_encoding, "_MAX_TEXTS_PER_CALL", 2)
     progress = []
     with listening(lambda *told: progress.append(told)):
         open_store(tmp_path, Encoder()).close()
@@ -130,10 +130,10 @@ def test_it_tells_how_many_of_the_texts_are_encoded(tmp_path, monkeypatch):
 
 
 def test_no_call_of_the_encoder_has_too_many_tokens_or_texts(monkeypatch):
-    monkeypatch.setattr(embedding_store, "_MAX_TEXTS_PER_CALL", 3)
-    monkeypatch.setattr(embedding_store, "_TOKENS_PER_CALL", 10)
+    monkeypatch.setattr(segment_encoding, "_MAX_TEXTS_PER_CALL", 3)
+    monkeypatch.setattr(segment_encoding, "_TOKENS_PER_CALL", 10)
     lengths = np.array([0, 0, 1, 1, 4, 5, 5, 6, 99])  # padding counts as well
-    batches = embedding_store.encoding_batches(np.arange(9), lengths)
+    batches = segment_encoding.encoding_batches(np.arange(9), lengths)
     assert [batch.tolist() for batch in batches] == [
         [0, 1, 2],
         [3, 4],
@@ -191,8 +191,8 @@ def test_room_is_made_in_the_folders_of_other_elmos_too(tmp_path):
 
 
 def test_a_lower_bound_holds_for_what_is_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(embedding_store, "_MAX_TEXTS_PER_CALL", 1)
-    monkeypatch.setattr(embedding_store, "_TOKENS_PER_SEGMENT", 1)
+    monkeypatch.setattr(segment_encoding, "_MAX_TEXTS_PER_CALL", 1)
+    monkeypatch.setattr(segment_encoding, "TOKENS_PER_SEGMENT", 1)
     open_store(tmp_path, Encoder()).close()
     sizes = [path.stat().st_size for path in segments(tmp_path)]
     bound = sum(sizes) - 1
@@ -202,8 +202,8 @@ def test_a_lower_bound_holds_for_what_is_there(tmp_path, monkeypatch):
 
 
 def test_a_killed_run_leaves_the_segments_it_has_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(embedding_store, "_MAX_TEXTS_PER_CALL", 1)
-    monkeypatch.setattr(embedding_store, "_TOKENS_PER_SEGMENT", 1)
+    monkeypatch.setattr(segment_encoding, "_MAX_TEXTS_PER_CALL", 1)
+    monkeypatch.setattr(segment_encoding, "TOKENS_PER_SEGMENT", 1)
 
     class Killed(Encoder):
         def __call__(self, tokens):

@@ -94,7 +94,7 @@ def test_both_are_measured_in_turn_once_their_graphs_are_there(encoder, monkeypa
         policy = layer.get_config()["dtype"]["config"]
         return lambda tokens: calls.append(policy["name"])
 
-    monkeypatch.setattr(encoding, "_encode_by", encode_by)
+    monkeypatch.setattr(encoding, "encode_by", encode_by)
     times = iter([0, 5, 5, 7, 10, 11, 11, 14, 20, 24, 24, 27.0])
     monkeypatch.setattr(encoding.time, "perf_counter", lambda: next(times))
     seconds = encoding._seconds(encoder, np.array([[b"A"]], object))
