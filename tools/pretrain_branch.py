@@ -77,16 +77,20 @@ def main(data: Path, apart: tuple[Path, ...], work: Path, output: Path) -> None:
 
     DATA holds labelled/imdb_train.tsv.xz (the training half of Maas et al. 2011) and
     corpora/pros_cons.zip (of the NLTK collection). Reviews are cut into pieces of 40
-    words. A review is left out that shares eight words in a row with a text set apart,
-    or holds one of five to seven words whole. Ten to twenty minutes on two cores.
+    words. A review, pro or con is left out that shares eight words in a row with a text
+    set apart, or holds one of five to seven words whole. Ten to twenty minutes on two
+    cores.
     """
     forbidden = Forbidden(apart)
-    rows = [*_reviews(data / _IMDB, forbidden), *_pros_cons(data / _PROS_CONS)]
+    rows = [
+        *_reviews(data / _IMDB, forbidden),
+        *_pros_cons(data / _PROS_CONS, forbidden),
+    ]
     random.Random(0).shuffle(rows)
     labels = np.array([label for _, label in rows], np.int32)
     click.echo(
         f"{len(rows):,} texts, {labels.mean():.1%} of them praise; "
-        f"{forbidden.left_out:,} reviews left out"
+        f"{forbidden.left_out:,} reviews, pros and cons left out"
     )
     tokens = _tokens([text for text, _ in rows], labels)
     head, accuracy = _train(tokens, work)
@@ -103,15 +107,16 @@ class Forbidden:
     """What a text may not hold, as quality is measured on it.
 
     Args:
-        paths: Files whose lines are texts; what else stands in a line does no harm.
+        paths: CSV files with a column `text`, and files of lines: texts, with a tab
+            before their labels if they have any.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._runs: set[int] = set()
         self.left_out = 0
         for path in paths:
-            for line in path.read_text("utf-8", errors="replace").splitlines():
-                words = _WORD.findall(line.lower())
+            for text in _texts_apart(path):
+                words = _WORD.findall(text.lower())
                 length = min(_LONGEST_RUN, len(words))
                 if length >= _SHORTEST_RUN:
                     self._runs.update(_runs(words, length))
@@ -125,6 +130,14 @@ class Forbidden:
         )
         self.left_out += not allowed
         return allowed
+
+
+def _texts_apart(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        if path.suffix == ".csv":
+            yield from (row["text"] for row in csv.DictReader(file))
+        else:
+            yield from (line.partition("\t")[0] for line in file)
 
 
 def _runs(words: list[str], length: int) -> Iterator[int]:
@@ -150,13 +163,13 @@ def _pieces(words: list[str], rng: random.Random) -> Iterator[str]:
         yield " ".join(rest[start : start + _PIECE])
 
 
-def _pros_cons(path: Path) -> Iterator[_Row]:
+def _pros_cons(path: Path, forbidden: Forbidden) -> Iterator[_Row]:
     with zipfile.ZipFile(path) as archive:
         for kind in ("Cons", "Pros"):
             name = f"pros_cons/Integrated{kind}.txt"
             for line in archive.read(name).decode("latin-1").splitlines():
                 text = html.unescape(_TAG.sub("", line)).strip()
-                if text:
+                if text and forbidden.allows(text):
                     yield text, int(kind == "Pros")
 
 

@@ -25,7 +25,7 @@ def apart(tmp_path):
 @pytest.mark.parametrize(
     ("text", "allowed"),
     [
-        ("Well. THE ACTING WAS awful - I tell you 0", False),
+        ("Well. THE ACTING WAS awful - I tell you, friends", False),
         ("The acting was awful, I told you", True),
         ("A good film. I like it", True),  # of so few words that anyone says them
     ],
@@ -34,6 +34,14 @@ def test_a_review_with_a_sentence_set_apart_is_left_out(apart, text, allowed):
     forbidden = Forbidden([apart])
     assert forbidden.allows(text) == allowed
     assert forbidden.left_out == (not allowed)
+
+
+def test_texts_apart_may_be_the_column_of_a_table(tmp_path):
+    path = tmp_path / "apart.csv"
+    path.write_text('label,text\nnegative,"Dull, and far too long"\n')
+    forbidden = Forbidden([path])
+    assert not forbidden.allows("It is dull, and far too long for me")
+    assert forbidden.allows("negative: dull and far")
 
 
 @pytest.mark.slow
@@ -55,7 +63,10 @@ def test_the_weights_are_those_of_a_hidden_layer_and_its_attention(apart, tmp_pa
     arguments = ["--apart", apart, "--work", tmp_path / "w", "--output", tmp_path / "b"]
     result = CliRunner().invoke(main, [str(tmp_path), *map(str, arguments)])
     assert result.exit_code == 0, result.output
-    assert "160 texts, 50.0% of them praise; 0 reviews left out" in result.output
+    assert (
+        "160 texts, 50.0% of them praise; 0 reviews, pros and cons left out"
+        in result.output
+    )
     with np.load(tmp_path / "b.npz") as arrays:
         shapes = {name: (arrays[name].shape, arrays[name].dtype) for name in arrays}
     units = PRETRAINED_UNITS
