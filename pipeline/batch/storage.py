@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import posixpath
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from apache_beam.io.filesystems import FileSystems
 from pipeline.files import is_local, replace_when_done
 
 _COPY_BYTES = 2**20
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def open_reading(path: str) -> BinaryIO:
@@ -72,9 +74,13 @@ def append_to(path: str, target: BinaryIO) -> None:
 
 
 def write_json(path: str, value: Any) -> None:
-    """Writes a value as JSON."""
+    """Writes a value as JSON.
+
+    What cannot be UTF-8, such as the bytes of a file's name, is escaped.
+    """
+    text = json.dumps(value, ensure_ascii=False)
     with local_writer(path) as local:
-        local.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
+        local.write_text(_SURROGATE.sub(lambda m: f"\\u{ord(m[0]):04x}", text), "utf-8")
 
 
 def read_json(path: str) -> Any:

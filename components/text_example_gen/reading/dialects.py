@@ -32,7 +32,8 @@ _TSV_DELIMITERS = ("\t", ",", ";", "|")
 # What Excel writes and understands as the first line. What cannot stand between fields
 # is no delimiter.
 _SEP = re.compile(
-    r'[\ufeff]?"?sep=([^\0\r\n"\\])"?[ ,;\t|]*(?:\r\n|\n|\r|$)', re.IGNORECASE
+    r'[\ufeff]?"?sep=([^\0\r\n"\\\ud800-\udfff])"?[ ,;\t|]*(?:\r\n|\n|\r|$)',
+    re.IGNORECASE,
 )
 # A file without a header is one of CSV if so many of its first rows have the columns.
 _LEAST_SHARE = 0.5

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 
+from components.text_example_gen.reading.records import replace_invalid
+
+_MOST_CHARS = 80  # of each thing that a line says: some come from the file
 _DELIMITERS = {"\t": "tab", " ": "blank", "": "no delimiter"}
 _ENCODINGS = {"utf-8": "UTF-8", "utf-16": "UTF-16", "utf-32": "UTF-32"}
 
@@ -36,8 +39,7 @@ class Layout:
         if self.encoding:
             parts.append(_ENCODINGS.get(self.encoding, self.encoding))
         if self.delimiter is not None:
-            shown = _DELIMITERS.get(self.delimiter, f"`{self.delimiter}`")
-            parts.append(shown)
+            parts.append(_DELIMITERS.get(self.delimiter, f"`{self.delimiter}`"))
             is_usual = self.quoting == (
                 "none" if self.delimiter in ("\t", "") else "double"
             )
@@ -47,7 +49,9 @@ class Layout:
             parts.append(f"quotes escaped by `{self.escape_character}`")
         if self.header:
             parts.append("header" if self.header == "yes" else "no header")
-        return ", ".join([*parts, *self.notes])
+        parts += self.notes
+        shown = (p if len(p) <= _MOST_CHARS else f"{p[:_MOST_CHARS]} …" for p in parts)
+        return replace_invalid(", ".join(shown))[0]
 
 
 # Of these a summary for people says nothing.

@@ -133,6 +133,24 @@ def test_texts_that_differ_in_case_and_white_space_have_one_digest(same):
     assert digest(same) != digest("a good filn")
 
 
+@pytest.mark.timeout(20)  # with the square of the length it takes minutes
+@pytest.mark.parametrize(
+    "run", ["\u0301\u0316", "\uff9e\u0316", "\u0f73", "\u200c\u200d", "\u0301"]
+)
+def test_long_runs_of_marks_and_joiners_take_no_longer_than_letters(run):
+    text = f"\u00e9{run * 100_000}\u00e9"
+    digest(text)
+    label = read_label(text)
+    assert label is not None and label.name.endswith("\u00e9")
+
+
+def test_of_a_letter_with_many_marks_thirty_are_sorted_at_a_time():
+    few, many = "\u0316\u0301" * 15, "\u0301\u0316" * 15
+    assert digest(f"a{few}") == digest(f"a{many}")
+    assert digest(f"a{few}b{few}") == digest(f"a{many}b{many}")
+    assert clean_label("e\u0301" * 50) == "\u00e9" * 50
+
+
 @given(st.text(st.characters(blacklist_categories=("Cs",))))
 def test_folding_a_text_again_changes_no_digest(text):
     assert digest(text.casefold()) == digest(text)

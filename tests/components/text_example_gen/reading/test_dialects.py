@@ -43,6 +43,19 @@ def test_the_first_line_of_excel_names_the_delimiter(tmp_path, sep, name):
     assert record["position"] == 2
 
 
+@pytest.mark.parametrize("sep", [b"\0", b"\xff", b'"', b"\\", b"\r"])
+def test_what_cannot_be_between_fields_is_no_delimiter(tmp_path, sep):
+    path = tmp_path / "a.csv"
+    rows = b"".join(b"caf\xc3\xa9 %d,pos\n" % n for n in range(20))
+    path.write_bytes(b"sep=%b\ntext,label\n" % sep + rows)
+    layouts: list[Any] = []
+    items = list(read_file(str(path), ReadOptions(), on_layout=layouts.append))
+    assert items
+    for layout in layouts:
+        str(layout).encode("utf-8")
+        assert "`sep=` line" not in str(layout)
+
+
 def test_the_delimiter_is_the_one_under_which_the_rows_agree(tmp_path):
     rows = [("a, b", "pos"), ("c", "neg"), ("d, e, f", "pos")]
     text = "".join(f"{text};{label}\n" for text, label in rows)

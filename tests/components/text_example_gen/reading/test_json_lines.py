@@ -76,6 +76,19 @@ def test_a_row_with_two_texts_is_rejected(read):
 
 
 @pytest.mark.parametrize(
+    "twice", ['{"m":{"t":"x","t":"y"}}', '{"m":{"t":"x"},"m":{"t":"y"}}']
+)
+def test_a_row_with_two_texts_in_structures_is_rejected(tmp_path, twice):
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{twice}\n{{"m":{{"t":"z","n":1,"n":2}}}}\n')
+    options = ReadOptions(text_column="m.t", label_column=None)
+    bad, good = read_file(str(path), options)
+    detail = "several values are named `m.t`"
+    assert (bad["reason"], bad["detail"]) == ("bad_json", detail)
+    assert good["columns"] == {"m.t": "z"}
+
+
+@pytest.mark.parametrize(
     "value", ["[1,2,3,4,5,6]", '{"a":{},"b":{"c":1},"d":2,"e":3}', "[[],[],[],[]]"]
 )
 def test_a_row_with_too_many_values_is_not_parsed(read, monkeypatch, value):

@@ -338,6 +338,17 @@ def test_columns_in_structures_have_names_with_dots(tmp_path):
     assert "did you mean `data.text`?" in error["detail"]
 
 
+def test_a_file_with_two_texts_in_a_structure_is_refused(tmp_path):
+    pair = [pa.array(["x"]), pa.array(["y"])]
+    twice = pa.StructArray.from_arrays(pair, ["text", "text"])
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"m": twice}), path)
+    options = ReadOptions(text_column="m.text", label_column=None)
+    [reject] = read_file(str(path), options)
+    assert reject["reason"] == "missing_column"
+    assert "has 2 columns named `m.text`" in reject["detail"]
+
+
 def test_a_float_of_32_bits_has_the_digits_of_its_own_kind(tmp_path):
     path = tmp_path / "a.parquet"
     labels = pa.array([0.1, 2.0, None], pa.float32())
