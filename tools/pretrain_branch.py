@@ -9,7 +9,9 @@ Example:
 from __future__ import annotations
 
 import csv
+import hashlib
 import html
+import json
 import lzma
 import os
 import random
@@ -17,6 +19,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is loaded
 
@@ -28,7 +31,7 @@ import tensorflow as tf  # noqa: E402
 from keras_elmo.text import tokenize  # noqa: E402
 from pipeline import features  # noqa: E402
 from pipeline.config import ModelConfig, TrainConfig  # noqa: E402
-from pipeline.fingerprints import elmo_version  # noqa: E402
+from pipeline.fingerprints import code_version, elmo_version  # noqa: E402
 from pipeline.training.data import LabelledTokens, TokenTable  # noqa: E402
 from pipeline.training.embedding_store import MeanLayer  # noqa: E402
 from pipeline.training.encoding import open_store  # noqa: E402
@@ -100,7 +103,7 @@ def main(data: Path, apart: tuple[Path, ...], work: Path, output: Path) -> None:
         output,
         **{name: np.asarray(each).astype(np.float16) for name, each in arrays.items()},
     )
-    click.echo(f"accuracy on held-out texts {accuracy:.1%}; weights in {output}")
+    click.echo(f"accuracy on held-out pieces {accuracy:.1%}; weights in {output}")
 
 
 class Forbidden:
@@ -214,12 +217,18 @@ def _train(data: LabelledTokens, work: Path) -> tuple[keras.Model, float]:
             ActivationInputs(mean, data, trained),
             class_weights=np.ones(2, np.float32),
             options=train,
-            resume_dir=work / "training",
+            resume_dir=work / f"training {_name(data, model, train)}",
             log_dir=str(work / "logs"),
         )
     finally:
         store.close()
     return head, state.history[-1]["eval_accuracy"]
+
+
+def _name(data: LabelledTokens, *options: dict[str, Any]) -> str:
+    """Returns what an interrupted training is known by."""
+    facts = [data.fingerprint(), options, code_version("pipeline.training.epochs")]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def _training(training: Training) -> str:
             ("steps", f"{training.steps:,}"),
             ("batch", f"{settings.rows} rows of {settings.unroll} tokens"),
             ("predicted words", f"{training.vocabulary_size:,}"),
-            ("sampled words a batch", f"{settings.negatives:,}"),
+            ("sampled words a batch", f"{training.batches.negatives:,}"),
             ("optimizer", f"Adam, learning rate {settings.learning_rate:g} at most"),
             ("dropout", f"{settings.dropout:g}"),
             ("read in lower case", f"{settings.lowercase_share:.0%} of the rows"),

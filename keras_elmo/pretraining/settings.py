@@ -33,7 +33,7 @@ class Settings:
             those spent on the held-out text; None to go by `steps`.
         rows: Rows of a batch.
         unroll: Tokens of a row; gradients do not go past its start.
-        negatives: Sampled words a batch.
+        negatives: Sampled words a batch, but at most half of the vocabulary.
         min_count: Occurrences a word needs to be in the vocabulary.
         max_vocabulary: Words in the vocabulary at most.
         learning_rate: Highest one of Adam.

@@ -84,7 +84,8 @@ class Training:
         }
         self.batches = Batcher(
             ids=corpus.train,
-            negatives=settings.negatives,
+            # Where there is little text, half of its words.
+            negatives=min(settings.negatives, max(1, self.vocabulary_size // 2)),
             seed=settings.seed,
             lower_case=lower_case,
             lowercase_share=settings.lowercase_share,

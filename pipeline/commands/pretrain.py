@@ -100,7 +100,7 @@ Examples:
     type=_AT_LEAST_1,
     default=1024,
     show_default=True,
-    help="Sampled words.",
+    help="Words that are sampled for a batch; at most half of those there are.",
 )
 @click.option(
     "--vocabulary-size",

@@ -67,7 +67,7 @@ class DataConfig(Section):
     eval_pattern: str | None = Field(
         None,
         min_length=1,
-        description="Files of the rows for early stopping, where they are files of "
+        description="Files of the eval rows (data.eval_fraction), where they are files "
         "their own; none: a fraction of the rows.",
     )
     test_pattern: str | None = Field(
@@ -118,7 +118,8 @@ class DataConfig(Section):
         0.1,
         gt=0,
         lt=1,
-        description="Fraction of the rows used for early stopping.",
+        description="Fraction of the rows by which the probabilities "
+        "are calibrated, and training stops where train.patience says so.",
     )
     test_fraction: float = Field(
         0.1, gt=0, lt=1, description="Fraction of the rows used by the Evaluator."

@@ -155,7 +155,7 @@ def find_rows(
     count = 0
     while batch := list(itertools.islice(rows, _BATCH)):
         count += len(batch)
-        tell("rows looked through", count)
+        tell("rows searched for labels to look at", count)
         table = TokenTable()
         table.add(graph.tokens([row.text for row in batch]))
         keys = table.labelled(np.zeros(len(batch), np.int32), {}).keys()

@@ -47,7 +47,7 @@ class StoreFacts:
     Attributes:
         bytes: Size of the segments that hold these texts.
         bound_bytes: What the configuration allows for all segments.
-        examples: Texts that training and early stopping read.
+        examples: Texts of train and eval.
         cached_examples: Texts in the store; the rest is encoded anew in each epoch.
         encoded_examples: Texts that were encoded to be stored; the other ones in the
             store were there already. Equal texts count once.

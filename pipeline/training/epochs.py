@@ -31,7 +31,7 @@ _EPOCH_LINE = (
     "Epoch %(epoch)d: train loss %(train_loss).4f, accuracy %(train_accuracy).4f; "
     "eval loss %(eval_loss).4f, accuracy %(eval_accuracy).4f; %(seconds).1f s"
 )
-_PROGRESS_NOTE = "loss %(eval_loss).2f, accuracy %(eval_accuracy).2f"
+_PROGRESS_NOTE = "eval loss %(eval_loss).2f, accuracy %(eval_accuracy).2f"
 
 
 class ModelInputs(Protocol):

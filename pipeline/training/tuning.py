@@ -249,8 +249,8 @@ class HeadTuner(BaseTuner):
 def with_comparison(search: Search, given: Judgement, best: Judgement) -> Search:
     """Returns a search with what came of comparing the best options with the given.
 
-    The best are better if their loss is lower by more than its standard error, and
-    their accuracy not lower by more than its own.
+    The best are better if their loss is lower by more than two standard errors, and
+    their accuracy not lower by more than one of its own.
 
     Args:
         search: Without that.
@@ -262,7 +262,7 @@ def with_comparison(search: Search, given: Judgement, best: Judgement) -> Search
     return dataclasses.replace(
         search,
         compared_texts=len(given.losses),
-        is_better=loss < -loss_error and accuracy >= -accuracy_error,
+        is_better=loss < -_CLEARLY * loss_error and accuracy >= -accuracy_error,
         accuracy_change=accuracy,
         accuracy_error=accuracy_error,
         loss_change=loss,

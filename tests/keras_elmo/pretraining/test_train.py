@@ -163,6 +163,12 @@ def test_a_training_goes_on_with_its_own_settings_alone(corpus, tmp_path):
     assert longer.steps == 1
 
 
+def test_of_few_words_half_are_sampled(corpus, tmp_path):
+    training = Training(corpus, OPTIONS, make_settings(negatives=10**4), tmp_path)
+    assert training.batches.negatives == training.vocabulary_size // 2 > 1
+    assert len(set(training.batches.batch(0)["negatives"].tolist())) > 1
+
+
 def test_more_rows_than_the_text_can_feed_are_refused(corpus, tmp_path):
     with pytest.raises(ValueError, match="at least `rows"):
         Training(corpus, OPTIONS, make_settings(rows=1000), tmp_path)

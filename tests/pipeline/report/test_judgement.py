@@ -335,7 +335,7 @@ def test_which_texts_were_looked_at_for_wrong_labels_and_by_what_is_said():
     facts = summaries.run_facts()
     facts["training"]["doubts"] |= {"all_texts": 30_000, "models": ["words"]}
     text = " ".join(page_of(summaries.summary(**facts)).text["labels"].split())
-    assert "Of 9,545 train and eval texts (there are 30,000: large classes" in text
+    assert "Of 9,545 train and eval texts (there are 30,000: very rare" in text
     assert "to models of words that were trained without them" in text
     facts["training"]["doubts"] |= {"classes": 1}
     text = " ".join(page_of(summaries.summary(**facts)).text["labels"].split())

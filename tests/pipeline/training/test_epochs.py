@@ -128,7 +128,7 @@ def test_it_tells_after_each_epoch_how_good_the_model_is_on_the_eval_split(tmp_p
     with listening(lambda *told: progress.append(told)):
         history = train(make_model(), tmp_path, epochs=2).history
     notes = [
-        f"loss {entry['eval_loss']:.2f}, accuracy {entry['eval_accuracy']:.2f}"
+        f"eval loss {entry['eval_loss']:.2f}, accuracy {entry['eval_accuracy']:.2f}"
         for entry in history
     ]
     assert progress == [("epochs", 1, 2, notes[0]), ("epochs", 2, 2, notes[1])]
