@@ -14,7 +14,6 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is loaded
 
 import click  # noqa: E402
-import keras  # noqa: E402
 import numpy as np  # noqa: E402
 from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
@@ -36,12 +35,13 @@ from pipeline.training.label_doubts import (  # noqa: E402
     doubted_labels,
     rank_labels,
 )
-from pipeline.training.learning import compile_model, with_epochs  # noqa: E402
-from pipeline.training.model import (  # noqa: E402
-    adapt_ngrams,
-    build_head,
-    trained_form,
+from pipeline.training.learning import (  # noqa: E402
+    compile_model,
+    fresh_head,
+    weights_of,
+    with_epochs,
 )
+from pipeline.training.model import trained_form  # noqa: E402
 from pipeline.training.out_of_fold import out_of_fold  # noqa: E402
 
 FLIPPED = 0.03  # of the labels
@@ -116,17 +116,22 @@ def _training_seconds(data: LabelledTokens, folder: Path) -> float:
     splits = {features.TRAIN: places[:eighth], features.EVAL: places[eighth:ninth]}
     some = dataclasses.replace(data, splits=splits)
     store = encode(some, _SOURCE, folder / _STORE)
-    keras.utils.set_random_seed(train["seed"])
-    head = build_head(model, num_classes=2, num_layers=store.num_layers, dim=store.dim)
-    adapt_ngrams(head, some, places[:eighth])
-    head = trained_form(head)
     train = with_epochs(train, eighth)
+    head = fresh_head(
+        {"model": model, "train": train},
+        some,
+        places[:eighth],
+        num_classes=2,
+        num_layers=store.num_layers,
+        dim=store.dim,
+    )
+    head = trained_form(head)
     compile_model(head, train, texts=eighth)
     train_epochs(
         head,
         some,
         ActivationInputs(store, some, head),
-        class_weights=np.ones(2, np.float32),
+        class_weights=weights_of(some, places[:eighth], 2, train),
         options=train,
         resume_dir=folder,
         log_dir=str(folder),

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from keras_elmo.errors import ElmoError, SourceError, WeightsError
-from keras_elmo.options import BiLMOptions
 
 if TYPE_CHECKING:
     from keras_elmo.bilm import BiLM
+    from keras_elmo.options import BiLMOptions
     from keras_elmo.scalar_mix import ScalarMix
 
 __all__ = [
@@ -37,6 +37,10 @@ def __getattr__(name: str) -> Any:
         from keras_elmo.bilm import BiLM
 
         return BiLM
+    if name == "BiLMOptions":
+        from keras_elmo.options import BiLMOptions
+
+        return BiLMOptions
     if name == "ScalarMix":
         from keras_elmo.scalar_mix import ScalarMix
 

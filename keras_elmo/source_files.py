@@ -13,6 +13,7 @@ from pathlib import Path
 
 from keras_elmo import files
 from keras_elmo.errors import SourceError
+from keras_elmo.paths import absolute
 
 DEFAULT = "default"
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -77,7 +78,7 @@ def absolute_source(source: str) -> str:
         return ",".join(map(absolute_source, pair))
     if source == DEFAULT or source != local_path(source) or not _exists(source):
         return source
-    return os.path.abspath(source)
+    return absolute(source)
 
 
 def _exists(source: str) -> bool:

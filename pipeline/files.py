@@ -16,6 +16,8 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from keras_elmo import paths
+
 _PIPE_SECONDS = 5.0
 _WILDCARD = re.compile(r"[*?\[\\]")
 _HIDDEN = re.compile(r"\.(.+)\.[0-9a-f]{32}\.part", re.DOTALL)
@@ -36,16 +38,11 @@ def is_pattern(path: str) -> bool:
 
 
 def absolute(path: str | Path) -> str:
-    """Returns a local path as an absolute one that means the same to every program.
+    """Returns a local path as an absolute one; `~` is the home folder.
 
-    `..` after a symbolic link leads to the parent of what that points to, as for the
-    operating system; other links stay as they are named.
+    It means the same to every program, as `paths.absolute` says.
     """
-    path = os.path.join(os.getcwd(), os.path.expanduser(path))
-    before, dots, after = (path + "/").rpartition("/../")
-    if dots:
-        path = os.path.join(os.path.realpath(before + "/.."), after)
-    return os.path.normpath(path)
+    return paths.absolute(os.path.expanduser(path))
 
 
 class FileTooLarge(ValueError):

@@ -43,7 +43,7 @@ from pipeline.metadata.resolvers import (
 )
 from pipeline.output_folder import OutputFolder
 from pipeline.serving.pusher import Pusher
-from pipeline.training.pretrained_branch import knows
+from pipeline.training.pretrained_branch import reads_vectors_of
 
 _PREPROCESSING = "pipeline.preprocessing"
 _TUNER = "pipeline.training.tuning"
@@ -187,7 +187,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
 
     # The pre-trained branch of the head reads the vectors of one ELMo alone.
     model = _section(config.model)
-    model["pretrained_branch"] &= knows(config.elmo.source)
+    model["pretrained_branch"] &= reads_vectors_of(config.elmo.source)
 
     # What the head is told, by the Trainer and by who looks for better options of it.
     told: dict[str, Any] = {

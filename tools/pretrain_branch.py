@@ -51,6 +51,8 @@ _PIECES = 2  # of a review: its end, and one from before
 _LONGEST_RUN, _SHORTEST_RUN = 8, 5  # words in a row that no text set apart may share
 _EVAL_SHARE = 0.02
 _TRAIN = {"epochs": 4, "batch_size": 128, "learning_rate": 2e-3, "cache_gib": 16.0}
+# Their code decides what a training makes of its texts.
+_OF_TRAINING = ("pipeline.training.epochs", "pipeline.training.learning")
 _AT_ONCE = 1024  # texts that are tokenised together
 _WORD = re.compile(r"[a-z0-9]+")
 _TAG = re.compile(r"<[^>]*>")
@@ -201,6 +203,7 @@ def _train(data: LabelledTokens, work: Path) -> tuple[keras.Model, float]:
     )
     try:
         mean = MeanLayer(store)
+        name = _name(data, model, train, elmo_version(source))
         keras.utils.set_random_seed(train["seed"])
         head = build_head(
             {**model, "hidden_units": PRETRAINED_UNITS},
@@ -217,7 +220,7 @@ def _train(data: LabelledTokens, work: Path) -> tuple[keras.Model, float]:
             ActivationInputs(mean, data, trained),
             class_weights=np.ones(2, np.float32),
             options=train,
-            resume_dir=work / f"training {_name(data, model, train)}",
+            resume_dir=work / f"training {name}",
             log_dir=str(work / "logs"),
         )
     finally:
@@ -225,9 +228,9 @@ def _train(data: LabelledTokens, work: Path) -> tuple[keras.Model, float]:
     return head, state.history[-1]["eval_accuracy"]
 
 
-def _name(data: LabelledTokens, *options: dict[str, Any]) -> str:
+def _name(data: LabelledTokens, *options: Any) -> str:
     """Returns what an interrupted training is known by."""
-    facts = [data.fingerprint(), options, code_version("pipeline.training.epochs")]
+    facts = [data.fingerprint(), options, code_version(*_OF_TRAINING)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

@@ -35,18 +35,20 @@ from pipeline.training.epochs import (
     TokenInputs,
     train_epochs,
 )
-from pipeline.training.learning import compile_model, with_epochs
+from pipeline.training.learning import (
+    compile_model,
+    fresh_head,
+    weights_of,
+    with_epochs,
+)
 from pipeline.training.model import (
     TokenClassifier,
-    adapt_ngrams,
     build_encoder,
-    build_head,
     end_training,
     head_inputs,
     head_signature,
     trained_form,
 )
-from pipeline.training.trainer import class_weights
 
 # Strengths of the regularisation; the one that is best on the eval texts counts.
 _TF_IDF_CS = (1.0, 5.0, 30.0)
@@ -221,15 +223,14 @@ def _fresh_head(
     model: Mapping[str, Any],
     train: Mapping[str, Any],
 ) -> keras.Model:
-    keras.utils.set_random_seed(train["seed"])
-    head = build_head(
-        model,
+    return fresh_head(
+        {"model": model, "train": train},
+        data,
+        fold.train,
         num_classes=int(data.labels.max()) + 1,
         num_layers=elmo.num_layers,
         dim=elmo.dim,
     )
-    adapt_ngrams(head, data, fold.train)
-    return head
 
 
 def embedding_head_accuracy(
@@ -243,11 +244,14 @@ def embedding_head_accuracy(
     known = np.zeros(len(data.words), bool)
     for text in fold.train:
         known[data.word_ids[data.starts[text] : data.starts[text + 1]]] = True
-    keras.utils.set_random_seed(train["seed"])
-    model = {**model, "pretrained_branch": False}
-    classes = int(data.labels.max()) + 1
-    head = build_head(model, num_classes=classes, num_layers=1, dim=dim)
-    adapt_ngrams(head, data, fold.train)
+    head = fresh_head(
+        {"model": {**model, "pretrained_branch": False}, "train": train},
+        data,
+        fold.train,
+        num_classes=int(data.labels.max()) + 1,
+        num_layers=1,
+        dim=dim,
+    )
     inputs = WordInputs(data, known, head)
     ids = keras.Input((None,), dtype="int32")
     vectors = keras.layers.Embedding(inputs.size, dim)(ids)
@@ -271,7 +275,7 @@ def _train(
 ) -> None:
     splits = {features.TRAIN: fold.train, features.EVAL: fold.evaluate}
     count = len(fold.train)
-    counts = np.bincount(data.labels[fold.train], minlength=int(data.labels.max()) + 1)
+    classes = int(data.labels.max()) + 1
     train = with_epochs(train, count)
     compile_model(model, train, texts=count, **slow)
     with tempfile.TemporaryDirectory() as folder:
@@ -279,7 +283,7 @@ def _train(
             model,
             dataclasses.replace(data, splits=splits),
             inputs,
-            class_weights=class_weights(counts, train["class_weights"]),
+            class_weights=weights_of(data, fold.train, classes, train),
             options=train,
             resume_dir=Path(folder) / "state",
             log_dir=folder,

@@ -39,7 +39,7 @@ from pipeline.training.data import LabelledTokens
 from pipeline.training.embedding_store import EmbeddingStore
 from pipeline.training.encoding import open_store
 from pipeline.training.model import build_encoder
-from pipeline.training.pretrained_branch import knows
+from pipeline.training.pretrained_branch import reads_vectors_of
 
 TF_IDF = "TF-IDF, logistic regression"
 MINILM = "MiniLM-L6 (int8), logistic regression"
@@ -102,7 +102,7 @@ def run_all(
         fold_count: Folds measured, of ten.
         with_parts_of: Names of the sets that the head's parts are measured on.
     """
-    model = {**model, "pretrained_branch": knows(source)}
+    model = {**model, "pretrained_branch": reads_vectors_of(source)}
     results = Results({}, {}, {}, {})
     for texts in sets:
         with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as name:

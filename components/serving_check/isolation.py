@@ -17,6 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 from components.serving_check import replay as program
+from keras_elmo.paths import absolute
 
 
 class ServingCheckError(RuntimeError):
@@ -62,7 +63,7 @@ def replay(
         root = Path(folder)
         report = root / "report.json"
         # The program is in another folder, so a relative path would lead it astray.
-        place = model_dir if "://" in model_dir else os.path.abspath(model_dir)
+        place = model_dir if "://" in model_dir else absolute(model_dir)
         command = [sys.executable, "-I", str(_PROGRAM), "--model", place]
         command += ["--report", str(report), "--text-feature", text_feature]
         if examples:

@@ -29,6 +29,7 @@ from components.text_example_gen.spans import (
     span_number,
     without_placeholders,
 )
+from keras_elmo.paths import absolute
 
 # `{` begins TFX's {SPAN}, {VERSION}, {YYYY}, {MM}, {DD}.
 _SPECIAL = re.compile(r"[*?\[{]")
@@ -86,7 +87,7 @@ def locate(data: str, format_name: str = "auto") -> Location:
     if "://" not in data:
         if not os.path.lexists(data):
             data = os.path.expanduser(data)
-        data = os.path.abspath(data) + ("/" if data.endswith("/") else "")
+        data = absolute(data) + ("/" if data.endswith("/") else "")
     pattern = escape_existing(data)
     folder = data.rstrip("/")
     if not has_wildcard(pattern) and os.path.isdir(unescape(folder)):

@@ -19,6 +19,7 @@ from components.text_example_gen.checks import DataPreview
 from components.text_example_gen.file_systems import needs_beam
 from components.text_example_gen.options import QUOTINGS, ReadOptions
 from components.text_example_gen.reading.layout import told
+from keras_elmo import paths
 from pipeline.batch.destination import (
     check_inputs,
     check_place,
@@ -372,7 +373,7 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 
 def absolute(path: str) -> str:
     """Returns the path as workers with another working directory find it."""
-    return os.path.abspath(path) if is_local(path) else path
+    return paths.absolute(path) if is_local(path) else path
 
 
 def _line(summary: JobSummary) -> str:

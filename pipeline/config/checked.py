@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from components.text_example_gen.spans import (
     pattern_of_span,
     span_number,
 )
+from keras_elmo import paths
 from pipeline.config import Config, ConfigError, DataConfig
 from pipeline.errors import UserError, with_typed_options
 from pipeline.files import absolute, is_pattern
@@ -190,7 +190,7 @@ def first_look(config: Config) -> CheckedConfig:
             raise ConfigError(
                 f"option data.schema_path: there is no such file. Received: {schema}"
             )
-        schema = os.path.abspath(schema)
+        schema = paths.absolute(schema)
     source = config.elmo.source
     try:
         check_source(source)

@@ -100,6 +100,11 @@ class Config(Section):
         for is_set, name, why in (
             (self.elmo.trainable, "elmo.trainable", "a trial would train ELMo anew"),
             (self.train.warm_start, "train.warm_start", "the head found may differ"),
+            (
+                self.train.cache_gib == 0,
+                "train.cache_gib=0",
+                "each trial would encode its texts anew",
+            ),
         ):
             if self.train.tune is not None and is_set:
                 raise ValueError(

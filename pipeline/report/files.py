@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.files import read_regular, write_whole
+from pipeline.files import absolute, read_regular, write_whole
 from pipeline.report.page import Review, run_page
 from pipeline.runs.past_runs import REPORT, RUNS, SUMMARY
 from pipeline.runs.summary import RunSummary
@@ -70,7 +70,8 @@ def renew_page(output: Path, name: str | None = None) -> Path:
         UserError: There is no such run, or its summary cannot be read.
     """
     if name is None:
-        return write_page(output, read_summary(output / SUMMARY))
+        summary = read_summary(output / SUMMARY)
+        return write_page(output, summary.moved_to(absolute(output)))
     kept = _kept(output)
     place = next((n for n, run in enumerate(kept) if name in run.names), None)
     if place is None:
@@ -99,7 +100,8 @@ def _kept(output: Path, most: int = 0) -> list[_Kept]:
     paths = sorted(output.glob(_SUMMARIES), key=lambda path: path.stat().st_mtime_ns)
     for path in paths[-most:]:
         try:
-            kept.append(_Kept(path.parent, read_summary(path)))
+            summary = read_summary(path).moved_to(absolute(output))
+            kept.append(_Kept(path.parent, summary))
         except UserError as error:
             _LOGGER.warning("%s", error.format_message())
     return sorted(kept, key=_order)

@@ -56,6 +56,7 @@ from pipeline.runs.summary import (
     Push,
     RunSummary,
     ServingCheck,
+    score_command,
 )
 from pipeline.runs.surroundings import (
     chosen_options,
@@ -186,7 +187,9 @@ def gather(
             for each in record.nodes
         ],
         program=_program() if config else "elmo-tfx",
-        score_command=_score_command(push) if config else None,
+        score_command=score_command(_program(), push.path)
+        if config and push and push.path
+        else None,
         model_bytes=folder_bytes(model.uri) if model and is_local(model.uri) else None,
         versions=versions() if config else {},
         options=chosen_options(config) if config else {},
@@ -326,13 +329,6 @@ def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
         instead=instead,
         before=before,
     )
-
-
-def _score_command(push: Push | None) -> str | None:
-    if push is None or push.path is None:
-        return None
-    path = shlex.quote(os.path.relpath(push.path))
-    return f'{_program()} score --model {path} "Type a text here."'
 
 
 def _program() -> str:

@@ -7,6 +7,8 @@ file of this version or of an earlier one: what those lacked has its default.
 
 from __future__ import annotations
 
+import os
+import shlex
 from typing import Any
 
 from components.text_example_gen.corrections import CorrectionCounts
@@ -263,6 +265,43 @@ class RunSummary(Facts):
     versions: dict[str, str] = {}
     options: dict[str, Any] = {}
 
+    def moved_to(self, output: str) -> RunSummary:
+        """Returns the summary with the places it names, as the output is elsewhere now.
+
+        Args:
+            output: Where, as an absolute path.
+        """
+        if output == self.output:
+            return self
+
+        def place(path: str | None) -> str | None:
+            inside = (path or "").removeprefix(self.output + "/")
+            return path if inside == (path or "") else f"{output}/{inside}"
+
+        push, rows, command = self.push, self.rows, self.score_command
+        if push is not None:
+            push = push.model_copy(update={"path": place(push.path)})
+        if rows is not None:
+            folder = place(rows.rejected_folder)
+            rows = rows.model_copy(update={"rejected_folder": folder})
+        if command is not None and push is not None and push.path is not None:
+            command = score_command(self.program, push.path)
+        changed = {
+            "output": output,
+            "log": place(self.log),
+            "report": place(self.report),
+            "push": push,
+            "rows": rows,
+            "score_command": command,
+        }
+        return self.model_copy(update=changed)
+
     def to_json(self) -> str:
         """Returns the text of `summary.json`."""
         return self.model_dump_json(indent=2, by_alias=True) + "\n"
+
+
+def score_command(program: str, model: str) -> str:
+    """Returns what to type in this folder to score a text with a model."""
+    path = shlex.quote(os.path.relpath(model))
+    return f'{program} score --model {path} "Type a text here."'

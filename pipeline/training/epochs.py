@@ -197,7 +197,7 @@ def train_epochs(
         }
         _LOGGER.info(_EPOCH_LINE, entry)
         _write_curves(entry, writers)
-        state.add(entry, model, is_last_best=options["patience"] is None)
+        state.add(entry, model, keep_last=options["patience"] is None)
         state.save(resume_dir, model)
         tell("epochs", state.epochs_done, options["epochs"], _PROGRESS_NOTE % entry)
     if not state.best_epoch:

@@ -1,4 +1,4 @@
-"""How a head learns: for how long, at which rate, and by which loss."""
+"""How a head learns: from which start, for how long, at which rate, by which loss."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from pipeline.training.arithmetic import FusedAdam
+from pipeline.training.data import LabelledTokens
+from pipeline.training.model import adapt_ngrams, build_head, start_at_shares
 
 AUTO = "auto"
 # Chosen on texts that no page reports; docs/quality.md has how.
@@ -20,6 +23,79 @@ _LEAST_STEPS = 600
 _MOST_EPOCHS = 30
 _LAST_SHARE = 0.02  # of the learning rate
 _STEPS_PER_EXECUTION = 8
+# A class of fewer texts does not weigh more: they say too little of it.
+_LEAST_WEIGHED = 20
+
+
+def fresh_head(
+    config: Mapping[str, Any],
+    data: LabelledTokens,
+    texts: np.ndarray,
+    *,
+    num_classes: int,
+    num_layers: int,
+    dim: int,
+) -> keras.Model:
+    """Returns a head as it is before it learns from some texts.
+
+    Args:
+        config: Sections `model` and `train` of the configuration.
+        data: Holds the texts.
+        texts: Places of the training texts, int64.
+        num_classes: Of all labels.
+        num_layers: Of the ELMo whose vectors it reads.
+        dim: Width of these.
+    """
+    keras.utils.set_random_seed(config["train"]["seed"])
+    head = build_head(
+        config["model"],
+        num_classes=num_classes,
+        num_layers=num_layers,
+        dim=dim,
+        multi_label=data.is_multi_label,
+    )
+    if data.is_multi_label:
+        start_at_shares(head, label_counts(data, texts, num_classes) / len(texts))
+    adapt_ngrams(head, data, texts)
+    return head
+
+
+def label_counts(
+    data: LabelledTokens, texts: np.ndarray, num_classes: int
+) -> np.ndarray:
+    """Returns how many texts each class has, int64 `(classes,)`."""
+    labels = data.labels[texts]
+    if data.is_multi_label:
+        return labels.sum(axis=0, dtype=np.int64)
+    return np.bincount(labels, minlength=num_classes)
+
+
+def weights_of(
+    data: LabelledTokens, texts: np.ndarray, num_classes: int, train: Mapping[str, Any]
+) -> np.ndarray:
+    """Returns what a text of each class weighs in the loss, float32 `(classes,)`.
+
+    Args:
+        data: Holds the texts.
+        texts: Places of the training texts, int64.
+        num_classes: Of all labels.
+        train: Section `train` of the configuration.
+    """
+    # Thresholds do for rare labels what weights do where a text has one label.
+    kind = "none" if data.is_multi_label else train["class_weights"]
+    return class_weights(label_counts(data, texts, num_classes), kind)
+
+
+def class_weights(counts: np.ndarray, kind: str) -> np.ndarray:
+    """Returns float32 `(classes,)`: all 1, or such that all classes weigh the same.
+
+    A class of fewer than 20 texts weighs less than the others, as if it had 20, or as
+    many as a class has on average where that is fewer.
+    """
+    if kind == "none":
+        return np.ones(len(counts), np.float32)
+    mean = counts.mean()
+    return (mean / np.maximum(counts, min(mean, _LEAST_WEIGHED))).astype("float32")
 
 
 def with_epochs(train: Mapping[str, Any], texts: int) -> dict[str, Any]:

@@ -21,16 +21,14 @@ from pipeline.training.data import LabelledTokens, shuffled_batches, split_batch
 from pipeline.training.embedding_store import EmbeddingStore
 from pipeline.training.epochs import ActivationInputs, labelled_batches
 from pipeline.training.label_doubts import cut_folds
-from pipeline.training.learning import compile_model, with_epochs
-from pipeline.training.model import (
-    adapt_ngrams,
-    build_head,
-    end_training,
-    start_at_shares,
-    trained_form,
+from pipeline.training.learning import (
+    compile_model,
+    fresh_head,
+    weights_of,
+    with_epochs,
 )
+from pipeline.training.model import end_training, trained_form
 from pipeline.training.state import TrainingState
-from pipeline.training.trainer import class_weights
 
 FOLDS = 3
 _LEAST_JUDGED = 128  # texts that are computed together
@@ -142,25 +140,17 @@ def _judge_fold(
         is_eval = np.isin(others, data.splits[features.EVAL])
         if 0 < is_eval.sum() < len(others):
             others, stopping = others[~is_eval], others[is_eval]
-    keras.utils.set_random_seed(seed)
-    head = build_head(
-        config["model"],
+    train = with_epochs({**config["train"], "seed": seed}, len(others))
+    head = fresh_head(
+        {**config, "train": train},
+        data,
+        others,
         num_classes=num_classes,
         num_layers=store.num_layers,
         dim=store.dim,
-        multi_label=data.is_multi_label,
     )
-    labels = data.labels[others]
-    if data.is_multi_label:
-        counts = labels.sum(axis=0, dtype=np.int64)
-        start_at_shares(head, counts / len(others))
-    else:
-        counts = np.bincount(labels, minlength=num_classes)
-    kind = "none" if data.is_multi_label else config["train"]["class_weights"]
-    weights = class_weights(counts, kind)
-    adapt_ngrams(head, data, others)
+    weights = weights_of(data, others, num_classes, train)
     trained = trained_form(head)
-    train = with_epochs({**config["train"], "seed": seed}, len(others))
     compile_model(trained, train, texts=len(others), multi_label=data.is_multi_label)
     inputs = ActivationInputs(store, data, trained)
     _fit(trained, data, inputs, others, stopping, weights, train)
@@ -212,7 +202,7 @@ def _fit(
         ).history
         loss = logs["loss" if held_out is None else "val_loss"][0]
         entry = {"steps": len(batches), "eval_loss": float(loss)}
-        state.add(entry, trained, is_last_best=held_out is None)
+        state.add(entry, trained, keep_last=held_out is None)
     if not state.best_epoch:
         raise NoLoss
     state.restore_best(trained)

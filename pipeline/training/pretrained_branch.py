@@ -22,7 +22,7 @@ PRETRAINED_UNITS = 128
 
 WEIGHTS_FILE = Path(__file__).with_name("pretrained_branch.npz")
 # Here, so that the fingerprint of this code changes with the weights.
-_SHA256 = "6d88351bae9e296f2fbd62b6929c11b4c124da31adcd0e436c43015826191b04"
+_SHA256 = "d140323c2e4f99c689bedba9ef90ad3e99d27831ac450913ff5d5db80db75e1a"
 
 
 @functools.cache
@@ -46,6 +46,6 @@ def pretrained_weights() -> dict[str, list[np.ndarray]]:
     }
 
 
-def knows(source: str) -> bool:
-    """Returns whether an ELMo source is the one whose vectors the branch reads."""
+def reads_vectors_of(source: str) -> bool:
+    """Returns whether the branch can read the vectors of an ELMo source."""
     return source == "default"

@@ -37,13 +37,18 @@ def search_space(config: Mapping[str, Any]) -> keras_tuner.HyperParameters:
         values = values if given in values else [*values, given]
         space.Choice(f"{section}.{option}", values, default=given, ordered=False)
 
-    def between(section: str, option: str, bounds: tuple[float, float]) -> None:
+    def between(
+        section: str,
+        option: str,
+        bounds: tuple[float, float],
+        sampling: str = "linear",
+    ) -> None:
         given = config[section][option]
         space.Float(
             f"{section}.{option}",
             min(bounds[0], given),
             max(bounds[1], given),
-            sampling="log" if bounds == _LEARNING_RATE else "linear",
+            sampling=sampling,
             default=given,
         )
 
@@ -55,7 +60,7 @@ def search_space(config: Mapping[str, Any]) -> keras_tuner.HyperParameters:
         choose("model", "ngram_rows", [0])
     if config["model"]["pretrained_branch"]:
         space.Boolean("model.pretrained_branch", default=True)
-    between("train", "learning_rate", _LEARNING_RATE)
+    between("train", "learning_rate", _LEARNING_RATE, "log")
     choose("train", "batch_size", _BATCH_SIZES)
     return space
 

@@ -49,19 +49,19 @@ class TrainingState:
         return sum(int(entry["steps"]) for entry in self.history)
 
     def add(
-        self, entry: dict[str, float], model: keras.Model, *, is_last_best: bool
+        self, entry: dict[str, float], model: keras.Model, *, keep_last: bool
     ) -> None:
-        """Adds the entry of one more epoch, and keeps the weights if it is the best.
+        """Adds the entry of one more epoch, and keeps its weights if they are wanted.
 
         Args:
             entry: Of the epoch.
             model: At its end.
-            is_last_best: Whether the last epoch with a finite eval loss is the best
-                one; else the one with the least.
+            keep_last: Whether the last epoch with a finite eval loss is the one to
+                keep; else it is the one with the least.
         """
         self.history.append(entry)
         best = inf
-        if self.best_epoch and not is_last_best:
+        if self.best_epoch and not keep_last:
             best = self.history[self.best_epoch - 1]["eval_loss"]
         if entry["eval_loss"] < best:  # never true of a NaN
             self.best_epoch = self.epochs_done

@@ -38,7 +38,12 @@ from pipeline.training.explaining import strongest_words
 from pipeline.training.export import export_classifier
 from pipeline.training.history import write_history
 from pipeline.training.label_doubts import Doubts, doubted_labels
-from pipeline.training.learning import compile_model, with_epochs
+from pipeline.training.learning import (
+    compile_model,
+    label_counts,
+    weights_of,
+    with_epochs,
+)
 from pipeline.training.model import (
     TokenClassifier,
     adapt_ngrams,
@@ -54,8 +59,6 @@ from pipeline.training.tuned_options import tuned
 from pipeline.training.warm_start import WarmStart, save_weights, start_from
 
 _LOGGER = logging.getLogger(__name__)
-# A class of fewer texts does not weigh more: they say too little of it.
-_LEAST_WEIGHED = 20
 # Where and how it is done, and not what comes of it.
 _PLACES = ("resume_dir", "embeddings_dir", "beam_args")
 _TEXTS_TO_ENCODE = 200  # only to say which words are the strongest
@@ -100,9 +103,7 @@ def run_fn(fn_args: Any) -> None:
     train = with_epochs(config["train"], len(texts))
     _LOGGER.info("Training on %d texts of %d classes", len(texts), len(classes))
     is_multi_label = data.is_multi_label
-    # Thresholds do for rare labels what weights do where a text has one label.
-    kind = "none" if is_multi_label else train["class_weights"]
-    weights = class_weights(counts, kind)
+    weights = weights_of(data, texts, len(classes), train)
     classifier = _build_classifier(config, len(classes), is_multi_label)
     if is_multi_label:
         start_at_shares(classifier.head, counts / len(texts))
@@ -236,15 +237,12 @@ def count_classes(data: LabelledTokens, classes: Sequence[str]) -> np.ndarray:
         raise ValueError(
             f"labels must have at least 2 classes. Received: {', '.join(classes)}"
         )
-    labels = data.labels[data.splits[features.TRAIN]]
-    if data.is_multi_label:  # the unknown ones were refused as they were read
-        counts = labels.sum(axis=0, dtype=np.int64)
-    else:
+    if not data.is_multi_label:  # there, unknown ones were refused as they were read
         for split, texts in data.splits.items():
             of_split = data.labels[texts]
             is_unknown = (of_split < 0) | (of_split >= len(classes))
             refuse_unknown(split, int(is_unknown.sum()), classes)
-        counts = np.bincount(labels, minlength=len(classes))
+    counts = label_counts(data, data.splits[features.TRAIN], len(classes))
     missing = [name for name, n in zip(classes, counts, strict=True) if not n]
     if missing:
         raise ValueError(
@@ -252,18 +250,6 @@ def count_classes(data: LabelledTokens, classes: Sequence[str]) -> np.ndarray:
             f"{', '.join(missing)}\nhint: add rows of these classes"
         )
     return counts
-
-
-def class_weights(counts: np.ndarray, kind: str) -> np.ndarray:
-    """Returns float32 `(classes,)`: all 1, or such that all classes weigh the same.
-
-    A class of fewer than 20 texts weighs less than the others, as if it had 20, or as
-    many as a class has on average where that is fewer.
-    """
-    if kind == "none":
-        return np.ones(len(counts), np.float32)
-    mean = counts.mean()
-    return (mean / np.maximum(counts, min(mean, _LEAST_WEIGHED))).astype("float32")
 
 
 def training_fingerprint(
@@ -276,6 +262,7 @@ def training_fingerprint(
     """Returns a name that changes with all that decides what training does."""
     digest = hashlib.sha256(data.fingerprint().encode())
     options = {name: config[name] for name in config if name not in _PLACES}
+    options["train"] = {**config["train"], "encode_with_beam": None}
     facts = [list(classes), options, warm_start and warm_start.digest]
     digest.update(json.dumps(facts, sort_keys=True).encode())
     for weight in encoder.weights:

@@ -72,6 +72,7 @@ class TrialHeads:
                 elmo_version=self._config["elmo_version"],
                 cache_gib=self._config["train"]["cache_gib"],
                 precision=self._config["elmo"].get("precision", FLOAT32),
+                beam_args=self._config.get("beam_args"),
             )
             stack.callback(self._store.close)
             yield

@@ -107,7 +107,7 @@ def curve(lessons: Sequence[Lesson], texts: list[str]) -> list[list[str]]:
     from benchmarks.quality.texts import Fold, Texts, tokens_of
     from pipeline.config import ModelConfig, TrainConfig
     from pipeline.training.epochs import outputs_of
-    from pipeline.training.pretrained_branch import knows
+    from pipeline.training.pretrained_branch import reads_vectors_of
 
     parts = [part for each in lessons for part in (each.train, each.evaluate)]
     pairs = [tuple(zip(part.texts, part.labels, strict=True)) for part in parts]
@@ -122,7 +122,7 @@ def curve(lessons: Sequence[Lesson], texts: list[str]) -> list[list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         options = lessons[0].options
         source = options.get("elmo.source", "default")
-        model = ModelConfig(pretrained_branch=knows(source)).model_dump()
+        model = ModelConfig(pretrained_branch=reads_vectors_of(source)).model_dump()
         store = encode(data, source, Path(folder))
         for train_rows, eval_rows in zip(places[::2], places[1::2], strict=True):
             head, inputs = trained_elmo_head(

@@ -47,6 +47,21 @@ def test_the_page_of_a_run_lies_in_the_output_and_beside_its_summary(output):
     assert not (first / "report.html").exists()
 
 
+def test_the_page_of_an_output_that_was_moved_names_its_places_of_now(tmp_path):
+    run = summaries.summary(
+        output="/before/out",
+        log="/before/out/logs/a.log",
+        push={"pushed": True, "path": "/before/out/serving/17", "now": True},
+        score_command='elmo-tfx score --model out/serving/17 "Type a text here."',
+    )
+    (tmp_path / "summary.json").write_text(run.to_json())
+    page = renew_page(tmp_path).read_text("utf-8")
+    assert "/before" not in page and "out/serving/17" not in page
+    assert f"{tmp_path}/logs/a.log" in page
+    assert f"score --model {tmp_path}/serving/17 " in page
+    assert "/before" in (tmp_path / "summary.json").read_text(), "as it was written"
+
+
 def test_an_output_that_keeps_no_runs_has_a_page_of_the_last(tmp_path):
     (tmp_path / "summary.json").write_text(summaries.summary().to_json())
     done = _report("--output", tmp_path)

@@ -17,8 +17,8 @@ from pipeline.training.model import build_head, end_training, head_inputs, train
 from pipeline.training.pretrained_branch import (
     PRETRAINED_UNITS,
     WEIGHTS_FILE,
-    knows,
     pretrained_weights,
+    reads_vectors_of,
 )
 from tests.pipeline.tiny_training import MODEL, TRAIN
 
@@ -121,7 +121,7 @@ def test_other_weights_are_refused(monkeypatch, tmp_path):
 
 
 def test_it_reads_the_included_elmo_alone():
-    assert knows("default") and not knows("my_elmo/")
+    assert reads_vectors_of("default") and not reads_vectors_of("my_elmo/")
 
 
 @pytest.mark.parametrize("ngram_rows", [0, 100])

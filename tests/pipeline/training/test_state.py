@@ -29,13 +29,13 @@ def values(model):
     return [float(np.max(v)) for v in (*model.variables, *model.optimizer.variables)]
 
 
-def state_after(losses, *, is_last_best=False):
+def state_after(losses, *, keep_last=False):
     state = TrainingState()
     model = make_model(0)
     for number, loss in enumerate(losses, start=1):
         set_all(model, number)
         entry = {"eval_loss": loss, "steps": 5}
-        state.add(entry, model, is_last_best=is_last_best)
+        state.add(entry, model, keep_last=keep_last)
     return state, model
 
 
@@ -152,7 +152,7 @@ def test_of_an_abandoned_link_only_the_link_is_deleted(tmp_path):
 
 
 def test_without_patience_the_last_finite_epoch_is_kept():
-    state, model = state_after([3.0, 1.0, 2.0, float("nan")], is_last_best=True)
+    state, model = state_after([3.0, 1.0, 2.0, float("nan")], keep_last=True)
     assert state.best_epoch == 3
     state.restore_best(model)
     assert set(values(model)[: len(model.variables)]) == {3.0}
