@@ -22,10 +22,12 @@ from benchmarks.quality.measuring import encode  # noqa: E402
 from benchmarks.quality.texts import (  # noqa: E402
     Fold,
     Texts,
+    draws,
     folds,
     folds_option,
     polarity,
     sample_data,
+    sizes_that_fit,
     tokens_of,
     uci_sentences,
 )
@@ -38,16 +40,20 @@ from pipeline.training.calibration import (  # noqa: E402
     calibrated,
     certain_from,
     eval_logits,
-    fit_temperature,
+    needs_left_out,
+    temperature_of,
 )
 from pipeline.training.data import LabelledTokens  # noqa: E402
 from pipeline.training.embedding_store import EmbeddingStore  # noqa: E402
+from pipeline.training.left_out import least_loss  # noqa: E402
 
 GOAL = 0.02
 PRECISIONS = (0.9, 0.95)
 _BATCH = 128
 _DRAWS = 100  # of labels that fit the probabilities
 _DIGITS = 5  # of a kept logit
+_FEW = (100, 300, 1000)  # texts learnt from
+_DRAWS_OF_FEW = 3
 
 
 @click.command(epilog="Example: python -m benchmarks calibration --folds 3")
@@ -93,10 +99,13 @@ def command(
             "source": source,
         }
         with Session("calibration", settings) as session:
+            found = [_measure(session, each, source, folds) for each in sets]
             return {
                 "logits": {
-                    each.name: _measure(session, each, source, folds) for each in sets
+                    each.name: of_folds
+                    for each, (of_folds, _) in zip(sets, found, strict=True)
                 },
+                "few": {name: each for _, few in found for name, each in few.items()},
                 "conditions": session.conditions("tensorflow", "keras"),
             }
 
@@ -105,8 +114,8 @@ def command(
 
 def _measure(
     session: Session, of: Texts, source: str, count: int
-) -> list[dict[str, Any]]:
-    """Returns for each fold `eval` and `test`, a pair of logits and labels each."""
+) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
+    """Returns what `fold_logits` says of each fold, and of draws of a few texts."""
     data = tokens_of(of)
     with tempfile.TemporaryDirectory(prefix="elmo-tfx-bench-") as folder:
         say(f"{of.name}: encoding")
@@ -116,8 +125,18 @@ def _measure(
             say(f"{of.name}: fold {number}")
             take = partial(fold_logits, data, fold, store)
             results.append(session.measure(f"{of.name}, fold {number}", take))
+        few: dict[str, list[dict[str, Any]]] = {}
+        for size in sizes_that_fit(of, _FEW):
+            name = f"{of.name}, {size:,} texts"
+            say(name)
+            few[name] = [
+                session.measure(
+                    f"{name}, draw {number}", partial(fold_logits, data, drawn, store)
+                )
+                for number, drawn in enumerate(draws(of, size, _DRAWS_OF_FEW), 1)
+            ]
         store.close()
-    return results
+    return results, few
 
 
 def fold_logits(
@@ -128,26 +147,33 @@ def fold_logits(
     train: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Trains the head on a fold; returns logits and labels of its other texts."""
-    head, inputs = trained_elmo_head(
-        data,
-        fold,
-        store,
-        model or ModelConfig().model_dump(),
-        train or TrainConfig().model_dump(),
-    )
+    model = model or ModelConfig().model_dump()
+    train = train or TrainConfig().model_dump()
+    head, inputs = trained_elmo_head(data, fold, store, model, train)
     results = {}
     for split, places in (("eval", fold.evaluate), ("test", fold.test)):
         of_split = dataclasses.replace(data, splits={features.EVAL: places})
         logits, labels = eval_logits(head, of_split, inputs, batch_size=_BATCH)
         results[split] = [logits.round(_DIGITS).tolist(), labels.tolist()]
+    splits = {features.TRAIN: fold.train, features.EVAL: fold.evaluate}
+    some = dataclasses.replace(data, splits=splits)
+    if needs_left_out(some):
+        classes = int(data.labels.max()) + 1
+        config = {"model": model, "train": train}
+        found = least_loss(config, some, store, num_classes=classes)
+        results["left_out"] = [
+            found.logits.round(_DIGITS).tolist(),
+            found.labels.tolist(),
+        ]
     return results
 
 
 def report(raw: Mapping[str, Any]) -> str:
     """Returns the whole report."""
-    sets = {
-        name: [_Fold(fold) for fold in each] for name, each in raw["logits"].items()
-    }
+    sets, few = (
+        {name: [_Fold(fold) for fold in each] for name, each in raw[kind].items()}
+        for kind in ("logits", "few")
+    )
     return markdown.joined(
         markdown.table(
             [
@@ -160,7 +186,7 @@ def report(raw: Mapping[str, Any]) -> str:
                 "a perfect model's",
                 "the three of one fold",
             ],
-            [_calibration_row(name, each) for name, each in sets.items()],
+            [_calibration_row(name, each) for name, each in {**sets, **few}.items()],
         ),
         markdown.table(
             [
@@ -186,7 +212,7 @@ class _Fold:
     """What a fold's logits amount to.
 
     Attributes:
-        temperature: Fitted on its eval texts.
+        temperature: Fitted on its eval texts, or on those left out where they are few.
         labels: Of its test texts.
         before, after: Probabilities of its test texts.
         evaluate: Probabilities, calibrated, and labels of its eval texts.
@@ -194,7 +220,10 @@ class _Fold:
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         logits, labels = map(np.array, raw["eval"])
-        self.temperature = fit_temperature(logits, labels)
+        left_out = None
+        if "left_out" in raw:
+            left_out = np.array(raw["left_out"][0]), np.array(raw["left_out"][1])
+        self.temperature = temperature_of(logits, labels, left_out)
         self.evaluate = calibrated(logits, self.temperature), labels
         logits, self.labels = map(np.array, raw["test"])
         self.before = calibrated(logits, 1.0)
@@ -284,7 +313,8 @@ def _conditions(
     counts = "; ".join(f"{name} {len(each)}" for name, each in sets.items())
     yield (
         "Stratified folds, each a tenth of the texts, with a model and a temperature "
-        f"of its own: {counts}. Of the other texts, a tenth is the eval split."
+        f"of its own: {counts}. Of the other texts, a tenth is the eval split. Of few "
+        f"texts: {_DRAWS_OF_FEW} draws, the tenth among them."
     )
     yield (
         "The error is the Evaluator's: mean distance of confidence from accuracy over "

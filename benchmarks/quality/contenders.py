@@ -27,6 +27,7 @@ from benchmarks.quality.texts import Fold, Texts
 from benchmarks.session import KEPT
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
+from pipeline.training.calibration import needs_left_out
 from pipeline.training.data import LabelledTokens, split_batches
 from pipeline.training.embedding_store import EmbeddingStore
 from pipeline.training.epochs import (
@@ -37,10 +38,12 @@ from pipeline.training.epochs import (
 )
 from pipeline.training.learning import (
     compile_model,
+    epochs_to_try,
     fresh_head,
     weights_of,
     with_epochs,
 )
+from pipeline.training.left_out import least_loss
 from pipeline.training.model import (
     TokenClassifier,
     build_encoder,
@@ -184,12 +187,34 @@ def trained_elmo_head(
     train: Mapping[str, Any],
 ) -> tuple[keras.Model, ModelInputs]:
     """Returns the head, trained on the frozen layers in `store`, and its inputs."""
+    train = _with_fitting_epochs(data, fold, store, model, train)
     head = _fresh_head(data, fold, store, model, train)
     inputs = ActivationInputs(store, data, head)
     trained = trained_form(head)
     _train(trained, data, fold, inputs, train)
     end_training(trained, head)
     return head, inputs
+
+
+def _with_fitting_epochs(
+    data: LabelledTokens,
+    fold: Fold,
+    store: EmbeddingStore,
+    model: Mapping[str, Any],
+    train: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    """Returns section `train` with the number of epochs that the Trainer takes."""
+    some = dataclasses.replace(data, splits=_splits(fold))
+    if not needs_left_out(some) or len(epochs_to_try(train, len(fold.train))) == 1:
+        return train
+    config = {"model": model, "train": train}
+    classes = int(data.labels.max()) + 1
+    found = least_loss(config, some, store, num_classes=classes)
+    return {**train, "epochs": found.epochs}
+
+
+def _splits(fold: Fold) -> dict[str, np.ndarray]:
+    return {features.TRAIN: fold.train, features.EVAL: fold.evaluate}
 
 
 def fine_tuned_accuracy(
@@ -273,7 +298,6 @@ def _train(
     train: Mapping[str, Any],
     **slow: Any,
 ) -> None:
-    splits = {features.TRAIN: fold.train, features.EVAL: fold.evaluate}
     count = len(fold.train)
     classes = int(data.labels.max()) + 1
     train = with_epochs(train, count)
@@ -281,7 +305,7 @@ def _train(
     with tempfile.TemporaryDirectory() as folder:
         train_epochs(
             model,
-            dataclasses.replace(data, splits=splits),
+            dataclasses.replace(data, splits=_splits(fold)),
             inputs,
             class_weights=weights_of(data, fold.train, classes, train),
             options=train,

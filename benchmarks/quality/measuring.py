@@ -109,7 +109,7 @@ def run_all(
             measuring = _Measuring(session, texts, source, model, train, Path(name))
             contenders = measuring.contenders()
             of_curve = contenders
-            if model["pretrained_branch"]:
+            if model["pretrained_branch"] and texts.name in with_parts_of:
                 of_curve = {**contenders, **measuring.without_branch()}
             splits = folds(texts, fold_count)
             results.folds[texts.name] = measuring.measure("fold", splits, contenders)

@@ -45,7 +45,8 @@ class Settings:
         seed: Of weights, dropout and sampling.
         start: ELMo source, such as `default`, whose weights the training begins with;
             empty: with random ones. The softmax is a fresh one in any case.
-        report_steps: Batches between two lines of progress.
+        report_steps: Batches between two lines of progress, of which one comes at least
+            every 30 seconds.
         evaluation_minutes: Minutes between two evaluations on the held-out text.
         evaluation_tokens: Held-out tokens used then; at the end, all.
         checkpoint_minutes: Minutes between two checkpoints.

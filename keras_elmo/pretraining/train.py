@@ -25,6 +25,7 @@ from keras_elmo.pretraining.settings import Settings
 from keras_elmo.sources import open_source
 
 _LOG = logging.getLogger(__name__)
+_MOST_SILENT_SECONDS = 30.0  # between two lines of progress
 # What a checkpoint says beside its arrays, by example.
 _FACTS = {"steps": 0, "seconds": 0.0, "history": [{}], "settings": {}}
 # Settings that a training keeps from its first step to its last.
@@ -146,6 +147,7 @@ class Training:
         saved = evaluated = reported = self.seconds
         losses: list[float] = []
         timed = 0  # batches since the last report that `seconds` counts
+        said = time.monotonic()
         is_compiled = False  # by the first batch of a start
         batches = prefetch(self.batches, self.steps)
         while self.progress < 1.0:
@@ -164,9 +166,11 @@ class Training:
                     f"The loss became {losses[-1]} at step {self.steps}\n"
                     "hint: give a lower learning rate, and another output folder"
                 )
-            if len(losses) == settings.report_steps or self.progress >= 1.0:
+            is_due = time.monotonic() - said > _MOST_SILENT_SECONDS
+            if is_due or len(losses) == settings.report_steps or self.progress >= 1.0:
                 self._report(losses, timed, self.seconds - reported)
                 losses, timed, reported = [], 0, self.seconds
+                said = time.monotonic()
             if self.seconds - evaluated > 60 * settings.evaluation_minutes:
                 evaluated = self.seconds
                 self.evaluate(settings.evaluation_tokens)

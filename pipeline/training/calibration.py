@@ -1,6 +1,7 @@
 """Makes probabilities mean what they say: a temperature, and from where to be sure.
 
-Both are found on the eval split, after training. The temperature divides the logits of
+Both are found after training, on the eval split. Where that is small, the temperature
+is found on all texts, by heads that were not trained on them. It divides the logits of
 the exported model, so that no order of classes changes and no accuracy.
 
 Source: Guo et al. 2017, arXiv:1706.04599, section 4.2 (temperature scaling).
@@ -36,6 +37,10 @@ NEVER = 2.0
 # Texts. In simulations with 50 to 1,000 eval texts it had the least error where the
 # best temperature was 0.8 to 1.3, and cost little at 2.
 _BELIEVED = 100
+# Where few texts were learnt the best is up to 4: there is no reason to believe in 1.
+_BELIEVED_OF_FEW = 10
+_FEW_EVAL_TEXTS = 500
+_MOST_TEXTS = 5000  # of train and eval that heads are trained on once more
 _NOTHING = 1e-9  # nats a text
 _SAME = 1e-6
 _CHANCE_OF_LUCK = 0.05  # with which a threshold's precision is only that of eval
@@ -79,8 +84,9 @@ def calibrate(
     *,
     batch_size: int,
     precision: float | None,
+    left_out: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Calibration:
-    """Finds all that is found on the eval split; the model stays as it is.
+    """Finds what the probabilities mean; the model stays as it is.
 
     Args:
         model: The trained head, or the joint model.
@@ -88,9 +94,12 @@ def calibrate(
         inputs: The model's inputs for any texts.
         batch_size: Texts that are computed together.
         precision: Of `certain_from`; None where a text may have several labels.
+        left_out: Logits and labels of more texts, by which the temperature is fitted:
+            of heads like this one that were not trained on them. None: by the eval
+            split.
     """
     logits, labels = eval_logits(model, data, inputs, batch_size=batch_size)
-    temperature = fit_temperature(logits, labels)
+    temperature = temperature_of(logits, labels, left_out)
     several = data.is_multi_label
     probabilities = calibrated(logits, temperature, multi_label=several)
     return Calibration(
@@ -98,6 +107,27 @@ def calibrate(
         best_thresholds(probabilities, labels) if several else None,
         None if precision is None else certain_from(probabilities, labels, precision),
     )
+
+
+def temperature_of(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    left_out: tuple[np.ndarray, np.ndarray] | None,
+) -> float:
+    """Returns the temperature by the eval split, or by the texts left out."""
+    if left_out is None:
+        return fit_temperature(logits, labels)
+    return fit_temperature(*left_out, believed=_BELIEVED_OF_FEW)
+
+
+def needs_left_out(data: LabelledTokens) -> bool:
+    """Returns whether the eval split is too small to fit a temperature.
+
+    A head that has learnt a few hundred texts by heart is far too sure of itself, and
+    as many eval texts as belong to them cannot say by how much.
+    """
+    sizes = [len(data.splits[name]) for name in (features.TRAIN, features.EVAL)]
+    return sizes[1] < _FEW_EVAL_TEXTS and sum(sizes) <= _MOST_TEXTS
 
 
 def eval_logits(
@@ -150,28 +180,32 @@ def with_temperature(head: keras.Model, temperature: float) -> keras.Model:
     return keras.Model(head.inputs, again(divided), name=head.name)
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+def fit_temperature(
+    logits: np.ndarray, labels: np.ndarray, *, believed: float = _BELIEVED
+) -> float:
     """Returns the temperature with the least cross entropy on some texts.
 
     All texts count the same, whatever weight their class had in training: the
     probabilities are meant for texts as they come. Where a text may have several
     labels, all decisions for or against one count the same.
 
-    `_BELIEVED` texts more count as if their labels were as probable as the model says
-    without a temperature. Few texts alone would give one that is wrong by a quarter or
-    more; these hold it near 1, where training leaves it anyhow, and weigh little
-    beside many texts. The result lies from `LEAST_TEMPERATURE` to `MOST_TEMPERATURE`.
+    Some texts more count as if their labels were as probable as the model says without
+    a temperature. Few texts alone would give one that is wrong by a quarter or more;
+    these hold it near 1, where a training with many texts leaves it anyhow, and weigh
+    little beside many texts. The result lies from `LEAST_TEMPERATURE` to
+    `MOST_TEMPERATURE`.
 
     Args:
         logits: float `(texts, classes)`, finite.
         labels: int `(texts,)`; where a text may have several, `(texts, classes)`, 1 at
             its own.
+        believed: How many more count so.
 
     Returns:
         No unit.
     """
     logits = np.asarray(logits, np.float64)
-    believed = _BELIEVED / len(logits)  # for each text
+    believed /= len(logits)  # for each text
     if labels.ndim == 2:  # a decision is a text with the classes yes and no
         yes = logits.reshape(-1)
         logits, labels = np.stack([0 * yes, yes], axis=1), labels.reshape(-1)
@@ -207,8 +241,9 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         )
     before, after = (_loss(logits, labels, each) for each in (1.0, temperature))
     _LOGGER.info(
-        "Temperature %.3f: loss on the eval split %.4f, without it %.4f",
+        "Temperature %.3f: loss on %d texts or decisions %.4f, without it %.4f",
         temperature,
+        len(logits),
         after,
         before,
     )

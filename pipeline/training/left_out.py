@@ -1,13 +1,14 @@
 """How good heads with some options are on texts that they were not trained on.
 
 The texts are cut into folds; for each a head is trained on the others, as the Trainer
-does it, and judged on the fold, with probabilities that are calibrated on it.
+does it. It is judged on the fold, or tells how sure such heads may be.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,8 @@ import keras
 import numpy as np
 from scipy.special import log_expit, log_softmax
 
-from pipeline import features
+from components.progress import tell
+from pipeline.features import EVAL, TRAIN
 from pipeline.training.calibration import eval_logits, fit_temperature
 from pipeline.training.data import LabelledTokens, shuffled_batches, split_batches
 from pipeline.training.embedding_store import EmbeddingStore
@@ -23,12 +25,16 @@ from pipeline.training.epochs import ActivationInputs, labelled_batches
 from pipeline.training.label_doubts import cut_folds
 from pipeline.training.learning import (
     compile_model,
+    epochs_to_try,
     fresh_head,
     weights_of,
     with_epochs,
 )
 from pipeline.training.model import end_training, trained_form
 from pipeline.training.state import TrainingState
+from pipeline.training.tuned_options import with_options
+
+_LOGGER = logging.getLogger(__name__)
 
 FOLDS = 3
 _LEAST_JUDGED = 128  # texts that are computed together
@@ -123,10 +129,77 @@ def judge(
     for fold in range(FOLDS):
         others, own = texts[folds != fold], texts[folds == fold]
         if len(others) and len(own):
-            yield _judge_fold(config, data, store, others, own, num_classes, seed)
+            logits, labels = _fold_logits(
+                config, data, store, others, own, num_classes, seed
+            )
+            temperature = fit_temperature(logits, labels)
+            yield _of_logits(logits / temperature, labels)
 
 
-def _judge_fold(
+@dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """What heads made of the texts of train and eval that they were not trained on.
+
+    Attributes:
+        epochs: For how many they were trained.
+        logits: float64 `(texts, classes)`.
+        labels: Of these texts, as `LabelledTokens` has them.
+    """
+
+    epochs: int
+    logits: np.ndarray
+    labels: np.ndarray
+
+
+def least_loss(
+    config: Mapping[str, Any],
+    data: LabelledTokens,
+    store: EmbeddingStore,
+    *,
+    num_classes: int,
+) -> LeftOut:
+    """Trains a head for each fold of train and eval on the others.
+
+    It does so with each number of epochs of `epochs_to_try`, and returns what came of
+    the one with the least loss. A text of which the class is in no other fold is left
+    out: no head knows of it.
+
+    Args:
+        config: Sections `model` and `train`.
+        data: The texts, with the splits `train` and `eval`.
+        store: Their activations.
+        num_classes: Of all labels.
+
+    Raises:
+        NoLoss: A head does not learn.
+    """
+    texts = np.sort(np.concatenate([data.splits[TRAIN], data.splits[EVAL]]))
+    seed = config["train"]["seed"]
+    folds = folds_of(data, texts, seed)
+    numbers = epochs_to_try(config["train"], len(data.splits[TRAIN]))
+    found: list[tuple[float, LeftOut]] = []
+    for place, epochs in enumerate(numbers):
+        tried = with_options(config, {"train.epochs": epochs})
+        parts = []
+        for fold in range(FOLDS):
+            others, own = texts[folds != fold], texts[folds == fold]
+            if not data.is_multi_label:
+                own = own[np.isin(data.labels[own], data.labels[others])]
+            if len(others) and len(own):
+                parts.append(
+                    _fold_logits(tried, data, store, others, own, num_classes, seed)
+                )
+            done = place * FOLDS + fold + 1
+            tell("heads of left-out texts", done, len(numbers) * FOLDS)
+        logits, labels = (np.concatenate(each) for each in zip(*parts, strict=True))
+        of_texts = _of_logits(logits / fit_temperature(logits, labels), labels)
+        loss = float(of_texts.losses.mean())
+        _LOGGER.info("%d epochs: loss %.4f on texts left out", epochs, loss)
+        found.append((loss, LeftOut(epochs, logits, labels)))
+    return min(found, key=lambda each: each[0])[1]
+
+
+def _fold_logits(
     config: Mapping[str, Any],
     data: LabelledTokens,
     store: EmbeddingStore,
@@ -134,10 +207,11 @@ def _judge_fold(
     own: np.ndarray,
     num_classes: int,
     seed: int,
-) -> Judgement:
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns logits and labels of a fold's own texts, by a head trained on others."""
     stopping = np.zeros(0, np.int64)
     if config["train"]["patience"] is not None:
-        is_eval = np.isin(others, data.splits[features.EVAL])
+        is_eval = np.isin(others, data.splits[EVAL])
         if 0 < is_eval.sum() < len(others):
             others, stopping = others[~is_eval], others[is_eval]
     train = with_epochs({**config["train"], "seed": seed}, len(others))
@@ -157,13 +231,13 @@ def _judge_fold(
     end_training(trained, head)
     logits, labels = eval_logits(
         head,
-        dataclasses.replace(data, splits={features.EVAL: own}),
+        dataclasses.replace(data, splits={EVAL: own}),
         inputs,
         batch_size=max(train["batch_size"], _LEAST_JUDGED),
     )
     if not np.isfinite(logits).all():
         raise NoLoss
-    return _of_logits(logits / fit_temperature(logits, labels), labels)
+    return logits, labels
 
 
 def _fit(

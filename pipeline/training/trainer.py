@@ -20,7 +20,11 @@ import tensorflow_transform as tft
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
 from pipeline.files import remove
-from pipeline.training.calibration import calibrate, with_temperature
+from pipeline.training.calibration import (
+    calibrate,
+    needs_left_out,
+    with_temperature,
+)
 from pipeline.training.data import (
     LabelledTokens,
     read_labelled_tokens,
@@ -44,6 +48,7 @@ from pipeline.training.learning import (
     weights_of,
     with_epochs,
 )
+from pipeline.training.left_out import LeftOut, NoLoss, least_loss
 from pipeline.training.model import (
     TokenClassifier,
     adapt_ngrams,
@@ -139,6 +144,9 @@ def run_fn(fn_args: Any) -> None:
             stack.callback(store.close)
             model = trained
             inputs = ActivationInputs(store, data, model)
+        left_out = _left_out(config, data, len(classes), store, warm_start)
+        if left_out is not None:
+            train = {**train, "epochs": left_out.epochs}
         compile_model(
             model,
             train,
@@ -164,6 +172,7 @@ def run_fn(fn_args: Any) -> None:
             inputs,
             batch_size=train["batch_size"],
             precision=config.get("precision"),
+            left_out=(left_out.logits, left_out.labels) if left_out else None,
         )
         head = with_temperature(classifier.head, found.temperature)
         words = _words(classifier, data, classes, store)
@@ -268,6 +277,30 @@ def training_fingerprint(
     for weight in encoder.weights:
         digest.update(weight.numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _left_out(
+    config: Mapping[str, Any],
+    data: LabelledTokens,
+    num_classes: int,
+    store: EmbeddingStore | None,
+    warm_start: WarmStart | None,
+) -> LeftOut | None:
+    """Returns what heads make of texts left out, if texts are few and it can be had.
+
+    A head that begins from earlier weights is not like one that begins fresh.
+    """
+    is_warm = warm_start is not None and warm_start.source is not None
+    if store is None or is_warm or not needs_left_out(data):
+        return None
+    started = time.monotonic()
+    try:
+        found = least_loss(config, data, store, num_classes=num_classes)
+    except NoLoss:
+        _LOGGER.warning("Heads of fewer texts do not learn: the eval split decides")
+        return None
+    _LOGGER.info("Heads of left-out texts: %.2f s", time.monotonic() - started)
+    return found
 
 
 def _words(

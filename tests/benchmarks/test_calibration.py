@@ -55,7 +55,7 @@ def test_the_report_has_the_errors_the_coverage_and_what_became_of_the_goal():
         }
         for fold in (1, 2)
     ]
-    text = report({"logits": {"made up": folds}, "conditions": CONDITIONS})
+    text = report({"logits": {"made up": folds}, "few": {}, "conditions": CONDITIONS})
     cells = [line.split("|")[1:-1] for line in text.splitlines() if "made up" in line]
     cells = [[cell.strip() for cell in row] for row in cells if row]
     name, tested, _, temperature, without, with_it, perfect, _ = cells[0]

@@ -12,7 +12,7 @@ from components.text_example_gen.globs import escape_existing
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.encodings import (
-    decode,
+    decode_up_to,
     encoding_by_mark,
     invalid_lines,
     take_survey,
@@ -61,7 +61,7 @@ def read_document(
         check_is_text(path, data[:HEAD_BYTES], mark)
         beside = functools.partial(_lines_beside, posixpath.dirname(path))
         survey = take_survey(path, data, io.BytesIO(), options.encoding, beside)
-        text, replaced = replace_invalid(decode(data, survey.encoding, is_whole=True))
+        text = decode_up_to(data, survey.encoding, MAX_RECORD_CHARS)
     except UnreadableFileError as error:
         return _reject(path, error.reason, error.detail)
     except DAMAGE as error:
@@ -72,6 +72,7 @@ def read_document(
     source, _ = replace_invalid(path)
     if len(text) > MAX_RECORD_CHARS:
         return _reject(path, reasons.TOO_LONG, "the text is too long", text)
+    text, replaced = replace_invalid(text)
     if "\0" in text:
         return _reject(path, reasons.NOT_TEXT, "the file has NUL characters", text)
     columns = {options.text_columns[0]: text}

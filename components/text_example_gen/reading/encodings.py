@@ -258,6 +258,20 @@ def decode(data: bytes, encoding: str, *, is_whole: bool) -> str:
     return decoder.decode(data, is_whole)
 
 
+def decode_up_to(data: bytes, encoding: str, most: int) -> str:
+    """Returns a whole text, or its beginning if it has more than `most` characters."""
+    name, errors = _codec(encoding)
+    decoder = codecs.getincrementaldecoder(name)(errors)
+    parts, chars = [], 0
+    for start in range(0, len(data), _CHUNK_BYTES):
+        end = start + _CHUNK_BYTES
+        parts.append(decoder.decode(data[start:end], end >= len(data)))
+        chars += len(parts[-1])
+        if chars > most:
+            break
+    return "".join(parts)
+
+
 def _codec(encoding: str) -> tuple[str, str]:
     """Returns Python's names of the encoding and of what it does with errors."""
     if encoding.endswith(_AND_UTF8):

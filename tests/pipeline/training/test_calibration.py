@@ -13,6 +13,7 @@ from pipeline.training.calibration import (
     calibrated,
     certain_from,
     fit_temperature,
+    temperature_of,
     with_temperature,
 )
 from pipeline.training.model import build_head
@@ -141,3 +142,17 @@ def test_a_temperature_changes_probabilities_but_no_order_and_no_weight(multi_la
     assert np.abs(before - after).max() > 0.01
     pairs = zip(head.variables, cooled.variables, strict=True)
     assert all(one is other for one, other in pairs)
+
+
+def test_texts_left_out_say_more_than_a_few_of_eval():
+    """The logits of a head that has learnt few texts by heart are far too large."""
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(2000, 2))
+    chances = calibrated(logits, 1.0)[:, 1]
+    labels = (random.random(2000) < chances).astype(np.int32)
+    few, many = slice(0, 10), slice(10, None)
+    by_few = temperature_of(3 * logits[few], labels[few], None)
+    left_out = (3 * logits[many], labels[many])
+    assert by_few < 1.6
+    found = temperature_of(3 * logits[few], labels[few], left_out)
+    assert found == pytest.approx(3, rel=0.1)

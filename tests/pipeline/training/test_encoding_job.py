@@ -14,6 +14,7 @@ from pipeline.training import encoding_job, segment_encoding
 from pipeline.training.data import LabelledTokens
 from pipeline.training.encoding import open_store
 from pipeline.training.model import build_encoder
+from tests.beam_runners import LONG_ON_FLINK
 
 WORDS = np.array([b"", b"A", b"fine", b"film", b".", "é".encode()], object)
 TEXTS = [[1, 2, 3, 4], [2], [3, 4], [], [5, 5, 1, 1], [2], [4, 3, 2, 1]]
@@ -130,6 +131,19 @@ def test_a_try_that_comes_again_leaves_a_finished_segment_alone(tmp_path, encode
 def test_worker_processes_fill_it_too(tmp_path, encoder, many_segments):
     args = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
     store = opened(tmp_path / "there", encoder, beam_args=complete_beam_args(args))
+    here = opened(tmp_path / "here", encoder)
+    order = np.arange(len(TEXTS))
+    np.testing.assert_allclose(store.read(order), here.read(order), atol=1e-5)
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "beam_runner", ["job-service", "prism", LONG_ON_FLINK], indirect=True
+)
+def test_runners_that_serve_fill_it_too(tmp_path, encoder, many_segments, beam_runner):
+    args = complete_beam_args(beam_runner.options)
+    store = opened(tmp_path / "there", encoder, beam_args=args)
     here = opened(tmp_path / "here", encoder)
     order = np.arange(len(TEXTS))
     np.testing.assert_allclose(store.read(order), here.read(order), atol=1e-5)

@@ -11,6 +11,7 @@ from pipeline.training.learning import (
     BranchesAccuracy,
     MeanOfBranches,
     compile_model,
+    epochs_to_try,
     with_epochs,
 )
 from pipeline.training.model import build_head, end_training, head_inputs, trained_form
@@ -32,7 +33,7 @@ def head_with_branch(**options):
 
 
 @pytest.mark.parametrize(
-    ("texts", "epochs"), [(4, 30), (300, 30), (1000, 19), (8400, 5), (100_000, 5)]
+    ("texts", "epochs"), [(4, 30), (300, 10), (1000, 5), (8400, 5), (100_000, 5)]
 )
 def test_few_texts_are_read_more_often(texts, epochs):
     train = {**TRAIN, "epochs": "auto", "batch_size": 32}
@@ -145,3 +146,13 @@ def test_a_head_has_the_mean_of_what_its_trained_form_has(ngram_rows):
     end_training(trained, head)
     expected = tf.nn.softmax(tf.reduce_mean(trained(inputs), axis=1))
     np.testing.assert_allclose(head(inputs), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("texts", "tried"),
+    [(60, [30]), (300, [10, 30]), (1000, [5, 19]), (3000, [5]), (9000, [5])],
+)
+def test_with_few_texts_a_larger_number_of_epochs_is_tried_too(texts, tried):
+    train = {**TRAIN, "epochs": "auto", "batch_size": 32}
+    assert epochs_to_try(train, texts) == tried
+    assert epochs_to_try({**train, "epochs": 3}, texts) == [3]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from pipeline.training import left_out, tuning
-from pipeline.training.left_out import NoLoss, folds_of, together
+from pipeline.training.calibration import needs_left_out
+from pipeline.training.left_out import NoLoss, folds_of, least_loss, together
 from pipeline.training.search_space import search_space
 from pipeline.training.trial_heads import COMPARISON, TRIALS
 from pipeline.training.tuning import tuner_fn
@@ -121,3 +124,51 @@ def test_equal_texts_share_a_fold_and_another_seed_makes_others(args, quick_head
         assert len(set(folds[keys == key])) == 1
     assert set(folds) == {0, 1, 2}
     assert not np.array_equal(folds, others)
+
+
+def _least_loss(args, config=None, **changes):
+    """Opens the texts of a search, and asks for the heads of all of them."""
+    heads = _heads(args)
+    with heads.opened():
+        data = dataclasses.replace(heads._data, **changes)
+        return data, least_loss(
+            config or args.custom_config, data, heads._store, num_classes=2
+        )
+
+
+def test_the_number_of_epochs_with_the_least_loss_is_found(
+    args, quick_heads, monkeypatch
+):
+    tried = []
+    monkeypatch.setattr(left_out, "epochs_to_try", lambda *_: [1, 6])
+    original = left_out.compile_model
+
+    def compile_it(model, train, **others):
+        tried.append(train["epochs"])
+        original(model, train, **others)
+
+    monkeypatch.setattr(left_out, "compile_model", compile_it)
+    data, found = _least_loss(args)
+    assert tried == [1] * 3 + [6] * 3
+    assert found.epochs == 6
+    texts = len(data.labels)
+    assert found.logits.shape == (texts, 2) and found.labels.shape == (texts,)
+    assert (found.logits.argmax(axis=1) == found.labels).mean() > 0.9
+
+
+def test_a_text_whose_class_no_head_has_learnt_is_left_out(args, quick_heads):
+    data, _ = _least_loss(args)
+    labels = np.zeros_like(data.labels)
+    labels[7] = 1
+    _, found = _least_loss(args, labels=labels)
+    assert len(found.labels) == len(labels) - 1
+    assert not found.labels.any()
+
+
+def test_few_eval_texts_need_those_left_out_and_many_do_not(args, quick_heads):
+    data, _ = _least_loss(args)
+    assert needs_left_out(data)
+    many = {"train": np.arange(4900), "eval": np.arange(200)}
+    assert not needs_left_out(dataclasses.replace(data, splits=many))
+    enough = {"train": np.arange(1000), "eval": np.arange(500)}
+    assert not needs_left_out(dataclasses.replace(data, splits=enough))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.text_example_gen.options import ReadOptions
-from components.text_example_gen.reading import encodings
+from components.text_example_gen.reading import documents, encodings
 from components.text_example_gen.reading.encodings import guess_encoding
 from components.text_example_gen.reading.read_file import read_file
 
@@ -279,3 +279,27 @@ def test_a_label_that_is_a_folder_of_unknown_encoding_is_marked(tmp_path):
     path = Path(os.fsdecode(folder)) / "1.txt"
     items, _ = read(path, b"Good.", format="folder")
     assert items == [("Good.", "caf\ufffd", True)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252", "shift_jis"])
+def test_of_a_text_that_is_too_long_the_beginning_is_decoded(monkeypatch, encoding):
+    monkeypatch.setattr(encodings, "_CHUNK_BYTES", 3)
+    text = "aé" * 10 if encoding != "shift_jis" else "あい" * 10
+    data = text.encode(encoding)
+    assert encodings.decode_up_to(data, encoding, 1000) == text
+    begun = encodings.decode_up_to(data, encoding, 7)
+    assert 7 < len(begun) < 12 and text.startswith(begun)
+    assert encodings.decode_up_to(b"", encoding, 7) == ""
+
+
+def test_a_document_that_is_too_long_is_rejected(tmp_path, monkeypatch):
+    monkeypatch.setattr(documents, "MAX_RECORD_CHARS", 100)
+    (tmp_path / "a").mkdir()
+    path = tmp_path / "a" / "1.txt"
+    options = ReadOptions(format="folder")
+    path.write_text("a" * 100)
+    [record] = read_file(str(path), options)
+    assert record["columns"] == {"text": "a" * 100, "label": "a"}
+    path.write_bytes(b"a" * 101 + b"\xff")
+    [reject] = read_file(str(path), options)
+    assert reject["reason"] == "too_long"
