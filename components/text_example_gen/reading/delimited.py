@@ -130,6 +130,14 @@ def _read_names(
     if first is None:
         return list(options.columns or options.required), [], {}
     names = clean_names(first.fields, options)
+    is_quoted = dialect.quoted and '"' in first.raw
+    if options.columns is None and "\r" in "".join(first.fields) and not is_quoted:
+        raise UnreadableFileError(
+            reasons.MISSING_COLUMN,
+            f"{path}: its header ends with a carriage return, and other lines with a "
+            "line feed\nhint: give all lines the same end",
+            first.raw[:_SHOWN_CHARS],
+        )
     if options.columns is not None:
         is_header = options.header or (
             options.header is None

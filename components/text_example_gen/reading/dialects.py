@@ -58,6 +58,14 @@ class Head(NamedTuple):
         returns = self.text.count("\r") - self.text.count("\r\n")
         return "\n" if returns <= self.text.count("\n") else ""
 
+    @property
+    def sep_line(self) -> re.Match[str] | None:
+        """The first line if it names the delimiter, `sep=;`, and ends as lines do."""
+        match = _SEP.match(self.text)
+        if match and match[0].endswith("\r") and self.newline == "\n":
+            return None
+        return match
+
 
 def find_dialect(
     head: Head, format_name: str, options: ReadOptions, survey: Survey, reopen: Reopen
@@ -72,7 +80,7 @@ def find_dialect(
         reopen: Only called if the quotes can be read in several ways.
     """
     usual = _TSV_DELIMITERS if format_name == "tsv" else _CSV_DELIMITERS
-    delimiter = _named_delimiter(head.text)
+    delimiter = head.sep_line[1] if head.sep_line else None
     is_named = delimiter is not None
     if options.delimiter is not None:
         delimiter = options.delimiter
@@ -112,16 +120,10 @@ def find_delimiter(
     head: Head, candidates: tuple[str, ...], options: ReadOptions
 ) -> str | None:
     """Returns which of `candidates` splits the rows into the columns, or None."""
-    named = _named_delimiter(head.text)
-    if named is not None:
-        return named
+    if head.sep_line:
+        return head.sep_line[1]
     delimiter, fit = _best(head, candidates, options)
     return delimiter if fit.has_names and fit.share >= _LEAST_SHARE else None
-
-
-def _named_delimiter(text: str) -> str | None:
-    match = _SEP.match(text)
-    return match[1] if match else None
 
 
 class _Fit(NamedTuple):
@@ -245,7 +247,7 @@ def _rows_before_damage(
     text: TextIO, dialect: Dialect, options: ReadOptions, head: Head | None
 ) -> Iterator[Row]:
     lines = Lines(text, dialect.delimiter)
-    if dialect.is_named or (head is not None and _SEP.match(head.text)):
+    if dialect.is_named or (head is not None and head.sep_line):
         next(lines)
     width = None if options.columns is None else len(options.columns)
     first = next(read_rows(lines, dialect, width=width, is_part=True), None)
@@ -260,7 +262,9 @@ def _has_blanks(head: Head, dialect: Dialect) -> bool:
     """Returns whether a blank stands behind each delimiter of each row of the head."""
     if dialect.delimiter in ("\t", "", " "):
         return False
-    text = _SEP.sub("", _whole_rows(head), count=1)
+    text = _whole_rows(head)
+    if head.sep_line:
+        text = text[head.sep_line.end() :]
     number = text.count(dialect.delimiter)
     return 0 < number == text.count(f"{dialect.delimiter} ")
 

@@ -56,6 +56,26 @@ def test_what_cannot_be_between_fields_is_no_delimiter(tmp_path, sep):
         assert "`sep=` line" not in str(layout)
 
 
+def test_a_row_behind_a_carriage_return_is_not_lost(tmp_path):
+    text = "sep=,\rone,a\rtwo,b\nthree,a\nfour,b\n"
+    items, layout = read(tmp_path / "a.csv", text, **NO_HEADER)
+    assert items == ["too_many_fields", ("three", "a"), ("four", "b")]
+    assert "`sep=` line" not in layout
+    items, layout = read(tmp_path / "a.csv", text.replace("\n", "\r"), **NO_HEADER)
+    assert items == [("one", "a"), ("two", "b"), ("three", "a"), ("four", "b")]
+    assert "`sep=` line" in layout
+
+
+def test_a_header_that_ends_unlike_the_other_lines_is_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"id,text,label\r1,one,a\n2,two,b\n3,three,a\n")
+    [reject] = read_file(str(path), ReadOptions())
+    assert "its header ends with a carriage return" in reject["detail"]
+    path.write_bytes(b'id,"te\rxt",label\n2,two,b\n3,three,a\n')
+    options = ReadOptions(text_column="te\rxt")
+    assert len(list(read_file(str(path), options))) == 2
+
+
 def test_the_delimiter_is_the_one_under_which_the_rows_agree(tmp_path):
     rows = [("a, b", "pos"), ("c", "neg"), ("d, e, f", "pos")]
     text = "".join(f"{text};{label}\n" for text, label in rows)
