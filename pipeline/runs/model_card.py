@@ -148,6 +148,13 @@ def _limitations(summary: RunSummary) -> Iterator[str]:
     yield "It knows no other classes than those above."
     yield "A text that is longer than the model reads is cut, and it says so."
     training, evaluation = summary.training, summary.evaluation
+    if training is not None and training.pretrained_branch:
+        yield (
+            "A part of it began from 94,185 labelled opinions that are not among the "
+            "training data: film reviews (Maas et al. 2011, free for research), pros "
+            "and cons of products (Liu et al., CC BY 4.0). On opinions it has their "
+            "bias."
+        )
     if training is not None and training.certain is not None:
         yield (
             f"Below a probability of {_share(training.certain.threshold)} it says that "

@@ -280,7 +280,8 @@ def _embeddings(training: Training | None) -> Iterator[str]:
         f"{size:,.0f} MiB (bound {bound:g} GiB)"
     )
     if cache.encoded_examples is not None:
-        line += f"; {cache.encoded_examples:,} texts were new"
+        new = cache.encoded_examples
+        line += f"; {new:,} texts were new" if new else "; none had to be encoded"
     if cache.precision != "float32":
         line += f"; computed in {cache.precision}"
     yield line

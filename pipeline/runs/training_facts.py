@@ -152,6 +152,7 @@ class Training(Facts):
         doubts: None: texts may have several labels, or an earlier version.
         certain: None: `evaluation.precision` was not set.
         tuning: None: options were not searched.
+        pretrained_branch: Whether the head has one; None: an earlier version.
     """
 
     epochs: list[Epoch]
@@ -170,3 +171,4 @@ class Training(Facts):
     doubts: LabelDoubts | None = None
     certain: CertainOnEval | None = None
     tuning: Tuning | None = None
+    pretrained_branch: bool | None = None

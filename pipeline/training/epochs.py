@@ -31,6 +31,7 @@ _EPOCH_LINE = (
     "Epoch %(epoch)d: train loss %(train_loss).4f, accuracy %(train_accuracy).4f; "
     "eval loss %(eval_loss).4f, accuracy %(eval_accuracy).4f; %(seconds).1f s"
 )
+_SILENT_SECONDS = 10.0  # of an epoch: of a longer one, each batch is told
 _PROGRESS_NOTE = "eval loss %(eval_loss).2f, accuracy %(eval_accuracy).2f"
 
 
@@ -224,7 +225,10 @@ def labelled_batches(
         labels_spec = tf.TensorSpec((None, len(class_weights)), tf.float32)
 
     def rows() -> Iterator[Any]:
-        for texts in batches:
+        started = time.monotonic()
+        for number, texts in enumerate(batches):
+            if time.monotonic() - started > _SILENT_SECONDS:
+                tell("batches of this epoch", number, len(batches))
             labels = data.labels[texts]
             if data.is_multi_label:
                 yield (

@@ -33,6 +33,7 @@ def write_history(
     store: StoreFacts | None,
     warm_start: WarmStart | None,
     search: Mapping[str, Any] | None = None,
+    pretrained_branch: bool = False,
 ) -> None:
     """Writes `HISTORY_FILE`.
 
@@ -46,6 +47,7 @@ def write_history(
         stopped_early: whether that was `patience`.
         warm_start: {from, reason, new_classes}, see `WarmStart`; None: not asked for.
         tuning: see `Search`; None: options were not searched.
+        pretrained_branch: whether the head has one.
         class_counts, class_weights: by class name, over the training split.
         temperature: see `Calibration`.
         certain: {precision, threshold, coverage}, see `Certain`; None: not asked for.
@@ -71,6 +73,7 @@ def write_history(
         store: None where ELMo itself was trained.
         warm_start: None where it was not asked for.
         search: A `Search` as a table; None where it was not asked for.
+        pretrained_branch: Whether the head has one.
     """
     ended_by = state.ended_by(
         epochs=train["epochs"],
@@ -91,6 +94,7 @@ def write_history(
             "new_classes": list(warm_start.new_classes),
         },
         "tuning": search,
+        "pretrained_branch": pretrained_branch,
         "embedding_cache": store and _with_seconds(store, state),
         "class_counts": dict(class_counts),
         "class_weights": dict(class_weights),

@@ -198,6 +198,7 @@ def run_fn(fn_args: Any) -> None:
             store=store.facts if store else None,
             warm_start=warm_start,
             search=search,
+            pretrained_branch=facts.pretrained_branch,
         )
         remove(resume_dir)  # not before: until here a new run would need it
 

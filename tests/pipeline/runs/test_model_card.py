@@ -58,6 +58,7 @@ def test_what_the_run_does_not_know_is_not_claimed(facts):
     assert not {"language", "license", "datasets"} & metadata.keys()
     assert "unsure" not in body
     assert "Words that speak" not in body
+    assert "labelled opinions" not in body
     for part in ("evaluation", "training", "rows", "tfidf", "push"):
         facts[part] = None
     facts["data"] = {"pattern": ""}
@@ -70,6 +71,7 @@ def test_what_the_run_does_not_know_is_not_claimed(facts):
 def test_what_is_measured_beside_is_said(facts):
     facts["training"]["words"] = {"ham": [{"word": "dear", "weight": 1, "texts": 9}]}
     facts["training"]["certain"] = {"precision": 0.9, "threshold": 0.7, "coverage": 0.6}
+    facts["training"]["pretrained_branch"] = True
     facts["evaluation"]["certain"] = {
         **facts["training"]["certain"],
         "accuracy": 0.91,
@@ -78,6 +80,7 @@ def test_what_is_measured_beside_is_said(facts):
     facts["evaluation"]["slices"] = [{"name": "language=de", **one}]
     _, body = _card(facts)
     assert "- ham: dear\n" in body
+    assert "A part of it began from 94,185 labelled opinions" in body
     assert "it answers 0.600 of the test rows" in body
     assert "Of the slices it is worst at language=de: accuracy 0.400 on 12 rows" in body
     assert "| language=de | 0.400 | - | 0.300 | 12 |" in body
