@@ -9,6 +9,7 @@ Source: HIT-SCIR/ELMoForManyLangs, commit b3de5f1: `elmo.py`, `frontend.py`, `mo
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -173,7 +174,7 @@ def _sizes(folder: Path) -> tuple[Mapping[str, Any], Path]:
     # It may be a path of the machine where the model was trained.
     name = named.replace("\\", "/").rpartition("/")[2]
     for path in (folder / name, folder / "configs" / name):
-        if name and path.exists():
+        if name and os.path.exists(path):  # False of a name that no file can have
             return files.read_json(path), path
     if name in _SAMPLES:
         return _SAMPLE, config

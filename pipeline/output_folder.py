@@ -27,7 +27,7 @@ from pipeline.metadata.lease import leased_by_process
 from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.place import adopt_place
 from pipeline.metadata.store import is_on_server, open_store
-from pipeline.runs.past_runs import REPORT, RUNS, SUMMARY
+from pipeline.runs.past_runs import RECORD, REPORT, RUNS, SUMMARY
 from pipeline.serving.manifest import lacking_file
 from pipeline.serving.publish import (
     MODEL_CARDS,
@@ -47,7 +47,7 @@ _FULL_BYTES = 16 << 20
 # statistics of it do, compressed or not.
 _COPIES_OF_DATA = 4
 _MOST_MISSING_SHOWN = 3
-_OF_RUNS = (SUMMARY, REPORT)  # files that each run writes anew
+_OF_RUNS = (SUMMARY, REPORT, RECORD)  # files that each run writes anew
 
 
 class OutputUnusable(RunError):

@@ -25,14 +25,13 @@ from pipeline.written_times import Moment, Seconds
 RUNS = "runs"
 """Name of the folder in an output."""
 
-SUMMARY, REPORT = "summary.json", "report.html"
+SUMMARY, REPORT, RECORD = "summary.json", "report.html", "run.json"
 """Names of files in the folder of a run."""
 
 Verdict = Literal[
     "pushed", "refused", "nothing new", "failed", "drifted", "interrupted", "running"
 ]
 _LOGGER = logging.getLogger(__name__)
-_RECORD = "run.json"
 _TOLD = "told"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?")
 _PORTABLE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]{0,98}[A-Za-z0-9])?")
@@ -116,7 +115,7 @@ def write_run(output: str | Path, run: PastRun) -> None:
     folder = run_folder(output, run.run_id)
     folder.mkdir(parents=True, exist_ok=True)
     text = kept.model_dump_json(indent=2, exclude={"summary", "report", "withdrawn"})
-    write_whole(folder / _RECORD, text + "\n")
+    write_whole(folder / RECORD, text + "\n")
 
 
 def read_run(output: str | Path, run_id: str) -> PastRun | None:
@@ -194,11 +193,11 @@ def claim_telling(output: str | Path, run: PastRun) -> bool:
 
 
 def _run_folders(output: Path) -> list[Path]:
-    return sorted(path.parent for path in output.glob(f"{RUNS}/*/{_RECORD}"))
+    return sorted(path.parent for path in output.glob(f"{RUNS}/*/{RECORD}"))
 
 
 def _read(output: Path, folder: Path, is_held: bool) -> PastRun | None:
-    path = folder / _RECORD
+    path = folder / RECORD
     try:
         run = PastRun.model_validate_json(read_regular(path))
     except FileNotFoundError:

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,13 +23,21 @@ import pydantic
 
 from pipeline.config import ConfigError
 from pipeline.errors import RunError
-from pipeline.files import absolute, locked_folder, read_regular, write_whole
+from pipeline.files import (
+    absolute,
+    hidden_leftovers,
+    locked_folder,
+    read_regular,
+    remove,
+    write_whole,
+)
 from pipeline.scheduling.outcome import Outcome, failure
 from pipeline.written_times import Moment
 
 # A clock is put back by some seconds every now and then; what was run then is not run
 # again.
 _SLACK = timedelta(minutes=1)
+_LEFT_BEHIND_SECONDS = 3600  # nothing in the folder takes so long to write
 
 
 class ScheduleBusy(RunError):
@@ -147,6 +156,10 @@ class ScheduleFolder:
         try:
             lock = locked_folder(self.path)
             self.logs.mkdir(exist_ok=True)
+            for path in hidden_leftovers(self.path):
+                # A run that outlives its schedule may be writing its outcome.
+                if time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+                    remove(path)
         except filelock.Timeout as error:
             raise ScheduleBusy(
                 f"another schedule runs into this output. Received: {self.output} "

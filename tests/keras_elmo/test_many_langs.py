@@ -215,6 +215,7 @@ def test_a_size_that_the_tensors_do_not_have_is_named(model, old, new, words):
             "`token_embedder.word_dim`",
         ),
         ("config.json", "../sizes.json", "gone.json", "has no file gone.json"),
+        ("config.json", "../sizes.json", "x" * 300 + ".json", "has no file xxx"),
         ("config.json", '"../sizes.json"', "7", "config.json must name the file of s"),
         ("config.json", "config_path", "path", "config.json must name the file of s"),
         ("char.dic", "<bow>", "<bo>", "`char.dic` lacks the entry <bow>"),

@@ -143,6 +143,17 @@ def test_an_outcome_that_cannot_be_read_is_that_of_a_failed_run(folder, left):
     assert str(folder.outcome) in outcome.reason
 
 
+def test_what_a_killed_schedule_left_half_written_is_removed(folder):
+    with folder.locked():
+        pass
+    old, new = (folder.path / f".state.json.{c * 32}.part" for c in "ab")
+    old.touch()
+    new.touch()
+    os.utime(old, (1, 1))
+    with folder.locked():
+        assert not old.exists() and new.exists()
+
+
 def test_a_clock_that_was_put_back_makes_no_run_shorter_than_nothing():
     now = datetime.now(timezone.utc)
     past = PastRun(1, now, now, now - timedelta(hours=1), 0, Outcome("pushed"))
