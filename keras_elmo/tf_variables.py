@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from keras_elmo import files
+from keras_elmo.checkpoint_index import check_index
 from keras_elmo.errors import SourceError, WeightsError
 from keras_elmo.source_files import checkpoint_files
 
@@ -55,6 +56,7 @@ class SavedVariables:
             files.check_file(file)
         if not any(".data-" in file.name for file in self._files):
             raise SourceError(f"Cannot read {what}: there is no file {path}.data-*")
+        check_index(path.with_name(f"{path.name}.index"), what)
         with files.reading(what, tf.errors.OpError, DecodeError):
             self._reader = tf.train.load_checkpoint(str(path))
             self._shapes = self._reader.get_variable_to_shape_map()

@@ -171,25 +171,12 @@ def train_epochs(
     bounds = {name: options[name] for name in ("epochs", "patience", "max_steps")}
     while state.ended_by(**bounds) is None:
         done, started = state.epochs_done, clock()
-        batches = shuffled_batches(
-            train,
-            data.lengths,
-            batch_size=batch_size,
-            seed=options["seed"],
-            epoch=done,
+        steps, logs = fit_epoch(
+            model, data, inputs, class_weights, train, options, state, eval_set
         )
-        if options["max_steps"] is not None:
-            batches = batches[: options["max_steps"] - state.steps_done]
-        logs = model.fit(
-            labelled_batches(data, inputs, class_weights, batches),
-            validation_data=eval_set,
-            initial_epoch=done,
-            epochs=done + 1,
-            verbose=0,
-        ).history
         entry = {
             "epoch": done + 1,
-            "steps": len(batches),
+            "steps": steps,
             "train_loss": float(logs["loss"][0]),
             "train_accuracy": float(logs["accuracy"][0]),
             "eval_loss": float(logs["val_loss"][0]),
@@ -208,6 +195,47 @@ def train_epochs(
         )
     state.restore_best(model)
     return state
+
+
+def fit_epoch(
+    model: keras.Model,
+    data: LabelledTokens,
+    inputs: ModelInputs,
+    class_weights: np.ndarray,
+    texts: np.ndarray,
+    options: Mapping[str, Any],
+    state: TrainingState,
+    held_out: tf.data.Dataset | None,
+) -> tuple[int, dict[str, list[float]]]:
+    """Trains for the next epoch; returns its steps, and what Keras says of it.
+
+    Args:
+        model: As of `train_epochs`.
+        data: Likewise; the splits are not read.
+        inputs: Likewise.
+        class_weights: Likewise.
+        texts: Places of the training texts, int64.
+        options: Likewise.
+        state: Says which epoch is the next.
+        held_out: On which the model is evaluated in the end; None: on nothing.
+    """
+    batches = shuffled_batches(
+        texts,
+        data.lengths,
+        batch_size=options["batch_size"],
+        seed=options["seed"],
+        epoch=state.epochs_done,
+    )
+    if options["max_steps"] is not None:
+        batches = batches[: options["max_steps"] - state.steps_done]
+    logs = model.fit(
+        labelled_batches(data, inputs, class_weights, batches),
+        validation_data=held_out,
+        initial_epoch=state.epochs_done,
+        epochs=state.epochs_done + 1,
+        verbose=0,
+    ).history
+    return len(batches), logs
 
 
 def labelled_batches(

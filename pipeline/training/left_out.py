@@ -19,9 +19,9 @@ from scipy.special import log_expit, log_softmax
 from components.progress import tell
 from pipeline.features import EVAL, TRAIN
 from pipeline.training.calibration import eval_logits, fit_temperature
-from pipeline.training.data import LabelledTokens, shuffled_batches, split_batches
+from pipeline.training.data import LabelledTokens, split_batches
 from pipeline.training.embedding_store import EmbeddingStore
-from pipeline.training.epochs import ActivationInputs, labelled_batches
+from pipeline.training.epochs import ActivationInputs, fit_epoch, labelled_batches
 from pipeline.training.label_doubts import cut_folds
 from pipeline.training.learning import (
     compile_model,
@@ -260,22 +260,11 @@ def _fit(
         held_out = labelled_batches(data, inputs, weights, batches)
     state = TrainingState()
     while state.ended_by(**bounds) is None:
-        batches = shuffled_batches(
-            others,
-            data.lengths,
-            batch_size=train["batch_size"],
-            seed=train["seed"],
-            epoch=state.epochs_done,
+        steps, logs = fit_epoch(
+            trained, data, inputs, weights, others, train, state, held_out
         )
-        if train["max_steps"] is not None:
-            batches = batches[: train["max_steps"] - state.steps_done]
-        logs = trained.fit(
-            labelled_batches(data, inputs, weights, batches),
-            validation_data=held_out,
-            verbose=0,
-        ).history
         loss = logs["loss" if held_out is None else "val_loss"][0]
-        entry = {"steps": len(batches), "eval_loss": float(loss)}
+        entry = {"steps": steps, "eval_loss": float(loss)}
         state.add(entry, trained, keep_last=held_out is None)
     if not state.best_epoch:
         raise NoLoss

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -36,6 +37,7 @@ _DETAILS = {
     reasons.TOO_LONG: "the row is too long",
 }
 _SHOWN_CHARS = 1000  # of a header that cannot be read
+_IN_QUOTES = re.compile('"[^"]*"')
 
 
 def read_delimited(
@@ -130,14 +132,6 @@ def _read_names(
     if first is None:
         return list(options.columns or options.required), [], {}
     names = clean_names(first.fields, options)
-    is_quoted = dialect.quoted and '"' in first.raw
-    if options.columns is None and "\r" in "".join(first.fields) and not is_quoted:
-        raise UnreadableFileError(
-            reasons.MISSING_COLUMN,
-            f"{path}: its header ends with a carriage return, and other lines with a "
-            "line feed\nhint: give all lines the same end",
-            first.raw[:_SHOWN_CHARS],
-        )
     if options.columns is not None:
         is_header = options.header or (
             options.header is None
@@ -146,6 +140,7 @@ def _read_names(
             )
         )
         if is_header:
+            _check_end(first, path, dialect)
             return list(options.columns), [], {"header": "yes"}
         return list(options.columns), [first], {"header": "no"}
     if first.reason:
@@ -156,6 +151,7 @@ def _read_names(
             "quotes are not syntax",
             first.raw[:_SHOWN_CHARS],
         )
+    _check_end(first, path, dialect)
     check_columns(
         path,
         names,
@@ -172,3 +168,19 @@ def _read_names(
         note = "invisible characters dropped from header"
         found["notes"] = (*found.get("notes", dialect.notes), note)
     return names, [], found
+
+
+def _check_end(header: Row, path: str, dialect: Dialect) -> None:
+    """Refuses a header that ends unlike the other lines: it would swallow a row.
+
+    Raises:
+        UnreadableFileError: It holds a carriage return that is not in quotes.
+    """
+    raw = _IN_QUOTES.sub("", header.raw) if dialect.quoted else header.raw
+    if "\r" in raw:
+        raise UnreadableFileError(
+            reasons.MISSING_COLUMN,
+            f"{path}: its header ends with a carriage return, and other lines with a "
+            "line feed\nhint: give all lines the same end",
+            header.raw[:_SHOWN_CHARS],
+        )

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.training import left_out, tuning
+from pipeline.training import epochs, left_out, tuning
 from pipeline.training.calibration import needs_left_out
 from pipeline.training.left_out import NoLoss, folds_of, least_loss, together
 from pipeline.training.search_space import search_space
@@ -62,7 +62,8 @@ def test_with_patience_the_eval_texts_stop_a_head(args, quick_heads, monkeypatch
         read.append(np.concatenate(texts))
         return original(data, inputs, weights, texts)
 
-    monkeypatch.setattr(left_out, "labelled_batches", batches)
+    for module in (left_out, epochs):
+        monkeypatch.setattr(module, "labelled_batches", batches)
     args.custom_config["train"].update(epochs=1, patience=1)
     heads = _heads(args)
     with heads.opened():

@@ -68,9 +68,12 @@ def test_a_row_behind_a_carriage_return_is_not_lost(tmp_path):
 
 def test_a_header_that_ends_unlike_the_other_lines_is_refused(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_bytes(b"id,text,label\r1,one,a\n2,two,b\n3,three,a\n")
-    [reject] = read_file(str(path), ReadOptions())
-    assert "its header ends with a carriage return" in reject["detail"]
+    for first in (b"1,one,a", b'1,"one",a', b'1,one,"a, b"', b'1,o"n"e,a'):
+        path.write_bytes(b"id,text,label\r%b\n2,two,b\n3,three,a\n" % first)
+        for columns in (None, ("id", "text", "label")):
+            options = ReadOptions(columns=columns, header=True if columns else None)
+            [reject] = read_file(str(path), options)
+            assert "its header ends with a carriage return" in reject["detail"]
     path.write_bytes(b'id,"te\rxt",label\n2,two,b\n3,three,a\n')
     options = ReadOptions(text_column="te\rxt")
     assert len(list(read_file(str(path), options))) == 2

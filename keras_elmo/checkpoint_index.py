@@ -1,0 +1,161 @@
+"""What the index of a TensorFlow checkpoint says, checked before TensorFlow reads it.
+
+At a shape or a type that cannot be, TensorFlow ends the whole process. The index is a
+table of LevelDB's form without compression: blocks of keys and values, of which the
+last one tells where the others lie. A value is a `BundleEntryProto`.
+
+Source: tensorflow/core/lib/io/format.cc, table_format.txt and
+    tensorflow/core/protobuf/tensor_bundle.proto.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import tensor_bundle_pb2
+
+from keras_elmo import files
+
+_MAGIC = 0xDB4775248B80FB57
+_FOOTER_BYTES = 48
+_MOST_BYTES = 2**26
+_MOST_KEY_BYTES = 2**12
+_MOST_AXES = 32  # as NumPy
+_MOST_VALUES = 2**40  # of a tensor
+_MOST_SHARDS = 10**4
+_MOST_SLICES = 10**4
+_TYPES = {
+    *(tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.bool, tf.string),
+    *(tf.int8, tf.int16, tf.int32, tf.int64),
+    *(tf.uint8, tf.uint16, tf.uint32, tf.uint64),
+}
+_NUMBERS = {dtype.as_datatype_enum for dtype in _TYPES}
+
+
+def check_index(path: Path, what: str) -> None:
+    """Refuses an index that is not one, or says of a tensor what cannot be.
+
+    Args:
+        path: Of the index, a regular file.
+        what: Of which it is the index, for messages.
+
+    Raises:
+        SourceError: It names the first fault.
+    """
+    with files.reading(what, DecodeError, struct.error):
+        size = path.stat().st_size
+        if size > _MOST_BYTES:
+            raise ValueError(f"{path} has {size:,} bytes")
+        entries = list(_entries(path.read_bytes()))
+        if not entries or entries[0][0]:
+            raise ValueError(f"{path} has no header")
+        header = tensor_bundle_pb2.BundleHeaderProto.FromString(entries[0][1])
+        if header.endianness != tensor_bundle_pb2.BundleHeaderProto.LITTLE:
+            raise ValueError(f"the numbers of {path} are not little-endian")
+        if not 1 <= header.num_shards <= _MOST_SHARDS:
+            raise ValueError(f"{path} has {header.num_shards} parts")
+        for key, value in entries[1:]:
+            entry = tensor_bundle_pb2.BundleEntryProto.FromString(value)
+            fault = _fault(entry, header.num_shards)
+            if fault:
+                name = key.decode("utf-8", "replace")
+                raise ValueError(f"the tensor {name!r} in {path} {fault}")
+
+
+def _fault(entry: tensor_bundle_pb2.BundleEntryProto, shards: int) -> str | None:
+    """Returns what cannot be about a tensor, or None."""
+    if entry.dtype not in _NUMBERS:
+        return f"has the type {entry.dtype}"
+    if entry.shape.unknown_rank or len(entry.shape.dim) > _MOST_AXES:
+        return "has no shape" if entry.shape.unknown_rank else "has too many axes"
+    shape = [axis.size for axis in entry.shape.dim]
+    # A product with a 0 in it says nothing of the others.
+    if min(shape, default=0) < 0 or math.prod(max(n, 1) for n in shape) > _MOST_VALUES:
+        return f"has the shape {shape}"
+    if min(entry.offset, entry.size) < 0 or not 0 <= entry.shard_id < shards:
+        return "lies outside its files"
+    if len(entry.slices) > _MOST_SLICES:
+        return f"has {len(entry.slices):,} slices"
+    for each in entry.slices:
+        if len(each.extent) != len(shape):
+            return "has a slice of another rank"
+        for extent, axis in zip(each.extent, shape, strict=True):
+            length = extent.length if extent.HasField("length") else 0
+            if min(extent.start, length) < 0 or extent.start + length > axis:
+                return "has a slice beyond its shape"
+    return None
+
+
+def _entries(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yields the keys and values of a table, in its order."""
+    footer = data[-_FOOTER_BYTES:]
+    (magic,) = struct.unpack("<Q", footer[-8:])
+    if magic != _MAGIC:
+        raise ValueError("it is not an index")
+    place = 0
+    numbers = []
+    for _ in range(4):  # offset and size of a block that is not used, and of the last
+        number, place = _number(footer, place)
+        numbers.append(number)
+    left = len(data)
+    for _, handle in _block(data, *numbers[2:]):
+        offset, place = _number(handle, 0)
+        size, _ = _number(handle, place)
+        left -= size
+        if left < 0:
+            raise ValueError("its blocks overlap")
+        yield from _block(data, offset, size)
+
+
+def _block(data: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yields the keys and values of a block."""
+    if offset + size >= len(data):
+        raise ValueError("a block lies outside the file")
+    if data[offset + size]:
+        raise ValueError("a block is compressed")
+    block = data[offset : offset + size]
+    (count,) = struct.unpack("<I", block[-4:])
+    end = len(block) - 4 * (count + 1)
+    if end < 0:
+        raise ValueError("a block is too short")
+    # TensorFlow also begins to read here: only where an entry begins with a whole key.
+    restarts = set(struct.unpack(f"<{count}I", block[end:-4]))
+    place, key = 0, b""
+    while place < end:
+        begin = place
+        shared, place = _number(block, place)
+        added, place = _number(block, place)
+        length, place = _number(block, place)
+        if shared > len(key) or shared + added > _MOST_KEY_BYTES:
+            raise ValueError("a key cannot be")
+        if place + added + length > end:
+            raise ValueError("an entry is cut off")
+        if not shared:
+            restarts.discard(begin)
+        key = key[:shared] + block[place : place + added]
+        place += added
+        yield key, block[place : place + length]
+        place += length
+    if restarts - {0}:
+        raise ValueError("a block begins within an entry")
+
+
+def _number(data: bytes, place: int) -> tuple[int, int]:
+    """Returns a number of LevelDB's form, and the place behind it."""
+    number = shift = 0
+    while True:
+        if place >= len(data):
+            raise ValueError("a number is cut off")
+        byte = data[place]
+        place += 1
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return number, place
+        if shift > 63:
+            raise ValueError("a number is too long")

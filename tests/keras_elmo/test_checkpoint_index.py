@@ -1,0 +1,146 @@
+"""Indexes of checkpoints at which TensorFlow would end the process, and whole ones."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import tensor_bundle_pb2
+
+from keras_elmo import SourceError
+from keras_elmo.checkpoint_index import _block, check_index
+
+Entry = tensor_bundle_pb2.BundleEntryProto
+Header = tensor_bundle_pb2.BundleHeaderProto
+
+pytestmark = pytest.mark.timeout(20)
+
+
+def number(value):
+    data = b""
+    while value > 127:
+        data += bytes([value & 127 | 128])
+        value >>= 7
+    return data + bytes([value])
+
+
+def block(entries, restarts=(0,)):
+    data = b""
+    for key, value in entries:
+        data += b"\0" + number(len(key)) + number(len(value)) + key + value
+    return data + struct.pack(f"<{len(restarts) + 1}I", *restarts, len(restarts))
+
+
+def table(entries, magic=0xDB4775248B80FB57, compressed=0, again=1, **options):
+    """Returns an index of one block, or of several times the same one."""
+    data = block(entries, **options)
+    handle = number(0) + number(len(data))
+    data += bytes([compressed]) + bytes(4)
+    last = block([(struct.pack(">I", n), handle) for n in range(again)])
+    footer = number(0) + number(0) + number(len(data)) + number(len(last))
+    data += last + bytes(5)
+    return data + footer.ljust(40, b"\0") + struct.pack("<Q", magic)
+
+
+def entry(shape=(2, 3), dtype=1, slices=(), **fields):
+    made = Entry(dtype=dtype, **fields)
+    for size in shape:
+        made.shape.dim.add().size = size
+    for extents in slices:
+        added = made.slices.add()
+        for start, length in extents:
+            added.extent.add(start=start, length=length)
+    return made.SerializeToString()
+
+
+HEADER = (b"", Header(num_shards=1).SerializeToString())
+GOOD = [HEADER, (b"a", entry())]
+
+
+@pytest.fixture
+def checked(tmp_path) -> Callable[[bytes], None]:
+    def check(data):
+        path = tmp_path / "m.index"
+        path.write_bytes(data)
+        check_index(path, "the variables of m")
+
+    return check
+
+
+def test_what_tensorflow_writes_is_whole(tmp_path):
+    values = {f"layer {n}/w": tf.ones([n, 3]) for n in range(60)}
+    tf.raw_ops.SaveV2(
+        prefix=str(tmp_path / "one"),
+        tensor_names=list(values),
+        shape_and_slices=[""] * len(values),
+        tensors=list(values.values()),
+    )
+    check_index(tmp_path / "one.index", "one")
+    model = tf.Module()
+    model.kernel = tf.Variable(tf.ones([2, 2]), name="kernel")
+    model.words = tf.Variable(["a", "b"])
+    tf.train.Checkpoint(model=model).write(str(tmp_path / "two"))
+    check_index(tmp_path / "two.index", "two")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (entry((-1, 3)), r"has the shape \[-1, 3\]"),
+        (entry((-5, -3)), "has the shape"),
+        (entry((2**62, 2**62)), "has the shape"),
+        (entry((0, 2**62, 2**62)), "has the shape"),
+        (entry((1,) * 300), "has too many axes"),
+        (entry(dtype=101), "has the type 101"),
+        (entry(dtype=20), "has the type 20"),
+        (entry(shard_id=1), "lies outside its files"),
+        (entry(offset=-8), "lies outside its files"),
+        (entry(size=-8), "lies outside its files"),
+        (entry(slices=[[(0, 3), (0, 3)]]), "a slice beyond its shape"),
+        (entry(slices=[[(-1, 1), (0, 3)]]), "a slice beyond its shape"),
+        (entry(slices=[[(0, 2)]]), "a slice of another rank"),
+        (b"\xff\xff", "Error parsing"),
+    ],
+)
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_tensor_that_cannot_be_is_refused(checked, value, said, place):
+    with pytest.raises(SourceError, match=f"Cannot read the variables of m: .*{said}"):
+        checked(table([*GOOD[:place], (b"b", value), *GOOD[place:]]))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "buffer of 8 bytes"),
+        (b"x" * 100, "it is not an index"),
+        (table(GOOD, magic=7), "it is not an index"),
+        (table(GOOD[1:]), "has no header"),
+        (table([(b"", Header(num_shards=-1).SerializeToString())]), "has -1 parts"),
+        (
+            table([(b"", Header(num_shards=1, endianness=1).SerializeToString())]),
+            "are not little-endian",
+        ),
+        (table(GOOD, compressed=1), "a block is compressed"),
+        (table(GOOD * 50, again=200), "its blocks overlap"),
+        (table(GOOD, restarts=(0, 9)), "a block begins within an entry"),
+        (table([HEADER, (b"k" * 5000, entry())]), "a key cannot be"),
+        (table(GOOD)[20:], "a block lies outside|a block is|cut off|too"),
+    ],
+)
+def test_what_is_no_index_is_refused(checked, data, said):
+    with pytest.raises(SourceError, match=said):
+        checked(data)
+
+
+def test_keys_may_share_how_they_begin():
+    data = b"\0\x03\x01abcX" + b"\x02\x01\x01dY" + struct.pack("<II", 0, 1)
+    assert list(_block(data + b"\0", 0, len(data))) == [(b"abc", b"X"), (b"abd", b"Y")]
+    with pytest.raises(ValueError, match="a key cannot be"):
+        list(_block(data.replace(b"\x02\x01", b"\x04\x01") + b"\0", 0, len(data)))
+
+
+def test_a_good_one_passes(checked):
+    checked(table(GOOD))
+    checked(table([HEADER, (b"a", entry(slices=[[(0, 1), (0, 3)], [(1, 1), (0, 3)]]))]))
