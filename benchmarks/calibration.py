@@ -54,6 +54,7 @@ _DRAWS = 100  # of labels that fit the probabilities
 _DIGITS = 5  # of a kept logit
 _FEW = (100, 300, 1000)  # texts learnt from
 _DRAWS_OF_FEW = 3
+_SMALL_SET = 5000  # texts: few are drawn of smaller sets only, for the time it takes
 
 
 @click.command(epilog="Example: python -m benchmarks calibration --folds 3")
@@ -126,7 +127,7 @@ def _measure(
             take = partial(fold_logits, data, fold, store)
             results.append(session.measure(f"{of.name}, fold {number}", take))
         few: dict[str, list[dict[str, Any]]] = {}
-        for size in sizes_that_fit(of, _FEW):
+        for size in sizes_that_fit(of, _FEW) if len(of.texts) <= _SMALL_SET else ():
             name = f"{of.name}, {size:,} texts"
             say(name)
             few[name] = [
