@@ -47,7 +47,8 @@ _FULL_BYTES = 16 << 20
 # statistics of it do, compressed or not.
 _COPIES_OF_DATA = 4
 _MOST_MISSING_SHOWN = 3
-_OF_RUNS = (SUMMARY, REPORT, RECORD)  # files that each run writes anew
+_REVIEW = "review.csv"
+_OF_RUNS = (SUMMARY, REPORT, RECORD, _REVIEW)  # files that are written anew
 
 
 class OutputUnusable(RunError):

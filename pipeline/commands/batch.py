@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -95,6 +96,7 @@ _OPTIONS = (
     click.option("--summary", help="File for the summary, as JSON."),
     click.argument("beam_args", nargs=-1, type=click.UNPROCESSED),
 )
+_RUNNING = ".running.log"  # behind the number of the process; a kept log has no number
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 _SHOWN_REASONS = 3
 _SHOWN_NAMES = 5
@@ -319,10 +321,7 @@ def _run(request: Request, make_scorer: ScorerMaker, suggest: bool) -> JobSummar
     """Runs the job; what the libraries print goes to a log, kept if the job fails."""
     from pipeline.runs.run_log import run_log
 
-    now = datetime.datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
-    descriptor, path = tempfile.mkstemp(".log", f"elmo-tfx-{now}-")
-    os.close(descriptor)
-    log, is_kept = Path(path), False
+    log = _new_log()
     try:
         with run_log(log):
             previews = _look(request)
@@ -356,15 +355,29 @@ def _run(request: Request, make_scorer: ScorerMaker, suggest: bool) -> JobSummar
         # Whatever a worker raises, the user is told why and where to read on.
         except Exception as error:  # noqa: BLE001
             reraise_interrupt(error)
-            is_kept = True
             logging.exception("the job failed")
-            lines = (f"log: {log}", "the same command goes on from here")
+            kept = log.rename(log.with_name(log.name.partition(".")[0] + ".log"))
+            lines = (f"log: {kept}", "the same command goes on from here")
             reason = with_full_disk(reason_of(error), request.output)
             raise RunError(reason, lines=lines) from error
         finally:
-            if not is_kept:
-                log.unlink(missing_ok=True)
+            log.unlink(missing_ok=True)
     return summary
+
+
+def _new_log() -> Path:
+    """Returns a log of this process; those that killed jobs left are removed."""
+    for path in Path(tempfile.gettempdir()).glob(f"elmo-tfx-*{_RUNNING}"):
+        with contextlib.suppress(OSError, ValueError):  # it is somebody else's
+            try:
+                os.kill(int(path.name.removesuffix(_RUNNING).rpartition(".")[2]), 0)
+            except ProcessLookupError:
+                path.unlink()
+    now = datetime.datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+    suffix = f".{os.getpid()}{_RUNNING}"
+    descriptor, path_of_log = tempfile.mkstemp(suffix, f"elmo-tfx-{now}-")
+    os.close(descriptor)
+    return Path(path_of_log)
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

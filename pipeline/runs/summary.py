@@ -7,6 +7,7 @@ file of this version or of an earlier one: what those lacked has its default.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 from typing import Any
@@ -280,10 +281,15 @@ class RunSummary(Facts):
 
         push, rows, command = self.push, self.rows, self.score_command
         if push is not None:
-            push = push.model_copy(update={"path": place(push.path)})
+            names = ("path", "instead", "before")
+            push = push.model_copy(update={n: place(getattr(push, n)) for n in names})
         if rows is not None:
-            folder = place(rows.rejected_folder)
-            rows = rows.model_copy(update={"rejected_folder": folder})
+            places: dict[str, Any] = {"rejected_folder": place(rows.rejected_folder)}
+            if rows.corrections is not None:
+                places["corrections"] = dataclasses.replace(
+                    rows.corrections, path=place(rows.corrections.path) or ""
+                )
+            rows = rows.model_copy(update=places)
         if command is not None and push is not None and push.path is not None:
             command = score_command(self.program, push.path)
         changed = {

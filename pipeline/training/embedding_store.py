@@ -197,7 +197,8 @@ class EmbeddingStore:
             self._folder.mkdir(parents=True, exist_ok=True)
 
     def _remove_leftovers(self) -> None:
-        for path in hidden_leftovers(self._folder):
+        left = [*hidden_leftovers(self._root), *hidden_leftovers(self._folder)]
+        for path in left:
             with _may_stay(path):
                 if time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS:
                     remove(path)

@@ -125,7 +125,7 @@ def test_what_a_kill_left_of_a_summary_is_removed(folder):
     left = [
         each / f".{name}.{'a' * 32}.part"
         for each in (folder.path, folder.runs / "1")
-        for name in ("summary.json", "report.html", "run.json")
+        for name in ("summary.json", "report.html", "run.json", "review.csv")
     ]
     mine = folder.path / f".notes.{'a' * 32}.part"
     for path in (*left, mine):

@@ -112,12 +112,16 @@ class Mender:
 
     Attributes:
         replaced_utf8: Whether there were such bytes.
-        renamed: The new names.
     """
 
     def __init__(self) -> None:
         self.replaced_utf8 = False
-        self.renamed: tuple[str, ...] = ()
+        self._renamed: dict[str, None] = {}
+
+    @property
+    def renamed(self) -> tuple[str, ...]:
+        """The new names, each once."""
+        return tuple(self._renamed)
 
     def values(self, array: pa.Array) -> list[Any]:
         """Returns the values.
@@ -184,7 +188,7 @@ class Mender:
     def _structures(self, array: pa.Array) -> list[Any]:
         names = [field.name for field in array.type]
         distinct = distinct_names(names)
-        self.renamed += new_names(names, distinct)
+        self._renamed.update(dict.fromkeys(new_names(names, distinct)))
         columns = [self.values(array.field(i)) for i in range(array.type.num_fields)]
         rows = zip(*columns, strict=True) if columns else ((),) * len(array)
         return [

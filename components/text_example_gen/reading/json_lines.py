@@ -157,12 +157,12 @@ def _parse(
         ValueError: It is not JSON, not an object, or has a unique name twice.
         RecursionError: It is nested too deeply.
     """
-    renamed: tuple[str, ...] = ()
+    renamed: dict[str, None] = {}
     is_repaired = False
     names: list[str] = []  # those of the object that ends last: the outermost
 
     def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal renamed, is_repaired, names
+        nonlocal is_repaired, names
         repaired = [replace_invalid(name) for name, _ in pairs]
         is_repaired |= any(is_replaced for _, is_replaced in repaired)
         names = [name for name, _ in repaired]
@@ -170,7 +170,7 @@ def _parse(
         values = zip(distinct, (value for _, value in pairs), strict=True)
         if distinct == names:
             return dict(values)
-        renamed += new_names(names, distinct)
+        renamed.update(dict.fromkeys(new_names(names, distinct)))
         structure = Structure(values)
         counts = collections.Counter(names)
         structure.repeated = frozenset(n for n, count in counts.items() if count > 1)
@@ -182,7 +182,8 @@ def _parse(
     for name in options.unique if renamed else ():
         if names.count(name) > 1:
             raise ValueError(f"{names.count(name)} values are named `{name}`")
-    if not options.keep_all:
-        outermost = new_names(names, list(value))
-        renamed = tuple(name for name in outermost if name in options.required)
-    return value, renamed, is_repaired
+    if options.keep_all:
+        return value, tuple(renamed), is_repaired
+    outermost = new_names(names, list(value))
+    kept = tuple(name for name in outermost if name in options.required)
+    return value, kept, is_repaired

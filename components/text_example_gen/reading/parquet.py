@@ -307,13 +307,14 @@ def _rows(
     """
     left = {name: iter(new) for name, new in new_by_name.items()}
     columns = {}
-    renamed: tuple[str, ...] = ()
+    new_ones: list[str] = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         # pyarrow also reads `text.x` where `text` is asked for.
         new = next(left.get(name, iter(())), None)
         if new is not None and (wanted is None or new in wanted):
             columns[new] = column
-            renamed += new_names([name], [new])
+            new_ones += new_names([name], [new])
+    renamed = tuple(new_ones)
     by_column = {name: text_sizes(column) for name, column in columns.items()}
     sizes = sum(by_column.values(), np.zeros(len(batch), "int64"))
     step = len(batch) if sizes.sum() <= MAX_RECORD_CHARS else 1
@@ -367,7 +368,7 @@ def _mended(
             columns=row,
             raw="",
             replaced_utf8=mender.replaced_utf8,
-            renamed=renamed + mender.renamed,
+            renamed=tuple(dict.fromkeys(renamed + mender.renamed)),
         )
 
 

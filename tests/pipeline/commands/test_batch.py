@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from pipeline.batch.inputs import TYPED, first_look
 from pipeline.batch.run_job import JobSummary
-from pipeline.commands import embed, predict
+from pipeline.commands import batch, embed, predict
 from pipeline.commands.batch import Allowance, _request, batch_options, run_batch
 from pipeline.errors import RunError, UserError
 
@@ -171,6 +171,21 @@ def test_local_data_is_looked_at_once_and_what_is_odd_is_logged(tmp_path, monkey
     assert seen == [data, ["id", "text"]], done.output
     [log] = tmp_path.glob("*.log")
     assert "WARNING a reader: odd" in log.read_text()
+    assert f"log: {log}" in done.output and "running" not in log.name
+
+
+def test_the_log_of_a_job_that_was_killed_goes_with_the_next_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True)
+    dead = tmp_path / f"elmo-tfx-a.{ended.stdout.strip()}.running.log"
+    others = [
+        tmp_path / f"elmo-tfx-a.{os.getpid()}.running.log",
+        tmp_path / "elmo-tfx-a.log",
+    ]
+    for path in (dead, *others):
+        path.touch()
+    log = batch._new_log()
+    assert not dead.exists() and all(path.exists() for path in (log, *others))
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,13 @@ def test_the_page_of_an_output_that_was_moved_names_its_places_of_now(tmp_path):
     run = summaries.summary(
         output="/before/out",
         log="/before/out/logs/a.log",
-        push={"pushed": True, "path": "/before/out/serving/17", "now": True},
+        push={
+            "pushed": True,
+            "path": "/before/out/serving/17",
+            "now": True,
+            "instead": "/before/out/serving/18",
+            "before": "/before/out/serving/16",
+        },
         score_command='elmo-tfx score --model out/serving/17 "Type a text here."',
     )
     (tmp_path / "summary.json").write_text(run.to_json())

@@ -69,6 +69,14 @@ def test_values_with_one_name_are_all_kept_under_distinct_names(read):
     assert set(record["renamed"]) == {"n_2", "n_3"}
 
 
+@pytest.mark.timeout(20)  # with the square of their number it takes a minute
+def test_many_structures_with_a_name_twice_take_no_longer_than_others(read):
+    twice = ",".join(['{"k":1,"k":2}'] * 170_000)
+    [record] = read(f'{{"text":"x","v":[{twice}]}}')
+    assert record["renamed"] == ("k_2",)
+    assert record["columns"]["v"][-1] == {"k": 1, "k_2": 2}
+
+
 def test_a_row_with_two_texts_is_rejected(read):
     bad, good = read('{"text":"x","text":"y"}', '{"text":"z"}')
     assert (bad["reason"], bad["detail"]) == ("bad_json", "2 values are named `text`")
