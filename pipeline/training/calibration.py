@@ -40,7 +40,9 @@ _BELIEVED = 100
 # Where few texts were learnt the best is up to 4: there is no reason to believe in 1.
 _BELIEVED_OF_FEW = 10
 _FEW_EVAL_TEXTS = 500
-_MOST_TEXTS = 5000  # of train and eval that heads are trained on once more
+# Of train and eval, where heads are trained on them once more. Of fewer, a third says
+# next to nothing.
+_LEAST_TEXTS, _MOST_TEXTS = 50, 5000
 _NOTHING = 1e-9  # nats a text
 _SAME = 1e-6
 _CHANCE_OF_LUCK = 0.05  # with which a threshold's precision is only that of eval
@@ -127,7 +129,7 @@ def needs_left_out(data: LabelledTokens) -> bool:
     as many eval texts as belong to them cannot say by how much.
     """
     sizes = [len(data.splits[name]) for name in (features.TRAIN, features.EVAL)]
-    return sizes[1] < _FEW_EVAL_TEXTS and sum(sizes) <= _MOST_TEXTS
+    return sizes[1] < _FEW_EVAL_TEXTS and _LEAST_TEXTS <= sum(sizes) <= _MOST_TEXTS
 
 
 def eval_logits(

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from pipeline import features
-from pipeline.training import learning, trainer
+from pipeline.training import calibration, learning, trainer
 from pipeline.training.label_doubts import Doubts
+from pipeline.training.left_out import LeftOut, NoLoss
 from pipeline.training.model import build_encoder
 from pipeline.training.ngrams import ngram_ids
 from pipeline.training.trainer import run_fn
@@ -107,8 +108,7 @@ def test_with_a_precision_the_history_and_the_model_say_from_where_it_is_sure(
 
 
 def test_it_tells_how_many_texts_are_encoded_and_how_good_each_epoch_was(trained):
-    assert trained.progress[-7] == ("texts encoded", 6, 6, "")  # of 42: equal once
-    assert trained.progress[-4] == ("heads of left-out texts", 3, 3, "")
+    assert trained.progress[-4] == ("texts encoded", 6, 6, "")  # of 42: equal once
     assert trained.progress[-3:] == [
         (
             "epochs",
@@ -336,3 +336,31 @@ def test_a_class_of_few_texts_weighs_as_if_it_had_twenty(counts, weights):
     np.testing.assert_allclose(found, weights, rtol=1e-6)
     none = learning.class_weights(np.array(counts), "none")
     assert none.tolist() == [1] * len(counts)
+
+
+def test_heads_of_left_out_texts_say_how_many_epochs_and_how_sure(
+    transformed_data, small_elmo, tmp_path, monkeypatch
+):
+    """With 42 texts there is nothing to say; so the least number is lowered here."""
+    monkeypatch.setattr(calibration, "_LEAST_TEXTS", 10)
+    found = LeftOut(4, np.array([[9.0, 0], [0, 9], [0, 9]]), np.array([0, 1, 0]))
+    monkeypatch.setattr(trainer, "least_loss", lambda *_, **__: found)
+    args = fn_args(transformed_data, tmp_path, elmo=small_elmo, train=ONE_EPOCH)
+    args.custom_config["train"]["epochs"] = "auto"
+    history = train(tmp_path, args).history
+    assert len(history["epochs"]) == 4
+    assert history["temperature"] > 2, "one of three sure answers is wrong"
+
+
+def test_heads_that_do_not_learn_leave_it_to_the_eval_split(
+    transformed_data, small_elmo, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(calibration, "_LEAST_TEXTS", 10)
+
+    def fail(*_, **__):
+        raise NoLoss
+
+    monkeypatch.setattr(trainer, "least_loss", fail)
+    args = fn_args(transformed_data, tmp_path, elmo=small_elmo, train=ONE_EPOCH)
+    assert len(train(tmp_path, args).history["epochs"]) == 1
+    assert "the eval split decides" in caplog.text
