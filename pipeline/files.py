@@ -13,12 +13,14 @@ import select
 import shutil
 import stat
 import uuid
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from keras_elmo import paths
 
 _PIPE_SECONDS = 5.0
+_PIECE_BYTES = 2**20
 _WILDCARD = re.compile(r"[*?\[\\]")
 _HIDDEN = re.compile(r"\.(.+)\.[0-9a-f]{32}\.part", re.DOTALL)
 
@@ -104,6 +106,19 @@ def replace_when_done(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             remove(unfinished)
         raise
+
+
+def crc32_of(path: str | Path) -> int:
+    """Returns the CRC-32 of a file's bytes.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    total = 0
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            total = zlib.crc32(piece, total)
+    return total
 
 
 def remove(path: Path) -> None:

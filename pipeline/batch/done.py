@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.batch import storage
-from pipeline.files import is_local, remove
+from pipeline.files import crc32_of, is_local, remove
 
 _LOGGER = logging.getLogger(__name__)
-_PIECE = 2**20  # bytes
 _NOT_AS_NOTED = (OSError, ValueError, LookupError, TypeError, RecursionError)
 
 
@@ -31,7 +30,7 @@ def note(path: str, value: Any, files: Iterable[str | None]) -> None:
         value: What came of the work, of JSON's types.
         files: What it has written; None is passed over.
     """
-    sums = {file: _sum_of_file(file) for file in files if file and is_local(file)}
+    sums = {file: crc32_of(file) for file in files if file and is_local(file)}
     facts = {"value": value, "files": sums, "sum": _sum_of([value, sums])}
     storage.write_json(path, facts)
 
@@ -48,7 +47,7 @@ def noted(path: str) -> Any:
         value, sums = facts["value"], facts["files"]
         if _sum_of([value, sums]) != facts["sum"]:
             raise ValueError("its bytes are not those that were written")
-        changed = [file for file in sums if _sum_of_file(file) != sums[file]]
+        changed = [file for file in sums if crc32_of(file) != sums[file]]
         if changed:
             raise ValueError(f"{changed[0]} is not what was written")
     except _NOT_AS_NOTED as error:
@@ -62,11 +61,3 @@ def noted(path: str) -> Any:
 def _sum_of(value: Any) -> int:
     # In ASCII: names of files may be no UTF-8.
     return zlib.crc32(json.dumps(value, sort_keys=True).encode("ascii"))
-
-
-def _sum_of_file(path: str) -> int:
-    total = 0
-    with open(path, "rb") as file:
-        while piece := file.read(_PIECE):
-            total = zlib.crc32(piece, total)
-    return total

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +21,11 @@ from typing import Any
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
 
+from pipeline.files import crc32_of
+
 _CONTEXT = "elmo_tfx.Files"  # its name is the number of the artifact
 _FILES = "files"
 _LIVE = metadata_store_pb2.Artifact.LIVE
-_PIECE = 1 << 20  # bytes
 # Results made before there were inventories: these may have no file at all.
 _MAY_BE_EMPTY = ("PushedModel", "TransformCache")
 
@@ -129,17 +129,9 @@ class Inventory:
 def _files(folder: str) -> dict[str, Any]:
     """Returns path in the folder -> size in bytes and CRC-32, of each file."""
     return {
-        os.path.relpath(path, folder): [os.stat(path).st_size, _sum(path)]
+        os.path.relpath(path, folder): [os.stat(path).st_size, crc32_of(path)]
         for path in _walk(folder)
     }
-
-
-def _sum(path: str) -> int:
-    total = 0
-    with open(path, "rb") as file:
-        while piece := file.read(_PIECE):
-            total = zlib.crc32(piece, total)
-    return total
 
 
 def _changed(folder: str, files: Mapping[str, Any]) -> str | None:
@@ -147,7 +139,7 @@ def _changed(folder: str, files: Mapping[str, Any]) -> str | None:
     for name, facts in files.items():
         path = os.path.join(folder, name)
         try:
-            if not isinstance(facts, int) and _sum(path) != facts[1]:
+            if not isinstance(facts, int) and crc32_of(path) != facts[1]:
                 return name
         except OSError:
             return name
