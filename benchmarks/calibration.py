@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,20 +31,17 @@ from benchmarks.quality.texts import (  # noqa: E402
     uci_sentences,
 )
 from benchmarks.session import Session, say  # noqa: E402
-from pipeline import features  # noqa: E402
 from pipeline.config import ModelConfig, TrainConfig  # noqa: E402
 from pipeline.evaluation.measures import ClassificationTally  # noqa: E402
 from pipeline.training.calibration import (  # noqa: E402
     NEVER,
+    PartLogits,
     calibrated,
     certain_from,
-    eval_logits,
-    needs_left_out,
-    temperature_of,
+    weight_and_temperature,
 )
 from pipeline.training.data import LabelledTokens  # noqa: E402
 from pipeline.training.embedding_store import EmbeddingStore  # noqa: E402
-from pipeline.training.left_out import least_loss  # noqa: E402
 
 GOAL = 0.02
 PRECISIONS = (0.9, 0.95)
@@ -150,23 +146,29 @@ def fold_logits(
     """Trains the head on a fold; returns logits and labels of its other texts."""
     model = model or ModelConfig().model_dump()
     train = train or TrainConfig().model_dump()
-    head, inputs = trained_elmo_head(data, fold, store, model, train)
-    results = {}
-    for split, places in (("eval", fold.evaluate), ("test", fold.test)):
-        of_split = dataclasses.replace(data, splits={features.EVAL: places})
-        logits, labels = eval_logits(head, of_split, inputs, batch_size=_BATCH)
-        results[split] = [logits.round(_DIGITS).tolist(), labels.tolist()]
-    splits = {features.TRAIN: fold.train, features.EVAL: fold.evaluate}
-    some = dataclasses.replace(data, splits=splits)
-    if needs_left_out(some):
-        classes = int(data.labels.max()) + 1
-        config = {"model": model, "train": train}
-        found = least_loss(config, some, store, num_classes=classes)
-        results["left_out"] = [
-            found.logits.round(_DIGITS).tolist(),
-            found.labels.tolist(),
-        ]
-    return results
+    found = trained_elmo_head(data, fold, store, model, train)
+    return {
+        name: parts and _as_lists(parts)
+        for name, parts in (
+            ("eval", found.evaluate),
+            ("test", found.test),
+            ("left_out", found.left_out),
+        )
+    }
+
+
+def _as_lists(parts: PartLogits) -> list[Any]:
+    ngrams = None if parts.ngrams is None else parts.ngrams.round(_DIGITS).tolist()
+    return [parts.vectors.round(_DIGITS).tolist(), ngrams, parts.labels.tolist()]
+
+
+def _from_lists(lists: list[Any]) -> PartLogits:
+    vectors, ngrams, labels = lists
+    return PartLogits(
+        np.array(vectors),
+        None if ngrams is None else np.array(ngrams),
+        np.array(labels),
+    )
 
 
 def report(raw: Mapping[str, Any]) -> str:
@@ -220,13 +222,12 @@ class _Fold:
     """
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
-        logits, labels = map(np.array, raw["eval"])
-        left_out = None
-        if "left_out" in raw:
-            left_out = np.array(raw["left_out"][0]), np.array(raw["left_out"][1])
-        self.temperature = temperature_of(logits, labels, left_out)
-        self.evaluate = calibrated(logits, self.temperature), labels
-        logits, self.labels = map(np.array, raw["test"])
+        evaluate, test = (_from_lists(raw[name]) for name in ("eval", "test"))
+        left_out = raw["left_out"] and _from_lists(raw["left_out"])
+        weight, self.temperature = weight_and_temperature(evaluate, left_out)
+        logits = evaluate.with_ngrams(weight)
+        self.evaluate = calibrated(logits, self.temperature), evaluate.labels
+        logits, self.labels = test.with_ngrams(weight), test.labels
         self.before = calibrated(logits, 1.0)
         self.after = calibrated(logits, self.temperature)
 

@@ -130,7 +130,7 @@ def _training_seconds(data: LabelledTokens, folder: Path) -> float:
     train_epochs(
         head,
         some,
-        ActivationInputs(store, some, head),
+        ActivationInputs(store, some),
         class_weights=weights_of(some, places[:eighth], 2, train),
         options=train,
         resume_dir=folder,

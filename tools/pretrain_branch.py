@@ -217,7 +217,7 @@ def _train(data: LabelledTokens, work: Path) -> tuple[keras.Model, float]:
         state = train_epochs(
             trained,
             data,
-            ActivationInputs(mean, data, trained),
+            ActivationInputs(mean, data),
             class_weights=np.ones(2, np.float32),
             options=train,
             resume_dir=work / f"training {name}",

@@ -92,7 +92,7 @@ def _measure(drawn: Texts, source: str) -> Results:
         say("encoding and training")
         store = open_store(folder, data, encoder, elmo_version=source, cache_gib=8.0)
         options = ModelConfig().model_dump(), TrainConfig().model_dump()
-        head, _ = trained_elmo_head(data, fold, store, *options)
+        head = trained_elmo_head(data, fold, store, *options).head
         store.close()
     classifier = TokenClassifier(encoder, head)
     predict = predictor(classifier)

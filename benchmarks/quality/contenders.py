@@ -27,31 +27,35 @@ from benchmarks.quality.texts import Fold, Texts
 from benchmarks.session import KEPT
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
-from pipeline.training.calibration import needs_left_out
+from pipeline.training.calibration import (
+    PartLogits,
+    eval_logits,
+    needs_left_out,
+    weight_and_temperature,
+)
 from pipeline.training.data import LabelledTokens, split_batches
 from pipeline.training.embedding_store import EmbeddingStore
 from pipeline.training.epochs import (
     ActivationInputs,
     ModelInputs,
     TokenInputs,
+    outputs_of,
     train_epochs,
 )
 from pipeline.training.learning import (
     compile_model,
-    epochs_to_try,
     fresh_head,
     weights_of,
     with_epochs,
 )
-from pipeline.training.left_out import least_loss
+from pipeline.training.left_out import LeftOut, least_loss
 from pipeline.training.model import (
     TokenClassifier,
     build_encoder,
-    end_training,
-    head_inputs,
-    head_signature,
+    ngrams_of,
     trained_form,
 )
+from pipeline.training.ngrams import TextNgrams
 
 # Strengths of the regularisation; the one that is best on the eval texts counts.
 _TF_IDF_CS = (1.0, 5.0, 30.0)
@@ -146,25 +150,51 @@ class WordInputs:
     Args:
         data: The texts.
         known: bool `(words,)`, which words have a vector of their own.
-        head: Which reads what the embedding gives.
     """
 
-    def __init__(
-        self, data: LabelledTokens, known: np.ndarray, head: keras.Model
-    ) -> None:
-        self._data, self._head = data, head
-        self.signature = head_signature(tf.TensorSpec((None, None), tf.int32), head)
+    signature = (
+        tf.TensorSpec((None, None), tf.int32),
+        tf.TensorSpec((None, None), tf.bool),
+    )
+
+    def __init__(self, data: LabelledTokens, known: np.ndarray) -> None:
+        self._data = data
         self._ids = np.where(known, np.cumsum(known) + _UNKNOWN, _UNKNOWN)
         self.size = int(self._ids.max()) + 1
 
-    def read(self, texts: np.ndarray) -> tuple[Any, ...]:
-        """Returns the inputs of `texts`."""
-        tokens = self._data.tokens(texts)
-        ids = np.zeros(tokens.shape, np.int32)
+    def read(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the ids of `texts`, and which places hold a token."""
+        lengths = self._data.lengths[texts]
+        ids = np.zeros((len(texts), max(1, int(lengths.max(initial=0)))), np.int32)
         for row, text in enumerate(texts):
             start, end = self._data.starts[text : text + 2]
             ids[row, : end - start] = self._ids[self._data.word_ids[start:end]]
-        return head_inputs(ids, tokens, self._head)
+        return ids, np.arange(ids.shape[1]) < lengths[:, None]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedHead:
+    """A head that was trained on a fold as the Trainer does it.
+
+    Attributes:
+        head: Whose n-grams count as much as is best; without a temperature.
+        chosen: Class of each test text, int64 `(texts,)`, shortest texts first.
+        evaluate: Logits of the eval texts, by n-grams that count once, as below.
+        test: Logits of the test texts, shortest first.
+        left_out: Logits of heads like it, on texts that they were not trained on; None:
+            the eval texts decide what they decide.
+    """
+
+    head: keras.Model
+    chosen: np.ndarray
+    evaluate: PartLogits
+    test: PartLogits
+    left_out: PartLogits | None
+
+    @property
+    def accuracy(self) -> float:
+        """That on the test texts."""
+        return float((self.chosen == self.test.labels).mean())
 
 
 def elmo_head_accuracy(
@@ -175,8 +205,7 @@ def elmo_head_accuracy(
     train: Mapping[str, Any],
 ) -> float:
     """Returns the test accuracy of the head on the frozen layers in `store`."""
-    head, inputs = trained_elmo_head(data, fold, store, model, train)
-    return _accuracy(head, data, fold, inputs)
+    return trained_elmo_head(data, fold, store, model, train).accuracy
 
 
 def trained_elmo_head(
@@ -185,32 +214,30 @@ def trained_elmo_head(
     store: EmbeddingStore,
     model: Mapping[str, Any],
     train: Mapping[str, Any],
-) -> tuple[keras.Model, ModelInputs]:
-    """Returns the head, trained on the frozen layers in `store`, and its inputs."""
-    train = _with_fitting_epochs(data, fold, store, model, train)
+) -> TrainedHead:
+    """Returns the head, trained on the frozen layers in `store`."""
+    left_out = _left_out(data, fold, store, model, train)
+    if left_out is not None:
+        train = {**train, "epochs": left_out.epochs}
     head = _fresh_head(data, fold, store, model, train)
-    inputs = ActivationInputs(store, data, head)
-    trained = trained_form(head)
-    _train(trained, data, fold, inputs, train)
-    end_training(trained, head)
-    return head, inputs
+    inputs = ActivationInputs(store, data)
+    _train(trained_form(head), data, fold, inputs, train)
+    parts = left_out.parts if left_out else None
+    return _with_ngrams(head, head, data, fold, inputs, train, parts)
 
 
-def _with_fitting_epochs(
+def _left_out(
     data: LabelledTokens,
     fold: Fold,
     store: EmbeddingStore,
     model: Mapping[str, Any],
     train: Mapping[str, Any],
-) -> Mapping[str, Any]:
-    """Returns section `train` with the number of epochs that the Trainer takes."""
+) -> LeftOut | None:
     some = dataclasses.replace(data, splits=_splits(fold))
-    if not needs_left_out(some) or len(epochs_to_try(train, len(fold.train))) == 1:
-        return train
+    if not needs_left_out(some):
+        return None
     config = {"model": model, "train": train}
-    classes = int(data.labels.max()) + 1
-    found = least_loss(config, some, store, num_classes=classes)
-    return {**train, "epochs": found.epochs}
+    return least_loss(config, some, store, num_classes=int(data.labels.max()) + 1)
 
 
 def _splits(fold: Fold) -> dict[str, np.ndarray]:
@@ -227,18 +254,18 @@ def fine_tuned_accuracy(
     """Returns the test accuracy where ELMo itself learns along with the head."""
     encoder = build_encoder({**elmo, "trainable": True})
     head = _fresh_head(data, fold, encoder, model, train)
-    trained = trained_form(head)
+    inputs = TokenInputs(data)
     _train(
-        TokenClassifier(encoder, trained),
+        TokenClassifier(encoder, trained_form(head)),
         data,
         fold,
-        TokenInputs(data),
+        inputs,
         train,
         slow=encoder.trainable_variables,
         slow_rate=elmo["learning_rate"],
     )
-    end_training(trained, head)
-    return _accuracy(TokenClassifier(encoder, head), data, fold, TokenInputs(data))
+    classifier = TokenClassifier(encoder, head)
+    return _with_ngrams(classifier, head, data, fold, inputs, train, None).accuracy
 
 
 def _fresh_head(
@@ -265,29 +292,35 @@ def embedding_head_accuracy(
     model: Mapping[str, Any],
     train: Mapping[str, Any],
 ) -> float:
-    """Returns the test accuracy of the head on a Keras Embedding trained with it."""
+    """Returns the test accuracy of the head on a Keras Embedding trained with it.
+
+    It has neither n-grams nor the pre-trained branch.
+    """
     known = np.zeros(len(data.words), bool)
     for text in fold.train:
         known[data.word_ids[data.starts[text] : data.starts[text + 1]]] = True
+    bare = {"pretrained_branch": False, "ngram_rows": 0}
     head = fresh_head(
-        {"model": {**model, "pretrained_branch": False}, "train": train},
+        {"model": {**model, **bare}, "train": train},
         data,
         fold.train,
         num_classes=int(data.labels.max()) + 1,
         num_layers=1,
         dim=dim,
     )
-    inputs = WordInputs(data, known, head)
+    inputs = WordInputs(data, known)
     ids = keras.Input((None,), dtype="int32")
+    is_token = keras.Input((None,), dtype="bool")
     vectors = keras.layers.Embedding(inputs.size, dim)(ids)
-    layers = keras.ops.expand_dims(vectors, axis=1)
-    others = [keras.Input(each.shape[1:], dtype=each.dtype) for each in head.inputs[1:]]
-    trained = trained_form(head)
-    whole = keras.Model([ids, *others], trained([layers, *others]))
+    given = [keras.ops.expand_dims(vectors, axis=1), is_token]
+    whole = keras.Model([ids, is_token], trained_form(head)(given))
     _train(whole, data, fold, inputs, train)
-    end_training(trained, head)
-    whole = keras.Model([ids, *others], head([layers, *others]))
-    return _accuracy(whole, data, fold, inputs)
+    right = 0
+    for texts, logits in outputs_of(
+        whole, data, inputs, fold.test, batch_size=_TEST_BATCH
+    ):
+        right += int((logits.mean(axis=1).argmax(axis=1) == data.labels[texts]).sum())
+    return right / len(fold.test)
 
 
 def _train(
@@ -299,7 +332,6 @@ def _train(
     **slow: Any,
 ) -> None:
     count = len(fold.train)
-    classes = int(data.labels.max()) + 1
     train = with_epochs(train, count)
     compile_model(model, train, texts=count, **slow)
     with tempfile.TemporaryDirectory() as folder:
@@ -307,19 +339,44 @@ def _train(
             model,
             dataclasses.replace(data, splits=_splits(fold)),
             inputs,
-            class_weights=weights_of(data, fold.train, classes, train),
+            class_weights=_class_weights(data, fold, train),
             options=train,
             resume_dir=Path(folder) / "state",
             log_dir=folder,
         )
 
 
-def _accuracy(
-    model: keras.Model, data: LabelledTokens, fold: Fold, inputs: ModelInputs
-) -> float:
-    right = 0
-    test = fold.test[np.argsort(data.lengths[fold.test], kind="stable")]
-    for texts in split_batches(test, batch_size=_TEST_BATCH):
-        chances = model.predict_on_batch(inputs.read(texts))
-        right += int((chances.argmax(axis=-1) == data.labels[texts]).sum())
-    return right / len(test)
+def _class_weights(
+    data: LabelledTokens, fold: Fold, train: Mapping[str, Any]
+) -> np.ndarray:
+    return weights_of(data, fold.train, int(data.labels.max()) + 1, train)
+
+
+def _with_ngrams(
+    model: keras.Model,
+    head: keras.Model,
+    data: LabelledTokens,
+    fold: Fold,
+    inputs: ModelInputs,
+    train: Mapping[str, Any],
+    left_out: PartLogits | None,
+) -> TrainedHead:
+    """Trains the n-grams of a head, which is all of `model` or a part of it."""
+    ngrams, layer = TextNgrams(data), ngrams_of(head)
+    if layer is not None:
+        layer.fit(ngrams, data.labels, fold.train, _class_weights(data, fold, train))
+    evaluate, test = (
+        eval_logits(
+            model,
+            dataclasses.replace(data, splits={features.EVAL: texts}),
+            inputs,
+            ngrams,
+            batch_size=_TEST_BATCH,
+        )
+        for texts in (fold.evaluate, fold.test)
+    )
+    weight, _ = weight_and_temperature(evaluate, left_out)
+    if layer is not None:
+        layer.scale(weight)
+    chosen = test.with_ngrams(weight).argmax(axis=1)
+    return TrainedHead(head, chosen, evaluate, test, left_out)

@@ -1,8 +1,9 @@
 """Makes probabilities mean what they say: a temperature, and from where to be sure.
 
-Both are found after training, on the eval split. Where that is small, the temperature
-is found on all texts, by heads that were not trained on them. It divides the logits of
-the exported model, so that no order of classes changes and no accuracy.
+Both are found after training, on the eval split, as is how much the n-grams count
+beside the vectors. Where that split is small, the weight and the temperature are found
+on all texts, by heads that were not trained on them. The temperature divides the logits
+of the exported model, so that no order of classes changes and no accuracy.
 
 Source: Guo et al. 2017, arXiv:1706.04599, section 4.2 (temperature scaling).
 """
@@ -15,14 +16,15 @@ import math
 
 import keras
 import numpy as np
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 from scipy.stats import beta
 
 from pipeline import features
 from pipeline.training.data import LabelledTokens
 from pipeline.training.epochs import ModelInputs, outputs_of
 from pipeline.training.label_thresholds import best_thresholds
-from pipeline.training.model import TokenClassifier
+from pipeline.training.model import TokenClassifier, ngrams_of, vector_form
+from pipeline.training.ngrams import TextNgrams
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,6 +32,11 @@ _LOGGER = logging.getLogger(__name__)
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.1, 10.0
 _BOUNDS = (LEAST_TEMPERATURE, MOST_TEMPERATURE)
 _HALVINGS = 60  # of the interval between the logarithms of both
+
+# By which the logits of n-grams are multiplied. A factor of two is worth less than one
+# thousandth of the loss where it is near the best.
+NGRAM_WEIGHTS = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+_USUAL_NGRAM_WEIGHT = 0.5  # of few texts, which say nothing of it
 
 NEVER = 2.0
 """A threshold that no probability reaches."""
@@ -49,16 +56,40 @@ _CHANCE_OF_LUCK = 0.05  # with which a threshold's precision is only that of eva
 
 
 @dataclasses.dataclass(frozen=True)
+class PartLogits:
+    """What both parts of a head make of some texts.
+
+    Attributes:
+        vectors: float64 `(texts, classes)`, of the part that reads vectors.
+        ngrams: Of the part that reads n-grams; None: the head has none.
+        labels: Of the texts, as `LabelledTokens` has them.
+    """
+
+    vectors: np.ndarray
+    ngrams: np.ndarray | None
+    labels: np.ndarray
+
+    def with_ngrams(self, weight: float) -> np.ndarray:
+        """Returns the logits of the head if its n-grams have this weight."""
+        if self.ngrams is None:
+            return self.vectors
+        return self.vectors + weight * self.ngrams
+
+
+@dataclasses.dataclass(frozen=True)
 class Calibration:
     """What the eval split says of a trained model's probabilities.
 
     Attributes:
-        temperature: By which its logits are to be divided.
+        ngram_weight: By which the logits of its n-grams are to be multiplied; 0 where
+            it reads none, too.
+        temperature: By which its logits are to be divided then.
         thresholds: float32 `(classes,)`, from which probability on a text has a label;
             None: a text has one.
         certain: None: no precision was asked for.
     """
 
+    ngram_weight: float
     temperature: float
     thresholds: np.ndarray | None
     certain: Certain | None
@@ -83,10 +114,11 @@ def calibrate(
     model: keras.Model,
     data: LabelledTokens,
     inputs: ModelInputs,
+    ngrams: TextNgrams,
     *,
     batch_size: int,
     precision: float | None,
-    left_out: tuple[np.ndarray, np.ndarray] | None = None,
+    left_out: PartLogits | None = None,
 ) -> Calibration:
     """Finds what the probabilities mean; the model stays as it is.
 
@@ -94,32 +126,63 @@ def calibrate(
         model: The trained head, or the joint model.
         data: Reads the split `eval`.
         inputs: The model's inputs for any texts.
+        ngrams: Of all texts.
         batch_size: Texts that are computed together.
         precision: Of `certain_from`; None where a text may have several labels.
-        left_out: Logits and labels of more texts, by which the temperature is fitted:
-            of heads like this one that were not trained on them. None: by the eval
-            split.
+        left_out: Of more texts, by which weight and temperature are found: of heads
+            like this one that were not trained on them. None: by the eval split.
     """
-    logits, labels = eval_logits(model, data, inputs, batch_size=batch_size)
-    temperature = temperature_of(logits, labels, left_out)
+    parts = eval_logits(model, data, inputs, ngrams, batch_size=batch_size)
+    weight, temperature = weight_and_temperature(parts, left_out)
     several = data.is_multi_label
+    logits = parts.with_ngrams(weight)
     probabilities = calibrated(logits, temperature, multi_label=several)
+    labels = parts.labels
     return Calibration(
+        0.0 if parts.ngrams is None else weight,
         temperature,
         best_thresholds(probabilities, labels) if several else None,
         None if precision is None else certain_from(probabilities, labels, precision),
     )
 
 
-def temperature_of(
-    logits: np.ndarray,
-    labels: np.ndarray,
-    left_out: tuple[np.ndarray, np.ndarray] | None,
-) -> float:
-    """Returns the temperature by the eval split, or by the texts left out."""
-    if left_out is None:
-        return fit_temperature(logits, labels)
-    return fit_temperature(*left_out, believed=_BELIEVED_OF_FEW)
+def weight_and_temperature(
+    parts: PartLogits, left_out: PartLogits | None
+) -> tuple[float, float]:
+    """Returns the weight of n-grams, and the temperature of a head that has it.
+
+    Args:
+        parts: Of the eval split, which decides where `left_out` is None.
+        left_out: Of the texts left out.
+    """
+    judged = left_out or parts
+    weight = choose_ngram_weight(judged)
+    believed = _BELIEVED if left_out is None else _BELIEVED_OF_FEW
+    logits = judged.with_ngrams(weight)
+    return weight, fit_temperature(logits, judged.labels, believed=believed)
+
+
+def choose_ngram_weight(parts: PartLogits) -> float:
+    """Returns that of `NGRAM_WEIGHTS` with the least loss, at its best temperature.
+
+    Fewer than 50 texts say nothing of it: they get the usual one.
+    """
+    if parts.ngrams is None or len(parts.labels) < _LEAST_TEXTS:
+        return _USUAL_NGRAM_WEIGHT
+    losses = {}
+    for weight in NGRAM_WEIGHTS:
+        logits = parts.with_ngrams(weight)
+        temperature = _least_temperature(logits, parts.labels, _BELIEVED_OF_FEW)
+        losses[weight] = log_loss(logits / temperature, parts.labels).mean()
+    best = min(NGRAM_WEIGHTS, key=lambda weight: losses[weight])
+    _LOGGER.info(
+        "N-grams count %g times: loss on %d texts %.4f, without them %.4f",
+        best,
+        len(parts.labels),
+        losses[best],
+        losses[0.0],
+    )
+    return best
 
 
 def needs_left_out(data: LabelledTokens) -> bool:
@@ -133,35 +196,42 @@ def needs_left_out(data: LabelledTokens) -> bool:
 
 
 def eval_logits(
-    model: keras.Model, data: LabelledTokens, inputs: ModelInputs, *, batch_size: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the logits of the eval split, and its labels in the same order.
+    model: keras.Model,
+    data: LabelledTokens,
+    inputs: ModelInputs,
+    ngrams: TextNgrams,
+    *,
+    batch_size: int,
+) -> PartLogits:
+    """Returns what the parts of a head make of the eval split, shortest texts first.
 
     Args:
         model: The trained head, or the joint model.
         data: Reads the split `eval`.
         inputs: The model's inputs for any texts.
+        ngrams: Of all texts; only read where the head reads n-grams.
         batch_size: Texts that are computed together.
-
-    Returns:
-        float64 `(texts, classes)`, and `data.labels` of these texts.
     """
-    if isinstance(model, TokenClassifier):
-        model = TokenClassifier(model.encoder, _logits_of(model.head))
-    else:
-        model = _logits_of(model)
+    is_joint = isinstance(model, TokenClassifier)
+    head = model.head if is_joint else model
+    vectors = vector_form(head)
     texts, logits = zip(
         *outputs_of(
-            model, data, inputs, data.splits[features.EVAL], batch_size=batch_size
+            TokenClassifier(model.encoder, vectors) if is_joint else vectors,
+            data,
+            inputs,
+            data.splits[features.EVAL],
+            batch_size=batch_size,
         ),
         strict=True,
     )
-    labels = data.labels[np.concatenate(texts)]
-    return np.concatenate(logits).astype(np.float64), labels
-
-
-def _logits_of(head: keras.Model) -> keras.Model:
-    return keras.Model(head.inputs, head.get_layer("probabilities").input)
+    order = np.concatenate(texts)
+    layer = ngrams_of(head)
+    return PartLogits(
+        np.concatenate(logits).astype(np.float64),
+        None if layer is None else layer.logits(ngrams, order),
+        data.labels[order],
+    )
 
 
 def with_temperature(head: keras.Model, temperature: float) -> keras.Model:
@@ -207,6 +277,29 @@ def fit_temperature(
         No unit.
     """
     logits = np.asarray(logits, np.float64)
+    temperature = _least_temperature(logits, labels, believed)
+    bound = next((b for b in _BOUNDS if math.isclose(temperature, b)), None)
+    if bound is not None:
+        _LOGGER.warning(
+            "The temperature is at its bound, %g: %d texts do not say how sure the "
+            "model may be",
+            bound,
+            len(logits),
+        )
+    _LOGGER.info(
+        "Temperature %.3f: loss on %d texts %.4f, without it %.4f",
+        temperature,
+        len(logits),
+        log_loss(logits / temperature, labels).mean(),
+        log_loss(logits, labels).mean(),
+    )
+    return temperature
+
+
+def _least_temperature(
+    logits: np.ndarray, labels: np.ndarray, believed: float
+) -> float:
+    """Returns what `fit_temperature` does, and says nothing."""
     believed /= len(logits)  # for each text
     if labels.ndim == 2:  # a decision is a text with the classes yes and no
         yes = logits.reshape(-1)
@@ -232,29 +325,20 @@ def fit_temperature(
             low = middle
         else:
             high = middle
-    temperature = math.exp((low + high) / 2)
-    bound = next((b for b in _BOUNDS if math.isclose(temperature, b)), None)
-    if bound is not None:
-        _LOGGER.warning(
-            "The temperature is at its bound, %g: %d texts or decisions do not say "
-            "how sure the model may be",
-            bound,
-            len(logits),
-        )
-    before, after = (_loss(logits, labels, each) for each in (1.0, temperature))
-    _LOGGER.info(
-        "Temperature %.3f: loss on %d texts or decisions %.4f, without it %.4f",
-        temperature,
-        len(logits),
-        after,
-        before,
-    )
-    return temperature
+    return math.exp((low + high) / 2)
 
 
-def _loss(logits: np.ndarray, labels: np.ndarray, temperature: float) -> float:
-    chances = log_softmax(logits / temperature, axis=1)
-    return -float(chances[np.arange(len(labels)), labels].mean())
+def log_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns the cross entropy of each text in nats, float64 `(texts,)`.
+
+    Args:
+        logits: float `(texts, classes)`.
+        labels: int `(texts,)`; where a text may have several, `(texts, classes)`, 1 at
+            its own: then the loss is the mean over them.
+    """
+    if labels.ndim == 2:
+        return -log_expit(np.where(labels > 0, logits, -logits)).mean(axis=1)
+    return -log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
 
 
 def calibrated(

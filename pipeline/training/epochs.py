@@ -21,8 +21,6 @@ from pipeline.training.data import (
     split_batches,
     untuned,
 )
-from pipeline.training.model import head_signature, reads_ngrams
-from pipeline.training.ngrams import TextNgrams
 from pipeline.training.state import TrainingState
 
 _LOGGER = logging.getLogger(__name__)
@@ -55,28 +53,25 @@ class Activations(Protocol):
 
 
 class ActivationInputs:
-    """Inputs of the head, as `head_inputs` returns them, from stored activations.
+    """Inputs of the part of a head that reads vectors, from stored activations.
 
     Args:
         activations: Of `data`.
         data: The texts.
-        head: The model that reads the inputs.
     """
 
-    def __init__(
-        self, activations: Activations, data: LabelledTokens, head: keras.Model
-    ) -> None:
+    def __init__(self, activations: Activations, data: LabelledTokens) -> None:
         self._activations, self._lengths = activations, data.lengths
-        self._ngrams = TextNgrams(data) if reads_ngrams(head) else None
         shape = (None, activations.num_layers, None, activations.dim)
-        self.signature = head_signature(tf.TensorSpec(shape, tf.float32), head)
+        self.signature = (
+            tf.TensorSpec(shape, tf.float32),
+            tf.TensorSpec((None, None), tf.bool),
+        )
 
-    def read(self, texts: np.ndarray) -> tuple[Any, ...]:
-        """Returns the inputs of `texts`."""
+    def read(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the layers of `texts`, and which places hold a token."""
         layers = self._activations.read(texts)
-        is_token = np.arange(layers.shape[2]) < self._lengths[texts, None]
-        ngrams = () if self._ngrams is None else (self._ngrams.read(texts),)
-        return (layers, is_token, *ngrams)
+        return layers, np.arange(layers.shape[2]) < self._lengths[texts, None]
 
 
 class TokenInputs:

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from pipeline import features
 from pipeline.training.data import LabelledTokens, split_batches
-from pipeline.training.model import head_inputs, reads_ngrams, vector_logits
+from pipeline.training.model import head_inputs, ngrams_of, vector_logits
 from pipeline.training.ngrams import ids_in_order
 
 STEPS = 8  # the weights then add up to the logit's change with an error of 1 %
@@ -78,11 +78,10 @@ class Explainer:
 
         Zeros, if the head reads no n-grams.
         """
-        if not reads_ngrams(self._head):
+        layer = ngrams_of(self._head)
+        if layer is None:
             return tf.zeros(tf.shape(tokens))
-        shares = self._head.get_layer("ngram_logits").shares(
-            ids_in_order(tokens), direction
-        )
+        shares = layer.shares(ids_in_order(tokens), direction)
         time = tf.shape(tokens)[1]
         words, halves = shares[:, :time], shares[:, time:] / 2
         return (

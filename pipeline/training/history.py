@@ -49,7 +49,7 @@ def write_history(
         tuning: see `Search`; None: options were not searched.
         pretrained_branch: whether the head has one.
         class_counts, class_weights: by class name, over the training split.
-        temperature: see `Calibration`.
+        temperature, ngram_weight: see `Calibration`.
         certain: {precision, threshold, coverage}, see `Certain`; None: not asked for.
         thresholds: by class name; only where a text may have several labels.
         doubts: {texts, all_texts, classes, models, found}, see `Doubts`: `found` is a
@@ -99,6 +99,7 @@ def write_history(
         "class_counts": dict(class_counts),
         "class_weights": dict(class_weights),
         "temperature": calibration.temperature,
+        "ngram_weight": calibration.ngram_weight,
         "certain": calibration.certain and dataclasses.asdict(calibration.certain),
         "words": dict(words),
         "doubts": doubts and _with_names(doubts, list(class_counts)),

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from pipeline.training.arithmetic import FusedAdam
 from pipeline.training.data import LabelledTokens
-from pipeline.training.model import adapt_ngrams, build_head, start_at_shares
+from pipeline.training.model import build_head, start_at_shares
 
 AUTO = "auto"
 # Chosen on texts that no page reports; docs/quality.md has how.
@@ -59,7 +59,6 @@ def fresh_head(
     )
     if data.is_multi_label:
         start_at_shares(head, label_counts(data, texts, num_classes) / len(texts))
-    adapt_ngrams(head, data, texts)
     return head
 
 

@@ -14,11 +14,15 @@ from typing import Any
 
 import keras
 import numpy as np
-from scipy.special import log_expit, log_softmax
 
 from components.progress import tell
 from pipeline.features import EVAL, TRAIN
-from pipeline.training.calibration import eval_logits, fit_temperature
+from pipeline.training.calibration import (
+    PartLogits,
+    eval_logits,
+    log_loss,
+    weight_and_temperature,
+)
 from pipeline.training.data import LabelledTokens, split_batches
 from pipeline.training.embedding_store import EmbeddingStore
 from pipeline.training.epochs import ActivationInputs, fit_epoch, labelled_batches
@@ -30,7 +34,8 @@ from pipeline.training.learning import (
     weights_of,
     with_epochs,
 )
-from pipeline.training.model import end_training, trained_form
+from pipeline.training.model import ngrams_of, trained_form
+from pipeline.training.ngrams import TextNgrams
 from pipeline.training.state import TrainingState
 from pipeline.training.tuned_options import with_options
 
@@ -126,14 +131,15 @@ def judge(
     Raises:
         NoLoss: A head does not learn.
     """
+    ngrams = TextNgrams(data)
     for fold in range(FOLDS):
         others, own = texts[folds != fold], texts[folds == fold]
         if len(others) and len(own):
-            logits, labels = _fold_logits(
-                config, data, store, others, own, num_classes, seed
+            yield _judged(
+                _fold_logits(
+                    config, data, store, ngrams, others, own, num_classes, seed
+                )
             )
-            temperature = fit_temperature(logits, labels)
-            yield _of_logits(logits / temperature, labels)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,13 +148,11 @@ class LeftOut:
 
     Attributes:
         epochs: For how many they were trained.
-        logits: float64 `(texts, classes)`.
-        labels: Of these texts, as `LabelledTokens` has them.
+        parts: Their logits.
     """
 
     epochs: int
-    logits: np.ndarray
-    labels: np.ndarray
+    parts: PartLogits
 
 
 def least_loss(
@@ -176,6 +180,7 @@ def least_loss(
     texts = np.sort(np.concatenate([data.splits[TRAIN], data.splits[EVAL]]))
     seed = config["train"]["seed"]
     folds = folds_of(data, texts, seed)
+    ngrams = TextNgrams(data)
     numbers = epochs_to_try(config["train"], len(data.splits[TRAIN]))
     found: list[tuple[float, LeftOut]] = []
     for place, epochs in enumerate(numbers):
@@ -187,15 +192,16 @@ def least_loss(
                 own = own[np.isin(data.labels[own], data.labels[others])]
             if len(others) and len(own):
                 parts.append(
-                    _fold_logits(tried, data, store, others, own, num_classes, seed)
+                    _fold_logits(
+                        tried, data, store, ngrams, others, own, num_classes, seed
+                    )
                 )
             done = place * FOLDS + fold + 1
             tell("heads of left-out texts", done, len(numbers) * FOLDS)
-        logits, labels = (np.concatenate(each) for each in zip(*parts, strict=True))
-        of_texts = _of_logits(logits / fit_temperature(logits, labels), labels)
-        loss = float(of_texts.losses.mean())
+        of_all = _joined(parts)
+        loss = float(_judged(of_all).losses.mean())
         _LOGGER.info("%d epochs: loss %.4f on texts left out", epochs, loss)
-        found.append((loss, LeftOut(epochs, logits, labels)))
+        found.append((loss, LeftOut(epochs, of_all)))
     return min(found, key=lambda each: each[0])[1]
 
 
@@ -203,12 +209,13 @@ def _fold_logits(
     config: Mapping[str, Any],
     data: LabelledTokens,
     store: EmbeddingStore,
+    ngrams: TextNgrams,
     others: np.ndarray,
     own: np.ndarray,
     num_classes: int,
     seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns logits and labels of a fold's own texts, by a head trained on others."""
+) -> PartLogits:
+    """Returns the logits of a fold's own texts, by a head trained on others."""
     stopping = np.zeros(0, np.int64)
     if config["train"]["patience"] is not None:
         is_eval = np.isin(others, data.splits[EVAL])
@@ -226,18 +233,30 @@ def _fold_logits(
     weights = weights_of(data, others, num_classes, train)
     trained = trained_form(head)
     compile_model(trained, train, texts=len(others), multi_label=data.is_multi_label)
-    inputs = ActivationInputs(store, data, trained)
+    inputs = ActivationInputs(store, data)
     _fit(trained, data, inputs, others, stopping, weights, train)
-    end_training(trained, head)
-    logits, labels = eval_logits(
+    layer = ngrams_of(head)
+    if layer is not None:
+        layer.fit(ngrams, data.labels, others, weights)
+    parts = eval_logits(
         head,
         dataclasses.replace(data, splits={EVAL: own}),
         inputs,
+        ngrams,
         batch_size=max(train["batch_size"], _LEAST_JUDGED),
     )
-    if not np.isfinite(logits).all():
+    if not np.isfinite(parts.vectors).all():
         raise NoLoss
-    return logits, labels
+    return parts
+
+
+def _joined(parts: Sequence[PartLogits]) -> PartLogits:
+    ngrams = [each.ngrams for each in parts if each.ngrams is not None]
+    return PartLogits(
+        np.concatenate([each.vectors for each in parts]),
+        np.concatenate(ngrams) if ngrams else None,
+        np.concatenate([each.labels for each in parts]),
+    )
 
 
 def _fit(
@@ -271,15 +290,13 @@ def _fit(
     state.restore_best(trained)
 
 
-def _of_logits(logits: np.ndarray, labels: np.ndarray) -> Judgement:
+def _judged(parts: PartLogits) -> Judgement:
+    """Returns how good a head is with the weight and the temperature that suit best."""
+    weight, temperature = weight_and_temperature(parts, None)
+    logits = parts.with_ngrams(weight)
+    labels = parts.labels
     if labels.ndim == 2:
-        signed = np.where(labels > 0, logits, -logits)
-        return Judgement(
-            -log_expit(signed).mean(axis=1),
-            ((logits > 0) == (labels > 0)).mean(axis=1),
-        )
-    own = np.arange(len(labels)), labels
-    return Judgement(
-        -log_softmax(logits, axis=1)[own],
-        (logits.argmax(axis=1) == labels).astype(np.float64),
-    )
+        right = ((logits > 0) == (labels > 0)).mean(axis=1)
+    else:
+        right = (logits.argmax(axis=1) == labels).astype(np.float64)
+    return Judgement(log_loss(logits / temperature, labels), right)

@@ -16,14 +16,14 @@ from keras import ops
 
 from keras_elmo import ElmoEmbeddingLayer, ScalarMix
 from pipeline.training.arithmetic import ByteDropout, TokenDense
-from pipeline.training.data import LabelledTokens
-from pipeline.training.ngrams import KnownNgramLogits, NgramLogits, ngram_ids
+from pipeline.training.ngrams import NgramLogits, ngram_ids
 from pipeline.training.pretrained_branch import PRETRAINED_UNITS, pretrained_weights
 
 # Width of each direction of the BiLSTM; no unit. 128 is what the sentence
 # classifiers of Conneau et al. 2017 (arXiv:1705.02364) start from.
 LSTM_UNITS = 128
 _LOGITS, _AVERAGE, _PRETRAINED = "logits", "average", "pretrained_"  # in layers' names
+_NGRAMS = "ngram_logits"
 _LEAST_SHARE = 1e-3  # with which a label starts that nearly no, or every, text has
 
 
@@ -59,7 +59,8 @@ def build_head(
 
     With `pretrained_branch` there are two such parts behind the mix, whose logits are
     averaged: one that starts fresh, and one that starts from what was learnt on
-    reviews. With `ngram_rows`, the logits of words and pairs of words are added.
+    reviews. With `ngram_rows`, the logits of words and pairs of words are added, which
+    learn by themselves.
 
     Args:
         model: Section `model` of the configuration: `pooling`, `hidden_units`,
@@ -106,9 +107,7 @@ def build_head(
     if model["ngram_rows"]:
         ids = keras.Input((None,), dtype="int32", name="ngram_ids")
         inputs.append(ids)
-        ngram_logits = NgramLogits(
-            model["ngram_rows"], num_classes, name="ngram_logits"
-        )
+        ngram_logits = NgramLogits(model["ngram_rows"], num_classes, name=_NGRAMS)
         logits = keras.layers.Add(dtype="float32", name="sum")(
             [logits, ngram_logits(ids)]
         )
@@ -216,14 +215,6 @@ def reads_ngrams(head: keras.Model) -> bool:
     return len(head.inputs) > 2
 
 
-def head_signature(layers: tf.TensorSpec, head: keras.Model) -> tuple[Any, ...]:
-    """Returns the specs of what `head_inputs` returns for `layers` of this spec."""
-    specs: tuple[Any, ...] = (layers, tf.TensorSpec((None, None), tf.bool))
-    if reads_ngrams(head):
-        specs += (tf.TensorSpec((None, None), tf.int32),)
-    return specs
-
-
 def head_inputs(layers: Any, tokens: Any, head: keras.Model) -> tuple[Any, ...]:
     """Returns the inputs of a head.
 
@@ -243,44 +234,28 @@ def head_inputs(layers: Any, tokens: Any, head: keras.Model) -> tuple[Any, ...]:
     return inputs
 
 
-def adapt_ngrams(head: keras.Model, data: LabelledTokens, texts: np.ndarray) -> None:
-    """Makes the n-grams of the training texts known to a head, if it reads any.
-
-    Args:
-        head: What `build_head` returned.
-        data: Tokenised texts.
-        texts: Places of the training texts, int64.
-    """
-    if reads_ngrams(head):
-        head.get_layer("ngram_logits").adapt(data, texts)
+def ngrams_of(head: keras.Model) -> NgramLogits | None:
+    """Returns the layer of a head that reads n-grams; None: it reads none."""
+    return head.get_layer(_NGRAMS) if reads_ngrams(head) else None
 
 
 def trained_form(head: keras.Model) -> keras.Model:
     """Returns a model of the same layers, in which each branch learns by itself.
 
-    N-grams are quickly trained in it.
-
     Args:
-        head: With its n-grams adapted. It learns along, but for its n-grams: these it
-            gets by `end_training`.
+        head: It learns along, but for its n-grams, which gradients do not train.
 
     Returns:
-        A model: the inputs of the head -> float32 logits `(batch, branches, classes)`,
-        of which the head has the mean.
+        A model: the first two inputs of the head -> float32 logits
+        `(batch, branches, classes)`, of which the head has the mean.
     """
-    inputs = [keras.Input(each.shape[1:], dtype=each.dtype) for each in head.inputs]
-    logits = keras.Model(head.inputs[:2], branch_logits(head))(inputs[:2])
-    if reads_ngrams(head):
-        of_ngrams = KnownNgramLogits(head.get_layer("ngram_logits"))(inputs[2])
-        logits = [each + of_ngrams for each in logits]
-    return keras.Model(inputs, ops.stack(logits, axis=1))
+    logits = branch_logits(head)
+    return keras.Model(head.inputs[:2], ops.stack(logits, axis=1))
 
 
-def end_training(trained: keras.Model, head: keras.Model) -> None:
-    """Gives the head of a `trained_form` what this has learnt of n-grams."""
-    for layer in trained.layers:
-        if isinstance(layer, KnownNgramLogits):
-            layer.give_to(head.get_layer(layer.name))
+def vector_form(head: keras.Model) -> keras.Model:
+    """Returns the part of a head that reads vectors: its first two inputs -> logits."""
+    return keras.Model(head.inputs[:2], vector_logits(head))
 
 
 def pool(kind: str, vectors: Any, is_token: Any, *, prefix: str = "") -> Any:

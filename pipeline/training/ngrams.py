@@ -1,7 +1,9 @@
 """The classifier's second reader: single words and pairs of them, without vectors.
 
-A linear model of words and pairs gets other texts right than a network on ELMo's
-vectors. Both are trained as one: their logits are added.
+Logistic regression on TF-IDF gets other texts right than a network on ELMo's vectors,
+of topics above all. Each learns by itself, as both would soon explain the same texts if
+they were trained as one. How much the n-grams count is found afterwards
+(`calibration.choose_ngram_weight`), and their logits are added.
 
 Source: Cheng et al. 2016, arXiv:1606.07792 (a wide linear part beside a deep one);
     Weinberger et al. 2009, arXiv:0902.2206 (hashed features).
@@ -9,28 +11,36 @@ Source: Cheng et al. 2016, arXiv:1606.07792 (a wide linear part beside a deep on
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Iterator
+import warnings
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 
 from pipeline.training.data import LabelledTokens, split_batches
 
 _LOGGER = logging.getLogger(__name__)
-# Adam moves each weight by about the learning rate in a step, which fits the dense
-# layers. A linear model of words needs weights of 1 to 10 and sees a word seldom.
-_SCALE = 3.0
 _IDS = 2**24
 # An n-gram of one text alone would be learned as that text's own label.
 _MIN_TEXTS = 2
-_COUNTING_BATCH = 128  # texts
-# Adam moves every weight of the table in every step: with many classes that would
-# take longer than all the rest.
+_HASHING_BATCH = 128  # texts
+# The table is exported with the model.
 _MAX_WEIGHTS = 2**21
+# Of the texts that the regression learns from; of more, some at random: 400 MB.
+_MOST_NGRAMS = 2**25
+# Inverse of the regularisation's strength. Of topics 30 is a little better, of opinions
+# 5; docs/quality.md has on which texts it was chosen.
+_STRENGTH = 10.0
+_MOST_ITERATIONS = 200
+_UNSEEN = -20.0  # logit of a class without a text
+_LEAST_SQUARE = 1e-12  # of the length of what is no text
 
 
 @tf.function(input_signature=[tf.TensorSpec((None, None), tf.string)], autograph=False)
@@ -71,52 +81,61 @@ def ids_in_order(tokens: Any) -> tf.Tensor:
     return tf.where(is_real, tf.cast(ids, tf.int32), 0)
 
 
-def _ids_by_length(
-    data: LabelledTokens, texts: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields batches of texts of like length, and the `ngram_ids` of each."""
-    by_length = texts[np.argsort(data.lengths[texts], kind="stable")]
-    for batch in split_batches(by_length, batch_size=_COUNTING_BATCH):
-        yield batch, ngram_ids(data.tokens(batch)).numpy()
-
-
 class TextNgrams:
-    """The distinct n-grams of texts, found once: 4 bytes each.
+    """The distinct n-grams of texts, found once, when they are first asked for.
+
+    They take 4 bytes each.
 
     Args:
         data: The texts.
     """
 
     def __init__(self, data: LabelledTokens) -> None:
-        self._counts = np.zeros(len(data.lengths), np.int64)
-        self._starts = np.zeros_like(self._counts)
+        self._data = data
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How many each text has, int64 `(texts,)`."""
+        return self._found[1]
+
+    @functools.cached_property
+    def _found(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """All ids; how many each text has, and where they begin."""
+        data = self._data
+        counts = np.zeros(len(data.lengths), np.int64)
+        starts = np.zeros_like(counts)
         parts, found = [np.zeros(0, np.int32)], 0
-        for batch, ids in _ids_by_length(data, np.arange(len(data.lengths))):
-            counts = (ids > 0).sum(axis=1)
-            self._counts[batch] = counts
-            self._starts[batch] = found + np.cumsum(counts) - counts
+        by_length = np.argsort(data.lengths, kind="stable")
+        for texts in split_batches(by_length, batch_size=_HASHING_BATCH):
+            ids = ngram_ids(data.tokens(texts)).numpy()
+            counts[texts] = of_each = (ids > 0).sum(axis=1)
+            starts[texts] = found + np.cumsum(of_each) - of_each
             parts.append(ids[ids > 0])
             found += len(parts[-1])
-        self._ids = np.concatenate(parts)
+        return np.concatenate(parts), counts, starts
 
-    def read(self, texts: np.ndarray) -> np.ndarray:
-        """Returns what `ngram_ids` finds in texts, int32 `(batch, n)`, 0 at the end.
+    def of_texts(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the ids of `ngram_ids` without padding, text after text.
 
-        At least one column wide.
+        Args:
+            texts: Places, int64.
+
+        Returns:
+            int32 `(n,)`; and int64 `(texts + 1,)`, where each text begins among them.
         """
-        counts, starts = self._counts[texts], self._starts[texts]
-        ids = np.zeros((len(texts), max(1, int(counts.max(initial=0)))), np.int32)
-        for row, (start, count) in enumerate(zip(starts, counts, strict=True)):
-            ids[row, :count] = self._ids[start : start + count]
-        return ids
+        ids, counts, starts = self._found
+        counts = counts[texts]
+        ends = np.cumsum(counts)
+        steps = np.repeat(starts[texts] - (ends - counts), counts)
+        return ids[steps + np.arange(len(steps))], np.append(0, ends)
 
 
 class NgramLogits(keras.layers.Layer):
-    """A linear model of the n-grams that a text has: their ids -> logits.
+    """Logistic regression on TF-IDF of the n-grams of a text: their ids -> logits.
 
-    The weights of the known ones are added up and divided by the root of their number,
-    so that long texts do not count more. `adapt` says which are known; a fresh layer
-    knows none. N-grams whose ids leave the same remainder share a row of weights.
+    An n-gram counts once in a text, by how few texts have it; all of a text together
+    have the length 1. `fit` learns the weights, and gradients never change them; a
+    fresh layer gives zeros. N-grams whose ids leave the same remainder share a row.
 
     Args:
         max_rows: Most rows; fewer, a smaller power of two, where all classes would
@@ -124,60 +143,31 @@ class NgramLogits(keras.layers.Layer):
         num_classes: Width of the output.
 
     Inputs:  int32 `(batch, n)`, as `ngram_ids` returns it.
-    Outputs: float32 `(batch, classes)`; zeros for a text without a known n-gram.
+    Outputs: float32 `(batch, classes)`; the bias for a text without a known n-gram.
     """
 
     def __init__(self, max_rows: int, num_classes: int, **kwargs: Any) -> None:
-        super().__init__(dtype="float32", **kwargs)
+        super().__init__(dtype="float32", trainable=False, **kwargs)
         bound = max(2, 2 ** int(np.log2(_MAX_WEIGHTS / num_classes)))
         self.rows, self.num_classes = min(max_rows, bound), num_classes
 
     def build(self, ids_shape: tuple[int | None, ...]) -> None:
-        self.table = self.add_weight(
-            shape=(self.rows, self.num_classes), initializer="zeros", name="table"
-        )
-        self.known = self.add_weight(  # float, 1 for known ones: a weight like others
-            shape=(self.rows,), initializer="zeros", trainable=False, name="known"
-        )
-
-    def adapt(self, data: LabelledTokens, texts: np.ndarray) -> None:
-        """Makes the n-grams known that at least two of `texts` have.
-
-        Args:
-            data: Tokenised texts.
-            texts: Places of the texts to learn from, int64.
-        """
-        counts = np.zeros(_IDS, np.int32)
-        for _, ids in _ids_by_length(data, texts):
-            np.add.at(counts, ids, 1)
-        counts[0] = 0  # padding
-        frequent = np.flatnonzero(counts >= _MIN_TEXTS)
-        known = ops.convert_to_numpy(self.known).copy()  # of an earlier training too
-        known[ops.convert_to_numpy(self._row(frequent))] = 1
-        self.known.assign(known)
-        _LOGGER.info(
-            "N-grams: %d of %d are in %d texts or more; %.0f %% of the rows are known",
-            len(frequent),
-            np.count_nonzero(counts),
-            _MIN_TEXTS,
-            100 * known.mean(),
-        )
+        kind = {"initializer": "zeros", "trainable": False}
+        shape = (self.rows, self.num_classes)
+        self.table = self.add_weight(shape=shape, name="table", **kind)
+        self.idf = self.add_weight(shape=(self.rows,), name="idf", **kind)  # 0: unknown
+        self.bias = self.add_weight(shape=(self.num_classes,), name="bias", **kind)
 
     def call(self, ids: Any) -> Any:
-        rows = self._row(ids)
-        known = ops.take(self.known, rows) * ops.cast(ids > 0, "float32")
-        return _sums(ops.take(self.table, rows, axis=0), known)
-
-    def places(self) -> np.ndarray:
-        """Returns int32 `(rows,)`: 1, 2, ... for the rows of known n-grams, else 0."""
-        is_known = ops.convert_to_numpy(self.known) > 0
-        return np.where(is_known, np.cumsum(is_known), 0).astype(np.int32)
+        values, rows = self._values(ids)
+        weights = ops.take(self.table, rows, axis=0)  # (batch, n, classes)
+        return ops.sum(weights * ops.expand_dims(values, -1), axis=1) + self.bias
 
     def shares(self, ids: Any, direction: Any) -> Any:
         """Returns what each n-gram adds to a weighted sum of the logits.
 
-        The shares of a text add up to that sum. An n-gram that stands in a text several
-        times has one weight: each place gets an equal share.
+        The shares of a text add up to that sum, but for the bias. An n-gram that stands
+        in a text several times has one weight: each place gets an equal share.
 
         Args:
             ids: int32 `(batch, n)`, as `ids_in_order` returns them.
@@ -191,72 +181,134 @@ class NgramLogits(keras.layers.Layer):
         _, place, counts = tf.unique_with_counts(
             tf.reshape(text + tf.cast(ids, tf.int64), [-1])
         )
-        times = tf.reshape(tf.gather(counts, place), [batch, n])
-        rows = self._row(ids)
-        known = ops.take(self.known, rows) * ops.cast(ids > 0, "float32")
-        known = known / tf.cast(times, tf.float32)  # each n-gram of a text: 1 in all
-        count = ops.maximum(ops.sum(known, axis=1, keepdims=True), 1.0)
-        weights = ops.take(self.table, rows, axis=0)  # (batch, n, classes)
-        values = tf.einsum("bnc,bc->bn", weights, direction)
-        return _SCALE * values * known / ops.sqrt(count)
+        times = tf.cast(tf.reshape(tf.gather(counts, place), [batch, n]), tf.float32)
+        values, rows = self._values(ids, times)
+        weights = ops.take(self.table, rows, axis=0)
+        return tf.einsum("bnc,bc->bn", weights, direction) * values / times
+
+    def fit(
+        self,
+        ngrams: TextNgrams,
+        labels: np.ndarray,
+        texts: np.ndarray,
+        class_weights: np.ndarray,
+    ) -> None:
+        """Learns from some texts; always the same from the same ones.
+
+        Args:
+            ngrams: Of all texts.
+            labels: Of all texts, as `LabelledTokens` has them.
+            texts: Places of those to learn from, int64, at least one.
+            class_weights: float `(classes,)`, what a text of each class weighs; not
+                used where a text may have several labels.
+        """
+        order = np.random.default_rng(0).permutation(texts)
+        texts = np.sort(order[np.cumsum(ngrams.counts[order]) <= _MOST_NGRAMS])
+        ids, counts = np.unique(ngrams.of_texts(texts)[0], return_counts=True)
+        # By n-grams and not by rows: two that one text each has do not make one known.
+        ids, counts = ids[counts >= _MIN_TEXTS], counts[counts >= _MIN_TEXTS]
+        texts_of_row = np.zeros(self.rows)
+        np.maximum.at(texts_of_row, self._row(ids), counts)
+        idf = np.log((1 + len(texts)) / (1 + texts_of_row)) + 1
+        idf = np.where(texts_of_row, idf, 0).astype(np.float32)
+        self.idf.assign(idf)
+        known = np.flatnonzero(idf)
+        table = np.zeros((self.rows, self.num_classes), np.float32)
+        table[known], bias = _regression(
+            self._matrix(ngrams, texts)[:, known],
+            labels[texts],
+            class_weights,
+            self.num_classes,
+        )
+        self.table.assign(table)
+        self.bias.assign(bias)
+        _LOGGER.info(
+            "N-grams: %d are in %d texts or more; they have %.0f %% of the rows",
+            len(ids),
+            _MIN_TEXTS,
+            100 * len(known) / self.rows,
+        )
+
+    def logits(self, ngrams: TextNgrams, texts: np.ndarray) -> np.ndarray:
+        """Returns the outputs for some texts, float64 `(texts, classes)`."""
+        products = self._matrix(ngrams, texts) @ ops.convert_to_numpy(self.table)
+        return products.astype(np.float64) + ops.convert_to_numpy(self.bias)
+
+    def scale(self, factor: float) -> None:
+        """Multiplies the outputs by a factor."""
+        for weight in (self.table, self.bias):
+            weight.assign(weight * factor)
 
     def compute_output_shape(
         self, ids_shape: tuple[int | None, ...]
     ) -> tuple[int | None, ...]:
         return (ids_shape[0], self.num_classes)
 
+    def _matrix(self, ngrams: TextNgrams, texts: np.ndarray) -> sparse.csr_matrix:
+        """Returns the TF-IDF of texts, float32 `(texts, rows)`."""
+        ids, starts = ngrams.of_texts(texts)
+        rows = self._row(ids)
+        values = ops.convert_to_numpy(self.idf)[rows]
+        squares = np.append(0.0, np.cumsum(np.square(values, dtype=np.float64)))
+        norms = np.sqrt(np.maximum(np.diff(squares[starts]), _LEAST_SQUARE))
+        values = values / np.repeat(norms, np.diff(starts)).astype(np.float32)
+        shape = (len(texts), self.rows)
+        matrix = sparse.csr_matrix((values, rows, starts), shape)
+        matrix.sum_duplicates()
+        return matrix
+
+    def _values(self, ids: Any, times: Any = 1.0) -> tuple[Any, Any]:
+        """Returns the TF-IDF of n-grams, each `times` in its text, and their rows."""
+        rows = self._row(ids)
+        idf = ops.take(self.idf, rows) * ops.cast(ids > 0, "float32")
+        squares = ops.sum(ops.square(idf) / times, axis=1, keepdims=True)
+        return idf / ops.sqrt(ops.maximum(squares, _LEAST_SQUARE)), rows
+
     def _row(self, ids: Any) -> Any:
-        return ops.where(ids > 0, ids % (self.rows - 1) + 1, 0)
+        return ids % (self.rows - 1) + 1  # that of padding counts nothing
 
 
-class KnownNgramLogits(keras.layers.Layer):
-    """The same logits from a table of the known n-grams alone, to be trained.
+def _regression(
+    inputs: sparse.csr_matrix,
+    labels: np.ndarray,
+    class_weights: np.ndarray,
+    num_classes: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns weights `(width, classes)` and biases `(classes,)`.
 
-    Adam moves every weight in every step, and most rows of a `NgramLogits` are not
-    known: it would spend more time on them than on anything else.
-
-    Args:
-        whole: An adapted layer, whose weights these start with.
-
-    Inputs and outputs: As of `whole`.
+    With several labels a text, those of one regression for each label.
     """
-
-    def __init__(self, whole: NgramLogits) -> None:
-        super().__init__(dtype="float32", name=whole.name)
-        # Not the layer itself: its weights would be trained, too.
-        self._row_of, self._classes = whole._row, whole.num_classes
-        self._places = whole.places()
-        table = ops.convert_to_numpy(whole.table)[self._places > 0]
-        self.table = self.add_weight(
-            shape=(len(table) + 1, self._classes), initializer="zeros", name="table"
+    weights = np.zeros((inputs.shape[1], num_classes), np.float32)
+    bias = np.full(num_classes, _UNSEEN, np.float32)
+    if labels.ndim == 2:
+        for place, own in enumerate(labels.T):
+            if own.all() or not own.any() or not inputs.nnz:
+                share = np.clip(own.mean(), 1e-3, 1 - 1e-3)
+                bias[place] = np.log(share / (1 - share))
+            else:
+                model = _fitted(inputs, own)
+                weights[:, place], bias[place] = model.coef_[0], model.intercept_[0]
+        return weights, bias
+    classes = np.unique(labels)
+    if len(classes) == 1 or not inputs.nnz:
+        bias[classes] = 0.0
+        return weights, bias
+    model = _fitted(inputs, labels, class_weights[labels])
+    found, constant = model.coef_, model.intercept_
+    if len(classes) == 2:  # the regression has one logit: that of the second
+        found, constant = (
+            np.concatenate([-found, found]) / 2,
+            np.array([-constant[0], constant[0]]) / 2,
         )
-        self.table.assign(np.concatenate([np.zeros_like(table[:1]), table]))
-        self.built = True
-
-    def call(self, ids: Any) -> Any:
-        places = ops.take(self._places, self._row_of(ids))
-        known = ops.cast(places > 0, "float32")
-        return _sums(ops.take(self.table, places, axis=0), known)
-
-    def give_to(self, whole: NgramLogits) -> None:
-        """Sets the weights of the whole layer to what these have become."""
-        table = ops.convert_to_numpy(whole.table).copy()
-        table[self._places > 0] = ops.convert_to_numpy(self.table)[1:]
-        whole.table.assign(table)
-
-    def compute_output_shape(
-        self, ids_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
-        return (ids_shape[0], self._classes)
+    weights[:, classes], bias[classes] = found.T, constant
+    return weights, bias
 
 
-def _sums(weights: Any, known: Any) -> Any:
-    """Returns the logits of n-grams.
-
-    Args:
-        weights: float32 `(batch, n, classes)`.
-        known: float32 `(batch, n)`, 1 at known n-grams, else 0.
-    """
-    known = ops.expand_dims(known, -1)  # (batch, n, 1)
-    count = ops.maximum(ops.sum(known, axis=1), 1.0)
-    return _SCALE * ops.sum(weights * known, axis=1) / ops.sqrt(count)
+def _fitted(
+    inputs: sparse.csr_matrix, labels: np.ndarray, weights: np.ndarray | None = None
+) -> LogisticRegression:
+    model = LogisticRegression(C=_STRENGTH, max_iter=_MOST_ITERATIONS)
+    with warnings.catch_warnings():
+        # A model that is nearly fitted is as good.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(inputs, labels, weights)

@@ -22,16 +22,18 @@ from scipy.special import softmax
 
 from components.progress import tell
 from pipeline.training.arithmetic import ByteDropout, FusedAdam
+from pipeline.training.calibration import PartLogits, choose_ngram_weight
 from pipeline.training.data import LabelledTokens, shuffled_batches, untuned
 from pipeline.training.embedding_store import MeanLayer
 from pipeline.training.encoding import FLOAT32, open_store
 from pipeline.training.epochs import ActivationInputs, outputs_of
 from pipeline.training.model import (
-    adapt_ngrams,
     build_encoder,
     build_head,
+    ngrams_of,
     trained_form,
 )
+from pipeline.training.ngrams import TextNgrams
 
 # Chosen on the sample data; see docs/review.md. The rate falls to nearly nothing, so
 # that few epochs do what the Trainer's many do.
@@ -100,10 +102,8 @@ def _of_heads(
     heads = _build_heads(
         model, int(folds.max()) + 1, num_classes=num_classes, mean=mean
     )
-    for fold, head in enumerate(heads):
-        adapt_ngrams(head, data, np.flatnonzero(folds != fold))
     together = _together(heads, model["embedding_dropout"])
-    inputs = ActivationInputs(mean, data, heads[0])
+    inputs = ActivationInputs(mean, data)
     steps = math.ceil(len(folds) / _BATCH)
     epochs = min(max(_EPOCHS, math.ceil(_LEAST_STEPS / steps)), _MOST_EPOCHS)
     rate = keras.optimizers.schedules.PolynomialDecay(
@@ -125,7 +125,11 @@ def _of_heads(
     ]
     together.fit(_batches(data, inputs, folds, batches), verbose=0)
     tell("batches", len(batches), len(batches))
-    return _judge(together, data, inputs, folds, num_classes)
+    vectors = _judge(together, data, inputs, folds, num_classes)
+    ngrams = _ngram_logits(heads, data, folds, num_classes)
+    parts = PartLogits(vectors, ngrams, data.labels)
+    logits = parts.with_ngrams(choose_ngram_weight(parts))
+    return softmax(logits, axis=1).astype(np.float32)
 
 
 def _build_heads(
@@ -199,12 +203,30 @@ def _judge(
     folds: np.ndarray,
     num_classes: int,
 ) -> np.ndarray:
-    """Returns float32 `(texts, classes)`, of each text by the head of its fold."""
-    probabilities = np.zeros((len(folds), num_classes), np.float32)
+    """Returns logits `(texts, classes)`, of each text by the head of its fold."""
+    logits = np.zeros((len(folds), num_classes))
     every = np.arange(len(folds))
     for texts, of_all in outputs_of(
         together, data, inputs, every, batch_size=_PREDICT_BATCH
     ):
-        of_own = of_all[np.arange(len(texts)), folds[texts]]
-        probabilities[texts] = softmax(of_own, axis=1)
-    return probabilities
+        logits[texts] = of_all[np.arange(len(texts)), folds[texts]]
+    return logits
+
+
+def _ngram_logits(
+    heads: list[keras.Model], data: LabelledTokens, folds: np.ndarray, num_classes: int
+) -> np.ndarray | None:
+    """Returns logits `(texts, classes)`, of each text by the n-grams of other folds.
+
+    None: the heads read no n-grams.
+    """
+    ngrams = TextNgrams(data)
+    logits = np.zeros((len(folds), num_classes))
+    for fold, head in enumerate(heads):
+        layer = ngrams_of(head)
+        if layer is None:
+            return None
+        others, own = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        layer.fit(ngrams, data.labels, others, np.ones(num_classes))
+        logits[own] = layer.logits(ngrams, own)
+    return logits

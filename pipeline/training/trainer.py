@@ -51,13 +51,13 @@ from pipeline.training.learning import (
 from pipeline.training.left_out import LeftOut, NoLoss, least_loss
 from pipeline.training.model import (
     TokenClassifier,
-    adapt_ngrams,
     build_encoder,
     build_head,
-    end_training,
+    ngrams_of,
     start_at_shares,
     trained_form,
 )
+from pipeline.training.ngrams import TextNgrams
 from pipeline.training.saved_weights import ModelFacts
 from pipeline.training.state import remove_abandoned
 from pipeline.training.tuned_options import tuned
@@ -116,7 +116,6 @@ def run_fn(fn_args: Any) -> None:
     warm_start = None
     if train["warm_start"]:
         warm_start = start_from(fn_args.base_model, classifier, facts)
-    adapt_ngrams(classifier.head, data, texts)
     with contextlib.ExitStack() as stack:
         resume_root = Path(
             config.get("resume_dir")
@@ -143,7 +142,7 @@ def run_fn(fn_args: Any) -> None:
             )
             stack.callback(store.close)
             model = trained
-            inputs = ActivationInputs(store, data, model)
+            inputs = ActivationInputs(store, data)
         left_out = _left_out(config, data, len(classes), store, warm_start)
         if left_out is not None:
             train = {**train, "epochs": left_out.epochs}
@@ -165,15 +164,22 @@ def run_fn(fn_args: Any) -> None:
             log_dir=fn_args.model_run_dir,
             seconds_before=store.facts.encode_seconds if store else 0.0,
         )
-        end_training(trained, classifier.head)
+        ngrams, ngram_layer = TextNgrams(data), ngrams_of(classifier.head)
+        if ngram_layer is not None:
+            started = time.monotonic()
+            ngram_layer.fit(ngrams, data.labels, texts, weights)
+            _LOGGER.info("Weights of n-grams: %.2f s", time.monotonic() - started)
         found = calibrate(
             classifier.head if store else classifier,
             data,
             inputs,
+            ngrams,
             batch_size=train["batch_size"],
             precision=config.get("precision"),
-            left_out=(left_out.logits, left_out.labels) if left_out else None,
+            left_out=left_out.parts if left_out else None,
         )
+        if ngram_layer is not None:
+            ngram_layer.scale(found.ngram_weight)
         head = with_temperature(classifier.head, found.temperature)
         words = _words(classifier, data, classes, store)
         doubts = None if is_multi_label else _doubts(data, len(classes), store)

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from pipeline.training.model import TokenClassifier
+from pipeline.training.ngrams import NgramLogits
 from pipeline.training.saved_weights import (
     ModelFacts,
     SavedFacts,
@@ -22,8 +23,8 @@ from pipeline.training.saved_weights import (
 )
 
 _LOGGER = logging.getLogger(__name__)
-# Weights whose last axis has the classes; ngram_logits.1 is a flag for each row.
-_BY_CLASS = ("logits.", "pretrained_logits.", "ngram_logits.0")
+# Weights whose last axis has the classes.
+_BY_CLASS = ("logits.", "pretrained_logits.")
 _BASE = "the last blessed model"
 
 
@@ -114,12 +115,14 @@ def _fresh(reason: str) -> WarmStart:
 def _weights(classifier: TokenClassifier, *, with_elmo: bool) -> dict[str, Any]:
     """Returns the variables by the name of their layer and their place in it.
 
-    Not by their paths: these count the LSTMs that the process has made.
+    Not by their paths: these count the LSTMs that the process has made. Without those
+    of n-grams, which every training finds anew.
     """
     encoder = [classifier.encoder] if with_elmo else []
     return {
         f"{layer.name}.{place}": variable
         for layer in [*encoder, *classifier.head.layers]
+        if not isinstance(layer, NgramLogits)
         for place, variable in enumerate(layer.weights)
     }
 
@@ -132,7 +135,6 @@ def _misfit(saved: ModelFacts, current: ModelFacts) -> str | None:
         ("elmo_version", "ELMo (elmo.source)"),
         ("pooling", "model.pooling"),
         ("hidden_units", "model.hidden_units"),
-        ("ngram_rows", "model.ngram_rows"),
         ("pretrained_branch", "model.pretrained_branch"),
         ("held_out", "data.eval_fraction or data.test_fraction"),
         ("divided_by", "way to choose the eval and test rows"),

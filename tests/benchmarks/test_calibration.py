@@ -26,18 +26,18 @@ CONDITIONS = {
 
 
 def made_up(number, *, seed, factor):
-    """Returns logits that are `factor` times too large, and labels."""
+    """Returns logits that are `factor` times too large, no n-grams, and labels."""
     random = np.random.default_rng(seed)
     logits = random.normal(0, 2, (number, 2))
     labels = random.random(number) < calibrated(logits, 1.0)[:, 1]
-    return [(factor * logits).tolist(), labels.astype(int).tolist()]
+    return [(factor * logits).tolist(), None, labels.astype(int).tolist()]
 
 
 @pytest.mark.parametrize(
     ("number", "low", "high"), [(100, 0.05, 0.2), (10_000, 0, 0.02)]
 )
 def test_chance_alone_makes_an_error_that_falls_with_the_number(number, low, high):
-    logits, labels = made_up(number, seed=0, factor=1)
+    logits, _, labels = made_up(number, seed=0, factor=1)
     probabilities = calibrated(np.array(logits), 1.0)
     assert low < perfect_error(probabilities) < high
     assert calibration_error(np.array(labels), probabilities) < 1.5 * high
@@ -53,6 +53,7 @@ def test_the_report_has_the_errors_the_coverage_and_what_became_of_the_goal():
             split: made_up(3000, seed=seed, factor=4)
             for split, seed in (("eval", fold), ("test", 10 + fold))
         }
+        | {"left_out": None}
         for fold in (1, 2)
     ]
     text = report({"logits": {"made up": folds}, "few": {}, "conditions": CONDITIONS})
@@ -82,7 +83,8 @@ def test_a_fold_gives_the_logits_of_texts_that_were_not_learnt(tmp_path):
     finally:
         cache.close()
     for split, number in (("eval", 20), ("test", 30)):
-        logits, labels = map(np.array, results[split])
-        assert logits.shape == (number, 2)
+        vectors, ngrams, labels = map(np.array, results[split])
+        assert vectors.shape == ngrams.shape == (number, 2)
         assert labels.sum() == number / 2
-        assert np.abs(logits).max() > 0.01
+        assert np.abs(vectors).max() > 0.01
+    assert len(results["left_out"][2]) == 170

@@ -106,7 +106,6 @@ def curve(lessons: Sequence[Lesson], texts: list[str]) -> list[list[str]]:
     from benchmarks.quality.measuring import encode
     from benchmarks.quality.texts import Fold, Texts, tokens_of
     from pipeline.config import ModelConfig, TrainConfig
-    from pipeline.training.epochs import outputs_of
     from pipeline.training.pretrained_branch import reads_vectors_of
 
     parts = [part for each in lessons for part in (each.train, each.evaluate)]
@@ -125,7 +124,7 @@ def curve(lessons: Sequence[Lesson], texts: list[str]) -> list[list[str]]:
         model = ModelConfig(pretrained_branch=reads_vectors_of(source)).model_dump()
         store = encode(data, source, Path(folder))
         for train_rows, eval_rows in zip(places[::2], places[1::2], strict=True):
-            head, inputs = trained_elmo_head(
+            trained = trained_elmo_head(
                 data,
                 Fold(train_rows, eval_rows, test),
                 store,
@@ -133,9 +132,7 @@ def curve(lessons: Sequence[Lesson], texts: list[str]) -> list[list[str]]:
                 TrainConfig(**_section("train", options)).model_dump(),
             )
             found = np.empty(len(texts), np.int64)
-            outputs = outputs_of(head, data, inputs, test, batch_size=_TEST_BATCH)
-            for batch, chances in outputs:
-                found[batch - len(learnt)] = chances.argmax(axis=-1)
+            found[np.argsort(data.lengths[test], kind="stable")] = trained.chosen
             answers.append(names[found].tolist())
         store.close()
     return answers

@@ -5,15 +5,18 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from pipeline.training.calibration import (
     LEAST_TEMPERATURE,
     MOST_TEMPERATURE,
     NEVER,
+    PartLogits,
     calibrated,
     certain_from,
+    choose_ngram_weight,
     fit_temperature,
-    temperature_of,
+    weight_and_temperature,
     with_temperature,
 )
 from pipeline.training.model import build_head
@@ -151,8 +154,40 @@ def test_texts_left_out_say_more_than_a_few_of_eval():
     chances = calibrated(logits, 1.0)[:, 1]
     labels = (random.random(2000) < chances).astype(np.int32)
     few, many = slice(0, 10), slice(10, None)
-    by_few = temperature_of(3 * logits[few], labels[few], None)
-    left_out = (3 * logits[many], labels[many])
-    assert by_few < 1.6
-    found = temperature_of(3 * logits[few], labels[few], left_out)
+    parts = PartLogits(3 * logits[few], None, labels[few])
+    left_out = PartLogits(3 * logits[many], None, labels[many])
+    assert weight_and_temperature(parts, None)[1] < 1.6
+    _, found = weight_and_temperature(parts, left_out)
     assert found == pytest.approx(3, rel=0.1)
+
+
+def two_parts(shares, count=4000):
+    """Returns texts whose labels follow a sum of what both parts say, and by what."""
+    random = np.random.default_rng(0)
+    vectors, ngrams = random.normal(size=(2, count, 2))
+    chances = calibrated(shares[0] * vectors + shares[1] * ngrams, 1.0)[:, 1]
+    labels = (random.random(count) < chances).astype(np.int32)
+    return PartLogits(vectors, ngrams, labels)
+
+
+@pytest.mark.parametrize(
+    ("shares", "weight"), [((2, 2), 1), ((2, 0), 0), ((1, 4), 4), ((4, 1), 0.25)]
+)
+def test_ngrams_count_as_much_as_they_say(shares, weight):
+    parts = two_parts(shares)
+    assert choose_ngram_weight(parts) == weight
+    found, temperature = weight_and_temperature(parts, None)
+    assert found == weight and temperature == pytest.approx(1 / shares[0], rel=0.15)
+
+
+def test_of_few_texts_they_count_half():
+    parts = two_parts((0, 4), count=30)
+    assert choose_ngram_weight(parts) == 0.5
+    assert choose_ngram_weight(PartLogits(parts.vectors, None, parts.labels)) == 0.5
+
+
+def test_of_several_labels_every_decision_counts():
+    random = np.random.default_rng(0)
+    vectors, ngrams = random.normal(size=(2, 2000, 3))
+    labels = (random.random((2000, 3)) < expit(vectors + 2 * ngrams)).astype(np.uint8)
+    assert choose_ngram_weight(PartLogits(vectors, ngrams, labels)) == 2

@@ -153,8 +153,9 @@ def test_the_number_of_epochs_with_the_least_loss_is_found(
     assert tried == [1] * 3 + [6] * 3
     assert found.epochs == 6
     texts = len(data.labels)
-    assert found.logits.shape == (texts, 2) and found.labels.shape == (texts,)
-    assert (found.logits.argmax(axis=1) == found.labels).mean() > 0.9
+    parts = found.parts
+    assert parts.vectors.shape == parts.ngrams.shape == (texts, 2)
+    assert (parts.with_ngrams(4).argmax(axis=1) == parts.labels).mean() > 0.9
 
 
 def test_a_text_whose_class_no_head_has_learnt_is_left_out(args, quick_heads):
@@ -162,8 +163,8 @@ def test_a_text_whose_class_no_head_has_learnt_is_left_out(args, quick_heads):
     labels = np.zeros_like(data.labels)
     labels[7] = 1
     _, found = _least_loss(args, labels=labels)
-    assert len(found.labels) == len(labels) - 1
-    assert not found.labels.any()
+    assert len(found.parts.labels) == len(labels) - 1
+    assert not found.parts.labels.any()
 
 
 def test_few_eval_texts_need_those_left_out_and_many_do_not(args, quick_heads):

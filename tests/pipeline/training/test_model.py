@@ -59,11 +59,11 @@ def test_ngrams_add_to_the_logits_of_the_elmo_part():
     inputs = list(head_inputs(tf.constant(layers), tokens, model))
     before = np.log(model(inputs))
     ngram_logits = model.get_layer("ngram_logits")
-    ngram_logits.known.assign(np.ones(100))
+    ngram_logits.idf.assign(np.ones(100))
     ngram_logits.table.assign(np.tile([0.0, 0.0, 1.0], (100, 1)))
     after = np.log(model(inputs))
     added = (after - before) - (after - before)[:, :1]
-    np.testing.assert_allclose(added, [[0, 0, 3 * 3 / 3**0.5]], atol=1e-5)
+    np.testing.assert_allclose(added, [[0, 0, 3 / 3**0.5]], atol=1e-5)
 
 
 @pytest.mark.parametrize("where", ["embedding_dropout", "dropout"])
@@ -104,7 +104,7 @@ def test_the_same_text_gets_the_same_answer_in_any_batch(small_elmo):
         ),
     )
     ngram_logits = model.head.get_layer("ngram_logits")
-    ngram_logits.known.assign(np.ones(100))
+    ngram_logits.idf.assign(np.ones(100))
     ngram_logits.table.assign(np.random.default_rng(1).normal(size=(100, 2)) / 10)
     together = model(np.array([["a", "b", ""], ["c", "d", "e"], ["", "", ""]]))
     alone = model(np.array([["a", "b"]]))

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from pipeline import features
 from pipeline.training import calibration, learning, trainer
+from pipeline.training.calibration import PartLogits
 from pipeline.training.label_doubts import Doubts
 from pipeline.training.left_out import LeftOut, NoLoss
 from pipeline.training.model import build_encoder
@@ -253,10 +254,10 @@ def test_the_head_learns_what_words_say(fixture, request):
     for word in CLASSES:  # each class is named by the word that tells it
         weights = layer.table.numpy()[row_of(word, layer)]
         assert CLASSES[int(weights.argmax())] == word
-    assert not layer.known.numpy()[row_of("dull", layer)]
+    assert not layer.idf.numpy()[row_of("dull", layer)]
 
 
-def test_after_a_warm_start_old_and_new_words_are_known(
+def test_after_a_warm_start_the_words_of_the_new_texts_are_known(
     tmp_path, transformed_data, small_elmo, trained
 ):
     args = fn_args(
@@ -275,8 +276,8 @@ def test_after_a_warm_start_old_and_new_words_are_known(
     write_records(tmp_path / "records", rows * 2)
     args.train_files = [str(tmp_path / "records" / "*")]
     layer = train(tmp_path, args).classifier.head.get_layer("ngram_logits")
-    known = layer.known.numpy()
-    assert known[row_of("saw", layer)] and known[row_of("dull", layer)]
+    idf = layer.idf.numpy()
+    assert idf[row_of("dull", layer)] and not idf[row_of("saw", layer)]
 
 
 def test_what_a_warm_start_needs_lies_beside_the_exported_model(trained):
@@ -343,7 +344,9 @@ def test_heads_of_left_out_texts_say_how_many_epochs_and_how_sure(
 ):
     """With 42 texts there is nothing to say; so the least number is lowered here."""
     monkeypatch.setattr(calibration, "_LEAST_TEXTS", 10)
-    found = LeftOut(4, np.array([[9.0, 0], [0, 9], [0, 9]]), np.array([0, 1, 0]))
+    logits = np.array([[9.0, 0], [0, 9], [0, 9]] * 4)
+    labels = np.array([0, 1, 0] * 4)
+    found = LeftOut(4, PartLogits(logits, 0 * logits, labels))
     monkeypatch.setattr(trainer, "least_loss", lambda *_, **__: found)
     args = fn_args(transformed_data, tmp_path, elmo=small_elmo, train=ONE_EPOCH)
     args.custom_config["train"]["epochs"] = "auto"
