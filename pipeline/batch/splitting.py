@@ -43,6 +43,10 @@ from pipeline.batch.staging import CHUNKS, METRICS, REJECTED, SPLITS, BatchJob
 _GROUP_BYTES = 32 * 2**20
 _GROUP_FILES = 1000
 _CHUNK_JSON_CHARS = 64 * 2**20  # of the rows of a chunk, with all their columns
+# Each row of the output has all columns. Where a file declares its own, these may be
+# more.
+_MOST_COLUMNS = 1000
+_NAMES_IN_EACH_ROW = ("json", "jsonl")
 _GZIP_LEVEL = 1  # a chunk is read once, and soon
 
 
@@ -183,6 +187,7 @@ class _Splitter:
         self._json_chars = 0
         self._chunks: list[Chunk] = []
         self._columns: dict[str, collections.Counter[str]] = {}
+        self._format = ""  # of the file that is read
         self._layouts: collections.Counter[str] = collections.Counter()
         self._replaced = 0
         self._replaced_nul = 0
@@ -222,6 +227,7 @@ class _Splitter:
         )
 
     def _add_layout(self, layout: Layout) -> None:
+        self._format = layout.format
         self._layouts[str(layout)] += 1
 
     def _add(self, record: Record) -> None:
@@ -246,6 +252,14 @@ class _Splitter:
                 detail = f"`{key_column}`: what cannot be decoded became U+FFFD"
                 self._reject(record, reasons.LOSSY_KEY, detail)
                 return
+        more = self._too_many(columns)
+        if more:
+            detail = (
+                f"with {more:,} further names there would be too many columns "
+                "(hint: choose those to carry with --keep)"
+            )
+            self._reject(record, reasons.TOO_MANY_COLUMNS, detail)
+            return
         row = ChunkRow(
             record["source"], record["position"], text, self._carried(columns)
         )
@@ -263,6 +277,15 @@ class _Splitter:
         self._json_chars += len(line)
         self._replaced += record["replaced_utf8"]
         self._renamed.update(record["renamed"])
+
+    def _too_many(self, columns: dict[str, Any]) -> int:
+        """Returns how many names a row would add, if these are too many; else 0."""
+        if self._request.keep is not None:
+            return 0
+        more = sum(name not in self._columns for name in columns)
+        declared = 0 if self._format in _NAMES_IN_EACH_ROW else len(columns)
+        bound = max(_MOST_COLUMNS, 2 * declared)
+        return more if more and len(self._columns) + more > bound else 0
 
     def _carried(self, columns: dict[str, Any]) -> dict[str, Any]:
         keep = columns if self._request.keep is None else self._request.keep

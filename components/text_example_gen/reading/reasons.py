@@ -22,6 +22,7 @@ LABEL_OUTSIDE_TRAINING = "label_outside_training"
 LOSSY_LABEL = "lossy_label"
 LOSSY_KEY = "lossy_key"
 NO_KEY = "no_key"
+TOO_MANY_COLUMNS = "too_many_columns"  # of a batch job, by names that rows bring along
 MODEL_FAILED = "model_failed"  # on this row alone
 
 # A file is at fault; the reject then has position 0. NOT_TEXT can be this, and TOO_LONG

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -132,3 +133,26 @@ def test_texts_of_several_columns_are_joined_and_carried(split, tmp_path):
         assert [row.text for row in chunk] == ["A . b", "alone"]
         assert [set(row) for row in rows] == [names] * 2
         assert record["reasons"] == {"no_text": 1}
+
+
+def test_names_that_rows_bring_along_have_a_bound(tmp_path, split):
+    """Each row of the output has all columns: a row with thousands fails alone."""
+    path = tmp_path / "a.jsonl"
+    many = {f"k{number}": 1 for number in range(1000)}
+    own = [{"text": "x", f"own{number}": 1} for number in range(1500)]
+    rows = [{"text": "y", "a": 1}, {"text": "z", **many}, *own, {"text": "y", "a": 2}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found, record = split(path)
+    assert record["reasons"] == {"too_many_columns": 503}
+    assert len(found) == 1 + 998 + 1 and found[-1] == {"text": "y", "a": 2}
+    assert len(record["columns"]) == 1000
+    found, record = split(path, keep=("a",))
+    assert len(found) == len(rows) and not record["reasons"]
+
+
+def test_a_file_may_declare_many_columns(tmp_path, split):
+    path = tmp_path / "a.csv"
+    names = ["text", *(f"k{number}" for number in range(3000))]
+    path.write_text(",".join(names) + "\nx" + ",1" * 3000 + "\n")
+    (row,), record = split(path)
+    assert len(row) == 3001 and not record["reasons"]
