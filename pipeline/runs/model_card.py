@@ -214,6 +214,8 @@ def _training_table(training: Training) -> str:
     ]
     if training.temperature is not None:
         rows.append(("temperature of the probabilities", _share(training.temperature)))
+    if training.ngram_weight is not None:
+        rows.append(("weight of words and pairs", f"{training.ngram_weight:g}"))
     return _table(("what", "value"), rows)
 
 

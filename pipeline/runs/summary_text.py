@@ -230,6 +230,8 @@ def _training(training: Training | None) -> Iterator[str]:
     if training.temperature is not None:
         temperature = f"temperature {training.temperature:.2f}"
         yield f"probabilities calibrated on eval: {temperature}"
+    if training.ngram_weight is not None:
+        yield f"words and pairs count {training.ngram_weight:g} times beside the vectors"
     yield from _certain(training.certain)
 
 

@@ -148,6 +148,7 @@ class Training(Facts):
 
     Attributes:
         temperature: By which the logits are divided; None: an earlier version.
+        ngram_weight: By which those of n-grams are multiplied; None: likewise.
         words: Class -> the words that speak most for it, strongest first.
         doubts: None: texts may have several labels, or an earlier version.
         certain: None: `evaluation.precision` was not set.
@@ -167,6 +168,7 @@ class Training(Facts):
     class_weights: dict[str, float] | None = None
     thresholds: dict[str, float] | None = None
     temperature: float | None = None
+    ngram_weight: float | None = None
     words: dict[str, list[ClassWord]] = {}
     doubts: LabelDoubts | None = None
     certain: CertainOnEval | None = None

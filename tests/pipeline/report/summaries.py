@@ -158,6 +158,7 @@ def training(names: Sequence[str]) -> dict[str, Any]:
         },
         "class_counts": dict.fromkeys(names, 4000),
         "temperature": 1.31,
+        "ngram_weight": 0.5,
         "words": {
             name: [
                 {"word": word, "weight": 2.2 - 0.15 * n, "texts": chance.randint(3, 90)}
