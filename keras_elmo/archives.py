@@ -110,7 +110,9 @@ def _unpack(path: Path, folder: Path) -> None:
                         raise _too_large(path)
                     file.write(piece)
         except (FileExistsError, NotADirectoryError) as error:
-            raise SourceError(f"{path} holds two files of one name: {name}") from error
+            raise SourceError(
+                f"{path} holds two files of one name: {files.brief(name)}"
+            ) from error
 
 
 def _safe_parts(name: str, path: Path) -> list[str]:
@@ -118,7 +120,9 @@ def _safe_parts(name: str, path: Path) -> list[str]:
     plain = name.replace("\\", "/")
     parts = [part for part in plain.split("/") if part not in ("", ".")]
     if plain.startswith("/") or ".." in parts or any(map(_DRIVE.match, parts)):
-        raise SourceError(f"{path} holds a file that would lie outside: {name}")
+        raise SourceError(
+            f"{path} holds a file that would lie outside: {files.brief(name)}"
+        )
     if len(parts) > _MOST_PARTS:
         raise SourceError(f"{path} holds folders within more than {_MOST_PARTS} others")
     return parts
@@ -214,7 +218,9 @@ def _too_large(path: Path) -> SourceError:
 
 
 def _no_file(path: Path, name: str) -> SourceError:
-    return SourceError(f"{path} holds a link or a device, not a file: {name}")
+    return SourceError(
+        f"{path} holds a link or a device, not a file: {files.brief(name)}"
+    )
 
 
 def _reading(path: Path) -> AbstractContextManager[None]:

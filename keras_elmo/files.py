@@ -87,8 +87,16 @@ def reading(what: str, *errors: type[Exception]) -> Iterator[None]:
 
 
 def one_line(error: Exception) -> str:
-    """Returns what an error says, or what it is called, without line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Returns what an error says, or what it is called, without line breaks.
+
+    It is cut where it is long: the name of a file may have thousands of characters.
+    """
+    return brief(" ".join(str(error).split()), 500) or type(error).__name__
+
+
+def brief(text: str, most: int = 100) -> str:
+    """Returns a text of at most so many characters: the beginning of a longer one."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def check_file(path: Path) -> None:

@@ -30,6 +30,7 @@ DAMAGED_GRAPH = (
 what was written."""
 
 _MOST_BRIEF = 500  # characters
+_MOST_LINE, _END_OF_LINE = 2000, 500
 
 
 class UserError(click.ClickException):
@@ -65,8 +66,14 @@ class RunError(click.ClickException):
 
 
 def one_line(message: str) -> str:
-    """Returns a message in one line, its hint in brackets; all in it is visible."""
-    return visible_line(_with_hint_in_brackets(message))
+    """Returns a message in one line, its hint in brackets; all in it is visible.
+
+    Of a line that fills a screen the middle is left out: a label may be that long.
+    """
+    line = visible_line(_with_hint_in_brackets(message))
+    if len(line) <= _MOST_LINE:
+        return line
+    return f"{line[: _MOST_LINE - _END_OF_LINE]} … {line[-_END_OF_LINE:]}"
 
 
 def indented_lines(message: str) -> str:

@@ -14,6 +14,7 @@ from keras_elmo.text import ELMO, first_tokens
 from pipeline.batch.formats.hdf5 import SENTENCE, VECTORS
 from pipeline.batch.formats.table import Kind
 from pipeline.batch.scoring import CUT, once_per_process
+from pipeline.precision import FLOAT32, compute_in
 from pipeline.serving.versions import ModelError
 
 TOKENS = "tokens"
@@ -33,6 +34,7 @@ class Embedder:
         max_tokens: Longer texts are cut.
         tokenizer: What a token is, as `keras_elmo.text.tokenize` takes it.
         as_sentences: Whether the output has texts as lines of tokens (HDF5).
+        precision: In which numbers it multiplies: `float32` or `bfloat16`.
     """
 
     source: str
@@ -42,6 +44,7 @@ class Embedder:
     max_tokens: int = 512
     tokenizer: str = ELMO
     as_sentences: bool = False
+    precision: str = FLOAT32
 
     @property
     def fields(self) -> dict[str, str]:
@@ -67,13 +70,16 @@ class Embedder:
 class _Score:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
+        compute_in(embedder.precision)
         output = "elmo" if embedder.layer == "mix" else "layers"
         try:
             self._elmo = ElmoEmbeddingLayer(embedder.source, output=output)
         except (OSError, ValueError) as error:
             raise ModelError(str(error)) from error
         self._run = tf.function(
-            self._embed, input_signature=[tf.TensorSpec([None], tf.string)]
+            self._embed,
+            input_signature=[tf.TensorSpec([None], tf.string)],
+            autograph=False,  # it would leave files behind in a process that is killed
         )
 
     def __call__(self, texts: Sequence[str]) -> list[dict[str, Any]]:

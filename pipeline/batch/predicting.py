@@ -16,6 +16,7 @@ from pipeline.batch.scoring import CUT, once_per_process
 from pipeline.evaluation.explanations import words_of
 from pipeline.evaluation.facts import WordWeight
 from pipeline.features import CHOSEN, PROBABILITIES, UNSURE, WEIGHTS
+from pipeline.precision import FLOAT32, compute_in
 from pipeline.serving.manifest import check_digests, digests
 from pipeline.serving.versions import load_classifier, version_of
 
@@ -39,6 +40,7 @@ class Predictor:
         multi_label: Whether it gives a text any number of labels.
         says_unsure: Whether it says of which texts it is unsure.
         explain: Whether it also says which words decided.
+        precision: In which numbers it multiplies: `float32` or `bfloat16`.
     """
 
     folder: str
@@ -47,10 +49,16 @@ class Predictor:
     multi_label: bool = False
     says_unsure: bool = False
     explain: bool = False
+    precision: str = FLOAT32
 
     @classmethod
     def inspect(
-        cls, folder: str, expected: Mapping[str, str] | None, *, explain: bool = False
+        cls,
+        folder: str,
+        expected: Mapping[str, str] | None,
+        *,
+        explain: bool = False,
+        precision: str = FLOAT32,
     ) -> Predictor:
         """Loads a model to learn its classes.
 
@@ -58,15 +66,18 @@ class Predictor:
             folder: Of the SavedModel.
             expected: SHA-256 of its files; None: as they are now.
             explain: Whether it shall say which words decided.
+            precision: In which numbers it shall multiply.
 
         Raises:
             ModelError: It cannot be loaded, its files are not those expected, or it
                 cannot say which words decided.
         """
         files = tuple((digests(folder) if expected is None else expected).items())
-        answer = _load(folder, files, explain)(tf.constant(["text"]))
+        model = _load(folder, files, explain, precision)
+        answer = model(tf.constant(["text"]))
         classes = tuple(name.decode() for name in answer["classes"].numpy()[0])
-        return cls(folder, classes, files, CHOSEN in answer, UNSURE in answer, explain)
+        says = CHOSEN in answer, UNSURE in answer
+        return cls(folder, classes, files, *says, explain, precision)
 
     @property
     def fields(self) -> dict[str, str]:
@@ -91,7 +102,8 @@ class Predictor:
 
     def load(self) -> _Score:
         """Returns the model of this process."""
-        return _Score(_load(self.folder, self.files, self.explain), self)
+        model = _load(self.folder, self.files, self.explain, self.precision)
+        return _Score(model, self)
 
     def tally(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         """Counts rows by label, those whose text was cut, and those that are unsure."""
@@ -157,6 +169,9 @@ def _strongest(words: Sequence[WordWeight]) -> list[list[Any]]:
 
 
 @once_per_process
-def _load(folder: str, files: tuple[tuple[str, str], ...], explain: bool) -> Any:
+def _load(
+    folder: str, files: tuple[tuple[str, str], ...], explain: bool, precision: str
+) -> Any:
+    compute_in(precision)
     check_digests(folder, dict(files))
     return load_classifier(folder, explain=explain)

@@ -35,6 +35,7 @@ from pipeline.errors import RunError, UserError, with_typed_options
 from pipeline.files import is_local
 from pipeline.full_disk import with_full_disk
 from pipeline.interrupts import reraise_interrupt
+from pipeline.precision import AUTO, BFLOAT16, FLOAT32
 from pipeline.runs.outcomes import reason_of
 from pipeline.runs.progress import say_loading, say_tokenizer
 from pipeline.terminal import visible_line
@@ -92,6 +93,12 @@ _OPTIONS = (
         "--max-replaced",
         default="1%",
         help="Rows or share with undecodable characters, above which it is 1.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice((FLOAT32, BFLOAT16, AUTO)),
+        default=FLOAT32,
+        help="float32 (default), bfloat16, or auto: whichever is faster here.",
     ),
     click.option("--summary", help="File for the summary, as JSON."),
     click.argument("beam_args", nargs=-1, type=click.UNPROCESSED),

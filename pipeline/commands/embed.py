@@ -10,6 +10,7 @@ from pipeline.batch.formats.table import HDF5, PARQUET, VECTOR_FORMATS
 from pipeline.commands.batch import batch_options, run_batch
 from pipeline.config.sections import TransformConfig
 from pipeline.errors import UserError
+from pipeline.precision import chosen
 
 LAYERS = ("mix", "mean", "0", "1", "2", "all")
 TOKENIZERS = get_args(TransformConfig.model_fields["tokenizer"].annotation)
@@ -116,9 +117,11 @@ def command(
             max_tokens=max_tokens,
             tokenizer=_SPLIT if split_only else tokenizer or TOKENIZERS[0],
             as_sentences=format == HDF5,
+            precision=chosen(arguments["precision"]),
         )
         embedder.load()  # a source that cannot be used is refused now
-        return embedder, {"command": "embed", "elmo": elmo, "layer": layer}
+        facts = {"layer": layer, "precision": embedder.precision}
+        return embedder, {"command": "embed", "elmo": elmo, **facts}
 
     run_batch(
         arguments,

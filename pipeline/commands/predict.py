@@ -9,6 +9,7 @@ import click
 from pipeline.batch.formats.table import JSONL, ROW_FORMATS
 from pipeline.commands.batch import absolute, batch_options, run_batch
 from pipeline.files import is_local
+from pipeline.precision import chosen
 from pipeline.serving.manifest import read_manifest
 from pipeline.serving.versions import find_model, version_of
 
@@ -76,9 +77,12 @@ def command(
 
         folder = find_model(absolute(model))
         expected = None if model_sha256 is None else read_manifest(model_sha256)
-        predictor = Predictor.inspect(folder, expected, explain=explain)
-        facts = {"command": "predict", "model": folder}
-        return predictor, {**facts, "model_version": version_of(folder)}
+        precision = chosen(arguments["precision"])
+        predictor = Predictor.inspect(
+            folder, expected, explain=explain, precision=precision
+        )
+        facts = {"model_version": version_of(folder), "precision": precision}
+        return predictor, {"command": "predict", "model": folder, **facts}
 
     run_batch(
         arguments,

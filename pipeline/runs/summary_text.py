@@ -231,7 +231,8 @@ def _training(training: Training | None) -> Iterator[str]:
         temperature = f"temperature {training.temperature:.2f}"
         yield f"probabilities calibrated on eval: {temperature}"
     if training.ngram_weight is not None:
-        yield f"words and pairs count {training.ngram_weight:g} times beside the vectors"
+        weight = f"{training.ngram_weight:g}"
+        yield f"words and pairs count {weight} times beside the vectors"
     yield from _certain(training.certain)
 
 

@@ -12,8 +12,6 @@ import itertools
 import json
 import logging
 import math
-import os
-import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,12 +23,11 @@ import tensorflow as tf
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline.files import read_regular, write_whole
 from pipeline.fingerprints import code_version
+from pipeline.precision import AUTO, BFLOAT16, FLOAT32, has_bfloat16, machine
 from pipeline.training.data import LabelledTokens
 from pipeline.training.embedding_store import EmbeddingStore
 from pipeline.training.encoding_job import EncodeOnWorkers
 from pipeline.training.segment_encoding import Encoding, encode_by, encoding_batches
-
-FLOAT32, BFLOAT16, AUTO = "float32", "bfloat16", "auto"
 
 _LOGGER = logging.getLogger(__name__)
 _GIB = 2**30  # bytes
@@ -41,7 +38,6 @@ _MEASURED = "precision.json"  # in the root of the store
 _WORTH_IT = 1.2  # times as fast
 _TIMES = 3  # that each is measured
 _LEAST_TOKENS = 50_000  # encoded in seconds: to measure takes as long
-_CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
 # What is raised where the file of the measurements holds something else.
 _NOT_AS_WRITTEN = (
     *(OSError, ValueError, KeyError, TypeError, AttributeError),
@@ -107,22 +103,22 @@ def _faster(
     if data.lengths.sum() < _LEAST_TOKENS or not _has_bfloat16():
         return FLOAT32
     path = root / _MEASURED
-    machine = f"{_machine()}, tensorflow {tf.__version__}, {version}"
+    here = f"{machine()}, tensorflow {tf.__version__}, {version}"
     known = _read(path)
-    if machine not in known:
+    if here not in known:
         order = np.argsort(data.lengths, kind="stable")
         # Neither the shortest texts nor the longest.
         batches = list(encoding_batches(order, data.lengths))
         tokens = data.tokens(batches[len(batches) // 2])
         try:
-            known[machine] = _seconds(encoder, tokens)
+            known[here] = _seconds(encoder, tokens)
             root.mkdir(parents=True, exist_ok=True)
             write_whole(path, json.dumps(known, indent=2) + "\n")
         # A GPU without room or a full disk: what is not known is not needed.
         except (OSError, tf.errors.OpError) as error:
             _LOGGER.warning("How fast bfloat16 is was not measured: %s", error)
             return FLOAT32
-    seconds = known[machine]
+    seconds = known[here]
     gain = seconds[FLOAT32] / seconds[BFLOAT16]
     _LOGGER.info("In bfloat16, texts are encoded %.2f times as fast", gain)
     return BFLOAT16 if gain >= _WORTH_IT else FLOAT32
@@ -161,27 +157,5 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _has_bfloat16() -> bool:
-    """Whether products in bfloat16 are an instruction of this processor, or GPU."""
-    if tf.config.list_physical_devices("GPU"):
-        return True
-    return bool(_CPU_FLAGS & set(_cpu_info().get("flags", "").split()))
-
-
-def _machine() -> str:
-    """Returns what multiplies here."""
-    name = _cpu_info().get("model name") or platform.processor() or platform.machine()
-    gpus = [
-        str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
-        for gpu in tf.config.list_physical_devices("GPU")
-    ]
-    return ", ".join([f"{name} ({os.cpu_count()} cores)", *gpus])
-
-
-def _cpu_info() -> dict[str, str]:
-    """Returns what Linux says of the first processor; nothing elsewhere."""
-    try:
-        first = Path("/proc/cpuinfo").read_text("utf-8", "replace").partition("\n\n")[0]
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in first.splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    """Returns whether products in bfloat16 may be faster here."""
+    return bool(tf.config.list_physical_devices("GPU")) or has_bfloat16()

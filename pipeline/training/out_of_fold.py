@@ -21,11 +21,12 @@ import tensorflow as tf
 from scipy.special import softmax
 
 from components.progress import tell
+from pipeline.precision import FLOAT32
 from pipeline.training.arithmetic import ByteDropout, FusedAdam
 from pipeline.training.calibration import PartLogits, choose_ngram_weight
 from pipeline.training.data import LabelledTokens, shuffled_batches, untuned
 from pipeline.training.embedding_store import MeanLayer
-from pipeline.training.encoding import FLOAT32, open_store
+from pipeline.training.encoding import open_store
 from pipeline.training.epochs import ActivationInputs, outputs_of
 from pipeline.training.model import (
     build_encoder,

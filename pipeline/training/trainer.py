@@ -20,6 +20,7 @@ import tensorflow_transform as tft
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
 from pipeline.files import remove
+from pipeline.precision import FLOAT32
 from pipeline.training.calibration import (
     calibrate,
     needs_left_out,
@@ -31,7 +32,7 @@ from pipeline.training.data import (
     refuse_unknown,
 )
 from pipeline.training.embedding_store import EmbeddingStore
-from pipeline.training.encoding import FLOAT32, open_store
+from pipeline.training.encoding import open_store
 from pipeline.training.epochs import (
     ActivationInputs,
     ModelInputs,

@@ -109,6 +109,15 @@ def test_folders_without_end_are_refused(tmp_path, cache, make):
     assert list(cache.iterdir()) == []
 
 
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_name_of_thousands_of_characters_does_not_fill_the_screen(
+    tmp_path, cache, make
+):
+    path = MAKERS[make](tmp_path / "a", "x" * 3000)
+    message = refusal(path)
+    assert "xxx" in message and len(message) < 1000
+
+
 def as_type(kind):
     def change(member):
         member.type, member.linkname, member.size = kind, "/etc/passwd", 0

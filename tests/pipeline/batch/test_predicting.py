@@ -104,6 +104,17 @@ def test_an_earlier_model_that_shall_explain_is_refused(tmp_path):
     assert "\nhint: train again" in str(refused.value)
 
 
+def test_in_bfloat16_the_answers_are_the_same(toy_model):
+    predictor = Predictor.inspect(str(toy_model), None, precision="bfloat16")
+    usual = Predictor.inspect(str(toy_model), None).load()(["good", "hm"])
+    rows = pickle.loads(pickle.dumps(predictor)).load()(["good", "hm"])
+    assert [row["predicted_label"] for row in rows] == ["good", "bad"]
+    names = ("probability_good", "probability_bad")
+    for row, expected in zip(rows, usual, strict=True):
+        for name in names:
+            assert row[name] == pytest.approx(expected[name], abs=0.01)
+
+
 def test_what_the_model_fails_on_fails_alone(predictor):
     results = score_rows(predictor.load(), ["good"] * 5 + ["boom"] + ["bad"] * 5)
     assert [isinstance(result, Failure) for result in results].count(True) == 1

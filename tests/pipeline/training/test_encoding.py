@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline.precision import AUTO, BFLOAT16, FLOAT32
 from pipeline.training import encoding
 from pipeline.training.data import LabelledTokens
-from pipeline.training.encoding import AUTO, BFLOAT16, FLOAT32, open_store
+from pipeline.training.encoding import open_store
 from pipeline.training.model import build_encoder
 
 WORDS = np.array([b"", b"A", b"fine", b"film", b"."], object)
@@ -129,7 +130,7 @@ def test_a_small_gain_is_not_worth_it(open_it, measured):
 
 def test_another_machine_measures_for_itself(open_it, measured, monkeypatch, tmp_path):
     open_it(AUTO)
-    monkeypatch.setattr(encoding, "_machine", lambda: "another")
+    monkeypatch.setattr(encoding, "machine", lambda: "another")
     measured[0][BFLOAT16] = 9.0
     assert open_it(AUTO)[1].precision == FLOAT32
     assert len(json.loads((tmp_path / "precision.json").read_text())) == 2
@@ -158,18 +159,3 @@ def test_with_few_texts_or_without_the_instruction_nothing_is_measured(
     monkeypatch.setattr(encoding, "_has_bfloat16", lambda: has_it)
     assert open_it(AUTO)[1].precision == FLOAT32
     assert not measured[1] and not (tmp_path / "precision.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("info", "expected"),
-    [
-        ("processor : 0\nmodel name\t: X 1\nflags\t\t: fpu avx512_bf16 sse\n\n", True),
-        ("processor : 0\nflags : fpu avx512\n\nprocessor : 1\nflags : amx_bf16", False),
-        ("", False),
-    ],
-)
-def test_what_linux_says_of_the_processor_decides(monkeypatch, info, expected):
-    monkeypatch.setattr(encoding.Path, "read_text", lambda *_: info)
-    monkeypatch.setattr(encoding.tf.config, "list_physical_devices", lambda _: [])
-    assert encoding._has_bfloat16() is expected
-    assert "cores)" in encoding._machine()
