@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ from components.text_example_gen.reading.records import (
 _MARK = "\ufeff"  # before a file that was put behind another
 # If none of the first objects has a required column, its name is misspelt.
 _LOOK_ROWS = 500
+_MOST_SEEN = 1000  # names
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 
 
@@ -103,7 +105,7 @@ class Objects:
             return reject_at(self._path, position, reasons.BAD_JSON, str(error), raw)
         self._count += 1
         if self._count <= _LOOK_ROWS:
-            self._seen.update(dict.fromkeys([*columns, *nested_names(columns)]))
+            self._see(columns)
         if self._count == _LOOK_ROWS:
             self._check()
         if not options.keep_all:
@@ -129,6 +131,12 @@ class Objects:
         """
         if 0 < self._count < _LOOK_ROWS:
             self._check()
+
+    def _see(self, columns: dict[str, Any]) -> None:
+        """Remembers names: those that are asked for, and some to show with an error."""
+        for name in itertools.chain(columns, nested_names(columns)):
+            if len(self._seen) < _MOST_SEEN or name in self._options.required:
+                self._seen[name] = None
 
     def _check(self) -> None:
         check_columns(self._path, list(self._seen), self._options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from components.text_example_gen.options import ReadOptions
@@ -109,3 +111,17 @@ def test_a_row_with_too_many_values_is_not_parsed(read, monkeypatch, value):
 def test_a_byte_order_mark_of_a_file_behind_another_is_dropped(read):
     texts = [item["columns"] for item in read('{"text":"a"}', '\ufeff{"text":"b"}')]
     assert texts == [{"text": "a"}, {"text": "b"}]
+
+
+def test_names_of_the_first_rows_have_a_bound_and_what_is_asked_for_is_found(tmp_path):
+    """Ten lines of half a million names each took 650 MB."""
+    path = tmp_path / "a.jsonl"
+    rows = [{f"k{row} {n}": 1 for n in range(600)} for row in range(3)]
+    rows.append({"text": "good"})
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with path.open() as file:
+        objects = json_lines.Objects("a.jsonl", ReadOptions(label_column=None))
+        for number, line in enumerate(file, 1):
+            objects.record(line, number, is_cut=False)
+    objects.end()  # which would refuse a file without the column
+    assert len(objects._seen) == 1001
