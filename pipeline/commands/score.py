@@ -69,11 +69,17 @@ def command(
     colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     if is_shown and colours:
         click.echo(_LEGEND, err=True)
+    empty = 0
     for answer in _answers(model, lines, explain):
+        empty += not answer["text"].strip()
         if is_shown:
             _show(answer, colours)
         else:
             click.echo(json.dumps(answer, ensure_ascii=False))
+    if empty:
+        click.echo(
+            f"texts that are empty, whatever their answer says: {empty}", err=True
+        )
 
 
 def _lines() -> Iterator[str]:

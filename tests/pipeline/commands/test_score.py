@@ -61,6 +61,14 @@ def test_programs_get_every_token_with_its_weight(toy_model):
     assert empty["words"] == [] and first == json.loads(plain[0])
 
 
+def test_it_is_said_that_a_text_is_empty(toy_model):
+    for texts, said in ((("good", ""), 1), (("", " \t"), 2), (("good",), 0)):
+        result = CliRunner().invoke(main, ["score", "--model", str(toy_model), *texts])
+        assert len(result.stdout.splitlines()) == len(texts)
+        line = f"texts that are empty, whatever their answer says: {said}"
+        assert (line in result.stderr) == bool(said)
+
+
 def test_a_terminal_shows_the_words_in_colours(on_terminal):
     label, words = on_terminal("a good film c").splitlines()
     assert label == "good 0.7500"
