@@ -27,7 +27,12 @@ from pipeline.precision import AUTO, BFLOAT16, FLOAT32, has_bfloat16, machine
 from pipeline.training.data import LabelledTokens
 from pipeline.training.embedding_store import EmbeddingStore
 from pipeline.training.encoding_job import EncodeOnWorkers
-from pipeline.training.segment_encoding import Encoding, encode_by, encoding_batches
+from pipeline.training.segment_encoding import (
+    Encode,
+    Encoding,
+    encode_by,
+    encoding_batches,
+)
 
 _LOGGER = logging.getLogger(__name__)
 _GIB = 2**30  # bytes
@@ -70,19 +75,19 @@ def open_store(
             worker sees `root` and the source of `encoder`; None: here.
     """
     version = f"{elmo_version} {code_version(*_OF_ACTIVATIONS)}"
+    encoders = _Encoders(encoder)
     if precision == AUTO:
-        precision = _faster(Path(root), data, encoder, version)
+        precision = _faster(Path(root), data, encoders, version)
     if precision != FLOAT32:
-        encoder = _in_precision(encoder, precision)
         version = f"{version} {precision}"
     encoding: Encoding | None = None
     if beam_args is not None:
-        encoding = EncodeOnWorkers(encoder, beam_args)
+        encoding = EncodeOnWorkers(encoders.layer(precision), beam_args)
     return EmbeddingStore(
         Path(root),
         hashlib.sha256(version.encode()).hexdigest()[:16],  # the name of a folder
         data,
-        encode_by(encoder),
+        encoders.function(precision),
         num_layers=encoder.num_layers,
         dim=encoder.dim,
         bound_bytes=int(cache_gib * _GIB),
@@ -91,14 +96,32 @@ def open_store(
     )
 
 
-def _in_precision(encoder: ElmoEmbeddingLayer, precision: str) -> ElmoEmbeddingLayer:
-    """Returns the same layer, from the same source, in other numbers."""
-    return ElmoEmbeddingLayer.from_config({**encoder.get_config(), "dtype": precision})
+class _Encoders:
+    """A layer in several precisions, each made once, when it is asked for.
+
+    Args:
+        encoder: In float32.
+    """
+
+    def __init__(self, encoder: ElmoEmbeddingLayer) -> None:
+        self._layers = {FLOAT32: encoder}
+        self._functions: dict[str, Encode] = {}
+
+    def layer(self, precision: str) -> ElmoEmbeddingLayer:
+        """Returns the layer, from the same source, in these numbers."""
+        if precision not in self._layers:
+            config = {**self._layers[FLOAT32].get_config(), "dtype": precision}
+            self._layers[precision] = ElmoEmbeddingLayer.from_config(config)
+        return self._layers[precision]
+
+    def function(self, precision: str) -> Encode:
+        """Returns the function of that layer; its graph is made on the first call."""
+        if precision not in self._functions:
+            self._functions[precision] = encode_by(self.layer(precision))
+        return self._functions[precision]
 
 
-def _faster(
-    root: Path, data: LabelledTokens, encoder: ElmoEmbeddingLayer, version: str
-) -> str:
+def _faster(root: Path, data: LabelledTokens, encoders: _Encoders, version: str) -> str:
     """Returns the precision that is faster on this machine, as it was measured once."""
     if data.lengths.sum() < _LEAST_TOKENS or not _has_bfloat16():
         return FLOAT32
@@ -111,7 +134,7 @@ def _faster(
         batches = list(encoding_batches(order, data.lengths))
         tokens = data.tokens(batches[len(batches) // 2])
         try:
-            known[here] = _seconds(encoder, tokens)
+            known[here] = _seconds(encoders, tokens)
             root.mkdir(parents=True, exist_ok=True)
             write_whole(path, json.dumps(known, indent=2) + "\n")
         # A GPU without room or a full disk: what is not known is not needed.
@@ -124,12 +147,9 @@ def _faster(
     return BFLOAT16 if gain >= _WORTH_IT else FLOAT32
 
 
-def _seconds(encoder: ElmoEmbeddingLayer, tokens: np.ndarray) -> dict[str, float]:
+def _seconds(encoders: _Encoders, tokens: np.ndarray) -> dict[str, float]:
     """Returns precision -> how long a batch takes: the least of several, in turn."""
-    ways = {
-        FLOAT32: encode_by(encoder),
-        BFLOAT16: encode_by(_in_precision(encoder, BFLOAT16)),
-    }
+    ways = {each: encoders.function(each) for each in (FLOAT32, BFLOAT16)}
     for encode in ways.values():
         encode(tokens)  # makes the graph
     seconds = dict.fromkeys(ways, math.inf)

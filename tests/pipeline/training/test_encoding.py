@@ -98,8 +98,11 @@ def test_both_are_measured_in_turn_once_their_graphs_are_there(encoder, monkeypa
     monkeypatch.setattr(encoding, "encode_by", encode_by)
     times = iter([0, 5, 5, 7, 10, 11, 11, 14, 20, 24, 24, 27.0])
     monkeypatch.setattr(encoding.time, "perf_counter", lambda: next(times))
-    seconds = encoding._seconds(encoder, np.array([[b"A"]], object))
+    encoders = encoding._Encoders(encoder)
+    seconds = encoding._seconds(encoders, np.array([[b"A"]], object))
     assert calls == [FLOAT32, BFLOAT16] * 4
+    encoders.function(BFLOAT16)(None)  # the same one: its graph is there already
+    assert calls[-1] == BFLOAT16 and len(encoders._functions) == 2
     assert seconds == {FLOAT32: 1, BFLOAT16: 2}
 
 
