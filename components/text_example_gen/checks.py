@@ -48,6 +48,8 @@ _logger = logging.getLogger(__name__)
 # What the first look reads: so many files, and so many rows of each.
 _MOST_FILES = 10
 _MOST_ROWS = 1000
+_MOST_LOOKED_AT = 2**26  # characters of a file, beside one row
+_MOST_KEPT_OF_TEXT, _MOST_NAMES = 2000, 1000  # by the first look
 # More distinct labels than this are suspicious: numbers with decimals are then a
 # quantity, and labels that hardly ever repeat are names or texts.
 _MOST_ODD_LABELS = 50
@@ -208,6 +210,7 @@ def _look(
     labels: collections.Counter[str] = collections.Counter()
     columns: dict[str, None] = {}
     for file in files[:_MOST_FILES]:
+        chars = 0
         in_class_folder = class_folder(pattern, file.path)
         items = read_file(file.path, options, in_class_folder=in_class_folder)
         for item in itertools.islice(items, _MOST_ROWS):
@@ -229,9 +232,15 @@ def _look(
                 several += 1
             except BadValueError:
                 pass  # counted with the others, once all rows are read
-            columns.update(dict.fromkeys(record["columns"]))
+            for name in record["columns"]:
+                if len(columns) < _MOST_NAMES or name in options.required:
+                    columns[name] = None
             values = map(record["columns"].get, options.text_columns)
-            texts += [value for value in values if isinstance(value, str)]
+            strings = [value for value in values if isinstance(value, str)]
+            texts += [text[:_MOST_KEPT_OF_TEXT] for text in strings]
+            chars += max(len(record["raw"]), sum(map(len, strings)))  # raw: if any
+            if chars > _MOST_LOOKED_AT:
+                break
     if several > rows / 2:
         raise DataError(
             f"Rows have several labels in `{options.label_column}`: {several:,} of the "

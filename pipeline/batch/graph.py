@@ -23,6 +23,9 @@ from pipeline.batch.splitting import (
 from pipeline.batch.staging import COUNTS, FINISHED, BatchJob
 from pipeline.errors import UserError
 
+# Values of the output that no row has: so many, and ten for each one that there is.
+_FREE_NULLS, _MOST_NULLS = 10_000_000, 10
+
 
 class JobCounts(TypedDict):
     """What became of all rows, as `COUNTS` holds it."""
@@ -93,17 +96,39 @@ class ScoreFiles(beam.PTransform):
         )
 
 
-class ColumnClash(UserError):
-    """A carried column has the name of one that the model adds."""
+class ColumnError(UserError):
+    """The carried columns cannot all stand in the output."""
 
 
 def _columns(
     impulse: bytes, splits: list[SplitRecord], fields: Mapping[str, str]
 ) -> dict[str, str]:
     del impulse
+    return carried_columns(splits, fields)
+
+
+def carried_columns(
+    splits: Iterable[SplitRecord], fields: Iterable[str]
+) -> dict[str, str]:
+    """Returns the columns of all rows, name to `Kind`.
+
+    Raises:
+        ColumnError: One has the name of one that the model adds, or most of them are
+            missing in most rows: each row of the output has all.
+    """
     ordered = sorted(splits, key=lambda split: split["number"])
     columns = merge_kinds(*(split["columns"] for split in ordered))
     check_clash(columns, fields)
+    rows = sum(chunk["rows"] for split in ordered for chunk in split["chunks"])
+    values = sum(
+        sum(c.values()) for split in ordered for c in split["columns"].values()
+    )
+    if rows * len(columns) - values > _FREE_NULLS + _MOST_NULLS * values:
+        raise ColumnError(
+            f"a row has {values / rows:.0f} columns on average, and in the output each "
+            f"would have all {len(columns):,}, as files or rows differ in theirs\n"
+            "hint: choose the columns to carry with --keep"
+        )
     return columns
 
 
@@ -111,11 +136,11 @@ def check_clash(columns: Collection[str], fields: Iterable[str]) -> None:
     """Refuses columns to carry that have the name of one that the model adds.
 
     Raises:
-        ColumnClash: With the first of them.
+        ColumnError: With the first of them.
     """
     for name in fields:
         if name in columns:
-            raise ColumnClash(
+            raise ColumnError(
                 f"the input has a column `{name}`, which the output needs itself\n"
                 "hint: choose the columns to carry with --keep"
             )

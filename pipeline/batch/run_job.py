@@ -16,12 +16,23 @@ from components.text_example_gen.reading.records import replace_invalid
 from pipeline.batch import storage
 from pipeline.batch.destination import check_inputs
 from pipeline.batch.done import noted
-from pipeline.batch.graph import ColumnClash, JobCounts, ScoreFiles, check_clash
+from pipeline.batch.graph import (
+    ColumnError,
+    JobCounts,
+    ScoreFiles,
+    carried_columns,
+    check_clash,
+)
 from pipeline.batch.inputs import check_readable, first_look
 from pipeline.batch.output import BatchOutput
 from pipeline.batch.progress import JobProgress
 from pipeline.batch.scoring import Scorer
-from pipeline.batch.splitting import InputFile, find_files, group_files
+from pipeline.batch.splitting import (
+    InputFile,
+    SplitRecord,
+    find_files,
+    group_files,
+)
 from pipeline.batch.staging import COUNTS, SPLITS, BatchJob, Request
 from pipeline.config.checked import check_beam_args, complete_beam_args
 from pipeline.fingerprints import code_version
@@ -119,8 +130,8 @@ def run_job(
         except Exception:  # whatever a runner raises goes on, but for one case
             # The one error that is the user's, as other runners lose its class.
             try:
-                check_clash(_columns_so_far(job), scorer.fields)
-            except ColumnClash:
+                carried_columns(_split_so_far(job), scorer.fields)
+            except ColumnError:
                 output.abandon(job.staging)  # no call of this command could go on
                 raise
             raise
@@ -149,9 +160,9 @@ def run_job(
     return summary
 
 
-def _columns_so_far(job: BatchJob) -> set[str]:
+def _split_so_far(job: BatchJob) -> list[SplitRecord]:
     records = map(noted, storage.list_files(job.path(SPLITS), "*.json"))
-    return {name for record in records if record for name in record["columns"]}
+    return [record for record in records if record]
 
 
 def _identity(

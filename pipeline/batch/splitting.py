@@ -43,9 +43,9 @@ from pipeline.batch.staging import CHUNKS, METRICS, REJECTED, SPLITS, BatchJob
 _GROUP_BYTES = 32 * 2**20
 _GROUP_FILES = 1000
 _CHUNK_JSON_CHARS = 64 * 2**20  # of the rows of a chunk, with all their columns
-# Each row of the output has all columns. Where a file declares its own, these may be
-# more.
-_MOST_COLUMNS = 1000
+# Each row of the output has all columns. Rows may bring so many names along that the
+# first one lacks.
+_MOST_NEW_NAMES = 1000
 _NAMES_IN_EACH_ROW = ("json", "jsonl")
 _GZIP_LEVEL = 1  # a chunk is read once, and soon
 
@@ -188,6 +188,7 @@ class _Splitter:
         self._chunks: list[Chunk] = []
         self._columns: dict[str, collections.Counter[str]] = {}
         self._format = ""  # of the file that is read
+        self._new_names: int | None = None  # None: no row has brought any along
         self._layouts: collections.Counter[str] = collections.Counter()
         self._replaced = 0
         self._replaced_nul = 0
@@ -252,11 +253,10 @@ class _Splitter:
                 detail = f"`{key_column}`: what cannot be decoded became U+FFFD"
                 self._reject(record, reasons.LOSSY_KEY, detail)
                 return
-        more = self._too_many(columns)
-        if more:
+        if not self._takes_names(columns):
             detail = (
-                f"with {more:,} further names there would be too many columns "
-                "(hint: choose those to carry with --keep)"
+                f"rows may bring along {_MOST_NEW_NAMES:,} names that the first one "
+                "lacks (hint: choose the columns to carry with --keep)"
             )
             self._reject(record, reasons.TOO_MANY_COLUMNS, detail)
             return
@@ -278,14 +278,18 @@ class _Splitter:
         self._replaced += record["replaced_utf8"]
         self._renamed.update(record["renamed"])
 
-    def _too_many(self, columns: dict[str, Any]) -> int:
-        """Returns how many names a row would add, if these are too many; else 0."""
-        if self._request.keep is not None:
-            return 0
+    def _takes_names(self, columns: dict[str, Any]) -> bool:
+        """Whether a row has no more new names than may come, which then are counted."""
+        if self._request.keep is not None or self._format not in _NAMES_IN_EACH_ROW:
+            return True
+        if self._new_names is None:
+            self._new_names = 0
+            return True
         more = sum(name not in self._columns for name in columns)
-        declared = 0 if self._format in _NAMES_IN_EACH_ROW else len(columns)
-        bound = max(_MOST_COLUMNS, 2 * declared)
-        return more if more and len(self._columns) + more > bound else 0
+        if more and self._new_names + more > _MOST_NEW_NAMES:
+            return False
+        self._new_names += more
+        return True
 
     def _carried(self, columns: dict[str, Any]) -> dict[str, Any]:
         keep = columns if self._request.keep is None else self._request.keep

@@ -148,7 +148,9 @@ class Training(Facts):
 
     Attributes:
         temperature: By which the logits are divided; None: an earlier version.
-        ngram_weight: By which those of n-grams are multiplied; None: likewise.
+        ngram_weight: By which those of n-grams are multiplied; None: there are none, or
+            an earlier version.
+        eval_accuracy: Of the whole head, n-grams included; None: an earlier version.
         words: Class -> the words that speak most for it, strongest first.
         doubts: None: texts may have several labels, or an earlier version.
         certain: None: `evaluation.precision` was not set.
@@ -169,6 +171,7 @@ class Training(Facts):
     thresholds: dict[str, float] | None = None
     temperature: float | None = None
     ngram_weight: float | None = None
+    eval_accuracy: float | None = None
     words: dict[str, list[ClassWord]] = {}
     doubts: LabelDoubts | None = None
     certain: CertainOnEval | None = None

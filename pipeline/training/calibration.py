@@ -32,6 +32,8 @@ _LOGGER = logging.getLogger(__name__)
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.1, 10.0
 _BOUNDS = (LEAST_TEMPERATURE, MOST_TEMPERATURE)
 _HALVINGS = 60  # of the interval between the logarithms of both
+_FEW_HALVINGS = 15  # where a temperature is only tried
+_MOST_JUDGED = 10**6  # texts times classes, by which the weight is chosen
 
 # By which the logits of n-grams are multiplied. A factor of two is worth less than one
 # thousandth of the loss where it is near the best.
@@ -75,24 +77,35 @@ class PartLogits:
             return self.vectors
         return self.vectors + weight * self.ngrams
 
+    def at_most(self, count: int) -> PartLogits:
+        """Returns so many of the texts, always the same ones; or all of fewer."""
+        if len(self.labels) <= count:
+            return self
+        some = np.random.default_rng(0).choice(len(self.labels), count, replace=False)
+        ngrams = None if self.ngrams is None else self.ngrams[some]
+        return PartLogits(self.vectors[some], ngrams, self.labels[some])
+
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
     """What the eval split says of a trained model's probabilities.
 
     Attributes:
-        ngram_weight: By which the logits of its n-grams are to be multiplied; 0 where
-            it reads none, too.
+        ngram_weight: By which the logits of its n-grams are to be multiplied; None: it
+            reads none.
         temperature: By which its logits are to be divided then.
         thresholds: float32 `(classes,)`, from which probability on a text has a label;
             None: a text has one.
         certain: None: no precision was asked for.
+        accuracy: Share of the eval texts, or of the decisions for and against their
+            labels, that the whole head gets right.
     """
 
-    ngram_weight: float
+    ngram_weight: float | None
     temperature: float
     thresholds: np.ndarray | None
     certain: Certain | None
+    accuracy: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,15 +147,38 @@ def calibrate(
     """
     parts = eval_logits(model, data, inputs, ngrams, batch_size=batch_size)
     weight, temperature = weight_and_temperature(parts, left_out)
+    _log(left_out or parts, weight, temperature)
     several = data.is_multi_label
     logits = parts.with_ngrams(weight)
     probabilities = calibrated(logits, temperature, multi_label=several)
     labels = parts.labels
     return Calibration(
-        0.0 if parts.ngrams is None else weight,
+        None if parts.ngrams is None else weight,
         temperature,
         best_thresholds(probabilities, labels) if several else None,
         None if precision is None else certain_from(probabilities, labels, precision),
+        float(is_right(logits, labels).mean()),
+    )
+
+
+def _log(judged: PartLogits, weight: float, temperature: float) -> None:
+    logits, labels = judged.with_ngrams(weight), judged.labels
+    if any(math.isclose(temperature, bound) for bound in _BOUNDS):
+        _LOGGER.warning(
+            "The temperature is at its bound, %g: %d texts do not say how sure the "
+            "model may be",
+            temperature,
+            len(labels),
+        )
+    _LOGGER.info(
+        "On %d texts: temperature %.3f, n-grams count %g times, loss %.4f; without a "
+        "temperature %.4f, without n-grams %.4f",
+        len(labels),
+        temperature,
+        weight,
+        log_loss(logits / temperature, labels).mean(),
+        log_loss(logits, labels).mean(),
+        log_loss(judged.vectors / temperature, labels).mean(),
     )
 
 
@@ -169,20 +205,16 @@ def choose_ngram_weight(parts: PartLogits) -> float:
     """
     if parts.ngrams is None or len(parts.labels) < _LEAST_TEXTS:
         return _USUAL_NGRAM_WEIGHT
-    losses = {}
-    for weight in NGRAM_WEIGHTS:
-        logits = parts.with_ngrams(weight)
-        temperature = _least_temperature(logits, parts.labels, _BELIEVED_OF_FEW)
-        losses[weight] = log_loss(logits / temperature, parts.labels).mean()
-    best = min(NGRAM_WEIGHTS, key=lambda weight: losses[weight])
-    _LOGGER.info(
-        "N-grams count %g times: loss on %d texts %.4f, without them %.4f",
-        best,
-        len(parts.labels),
-        losses[best],
-        losses[0.0],
-    )
-    return best
+    some = parts.at_most(max(_LEAST_TEXTS, _MOST_JUDGED // parts.vectors.shape[1]))
+
+    def loss(weight: float) -> float:
+        logits = some.with_ngrams(weight)
+        temperature = fit_temperature(
+            logits, some.labels, believed=_BELIEVED_OF_FEW, halvings=_FEW_HALVINGS
+        )
+        return float(log_loss(logits / temperature, some.labels).mean())
+
+    return min(NGRAM_WEIGHTS, key=loss)
 
 
 def needs_left_out(data: LabelledTokens) -> bool:
@@ -253,7 +285,11 @@ def with_temperature(head: keras.Model, temperature: float) -> keras.Model:
 
 
 def fit_temperature(
-    logits: np.ndarray, labels: np.ndarray, *, believed: float = _BELIEVED
+    logits: np.ndarray,
+    labels: np.ndarray,
+    *,
+    believed: float = _BELIEVED,
+    halvings: int = _HALVINGS,
 ) -> float:
     """Returns the temperature with the least cross entropy on some texts.
 
@@ -272,34 +308,12 @@ def fit_temperature(
         labels: int `(texts,)`; where a text may have several, `(texts, classes)`, 1 at
             its own.
         believed: How many more count so.
+        halvings: Of the interval in which it is sought.
 
     Returns:
         No unit.
     """
     logits = np.asarray(logits, np.float64)
-    temperature = _least_temperature(logits, labels, believed)
-    bound = next((b for b in _BOUNDS if math.isclose(temperature, b)), None)
-    if bound is not None:
-        _LOGGER.warning(
-            "The temperature is at its bound, %g: %d texts do not say how sure the "
-            "model may be",
-            bound,
-            len(logits),
-        )
-    _LOGGER.info(
-        "Temperature %.3f: loss on %d texts %.4f, without it %.4f",
-        temperature,
-        len(logits),
-        log_loss(logits / temperature, labels).mean(),
-        log_loss(logits, labels).mean(),
-    )
-    return temperature
-
-
-def _least_temperature(
-    logits: np.ndarray, labels: np.ndarray, believed: float
-) -> float:
-    """Returns what `fit_temperature` does, and says nothing."""
     believed /= len(logits)  # for each text
     if labels.ndim == 2:  # a decision is a text with the classes yes and no
         yes = logits.reshape(-1)
@@ -319,13 +333,20 @@ def _least_temperature(
     if abs(slope(1.0)) <= _NOTHING * len(logits):  # then no other is better
         return 1.0
     low, high = math.log(LEAST_TEMPERATURE), math.log(MOST_TEMPERATURE)
-    for _ in range(_HALVINGS):
+    for _ in range(halvings):
         middle = (low + high) / 2
         if slope(math.exp(middle)) > 0:  # too sure
             low = middle
         else:
             high = middle
     return math.exp((low + high) / 2)
+
+
+def is_right(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns the share of right decisions about each text, float64 `(texts,)`."""
+    if labels.ndim == 2:
+        return ((logits > 0) == (labels > 0)).mean(axis=1)
+    return (logits.argmax(axis=1) == labels).astype(np.float64)
 
 
 def log_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -50,6 +50,7 @@ def write_history(
         pretrained_branch: whether the head has one.
         class_counts, class_weights: by class name, over the training split.
         temperature, ngram_weight: see `Calibration`.
+        eval_accuracy: of the whole head; that of an epoch is without the n-grams.
         certain: {precision, threshold, coverage}, see `Certain`; None: not asked for.
         thresholds: by class name; only where a text may have several labels.
         doubts: {texts, all_texts, classes, models, found}, see `Doubts`: `found` is a
@@ -100,6 +101,7 @@ def write_history(
         "class_weights": dict(class_weights),
         "temperature": calibration.temperature,
         "ngram_weight": calibration.ngram_weight,
+        "eval_accuracy": calibration.accuracy,
         "certain": calibration.certain and dataclasses.asdict(calibration.certain),
         "words": dict(words),
         "doubts": doubts and _with_names(doubts, list(class_counts)),

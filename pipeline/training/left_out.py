@@ -20,6 +20,7 @@ from pipeline.features import EVAL, TRAIN
 from pipeline.training.calibration import (
     PartLogits,
     eval_logits,
+    is_right,
     log_loss,
     weight_and_temperature,
 )
@@ -295,8 +296,4 @@ def _judged(parts: PartLogits) -> Judgement:
     weight, temperature = weight_and_temperature(parts, None)
     logits = parts.with_ngrams(weight)
     labels = parts.labels
-    if labels.ndim == 2:
-        right = ((logits > 0) == (labels > 0)).mean(axis=1)
-    else:
-        right = (logits.argmax(axis=1) == labels).astype(np.float64)
-    return Judgement(log_loss(logits / temperature, labels), right)
+    return Judgement(log_loss(logits / temperature, labels), is_right(logits, labels))

@@ -24,6 +24,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from components.progress import tell
 from pipeline.training.data import LabelledTokens, split_batches
 
 _LOGGER = logging.getLogger(__name__)
@@ -33,13 +34,18 @@ _MIN_TEXTS = 2
 _HASHING_BATCH = 128  # texts
 # The table is exported with the model.
 _MAX_WEIGHTS = 2**21
-# Of the texts that the regression learns from; of more, some at random: 400 MB.
+# Of the texts that the regression learns from; of more, some at random. They take
+# 400 MB, and at most some GB while it learns.
 _MOST_NGRAMS = 2**25
 # Inverse of the regularisation's strength. Of topics 30 is a little better, of opinions
 # 5; docs/quality.md has on which texts it was chosen.
 _STRENGTH = 10.0
-_MOST_ITERATIONS = 200
-_UNSEEN = -20.0  # logit of a class without a text
+_MOST_ITERATIONS, _FEWEST_ITERATIONS = 200, 25
+_MOST_WORK = 2e10  # n-grams times classes times iterations: a minute
+# By how much a class without a text is below the least bias. The vectors may still
+# know it.
+_UNSEEN = 3.0
+_LEAST_SHARE = 1e-3  # of the texts that have a label that all, or none, seem to have
 _LEAST_SQUARE = 1e-12  # of the length of what is no text
 
 
@@ -265,7 +271,7 @@ class NgramLogits(keras.layers.Layer):
         return idf / ops.sqrt(ops.maximum(squares, _LEAST_SQUARE)), rows
 
     def _row(self, ids: Any) -> Any:
-        return ids % (self.rows - 1) + 1  # that of padding counts nothing
+        return ids % self.rows
 
 
 def _regression(
@@ -279,35 +285,42 @@ def _regression(
     With several labels a text, those of one regression for each label.
     """
     weights = np.zeros((inputs.shape[1], num_classes), np.float32)
-    bias = np.full(num_classes, _UNSEEN, np.float32)
+    bias = np.full(num_classes, -_UNSEEN, np.float32)
     if labels.ndim == 2:
         for place, own in enumerate(labels.T):
             if own.all() or not own.any() or not inputs.nnz:
-                share = np.clip(own.mean(), 1e-3, 1 - 1e-3)
+                share = np.clip(own.mean(), _LEAST_SHARE, 1 - _LEAST_SHARE)
                 bias[place] = np.log(share / (1 - share))
             else:
-                model = _fitted(inputs, own)
+                model = _fitted(inputs, own, 1)
                 weights[:, place], bias[place] = model.coef_[0], model.intercept_[0]
+            tell("labels, words and pairs", place + 1, num_classes)
         return weights, bias
     classes = np.unique(labels)
     if len(classes) == 1 or not inputs.nnz:
         bias[classes] = 0.0
         return weights, bias
-    model = _fitted(inputs, labels, class_weights[labels])
+    model = _fitted(inputs, labels, len(classes), class_weights[labels])
     found, constant = model.coef_, model.intercept_
     if len(classes) == 2:  # the regression has one logit: that of the second
         found, constant = (
             np.concatenate([-found, found]) / 2,
             np.array([-constant[0], constant[0]]) / 2,
         )
+    bias[:] = constant.min() - _UNSEEN
     weights[:, classes], bias[classes] = found.T, constant
     return weights, bias
 
 
 def _fitted(
-    inputs: sparse.csr_matrix, labels: np.ndarray, weights: np.ndarray | None = None
+    inputs: sparse.csr_matrix,
+    labels: np.ndarray,
+    num_classes: int,
+    weights: np.ndarray | None = None,
 ) -> LogisticRegression:
-    model = LogisticRegression(C=_STRENGTH, max_iter=_MOST_ITERATIONS)
+    fitting = int(_MOST_WORK / (inputs.nnz * num_classes))
+    iterations = min(max(fitting, _FEWEST_ITERATIONS), _MOST_ITERATIONS)
+    model = LogisticRegression(C=_STRENGTH, max_iter=iterations)
     with warnings.catch_warnings():
         # A model that is nearly fitted is as good.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -158,9 +158,11 @@ def _together(heads: list[keras.Model], embedding_dropout: float) -> keras.Model
     another they take two to three times as long.
 
     Returns:
-        A model: the inputs of a head -> float32 logits `(batch, heads, classes)`.
+        A model: the first two inputs of a head -> float32 logits
+        `(batch, heads, classes)`, without those of n-grams.
     """
-    inputs = [keras.Input(each.shape[1:], dtype=each.dtype) for each in heads[0].inputs]
+    given = heads[0].inputs[:2]  # without n-grams, which learn by themselves
+    inputs = [keras.Input(each.shape[1:], dtype=each.dtype) for each in given]
     dropped = ByteDropout(embedding_dropout)(inputs[0])
     outputs = []
     for number, head in enumerate(heads):

@@ -179,7 +179,7 @@ def run_fn(fn_args: Any) -> None:
             precision=config.get("precision"),
             left_out=left_out.parts if left_out else None,
         )
-        if ngram_layer is not None:
+        if ngram_layer is not None and found.ngram_weight is not None:
             ngram_layer.scale(found.ngram_weight)
         head = with_temperature(classifier.head, found.temperature)
         words = _words(classifier, data, classes, store)

@@ -153,7 +153,9 @@ def _misfit(saved: ModelFacts, current: ModelFacts) -> str | None:
 
 def _other_shapes(saved: SavedFacts, variables: Mapping[str, Any]) -> str | None:
     """Returns how the weights differ in number or shape; None: they do not."""
-    for name in sorted({*saved.shapes, *variables}):
+    # An earlier version kept the n-grams too.
+    kept = {name for name in saved.shapes if not name.startswith("ngram_logits.")}
+    for name in sorted({*kept, *variables}):
         old, new = saved.shapes.get(name), None
         if name in variables:
             new = list(variables[name].shape)

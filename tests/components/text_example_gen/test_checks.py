@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import socket
 
@@ -10,6 +11,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from components.text_example_gen import checks
 from components.text_example_gen.checks import (
     check_all_data,
     check_counts,
@@ -330,3 +332,21 @@ def test_so_many_rows_may_have_undecodable_characters_and_not_one_more():
     message = refusal(replaced_utf8=3)
     assert message.startswith("3 of 40 rows have characters that cannot be decoded")
     assert message.endswith("allow more with `max_replaced_fraction=0.08`")
+
+
+def test_the_first_look_keeps_little_of_long_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(checks, "_MOST_LOOKED_AT", 5000)
+    monkeypatch.setattr(checks, "_MOST_NAMES", 3)
+    kept = []
+    monkeypatch.setattr(checks, "suggested_tokenizer", kept.extend)
+    for name in ("a", "b"):
+        rows = [
+            {"note": row, f"k{row}": 1, "text": "long " * 500, f"m{row}": 1}
+            for row in range(9)
+        ]
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / f"{name}.jsonl").write_text(lines)
+    options = ReadOptions(label_column=None, keep_all=True)
+    found = check_data(str(tmp_path / "*.jsonl"), options=options)
+    assert found.rows == 4 and [len(text) for text in kept] == [2000] * 4
+    assert found.columns == ("note", "k0", "text")

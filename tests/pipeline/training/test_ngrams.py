@@ -68,8 +68,8 @@ def test_bytes_that_are_not_utf8_have_ids_too():
 @pytest.mark.parametrize("rows", [2, 3, 1000])
 def test_rows_are_those_of_the_table(rows):
     layer = NgramLogits(rows, 2)
-    places = np.array(layer._row(np.array([1, 2, 999, 2**24 - 1], np.int32)))
-    assert places.min() >= 0 and places.max() < rows
+    places = np.array(layer._row(np.arange(1, 2000, dtype=np.int32)))
+    assert {*places.tolist()} == {*range(min(rows, 2000))}
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_many_classes_have_fewer_rows(classes, rows):
 
 def test_logits_are_those_of_tf_idf_of_length_one():
     layer = NgramLogits(6, 2)
-    # In the rows 5, 2, -, 3, -, 4, and 4 alone.
+    # In the rows 4, 1, -, 2, -, 3, and 3 alone.
     ngrams = np.array([[4, 1, 0, 2, 0, 3], [0, 0, 3, 0, 0, 0]], np.int32)
     assert not np.any(layer(ngrams))  # a fresh one knows nothing
-    layer.table.assign([[100, 100], [100, 100], [1, -1], [2, 0], [9, 9], [4, 1]])
-    layer.idf.assign([9, 9, 2, 3, 0, 6])
+    layer.table.assign([[100, 100], [1, -1], [2, 0], [9, 9], [4, 1], [100, 100]])
+    layer.idf.assign([9, 2, 3, 0, 6, 9])
     layer.bias.assign([0.5, 0])
     first = [(2 * 1 + 3 * 2 + 6 * 4) / 7 + 0.5, (-2 + 6) / 7]
     np.testing.assert_allclose(layer(ngrams), [first, [0.5, 0]], rtol=1e-6)
@@ -203,7 +203,7 @@ def test_a_class_without_a_text_is_not_found():
     layer = fitted(data, weights=np.ones(4))
     chances = log_softmax(layer.logits(TextNgrams(data), np.arange(5)), axis=1)
     assert chances.argmax(axis=1).tolist() == [2, 0, 2, 0, 0]
-    assert chances[:, [1, 3]].max() < -10
+    assert -6 < chances[:, [1, 3]].max() < -4, "the vectors may know better"
 
 
 @pytest.mark.parametrize("texts", [["a", "b", "c"], ["", "", ""]])
