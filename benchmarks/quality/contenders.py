@@ -177,9 +177,11 @@ class TrainedHead:
     """A head that was trained on a fold as the Trainer does it.
 
     Attributes:
-        head: Whose n-grams count as much as is best; without a temperature.
-        chosen: Class of each test text, int64 `(texts,)`, shortest texts first.
-        evaluate: Logits of the eval texts, by n-grams that count once, as below.
+        head: Its n-grams count as much as is best; it has no temperature.
+        chosen: Class of each test text, int64 `(texts,)`.
+        accuracy: Share of the test texts whose class that is.
+        evaluate: Logits of the eval texts, shortest first. Those of n-grams are as they
+            were learnt; so they are in `test`.
         test: Logits of the test texts, shortest first.
         left_out: Logits of heads like it, on texts that they were not trained on; None:
             the eval texts decide what they decide.
@@ -187,14 +189,10 @@ class TrainedHead:
 
     head: keras.Model
     chosen: np.ndarray
+    accuracy: float
     evaluate: PartLogits
     test: PartLogits
     left_out: PartLogits | None
-
-    @property
-    def accuracy(self) -> float:
-        """That on the test texts."""
-        return float((self.chosen == self.test.labels).mean())
 
 
 def elmo_head_accuracy(
@@ -223,7 +221,7 @@ def trained_elmo_head(
     inputs = ActivationInputs(store, data)
     _train(trained_form(head), data, fold, inputs, train)
     parts = left_out.parts if left_out else None
-    return _with_ngrams(head, head, data, fold, inputs, train, parts)
+    return _with_ngrams(head, data, fold, inputs, train, parts)
 
 
 def _left_out(
@@ -265,7 +263,7 @@ def fine_tuned_accuracy(
         slow_rate=elmo["learning_rate"],
     )
     classifier = TokenClassifier(encoder, head)
-    return _with_ngrams(classifier, head, data, fold, inputs, train, None).accuracy
+    return _with_ngrams(classifier, data, fold, inputs, train, None).accuracy
 
 
 def _fresh_head(
@@ -354,14 +352,14 @@ def _class_weights(
 
 def _with_ngrams(
     model: keras.Model,
-    head: keras.Model,
     data: LabelledTokens,
     fold: Fold,
     inputs: ModelInputs,
     train: Mapping[str, Any],
     left_out: PartLogits | None,
 ) -> TrainedHead:
-    """Trains the n-grams of a head, which is all of `model` or a part of it."""
+    """Trains the n-grams of a head, or of the joint model's."""
+    head = model.head if isinstance(model, TokenClassifier) else model
     ngrams, layer = TextNgrams(data), ngrams_of(head)
     if layer is not None:
         layer.fit(ngrams, data.labels, fold.train, _class_weights(data, fold, train))
@@ -378,5 +376,8 @@ def _with_ngrams(
     weight, _ = weight_and_temperature(evaluate, left_out)
     if layer is not None:
         layer.scale(weight)
-    chosen = test.with_ngrams(weight).argmax(axis=1)
-    return TrainedHead(head, chosen, evaluate, test, left_out)
+    chosen = np.empty(len(fold.test), np.int64)
+    by_length = np.argsort(data.lengths[fold.test], kind="stable")
+    chosen[by_length] = test.with_ngrams(weight).argmax(axis=1)
+    accuracy = float((chosen == data.labels[fold.test]).mean())
+    return TrainedHead(head, chosen, accuracy, evaluate, test, left_out)

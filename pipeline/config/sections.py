@@ -140,9 +140,10 @@ class ModelConfig(Section):
     ngram_rows: Literal[0] | Annotated[int, Field(ge=2, le=2**24)] = Field(
         2**18,
         description="Rows of the table with a weight per class for words and pairs of "
-        "words, which are found by their hash. With more than 8 classes the table has "
-        "fewer rows, so that it has at most two million weights. 0: the head reads "
-        "only ELMo.",
+        "words that two training texts have, which are found by their hash. They are "
+        "learnt by themselves; how much they count is found on texts not trained on. "
+        "With more than 8 classes the table has fewer rows, so that it has at most two "
+        "million weights. 0: the head reads only ELMo.",
     )
     pretrained_branch: bool = Field(
         True,

@@ -247,7 +247,8 @@ def trained_form(head: keras.Model) -> keras.Model:
 
     Returns:
         A model: the first two inputs of the head -> float32 logits
-        `(batch, branches, classes)`, of which the head has the mean.
+        `(batch, branches, classes)`. The head has their mean, and the logits of
+        n-grams besides.
     """
     logits = branch_logits(head)
     return keras.Model(head.inputs[:2], ops.stack(logits, axis=1))

@@ -228,7 +228,7 @@ class NgramLogits(keras.layers.Layer):
         )
         self.table.assign(table)
         self.bias.assign(bias)
-        _LOGGER.info(
+        _LOGGER.debug(
             "N-grams: %d are in %d texts or more; they have %.0f %% of the rows",
             len(ids),
             _MIN_TEXTS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -337,6 +339,33 @@ def test_a_class_of_few_texts_weighs_as_if_it_had_twenty(counts, weights):
     np.testing.assert_allclose(found, weights, rtol=1e-6)
     none = learning.class_weights(np.array(counts), "none")
     assert none.tolist() == [1] * len(counts)
+
+
+def test_what_is_exported_has_the_weight_and_the_temperature_that_were_found(
+    transformed_data, small_elmo, tmp_path, monkeypatch
+):
+    found = {}
+
+    def calibrate(head, data, inputs, ngrams, **others):
+        original = calibration.calibrate(head, data, inputs, ngrams, **others)
+        assert original.ngram_weight is not None
+        parts = calibration.eval_logits(head, data, inputs, ngrams, batch_size=3)
+        order = data.splits[features.EVAL]
+        order = order[np.argsort(data.lengths[order], kind="stable")]
+        found.update(parts=parts, tokens=data.tokens(order))
+        return dataclasses.replace(original, ngram_weight=4.0, temperature=2.0)
+
+    monkeypatch.setattr(trainer, "calibrate", calibrate)
+    args = fn_args(transformed_data, tmp_path, elmo=small_elmo, train=ONE_EPOCH)
+    trained = train(tmp_path, args)
+    parts = found["parts"]
+    assert np.abs(parts.ngrams).max() > 0.1 and np.abs(parts.vectors).max() > 0
+    expected = calibration.calibrated(parts.with_ngrams(4.0), 2.0)
+    probabilities = trained.classifier(tf.constant(found["tokens"], tf.string))
+    np.testing.assert_allclose(probabilities, expected, atol=0.01)  # four bits a value
+    history = trained.history
+    assert (history["ngram_weight"], history["temperature"]) == (4.0, 2.0)
+    assert 0 <= history["eval_accuracy"] <= 1
 
 
 def test_heads_of_left_out_texts_say_how_many_epochs_and_how_sure(

@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 
 from pipeline.training.model import TokenClassifier, build_encoder, build_head
-from pipeline.training.saved_weights import ModelFacts, SavedWeightsError
-from pipeline.training.warm_start import save_weights, start_from
+from pipeline.training.saved_weights import (
+    ModelFacts,
+    SavedWeightsError,
+    weights_folder,
+    write_weights,
+)
+from pipeline.training.warm_start import _weights, save_weights, start_from
 
 FACTS = ModelFacts(
     classes=["a", "b", "c"],
@@ -127,6 +132,17 @@ def test_another_elmo_head_or_task_starts_fresh_and_says_why(
     assert (started.source, started.digest) == (None, None)
     assert re.search(reason, started.reason)
     assert started.reason in caplog.text
+
+
+def test_of_a_version_that_kept_its_ngrams_the_rest_is_taken_over(make, saved_model):
+    base, classifier = make(FACTS), make(FACTS)
+    weights = _weights(base, with_elmo=False)
+    kept = {name: variable.numpy() for name, variable in weights.items()}
+    kept |= {"ngram_logits.0": np.ones((10, 3)), "ngram_logits.1": np.ones(10)}
+    write_weights(weights_folder(saved_model), kept, FACTS)
+    assert start_from(saved_model, classifier, FACTS).reason is None
+    assert_same(head_values(classifier), head_values(base))
+    assert not classifier.head.get_layer("ngram_logits").table.numpy().any()
 
 
 def test_the_head_of_an_earlier_version_starts_fresh(make, saved_model):
