@@ -49,7 +49,8 @@ _logger = logging.getLogger(__name__)
 _MOST_FILES = 10
 _MOST_ROWS = 1000
 _MOST_LOOKED_AT = 2**26  # characters of a file, beside one row
-_MOST_KEPT_OF_TEXT, _MOST_NAMES = 2000, 1000  # by the first look
+# By the first look: characters of a text; names, and characters of one.
+_MOST_KEPT_OF_TEXT, _MOST_NAMES = 2000, 1000
 # More distinct labels than this are suspicious: numbers with decimals are then a
 # quantity, and labels that hardly ever repeat are names or texts.
 _MOST_ODD_LABELS = 50
@@ -233,7 +234,8 @@ def _look(
             except BadValueError:
                 pass  # counted with the others, once all rows are read
             for name in record["columns"]:
-                if len(columns) < _MOST_NAMES or name in options.required:
+                is_shown = len(columns) < _MOST_NAMES and len(name) <= _MOST_NAMES
+                if is_shown or name in options.required:
                     columns[name] = None
             values = map(record["columns"].get, options.text_columns)
             strings = [value for value in values if isinstance(value, str)]

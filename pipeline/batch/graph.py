@@ -23,8 +23,10 @@ from pipeline.batch.splitting import (
 from pipeline.batch.staging import COUNTS, FINISHED, BatchJob
 from pipeline.errors import UserError
 
-# Values of the output that no row has: so many, and ten for each one that there is.
-_FREE_NULLS, _MOST_NULLS = 10_000_000, 10
+# Each row of the output has all columns. For those that it lacks it may cost so many
+# characters, their names included, and ten times as many as for those that rows have.
+_FREE_CHARS, _MOST_TIMES = 200_000_000, 10
+_CHARS_OF_NULL = 8
 
 
 class JobCounts(TypedDict):
@@ -120,10 +122,13 @@ def carried_columns(
     columns = merge_kinds(*(split["columns"] for split in ordered))
     check_clash(columns, fields)
     rows = sum(chunk["rows"] for split in ordered for chunk in split["chunks"])
-    values = sum(
-        sum(c.values()) for split in ordered for c in split["columns"].values()
-    )
-    if rows * len(columns) - values > _FREE_NULLS + _MOST_NULLS * values:
+    values = there = missing = 0
+    for name in columns:
+        count = sum(sum(s["columns"].get(name, {}).values()) for s in ordered)
+        values += count
+        there += count * (len(name) + _CHARS_OF_NULL)
+        missing += (rows - count) * (len(name) + _CHARS_OF_NULL)
+    if missing > _FREE_CHARS + _MOST_TIMES * there:
         raise ColumnError(
             f"a row has {values / rows:.0f} columns on average, and in the output each "
             f"would have all {len(columns):,}, as files or rows differ in theirs\n"

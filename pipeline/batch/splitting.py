@@ -46,6 +46,7 @@ _CHUNK_JSON_CHARS = 64 * 2**20  # of the rows of a chunk, with all their columns
 # Each row of the output has all columns. Rows may bring so many names along that the
 # first one lacks.
 _MOST_NEW_NAMES = 1000
+_MOST_CHARS_OF_NAME = 1000  # of one in JSON: a text may stand where a name should
 _NAMES_IN_EACH_ROW = ("json", "jsonl")
 _GZIP_LEVEL = 1  # a chunk is read once, and soon
 
@@ -253,11 +254,7 @@ class _Splitter:
                 detail = f"`{key_column}`: what cannot be decoded became U+FFFD"
                 self._reject(record, reasons.LOSSY_KEY, detail)
                 return
-        if not self._takes_names(columns):
-            detail = (
-                f"rows may bring along {_MOST_NEW_NAMES:,} names that the first one "
-                "lacks (hint: choose the columns to carry with --keep)"
-            )
+        if detail := self._refused_names(columns):
             self._reject(record, reasons.TOO_MANY_COLUMNS, detail)
             return
         row = ChunkRow(
@@ -278,18 +275,20 @@ class _Splitter:
         self._replaced += record["replaced_utf8"]
         self._renamed.update(record["renamed"])
 
-    def _takes_names(self, columns: dict[str, Any]) -> bool:
-        """Whether a row has no more new names than may come, which then are counted."""
+    def _refused_names(self, columns: dict[str, Any]) -> str:
+        """Returns why a row brings too many names along, or too long ones; or ""."""
         if self._request.keep is not None or self._format not in _NAMES_IN_EACH_ROW:
-            return True
-        if self._new_names is None:
-            self._new_names = 0
-            return True
-        more = sum(name not in self._columns for name in columns)
-        if more and self._new_names + more > _MOST_NEW_NAMES:
-            return False
-        self._new_names += more
-        return True
+            return ""
+        longest = max(map(len, columns), default=0)
+        if longest > _MOST_CHARS_OF_NAME:
+            return f"a name of {longest:,} characters; {_MOST_CHARS_OF_NAME:,} may be"
+        more = 0
+        if self._new_names is not None:  # of the first row all are taken
+            more = sum(name not in self._columns for name in columns)
+            if more and self._new_names + more > _MOST_NEW_NAMES:
+                return f"more than {_MOST_NEW_NAMES:,} names that the first row lacks"
+        self._new_names = (self._new_names or 0) + more
+        return ""
 
     def _carried(self, columns: dict[str, Any]) -> dict[str, Any]:
         keep = columns if self._request.keep is None else self._request.keep

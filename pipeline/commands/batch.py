@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import json
 import logging
 import os
-import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +26,11 @@ from pipeline.batch.destination import (
     check_summary_file,
 )
 from pipeline.batch.formats.table import HDF5
-from pipeline.batch.inputs import TYPED, first_look
+from pipeline.batch.inputs import first_look
 from pipeline.batch.staging import Request
+from pipeline.commands.allowance import Allowance
 from pipeline.commands.options import refuse_stray
-from pipeline.errors import RunError, UserError, with_typed_options
+from pipeline.errors import RunError, UserError, brief_line
 from pipeline.files import is_local
 from pipeline.full_disk import with_full_disk
 from pipeline.interrupts import reraise_interrupt
@@ -104,8 +103,6 @@ _OPTIONS = (
     click.argument("beam_args", nargs=-1, type=click.UNPROCESSED),
 )
 _RUNNING = ".running.log"  # behind the number of the process; a kept log has no number
-_SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
-_SHOWN_REASONS = 3
 _SHOWN_NAMES = 5
 
 # Returns the scorer, and what the summary says of its model.
@@ -157,13 +154,11 @@ def run_batch(
         _write_summary(arguments["summary"], summary)
     click.echo(visible_line(_line(summary)))
     if renamed := summary.counts["renamed_columns"]:
-        names = visible_line(", ".join(renamed))
+        names = _some(list(renamed))
         click.echo(f"columns whose name another has are called {names}", err=True)
     if summary.left_out:
-        shown = map(os.path.basename, summary.left_out[:_SHOWN_NAMES])
-        names = visible_line(", ".join(shown))
-        more = ", ..." if summary.left_out[_SHOWN_NAMES:] else ""
-        click.echo(f"not read, by their names: {names}{more}", err=True)
+        names = _some([os.path.basename(path) for path in summary.left_out])
+        click.echo(f"not read, by their names: {names}", err=True)
     for line in told(summary.counts["layouts"]):
         click.echo(visible_line(line), err=True)
     if replaced := summary.counts["replaced_utf8"]:
@@ -172,6 +167,11 @@ def run_batch(
         )
     allowance.check_rejected(summary)
     replaceable.check_replaced(summary)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(brief_line(name) for name in names[:_SHOWN_NAMES])
+    return shown + (", ..." if names[_SHOWN_NAMES:] else "")
 
 
 def _write_summary(path: str, summary: JobSummary) -> None:
@@ -206,85 +206,6 @@ def _look(request: Request) -> dict[str, DataPreview]:
         for data in request.inputs
         if not needs_beam(data)
     }
-
-
-@dataclasses.dataclass(frozen=True)
-class Allowance:
-    """How many rows may be at fault: a number of rows, or a share of all rows.
-
-    Args:
-        rows: If it is a number.
-        share: From 0 to 1, if it is a share.
-    """
-
-    rows: int | None = None
-    share: float = 0.0
-
-    @classmethod
-    def parse(cls, text: str, option: str) -> Allowance:
-        """Reads `100` or `0.5%`; `option` is for the message.
-
-        Raises:
-            UserError: It is neither.
-        """
-        share = _SHARE.fullmatch(text)
-        if share and float(share[1]) <= 100:
-            return cls(share=float(share[1]) / 100)
-        if text.isdecimal():
-            return cls(rows=int(text))
-        raise UserError(
-            f"option {option}: a number of rows or a share such as 1% is "
-            f"expected. Received: {text!r}"
-        )
-
-    def _allows(self, number: int, rows: int) -> bool:
-        return number <= (self.share * rows if self.rows is None else self.rows)
-
-    def check_replaced(self, summary: JobSummary) -> None:
-        """Refuses a finished job in which too many rows could not be decoded whole.
-
-        Raises:
-            RunError: With how many.
-        """
-        replaced, rows = summary.counts["replaced_utf8"], summary.counts["rows_in"]
-        if not self._allows(replaced, rows):
-            raise RunError(
-                f"{replaced:,} of {rows:,} rows have characters that cannot be decoded "
-                "and became U+FFFD; all rows are written\nhint: set the encoding of "
-                "the files with --encoding, or allow so many with --max-replaced "
-                f"{replaced}"
-            )
-
-    def check_rejected(self, summary: JobSummary) -> None:
-        """Refuses what a finished job has rejected, if it is too much.
-
-        Raises:
-            RunError: With the reasons, and where the rows lie. A file that could not be
-                read to its end is too much in any case: nobody knows how many rows it
-                had.
-        """
-        counts, rejected = summary.counts, summary.rows_rejected
-        if counts["problems"]:
-            more = len(counts["problems"]) - 1
-            others = f" (and {more} more files)" if more else ""
-            problem = with_typed_options(counts["problems"][0], TYPED)
-            message, newline, hint = problem.partition("\n")
-            raise RunError(
-                f"{message}{others}; all other rows are written{newline}{hint}"
-            )
-        rows = counts["rows_in"]
-        if not self._allows(rejected, rows):
-            shown = list(counts["reasons"].items())[:_SHOWN_REASONS]
-            reasons = ", ".join(f"{reason} {number:,}" for reason, number in shown)
-            hidden = rejected - sum(number for _, number in shown)
-            if hidden:
-                reasons += f", others {hidden:,}"
-            raise RunError(
-                f"{rejected:,} of {rows:,} rows were rejected ({reasons}); they lie in "
-                f"{summary.output}/rejected, all other rows are written\n"
-                "hint: mend these rows, or allow so many with --max-rejected "
-                f"{rejected}"
-            )
 
 
 def _request(

@@ -47,7 +47,7 @@ _LEAST_JUDGED = 128  # texts that are computed together
 
 
 class NoLoss(ValueError):
-    """A head with these options does not learn: its loss is not a finite number."""
+    """A head with these options has no loss that is a finite number."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,11 +131,17 @@ def judge(
 
     Raises:
         NoLoss: A head does not learn.
+        ValueError: All texts are equal.
     """
     ngrams = TextNgrams(data)
+    if len(np.unique(folds)) < 2:
+        raise ValueError(
+            "a search needs texts of train and eval that differ. Received: one\n"
+            "hint: train without train.tune"
+        )
     for fold in range(FOLDS):
         others, own = texts[folds != fold], texts[folds == fold]
-        if len(others) and len(own):
+        if len(own):
             yield _judged(
                 _fold_logits(
                     config, data, store, ngrams, others, own, num_classes, seed
@@ -176,7 +182,7 @@ def least_loss(
         num_classes: Of all labels.
 
     Raises:
-        NoLoss: A head does not learn.
+        NoLoss: A head does not learn, or no class has two texts that differ.
     """
     texts = np.sort(np.concatenate([data.splits[TRAIN], data.splits[EVAL]]))
     seed = config["train"]["seed"]
@@ -199,6 +205,8 @@ def least_loss(
                 )
             done = place * FOLDS + fold + 1
             tell("heads of left-out texts", done, len(numbers) * FOLDS)
+        if not parts:
+            raise NoLoss
         of_all = _joined(parts)
         loss = float(_judged(of_all).losses.mean())
         _LOGGER.info("%d epochs: loss %.4f on texts left out", epochs, loss)

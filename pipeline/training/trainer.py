@@ -305,7 +305,7 @@ def _left_out(
     try:
         found = least_loss(config, data, store, num_classes=num_classes)
     except NoLoss:
-        _LOGGER.warning("Heads of fewer texts do not learn: the eval split decides")
+        _LOGGER.warning("Heads of fewer texts say nothing: the eval split decides")
         return None
     _LOGGER.info("Heads of left-out texts: %.2f s", time.monotonic() - started)
     return found

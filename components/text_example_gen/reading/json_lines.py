@@ -33,7 +33,7 @@ from components.text_example_gen.reading.records import (
 _MARK = "\ufeff"  # before a file that was put behind another
 # If none of the first objects has a required column, its name is misspelt.
 _LOOK_ROWS = 500
-_MOST_SEEN = 1000  # names
+_MOST_SEEN, _MOST_SEEN_CHARS = 1000, 1000  # names, and characters of one
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 
 
@@ -135,7 +135,8 @@ class Objects:
     def _see(self, columns: dict[str, Any]) -> None:
         """Remembers names: those that are asked for, and some to show with an error."""
         for name in itertools.chain(columns, nested_names(columns)):
-            if len(self._seen) < _MOST_SEEN or name in self._options.required:
+            is_shown = len(self._seen) < _MOST_SEEN and len(name) <= _MOST_SEEN_CHARS
+            if is_shown or name in self._options.required:
                 self._seen[name] = None
 
     def _check(self) -> None:

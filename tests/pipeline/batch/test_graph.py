@@ -33,6 +33,9 @@ def test_a_wide_file_beside_a_long_one_is_refused_before_it_fills_the_disk():
     wide = split(0, 1, **{f"k{number}": 1 for number in range(4000)})
     few, many = split(1, 2000, text=2000), split(1, 100_000, text=100_000)
     assert len(carried_columns([wide, few], [])) == 4001
+    long = split(0, 1, **{"k" * 100_000: 1})
+    with pytest.raises(ColumnError, match="in the output each would have all 2"):
+        carried_columns([long, many], [])
     with pytest.raises(ColumnError, match="has 1 columns on average.*all 4,001"):
         carried_columns([wide, many], [])
     rows = 100_000  # that have a tenth of the columns

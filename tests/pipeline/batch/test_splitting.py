@@ -150,6 +150,23 @@ def test_names_that_rows_bring_along_have_a_bound(tmp_path, split):
     assert len(found) == len(rows) and not record["reasons"]
 
 
+def test_a_text_in_the_place_of_a_name_is_no_column(tmp_path, split):
+    path = tmp_path / "a.jsonl"
+    rows = [{"text": "x"}, {"text": "y", "z" * 1001: 1}, {"text": "y", "z" * 1000: 1}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found, record = split(path)
+    assert len(found) == 2 and record["reasons"] == {"too_many_columns": 1}
+
+
+def test_a_row_may_have_the_columns_of_a_wide_file_before_it(tmp_path, split):
+    names = [f"k{number}" for number in range(1500)]
+    header = ",".join(["text", *names])
+    (tmp_path / "a.csv").write_text(header + "\nx" + ",1" * 1500 + "\n")
+    (tmp_path / "b.jsonl").write_text('{"text": "y", "id": 1}\n' * 2)
+    found, record = split(tmp_path / "*")
+    assert [len(row) for row in found] == [1501, 2, 2] and not record["reasons"]
+
+
 @pytest.mark.parametrize(("name", "count"), [("a.jsonl", 3), ("a.csv", 1)])
 def test_rows_may_all_have_the_same_thousands_of_names(tmp_path, split, name, count):
     names = [f"k{number}" for number in range(3000)]

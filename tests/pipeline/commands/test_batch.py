@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from pipeline.batch.inputs import TYPED, first_look
 from pipeline.batch.run_job import JobSummary
 from pipeline.commands import batch, embed, predict
-from pipeline.commands.batch import Allowance, _request, batch_options, run_batch
+from pipeline.commands.allowance import Allowance
+from pipeline.commands.batch import _request, batch_options, run_batch
 from pipeline.errors import RunError, UserError
 
 # Answers arguments on stdin, a list a line, by exit code, output and large libraries.
@@ -260,6 +261,20 @@ def test_the_reasons_that_are_named_and_the_others_are_all_that_was_rejected():
     summary = _summary(12, reasons=reasons)
     with pytest.raises(RunError, match="no_text 5, no_key 3, too_long 2, others 2"):
         Allowance.parse("0", "").check_rejected(summary)
+
+
+def test_rows_with_too_many_columns_are_cured_by_keep():
+    for reason, said in (("too_many_columns", True), ("no_text", False)):
+        with pytest.raises(RunError) as refused:
+            Allowance.parse("0", "").check_rejected(_summary(1, reasons={reason: 1}))
+        assert ("--keep" in str(refused.value.message)) == said
+
+
+def test_of_many_names_some_are_shown():
+    names = ["a" * 10_000, "b", "c", "d", "e", "f"]
+    shown = batch._some(names)
+    assert len(shown) < 1000 and shown.endswith("…, b, c, d, e, ...")
+    assert batch._some(["a\n", "b"]) == "a\\n, b"
 
 
 def test_a_damaged_file_is_never_allowed():

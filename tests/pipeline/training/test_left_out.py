@@ -167,6 +167,22 @@ def test_a_text_whose_class_no_head_has_learnt_is_left_out(args, quick_heads):
     assert not found.parts.labels.any()
 
 
+def test_where_no_class_has_two_texts_that_differ_nothing_is_said(args, quick_heads):
+    heads = _heads(args)
+    data = heads._data
+    count = len(data.labels)
+    copies = dataclasses.replace(
+        data, word_ids=np.full(count, data.word_ids[0]), starts=np.arange(count + 1)
+    )
+    with heads.opened(), pytest.raises(NoLoss):
+        least_loss(args.custom_config, copies, heads._store, num_classes=2)
+    with heads.opened(), pytest.raises(ValueError, match="texts .* that differ"):
+        every = np.arange(count)
+        folds = folds_of(copies, every, 0)
+        options = {"texts": every, "folds": folds, "num_classes": 2, "seed": 0}
+        next(left_out.judge(args.custom_config, copies, heads._store, **options))
+
+
 def test_few_eval_texts_need_those_left_out_and_many_do_not(args, quick_heads):
     data, _ = _least_loss(args)
     assert len(data.labels) == 42 and not needs_left_out(data), "too few to say a word"
