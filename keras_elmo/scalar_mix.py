@@ -46,7 +46,7 @@ class ScalarMix(keras.layers.Layer):
         self.mix_weights = self.add_weight(
             shape=(_number_of_layers(input_shape),),
             initializer="zeros",
-            regularizer=keras.regularizers.L2(self.l2) if self.l2 else None,
+            regularizer=_Penalty(self.l2) if self.l2 else None,
             name="mix_weights",
         )
         self.gamma = self.add_weight(shape=(1,), initializer="ones", name="gamma")
@@ -73,6 +73,13 @@ class ScalarMix(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "layer_norm": self.layer_norm, "l2": self.l2}
+
+
+class _Penalty(keras.regularizers.L2):
+    """The L2 penalty in float32, as Keras adds it to losses of that type."""
+
+    def __call__(self, x: Any) -> Any:
+        return super().__call__(ops.cast(x, "float32"))
 
 
 def _normalise(layer: Any, mask: Any) -> Any:

@@ -50,7 +50,7 @@ _MOST_FILES = 10
 _MOST_ROWS = 1000
 _MOST_LOOKED_AT = 2**26  # characters of a file, beside one row
 # By the first look: characters of a text; names, and characters of one.
-_MOST_KEPT_OF_TEXT, _MOST_NAMES = 2000, 1000
+_MOST_OF_TEXT, _MOST_NAMES, _MOST_OF_NAME = 2000, 1000, 1000
 # More distinct labels than this are suspicious: numbers with decimals are then a
 # quantity, and labels that hardly ever repeat are names or texts.
 _MOST_ODD_LABELS = 50
@@ -234,12 +234,12 @@ def _look(
             except BadValueError:
                 pass  # counted with the others, once all rows are read
             for name in record["columns"]:
-                is_shown = len(columns) < _MOST_NAMES and len(name) <= _MOST_NAMES
+                is_shown = len(columns) < _MOST_NAMES and len(name) <= _MOST_OF_NAME
                 if is_shown or name in options.required:
                     columns[name] = None
             values = map(record["columns"].get, options.text_columns)
             strings = [value for value in values if isinstance(value, str)]
-            texts += [text[:_MOST_KEPT_OF_TEXT] for text in strings]
+            texts += [text[:_MOST_OF_TEXT] for text in strings]
             chars += max(len(record["raw"]), sum(map(len, strings)))  # raw: if any
             if chars > _MOST_LOOKED_AT:
                 break
