@@ -43,6 +43,21 @@ def test_the_penalty_is_the_factor_times_the_squared_mix_weights(
     assert not shared_layer().losses
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_the_penalty_on_the_mix_fits_a_loss_in_float32(tiny_elmo, dtype):
+    layer = ElmoEmbeddingLayer(
+        str(tiny_elmo), output="default", mix_l2=0.1, dtype=dtype
+    )
+    inputs = keras.Input((), dtype="string")
+    outputs = keras.layers.Dense(1, dtype="float32")(layer(inputs))
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", "mse")
+    texts, targets = tf.constant(["a b", "c"]), np.ones((2, 1), np.float32)
+    history = model.fit(texts, targets, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert [loss.dtype for loss in model.losses] == [tf.float32]
+
+
 def test_several_mixes_are_learned_over_one_run(tiny_elmo, shared_layer, monkeypatch):
     layer = ElmoEmbeddingLayer(str(tiny_elmo), mixes=3)
     for number, mix in enumerate(layer.mixes):  # each takes one layer alone
