@@ -46,7 +46,7 @@ _CHUNK_JSON_CHARS = 64 * 2**20  # of the rows of a chunk, with all their columns
 # Each row of the output has all columns. Rows may bring so many names along that the
 # first one lacks.
 _MOST_NEW_NAMES = 1000
-_MOST_CHARS_OF_NAME = 1000  # of one in JSON: a text may stand where a name should
+_MOST_CHARS_OF_NAME = 1000  # a text may stand where a name should
 _NAMES_IN_EACH_ROW = ("json", "jsonl")
 _GZIP_LEVEL = 1  # a chunk is read once, and soon
 
@@ -277,11 +277,13 @@ class _Splitter:
 
     def _refused_names(self, columns: dict[str, Any]) -> str:
         """Returns why a row brings too many names along, or too long ones; or ""."""
-        if self._request.keep is not None or self._format not in _NAMES_IN_EACH_ROW:
+        if self._request.keep is not None:
             return ""
         longest = max(map(len, columns), default=0)
         if longest > _MOST_CHARS_OF_NAME:
             return f"a name of {longest:,} characters; {_MOST_CHARS_OF_NAME:,} may be"
+        if self._format not in _NAMES_IN_EACH_ROW:
+            return ""
         more = 0
         if self._new_names is not None:  # of the first row all are taken
             more = sum(name not in self._columns for name in columns)

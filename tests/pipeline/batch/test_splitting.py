@@ -156,6 +156,12 @@ def test_a_text_in_the_place_of_a_name_is_no_column(tmp_path, split):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     found, record = split(path)
     assert len(found) == 2 and record["reasons"] == {"too_many_columns": 1}
+    path = tmp_path / "a.csv"
+    path.write_text("text," + "z" * 1001 + "\nx,1\n")
+    found, record = split(path, keep=("text",))
+    assert found == [{"text": "x"}] and not record["reasons"]
+    found, record = split(path, "parquet")
+    assert not found and record["reasons"] == {"too_many_columns": 1}
 
 
 def test_a_row_may_have_the_columns_of_a_wide_file_before_it(tmp_path, split):

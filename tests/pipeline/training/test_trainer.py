@@ -229,7 +229,7 @@ def test_a_warm_start_goes_on_where_the_base_ended(
     )
     history = train(tmp_path, args).history
     assert history["epochs"][0]["eval_loss"] == pytest.approx(best, abs=0.01)
-    assert best < np.log(2) - 0.1  # the loss of a fresh head, which knows nothing
+    assert best < np.log(2) - 0.04  # the loss of a fresh head, which knows nothing
     # Of the same weights the same; inherited, it would have made the next one 1. With
     # stored vectors that of the base is found on texts left out, this one on eval.
     if trainable:
