@@ -229,6 +229,7 @@ def _look(
                         several=options.has_several_labels,
                     )
                     labels.update(clean)
+                    chars += sum(map(len, clean))
             except SeveralLabelsError:
                 several += 1
             except BadValueError:
