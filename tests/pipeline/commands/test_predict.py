@@ -43,7 +43,8 @@ def test_too_many_rejects_fail_after_everything_is_written(predict, tmp_path):
     assert path.read_text().count("\n") == 100
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert list(summary)[:4] == ["command", "model", "model_version", "input_files"]
+    names = ["command", "model", "model_version", "precision", "input_files"]
+    assert list(summary)[:5] == names and summary["precision"] == "float32"
 
 
 def test_a_model_with_other_files_than_its_manifest_lists_is_refused(
