@@ -320,6 +320,7 @@ def third(cluster, rows, second):
         "train.warm_start": False,
         "train.learning_rate": 1e-6,
         "model.pretrained_branch": False,
+        "model.ngram_rows": 0,  # they learn by themselves, whatever the steps
     }
     package = cluster.package("fresh", **changed)
     return cluster.run("run-4", package, training_steps=1, span="3")
