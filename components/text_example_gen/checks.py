@@ -31,6 +31,7 @@ from components.text_example_gen.reading.reasons import SEVERAL_LABELS
 from components.text_example_gen.reading.records import (
     Record,
     is_reject,
+    remember_names,
     replace_invalid,
 )
 from components.text_example_gen.scripts import suggested_tokenizer
@@ -49,8 +50,7 @@ _logger = logging.getLogger(__name__)
 _MOST_FILES = 10
 _MOST_ROWS = 1000
 _MOST_LOOKED_AT = 2**26  # characters of a file, beside one row
-# By the first look: characters of a text; names, and characters of one.
-_MOST_OF_TEXT, _MOST_NAMES, _MOST_OF_NAME = 2000, 1000, 1000
+_MOST_OF_TEXT = 2000  # characters that are kept
 # More distinct labels than this are suspicious: numbers with decimals are then a
 # quantity, and labels that hardly ever repeat are names or texts.
 _MOST_ODD_LABELS = 50
@@ -234,10 +234,7 @@ def _look(
                 several += 1
             except BadValueError:
                 pass  # counted with the others, once all rows are read
-            for name in record["columns"]:
-                is_shown = len(columns) < _MOST_NAMES and len(name) <= _MOST_OF_NAME
-                if is_shown or name in options.required:
-                    columns[name] = None
+            remember_names(columns, record["columns"], options.required)
             values = map(record["columns"].get, options.text_columns)
             strings = [value for value in values if isinstance(value, str)]
             texts += [text[:_MOST_OF_TEXT] for text in strings]

@@ -26,6 +26,7 @@ from components.text_example_gen.reading.records import (
     distinct_names,
     new_names,
     reject_at,
+    remember_names,
     replace_invalid,
     replace_invalid_in,
 )
@@ -33,7 +34,6 @@ from components.text_example_gen.reading.records import (
 _MARK = "\ufeff"  # before a file that was put behind another
 # If none of the first objects has a required column, its name is misspelt.
 _LOOK_ROWS = 500
-_MOST_SEEN, _MOST_SEEN_CHARS = 1000, 1000  # names, and characters of one
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 
 
@@ -105,7 +105,8 @@ class Objects:
             return reject_at(self._path, position, reasons.BAD_JSON, str(error), raw)
         self._count += 1
         if self._count <= _LOOK_ROWS:
-            self._see(columns)
+            names = itertools.chain(columns, nested_names(columns))
+            remember_names(self._seen, names, options.required)
         if self._count == _LOOK_ROWS:
             self._check()
         if not options.keep_all:
@@ -131,13 +132,6 @@ class Objects:
         """
         if 0 < self._count < _LOOK_ROWS:
             self._check()
-
-    def _see(self, columns: dict[str, Any]) -> None:
-        """Remembers names: those that are asked for, and some to show with an error."""
-        for name in itertools.chain(columns, nested_names(columns)):
-            is_shown = len(self._seen) < _MOST_SEEN and len(name) <= _MOST_SEEN_CHARS
-            if is_shown or name in self._options.required:
-                self._seen[name] = None
 
     def _check(self) -> None:
         check_columns(self._path, list(self._seen), self._options)

@@ -9,7 +9,7 @@ import collections
 import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, TypedDict, cast
 
 from components.text_example_gen.errors import UnreadableFileError
@@ -24,6 +24,7 @@ MAX_RECORD_CHARS = 16 * 2**20
 # A record with more values, or lines, than this is rejected: each is a Python object,
 # with 50 to 250 bytes, even if it is one character in the file.
 MAX_RECORD_VALUES = 2**19
+_MOST_SEEN, _MOST_CHARS_OF_NAME = 1000, 1000  # names, and of one
 
 # A value nested deeper than this is rejected: what reads and writes it calls itself for
 # each level, and Python allows about 1,000 of these calls.
@@ -191,6 +192,20 @@ def clean_names(names: Sequence[str], options: ReadOptions) -> list[str]:
         name if name in wanted else without_invisible(name.replace("\0", "")).strip()
         for name in stripped
     ]
+
+
+def remember_names(
+    seen: dict[str, None], names: Iterable[str], required: Collection[str]
+) -> None:
+    """Adds names to those seen: all that are asked for, and some to show with an error.
+
+    Others are passed over where they are long, or many have been seen: a file may have
+    millions of them.
+    """
+    for name in names:
+        is_shown = len(seen) < _MOST_SEEN and len(name) <= _MOST_CHARS_OF_NAME
+        if is_shown or name in required:
+            seen[name] = None
 
 
 def check_columns(

@@ -21,6 +21,7 @@ from components.text_example_gen.checks import (
 from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.options import ReadOptions, RowColumns
+from components.text_example_gen.reading import records
 
 
 def test_a_first_look_tells_files_rows_and_labels(tmp_path):
@@ -336,7 +337,7 @@ def test_so_many_rows_may_have_undecodable_characters_and_not_one_more():
 
 def test_the_first_look_keeps_little_of_long_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(checks, "_MOST_LOOKED_AT", 5000)
-    monkeypatch.setattr(checks, "_MOST_NAMES", 3)
+    monkeypatch.setattr(records, "_MOST_SEEN", 3)
     kept = []
     monkeypatch.setattr(checks, "suggested_tokenizer", kept.extend)
     for name in ("a", "b"):
