@@ -34,12 +34,11 @@ from benchmarks.session import Session, say  # noqa: E402
 from pipeline.config import ModelConfig, TrainConfig  # noqa: E402
 from pipeline.evaluation.measures import ClassificationTally  # noqa: E402
 from pipeline.training.calibration import (  # noqa: E402
-    NEVER,
     PartLogits,
     calibrated,
-    certain_from,
     weight_and_temperature,
 )
+from pipeline.training.certainty import NEVER, certain_from  # noqa: E402
 from pipeline.training.data import LabelledTokens  # noqa: E402
 from pipeline.training.embedding_store import EmbeddingStore  # noqa: E402
 

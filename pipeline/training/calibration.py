@@ -1,9 +1,8 @@
-"""Makes probabilities mean what they say: a temperature, and from where to be sure.
+"""Makes probabilities mean what they say: a temperature, and the weight of n-grams.
 
-Both are found after training, on the eval split, as is how much the n-grams count
-beside the vectors. Where that split is small, the weight and the temperature are found
-on all texts, by heads that were not trained on them. The temperature divides the logits
-of the exported model, so that no order of classes changes and no accuracy.
+Both are found after training, on the eval split; where that is small, on all texts, by
+heads that were not trained on them. The temperature divides the logits of the exported
+model, so that no order of classes changes and no accuracy.
 
 Source: Guo et al. 2017, arXiv:1706.04599, section 4.2 (temperature scaling).
 """
@@ -17,9 +16,9 @@ import math
 import keras
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
-from scipy.stats import beta
 
 from pipeline import features
+from pipeline.training.certainty import Certain, certain_from
 from pipeline.training.data import LabelledTokens
 from pipeline.training.epochs import ModelInputs, outputs_of
 from pipeline.training.label_thresholds import best_thresholds
@@ -40,9 +39,6 @@ _MOST_JUDGED = 10**6  # texts times classes, by which the weight is chosen
 NGRAM_WEIGHTS = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _USUAL_NGRAM_WEIGHT = 0.5  # of few texts, which say nothing of it
 
-NEVER = 2.0
-"""A threshold that no probability reaches."""
-
 # Texts. In simulations with 50 to 1,000 eval texts it had the least error where the
 # best temperature was 0.8 to 1.3, and cost little at 2.
 _BELIEVED = 100
@@ -53,8 +49,6 @@ _FEW_EVAL_TEXTS = 500
 # next to nothing.
 _LEAST_TEXTS, _MOST_TEXTS = 50, 5000
 _NOTHING = 1e-9  # nats a text
-_SAME = 1e-6
-_CHANCE_OF_LUCK = 0.05  # with which a threshold's precision is only that of eval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,21 +100,6 @@ class Calibration:
     thresholds: np.ndarray | None
     certain: Certain | None
     accuracy: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Certain:
-    """From which probability on a model is sure.
-
-    Attributes:
-        precision: What was asked for: share of its sure answers that are right.
-        threshold: The probability; `NEVER`: the eval split has no evidence of any.
-        coverage: Share of the eval texts that it is sure of.
-    """
-
-    precision: float
-    threshold: float
-    coverage: float
 
 
 def calibrate(
@@ -368,48 +347,3 @@ def calibrated(
     """Returns the probabilities of logits, float64 of their shape."""
     divided = logits / temperature
     return expit(divided) if multi_label else softmax(divided, axis=1)
-
-
-def certain_from(
-    probabilities: np.ndarray, labels: np.ndarray, precision: float
-) -> Certain:
-    """Returns the least probability from which on the answers are precise enough.
-
-    They must be evidence of it: the lower end of the one-sided 95 % interval of their
-    precision (Clopper and Pearson 1934) must reach `precision`. If only the share of
-    right ones had to, more than half of all eval splits would give a threshold with
-    too little precision on other texts; so, about one in twenty does. Stricter bounds
-    (Geifman and El-Yaniv 2017, arXiv:1705.08500) leave far more texts unsure.
-
-    Args:
-        probabilities: float `(texts, classes)`, calibrated.
-        labels: int `(texts,)`.
-        precision: Above 0 and below 1.
-    """
-    confidence = probabilities.max(axis=1)
-    order = np.argsort(-confidence, kind="stable")
-    confidence = confidence[order]
-    is_right = (probabilities.argmax(axis=1) == labels)[order]
-    answered = np.arange(1, len(order) + 1)
-    right = np.cumsum(is_right)
-    # At 0 right ones the interval begins at 0, where scipy returns NaN.
-    least = beta.ppf(_CHANCE_OF_LUCK, np.maximum(right, 1), answered - right + 1)
-    # A threshold cannot part texts of the same confidence. In another batch a text
-    # may get another sixth digit.
-    is_end = np.append(confidence[:-1] - confidence[1:] > _SAME, True)
-    enough = np.flatnonzero((right > 0) & (least >= precision) & is_end)
-    if not len(enough):
-        _LOGGER.warning(
-            "No probability has a precision of %s on the eval split of %d texts, with "
-            "enough of them as evidence: the model will say of every text that it is "
-            "unsure. It takes at least %d texts, all of them right",
-            precision,
-            len(order),
-            math.ceil(math.log(_CHANCE_OF_LUCK) / math.log(precision)),
-        )
-        return Certain(precision, NEVER, 0.0)
-    last = int(enough[-1])
-    threshold = 0.0  # all texts
-    if last + 1 < len(order):
-        threshold = float(confidence[last] + confidence[last + 1]) / 2
-    return Certain(precision, threshold, (last + 1) / len(order))

@@ -11,15 +11,14 @@ from pipeline.training import calibration
 from pipeline.training.calibration import (
     LEAST_TEMPERATURE,
     MOST_TEMPERATURE,
-    NEVER,
     PartLogits,
     calibrated,
-    certain_from,
     choose_ngram_weight,
     fit_temperature,
     weight_and_temperature,
     with_temperature,
 )
+from pipeline.training.certainty import NEVER, certain_from
 from pipeline.training.model import build_head
 from tests.pipeline.tiny_training import MODEL
 
