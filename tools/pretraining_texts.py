@@ -103,7 +103,11 @@ def _zip_lines(path: Path, pattern: str) -> Iterator[str]:
         for name in sorted(archive.namelist()):
             if not Path(name).match(pattern) or Path(name).match("*/README*"):
                 continue
-            text = archive.read(name).decode("utf-8", errors="replace")
+            content = archive.read(name)
+            try:
+                text = content.decode("utf-8")
+            except UnicodeDecodeError:  # NLTK's older files
+                text = content.decode("latin-1")
             yield from (line.strip() for line in text.splitlines() if line.strip())
 
 

@@ -46,6 +46,7 @@ MINILM = "MiniLM-L6 (int8), logistic regression"
 MEAN = "ELMo: mean of each layer, logistic regression"
 HEAD = "ELMo: the pipeline's head"
 WITHOUT_BRANCH = "without the pre-trained branch"
+WITHOUT_VECTORS = "without word vectors"
 WITHOUT_NGRAMS = "without n-grams"
 WITHOUT_BOTH = "without both"
 RANDOM = "without both, on a biLM with random weights"
@@ -190,6 +191,7 @@ class _Measuring:
         found: dict[str, Score] = {
             HEAD: self._head(self._store),
             WITHOUT_BRANCH: self._head(self._store, pretrained_branch=False),
+            WITHOUT_VECTORS: self._head(self._store, word_vectors=False),
             WITHOUT_NGRAMS: self._head(self._store, ngram_rows=0),
             WITHOUT_BOTH: self._head(self._store, **bare),
             RANDOM: self._head(randomly, **bare),

@@ -321,10 +321,12 @@ def check_counts(
         )
     for name, of_split in counts.labels.items():
         if not of_split:
+            different = counts.rows_used - counts.duplicates
+            equal = " (equal texts share a split)" if counts.duplicates else ""
             raise DataError(
-                f"Too few rows: none of {counts.rows_used:,} fell into split `{name}`\n"
-                "hint: give more rows (of more groups, if groups share a split), or a "
-                "larger fraction to this split"
+                f"Too few rows: none of {different:,} different ones fell into split "
+                f"`{name}`{equal}\nhint: give more rows (of more groups, if groups "
+                "share a split), or a larger fraction to this split"
             )
     if len(train) < 2:
         raise DataError(

@@ -145,6 +145,12 @@ class ModelConfig(Section):
         "With more than 8 classes the table has fewer rows, so that it has at most two "
         "million weights. 0: the head reads only ELMo.",
     )
+    word_vectors: bool = Field(
+        True,
+        description="Whether what is learnt of a word counts for words like it, by "
+        "vectors of English words that were trained beforehand. That helps with few "
+        "texts about topics. Only where `model.ngram_rows` is not 0.",
+    )
     pretrained_branch: bool = Field(
         True,
         description="Whether a second branch of the head starts from what was learnt "

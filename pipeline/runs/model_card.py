@@ -155,6 +155,11 @@ def _limitations(summary: RunSummary) -> Iterator[str]:
             "and cons of products (Liu et al., CC BY 4.0). On opinions it has their "
             "bias."
         )
+    if training is not None and training.word_vectors:
+        yield (
+            "What it learnt of a word counts for words like it, too. Which are alike "
+            "is known from English film reviews, novels and speeches."
+        )
     if training is not None and training.certain is not None:
         yield (
             f"Below a probability of {_share(training.certain.threshold)} it says that "

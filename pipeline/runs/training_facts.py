@@ -156,6 +156,7 @@ class Training(Facts):
         certain: None: `evaluation.precision` was not set.
         tuning: None: options were not searched.
         pretrained_branch: Whether the head has one; None: an earlier version.
+        word_vectors: Whether its n-grams are read with vectors; None: likewise.
     """
 
     epochs: list[Epoch]
@@ -177,3 +178,4 @@ class Training(Facts):
     certain: CertainOnEval | None = None
     tuning: Tuning | None = None
     pretrained_branch: bool | None = None
+    word_vectors: bool | None = None

@@ -34,6 +34,7 @@ def write_history(
     warm_start: WarmStart | None,
     search: Mapping[str, Any] | None = None,
     pretrained_branch: bool = False,
+    word_vectors: bool = False,
 ) -> None:
     """Writes `HISTORY_FILE`.
 
@@ -47,7 +48,7 @@ def write_history(
         stopped_early: whether that was `patience`.
         warm_start: {from, reason, new_classes}, see `WarmStart`; None: not asked for.
         tuning: see `Search`; None: options were not searched.
-        pretrained_branch: whether the head has one.
+        pretrained_branch, word_vectors: whether the head has them.
         class_counts, class_weights: by class name, over the training split.
         temperature, ngram_weight: see `Calibration`.
         eval_accuracy: of the whole head; that of an epoch is without the n-grams.
@@ -75,6 +76,7 @@ def write_history(
         warm_start: None where it was not asked for.
         search: A `Search` as a table; None where it was not asked for.
         pretrained_branch: Whether the head has one.
+        word_vectors: Whether its n-grams are read with vectors.
     """
     ended_by = state.ended_by(
         epochs=train["epochs"],
@@ -96,6 +98,7 @@ def write_history(
         },
         "tuning": search,
         "pretrained_branch": pretrained_branch,
+        "word_vectors": word_vectors,
         "embedding_cache": store and _with_seconds(store, state),
         "class_counts": dict(class_counts),
         "class_weights": dict(class_weights),

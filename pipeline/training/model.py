@@ -16,7 +16,8 @@ from keras import ops
 
 from keras_elmo import ElmoEmbeddingLayer, ScalarMix
 from pipeline.training.arithmetic import ByteDropout, TokenDense
-from pipeline.training.ngrams import NgramLogits, ngram_ids
+from pipeline.training.ngram_logits import NgramLogits
+from pipeline.training.ngrams import ngram_ids
 from pipeline.training.pretrained_branch import PRETRAINED_UNITS, pretrained_weights
 
 # Width of each direction of the BiLSTM; no unit. 128 is what the sentence
@@ -64,7 +65,8 @@ def build_head(
 
     Args:
         model: Section `model` of the configuration: `pooling`, `hidden_units`,
-            `embedding_dropout`, `dropout`, `ngram_rows`, `pretrained_branch`.
+            `embedding_dropout`, `dropout`, `ngram_rows`, `word_vectors`,
+            `pretrained_branch`.
         num_classes: Width of the output, at least 2.
         num_layers: ELMo layers in the input, the token layer included.
         dim: Width of one activation; that of the included ELMo for the branch.
@@ -107,7 +109,12 @@ def build_head(
     if model["ngram_rows"]:
         ids = keras.Input((None,), dtype="int32", name="ngram_ids")
         inputs.append(ids)
-        ngram_logits = NgramLogits(model["ngram_rows"], num_classes, name=_NGRAMS)
+        ngram_logits = NgramLogits(
+            model["ngram_rows"],
+            num_classes,
+            word_vectors=model["word_vectors"],
+            name=_NGRAMS,
+        )
         logits = keras.layers.Add(dtype="float32", name="sum")(
             [logits, ngram_logits(ids)]
         )

@@ -206,6 +206,7 @@ def run_fn(fn_args: Any) -> None:
             warm_start=warm_start,
             search=search,
             pretrained_branch=facts.pretrained_branch,
+            word_vectors=getattr(ngram_layer, "text_vectors", None) is not None,
         )
         remove(resume_dir)  # not before: until here a new run would need it
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from pipeline.training.model import TokenClassifier
-from pipeline.training.ngrams import NgramLogits
+from pipeline.training.ngram_logits import NgramLogits
 from pipeline.training.saved_weights import (
     ModelFacts,
     SavedFacts,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import apache_beam as beam
+import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform.beam as tft_beam
@@ -19,6 +20,7 @@ from pipeline import features
 from pipeline.fingerprints import elmo_version
 from pipeline.preprocessing import preprocessing_fn
 from pipeline.training import trainer
+from pipeline.training.data import LabelledTokens
 from pipeline.training.export import export_classifier
 from pipeline.training.learning import compile_model
 from pipeline.training.model import TokenClassifier, build_encoder
@@ -46,6 +48,7 @@ MODEL = {
     "embedding_dropout": 0.0,
     "dropout": 0.1,
     "ngram_rows": 1000,
+    "word_vectors": True,
     "pretrained_branch": False,
 }
 
@@ -58,6 +61,19 @@ ROWS = {
     "eval": [(text, "good") for text in _GOOD] + [(text, "bad") for text in _BAD],
 }
 CLASSES = ["good", "bad"]
+
+
+def labelled(texts, labels):
+    """Returns texts, of words apart by blanks, as the Trainer reads them."""
+    words, ids = np.unique(" ".join(texts).encode().split(), return_inverse=True)
+    lengths = [len(text.split()) for text in texts]
+    return LabelledTokens(
+        words=np.concatenate([[b""], words]).astype(object),
+        word_ids=(ids + 1).astype(np.int32),
+        starts=np.cumsum([0, *lengths]),
+        labels=np.array(labels, np.int32),
+        splits={},
+    )
 
 
 def write_examples(folder: Path, rows, counts=None, positions=True) -> str:

@@ -29,7 +29,9 @@ def corpora(tmp_path):
             "pros_cons/IntegratedPros.txt": "  <Pros>cheap</Pros>\n",
             "pros_cons/README.txt": "about it",
         },
-        "inaugural": {"inaugural/1789-X.txt": "Fellow citizens.\n"},
+        "inaugural": {
+            "inaugural/1789-X.txt": "Fellow citizens: na\xefve.\n".encode("latin-1")
+        },
         "state_union": {"state_union/1945-X.txt": "Mr. Speaker.\n"},
     }
     for name, files in archives.items():
@@ -53,7 +55,7 @@ def test_every_archive_becomes_a_text_without_its_readme(corpora):
         "1_imdb.txt": "The imdb_unsup text.\nIts second line.\n",
         "2_movie_reviews.txt": f"dull .\n{MEASURED.upper()} !\n",
         "3_pros_cons.txt": "cheap\n",
-        "4_inaugural.txt": "Fellow citizens.\n",
+        "4_inaugural.txt": "Fellow citizens: naïve.\n",
         "4_state_union.txt": "Mr. Speaker.\n",
         "5_eltec.txt": "The eltec_eng text.\nIts second line.\n",
         "6_novels.txt": "The english_novels_100 text.\nIts second line.\n",

@@ -42,6 +42,7 @@ MODEL = {
     "embedding_dropout": 0.0,  # the biLM here has 10 numbers a token
     "dropout": 0.1,
     "ngram_rows": 4096,
+    "word_vectors": True,
     "pretrained_branch": False,  # nor has it the width of the included one
 }
 TRAIN = {

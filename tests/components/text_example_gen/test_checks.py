@@ -227,7 +227,10 @@ def test_data_of_which_nothing_can_be_trained_on_is_refused():
 
 def test_an_empty_split_is_refused_by_name():
     labels = {**GOOD.labels, "test": {}}
-    assert "none of 40 fell into split `test`" in refusal(labels=labels)
+    expected = "none of 40 different ones fell into split `test`\n"
+    assert expected in refusal(labels=labels)
+    expected = "none of 2 different ones fell into split `test` (equal texts share"
+    assert expected in refusal(labels=labels, duplicates=38)
 
 
 def test_fractional_labels_are_refused_as_a_quantity():

@@ -72,6 +72,7 @@ def test_what_is_measured_beside_is_said(facts):
     facts["training"]["words"] = {"ham": [{"word": "dear", "weight": 1, "texts": 9}]}
     facts["training"]["certain"] = {"precision": 0.9, "threshold": 0.7, "coverage": 0.6}
     facts["training"]["pretrained_branch"] = True
+    facts["training"]["word_vectors"] = True
     facts["evaluation"]["certain"] = {
         **facts["training"]["certain"],
         "accuracy": 0.91,
@@ -81,6 +82,7 @@ def test_what_is_measured_beside_is_said(facts):
     _, body = _card(facts)
     assert "- ham: dear\n" in body
     assert "A part of it began from 94,185 labelled opinions" in body
+    assert "What it learnt of a word counts for words like it, too." in body
     assert "it answers 0.600 of the test rows" in body
     assert "Of the slices it is worst at language=de: accuracy 0.400 on 12 rows" in body
     assert "| language=de | 0.400 | - | 0.300 | 12 |" in body

@@ -31,10 +31,11 @@ def make_head(**options):
     )
     random = np.random.default_rng(0)
     for weight in head.weights:
-        weight.assign(random.normal(scale=0.5, size=weight.shape))
+        if "text_vectors" not in weight.path:
+            weight.assign(random.normal(scale=0.5, size=weight.shape))
     if options.get("ngram_rows", True):
         table = head.get_layer("ngram_logits")
-        table.idf.assign(np.ones(table.idf.shape))
+        table.scales.assign(np.ones(table.scales.shape))
     return head
 
 

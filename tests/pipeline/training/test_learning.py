@@ -133,7 +133,7 @@ def test_a_head_has_the_mean_of_what_its_trained_form_has(ngram_rows):
     tokens = np.array([["a", "good", "film", ""], ["bad", "", "", ""]])
     if ngram_rows:
         of_ngrams = head.get_layer("ngram_logits")
-        of_ngrams.idf.assign(np.ones(ngram_rows))
+        of_ngrams.scales.assign(np.ones(ngram_rows))
         of_ngrams.table.assign(draw.normal(size=(ngram_rows, 2)))
     trained = trained_form(head)
     inputs = list(head_inputs(tf.constant(layers), tokens, head))

@@ -22,6 +22,7 @@ OPTIONS = {
     "embedding_dropout": 0.5,
     "dropout": 0.5,
     "ngram_rows": 0,
+    "word_vectors": True,
     "pretrained_branch": False,
 }
 
@@ -59,7 +60,7 @@ def test_ngrams_add_to_the_logits_of_the_elmo_part():
     inputs = list(head_inputs(tf.constant(layers), tokens, model))
     before = np.log(model(inputs))
     ngram_logits = model.get_layer("ngram_logits")
-    ngram_logits.idf.assign(np.ones(100))
+    ngram_logits.scales.assign(np.ones(100))
     ngram_logits.table.assign(np.tile([0.0, 0.0, 1.0], (100, 1)))
     after = np.log(model(inputs))
     added = (after - before) - (after - before)[:, :1]
@@ -104,7 +105,7 @@ def test_the_same_text_gets_the_same_answer_in_any_batch(small_elmo):
         ),
     )
     ngram_logits = model.head.get_layer("ngram_logits")
-    ngram_logits.idf.assign(np.ones(100))
+    ngram_logits.scales.assign(np.ones(100))
     ngram_logits.table.assign(np.random.default_rng(1).normal(size=(100, 2)) / 10)
     together = model(np.array([["a", "b", ""], ["c", "d", "e"], ["", "", ""]]))
     alone = model(np.array([["a", "b"]]))

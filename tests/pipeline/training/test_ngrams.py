@@ -1,22 +1,12 @@
-"""Words and pairs of words: which ids a text gets, and what the logits are."""
+"""Words and pairs of words: which ids a text gets."""
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
-import pytest
 import tensorflow as tf
-from scipy.special import log_softmax
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
-from pipeline.training import ngrams as module
-from pipeline.training.data import LabelledTokens
-from pipeline.training.ngrams import NgramLogits, TextNgrams, ids_in_order, ngram_ids
-
-ROWS = 2**17
-ALIKE = np.ones(2)
+from pipeline.training.ngrams import TextNgrams, ngram_ids
+from tests.pipeline.tiny_training import labelled
 
 
 def ids(*texts):
@@ -65,45 +55,6 @@ def test_bytes_that_are_not_utf8_have_ids_too():
     assert ngram_ids(tf.constant([[b"\xff\xfe"]])).numpy().all()
 
 
-@pytest.mark.parametrize("rows", [2, 3, 1000])
-def test_rows_are_those_of_the_table(rows):
-    layer = NgramLogits(rows, 2)
-    places = np.array(layer._row(np.arange(1, 2000, dtype=np.int32)))
-    assert {*places.tolist()} == {*range(min(rows, 2000))}
-
-
-@pytest.mark.parametrize(
-    ("classes", "rows"), [(2, 2**18), (8, 2**18), (9, 2**17), (100, 2**14), (2**21, 2)]
-)
-def test_many_classes_have_fewer_rows(classes, rows):
-    assert NgramLogits(2**18, classes).rows == rows
-
-
-def test_logits_are_those_of_tf_idf_of_length_one():
-    layer = NgramLogits(6, 2)
-    # In the rows 4, 1, -, 2, -, 3, and 3 alone.
-    ngrams = np.array([[4, 1, 0, 2, 0, 3], [0, 0, 3, 0, 0, 0]], np.int32)
-    assert not np.any(layer(ngrams))  # a fresh one knows nothing
-    layer.table.assign([[100, 100], [1, -1], [2, 0], [9, 9], [4, 1], [100, 100]])
-    layer.idf.assign([9, 2, 3, 0, 6, 9])
-    layer.bias.assign([0.5, 0])
-    first = [(2 * 1 + 3 * 2 + 6 * 4) / 7 + 0.5, (-2 + 6) / 7]
-    np.testing.assert_allclose(layer(ngrams), [first, [0.5, 0]], rtol=1e-6)
-
-
-def labelled(texts, labels):
-    """Returns the texts as training reads them."""
-    words, ids = np.unique(" ".join(texts).encode().split(), return_inverse=True)
-    lengths = [len(text.split()) for text in texts]
-    return LabelledTokens(
-        words=np.concatenate([[b""], words]).astype(object),
-        word_ids=(ids + 1).astype(np.int32),
-        starts=np.cumsum([0, *lengths]),
-        labels=np.array(labels, np.int32),
-        splits={},
-    )
-
-
 def test_the_ngrams_of_texts_are_those_of_each_alone():
     texts = ["so so so", "a good film", "", "a", "a good", "a good film that is long"]
     data = labelled(texts, [0] * 6)
@@ -115,122 +66,3 @@ def test_the_ngrams_of_texts_are_those_of_each_alone():
             own = found[starts[place] : starts[place + 1]].tolist()
             expected = ids(texts[text])[0] if texts[text] else set()
             assert len(own) == len(expected) and {*own} == expected
-
-
-def fitted(data, texts=None, weights=ALIKE, rows=ROWS):
-    layer = NgramLogits(rows, len(weights))
-    layer.build((None, None))
-    texts = np.arange(len(data.lengths)) if texts is None else np.array(texts)
-    layer.fit(TextNgrams(data), data.labels, texts, weights)
-    return layer
-
-
-def known_rows(layer):
-    return {*np.flatnonzero(layer.idf.numpy()).tolist()}
-
-
-def rows_of(layer, *texts):
-    return {int(row) for each in ids(*texts) for row in layer._row(np.array([*each]))}
-
-
-REVIEWS = ["a good film", "a bad film", "is it good", "bad bad it is", "so bad"] * 4
-SENTIMENT = [1, 0, 1, 0, 0] * 4
-
-
-def test_what_two_of_the_training_texts_have_is_known():
-    texts = ["a good film", "a good play", "good play it is", "it is"]
-    layer = fitted(labelled(texts, [0, 1, 0, 1]), [0, 1])
-    assert known_rows(layer) == rows_of(layer, "a good")
-
-
-def test_sharing_a_row_does_not_make_an_ngram_known():
-    data = labelled([f"word{number}" for number in range(60)], [0, 1] * 30)
-    assert not known_rows(fitted(data, rows=10))
-
-
-def test_it_is_logistic_regression_on_tf_idf():
-    """The same as scikit-learn's, where no word stands twice in a text."""
-    texts, labels = REVIEWS[:3] * 5, SENTIMENT[:3] * 5
-    vectorizer = TfidfVectorizer(
-        ngram_range=(1, 2), min_df=2, token_pattern=r"\S+"
-    ).fit(texts)
-    inputs = vectorizer.transform(texts)
-    model = LogisticRegression(C=module._STRENGTH).fit(inputs, labels)
-    expected = model.decision_function(inputs)
-    layer = fitted(labelled(texts, labels))
-    words = tf.ragged.constant([text.split() for text in texts], dtype=tf.string)
-    logits = layer(ngram_ids(words.to_tensor(""))).numpy()
-    found = logits[:, 1] - logits[:, 0]
-    np.testing.assert_allclose(found, expected, atol=2e-3)
-
-
-def test_logits_of_stored_ngrams_are_those_of_the_graph():
-    data = labelled([*REVIEWS, "", "unknown", "bad bad bad"], [*SENTIMENT, 0, 0, 0])
-    layer = fitted(data, range(20), rows=16)  # several n-grams share a row
-    order = np.array([22, 3, 20, 0, 21])
-    expected = layer(ngram_ids(data.tokens(order))).numpy()
-    assert np.abs(expected).max() > 0.1
-    found = layer.logits(TextNgrams(data), order)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    layer.scale(2.0)
-    np.testing.assert_allclose(layer(ngram_ids(data.tokens(order))), 2 * expected)
-
-
-def test_what_each_ngram_adds_sums_up_to_the_logits():
-    data = labelled(REVIEWS, SENTIMENT)
-    layer = fitted(data)
-    tokens = data.tokens(np.arange(5))  # "bad" stands twice in the fourth
-    direction = tf.constant([[-0.5, 0.5]] * 5)
-    shares = layer.shares(ids_in_order(tokens), direction).numpy()
-    logits = (layer(ngram_ids(tokens)) - layer.bias).numpy()
-    expected = (logits[:, 1] - logits[:, 0]) / 2
-    np.testing.assert_allclose(shares.sum(axis=1), expected, atol=1e-5)
-    assert shares[3, 0] == shares[3, 1] != 0
-
-
-def test_a_class_that_weighs_more_is_found_more_often():
-    data = labelled(["a film", "a film", "a film", "a play"] * 5, [0, 0, 1, 1] * 5)
-    film = np.array([0])
-    margins = []
-    for weights in (ALIKE, np.array([1.0, 9.0])):
-        logits = fitted(data, weights=weights).logits(TextNgrams(data), film)[0]
-        margins.append(logits[1] - logits[0])
-    assert margins[0] < 0 < margins[1]
-
-
-def test_a_class_without_a_text_is_not_found():
-    data = labelled(REVIEWS, [2 * label for label in SENTIMENT])
-    layer = fitted(data, weights=np.ones(4))
-    chances = log_softmax(layer.logits(TextNgrams(data), np.arange(5)), axis=1)
-    assert chances.argmax(axis=1).tolist() == [2, 0, 2, 0, 0]
-    assert -6 < chances[:, [1, 3]].max() < -4, "the vectors may know better"
-
-
-@pytest.mark.parametrize("texts", [["a", "b", "c"], ["", "", ""]])
-def test_texts_without_a_known_ngram_teach_nothing(texts):
-    data = labelled(texts, [0, 1, 1])
-    layer = fitted(data)
-    assert not known_rows(layer)
-    assert not layer.logits(TextNgrams(data), np.arange(3)).any()
-
-
-def test_labels_of_several_are_learnt_one_by_one():
-    rows = [[1, 0, 1, 0], [0, 1, 1, 0], [1, 1, 1, 0]]
-    data = labelled(["good old", "bad old", "good bad old"] * 4, [0] * 12)
-    data = dataclasses.replace(data, labels=np.array(rows * 4, np.uint8))
-    layer = fitted(data, weights=np.ones(4))
-    found = layer.logits(TextNgrams(data), np.arange(3))
-    np.testing.assert_array_equal(found > 0, np.array(rows) > 0)
-    assert np.abs(found[:, 2:]).max() < 8  # of what every, or no, text has
-
-
-def test_of_too_many_ngrams_some_texts_are_learnt(monkeypatch):
-    monkeypatch.setattr(module, "_MOST_NGRAMS", 50)
-    data = labelled(REVIEWS, SENTIMENT)
-    layer = fitted(data)
-    some = layer.logits(TextNgrams(data), np.arange(5))
-    again = fitted(data).logits(TextNgrams(data), np.arange(5))
-    np.testing.assert_array_equal(some, again)
-    monkeypatch.undo()
-    every = fitted(data).logits(TextNgrams(data), np.arange(5))
-    assert np.abs(every - some).max() > 0.01

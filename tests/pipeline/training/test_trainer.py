@@ -256,7 +256,7 @@ def test_the_head_learns_what_words_say(fixture, request):
     for word in CLASSES:  # each class is named by the word that tells it
         weights = layer.table.numpy()[row_of(word, layer)]
         assert CLASSES[int(weights.argmax())] == word
-    assert not layer.idf.numpy()[row_of("dull", layer)]
+    assert not layer.scales.numpy()[row_of("dull", layer)]
 
 
 def test_after_a_warm_start_the_words_of_the_new_texts_are_known(
@@ -278,8 +278,8 @@ def test_after_a_warm_start_the_words_of_the_new_texts_are_known(
     write_records(tmp_path / "records", rows * 2)
     args.train_files = [str(tmp_path / "records" / "*")]
     layer = train(tmp_path, args).classifier.head.get_layer("ngram_logits")
-    idf = layer.idf.numpy()
-    assert idf[row_of("dull", layer)] and not idf[row_of("saw", layer)]
+    scales = layer.scales.numpy()
+    assert scales[row_of("dull", layer)] and not scales[row_of("saw", layer)]
 
 
 def test_what_a_warm_start_needs_lies_beside_the_exported_model(trained):

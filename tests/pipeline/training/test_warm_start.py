@@ -44,6 +44,7 @@ def make(small_elmo):
                 "embedding_dropout": 0.0,
                 "dropout": 0.5,
                 "ngram_rows": facts.ngram_rows,
+                "word_vectors": True,
                 "pretrained_branch": False,
             },
             num_classes=len(facts.classes),
