@@ -86,7 +86,8 @@ def has_hidden_name(path: str, pattern: str) -> bool:
 def match_local(pattern: str) -> Iterator[tuple[str, int, float]]:
     """Yields path, bytes and time of change of the files that a pattern matches.
 
-    Links are followed. A wildcard at the beginning of a name matches no hidden one.
+    Links are followed. One that leads nowhere is a file as well: whoever opens it sees
+    what is wrong. A wildcard at the beginning of a name matches no hidden one.
 
     Raises:
         OSError: A folder cannot be read.
@@ -99,7 +100,9 @@ def match_local(pattern: str) -> Iterator[tuple[str, int, float]]:
         except PermissionError:
             raise
         except OSError:
-            continue  # it has disappeared, or is a link to nothing
+            if not os.path.islink(path):
+                continue  # it has disappeared
+            found = os.lstat(path)
         if not stat.S_ISDIR(found.st_mode):
             yield path[len(base) :], found.st_size, found.st_mtime
 

@@ -21,6 +21,8 @@ _INVISIBLE = re.compile(
 # What Transform turns into spaces: a text of these alone has no tokens.
 _NO_TEXT = re.compile(r"<br\s*/?>|[\x00-\x20\x7f-\xa0]", re.IGNORECASE)
 _DIGEST_BYTES = 16
+MOST_CHARS_OF_NAME = 1000
+"""Of a label or a column. A text may stand where a name should."""
 
 # Stands between the texts of several columns: a full stop that is a token of its own.
 JOINT = " . "
@@ -130,7 +132,8 @@ def clean_label(value: Any) -> str | None:
     - True, "True" and "TRUE" become "true".
 
     Raises:
-        BadValueError: The value is a list or an object, or has a NUL.
+        BadValueError: The value is a list or an object, has a NUL, or has more than
+            1,000 characters.
     """
     label = read_label(value)
     return None if label is None else label.name
@@ -145,6 +148,11 @@ def read_label(value: Any) -> Label | None:
         return None
     if "\0" in written:
         raise BadValueError("the label contains a NUL character")
+    if len(written) > MOST_CHARS_OF_NAME:
+        raise BadValueError(
+            f"the label has {len(written):,} characters, and a label has at most "
+            f"{MOST_CHARS_OF_NAME:,}"
+        )
     if _is_plain(written):
         return Label(written, written, ())
     changes = []

@@ -25,7 +25,12 @@ from components.text_example_gen.reading.records import (
     is_reject,
     reject,
 )
-from components.text_example_gen.values import BadValueError, is_lossy, text_of
+from components.text_example_gen.values import (
+    MOST_CHARS_OF_NAME,
+    BadValueError,
+    is_lossy,
+    text_of,
+)
 from pipeline.batch import storage
 from pipeline.batch.done import note, noted
 from pipeline.batch.formats.table import (
@@ -46,7 +51,6 @@ _CHUNK_JSON_CHARS = 64 * 2**20  # of the rows of a chunk, with all their columns
 # Each row of the output has all columns. Rows may bring so many names along that the
 # first one lacks.
 _MOST_NEW_NAMES = 1000
-_MOST_CHARS_OF_NAME = 1000  # a text may stand where a name should
 _NAMES_IN_EACH_ROW = ("json", "jsonl")
 _GZIP_LEVEL = 1  # a chunk is read once, and soon
 
@@ -280,8 +284,8 @@ class _Splitter:
         if self._request.keep is not None:
             return ""
         longest = max(map(len, columns), default=0)
-        if longest > _MOST_CHARS_OF_NAME:
-            return f"a name of {longest:,} characters; {_MOST_CHARS_OF_NAME:,} may be"
+        if longest > MOST_CHARS_OF_NAME:
+            return f"a name of {longest:,} characters; {MOST_CHARS_OF_NAME:,} may be"
         if self._format not in _NAMES_IN_EACH_ROW:
             return ""
         more = 0

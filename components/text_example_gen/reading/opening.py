@@ -185,14 +185,20 @@ def open_bytes(path: str) -> Iterator[BinaryIO]:
 def check_is_regular(path: str) -> None:
     """Refuses what is on this machine and not a file, such as a pipe, before a read.
 
-    Opening a pipe waits for whoever writes to it, perhaps for ever.
+    Opening a pipe waits for whoever writes to it, perhaps for ever. A link that leads
+    nowhere would be passed over, and its rows with it.
 
     Raises:
         UnreadableFileError: With reason `not_a_file`.
     """
     try:
         mode = os.stat(path).st_mode
-    except OSError:
+    except OSError as error:
+        if os.path.islink(path):
+            raise UnreadableFileError(
+                reasons.NOT_A_FILE,
+                f"{path} is a link to {os.readlink(path)}, which is not there",
+            ) from error
         return  # elsewhere, or gone: opening it tells
     for is_it, what in _NOT_REGULAR:
         if is_it(mode):

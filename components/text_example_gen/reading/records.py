@@ -15,7 +15,7 @@ from typing import Any, TypedDict, cast
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
-from components.text_example_gen.values import without_invisible
+from components.text_example_gen.values import MOST_CHARS_OF_NAME, without_invisible
 
 # A record longer than this is rejected: a quote that is never closed would otherwise
 # swallow the rest of its file. 100,000 words of English are about 600,000 characters.
@@ -24,7 +24,7 @@ MAX_RECORD_CHARS = 16 * 2**20
 # A record with more values, or lines, than this is rejected: each is a Python object,
 # with 50 to 250 bytes, even if it is one character in the file.
 MAX_RECORD_VALUES = 2**19
-_MOST_SEEN, _MOST_CHARS_OF_NAME = 1000, 1000  # names, and of one
+_MOST_SEEN = 1000  # names
 
 # A value nested deeper than this is rejected: what reads and writes it calls itself for
 # each level, and Python allows about 1,000 of these calls.
@@ -203,7 +203,7 @@ def remember_names(
     millions of them.
     """
     for name in names:
-        is_shown = len(seen) < _MOST_SEEN and len(name) <= _MOST_CHARS_OF_NAME
+        is_shown = len(seen) < _MOST_SEEN and len(name) <= MOST_CHARS_OF_NAME
         if is_shown or name in required:
             seen[name] = None
 

@@ -87,6 +87,15 @@ def test_a_socket_and_a_device_are_refused(tmp_path):
         check_data(str(tmp_path))
 
 
+@pytest.mark.parametrize("data", ["", "*.csv", "b.csv"])
+def test_a_link_that_leads_nowhere_is_refused(tmp_path, data):
+    """Its rows would be missing, and nothing would say so."""
+    (tmp_path / "a.csv").write_text("text,label\ngood,a\nbad,b\n")
+    (tmp_path / "b.csv").symlink_to("gone.csv")
+    with pytest.raises(DataError, match=r"b\.csv is a link to gone\.csv, which is not"):
+        check_data(str(tmp_path / data))
+
+
 def test_one_class_folder_alone_is_refused(tmp_path):
     (tmp_path / "pos").mkdir()
     (tmp_path / "pos" / "1.txt").write_text("good")
