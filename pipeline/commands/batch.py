@@ -34,6 +34,7 @@ from pipeline.errors import RunError, UserError, brief_line
 from pipeline.files import is_local
 from pipeline.full_disk import with_full_disk
 from pipeline.interrupts import reraise_interrupt
+from pipeline.lean_imports import no_garbage_search, without_unused
 from pipeline.precision import AUTO, BFLOAT16, FLOAT32
 from pipeline.runs.outcomes import reason_of
 from pipeline.runs.progress import say_loading, say_tokenizer
@@ -260,15 +261,17 @@ def _run(request: Request, make_scorer: ScorerMaker, suggest: bool) -> JobSummar
     if suggest and better:
         say_tokenizer(min(better), "--tokenizer ")
     say_loading()
-    with run_log(log) as terminal:
+    with run_log(log) as terminal, without_unused():
         try:
-            from pipeline.batch.output import BatchOutput
-            from pipeline.batch.run_job import run_job
+            with no_garbage_search():
+                from pipeline.batch.output import BatchOutput
+                from pipeline.batch.run_job import run_job
 
             output = BatchOutput(request.output)
             output.check(overwrite=request.overwrite)
             with output.locked():
-                scorer, model = make_scorer()
+                with no_garbage_search():
+                    scorer, model = make_scorer()
                 summary = run_job(
                     request,
                     scorer,

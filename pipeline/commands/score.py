@@ -16,6 +16,7 @@ import click
 from pipeline.errors import UserError
 from pipeline.features import CHOSEN, UNSURE
 from pipeline.files import is_local
+from pipeline.lean_imports import no_garbage_search, without_unused
 from pipeline.runs.progress import say_loading
 from pipeline.serving.versions import find_model, load_classifier
 from pipeline.terminal import visible_line, was_closed, write_styled
@@ -128,7 +129,7 @@ def _answers(
 
     # TensorFlow greets with ten lines about processors and GPUs, some of which no
     # setting silences; what goes wrong is raised.
-    with run_log(Path(os.devnull)):
+    with run_log(Path(os.devnull)), without_unused(), no_garbage_search():
         import tensorflow as tf
 
         predict = load_classifier(find_model(model), explain=explain)
