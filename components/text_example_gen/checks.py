@@ -27,9 +27,11 @@ from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.reading.documents import class_of
 from components.text_example_gen.reading.opening import check_is_regular
 from components.text_example_gen.reading.read_file import format_by_name, read_file
-from components.text_example_gen.reading.reasons import SEVERAL_LABELS
+from components.text_example_gen.reading.reasons import SEVERAL_LABELS, TOO_LONG
 from components.text_example_gen.reading.records import (
+    MAX_RECORD_CHARS,
     Record,
+    Reject,
     is_reject,
     remember_names,
     replace_invalid,
@@ -217,8 +219,12 @@ def _look(
         for item in itertools.islice(items, _MOST_ROWS):
             rows += 1
             if is_reject(item):
-                if item["position"] == 0:
-                    raise DataError(item["detail"])  # type: ignore[typeddict-item]
+                reject = cast(Reject, item)
+                if reject["position"] == 0:
+                    raise DataError(reject["detail"])
+                chars += MAX_RECORD_CHARS * (reject["reason"] == TOO_LONG)
+                if chars > _MOST_LOOKED_AT:
+                    break
                 continue
             record = cast(Record, item)
             try:

@@ -236,7 +236,7 @@ def _request(
         options=options,
         # HDF5 has no columns but the key.
         keep=keep if format != HDF5 else () if key is None else (key,),
-        output=absolute(arguments["output"]),
+        output=_behind_link(absolute(arguments["output"])),
         overwrite=arguments["overwrite"],
         format=format,
         shards=arguments["shards"],
@@ -318,6 +318,13 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 def absolute(path: str) -> str:
     """Returns the path as workers with another working directory find it."""
     return paths.absolute(path) if is_local(path) else path
+
+
+def _behind_link(path: str) -> str:
+    """Returns the folder that a link leads to, which a job would put in its place."""
+    path = path.rstrip("/") or path
+    is_link = is_local(path) and os.path.islink(path)
+    return os.path.realpath(path) if is_link else path
 
 
 def _line(summary: JobSummary) -> str:

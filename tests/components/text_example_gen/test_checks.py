@@ -21,7 +21,7 @@ from components.text_example_gen.checks import (
 from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.options import ReadOptions, RowColumns
-from components.text_example_gen.reading import records
+from components.text_example_gen.reading import lines, records
 
 
 def test_a_first_look_tells_files_rows_and_labels(tmp_path):
@@ -345,6 +345,15 @@ def test_so_many_rows_may_have_undecodable_characters_and_not_one_more():
     message = refusal(replaced_utf8=3)
     assert message.startswith("3 of 40 rows have characters that cannot be decoded")
     assert message.endswith("allow more with `max_replaced_fraction=0.08`")
+
+
+def test_the_first_look_reads_few_of_the_rows_that_are_too_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "MAX_RECORD_CHARS", 100)
+    monkeypatch.setattr(checks, "MAX_RECORD_CHARS", 100)
+    monkeypatch.setattr(checks, "_MOST_LOOKED_AT", 300)
+    (tmp_path / "a.jsonl").write_text('{"text": "%s"}\n' % ("x" * 200) * 50)
+    found = check_data(str(tmp_path), options=ReadOptions(label_column=None))
+    assert found.rows == 4
 
 
 def test_the_first_look_keeps_little_of_long_rows(tmp_path, monkeypatch):

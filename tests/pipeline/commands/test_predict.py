@@ -153,6 +153,17 @@ def test_a_job_overwrites_its_own_output_with_a_summary_in_it(predict, tmp_path)
     assert "holds mine.json, which no earlier job has written" in done.output
 
 
+def test_the_output_that_a_link_leads_to_is_replaced(predict, tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "far")
+    for options in ((), ("--overwrite",)):
+        done = predict(*options)
+        assert done.exit_code == 0, done.output
+        assert (tmp_path / "out").is_symlink()
+        assert json.loads((tmp_path / "far/summary.json").read_text())["rows_in"] == 104
+    assert not list(tmp_path.glob("*.unfinished*"))
+
+
 def test_the_summary_can_be_read_through_a_link(predict, tmp_path):
     (tmp_path / "link.json").symlink_to(tmp_path / "summary.json")
     done = predict("--summary", tmp_path / "link.json")

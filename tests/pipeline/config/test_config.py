@@ -110,6 +110,10 @@ def test_a_table_is_overridden_as_a_whole_or_by_entry():
         ("train.epochs=1000000000000000", "less than or equal to"),
         ("train.epochs=[", r"option train\.epochs: the value is not YAML"),
         ("output.x=1", r"option output\.x does not exist"),
+        (
+            "data.pattern=a\udcff.csv",
+            r"option data\.pattern: has bytes that are not UT",
+        ),
     ],
 )
 def test_a_mistake_is_reported_in_one_line_that_names_the_option(override, message):
