@@ -23,7 +23,10 @@ UNUSED = (
 
 @contextlib.contextmanager
 def without_unused() -> Iterator[None]:
-    """Makes imports in this block pass over what is `UNUSED`, unless it is loaded."""
+    """Makes imports in this block pass over what is `UNUSED`, unless it is loaded.
+
+    What the libraries passed over they do without as long as the process lives.
+    """
     absent = [name for name in UNUSED if name not in sys.modules]
     sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
     try:

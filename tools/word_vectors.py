@@ -67,9 +67,10 @@ def main(corpus: Path, output: Path, threads: int) -> None:
     )
     words = model.wv.index_to_key  # the most frequent first
     counts = np.array([model.wv.get_vecattr(word, "count") for word in words])
-    np.savez_compressed(output, **stored(words, counts, model.wv.vectors))
+    arrays = stored(words, counts, model.wv.vectors)
+    np.savez_compressed(output, **arrays)
     digest = hashlib.sha256(output.read_bytes()).hexdigest()
-    click.echo(f"{len(words):,} words in {output}, SHA-256 {digest}")
+    click.echo(f"{len(arrays['ids']):,} words in {output}, SHA-256 {digest}")
 
 
 class Texts:
@@ -102,9 +103,8 @@ def stored(
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors = vectors - vectors[:_FREQUENT].mean(axis=0)
     vectors *= (_HALF / (_HALF + counts / counts.sum()))[:, None]
-    ids, first = np.unique(
-        hashed(words).numpy(), return_index=True
-    )  # of two, the frequent
+    # Of two with the same hash, the frequent one.
+    ids, first = np.unique(hashed(words).numpy(), return_index=True)
     vectors = vectors[first]
     scales = (np.abs(vectors).max(axis=1) / 127).astype(np.float16)
     rounded = np.round(vectors / np.maximum(scales, 1e-7)[:, None].astype(np.float32))

@@ -22,11 +22,7 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import proto_utils
 
 from components.progress import say
-from components.text_example_gen.checks import (
-    DataPreview,
-    check_all_data,
-    check_counts,
-)
+from components.text_example_gen.checks import DataPreview, check_all_data
 from components.text_example_gen.corrections import (
     Corrections,
     Key,
@@ -34,6 +30,7 @@ from components.text_example_gen.corrections import (
     count_corrections,
     read_corrections,
 )
+from components.text_example_gen.count_checks import check_counts
 from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.examples import COUNTS_FILE, REJECTED_FOLDER

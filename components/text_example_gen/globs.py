@@ -6,6 +6,7 @@ for folders, too.
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -178,6 +179,15 @@ def _entries(folder: str) -> list[tuple[str, bool]]:
     """Returns the names in a folder, sorted, and whether each is a folder."""
     try:
         with os.scandir(folder or "/") as entries:
-            return sorted((entry.name, entry.is_dir()) for entry in entries)
+            return sorted((entry.name, _is_folder(entry)) for entry in entries)
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return False  # a link to itself: whoever opens it sees that

@@ -52,6 +52,8 @@ class ReadOptions:
             Parquet.
         other_columns: Other columns that a file must have; they are kept. Of columns
             with one name they are those that `records.distinct_names` calls so.
+        most_chars: About where reading ends, for a look at the beginning of text files
+            (but JSON documents); an empty line counts as 32; None: at their end.
 
     Raises:
         ValueError: An option is out of its range, or two contradict each other.
@@ -71,6 +73,7 @@ class ReadOptions:
     escape_character: str | None = None
     keep_all: bool = False
     other_columns: tuple[str, ...] = ()
+    most_chars: int | None = None
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:

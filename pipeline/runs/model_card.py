@@ -155,10 +155,11 @@ def _limitations(summary: RunSummary) -> Iterator[str]:
             "and cons of products (Liu et al., CC BY 4.0). On opinions it has their "
             "bias."
         )
-    if training is not None and training.word_vectors:
+    if training is not None and training.word_vectors and training.ngram_weight:
         yield (
             "What it learnt of a word counts for words like it, too. Which are alike "
-            "is known from English film reviews, novels and speeches."
+            "is known from English film reviews, pros and cons of products, novels and "
+            "speeches."
         )
     if training is not None and training.certain is not None:
         yield (

@@ -232,7 +232,7 @@ def _training(training: Training | None) -> Iterator[str]:
         yield f"probabilities calibrated on eval: {temperature}"
     if training.ngram_weight is not None:
         weight = f"{training.ngram_weight:g}"
-        line = f"words and pairs count {weight} times beside the vectors"
+        line = f"words and pairs count {weight} times beside ELMo's vectors"
         if training.eval_accuracy is not None:
             line += f": eval accuracy {training.eval_accuracy:.1%}"
         yield line

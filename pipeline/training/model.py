@@ -61,7 +61,7 @@ def build_head(
     With `pretrained_branch` there are two such parts behind the mix, whose logits are
     averaged: one that starts fresh, and one that starts from what was learnt on
     reviews. With `ngram_rows`, the logits of words and pairs of words are added, which
-    learn by themselves.
+    learn by themselves; with `word_vectors`, from vectors of the words, too.
 
     Args:
         model: Section `model` of the configuration: `pooling`, `hidden_units`,

@@ -225,29 +225,35 @@ class NgramLogits(keras.layers.Layer):
 def _log_count_ratios(
     presence: sparse.csr_matrix, labels: np.ndarray, num_classes: int
 ) -> np.ndarray:
-    """Returns how much n-grams say of some class, float32 `(width,)`, above 0.
+    """Returns how much n-grams say of some class, float `(width,)`, above 0.
 
     It is the logarithm of how much more frequent one is in the texts of a class than
-    in the others, for the class where that is highest. Of labels that a text may have
+    in the others, for the class where that is highest. A class that never has it does
+    not count: of few texts, that would say nothing. Of labels that a text may have
     several of, not to have one is a class, too.
 
     Args:
-        presence: float `(texts, width)`, 1 where a text has an n-gram.
+        presence: float `(texts, width)`, how many n-grams of each row texts have.
         labels: Of these texts.
         num_classes: Also those that no text has.
 
     Source: Wang and Manning 2012, "Baselines and bigrams", section 2.2.
     """
     if labels.ndim == 2:
-        of_class = np.concatenate([labels, 1 - labels], axis=1)
+        of_class = sparse.csr_matrix(labels, dtype=np.float32)
     else:
-        of_class = np.eye(num_classes, dtype=np.uint8)[labels]
-    of_class = of_class[:, of_class.any(axis=0)].T.astype(np.float32)
-    counts = sparse.csr_matrix(of_class).dot(presence).toarray() + 1
-    others = np.asarray(presence.sum(axis=0)) - counts + 2
-    ratios = counts / counts.sum(axis=1, keepdims=True)
-    ratios /= others / others.sum(axis=1, keepdims=True)
-    return np.maximum(np.log(ratios.max(axis=0)), _LEAST_RATIO)
+        texts = len(labels)
+        ones, shape = np.ones(texts, np.float32), (texts, num_classes)
+        of_class = sparse.csr_matrix((ones, labels, np.arange(texts + 1)), shape)
+    counts = (of_class.T @ presence).toarray()
+    total = np.asarray(presence.sum(axis=0))
+    if labels.ndim == 2:
+        counts = np.concatenate([counts, total - counts])
+    shares, others = counts + 1, total - counts + 1
+    shares /= shares.sum(axis=1, keepdims=True)
+    others /= others.sum(axis=1, keepdims=True)
+    ratios = np.where(counts > 0, np.log(shares / others), 0.0)
+    return np.maximum(ratios.max(axis=0), _LEAST_RATIO)
 
 
 def _regression(

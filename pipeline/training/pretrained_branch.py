@@ -11,17 +11,16 @@ Source: Conneau et al. 2017, arXiv:1705.02364 (what is learnt on one labelled se
 from __future__ import annotations
 
 import functools
-import hashlib
-import io
 from pathlib import Path
 
 import numpy as np
+
+from pipeline.training.shipped_arrays import shipped_arrays
 
 PRETRAINED_UNITS = 128
 """Width of its hidden layer."""
 
 WEIGHTS_FILE = Path(__file__).with_name("pretrained_branch.npz")
-# Here, so that the fingerprint of this code changes with the weights.
 _SHA256 = "d140323c2e4f99c689bedba9ef90ad3e99d27831ac450913ff5d5db80db75e1a"
 
 
@@ -35,11 +34,8 @@ def pretrained_weights() -> dict[str, list[np.ndarray]]:
     Raises:
         OSError: The file is not the one that the project has.
     """
-    content = WEIGHTS_FILE.read_bytes()
-    if hashlib.sha256(content).hexdigest() != _SHA256:
-        raise OSError(f"{WEIGHTS_FILE} is damaged\nhint: install elmo-tfx anew")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        of = {name: arrays[name].astype(np.float32) for name in arrays.files}
+    arrays = shipped_arrays(WEIGHTS_FILE, _SHA256)
+    of = {name: values.astype(np.float32) for name, values in arrays.items()}
     return {
         "hidden": [of["kernel"], of["bias"]],
         "attention_pooling": [of["query"]],

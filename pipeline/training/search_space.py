@@ -58,8 +58,6 @@ def search_space(config: Mapping[str, Any]) -> keras_tuner.HyperParameters:
     between("model", "dropout", _DROPOUT)
     if config["model"]["ngram_rows"]:
         choose("model", "ngram_rows", [0])
-        if config["model"]["word_vectors"]:
-            space.Boolean("model.word_vectors", default=True)
     if config["model"]["pretrained_branch"]:
         space.Boolean("model.pretrained_branch", default=True)
     between("train", "learning_rate", _LEARNING_RATE, "log")

@@ -11,8 +11,6 @@ Source: Mikolov et al. 2013, arXiv:1310.4546 (skip-grams); Arora et al. 2017, "A
 from __future__ import annotations
 
 import functools
-import hashlib
-import io
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,9 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
+from pipeline.training.shipped_arrays import shipped_arrays
+
 VECTORS_FILE = Path(__file__).with_name("word_vectors.npz")
-# Here, so that the fingerprint of this code changes with the vectors.
 _SHA256 = "01105e8fcfcbbea3d38461a3b52ae458aafdd67c3f3fba1faa01783f0b510547"
 # Below this the sum of a text's words is not stretched to the length 1: it has hardly
 # more than full stops and articles.
@@ -41,12 +40,8 @@ def stored_vectors() -> dict[str, np.ndarray]:
     Raises:
         OSError: The file is not the one that the project has.
     """
-    content = VECTORS_FILE.read_bytes()
-    if hashlib.sha256(content).hexdigest() != _SHA256:
-        raise OSError(f"{VECTORS_FILE} is damaged\nhint: install elmo-tfx anew")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        found = {name: arrays[name] for name in arrays.files}
-    return {**found, "scales": found["scales"].astype(np.float32)}
+    arrays = shipped_arrays(VECTORS_FILE, _SHA256)
+    return {**arrays, "scales": arrays["scales"].astype(np.float32)}
 
 
 class TextVectors(keras.layers.Layer):

@@ -65,7 +65,7 @@ def read_delimited(
     Raises:
         UnreadableFileError: The header cannot be read, or lacks a required column.
     """
-    lines = Lines(text, dialect.delimiter)
+    lines = Lines(text, dialect.delimiter, most_chars=options.most_chars)
     if dialect.is_named:
         next(lines)
     names, first, found = _read_names(lines, path, dialect, options)

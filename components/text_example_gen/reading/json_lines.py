@@ -54,7 +54,7 @@ def read_json_lines(
     Raises:
         UnreadableFileError: None of the first objects has a required column.
     """
-    lines = Lines(text)
+    lines = Lines(text, most_chars=options.most_chars)
     objects = Objects(path, options)
     while True:
         lines.begin()

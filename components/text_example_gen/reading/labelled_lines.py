@@ -82,7 +82,7 @@ def read_labelled_lines(
         names.append(FINE_LABEL)
     check_columns(path, names, options)
     kept = names if options.keep_all else options.required
-    lines = Lines(text)
+    lines = Lines(text, most_chars=options.most_chars)
     while True:
         lines.begin()
         if next(lines, None) is None:

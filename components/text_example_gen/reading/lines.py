@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import collections
 import csv
+import math
 from typing import TextIO
 
 from components.text_example_gen.reading.records import (
     MAX_RECORD_CHARS,
     MAX_RECORD_VALUES,
 )
+
+_EACH_LINE = 32  # characters that take about as long as an empty line
 
 CARRIAGE_RETURN = "\ud803"
 """A lone surrogate, which is in no text; it stands for a CR that ends no line."""
@@ -33,6 +36,7 @@ class Lines:
         text: Opened with `newline=""`, so that line ends inside quotes survive, or with
             a line feed, where CR alone ends no line.
         delimiter: Of which a record may have no more than `MAX_RECORD_VALUES`.
+        most_chars: As of `ReadOptions`.
 
     Attributes:
         taken: Lines since `begin` as they stand in the file, each cut after
@@ -43,9 +47,16 @@ class Lines:
         number: Number of the first line of `taken`, counted from 1.
     """
 
-    def __init__(self, text: TextIO, delimiter: str | None = None) -> None:
+    def __init__(
+        self,
+        text: TextIO,
+        delimiter: str | None = None,
+        *,
+        most_chars: int | None = None,
+    ) -> None:
         self._text = text
         self._delimiter = delimiter
+        self._room = math.inf if most_chars is None else most_chars
         self._pending: collections.deque[str] = collections.deque()
         self._chars = 0
         self._delimiters = 0  # among the first `_counted` lines of the record
@@ -132,8 +143,10 @@ class Lines:
 
     def _read(self) -> str:
         line = rest = self._text.readline(MAX_RECORD_CHARS)
-        if not line:
+        if not line or self._room <= 0:
             raise StopIteration
+        self._room -= len(line) + _EACH_LINE
         while len(rest) >= MAX_RECORD_CHARS and not rest.endswith(("\n", "\r")):
             rest = self._text.readline(MAX_RECORD_CHARS)
+            self._room -= len(rest)
         return line

@@ -195,9 +195,9 @@ def check_is_regular(path: str) -> None:
         mode = os.stat(path).st_mode
     except OSError as error:
         if os.path.islink(path):
+            why = (error.strerror or str(error)).lower()
             raise UnreadableFileError(
-                reasons.NOT_A_FILE,
-                f"{path} is a link to {os.readlink(path)}, which is not there",
+                reasons.NOT_A_FILE, f"{path} is a link to {os.readlink(path)}: {why}"
             ) from error
         return  # elsewhere, or gone: opening it tells
     for is_it, what in _NOT_REGULAR:

@@ -5,7 +5,7 @@ from __future__ import annotations
 # A row is at fault.
 NO_TEXT = "no_text"  # the text is missing, empty or nothing but white space
 NO_LABEL = "no_label"
-BAD_LABEL = "bad_label"  # an object, or what is not a label in a list
+BAD_LABEL = "bad_label"  # an object, a text, or what is not a label in a list
 SEVERAL_LABELS = "several_labels"  # where a row may have one
 TOO_FEW_FIELDS = "too_few_fields"
 TOO_MANY_FIELDS = "too_many_fields"

@@ -12,12 +12,8 @@ import pytest
 from pyarrow import parquet
 
 from components.text_example_gen import checks
-from components.text_example_gen.checks import (
-    check_all_data,
-    check_counts,
-    check_data,
-    check_labels,
-)
+from components.text_example_gen.checks import check_all_data, check_data
+from components.text_example_gen.count_checks import check_counts, check_labels
 from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.options import ReadOptions, RowColumns
@@ -88,12 +84,24 @@ def test_a_socket_and_a_device_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("data", ["", "*.csv", "b.csv"])
-def test_a_link_that_leads_nowhere_is_refused(tmp_path, data):
+@pytest.mark.parametrize(
+    ("target", "why"), [("gone.csv", "no such file"), ("b.csv", "too many levels of")]
+)
+def test_a_link_that_leads_nowhere_is_refused(tmp_path, data, target, why):
     """Its rows would be missing, and nothing would say so."""
     (tmp_path / "a.csv").write_text("text,label\ngood,a\nbad,b\n")
-    (tmp_path / "b.csv").symlink_to("gone.csv")
-    with pytest.raises(DataError, match=r"b\.csv is a link to gone\.csv, which is not"):
+    (tmp_path / "b.csv").symlink_to(target)
+    with pytest.raises(DataError, match=f"b.csv is a link to {target}: {why}"):
         check_data(str(tmp_path / data))
+
+
+def test_a_link_to_a_class_that_is_gone_is_refused(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.txt").write_text(f"a text of {name}")
+    (tmp_path / "c").symlink_to("gone")
+    with pytest.raises(DataError, match="c is a link to gone: no such file"):
+        check_data(str(tmp_path))
 
 
 def test_one_class_folder_alone_is_refused(tmp_path):
@@ -349,11 +357,24 @@ def test_so_many_rows_may_have_undecodable_characters_and_not_one_more():
 
 def test_the_first_look_reads_few_of_the_rows_that_are_too_long(tmp_path, monkeypatch):
     monkeypatch.setattr(lines, "MAX_RECORD_CHARS", 100)
-    monkeypatch.setattr(checks, "MAX_RECORD_CHARS", 100)
-    monkeypatch.setattr(checks, "_MOST_LOOKED_AT", 300)
+    monkeypatch.setattr(checks, "_MOST_LOOKED_AT", 800)
     (tmp_path / "a.jsonl").write_text('{"text": "%s"}\n' % ("x" * 200) * 50)
     found = check_data(str(tmp_path), options=ReadOptions(label_column=None))
     assert found.rows == 4
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.tsv", "a.txt"])
+def test_the_first_look_ends_in_empty_lines(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(checks, "_MOST_LOOKED_AT", 1000)
+    rows = {
+        "a.jsonl": ('{"text": "good"}\n', '{"text": "far"}\n'),
+        "a.txt": ("__label__a good\n", "__label__a far\n"),
+    }
+    first, last = rows.get(name, ("text\ngood\n", "far\n"))
+    options = ReadOptions(label_column=None)
+    for empty, expected in ((10, 2), (100, 1)):
+        (tmp_path / name).write_text(first + "\n" * empty + last)
+        assert check_data(str(tmp_path), options=options).rows == expected
 
 
 def test_the_first_look_keeps_little_of_long_rows(tmp_path, monkeypatch):

@@ -72,7 +72,7 @@ def test_what_is_measured_beside_is_said(facts):
     facts["training"]["words"] = {"ham": [{"word": "dear", "weight": 1, "texts": 9}]}
     facts["training"]["certain"] = {"precision": 0.9, "threshold": 0.7, "coverage": 0.6}
     facts["training"]["pretrained_branch"] = True
-    facts["training"]["word_vectors"] = True
+    facts["training"] |= {"word_vectors": True, "ngram_weight": 0.5}
     facts["evaluation"]["certain"] = {
         **facts["training"]["certain"],
         "accuracy": 0.91,

@@ -295,9 +295,9 @@ def test_the_summary_says_how_sure_the_model_may_be(facts):
     training = facts["training"]
     training |= {"temperature": 1.456, "certain": None}
     assert "probabilities calibrated on eval: temperature 1.46\n" in text_of(facts)
-    assert "beside the vectors" not in text_of(facts)
+    assert "beside ELMo's vectors" not in text_of(facts)
     training["ngram_weight"] = 0.25
-    assert "words and pairs count 0.25 times beside the vectors" in text_of(facts)
+    assert "words and pairs count 0.25 times beside ELMo's vectors" in text_of(facts)
     training["certain"] = {"precision": 0.95, "threshold": 0.8766, "coverage": 0.5}
     line = "sure from probability 0.877 on, for a precision of 0.95: 50.0% of the eval"
     assert line in text_of(facts)

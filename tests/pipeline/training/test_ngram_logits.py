@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import sparse
 from scipy.special import log_softmax
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -106,6 +107,29 @@ def test_it_is_logistic_regression_on_scaled_ngrams(word_vectors):
     logits = layer(ngram_ids(data.tokens(np.arange(15)))).numpy()
     found = logits[:, 1] - logits[:, 0]
     np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_a_class_that_never_has_an_ngram_does_not_scale_it():
+    """Of few texts, not to have it says nothing."""
+    presence = sparse.csr_matrix(np.eye(40, dtype=np.float32)[np.arange(80) % 40])
+    labels = np.arange(80) // 40
+    before = module._log_count_ratios(presence, labels, 3)
+    labels[0] = 2  # the only text of its class
+    after = module._log_count_ratios(presence, labels, 3)
+    np.testing.assert_allclose(after[1:], before[1:], atol=0.03)
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_ngrams_are_scaled_by_the_class_that_they_speak_most_for(multi_label):
+    presence = sparse.csr_matrix(
+        np.array([[1, 0, 1], [1, 0, 1], [0, 1, 1], [0, 0, 1.0]])
+    )
+    labels = np.array([0, 0, 1, 1])
+    if multi_label:
+        labels = np.stack([labels == 0, labels == 1], axis=1).astype(np.uint8)
+    found = module._log_count_ratios(presence, labels, 2)
+    # The counts and one more are 3, 1, 3 of 7 in the first class and 1, 2, 3 of 6.
+    np.testing.assert_allclose(np.exp(found), [18 / 7, 14 / 6, 7 / 6], rtol=1e-5)
 
 
 SPORT = ["football match", "basketball team won", "a match for the team"] * 4

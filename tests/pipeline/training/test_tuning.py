@@ -32,7 +32,6 @@ _GIVEN = {
     "model.embedding_dropout": 0.0,
     "model.dropout": 0.1,
     "model.ngram_rows": 1000,
-    "model.word_vectors": True,
     "train.learning_rate": 0.05,
     "train.batch_size": 8,
 }
