@@ -167,8 +167,9 @@ def files_below(folder: str, above: tuple[tuple[int, int], ...] = ()) -> Iterato
 
 
 def _places_above(folder: str) -> tuple[tuple[int, int], ...]:
-    """Returns device and inode of the folders that a folder lies in."""
+    """Returns device and inode of the folders that a folder, behind links, lies in."""
     places = []
+    folder = os.path.realpath(folder or "/")
     while (folder := folder.rpartition("/")[0]) != "":
         found = os.stat(folder)
         places.append((found.st_dev, found.st_ino))

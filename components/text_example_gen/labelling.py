@@ -23,6 +23,7 @@ from components.text_example_gen.values import (
     clean_label,
     digest,
     group_digest,
+    has_replaced,
     is_lossy,
     kept_value,
     read_labels,
@@ -159,7 +160,7 @@ class LabelRows(beam.DoFn):
             kept=tuple(kept_value(columns.get(name)) for name in self._columns.keep),
             source=record["source"],
             position=record["position"],
-            replaced_utf8=record["replaced_utf8"],
+            replaced_utf8=has_replaced(record, self._options.text_columns),
             cleaned=tuple(tuple(label) for label in labels if label.changes),
             before=label if is_known else None,
         )

@@ -132,8 +132,7 @@ def clean_label(value: Any) -> str | None:
     - True, "True" and "TRUE" become "true".
 
     Raises:
-        BadValueError: The value is a list or an object, has a NUL, or has more than
-            1,000 characters.
+        BadValueError: The value is a list or an object, or has a NUL.
     """
     label = read_label(value)
     return None if label is None else label.name
@@ -148,11 +147,6 @@ def read_label(value: Any) -> Label | None:
         return None
     if "\0" in written:
         raise BadValueError("the label contains a NUL character")
-    if len(written) > MOST_CHARS_OF_NAME:
-        raise BadValueError(
-            f"the label has {len(written):,} characters, and a label has at most "
-            f"{MOST_CHARS_OF_NAME:,}"
-        )
     if _is_plain(written):
         return Label(written, written, ())
     changes = []
@@ -224,7 +218,8 @@ def clean_labels(
 
     Raises:
         SeveralLabelsError: There is more than one, and there may not be.
-        BadValueError: As of `clean_label`, of any of them.
+        BadValueError: As of `clean_label`, of any of them; or one has more than 1,000
+            characters.
     """
     found = read_labels(value, separator=separator, several=several)
     return [label.name for label in found]
@@ -241,6 +236,12 @@ def read_labels(
         parts = (_scalar(value) or "").split(separator)
     found = {label.name: label for label in map(read_label, parts) if label is not None}
     labels = [found[name] for name in sorted(found)]
+    longest = max((len(label.written) for label in labels), default=0)
+    if longest > MOST_CHARS_OF_NAME:
+        raise BadValueError(
+            f"the label has {longest:,} characters, and a label has at most "
+            f"{MOST_CHARS_OF_NAME:,}"
+        )
     if len(labels) > 1 and not several:
         raise SeveralLabelsError(
             f"{len(labels)} labels, such as {labels[0].name!r} and {labels[1].name!r}"
@@ -256,8 +257,31 @@ def is_lossy(record: Mapping[str, Any], value: Any, cleaned: str) -> bool:
         value: As it was read; bytes are decoded here.
         cleaned: What has become of it.
     """
-    is_replaced = record["replaced_utf8"] or isinstance(value, bytes)
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    is_replaced = record["replaced_utf8"] or any(
+        isinstance(part, bytes) for part in parts
+    )
     return is_replaced and "\ufffd" in cleaned
+
+
+def has_replaced(record: Mapping[str, Any], text_columns: Sequence[str]) -> bool:
+    """Returns whether what is not UTF-8 is, or becomes, U+FFFD in a row.
+
+    Args:
+        record: It says whether any of it was replaced.
+        text_columns: Names of columns whose bytes are decoded here, if they are bytes.
+    """
+    values = map(record["columns"].get, text_columns)
+    return record["replaced_utf8"] or not all(map(_is_decodable, values))
+
+
+def _is_decodable(value: Any) -> bool:
+    if isinstance(value, bytes):
+        try:
+            value.decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+    return True
 
 
 def digest(text: str) -> bytes:

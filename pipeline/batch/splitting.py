@@ -28,6 +28,7 @@ from components.text_example_gen.reading.records import (
 from components.text_example_gen.values import (
     MOST_CHARS_OF_NAME,
     BadValueError,
+    has_replaced,
     is_lossy,
     text_of,
 )
@@ -276,7 +277,7 @@ class _Splitter:
         self._rows.append(line)
         self._chars += len(text)
         self._json_chars += len(line)
-        self._replaced += record["replaced_utf8"]
+        self._replaced += has_replaced(record, options.text_columns)
         self._renamed.update(record["renamed"])
 
     def _refused_names(self, columns: dict[str, Any]) -> str:

@@ -3,8 +3,8 @@
 The classifier adds up two logits. That of the n-grams is a sum over n-grams and vectors
 of words, so their shares are exact. That of ELMo's vectors is divided by integrated
 gradients: the gradients with respect to the token vectors, averaged on the straight way
-from zeros to the vectors, times the vectors. docs/explain.md has how well it does beside
-other methods.
+from zeros to the vectors, times the vectors. docs/explain.md has how well it does
+beside other methods.
 
 Source: Sundararajan et al. 2017, arXiv:1703.01365, equation 3.
 """

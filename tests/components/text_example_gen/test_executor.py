@@ -38,9 +38,9 @@ def test_every_row_ends_in_a_split_or_among_the_rejects(ingest, tmp_path):
     (data / "b.jsonl").write_text(
         '{"text": "from json", "label": "neg"}\n{"text": ["no"], "label": "neg"}\nbad\n'
     )
-    table = {"text": ["from parquet", "also"], "label": ["pos", None]}
+    table = {"text": [b"from parquet \xe9", b"also"], "label": ["pos", None]}
     pq.write_table(pa.table(table), data / "c.parquet")
-    result = ingest(data, max_rejected_fraction=0.2, max_replaced_fraction=0.02)
+    result = ingest(data, max_rejected_fraction=0.2, max_replaced_fraction=0.04)
 
     counts = result.counts
     assert counts["reasons"] == {
@@ -56,7 +56,7 @@ def test_every_row_ends_in_a_split_or_among_the_rejects(ingest, tmp_path):
     assert counts["rows_rejected"] == 8 == len(result.rejected)
     assert counts["rows_used"] == 65 == len(result.rows)
     assert counts["duplicates"] == 1  # TEXT 1
-    assert counts["replaced_utf8"] == 1
+    assert counts["replaced_utf8"] == 2
     assert counts["files"] == 3
     assert counts["layouts"] == {
         "csv, UTF-8, `,`, header": 1,

@@ -148,6 +148,15 @@ def test_links_are_followed_and_lead_nowhere_twice(put, tmp_path):
     }
 
 
+@pytest.mark.parametrize("target", [".", "..", "../d"])
+def test_a_link_to_a_folder_above_it_is_read_if_it_is_named(put, tmp_path, target):
+    put("d/a.csv", "d/b.csv")
+    (tmp_path / "d/current").symlink_to(target)
+    read, _ = data_files(str(tmp_path / "d/current/**"))
+    names = sorted(file.path.rpartition("/")[2] for file in read)
+    assert names == ["a.csv", "b.csv"]
+
+
 @pytest.mark.parametrize(
     "name",
     [

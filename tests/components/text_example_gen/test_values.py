@@ -20,10 +20,11 @@ from components.text_example_gen.values import (
     clean_labels,
     clean_text,
     digest,
+    has_replaced,
+    is_lossy,
     join_texts,
     read_label,
     text_of,
-    without_invisible,
 )
 from keras_elmo.text import _RULES, tokenize
 
@@ -96,8 +97,21 @@ def test_a_value_that_is_neither_text_nor_label_is_refused(clean, value):
         clean(value)
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(b"caf\xe9", True), ([b"\xff"], True), (b"caf\xc3\xa9", False), ("\ufffd", False)],
+)
+def test_bytes_that_cannot_be_decoded_are_lossy(value, expected):
+    record = {"replaced_utf8": False, "columns": {"label": value}}
+    assert is_lossy(record, value, " ".join(clean_labels(value))) == expected
+    if not isinstance(value, list):
+        assert has_replaced(record, ["label"]) == expected
+    assert has_replaced({**record, "replaced_utf8": True}, [])
+
+
 def test_a_text_is_no_label():
-    assert clean_label("x" * 1000) == "x" * 1000
+    assert clean_labels("x" * 1000) == ["x" * 1000]
+    assert clean_label("x" * 1001) == "x" * 1001, "a group may have such a name"
     with pytest.raises(BadValueError, match="has 1,001 characters, and a label has at"):
         clean_labels("a;" + "x" * 1001, separator=";", several=True)
 
@@ -147,7 +161,7 @@ def test_texts_that_differ_in_case_and_white_space_have_one_digest(same):
 def test_long_runs_of_marks_and_joiners_take_no_longer_than_letters(run):
     text = f"\u00e9{run * 100_000}\u00e9"
     digest(text)
-    assert without_invisible(text).endswith("\u00e9")
+    assert clean_label(text).endswith("\u00e9")
 
 
 def test_of_a_letter_with_many_marks_thirty_are_sorted_at_a_time():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from components.text_example_gen.options import ReadOptions
 from pipeline.batch import splitting
@@ -122,6 +124,16 @@ def test_nul_in_the_keys_of_hdf5_is_counted(tmp_path, split):
     assert row["id"] == "a\ufffd"
     assert record["replaced_nul"] == 1
     assert record["as_null"] == {}
+
+
+def test_bytes_of_a_text_that_are_no_utf8_are_counted_and_others_are_not(
+    tmp_path, split
+):
+    path = tmp_path / "a.parquet"
+    texts = [b"good \xff film", b"good \xc3\xa9", b"\xfe"]
+    parquet.write_table(pa.table({"text": texts, "blob": [b"\xff"] * 3}), path)
+    rows, record = split(path, keep=("blob",))
+    assert (len(rows), record["replaced_utf8"]) == (3, 2)
 
 
 def test_texts_of_several_columns_are_joined_and_carried(split, tmp_path):
