@@ -77,7 +77,10 @@ def read_delimited(
     renamed = tuple(name for name in new_names(names, columns) if name in keep)
     width = len(names)
     folded = [name.casefold() for name in names]
-    for row in itertools.chain(first, read_rows(lines, dialect, width=width)):
+    rows = itertools.chain(first, read_rows(lines, dialect, width=width))
+    for number, row in enumerate(rows):
+        if not number:
+            _check_row_names(row, columns, path, options)
         position, raw, fields, reason, replaced_utf8, _ = row
         if len(fields) != width and not reason:
             reason = fault_in_width(row, width, least)
@@ -88,15 +91,36 @@ def read_delimited(
             detail = _DETAILS.get(reason, f"{found_fields} where {width} are expected")
             yield reject_at(path, position, reason, detail, raw)
             continue
-        number = len(fields)
+        given = len(fields)
         yield {
             "source": path,
             "position": position,
-            "columns": {name: fields[i] for i, name in kept if i < number},
+            "columns": {name: fields[i] for i, name in kept if i < given},
             "raw": raw,
             "replaced_utf8": replaced_utf8,
             "renamed": renamed,
         }
+
+
+def _check_row_names(
+    row: Row, columns: list[str], path: str, options: ReadOptions
+) -> None:
+    """Refuses a header that lacks the name of a first column with row numbers.
+
+    R writes such files. Where the last column is empty, too, all others would be taken
+    for their neighbours, and nothing would tell.
+
+    Raises:
+        UnreadableFileError: The first row shows it.
+    """
+    is_shifted = len(row.fields) == len(columns) + 1 and not row.fields[-1].strip()
+    if is_shifted and row.fields[0] == "1" and columns[0] in options.text_columns:
+        raise UnreadableFileError(
+            reasons.TOO_MANY_FIELDS,
+            f"{path}: its rows have one field more than its header, and the first one "
+            f"stands where `{columns[0]}` should: 1\nhint: in R, "
+            "`write.csv(..., row.names = FALSE)`; else give the first column a name",
+        )
 
 
 def _is_header(fields: list[str], names: list[str], options: ReadOptions) -> bool:

@@ -186,6 +186,22 @@ def test_rows_that_do_not_fit_the_header_are_rejected_with_line_and_raw_text(tmp
     assert items[2]["detail"] == "3 fields where 2 are expected"
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_a_header_without_a_name_for_row_numbers_is_refused(tmp_path, name):
+    """As R writes it by default; the text would be `1`, its label the text."""
+    rows = '"text","label","note"\n"1","good film","pos",""\n"2","bad film","neg",""\n'
+    if name == "a.tsv":
+        rows = rows.replace(",", "\t")
+    path = tmp_path / name
+    path.write_text(rows)
+    [item] = read_file(str(path), ReadOptions())
+    assert (item["position"], item["reason"]) == (0, "too_many_fields")
+    assert "one field more than its header" in item["detail"]
+    assert "row.names = FALSE" in item["detail"]
+    path.write_text(rows.replace("1", "dull"))  # a text; rows end in a delimiter
+    assert [row["position"] for row in read_file(str(path), ReadOptions())] == [2, 3]
+
+
 def test_a_missing_column_names_those_there_are_and_the_nearest(tmp_path):
     message = detail(tmp_path / "a.csv", b"text,Lable,id\na,b,c\n")
     assert message.endswith(
