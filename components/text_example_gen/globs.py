@@ -132,14 +132,16 @@ def _match(paths: list[str], parts: list[str]) -> Iterator[str]:
         return
     form = re.compile(glob_expression(part))
     for path in paths:
-        names = [
-            name
-            for name, is_folder in _entries(path)
-            if form.fullmatch(name)
-            and (not is_hidden(name) or name[0] == part[0])
-            and (is_folder or not rest)
-        ]
-        yield from _match([f"{path}/{name}" for name in names], rest)
+        folders = []
+        for name, is_a_folder in _entries(path):
+            shown = not is_hidden(name) or name[0] == part[0]
+            if not shown or not form.fullmatch(name):
+                continue
+            if is_a_folder or not rest:
+                folders.append(f"{path}/{name}")
+            elif not os.path.exists(f"{path}/{name}"):  # a link that leads nowhere
+                yield f"{path}/{name}"
+        yield from _match(folders, rest)
 
 
 def files_below(folder: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[str]:
@@ -157,10 +159,10 @@ def files_below(folder: str, above: tuple[tuple[int, int], ...] = ()) -> Iterato
     place = (found.st_dev, found.st_ino)
     if place in above:
         return
-    for name, is_folder in _entries(folder):
+    for name, is_a_folder in _entries(folder):
         if is_hidden(name):
             continue
-        if is_folder:
+        if is_a_folder:
             yield from files_below(f"{folder}/{name}", (*above, place))
         else:
             yield f"{folder}/{name}"
@@ -180,12 +182,13 @@ def _entries(folder: str) -> list[tuple[str, bool]]:
     """Returns the names in a folder, sorted, and whether each is a folder."""
     try:
         with os.scandir(folder or "/") as entries:
-            return sorted((entry.name, _is_folder(entry)) for entry in entries)
+            return sorted((entry.name, is_folder(entry)) for entry in entries)
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Returns whether an entry is a folder, or a link to one."""
     try:
         return entry.is_dir()
     except OSError as error:

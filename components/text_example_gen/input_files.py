@@ -18,6 +18,7 @@ from components.text_example_gen.globs import (
     files_below,
     glob_expression,
     has_wildcard,
+    is_folder,
     is_hidden,
     unescape,
 )
@@ -190,9 +191,9 @@ def _hidden_data(pattern: str) -> list[FoundFile]:
     with os.scandir(base or "/") as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if not is_hidden(entry.name):
-                if has_classes and entry.is_dir():
+                if has_classes and is_folder(entry):
                     found += [e for e in os.scandir(entry) if _may_be_text(e)]
-            elif entry.is_dir() and has_classes and not _LEFT_BY_PROGRAMS(entry.name):
+            elif is_folder(entry) and has_classes and not _LEFT_BY_PROGRAMS(entry.name):
                 if next(files_below(entry.path), None) is not None:
                     found.append(entry)
             elif _may_be_text(entry) and _is_data(entry.name):
@@ -346,7 +347,7 @@ def _glob_of_folder(folder: str, format_name: str) -> str:
 
 def _has_folders(folder: str) -> bool:
     with os.scandir(folder) as entries:
-        return any(e.is_dir() and not is_hidden(e.name) for e in entries)
+        return any(is_folder(e) and not is_hidden(e.name) for e in entries)
 
 
 def _is_data(path: str) -> bool:
