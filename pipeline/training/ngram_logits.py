@@ -44,6 +44,7 @@ _MOST_WORK = 2e10  # n-grams times classes times iterations: a minute
 # know it.
 _UNSEEN = 3.0
 _LEAST_SHARE = 1e-3  # of the texts that have a label that all, or none, seem to have
+_SMOOTHING = 2.0  # texts that are added to the counts of an n-gram
 _LEAST_RATIO = 1e-3  # of an n-gram that says nothing
 # Of so many texts the vectors of words count as much as the n-grams; of more, less, as
 # the n-grams know better then.
@@ -228,9 +229,10 @@ def _log_count_ratios(
     """Returns how much n-grams say of some class, float `(width,)`, above 0.
 
     It is the logarithm of how much more frequent one is in the texts of a class than
-    in the others, for the class where that is highest. A class that never has it does
-    not count: of few texts, that would say nothing. Of labels that a text may have
-    several of, not to have one is a class, too.
+    in the others, for the class where that is highest. Two texts of all classes are
+    counted besides, divided as the classes are: else what a small class has never had
+    would speak for the others. Of labels that a text may have several of, not to have
+    one is a class, too.
 
     Args:
         presence: float `(texts, width)`, how many n-grams of each row texts have.
@@ -246,14 +248,19 @@ def _log_count_ratios(
         ones, shape = np.ones(texts, np.float32), (texts, num_classes)
         of_class = sparse.csr_matrix((ones, labels, np.arange(texts + 1)), shape)
     counts = (of_class.T @ presence).toarray()
+    sizes = np.asarray(of_class.sum(axis=0)).reshape(-1, 1) / len(labels)
     total = np.asarray(presence.sum(axis=0))
     if labels.ndim == 2:
         counts = np.concatenate([counts, total - counts])
-    shares, others = counts + 1, total - counts + 1
+        sizes = np.concatenate([sizes, 1 - sizes])
+    shares = counts + _SMOOTHING * sizes
+    others = total - counts + _SMOOTHING * (1 - sizes)
+    is_known = (sizes > 0) & (sizes < 1)
+    counts, shares, others = (each[is_known[:, 0]] for each in (counts, shares, others))
     shares /= shares.sum(axis=1, keepdims=True)
     others /= others.sum(axis=1, keepdims=True)
     ratios = np.where(counts > 0, np.log(shares / others), 0.0)
-    return np.maximum(ratios.max(axis=0), _LEAST_RATIO)
+    return np.maximum(ratios.max(axis=0, initial=0.0), _LEAST_RATIO)
 
 
 def _regression(

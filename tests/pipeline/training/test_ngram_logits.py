@@ -94,7 +94,8 @@ def test_it_is_logistic_regression_on_scaled_ngrams(word_vectors):
         ngram_range=(1, 2), min_df=2, binary=True, token_pattern=r"\S+"
     )
     presence = vectorizer.fit_transform(texts).toarray()
-    counts = np.stack([presence[labels == label].sum(axis=0) + 1 for label in (0, 1)])
+    own = [labels == label for label in (0, 1)]
+    counts = np.stack([presence[each].sum(axis=0) + 2 * each.mean() for each in own])
     shares = counts / counts.sum(axis=1, keepdims=True)
     inputs = normalize(presence * np.abs(np.log(shares[0] / shares[1])))
     data = labelled(texts, labels)
@@ -109,8 +110,7 @@ def test_it_is_logistic_regression_on_scaled_ngrams(word_vectors):
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
-def test_a_class_that_never_has_an_ngram_does_not_scale_it():
-    """Of few texts, not to have it says nothing."""
+def test_what_a_class_of_few_texts_never_had_says_little():
     presence = sparse.csr_matrix(np.eye(40, dtype=np.float32)[np.arange(80) % 40])
     labels = np.arange(80) // 40
     before = module._log_count_ratios(presence, labels, 3)
