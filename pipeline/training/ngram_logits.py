@@ -144,19 +144,20 @@ class NgramLogits(keras.layers.Layer):
         order = np.random.default_rng(0).permutation(texts)
         numbers = ngrams.counts[order] + self._dim
         texts = np.sort(order[np.cumsum(numbers) <= _MOST_NGRAMS])
-        ids, counts = np.unique(ngrams.of_texts(texts)[0], return_counts=True)
+        ids, starts = ngrams.of_texts(texts)
+        distinct, counts = np.unique(ids, return_counts=True)
         # By n-grams and not by rows: two that one text each has do not make one known.
-        ids = ids[counts >= _MIN_TEXTS]
-        known = np.unique(self._row(ids))
+        distinct = distinct[counts >= _MIN_TEXTS]
+        known = np.unique(self._row(distinct))
         scales = np.zeros(self.rows, np.float32)
         scales[known] = _log_count_ratios(
-            self._presence(ngrams, texts)[:, known], labels[texts], self.num_classes
+            self._presence(ids, starts)[:, known], labels[texts], self.num_classes
         )
         self.scales.assign(scales)
-        inputs = self._matrix(ngrams, texts)[:, known]
+        inputs = self._matrix(ids, starts)[:, known]
         if self.text_vectors:
             count = min(1.0, np.sqrt(_FEW_TEXTS / len(texts)))
-            vectors = count * text_vectors(*ngrams.of_texts(texts))
+            vectors = count * text_vectors(ids, starts)
             inputs = sparse.hstack([inputs, vectors], "csr", np.float32)
         weights, bias = _regression(
             inputs, labels[texts], class_weights, self.num_classes
@@ -169,16 +170,17 @@ class NgramLogits(keras.layers.Layer):
             self.kernel.assign(count * weights[len(known) :])
         _LOGGER.debug(
             "N-grams: %d are in %d texts or more; they have %.0f %% of the rows",
-            len(ids),
+            len(distinct),
             _MIN_TEXTS,
             100 * len(known) / self.rows,
         )
 
     def logits(self, ngrams: TextNgrams, texts: np.ndarray) -> np.ndarray:
         """Returns the outputs for some texts, float64 `(texts, classes)`."""
-        products = self._matrix(ngrams, texts) @ ops.convert_to_numpy(self.table)
+        ids, starts = ngrams.of_texts(texts)
+        products = self._matrix(ids, starts) @ ops.convert_to_numpy(self.table)
         if self.text_vectors:
-            vectors = text_vectors(*ngrams.of_texts(texts))
+            vectors = text_vectors(ids, starts)
             products += vectors @ ops.convert_to_numpy(self.kernel)
         return products.astype(np.float64) + ops.convert_to_numpy(self.bias)
 
@@ -193,21 +195,19 @@ class NgramLogits(keras.layers.Layer):
     ) -> tuple[int | None, ...]:
         return (ids_shape[0], self.num_classes)
 
-    def _presence(self, ngrams: TextNgrams, texts: np.ndarray) -> sparse.csr_matrix:
+    def _presence(self, ids: np.ndarray, starts: np.ndarray) -> sparse.csr_matrix:
         """Returns how many n-grams of each row texts have, float32 `(texts, rows)`."""
-        ids, starts = ngrams.of_texts(texts)
-        ones, shape = np.ones(len(ids), np.float32), (len(texts), self.rows)
+        ones, shape = np.ones(len(ids), np.float32), (len(starts) - 1, self.rows)
         return sparse.csr_matrix((ones, self._row(ids), starts), shape)
 
-    def _matrix(self, ngrams: TextNgrams, texts: np.ndarray) -> sparse.csr_matrix:
+    def _matrix(self, ids: np.ndarray, starts: np.ndarray) -> sparse.csr_matrix:
         """Returns the inputs of the regression, float32 `(texts, rows)`."""
-        ids, starts = ngrams.of_texts(texts)
         rows = self._row(ids)
         values = ops.convert_to_numpy(self.scales)[rows]
         squares = np.append(0.0, np.cumsum(np.square(values, dtype=np.float64)))
         norms = np.sqrt(np.maximum(np.diff(squares[starts]), _LEAST_SQUARE))
         values = values / np.repeat(norms, np.diff(starts)).astype(np.float32)
-        shape = (len(texts), self.rows)
+        shape = (len(starts) - 1, self.rows)
         matrix = sparse.csr_matrix((values, rows, starts), shape)
         matrix.sum_duplicates()
         return matrix
