@@ -146,7 +146,8 @@ class WordCache(keras.layers.Layer):
         super().__init__(trainable=False, **kwargs)
         known = dict.fromkeys([*options.sentence_marks, *vocabulary])
         known.pop("", None)  # padding, no word
-        self.vocabulary = list(known)
+        # NumPy, in which Keras looks for repeated words, drops a zero at the end.
+        self.vocabulary = [word for word in known if not word.endswith("\0")]
         self.lookup = keras.layers.StringLookup(
             vocabulary=self.vocabulary, mask_token=None, name="lookup"
         )

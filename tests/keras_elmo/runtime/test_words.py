@@ -172,3 +172,9 @@ def test_positions_past_the_longest_word_are_cut_on_request():
 
 def test_no_tokens_give_no_rows():
     assert spell(tf.constant([], tf.string), 50, 3).shape[0] == 0
+
+
+def test_words_that_differ_by_a_zero_at_the_end_are_both_served(tiny_elmo, plain):
+    layer = make(tiny_elmo, vocabulary=["cat\0", "cat", "\0"])
+    tokens = np.array([["cat", "cat\0", "\0", "dog"]], object)
+    np.testing.assert_allclose(layer(tokens), plain(tokens), atol=1e-6)
