@@ -6,6 +6,7 @@ import json
 import os
 import socket
 
+import numpy as np
 import pyarrow
 import pytest
 from pyarrow import parquet
@@ -253,3 +254,46 @@ def test_the_first_look_keeps_little_of_long_rows(tmp_path, monkeypatch):
     found = check_data(str(tmp_path / "*.jsonl"), options=options)
     assert found.rows == 4 and [len(text) for text in kept] == [2000] * 4
     assert found.columns == ("note", "k0", "text")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r'{"text": "a\ud800b", "label": "x"}',
+        r'{"text": "a", "label": "x", "meta": {"\ud801": ["\ud800"]}}',
+        '{"text": "a", "label": "x", "meta": %s}' % ("[" * 700 + "]" * 700),
+    ],
+)
+def test_a_first_look_passes_json_that_costs_a_value_or_its_row(tmp_path, line):
+    rows = [line, '{"text": "b", "label": "y"}']
+    (tmp_path / "a.jsonl").write_text("\n".join(rows))
+    preview = check_data(str(tmp_path))
+    assert preview.rows == 2
+    assert "y" in preview.labels
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pyarrow.array([2**40, 0], pyarrow.int64()).cast(pyarrow.timestamp("s")),
+        pyarrow.array([2**30, 0], pyarrow.int32()).cast(pyarrow.date32()),
+        pyarrow.array([1, 0], pyarrow.timestamp("s", "Nowhere/Land")),
+        pyarrow.Array.from_buffers(
+            pyarrow.string(),
+            2,
+            [
+                None,
+                pyarrow.py_buffer(np.array([0, 1, 2], np.int32)),
+                pyarrow.py_buffer(b"\xffa"),
+            ],
+        ),
+    ],
+    ids=["time out of range", "date out of range", "unknown zone", "no UTF-8"],
+)
+def test_a_first_look_passes_parquet_with_values_python_has_not(tmp_path, column):
+    columns = {"text": ["a", "b"], "label": ["x", "y"], "other": column}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    for options in (ReadOptions(), ReadOptions(keep_all=True)):
+        assert check_data(str(tmp_path), options=options).rows == 2
+    other = ReadOptions(label_column="other")
+    assert check_data(str(tmp_path), options=other).rows == 2

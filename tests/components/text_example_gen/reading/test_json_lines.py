@@ -7,7 +7,7 @@ import json
 import pytest
 
 from components.text_example_gen.options import ReadOptions
-from components.text_example_gen.reading import json_lines
+from components.text_example_gen.reading import json_lines, lines
 from components.text_example_gen.reading.read_file import read_file
 
 
@@ -125,3 +125,10 @@ def test_names_of_the_first_rows_have_a_bound_and_what_is_asked_for_is_found(tmp
             objects.record(line, number, is_cut=False)
     objects.end()  # which would refuse a file without the column
     assert len(objects._seen) == 1001
+
+
+def test_a_line_that_is_too_long_costs_its_row(read, monkeypatch):
+    monkeypatch.setattr(lines, "MAX_RECORD_CHARS", 100)
+    items = read('{"text":"%s"}' % ("a" * 100), '{"text":"b"}')
+    assert [item.get("reason") for item in items] == ["too_long", None]
+    assert items[1]["columns"] == {"text": "b"}

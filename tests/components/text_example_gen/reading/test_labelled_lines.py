@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading import lines
 from components.text_example_gen.reading.read_file import read_file
 
 _FASTTEXT = "__label__pos A fine film , really .\n\n__label__neg\tA, b\n"
@@ -93,3 +94,15 @@ def test_another_column_is_refused_by_name(read, text):
     assert "no column `id`. Columns found: text, label" in item["detail"]
     _, [item] = read(text, text_column=("a", "b"))
     assert "no column `b`" in item["detail"]
+
+
+@pytest.mark.parametrize(
+    ("good", "format_name"),
+    [("__label__pos A film.", "fasttext"), ("HUM:ind Who ?", "trec")],
+)
+def test_a_line_that_is_too_long_costs_its_row(read, monkeypatch, good, format_name):
+    monkeypatch.setattr(lines, "MAX_RECORD_CHARS", 100)
+    text = f"{good}\n{good}{' a' * 100}\n{good}\n"
+    _, items = read(text, format=format_name)
+    assert [item.get("reason") for item in items] == [None, "too_long", None]
+    assert items[2]["position"] == 3
