@@ -222,6 +222,9 @@ def _training_table(training: Training) -> str:
         rows.append(("temperature of the probabilities", _share(training.temperature)))
     if training.ngram_weight is not None:
         rows.append(("weight of words and pairs", f"{training.ngram_weight:g}"))
+    if training.embedding_cache is not None:
+        computed = training.embedding_cache.precision
+        rows.append(("ELMo computed", f"in {computed} to train, and in float32 in use"))
     return _table(("what", "value"), rows)
 
 

@@ -73,6 +73,11 @@ def test_what_is_measured_beside_is_said(facts):
     facts["training"]["certain"] = {"precision": 0.9, "threshold": 0.7, "coverage": 0.6}
     facts["training"]["pretrained_branch"] = True
     facts["training"] |= {"word_vectors": True, "ngram_weight": 0.5}
+    facts["training"]["embedding_cache"] = {
+        **dict.fromkeys(("bytes", "bound_bytes", "examples", "cached_examples"), 1),
+        **{"first_epoch_seconds": 2.0, "later_epoch_seconds": 1.0},
+        "precision": "bfloat16",
+    }
     facts["evaluation"]["certain"] = {
         **facts["training"]["certain"],
         "accuracy": 0.91,
@@ -82,6 +87,7 @@ def test_what_is_measured_beside_is_said(facts):
     _, body = _card(facts)
     assert "- ham: dear\n" in body
     assert "A part of it began from 94,185 labelled opinions" in body
+    assert "| ELMo computed | in bfloat16 to train, and in float32 in use |" in body
     assert "What it learnt of a word counts for words like it, too." in body
     assert "it answers 0.600 of the test rows" in body
     assert "Of the slices it is worst at language=de: accuracy 0.400 on 12 rows" in body
