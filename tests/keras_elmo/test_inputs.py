@@ -268,6 +268,32 @@ def test_fit_takes_what_the_page_says(plain_elmo):
 
 
 @pytest.mark.parametrize(
+    "texts", [np.array(["a b", "c"]), pd.Series(["a b", "c"]), ["a b", "c"]]
+)
+def test_what_fit_refuses_itself_it_refuses_in_one_line(plain_elmo, texts):
+    model = keras.Sequential([ElmoEmbeddingLayer(str(plain_elmo), output="default")])
+    model.compile("sgd", "mse")
+    with pytest.raises(
+        ValueError, match=r"^(Invalid dtype|Unrecognized data type): .*$"
+    ):
+        model.fit(texts, np.zeros(2), verbose=0)
+
+
+@pytest.mark.parametrize(("size", "kind"), [(3, ValueError), (None, tf.errors.OpError)])
+def test_fit_says_in_the_end_that_a_stateful_layer_lacks_room(plain_elmo, size, kind):
+    """Where the size of a batch is known only as it comes, TensorFlow raises the error."""
+    layer = ElmoEmbeddingLayer(
+        str(plain_elmo), output="default", stateful=True, max_batch_size=2
+    )
+    model = keras.Sequential([layer, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(kind) as caught:
+        model.fit(tf.constant(["a"] * 3), np.zeros(3), batch_size=size, verbose=0)
+    said = "a stateful ElmoEmbeddingLayer has room for `max_batch_size=2` rows"
+    assert said in "".join(str(caught.value).splitlines()[-2:])
+
+
+@pytest.mark.parametrize(
     "inputs", [tf.constant(["a"] * 3), keras.Input((), 3, "string")]
 )
 def test_too_many_rows_of_a_stateful_layer_are_refused_in_one_line(plain_elmo, inputs):
