@@ -120,7 +120,7 @@ def epochs_to_try(train: Mapping[str, Any], texts: int) -> list[int]:
     if train["epochs"] != AUTO:
         return [train["epochs"]]
     few, more = (
-        min(max(math.ceil(steps / _steps(train, texts)), _EPOCHS), _MOST_EPOCHS)
+        min(max(math.ceil(steps / steps_of_epoch(train, texts)), _EPOCHS), _MOST_EPOCHS)
         for steps in (_LEAST_STEPS, _MORE_STEPS)
     )
     return [few, more] if more >= _MANY_MORE * few else [few]
@@ -150,7 +150,7 @@ def compile_model(
         slow: Variables that learn at another rate.
         slow_rate: That rate at the start.
     """
-    steps = train["epochs"] * _steps(train, texts)
+    steps = train["epochs"] * steps_of_epoch(train, texts)
     if train["max_steps"] is not None:
         steps = min(steps, train["max_steps"])
     highest = train["learning_rate"]
@@ -169,7 +169,7 @@ def compile_model(
     )
 
 
-def _steps(train: Mapping[str, Any], texts: int) -> int:
+def steps_of_epoch(train: Mapping[str, Any], texts: int) -> int:
     """Returns the batches of an epoch."""
     return max(1, math.ceil(texts / train["batch_size"]))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from components.progress import tell
 from pipeline.features import EVAL, TRAIN
@@ -32,6 +33,7 @@ from pipeline.training.learning import (
     compile_model,
     epochs_to_try,
     fresh_head,
+    steps_of_epoch,
     weights_of,
     with_epochs,
 )
@@ -133,20 +135,16 @@ def judge(
         NoLoss: A head does not learn.
         ValueError: All texts are equal.
     """
-    ngrams = TextNgrams(data)
     if len(np.unique(folds)) < 2:
         raise ValueError(
             "a search needs texts of train and eval that differ. Received: one\n"
             "hint: train without train.tune"
         )
+    heads = _Heads(config, data, store, TextNgrams(data), num_classes, seed)
     for fold in range(FOLDS):
         others, own = texts[folds != fold], texts[folds == fold]
         if len(own):
-            yield _judged(
-                _fold_logits(
-                    config, data, store, ngrams, others, own, num_classes, seed
-                )
-            )
+            yield _judged(heads.logits(others, own))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,17 +190,14 @@ def least_loss(
     found: list[tuple[float, LeftOut]] = []
     for place, epochs in enumerate(numbers):
         tried = with_options(config, {"train.epochs": epochs})
+        heads = _Heads(tried, data, store, ngrams, num_classes, seed)
         parts = []
         for fold in range(FOLDS):
             others, own = texts[folds != fold], texts[folds == fold]
             if not data.is_multi_label:
                 own = own[np.isin(data.labels[own], data.labels[others])]
             if len(others) and len(own):
-                parts.append(
-                    _fold_logits(
-                        tried, data, store, ngrams, others, own, num_classes, seed
-                    )
-                )
+                parts.append(heads.logits(others, own))
             done = place * FOLDS + fold + 1
             tell("heads of left-out texts", done, len(numbers) * FOLDS)
         if not parts:
@@ -214,49 +209,91 @@ def least_loss(
     return min(found, key=lambda each: each[0])[1]
 
 
-def _fold_logits(
-    config: Mapping[str, Any],
-    data: LabelledTokens,
-    store: EmbeddingStore,
-    ngrams: TextNgrams,
-    others: np.ndarray,
-    own: np.ndarray,
-    num_classes: int,
-    seed: int,
-) -> PartLogits:
-    """Returns the logits of a fold's own texts, by a head trained on others."""
-    stopping = np.zeros(0, np.int64)
-    if config["train"]["patience"] is not None:
-        is_eval = np.isin(others, data.splits[EVAL])
-        if 0 < is_eval.sum() < len(others):
-            others, stopping = others[~is_eval], others[is_eval]
-    train = with_epochs({**config["train"], "seed": seed}, len(others))
-    head = fresh_head(
-        {**config, "train": train},
-        data,
-        others,
-        num_classes=num_classes,
-        num_layers=store.num_layers,
-        dim=store.dim,
-    )
-    weights = weights_of(data, others, num_classes, train)
-    trained = trained_form(head)
-    compile_model(trained, train, texts=len(others), multi_label=data.is_multi_label)
-    inputs = ActivationInputs(store, data)
-    _fit(trained, data, inputs, others, stopping, weights, train)
-    layer = ngrams_of(head)
-    if layer is not None:
-        layer.fit(ngrams, data.labels, others, weights)
-    parts = eval_logits(
-        head,
-        dataclasses.replace(data, splits={EVAL: own}),
-        inputs,
-        ngrams,
-        batch_size=max(train["batch_size"], _LEAST_JUDGED),
-    )
-    if not np.isfinite(parts.vectors).all():
-        raise NoLoss
-    return parts
+class _Heads:
+    """Heads with the same options, each trained on other texts.
+
+    Keras takes longer to compile a head than few texts take to learn. So those that
+    make the same number of steps are one, which begins anew each time.
+
+    Args:
+        config: Sections `model` and `train`.
+        data: The texts; with `train.patience` those of the split `eval` stop a head.
+        store: Their activations.
+        ngrams: Those of the texts.
+        num_classes: Of all labels.
+        seed: Of all that a head draws.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        data: LabelledTokens,
+        store: EmbeddingStore,
+        ngrams: TextNgrams,
+        num_classes: int,
+        seed: int,
+    ) -> None:
+        self._config, self._data, self._store = config, data, store
+        self._ngrams, self._num_classes, self._seed = ngrams, num_classes, seed
+        self._compiled: dict[int, tuple[keras.Model, keras.Model]] = {}
+
+    def logits(self, others: np.ndarray, own: np.ndarray) -> PartLogits:
+        """Returns those of some texts, by a head that has learnt from others.
+
+        Raises:
+            NoLoss: The head does not learn.
+        """
+        config, data = self._config, self._data
+        stopping = np.zeros(0, np.int64)
+        if config["train"]["patience"] is not None:
+            is_eval = np.isin(others, data.splits[EVAL])
+            if 0 < is_eval.sum() < len(others):
+                others, stopping = others[~is_eval], others[is_eval]
+        train = with_epochs({**config["train"], "seed": self._seed}, len(others))
+        head, trained = self._fresh(others, train)
+        weights = weights_of(data, others, self._num_classes, train)
+        inputs = ActivationInputs(self._store, data)
+        _fit(trained, data, inputs, others, stopping, weights, train)
+        layer = ngrams_of(head)
+        if layer is not None:
+            layer.fit(self._ngrams, data.labels, others, weights)
+        parts = eval_logits(
+            head,
+            dataclasses.replace(data, splits={EVAL: own}),
+            inputs,
+            self._ngrams,
+            batch_size=max(train["batch_size"], _LEAST_JUDGED),
+        )
+        if not np.isfinite(parts.vectors).all():
+            raise NoLoss
+        return parts
+
+    def _fresh(
+        self, texts: np.ndarray, train: Mapping[str, Any]
+    ) -> tuple[keras.Model, keras.Model]:
+        """Returns a head that has learnt nothing, and its compiled `trained_form`."""
+        head = fresh_head(
+            {**self._config, "train": train},
+            self._data,
+            texts,
+            num_classes=self._num_classes,
+            num_layers=self._store.num_layers,
+            dim=self._store.dim,
+        )
+        steps = train["epochs"] * steps_of_epoch(train, len(texts))
+        if steps in self._compiled:
+            known, trained = self._compiled[steps]
+            for old, new in zip(known.variables, head.variables, strict=True):
+                old.assign(new)
+            for variable in trained.optimizer.variables:
+                variable.assign(ops.zeros_like(variable))
+            return known, trained
+        trained = trained_form(head)
+        compile_model(
+            trained, train, texts=len(texts), multi_label=self._data.is_multi_label
+        )
+        self._compiled[steps] = head, trained
+        return head, trained
 
 
 def _joined(parts: Sequence[PartLogits]) -> PartLogits:

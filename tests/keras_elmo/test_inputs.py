@@ -281,7 +281,7 @@ def test_what_fit_refuses_itself_it_refuses_in_one_line(plain_elmo, texts):
 
 @pytest.mark.parametrize(("size", "kind"), [(3, ValueError), (None, tf.errors.OpError)])
 def test_fit_says_in_the_end_that_a_stateful_layer_lacks_room(plain_elmo, size, kind):
-    """Where the size of a batch is known only as it comes, TensorFlow raises the error."""
+    """Where a batch has a size only as it comes, the error is TensorFlow's."""
     layer = ElmoEmbeddingLayer(
         str(plain_elmo), output="default", stateful=True, max_batch_size=2
     )

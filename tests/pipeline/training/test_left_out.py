@@ -9,7 +9,14 @@ import pytest
 
 from pipeline.training import epochs, left_out, tuning
 from pipeline.training.calibration import needs_left_out
-from pipeline.training.left_out import NoLoss, folds_of, least_loss, together
+from pipeline.training.left_out import (
+    NoLoss,
+    _Heads,
+    folds_of,
+    least_loss,
+    together,
+)
+from pipeline.training.ngrams import TextNgrams
 from pipeline.training.search_space import search_space
 from pipeline.training.trial_heads import COMPARISON, TRIALS
 from pipeline.training.tuning import tuner_fn
@@ -150,7 +157,7 @@ def test_the_number_of_epochs_with_the_least_loss_is_found(
 
     monkeypatch.setattr(left_out, "compile_model", compile_it)
     data, found = _least_loss(args)
-    assert tried == [1] * 3 + [6] * 3
+    assert tried == [1, 6], "all folds make as many steps: one head begins anew"
     assert found.epochs == 6
     texts = len(data.labels)
     parts = found.parts
@@ -192,3 +199,24 @@ def test_few_eval_texts_need_those_left_out_and_many_do_not(args, quick_heads):
     assert not needs_left_out(dataclasses.replace(data, splits=many))
     enough = {"train": np.arange(1000), "eval": np.arange(500)}
     assert not needs_left_out(dataclasses.replace(data, splits=enough))
+
+
+def test_a_head_that_begins_anew_is_like_a_fresh_one(args, quick_heads):
+    args.custom_config["train"]["epochs"] = 2
+    heads = _heads(args)
+
+    def fresh():
+        data = heads._data
+        ngrams = TextNgrams(data)
+        return _Heads(heads._config, data, heads._store, ngrams, 2, seed=1)
+
+    first, second, rest = np.split(heads.tried[:30], 3)
+    with heads.opened():
+        expected = fresh().logits(second, rest)
+        used = fresh()
+        other = used.logits(first, rest)
+        found = used.logits(second, rest)
+    assert len(used._compiled) == 1
+    assert not np.array_equal(other.vectors, found.vectors)
+    for name in ("vectors", "ngrams"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
