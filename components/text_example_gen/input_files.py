@@ -32,8 +32,7 @@ from components.text_example_gen.spans import (
 )
 from keras_elmo.paths import absolute
 
-# `{` begins TFX's {SPAN}, {VERSION}, {YYYY}, {MM}, {DD}.
-_SPECIAL = re.compile(r"[*?\[{]")
+_SPECIAL = re.compile(r"[*?\[{]")  # `{` begins TFX's {SPAN}, {VERSION}, {YYYY} …
 _ONE_CLASS_PER_FOLDER = "*/*"
 _DEEPER = "**"
 _MOST_LOOKED_AT = 10_000  # files of a folder, to tell how it is laid out
@@ -328,10 +327,11 @@ def data_fingerprint(pattern: str) -> str:
 
 
 def _glob_of_folder(folder: str, format_name: str) -> str:
-    found = itertools.islice(files_below(folder), _MOST_LOOKED_AT)
+    found = itertools.islice(files_below(folder), _MOST_LOOKED_AT + 1)
     files = [path[len(folder.rstrip("/")) + 1 :] for path in found]
+    is_cut = len(files) > _MOST_LOOKED_AT  # what is deeper may only come now
     deep = [path for path in files if "/" in path]
-    is_deeper = any(path.count("/") > 1 for path in deep)
+    is_deeper = is_cut or any(path.count("/") > 1 for path in deep)
     classes = f"*/{_DEEPER}" if is_deeper else _ONE_CLASS_PER_FOLDER
     if format_name == "folder":
         return classes
@@ -342,7 +342,7 @@ def _glob_of_folder(folder: str, format_name: str) -> str:
         if not has_data and not are_tables and _has_folders(folder):
             return classes
         deep = [path for path in deep if _is_data(path)]
-    return _DEEPER if deep else "*"
+    return _DEEPER if deep or is_cut else "*"
 
 
 def _has_folders(folder: str) -> bool:

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from components.text_example_gen import input_files
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.input_files import (
@@ -101,6 +102,18 @@ def test_of_a_folder_with_tables_only_these_are_read(put, tmp_path):
         "picture.png",
         "pos/1.txt",
     ]
+
+
+def test_what_lies_below_more_files_than_are_looked_at_is_read(
+    put, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(input_files, "_MOST_LOOKED_AT", 3)
+    put("d/1.csv", "d/2.csv", "d/3.csv", "d/4.csv", "d/older/x.csv")
+    put(*(f"c/neg/{n}.txt" for n in range(5)), "c/pos/1.txt", "c/pos/2024/2.txt")
+    for folder, count, last in (("d", 5, "older/x.csv"), ("c", 7, "pos/2024/2.txt")):
+        files = match_files(locate(str(tmp_path / folder)).pattern)
+        assert len(files) == count
+        assert str(tmp_path / folder / last) in [file.path for file in files]
 
 
 def test_tables_in_folders_are_no_classes(put, tmp_path):
