@@ -5,7 +5,7 @@ Nothing of `pipeline` is imported here: every room that keeps such files may use
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field
@@ -23,6 +23,19 @@ def _in_every_zone(time: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_every_zone)]
 """A time that can be shown in any time zone."""
+
+
+def written(time: datetime, timespec: str) -> str:
+    """Returns a time in ISO 8601, with its offset from UTC, as `Moment` reads it.
+
+    ISO 8601 has no seconds in an offset, but local mean times of old have: those are
+    written in UTC.
+    """
+    offset = time.utcoffset()
+    if offset is not None and offset.total_seconds() % 60:
+        time = time.astimezone(timezone.utc)
+    return time.isoformat(timespec=timespec)
+
 
 Seconds = Annotated[float, Field(ge=0, le=_LONGEST, allow_inf_nan=False)]
 """A duration that can be shown."""

@@ -14,6 +14,7 @@ import hashlib
 import logging
 import os
 import re
+from collections.abc import Collection
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
@@ -150,12 +151,20 @@ def close_interrupted(output: str | Path) -> None:
             write_run(output, run.model_copy(update={"verdict": "interrupted"}))
 
 
-def keep_crash(output: str | Path, since: datetime, reason: str) -> PastRun | None:
+def begun_runs(output: str | Path) -> frozenset[str]:
+    """Returns the names of the folders of all runs that ever began."""
+    return frozenset(each.name for each in _run_folders(Path(absolute(output))))
+
+
+def keep_crash(
+    output: str | Path, known: Collection[str], reason: str
+) -> PastRun | None:
     """Notes that the process of a run has died, and why; returns that run.
 
     Args:
         output: The folder; no run is under way in it.
-        since: The run began after this.
+        known: What `begun_runs` returned before the process began: the clock may be
+            wrong, and say nothing of which run came first.
         reason: Why, as far as it is known.
 
     Returns:
@@ -166,8 +175,8 @@ def keep_crash(output: str | Path, since: datetime, reason: str) -> PastRun | No
     """
     folder = Path(absolute(output))
     for each in reversed(_run_folders(folder)):
-        run = _read(folder, each, is_held=False)
-        if run and run.verdict == "interrupted" and run.began >= since:
+        run = None if each.name in known else _read(folder, each, is_held=False)
+        if run and run.verdict == "interrupted":
             failed = run.ended_now(verdict="failed", reasons=[reason])
             write_run(output, failed)
             return failed

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 
 from pipeline.interrupts import signals_handled
-from pipeline.runs.past_runs import keep_crash
+from pipeline.runs.past_runs import begun_runs, keep_crash
 from pipeline.scheduling import text
 from pipeline.scheduling.cron import check_cron, next_time
 from pipeline.scheduling.outcome import Outcome, failure
@@ -48,6 +48,7 @@ class _Run:
     number: int
     due: datetime
     started: datetime
+    known: frozenset[str]  # what had begun in the output before it
 
 
 class Schedule:
@@ -110,6 +111,7 @@ class Schedule:
         Raises:
             ConfigError: The output cannot be written, or the state not be read.
             HistoryUnreadable: A line of the history is not what was written.
+            OutputGone: The output was moved or removed meanwhile.
             ScheduleBusy: Another schedule holds the output.
         """
         signals = signals_handled(
@@ -194,7 +196,8 @@ class Schedule:
 
     def _start(self, due: datetime, record: Record) -> None:
         now = self._clock()
-        run = _Run(record.begin(now), due, now)
+        known = begun_runs(self._folder.output)
+        run = _Run(record.begin(now), due, now, known)
         self._say(text.beginning(run.number, self._span, due, now))
         try:
             self._folder.outcome.unlink(missing_ok=True)
@@ -227,7 +230,7 @@ class Schedule:
         """Returns the outcome of a run whose process could not say what came of it."""
         crashed = None
         with contextlib.suppress(OSError):  # then only the history has it
-            crashed = keep_crash(self._folder.output, run.started, reason)
+            crashed = keep_crash(self._folder.output, run.known, reason)
         return failure(reason, run_id=crashed.run_id if crashed else None)
 
     def _conclude(

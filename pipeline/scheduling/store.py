@@ -32,7 +32,7 @@ from pipeline.files import (
     write_whole,
 )
 from pipeline.scheduling.outcome import Outcome, failure
-from pipeline.written_times import Moment
+from pipeline.written_times import Moment, written
 
 # A clock is put back by some seconds every now and then; what was run then is not run
 # again.
@@ -42,6 +42,10 @@ _LEFT_BEHIND_SECONDS = 3600  # nothing in the folder takes so long to write
 
 class ScheduleBusy(RunError):
     """Another schedule holds the output; one line."""
+
+
+class OutputGone(RunError):
+    """The output was moved or removed while its schedule waited; one line."""
 
 
 class HistoryUnreadable(RunError):
@@ -78,9 +82,9 @@ class PastRun:
         """Returns the line's object; times with their offset from UTC."""
         return {
             "run": self.run,
-            "scheduled": self.scheduled.isoformat(timespec="seconds"),
-            "started": self.started.isoformat(timespec="milliseconds"),
-            "ended": self.ended.isoformat(timespec="milliseconds"),
+            "scheduled": written(self.scheduled, "seconds"),
+            "started": written(self.started, "milliseconds"),
+            "ended": written(self.ended, "milliseconds"),
             "seconds": round(self.seconds, 1),
             "exit_code": self.exit_code,
             **self.outcome.to_json(),
@@ -95,12 +99,12 @@ class PastRun:
         """
         try:
             values = json.loads(line)
+            if not isinstance(values, dict):
+                raise ValueError(f"an object is expected, not {type(values).__name__}")
+            # The outcome's values stand beside the others; one of them has its name.
+            nested = json.dumps({**values, "outcome": values})
         except RecursionError as error:
             raise ValueError("it is nested too deeply") from error
-        if not isinstance(values, dict):
-            raise ValueError(f"an object is expected, not {type(values).__name__}")
-        # The outcome's values stand beside the others, and one of them has its name.
-        nested = json.dumps({**values, "outcome": values})
         return pydantic.TypeAdapter(cls).validate_json(nested, strict=True)
 
 
@@ -188,7 +192,13 @@ class ScheduleFolder:
 
         Raises:
             OSError: The lock of the output cannot be looked at.
+            OutputGone: There is no such folder any more.
         """
+        if not self.path.is_dir():  # to lock the output would make it anew
+            raise OutputGone(
+                f"the output was moved or removed: {self.path} is gone (hint: end a "
+                "schedule before you move its output, and start it in the new place)"
+            )
         try:
             with locked_folder(self.output), self.run_held():
                 return False
@@ -282,7 +292,7 @@ class ScheduleFolder:
         values = {
             "cron": seen_to.cron,
             "timezone": seen_to.timezone,
-            "until": seen_to.until.isoformat(),
+            "until": written(seen_to.until, "auto"),
         }
         write_whole(self._state, json.dumps(values) + "\n")
 

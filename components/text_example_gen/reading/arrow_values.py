@@ -96,11 +96,17 @@ def whole_values(array: pa.Array) -> list[Any]:
     """
     if has_nanoseconds(array.type):
         raise ValueError("times of day have nanoseconds")
-    values = array.to_pylist()
-    if array.type == pa.float32():
-        # The shortest digits that mean the same number: 0.1, not 0.10000000149011612.
-        return [None if v is None else float(str(np.float32(v))) for v in values]
-    return values
+    return _with_few_digits(array.to_pylist(), array.type)
+
+
+def _with_few_digits(values: list[Any], kind: pa.DataType) -> list[Any]:
+    """Returns floats of 32 bits with the shortest digits that mean the same number.
+
+    So 0.1 is not 0.10000000149011612. In lists and structures they stay as they are.
+    """
+    if kind != pa.float32():
+        return values
+    return [None if v is None else float(str(np.float32(v))) for v in values]
 
 
 class Mender:
@@ -129,6 +135,9 @@ class Mender:
         Raises:
             ValueError: There is one that has no form in Python.
         """
+        return _with_few_digits(self._values(array), array.type)
+
+    def _values(self, array: pa.Array) -> list[Any]:
         mend = self._way(array.type)
         if mend is not None and has_nanoseconds(array.type):
             return mend(array)
@@ -142,7 +151,7 @@ class Mender:
     def _way(self, kind: pa.DataType) -> Callable[[pa.Array], list[Any]] | None:
         types = pa.types
         if types.is_dictionary(kind):
-            return lambda array: self.values(array.dictionary_decode())
+            return lambda array: self._values(array.dictionary_decode())
         if types.is_string(kind) or types.is_large_string(kind):
             return self._texts
         if types.is_date(kind) or types.is_time(kind) or types.is_duration(kind):
@@ -170,7 +179,7 @@ class Mender:
 
     def _lists(self, array: pa.Array) -> list[Any]:
         return [
-            self.values(each.values) if each.is_valid else None
+            self._values(each.values) if each.is_valid else None
             for each in map(array.__getitem__, range(len(array)))
         ]
 
@@ -181,7 +190,7 @@ class Mender:
                 pairs.append(None)
                 continue
             inner = each.values
-            keys, items = self.values(inner.field(0)), self.values(inner.field(1))
+            keys, items = self._values(inner.field(0)), self._values(inner.field(1))
             pairs.append(list(zip(keys, items, strict=True)))
         return pairs
 
@@ -189,7 +198,7 @@ class Mender:
         names = [field.name for field in array.type]
         distinct = distinct_names(names)
         self._renamed.update(dict.fromkeys(new_names(names, distinct)))
-        columns = [self.values(array.field(i)) for i in range(array.type.num_fields)]
+        columns = [self._values(array.field(i)) for i in range(array.type.num_fields)]
         rows = zip(*columns, strict=True) if columns else ((),) * len(array)
         return [
             dict(zip(distinct, row, strict=True)) if is_valid else None

@@ -144,6 +144,7 @@ def _read(
         metadata=metadata,
         read_dictionary=in_lists,
         buffer_size=_BUFFER_BYTES,
+        coerce_int96_timestamp_unit=_unit_of_old_times(metadata),
     )
     schema = file.schema_arrow
     names = list(schema.names)
@@ -170,6 +171,15 @@ def _read(
             for item in _rows(batch, path, position, columns, wanted):
                 yield _with_nested(item, options) if has_nested else item
             position += len(batch)
+
+
+def _unit_of_old_times(metadata: pq.FileMetaData) -> str:
+    """Returns the unit in which times of the old form INT96 are read right.
+
+    In nanoseconds only the years 1677 to 2262 have room, and elsewhere other times come
+    of it. But of times before 1970 pyarrow itself writes what only reads so.
+    """
+    return "ns" if (metadata.created_by or "").startswith("parquet-cpp") else "us"
 
 
 def _nested_names(schema: pa.Schema) -> list[str]:

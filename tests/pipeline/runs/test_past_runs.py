@@ -16,6 +16,7 @@ from pipeline.runs.past_runs import (
     REPORT,
     SUMMARY,
     PastRun,
+    begun_runs,
     claim_telling,
     close_interrupted,
     keep_crash,
@@ -145,15 +146,19 @@ def test_facts_of_a_later_version_are_passed_over(output):
 
 
 def test_a_process_that_died_has_failed_with_what_is_known_of_it(output):
-    write_run(output, _run("old", verdict="running", log=_log(output)))
-    since = _BEGAN + timedelta(minutes=1)
-    assert keep_crash(output, since, "killed") is None
-    write_run(output, _run("new", verdict="running", log=_log(output), began=since))
-    assert keep_crash(output, since, "killed").run_id == "new"
-    old, new = past_runs(output)
-    assert (old.verdict, new.verdict) == ("interrupted", "failed")
-    assert new.reasons == ["killed"]
-    assert new.seconds > 0
+    """Also where the clock was ahead when an earlier one began."""
+    earlier = {"verdict": "running", "log": _log(output)}
+    ahead = _BEGAN.replace(year=2999)
+    write_run(output, _run("2999-01-01T00:00:00", began=ahead, **earlier))
+    known = begun_runs(output)
+    assert keep_crash(output, known, "killed") is None
+    write_run(output, _run("2026-01-01T00:00:00", **earlier))
+    assert keep_crash(output, known, "killed").run_id == "2026-01-01T00:00:00"
+    runs = {run.began: run for run in past_runs(output)}
+    assert runs[ahead].verdict == "interrupted"
+    assert runs[_BEGAN].verdict == "failed"
+    assert runs[_BEGAN].reasons == ["killed"]
+    assert runs[_BEGAN].seconds > 0
 
 
 def test_an_end_is_told_once_and_each_end_by_itself(output):

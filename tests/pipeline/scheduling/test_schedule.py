@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.runs.past_runs import PastRun, read_run, write_run
-from pipeline.scheduling.store import ScheduleBusy
+from pipeline.scheduling.store import OutputGone, ScheduleBusy
 from tests.pipeline.scheduling.running import (
     EVERY_SECOND,
     NEVER,
@@ -58,16 +58,15 @@ def test_each_end_is_told_once_and_by_the_schedule_itself(folder):
         told.append(outcome)
         say("told")
 
-    later = datetime.now(UTC) + timedelta(minutes=1)  # begun by the first process
     log = str(folder.output / "logs" / "a.log")
-    begun = PastRun(run_id="r", verdict="running", began=later, log=log)
-    write_run(folder.output, begun)
+    begun = PastRun(run_id="r", verdict="running", began=datetime.now(UTC), log=log)
+    on = {"run 1 began": lambda: write_run(folder.output, begun)}
     job = f"""
     if not os.path.exists("{folder.output}/killed"):
         os.mkdir("{folder.output}/killed")
         os.kill(os.getpid(), signal.SIGKILL)
     """
-    lines = run_until(folder, EVERY_SECOND, job, until="run 2: ", tell=tell)
+    lines = run_until(folder, EVERY_SECOND, job, until="run 2: ", tell=tell, on=on)
     killed, pushed, *_ = told
     assert (killed.outcome, killed.run_id) == ("failed", "r")
     assert pushed.outcome == "pushed"
@@ -144,6 +143,15 @@ def test_a_process_that_cannot_start_is_a_failed_run(folder):
     assert past.exit_code is None
     assert "cannot be started: " in past.outcome.reason
     assert "/no/such" in past.outcome.reason
+
+
+def test_a_schedule_ends_when_its_output_was_moved(folder):
+    moved = folder.output.with_name("moved")
+    on = {"next run": lambda: folder.output.rename(moved)}
+    with pytest.raises(OutputGone, match=f"{folder.path} is gone .hint: end"):
+        run_until(folder, EVERY_SECOND, until="run 1: ", on=on)
+    assert not folder.output.exists()
+    assert moved.is_dir()
 
 
 def test_a_signal_asks_the_run_to_end_and_the_next_start_takes_it_up(folder):

@@ -39,6 +39,17 @@ def test_a_line_says_when_with_the_time_zone_and_how_long(folder):
     assert line["removed_versions"] == [15, 16]
 
 
+@pytest.mark.parametrize(
+    ("year", "zone"), [(1800, "Europe/Berlin"), (1970, "Africa/Monrovia")]
+)
+def test_times_with_seconds_in_their_offset_are_read_again(folder, year, zone):
+    then = datetime(year, 1, 1, tzinfo=ZoneInfo(zone))
+    folder.append_to_history(PastRun(1, then, then, then, 0, Outcome("interrupted")))
+    folder.write_seen_to(SeenTo("* * * * *", zone, then))
+    assert folder.read_history()[0].scheduled == then
+    assert folder.read_seen_to().until == then
+
+
 def test_what_was_appended_is_read_in_order(folder):
     assert folder.read_history() == []
     refused = _past(2, outcome="refused", version=None, reasons=("auc 0.5 is low",))
@@ -103,7 +114,9 @@ def test_a_line_with_a_value_of_another_type_is_named(folder, wrong):
 
 
 @pytest.mark.parametrize(
-    "line", ["[]", "5", "null", '"run"', "{}", "\x00", "[" * 200_000]
+    "line",
+    ["[]", "5", "null", '"run"', "{}", "\x00", "[" * 200_000]
+    + ['{"x": %s}' % ("[" * levels + "]" * levels) for levels in range(900, 1000)],
 )
 def test_a_line_that_is_no_object_is_named(folder, line):
     folder.history.write_text(line + "\n")
