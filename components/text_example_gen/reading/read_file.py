@@ -52,6 +52,7 @@ from components.text_example_gen.reading.records import (
     MAX_RECORD_CHARS,
     Record,
     Reject,
+    partitions_of,
     reject_at,
     replace_invalid,
 )
@@ -94,7 +95,7 @@ def read_file(
     """
     rows_read = 0
     try:
-        on_layout = on_layout or ignore_layout
+        on_layout = _with_partitions(path, on_layout or ignore_layout)
         for item in _read(path, options, in_class_folder, on_layout):
             yield item
             rows_read += 1
@@ -207,6 +208,17 @@ def _has_lines(path: str, encoding: str) -> bool:
     with _opened(path, encoding, newline="\n") as file:
         is_whole = file.readline(MAX_RECORD_CHARS).endswith("\n")
         return is_whole and bool(file.read(HEAD_BYTES).strip())
+
+
+def _with_partitions(path: str, on_layout: OnLayout) -> OnLayout:
+    """Returns what says besides that the values in folders' names are not read."""
+    names = ", ".join(f"`{name}`" for name in partitions_of(path))
+    if not names:
+        return on_layout
+    note = f"without {names} of its folder's name"
+    return lambda layout: on_layout(
+        dataclasses.replace(layout, notes=(*layout.notes, note))
+    )
 
 
 def _tell(layout: Layout, on_layout: OnLayout, note: str) -> None:

@@ -242,15 +242,24 @@ def check_columns(
         raise UnreadableFileError(reasons.MISSING_COLUMN, message)
 
 
+def partitions_of(path: str) -> dict[str, str]:
+    """Returns column -> folder, of the folders whose names have a value.
+
+    Spark and Hive write so, as in `day=2024-02-29/part-0.parquet`.
+    """
+    folders = path.replace("\\", "/").split("/")[:-1]
+    return {each.partition("=")[0]: each for each in folders if "=" in each[1:]}
+
+
 def _hint_of_partition(path: str, name: str) -> str:
     """Returns what to do where a folder's name has the value, as of `label=pos/`."""
-    for folder in path.replace("\\", "/").split("/")[:-1]:
-        if folder.startswith(f"{name}="):
-            return (
-                f"the folder `{folder}` has it in its name, as Spark and Hive write "
-                "partitions; write it into the files as a column"
-            )
-    return ""
+    folder = partitions_of(path).get(name)
+    if folder is None:
+        return ""
+    return (
+        f"the folder `{folder}` has it in its name, as Spark and Hive write "
+        "partitions; write it into the files as a column"
+    )
 
 
 def _hint(name: str, options: ReadOptions, more: str) -> str:

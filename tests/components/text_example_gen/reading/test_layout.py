@@ -20,3 +20,14 @@ def test_the_name_around_the_rows_of_a_document_may_be_no_utf_8(tmp_path):
     items = list(read_file(str(path), options, on_layout=layouts.append))
     assert [item["columns"] for item in items] == [{"text": "a"}, {"text": "b"}]
     assert "\ufffdx" in ", ".join(map(str, layouts))
+
+
+def test_a_column_that_only_folders_have_is_said_to_be_missing(tmp_path):
+    folder = tmp_path / "day=2024-02-29" / "lang=de"
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text("text\na\n")
+    layouts = []
+    options = ReadOptions(label_column=None, keep_all=True)
+    list(read_file(str(folder / "a.csv"), options, on_layout=layouts.append))
+    [layout] = map(str, layouts)
+    assert layout.endswith("header, without `day`, `lang` of its folder's name")
