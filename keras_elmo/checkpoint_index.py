@@ -14,27 +14,36 @@ import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
 from keras_elmo import files
+from keras_elmo.errors import SourceError, WeightsError
 
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER_BYTES = 48
 _MOST_BYTES = 2**26
 _MOST_KEY_BYTES = 2**12
+_MOST_BYTES_OF_KEYS = 2**26  # of all: in the file they share what they begin with
+_MOST_TENSORS = 10**5
 _MOST_AXES = 32  # as NumPy
 _MOST_VALUES = 2**40  # of a tensor
 _MOST_SHARDS = 10**4
 _MOST_SLICES = 10**4
+_MOST_NUMBER_BYTES = 10
+_SUM_BYTES = 4  # behind the length of a text
 _TYPES = {
     *(tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.bool, tf.string),
     *(tf.int8, tf.int16, tf.int32, tf.int64),
     *(tf.uint8, tf.uint16, tf.uint32, tf.uint64),
+    *(tf.complex64, tf.complex128, tf.qint8, tf.quint8, tf.qint32),
 }
 _NUMBERS = {dtype.as_datatype_enum for dtype in _TYPES}
+OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+"""The tensor, one text, in which TF2 says what the others are."""
 
 
 def check_index(path: Path, what: str) -> None:
@@ -45,26 +54,65 @@ def check_index(path: Path, what: str) -> None:
         what: Of which it is the index, for messages.
 
     Raises:
-        SourceError: It names the first fault.
+        WeightsError: It names the first fault.
     """
+    try:
+        _check(path, what)
+    except SourceError as error:  # nor may TensorFlow load the module that it is of
+        raise WeightsError(str(error)) from error
+
+
+def _check(path: Path, what: str) -> None:
     with files.reading(what, DecodeError, struct.error):
         size = path.stat().st_size
         if size > _MOST_BYTES:
             raise ValueError(f"{path} has {size:,} bytes")
-        entries = list(_entries(path.read_bytes()))
-        if not entries or entries[0][0]:
+        entries = _entries(path.read_bytes())
+        first, value = next(entries, (b"none", b""))
+        if first:
             raise ValueError(f"{path} has no header")
-        header = tensor_bundle_pb2.BundleHeaderProto.FromString(entries[0][1])
+        header = _message(tensor_bundle_pb2.BundleHeaderProto, value)
         if header.endianness != tensor_bundle_pb2.BundleHeaderProto.LITTLE:
             raise ValueError(f"the numbers of {path} are not little-endian")
         if not 1 <= header.num_shards <= _MOST_SHARDS:
             raise ValueError(f"{path} has {header.num_shards} parts")
-        for key, value in entries[1:]:
-            entry = tensor_bundle_pb2.BundleEntryProto.FromString(value)
+        for number, (key, value) in enumerate(entries, 1):
+            entry = _message(tensor_bundle_pb2.BundleEntryProto, value)
             fault = _fault(entry, header.num_shards)
+            if not fault and key == OBJECT_GRAPH.encode():
+                fault = _fault_of_text(entry, path, header.num_shards)
             if fault:
-                name = key.decode("utf-8", "replace")
+                name = files.brief(key.decode("utf-8", "replace"))
                 raise ValueError(f"the tensor {name!r} in {path} {fault}")
+            if number > _MOST_TENSORS:
+                raise ValueError(f"{path} has more than {_MOST_TENSORS:,} tensors")
+
+
+def _message(kind: Any, value: bytes) -> Any:
+    """Returns a message, all of whose bytes TensorFlow will understand."""
+    try:
+        message = kind.FromString(value)
+        if message.ByteSize() == len(value):
+            return message
+    except SystemError:  # what protobuf itself makes of a zero behind a message
+        pass
+    raise DecodeError("its entries are not as TensorFlow writes them")
+
+
+def _fault_of_text(entry: Any, path: Path, shards: int) -> str | None:
+    """Returns what cannot be about a tensor of one text, or None.
+
+    Its length stands before it, and TensorFlow makes room for so much.
+    """
+    if entry.dtype != tf.string.as_datatype_enum or entry.shape.dim:
+        return None  # it is not read as a text
+    part = f"{path.stem}.data-{entry.shard_id:05}-of-{shards:05}"
+    with path.with_name(part).open("rb") as file:
+        file.seek(entry.offset)
+        length, place = _number(file.read(_MOST_NUMBER_BYTES), 0)
+    if place + _SUM_BYTES + length != entry.size:
+        return f"has a text of {length:,} bytes, and room for {entry.size:,}"
+    return None
 
 
 def _fault(entry: tensor_bundle_pb2.BundleEntryProto, shards: int) -> str | None:
@@ -103,13 +151,22 @@ def _entries(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         number, place = _number(footer, place)
         numbers.append(number)
     left = len(data)
+    bytes_of_keys = 0
+    last: bytes | None = None
     for _, handle in _block(data, *numbers[2:]):
         offset, place = _number(handle, 0)
         size, _ = _number(handle, place)
         left -= size
         if left < 0:
             raise ValueError("its blocks overlap")
-        yield from _block(data, offset, size)
+        for key, value in _block(data, offset, size):
+            if last is not None and key <= last:
+                raise ValueError("its keys are not in their order")
+            bytes_of_keys += len(key)
+            if bytes_of_keys > _MOST_BYTES_OF_KEYS:
+                raise ValueError(f"its names have more than {bytes_of_keys:,} bytes")
+            last = key
+            yield key, value
 
 
 def _block(data: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:

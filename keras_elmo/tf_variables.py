@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from keras_elmo import files
-from keras_elmo.checkpoint_index import check_index
+from keras_elmo.checkpoint_index import OBJECT_GRAPH, check_index
 from keras_elmo.errors import SourceError, WeightsError
 from keras_elmo.source_files import checkpoint_files
 
@@ -25,7 +25,6 @@ from keras_elmo.source_files import checkpoint_files
 # those that lie as the published files have them, and those that lie transposed.
 PUBLISHED = "published"
 PUBLISHED_TRANSPOSED = "published_transposed"
-_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "VARIABLE_VALUE"
 
 
@@ -62,13 +61,13 @@ class SavedVariables:
             self._shapes = self._reader.get_variable_to_shape_map()
             self._dtypes = self._reader.get_variable_to_dtype_map()
             self._tensors = {name: _Tensor(name) for name in self._shapes}
-            if _OBJECT_GRAPH in self._shapes:
-                if self._shapes[_OBJECT_GRAPH] or (
-                    self._dtypes[_OBJECT_GRAPH] != tf.string
+            if OBJECT_GRAPH in self._shapes:
+                if self._shapes[OBJECT_GRAPH] or (
+                    self._dtypes[OBJECT_GRAPH] != tf.string
                 ):
                     raise WeightsError(f"{what} have an object graph of a wrong type")
                 graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
-                    self._reader.get_tensor(_OBJECT_GRAPH)
+                    self._reader.get_tensor(OBJECT_GRAPH)
                 )
                 tensors = dict(_listed(graph)) or dict(_full_names(graph))
                 self._tensors = {

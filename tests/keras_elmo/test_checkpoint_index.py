@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
-from keras_elmo import SourceError
+from keras_elmo import SourceError, WeightsError
 from keras_elmo.checkpoint_index import _block, check_index
 
 Entry = tensor_bundle_pb2.BundleEntryProto
@@ -42,6 +42,23 @@ def table(entries, magic=0xDB4775248B80FB57, compressed=0, again=1, **options):
     footer = number(0) + number(0) + number(len(data)) + number(len(last))
     data += last + bytes(5)
     return data + footer.ljust(40, b"\0") + struct.pack("<Q", magic)
+
+
+def shared_keys(count):
+    """Returns an index of many long keys, of which each takes a few bytes."""
+    name, value = b"k" * 4093, entry()
+    data = b"".join(
+        b"\0" + number(len(k)) + number(len(v)) + k + v for k, v in [HEADER]
+    )
+    data += b"\0" + number(4093) + number(len(value)) + name + value
+    for each in range(count):
+        more = number(4093) + number(3) + number(len(value))
+        data += more + struct.pack(">I", each)[1:] + value
+    data += struct.pack("<II", 0, 1)
+    last = block([(b"z", number(0) + number(len(data)))])
+    footer = number(0) + number(0) + number(len(data) + 5) + number(len(last))
+    whole = data + bytes(5) + last + bytes(5) + footer.ljust(40, b"\0")
+    return whole + struct.pack("<Q", 0xDB4775248B80FB57)
 
 
 def entry(shape=(2, 3), dtype=1, slices=(), **fields):
@@ -102,6 +119,8 @@ def test_what_tensorflow_writes_is_whole(tmp_path):
         (entry(slices=[[(-1, 1), (0, 3)]]), "a slice beyond its shape"),
         (entry(slices=[[(0, 2)]]), "a slice of another rank"),
         (b"\xff\xff", "Error parsing"),
+        (entry() + b"\0", "not as TensorFlow writes them"),
+        (entry() + b"\x0c", "not as TensorFlow writes them"),
     ],
 )
 @pytest.mark.parametrize("place", [1, 2])
@@ -123,7 +142,9 @@ def test_a_tensor_that_cannot_be_is_refused(checked, value, said, place):
             "are not little-endian",
         ),
         (table(GOOD, compressed=1), "a block is compressed"),
-        (table(GOOD * 50, again=200), "its blocks overlap"),
+        (table(GOOD, again=200), "its keys are not in their order"),
+        (table([HEADER, (b"b", entry()), (b"a", entry())]), "not in their order"),
+        (shared_keys(2**15), "its names have more than 67,1.* bytes"),
         (table(GOOD, restarts=(0, 9)), "a block begins within an entry"),
         (table([HEADER, (b"k" * 5000, entry())]), "a key cannot be"),
         (table(GOOD)[20:], "a block lies outside|a block is|cut off|too"),
@@ -139,6 +160,16 @@ def test_keys_may_share_how_they_begin():
     assert list(_block(data + b"\0", 0, len(data))) == [(b"abc", b"X"), (b"abd", b"Y")]
     with pytest.raises(ValueError, match="a key cannot be"):
         list(_block(data.replace(b"\x02\x01", b"\x04\x01") + b"\0", 0, len(data)))
+
+
+@pytest.mark.parametrize("length", [2**62, 2**40, 2**31, 61, 59])
+def test_a_text_has_the_length_that_the_index_says(checked, tmp_path, length):
+    text = number(length) + bytes(4) + bytes(60)
+    (tmp_path / "m.data-00000-of-00001").write_bytes(b"before" + text)
+    graph = b"_CHECKPOINTABLE_OBJECT_GRAPH"
+    fields = {"dtype": 7, "shape": (), "offset": 6, "size": 60 + 4 + 1}
+    with pytest.raises(WeightsError, match=f"has a text of {length:,} bytes"):
+        checked(table([HEADER, (graph, entry(**fields))]))
 
 
 def test_a_good_one_passes(checked):

@@ -120,7 +120,7 @@ def large_chunks(file):
     tensor.id.write_direct_chunk((0, 0), b"x")
 
 
-def swell(times):
+def swell(times, more=lambda plan: None):
     """Returns an edit whose chunk unpacks to far more than it announces."""
 
     def edit(file):
@@ -130,6 +130,7 @@ def swell(times):
         for _ in range(times):
             plan.set_deflate(9)
             packed = zlib.compress(packed, 9)
+        more(plan)
         del file[KERNEL]
         group, _, name = KERNEL.rpartition("/")
         space = h5py.h5s.create_simple((10, 24))
@@ -206,10 +207,18 @@ HDF5 = {
         lambda file: replace(file, KERNEL, np.ones((10, 24), "longdouble")),
         "must be of float16.*float128",
     ),
-    "a plug-in": (unknown_filter, "packed by the filter 32015"),
+    "a plug-in": (unknown_filter, r"must be packed by gzip, .* filters .*\(32015\)"),
     "a damaged chunk": (damage_a_chunk, "Cannot read the tensor .*: .*"),
     "a chunk with more in it": (swell(1), "holds more than its shape announces"),
-    "a chunk packed twice": (swell(2), "packed by one filter more than once"),
+    "a chunk packed twice": (swell(2), "the filters deflate .* and deflate"),
+    "a chunk that swells behind a filter": (
+        swell(1, lambda plan: plan.set_shuffle()),
+        "the filters deflate .* and shuffle",
+    ),
+    "a filter that says how much it makes": (
+        swell(0, lambda plan: plan.set_scaleoffset(h5py.h5z.SO_FLOAT_DSCALE, 3)),
+        "the filters scaleoffset",
+    ),
     "NaN": (with_value((3, 4), np.nan), "holds NaN or infinity"),
     "infinity": (with_value((3, 4), -np.inf), "holds NaN or infinity"),
     "more than float32": (with_value((3, 4), 1e300, "f8"), "NaN or infinity"),
