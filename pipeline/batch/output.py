@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import posixpath
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ from apache_beam.io.filesystems import FileSystems
 
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.file_systems import check_known
-from pipeline.batch import storage
+from pipeline.batch import leftovers, storage
 from pipeline.batch.destination import (
-    DEAD,
     SUMMARY,
     WORK_SUFFIX,
     check_place,
@@ -68,7 +66,8 @@ class BatchOutput:
             except DataError as error:
                 raise UserError(f"option --output: {error}") from error
             check_work(self.work, {name.split("/")[0] for name in _inside(self.work)})
-        self._remove_left()
+        else:
+            leftovers.remove_left(self.work)
         self._check_present(overwrite)
 
     @contextlib.contextmanager
@@ -90,7 +89,7 @@ class BatchOutput:
                         f"option --output: cannot be written: {error.filename}: "
                         f"{error.strerror}"
                     ) from error
-                stack.callback(self._remove_unused)
+                stack.callback(leftovers.remove_unused, self.work)
             yield
 
     def staging(self, identity: Mapping[str, Any]) -> str:
@@ -101,9 +100,9 @@ class BatchOutput:
         """
         text = json.dumps(identity, sort_keys=True)
         name = hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
-        for entry in self._entries():
-            if entry.name != name or _is_done(entry):
-                self._discard(entry.path)
+        for job in leftovers.begun_jobs(self.work) if is_local(self.work) else ():
+            if job.name != name or leftovers.is_done(job):
+                leftovers.discard(job.path)
         staging = posixpath.join(self.work, name)
         # In this order: counts without finished files say that the job was done.
         storage.remove_file(posixpath.join(staging, COUNTS))
@@ -136,7 +135,7 @@ class BatchOutput:
                 for path in hidden_leftovers(Path(folder)):
                     remove(path)
             if os.path.isdir(self.path):
-                os.replace(self.path, self._dead_name())
+                os.replace(self.path, leftovers.dead_name(self.work))
             os.replace(finished, self.path)
         else:
             if storage.list_files(self.path, "**"):
@@ -155,15 +154,10 @@ class BatchOutput:
             summary = None
         refuse_others(self.path, _inside(self.path), summary, overwrite=overwrite)
 
-    def _dead_name(self) -> str:
-        return posixpath.join(self.work, DEAD + uuid.uuid4().hex)
-
     def _discard(self, folder: str) -> None:
         """Removes a folder in the work folder, so that no half of it is ever used."""
         if is_local(folder):
-            dead = self._dead_name()
-            os.replace(folder, dead)
-            storage.remove(dead)
+            leftovers.discard(folder)
             return
         # Without a rename: the records go first, as a job believes in these alone.
         for part in (SPLITS, PARTS):
@@ -171,31 +165,6 @@ class BatchOutput:
             if records:
                 FileSystems.delete(records)
         storage.remove(folder)
-
-    def _entries(self) -> list[os.DirEntry[str]]:
-        """Returns the folders in the work folder, if that is on this machine."""
-        if not is_local(self.work) or not os.path.isdir(self.work):
-            return []
-        return [entry for entry in os.scandir(self.work) if entry.is_dir()]
-
-    def _remove_left(self) -> None:
-        """Removes what a killed job would have removed, unless a job is under way."""
-        entries = self._entries()
-        left = [entry for entry in entries if _is_done(entry)]
-        if not left and (entries or not is_local(self.work)):
-            return
-        if not os.path.isdir(self.work):
-            return
-        # What is held by another job, or may not be changed, is not our affair here.
-        with contextlib.suppress(OSError), locked_folder(Path(self.work)):
-            for entry in left:
-                self._discard(entry.path)
-            self._remove_unused()
-
-    def _remove_unused(self) -> None:
-        """Removes the work folder if no job was begun in it."""
-        if os.path.isdir(self.work) and not self._entries():
-            storage.remove(self.work)
 
     def _move(self, finished: str) -> None:
         files = storage.list_files(finished, "**")
@@ -210,15 +179,3 @@ def _inside(folder: str) -> list[str]:
     # An object store may mark a folder by an object whose name ends with `/`.
     files = storage.list_files(folder, "**")
     return [f.removeprefix(folder + "/") for f in files if not f.endswith("/")]
-
-
-def _is_done(entry: os.DirEntry[str]) -> bool:
-    """Whether nothing in a folder of the work folder will be used again.
-
-    A job's counts are written when all files are finished, and these are moved away in
-    one step.
-    """
-    if entry.name.startswith(DEAD):
-        return True
-    has_counts = os.path.exists(os.path.join(entry.path, COUNTS))
-    return has_counts and not os.path.exists(os.path.join(entry.path, FINISHED))

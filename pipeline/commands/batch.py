@@ -20,6 +20,7 @@ from components.text_example_gen.options import QUOTINGS, ReadOptions
 from components.text_example_gen.reading.layout import told
 from keras_elmo import paths
 from pipeline.batch.destination import (
+    WORK_SUFFIX,
     check_inputs,
     check_place,
     check_present,
@@ -27,6 +28,7 @@ from pipeline.batch.destination import (
 )
 from pipeline.batch.formats.table import HDF5
 from pipeline.batch.inputs import first_look
+from pipeline.batch.leftovers import remove_left
 from pipeline.batch.staging import Request
 from pipeline.commands.allowance import Allowance
 from pipeline.commands.options import refuse_stray
@@ -194,6 +196,7 @@ def _check_places(request: Request, summary: str | None) -> None:
     """
     check_place(request.output)
     if is_local(request.output):
+        remove_left(request.output.rstrip("/") + WORK_SUFFIX)
         check_present(request.output, overwrite=request.overwrite)
     check_inputs(request.inputs, request.output)
     if summary is not None:

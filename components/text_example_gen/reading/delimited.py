@@ -183,7 +183,10 @@ def _read_names(
         hint="if the file has no header row, name its columns (`columns`)",
     )
     found: dict[str, Any] = {"header": "yes"}
-    nameless = sum(not name for name in names)
+    nameless = sum(
+        not name and new not in options.required
+        for name, new in zip(names, distinct_names(names), strict=True)
+    )
     if nameless and not options.keep_all:
         # Excel and broken quotes leave such columns; a text may go on in them.
         note = f"{nameless} column{'s' if nameless > 1 else ''} without a name left out"

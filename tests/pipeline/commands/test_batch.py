@@ -189,6 +189,27 @@ def test_the_log_of_a_job_that_was_killed_goes_with_the_next_one(tmp_path, monke
     assert not dead.exists() and all(path.exists() for path in (log, *others))
 
 
+def test_what_a_killed_job_left_goes_though_the_next_one_is_refused(tmp_path):
+    (tmp_path / "x.csv").write_text("id,text\n1,good\n")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.jsonl").touch()
+    left = tmp_path / "out.unfinished" / f"dead-{'a' * 32}"
+    left.mkdir(parents=True)
+    (left / "old.jsonl").touch()
+
+    @click.command()
+    @batch_options
+    def embed(**arguments):
+        sizes = {"chunk_rows": 1, "chunk_chars": 1}
+        run_batch(arguments, format="jsonl", make_scorer=lambda: (None, {}), **sizes)
+
+    arguments = ["--input", f"{tmp_path}/x.csv", "--output", f"{tmp_path}/out"]
+    done = CliRunner().invoke(embed, arguments)
+    assert done.exit_code == 2, done.output
+    assert "exists" in done.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "x.csv"]
+
+
 @pytest.mark.parametrize(
     ("text", "suggest", "hints"),
     [

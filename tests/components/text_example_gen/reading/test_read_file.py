@@ -246,6 +246,16 @@ def test_other_repeated_columns_get_names_of_their_own(tmp_path, header, names):
     assert record["renamed"] == ()
 
 
+def test_a_column_without_a_name_that_is_asked_for_is_not_said_to_be_left_out(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,,\na,b,c\n")
+    layouts = []
+    options = ReadOptions(label_column=None, key_column="unnamed_2")
+    [record] = read_file(str(path), options, on_layout=layouts.append)
+    assert record["columns"]["unnamed_2"] == "c"
+    assert str(layouts[0]).endswith("1 column without a name left out")
+
+
 @pytest.mark.parametrize("format_name", ["csv", "jsonl", "parquet"])
 def test_repeated_columns_are_chosen_by_the_names_they_are_given(tmp_path, format_name):
     path = tmp_path / f"a.{format_name}"

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from pipeline.batch.formats.formats import join_parts, suffix, write_part
+from pipeline.batch.formats.formats import FORMATS, join_parts, suffix, write_part
 from pipeline.batch.formats.table import Table
 
 COLUMNS = {
@@ -64,6 +64,12 @@ def test_csv_has_one_header(tmp_path, tables):
     assert [row[1] for row in rows] == NAMES
     assert rows[0] == ["1", NAMES[0], "0.5", "true", ""]
     assert rows[1] == ["", NAMES[1], "", "", ""]
+
+
+def test_columns_that_differ_by_nul_alone_have_two_names_in_csv(tmp_path):
+    columns = ["g\0h", "g\ufffdh"]
+    FORMATS["csv"].join(tmp_path / "a.csv", dict.fromkeys(columns, "str"), [])
+    assert (tmp_path / "a.csv").read_text() == "g\ufffdh,g\ufffdh_2\n"
 
 
 def test_csv_quotes_a_lone_carriage_return_and_replaces_nul(tmp_path):
