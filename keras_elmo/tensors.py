@@ -41,6 +41,9 @@ class Tokens(NamedTuple):
 def as_tensor(inputs: Any, *, keep_ragged: bool = False) -> tf.Tensor:
     """Returns a dense tensor of lists, nested lists, arrays or a RaggedTensor.
 
+    Rows of tokens may be lists, arrays or tensors, in a list, an array of objects or a
+    column of pandas or pyarrow.
+
     Args:
         inputs: What holds the strings.
         keep_ragged: Whether rows of tokens of different lengths come back as a
@@ -52,6 +55,7 @@ def as_tensor(inputs: Any, *, keep_ragged: bool = False) -> tf.Tensor:
     """
     _refuse_masked(inputs)
     try:
+        inputs = _with_lists(inputs)
         if isinstance(inputs, (list, tuple)):
             inputs = _of_lists(inputs)
         if isinstance(inputs, tf.RaggedTensor):
@@ -59,7 +63,7 @@ def as_tensor(inputs: Any, *, keep_ragged: bool = False) -> tf.Tensor:
                 return inputs
             return inputs.to_tensor("" if inputs.dtype == tf.string else None)
         return tf.convert_to_tensor(inputs)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, tf.errors.OpError) as error:
         raise ValueError(
             "`ElmoEmbeddingLayer` takes texts or lists of tokens, all of them strings. "
             f"Received: {_no_string(inputs) or error}"
@@ -181,6 +185,28 @@ def check_form(shape: Any, form: str | None) -> None:
 
 def _one_column(form: str) -> str:
     return f'`input_form="{form}"` takes texts (batch,) or (batch, 1)'
+
+
+def _with_lists(inputs: Any) -> Any:
+    """Returns a list of lists where there are rows in another form; else the inputs."""
+    rows = inputs
+    if hasattr(inputs, "to_pylist"):
+        rows = inputs.to_pylist()
+    elif hasattr(inputs, "to_numpy"):
+        rows = inputs.to_numpy()
+    is_array = isinstance(rows, np.ndarray) and rows.dtype == object and rows.ndim == 1
+    if not is_array and not isinstance(rows, (list, tuple)):
+        return inputs
+    if not any(isinstance(row, (list, tuple)) or _is_array(row) for row in rows):
+        return inputs
+    return [np.asarray(row).tolist() if _is_array(row) else row for row in rows]
+
+
+def _is_array(row: Any) -> bool:
+    if isinstance(row, np.ndarray):
+        return True
+    # A tensor of a graph has no values yet.
+    return isinstance(row, tf.Tensor) and hasattr(row, "numpy") and row.shape.rank != 0
 
 
 def _of_lists(inputs: Any) -> tf.Tensor | tf.RaggedTensor:

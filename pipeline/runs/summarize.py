@@ -255,8 +255,17 @@ def evaluation_of(record: RunRecord) -> Evaluation | None:
 
 
 def _training(record: RunRecord) -> Training | None:
-    history = read_json(record.output("Trainer", "model_run"), HISTORY_FILE)
-    return None if history is None else Training.model_validate(history)
+    made = record.output("Trainer", "model_run")
+    history = read_json(made, HISTORY_FILE)
+    if made is None or history is None:
+        return None
+    warm_start = history.get("warm_start")
+    if warm_start and warm_start["from"]:
+        # The output may have been moved since; all that a Trainer makes goes along.
+        place, trainer, _ = made.uri.rpartition("/Trainer/")
+        _, _, model = warm_start["from"].rpartition("/Trainer/")
+        warm_start["from"] = f"{place}{trainer}{model}"
+    return Training.model_validate(history)
 
 
 def _tfidf(window: Sequence[MadeArtifact], config: Config) -> Baseline | None:

@@ -280,6 +280,7 @@ class RunSummary(Facts):
             return path if inside == (path or "") else f"{output}/{inside}"
 
         push, rows, command = self.push, self.rows, self.score_command
+        training = self.training
         if push is not None:
             names = ("path", "instead", "before")
             push = push.model_copy(update={n: place(getattr(push, n)) for n in names})
@@ -290,6 +291,10 @@ class RunSummary(Facts):
                     rows.corrections, path=place(rows.corrections.path) or ""
                 )
             rows = rows.model_copy(update=places)
+        if training is not None and training.warm_start is not None:
+            began_with = {"model": place(training.warm_start.model)}
+            warm_start = training.warm_start.model_copy(update=began_with)
+            training = training.model_copy(update={"warm_start": warm_start})
         if command is not None and push is not None and push.path is not None:
             command = score_command(self.program, push.path)
         changed = {
@@ -298,6 +303,7 @@ class RunSummary(Facts):
             "report": place(self.report),
             "push": push,
             "rows": rows,
+            "training": training,
             "score_command": command,
         }
         return self.model_copy(update=changed)

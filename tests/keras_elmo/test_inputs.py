@@ -8,6 +8,7 @@ import resource
 import keras
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 from keras import layers
@@ -246,6 +247,32 @@ def test_masked_entries_are_not_read_as_texts(elmo, inputs):
 def test_a_masked_array_without_masked_entries_is_one_like_others(elmo):
     inputs = np.array([["a", "b"], ["c", ""]])
     np.testing.assert_array_equal(elmo(np.ma.array(inputs)), elmo(inputs))
+
+
+_ROWS = [["The", "cat", "sat"], ["Hello", "you"]]
+TOKENS = {
+    "arrays": [np.array(row) for row in _ROWS],
+    "arrays of objects": [np.array(row, object) for row in _ROWS],
+    "tensors": [tf.constant(row) for row in _ROWS],
+    "tuples": tuple(map(tuple, _ROWS)),
+    "an array of lists": np.array(_ROWS, object),
+    "a column of lists": pd.Series(_ROWS),
+    "a column of arrays": pd.Series([np.array(row) for row in _ROWS]),
+    "a column of pyarrow": pa.array(_ROWS),
+    "a list and an array": [_ROWS[0], np.array(_ROWS[1])],
+}
+
+
+@pytest.mark.parametrize("rows", TOKENS.values(), ids=TOKENS)
+def test_rows_of_tokens_may_be_of_any_kind(elmo, rows):
+    expected = elmo(_ROWS)
+    np.testing.assert_array_equal(elmo(rows), expected)
+    np.testing.assert_array_equal(elmo(as_tensor(rows)), expected)
+
+
+def test_a_row_of_an_array_that_is_no_token_is_named(elmo):
+    with pytest.raises(ValueError, match="None in row 1, counted from 0"):
+        elmo([np.array(["a", "b"]), np.array(["c", None], object)])
 
 
 ARRAYS = {

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.report.files import renew_page, write_page
+from pipeline.runs.training_facts import WarmStart
 from tests.pipeline.report import summaries
 
 _NO_FILE = "is not a file"
@@ -60,10 +61,15 @@ def test_the_page_of_an_output_that_was_moved_names_its_places_of_now(tmp_path):
         },
         score_command='elmo-tfx score --model out/serving/17 "Type a text here."',
     )
+    model = "/before/out/pipeline/Trainer/model/7"
+    warm_start = WarmStart.model_validate({"from": model, "reason": None})
+    training = run.training.model_copy(update={"warm_start": warm_start})
+    run = run.model_copy(update={"training": training})
     (tmp_path / "summary.json").write_text(run.to_json())
     page = renew_page(tmp_path).read_text("utf-8")
     assert "/before" not in page and "out/serving/17" not in page
     assert f"{tmp_path}/logs/a.log" in page
+    assert f"{tmp_path}/pipeline/Trainer/model/7" in page
     assert f"score --model {tmp_path}/serving/17 " in page
     assert "/before" in (tmp_path / "summary.json").read_text(), "as it was written"
 
