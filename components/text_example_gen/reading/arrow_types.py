@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pyarrow as pa
 
 from components.text_example_gen.reading.records import MAX_DEPTH
@@ -27,3 +29,29 @@ def _inner(kind: pa.DataType) -> list[pa.DataType]:
     if pa.types.is_struct(kind):
         return [kind[place].type for place in range(kind.num_fields)]
     return [kind.value_type]
+
+
+class _ProgramType(pa.ExtensionType):
+    """Stands for the type of which older versions of pyarrow run what a file holds.
+
+    Reading a schema is enough for that (CVE-2023-47248).
+    """
+
+    NAME = "arrow.py_extension_type"
+
+    def __init__(self) -> None:
+        super().__init__(pa.null(), self.NAME)
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        return b""
+
+    @classmethod
+    def __arrow_ext_deserialize__(
+        cls, storage_type: pa.DataType, serialized: bytes
+    ) -> pa.ExtensionType:
+        raise pa.ArrowInvalid("it has a column whose type is a program")
+
+
+with contextlib.suppress(pa.ArrowException):  # newer versions do not have it
+    pa.unregister_extension_type(_ProgramType.NAME)
+    pa.register_extension_type(_ProgramType())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -52,34 +51,9 @@ _MOST_BYTES = 256 * 2**20
 _MOST_PACKING = 20
 _MOST_NESTED_PACKING = 64  # truth values in lists have 64 times the bits they need
 _VALUE_BYTES = 8
+_NOT_KNOWN = ("Not yet implemented", "that is not recognized")
 _MOST_NESTED = 1000  # columns in structures that are known by name
 _SHOWN_CHARS = 1000  # of a value that is too long
-
-
-class _ProgramType(pa.ExtensionType):
-    """Stands for the type of which older versions of pyarrow run what a file holds.
-
-    Reading a schema is enough for that (CVE-2023-47248).
-    """
-
-    NAME = "arrow.py_extension_type"
-
-    def __init__(self) -> None:
-        super().__init__(pa.null(), self.NAME)
-
-    def __arrow_ext_serialize__(self) -> bytes:
-        return b""
-
-    @classmethod
-    def __arrow_ext_deserialize__(
-        cls, storage_type: pa.DataType, serialized: bytes
-    ) -> pa.ExtensionType:
-        raise pa.ArrowInvalid("it has a column whose type is a program")
-
-
-with contextlib.suppress(pa.ArrowException):  # newer versions do not have it
-    pa.unregister_extension_type(_ProgramType.NAME)
-    pa.register_extension_type(_ProgramType())
 
 
 class _Leaf(NamedTuple):
@@ -120,7 +94,16 @@ def read_parquet(
         try:
             yield from _read(source, path, options)
         # pyarrow decodes names of columns when they are asked for.
-        except (pa.ArrowException, UnicodeDecodeError) as error:
+        except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+            if any(words in str(error) for words in _NOT_KNOWN):
+                raise UnreadableFileError(
+                    reasons.UNKNOWN_FORMAT,
+                    f"{path} has a type or an encoding that pyarrow {pa.__version__}, "
+                    f"which reads it, does not know: {error}\nhint: write it without "
+                    "float16 and the like, in Parquet's format 1.0",
+                ) from error
+            if isinstance(error, OSError):  # whoever reads the file knows what it means
+                raise
             raise UnreadableFileError(
                 reasons.DAMAGED_FILE, f"{path} cannot be read as Parquet: {error}"
             ) from error

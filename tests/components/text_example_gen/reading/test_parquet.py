@@ -357,6 +357,31 @@ def test_a_float_of_32_bits_has_the_digits_of_its_own_kind(tmp_path):
     assert [item["columns"]["label"] for item in items] == [0.1, 2.0, None]
 
 
+def test_a_type_that_is_too_new_is_not_taken_for_damage(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["a"]}), path)
+    text, half = (b"\x4c" + kind + b"\0\0" for kind in (b"\x1c", b"\xfc"))  # in Thrift
+    before = path.read_bytes()
+    assert before.count(text) == 1
+    path.write_bytes(before.replace(text, half))
+    [reject] = read_file(str(path), KEPT)
+    assert reject["reason"] == "unknown_format"
+    assert f"pyarrow {pa.__version__}, which reads it, does not" in reject["detail"]
+
+
+def test_an_encoding_that_is_too_new_is_not_taken_for_damage(tmp_path, monkeypatch):
+    """No writer at hand makes one: what pyarrow raises is all that is real here."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["a"]}), path)
+
+    def refuse(*_, **__):
+        raise OSError("Not yet implemented: DecodeArrow for an encoding.")
+
+    monkeypatch.setattr(parquet, "group_batches", refuse)
+    [reject] = read_file(str(path), KEPT)
+    assert reject["reason"] == "unknown_format"
+
+
 def _many_kinds():
     day = datetime.datetime(2024, 2, 29, 12, 30, 1, 5)
     numbers = pa.array([0.1, 2.5, None])
