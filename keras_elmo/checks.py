@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import numbers
+import os
 import reprlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,6 +12,13 @@ from typing import Any
 # Safe mode, and what Keras is about, have no public names.
 from keras.src.backend.common import global_state
 from keras.src.saving import serialization_lib
+
+
+def plain_source(source: Any) -> Any:
+    """Returns a source with texts in place of paths, which Keras cannot save."""
+    if isinstance(source, (list, tuple)):
+        return [plain_source(each) for each in source]
+    return os.fspath(source) if isinstance(source, os.PathLike) else source
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:

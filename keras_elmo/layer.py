@@ -126,13 +126,13 @@ class ElmoEmbeddingLayer(StringLayer):
         checks.check_penalty("mix_l2", mix_l2)
         checks.check_flags(trainable=trainable, trainable_mix=trainable_mix)
         checks.check_flags(mix_layer_norm=mix_layer_norm, stateful=stateful)
-        self.source = source
+        self.source = checks.plain_source(source)
         self.output_name = output  # `output` means more in Keras
-        self.mix_layer_norm = mix_layer_norm
+        self.mix_layer_norm = bool(mix_layer_norm)
         self.mix_l2 = float(mix_l2)  # of NumPy's, Keras refuses some
         self.initial_state = initial_state
-        self.stateful = stateful
-        self.max_batch_size = max_batch_size
+        self.stateful = bool(stateful)
+        self.max_batch_size = int(max_batch_size)
         self.vocabulary = checks.word_list(vocabulary)
         checks.check_vocabulary(self.vocabulary, trainable)
         self.supports_masking = True
@@ -151,15 +151,15 @@ class ElmoEmbeddingLayer(StringLayer):
             self.encoder = self._make_encoder(opened, options)
             self._check_model(trainable)
             # Under `mixes` and `dropout` a saved model keeps the state of these layers.
-            self.mixes = [self._make_mix(n, trainable_mix) for n in range(mixes)]
+            self.mixes = [self._make_mix(n, bool(trainable_mix)) for n in range(mixes)]
             self.alignment = self._make_alignment(alignment, opened, options)
         self.dropout = keras.layers.Dropout(
-            dropout, name="dropout", dtype=self.dtype_policy
+            float(dropout), name="dropout", dtype=self.dtype_policy
         )
         if opened:
             self._load(opened)
         if self.bilm is not None:
-            self.bilm.trainable = trainable
+            self.bilm.trainable = bool(trainable)
         self._freeze_unread()
         for name in checks.check_names("frozen", frozen, tuple(self.parts)):
             self.parts[name].trainable = False

@@ -43,6 +43,7 @@ class StringLayer(keras.layers.Layer):
             checks.check_positive(
                 "max_sequence_length", max_sequence_length, "a positive int or None"
             )
+            max_sequence_length = int(max_sequence_length)  # Keras refuses NumPy's
         if input_form is not None:
             checks.check_choice("input_form", input_form, tensors.INPUT_FORMS)
         self.max_sequence_length = max_sequence_length

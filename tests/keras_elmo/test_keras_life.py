@@ -171,6 +171,32 @@ def test_the_layers_configuration_holds_plain_values(plain_elmo, tmp_path):
         np.testing.assert_array_equal(mine, saved)
 
 
+@pytest.mark.parametrize("ending", ["h5", "keras"])
+def test_paths_and_numpys_numbers_are_saved_like_plain_ones(
+    plain_elmo, tmp_path, ending
+):
+    elmo = ElmoEmbeddingLayer(
+        (plain_elmo / "options.json", plain_elmo / "weights.hdf5"),
+        max_sequence_length=np.int64(3),
+        mixes=np.int32(2),
+        mix_layer_norm=np.True_,
+        mix_l2=np.float32(0.5),
+        dropout=np.float32(0.5),
+        stateful=np.True_,
+        max_batch_size=np.int16(4),
+        trainable_mix=np.True_,
+    )
+    inputs = keras.Input((), dtype="string")
+    model = keras.Model(inputs, elmo(inputs))
+    model.save(tmp_path / f"model.{ending}")
+    model.to_json()
+    again = keras.models.load_model(tmp_path / f"model.{ending}").layers[1]
+    config = elmo.get_config()
+    assert again.get_config() == config
+    kinds = (str, int, float, bool, list, dict, type(None))
+    assert {type(value) for value in config.values()} <= set(kinds)
+
+
 def test_two_layers_of_one_model_share_no_name(plain_elmo, tmp_path):
     elmos = [make(plain_elmo, output="default", trainable=True) for _ in range(2)]
     inputs = keras.Input((None,), dtype="string")
