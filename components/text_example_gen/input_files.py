@@ -76,9 +76,9 @@ def locate(data: str, format_name: str = "auto") -> Location:
     """Splits a file name, glob or folder into base and glob.
 
     What exists is a name, even if it looks like a wildcard: `a[1].csv`, `~`.
-    A folder means all files in it, also deeper down. If it holds only folders without
-    files of data, or the format is `folder`, each of them is a class. A path that does
-    not exist counts as a file.
+    A folder means all files in it, also deeper down. If it holds only folders in which
+    most files are none of data, or the format is `folder`, each of them is a class. A
+    path that does not exist counts as a file.
 
     Args:
         data: Local paths become absolute; `~` is the home folder.
@@ -337,11 +337,10 @@ def _glob_of_folder(folder: str, format_name: str) -> str:
         return classes
     if format_name == "auto":
         has_data = any(_is_data(path) for path in files if "/" not in path)
-        named = [path for path in deep if not _is_beside_data(path)]
-        are_tables = named and all(map(_is_data, named))
+        deep = [path for path in deep if not _is_beside_data(path)]
+        are_tables = 2 * sum(map(_is_data, deep)) >= max(len(deep), 1)
         if not has_data and not are_tables and _has_folders(folder):
             return classes
-        deep = [path for path in deep if _is_data(path)]
     return _DEEPER if deep or is_cut else "*"
 
 

@@ -104,6 +104,29 @@ def test_of_a_folder_with_tables_only_these_are_read(put, tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("names", "read"),
+    [
+        ({"a.csv", "sub/notes.txt"}, {"a.csv"}),
+        ({"a.csv", "2024/01/part-00000"}, {"a.csv"}),
+        ({"sub/a.csv", "sub/notes.txt"}, {"sub/a.csv"}),
+        ({"sub/a.csv", "data/b.tsv", "sub/c.csv.bak"}, {"sub/a.csv", "data/b.tsv"}),
+    ],
+)
+def test_of_deeper_files_too_those_that_are_not_read_are_named(
+    put, tmp_path, names, read
+):
+    put(*names)
+    files = data_files(locate(str(tmp_path)).pattern)
+    for found, expected in ((files.files, read), (files.left_out, names - read)):
+        assert {os.path.relpath(file.path, tmp_path) for file in found} == expected
+
+
+def test_a_table_among_many_texts_makes_no_folder_of_tables(put, tmp_path):
+    put("pos/1.txt", "pos/2.txt", "pos/index.csv", "neg/3.txt")
+    assert has_class_folders(locate(str(tmp_path)).pattern)
+
+
 def test_what_lies_below_more_files_than_are_looked_at_is_read(
     put, tmp_path, monkeypatch
 ):
