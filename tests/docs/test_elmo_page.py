@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 
+import keras
+import numpy as np
 import pytest
 
 from keras_elmo import ElmoEmbeddingLayer
-from keras_elmo.tensors import OUTPUTS
+from keras_elmo.tensors import OUTPUTS, as_tensor
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +39,20 @@ def test_arguments_that_are_told_with_a_default_have_it(page):
     told = re.findall(r"^\| `(\w+)=([\w.]+)`", table, flags=re.MULTILINE)
     assert told
     assert {name: str(parameters[name].default) for name, _ in told} == dict(told)
+
+
+@pytest.mark.slow
+def test_the_recipe_of_two_phases_runs_and_teaches_the_bilm_in_the_second(page):
+    [recipe] = re.findall(
+        r"```python\n(elmo = .*?)```", page.split("## Learning")[1], re.DOTALL
+    )[:1]
+    first, second, third = re.split(r"(?=elmo\.trainable = )", recipe)
+    texts, labels = as_tensor(["good", "bad"] * 4), np.array([1, 0] * 4)
+    names = {"texts": texts, "labels": labels, "keras": keras}
+    names["ElmoEmbeddingLayer"] = ElmoEmbeddingLayer
+    exec(first, names)
+    before = [np.array(weight) for weight in names["elmo"].bilm.weights]
+    exec(second, names)
+    assert all(map(np.array_equal, before, names["elmo"].bilm.weights))
+    exec(third, names)
+    assert not all(map(np.array_equal, before, names["elmo"].bilm.weights))
