@@ -17,7 +17,7 @@ from pipeline.scheduling import text
 from pipeline.scheduling.cron import check_cron, next_time
 from pipeline.scheduling.outcome import Outcome, failure
 from pipeline.scheduling.process import RunProcess, exit_reason, last_line
-from pipeline.scheduling.store import PastRun, Record, ScheduleFolder
+from pipeline.scheduling.store import BegunRun, PastRun, Record, ScheduleFolder
 from pipeline.terminal import visible_line
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -41,14 +41,6 @@ class _Ended:
 @dataclass(frozen=True)
 class _Signalled:
     number: int
-
-
-@dataclass(frozen=True)
-class _Run:
-    number: int
-    due: datetime
-    started: datetime
-    known: frozenset[str]  # what had begun in the output before it
 
 
 class Schedule:
@@ -95,7 +87,9 @@ class Schedule:
         # From the run's process and from signals; only the thread in `run` acts on
         # them. Its `put` may be called in a signal's handler.
         self._events: queue.SimpleQueue[_Ended | _Signalled] = queue.SimpleQueue()
-        self._under_way: tuple[_Run, RunProcess] | None = None
+        self._under_way: tuple[BegunRun, RunProcess] | None = None
+        self._known: frozenset[str] = frozenset()  # what had begun in the output before
+        self._orphan: BegunRun | None = None
         self._signal: int | None = None
         self._said_busy = self._said_next = False
 
@@ -125,6 +119,7 @@ class Schedule:
             record = Record(
                 self._folder, cron=self._cron, zone=str(self._zone), now=self._clock()
             )
+            self._orphan = self._folder.read_begun()
             return self._loop(record)
 
     def _loop(self, record: Record) -> int:
@@ -134,12 +129,15 @@ class Schedule:
             timeout = None
             if self._under_way is None:
                 self._correct(record)
+                if self._orphan is not None and not self._must_wait():
+                    self._adopt(self._orphan, record)
                 due = self._next_after(record.until)
                 # Not within one zone: there Python subtracts what the clocks show, and
                 # the night in which they are changed would be an hour off.
                 seconds = (due.astimezone(timezone.utc) - self._clock()).total_seconds()
                 if seconds > 0:
-                    timeout = min(seconds, _LONGEST_WAIT_SECONDS)
+                    most = _BUSY_SECONDS if self._orphan else _LONGEST_WAIT_SECONDS
+                    timeout = min(seconds, most)
                 elif self._must_wait():
                     timeout = _BUSY_SECONDS
                 else:
@@ -189,7 +187,7 @@ class Schedule:
         if self._under_way is not None:
             run, process = self._under_way
             if is_first:
-                self._say(f"asked run {run.number} to end; once more kills it")
+                self._say(f"asked run {run.run} to end; once more kills it")
                 process.stop()
             else:
                 process.kill()
@@ -197,14 +195,15 @@ class Schedule:
     def _start(self, due: datetime, record: Record) -> None:
         now = self._clock()
         known = begun_runs(self._folder.output)
-        run = _Run(record.begin(now), due, now, known)
-        self._say(text.beginning(run.number, self._span, due, now))
+        run, self._known = BegunRun(record.begin(now), due, now), known
+        self._say(text.beginning(run.run, self._span, due, now))
         try:
+            self._note_begun(run)
             self._folder.outcome.unlink(missing_ok=True)
             with self._folder.run_held() as held:
                 process = RunProcess(
                     self._command,
-                    self._folder.log_of(run.number),
+                    self._folder.log_of(run.run),
                     held=held,
                     on_end=lambda code: self._events.put(_Ended(code)),
                 )
@@ -221,36 +220,47 @@ class Schedule:
         if outcome is None and (self._signal is not None or exit_code in _INTERRUPTED):
             outcome = Outcome("interrupted")
         if outcome is None:
-            line = last_line(self._folder.log_of(run.number))
+            line = last_line(self._folder.log_of(run.run))
             last = f"; its last line: {line}" if line else ""
-            outcome = self._crash(run, f"its process {exit_reason(exit_code)}{last}")
+            outcome = self._crash(f"its process {exit_reason(exit_code)}{last}")
         self._conclude(run, exit_code, outcome, record)
 
-    def _crash(self, run: _Run, reason: str) -> Outcome:
+    def _note_begun(self, run: BegunRun | None) -> None:
+        with contextlib.suppress(OSError):  # only a schedule that is killed needs it
+            self._folder.note_begun(run)
+
+    def _adopt(self, run: BegunRun, record: Record) -> None:
+        """Concludes a run whose schedule was killed: only the run knows its outcome."""
+        self._orphan = None
+        outcome = self._folder.read_outcome() or Outcome("interrupted")
+        self._conclude(run, None, outcome, record)
+
+    def _crash(self, reason: str) -> Outcome:
         """Returns the outcome of a run whose process could not say what came of it."""
         crashed = None
         with contextlib.suppress(OSError):  # then only the history has it
-            crashed = keep_crash(self._folder.output, run.known, reason)
+            crashed = keep_crash(self._folder.output, self._known, reason)
         return failure(reason, run_id=crashed.run_id if crashed else None)
 
     def _conclude(
-        self, run: _Run, exit_code: int | None, outcome: Outcome, record: Record
+        self, run: BegunRun, exit_code: int | None, outcome: Outcome, record: Record
     ) -> None:
         if outcome.log is None:
-            log = str(self._folder.log_of(run.number))
+            log = str(self._folder.log_of(run.run))
             outcome = dataclasses.replace(outcome, log=log)
         due, started, ended = (
             time.astimezone(self._zone)
-            for time in (run.due, run.started, self._clock())
+            for time in (run.scheduled, run.started, self._clock())
         )
-        lines = [text.end(run.number, outcome, record.numbers)]
+        lines = [text.end(run.run, outcome, record.numbers)]
         # Recorded before it is shown: whoever reads of it finds it in the history.
         try:
-            record.end(PastRun(run.number, due, started, ended, exit_code, outcome))
+            record.end(PastRun(run.run, due, started, ended, exit_code, outcome))
         except OSError as error:
             lines.append(
-                f"run {run.number} is not recorded; a new start repeats it: {error}"
+                f"run {run.run} is not recorded; a new start repeats it: {error}"
             )
+        self._note_begun(None)
         for line in lines:
             self._say(line)
         if self._tell is not None:

@@ -53,22 +53,39 @@ class HistoryUnreadable(RunError):
 
 
 @dataclass(frozen=True)
-class PastRun:
-    """A run that has ended.
+class BegunRun:
+    """A run that has begun.
 
     Attributes:
         run: Its number; the first of an output is 1.
         scheduled: When it came due; the first time, if several had passed.
         started: When its process began.
-        ended: When it ended.
-        exit_code: Of its process; negative: the signal that killed it. None: the
-            process could not be started.
-        outcome: What came of it.
     """
 
     run: Annotated[int, pydantic.Field(gt=0, lt=1 << 63)]
     scheduled: Moment
     started: Moment
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the attributes; times with their offset from UTC."""
+        return {
+            "run": self.run,
+            "scheduled": written(self.scheduled, "seconds"),
+            "started": written(self.started, "milliseconds"),
+        }
+
+
+@dataclass(frozen=True)
+class PastRun(BegunRun):
+    """A run that has ended.
+
+    Attributes:
+        ended: When.
+        exit_code: Of its process; negative: the signal that killed it. None: the
+            process could not be started, or has outlived the schedule that began it.
+        outcome: What came of it.
+    """
+
     ended: Moment
     exit_code: int | None
     outcome: Outcome
@@ -81,9 +98,7 @@ class PastRun:
     def to_json(self) -> dict[str, Any]:
         """Returns the line's object; times with their offset from UTC."""
         return {
-            "run": self.run,
-            "scheduled": written(self.scheduled, "seconds"),
-            "started": written(self.started, "milliseconds"),
+            **super().to_json(),
             "ended": written(self.ended, "milliseconds"),
             "seconds": round(self.seconds, 1),
             "exit_code": self.exit_code,
@@ -148,6 +163,7 @@ class ScheduleFolder:
         self.outcome = self.path / "outcome.json"
         self.logs = self.path / "logs"
         self._state = self.path / "state.json"
+        self._begun = self.path / "begun.json"
         self._run = self.path / "run.lock"
 
     def locked(self) -> contextlib.AbstractContextManager[object]:
@@ -219,6 +235,21 @@ class ScheduleFolder:
             return None
         except (OSError, ValueError):
             return failure(f"what it wrote down cannot be read: {self.outcome}")
+
+    def note_begun(self, begun: BegunRun | None) -> None:
+        """Notes which run is under way; None: it has ended, and the history has it."""
+        if begun is None:
+            self._begun.unlink(missing_ok=True)
+        else:
+            write_whole(self._begun, json.dumps(begun.to_json()) + "\n")
+
+    def read_begun(self) -> BegunRun | None:
+        """Returns the run that a schedule has begun, and was killed before its end."""
+        try:
+            begun = read_regular(self._begun)
+            return pydantic.TypeAdapter(BegunRun).validate_json(begun, strict=True)
+        except (OSError, ValueError):  # there is none, or nobody can say what it was
+            return None
 
     def log_of(self, run: int) -> Path:
         """Returns where the output of a run's process is kept."""
@@ -320,7 +351,10 @@ class Record:
     ) -> None:
         self._folder, self._cron, self._zone = folder, cron, zone
         history = folder.read_history()
+        begun = folder.read_begun()
         self._last_number = history[-1].run if history else 0
+        if begun is not None:
+            self._last_number = max(self._last_number, begun.run)
         self._numbers = numbers_of(history)
         seen_to = folder.read_seen_to()
         if seen_to is None or (seen_to.cron, seen_to.timezone) != (cron, zone):

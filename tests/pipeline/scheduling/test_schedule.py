@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.runs.past_runs import PastRun, read_run, write_run
-from pipeline.scheduling.store import OutputGone, ScheduleBusy
+from pipeline.scheduling.store import BegunRun, OutputGone, ScheduleBusy
 from tests.pipeline.scheduling.running import (
     EVERY_SECOND,
     NEVER,
@@ -280,15 +280,23 @@ from pipeline.scheduling.store import ScheduleFolder
 Schedule(
     ScheduleFolder(sys.argv[1]), cron="* * * * * *", fields=6, zone=timezone.utc,
     say=lambda line: print(line, flush=True),
-    command=[sys.executable, "-c", "import time; print(1, flush=True); time.sleep(3)"],
+    command=[sys.executable, "-c", sys.argv[2]],
 ).run("{}")
+"""
+_ORPHAN = """
+import json, sys, time
+print(1, flush=True)
+time.sleep(3)
+json.dump({"outcome": "pushed", "run_id": "r", "version": 18}, open(sys.argv[2], "w"))
 """
 
 
 @pytest.mark.slow
-def test_a_run_that_has_outlived_its_schedule_is_waited_for(folder, short_waits):
+def test_a_run_that_has_outlived_its_schedule_is_waited_for_and_told_of(
+    folder, short_waits
+):
     # It holds nothing of the output yet: it may still be loading.
-    command = [sys.executable, "-c", _DAEMON, str(folder.output)]
+    command = [sys.executable, "-c", _DAEMON, str(folder.output), _ORPHAN]
     daemon = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     log = folder.log_of(1)
     while not (log.exists() and log.read_text()):
@@ -298,6 +306,39 @@ def test_a_run_that_has_outlived_its_schedule_is_waited_for(folder, short_waits)
     daemon.kill()
     daemon.wait()
     daemon.stdout.close()
-    lines = run_until(folder, EVERY_SECOND, until="run 1: ")
+    told = []
+    lines = run_until(
+        folder,
+        EVERY_SECOND,
+        until="run 2: ",
+        tell=lambda outcome, _: told.append(outcome),
+    )
     assert sum(_WAITING in line for line in lines) == 1
-    assert folder.read_history()[0].started >= orphan_began + timedelta(seconds=2)
+    assert any("run 1: model pushed as version 18" in line for line in lines)
+    first, second, *_ = folder.read_history()
+    assert (first.run, first.outcome.version, first.exit_code) == (1, 18, None)
+    assert (second.run, second.outcome.version) == (2, 17)
+    assert second.started >= orphan_began + timedelta(seconds=2)
+    assert [outcome.version for outcome in told[:2]] == [18, 17]
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_what_a_run_of_a_killed_schedule_has_come_to_is_recorded(folder, has_ended):
+    """Its next time may be far."""
+    folder.path.mkdir(parents=True)
+    then = datetime(2026, 11, 26, 3, tzinfo=UTC)
+    folder.note_begun(BegunRun(7, then, then))
+    if has_ended:
+        folder.outcome.write_text('{"outcome": "refused", "reasons": ["low"]}')
+    run_until(folder, NEVER, until="run 7: ")
+    [past] = folder.read_history()
+    assert (past.run, past.scheduled, past.started) == (7, then, then)
+    assert past.outcome.outcome == ("refused" if has_ended else "interrupted")
+    assert folder.read_begun() is None
+
+
+def test_a_damaged_note_of_a_run_is_passed_over(folder):
+    folder.path.mkdir(parents=True)
+    folder.note_begun(BegunRun(7, datetime.now(UTC), datetime.now(UTC)))
+    (folder.path / "begun.json").write_text("{")
+    run_until(folder, EVERY_SECOND, until="run 1: ")
