@@ -58,6 +58,7 @@ UNPACK = "\nhint: name the archive itself as the source"
 # plug-in; and packed by two, or by one that says itself how much it makes of a byte, a
 # chunk swells without a bound.
 _SHUFFLED = h5py.h5z.FILTER_SHUFFLE
+_MOST_CHUNKS = 2**13  # of a tensor: to look at each takes as long as to pass all before
 _WAYS_TO_PACK = [
     [],
     *([_SHUFFLED], [h5py.h5z.FILTER_DEFLATE], [h5py.h5z.FILTER_LZF]),
@@ -284,7 +285,13 @@ def check_chunks(tensor: h5py.Dataset) -> None:
     size = math.prod(tensor.chunks) * tensor.dtype.itemsize
     most = size + size // 8 + 1024  # filters before the last one may add a little
     is_deflated = h5py.h5z.FILTER_DEFLATE in codes
-    for index in range(tensor.id.get_num_chunks()):
+    count = tensor.id.get_num_chunks()
+    if count > _MOST_CHUNKS:
+        raise WeightsError(
+            f"The tensor {tensor.name} of {tensor.file.filename} lies in {count:,} "
+            f"chunks; at most {_MOST_CHUNKS:,} are read"
+        )
+    for index in range(count):
         chunk = tensor.id.get_chunk_info(index)
         is_larger = chunk.size > most
         if is_deflated and not is_larger:

@@ -6,7 +6,10 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
-from components.text_example_gen.reading.reasons import TOO_MANY_COLUMNS
+from components.text_example_gen.reading.reasons import (
+    REPEATED_HEADER,
+    TOO_MANY_COLUMNS,
+)
 from pipeline.batch.inputs import TYPED
 from pipeline.errors import RunError, UserError, with_typed_options
 
@@ -81,15 +84,17 @@ class Allowance:
             raise RunError(
                 f"{message}{others}; all other rows are written{newline}{hint}"
             )
-        rows = counts["rows_in"]
+        reasons = dict(counts["reasons"])
+        headers = reasons.pop(REPEATED_HEADER, 0)  # no row of data
+        rejected, rows = rejected - headers, counts["rows_in"] - headers
         if not self._allows(rejected, rows):
-            shown = list(counts["reasons"].items())[:_SHOWN_REASONS]
+            shown = list(reasons.items())[:_SHOWN_REASONS]
             named = ", ".join(f"{reason} {number:,}" for reason, number in shown)
             hidden = rejected - sum(number for _, number in shown)
             if hidden:
                 named += f", others {hidden:,}"
             mend = "mend these rows"
-            if TOO_MANY_COLUMNS in counts["reasons"]:
+            if TOO_MANY_COLUMNS in reasons:
                 mend += ", choose the columns to carry with --keep"
             raise RunError(
                 f"{rejected:,} of {rows:,} rows were rejected ({named}); they lie in "

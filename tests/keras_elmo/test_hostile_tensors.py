@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from keras_elmo import BiLM
+from keras_elmo import BiLM, files
 from keras_elmo.sources import open_source
 from tests.keras_elmo.hostile import refusal
 
@@ -207,6 +207,10 @@ HDF5 = {
         lambda file: replace(file, KERNEL, np.ones((10, 24), "longdouble")),
         "must be of float16.*float128",
     ),
+    "thousands of chunks": (
+        lambda f: replace(f, KERNEL, np.ones((10, 24), "f4"), chunks=(1, 1)),
+        "lies in 240 chunks; at most 100 are read",
+    ),
     "a plug-in": (unknown_filter, r"must be packed by gzip, .* filters .*\(32015\)"),
     "a damaged chunk": (damage_a_chunk, "Cannot read the tensor .*: .*"),
     "a chunk with more in it": (swell(1), "holds more than its shape announces"),
@@ -231,7 +235,8 @@ HDF5 = {
 
 
 @pytest.mark.parametrize(("edit", "words"), HDF5.values(), ids=HDF5)
-def test_a_tensor_that_cannot_be_one_is_named(folder, edit, words):
+def test_a_tensor_that_cannot_be_one_is_named(folder, edit, words, monkeypatch):
+    monkeypatch.setattr(files, "_MOST_CHUNKS", 100)
     path = folder / "weights.hdf5"
     with h5py.File(path, "a") as file:
         edit(file)

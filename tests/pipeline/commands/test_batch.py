@@ -284,6 +284,14 @@ def test_the_reasons_that_are_named_and_the_others_are_all_that_was_rejected():
         Allowance.parse("0", "").check_rejected(summary)
 
 
+def test_headers_that_come_once_more_are_no_rows_of_data():
+    allowance = Allowance.parse("0", "")
+    allowance.check_rejected(_summary(9, reasons={"repeated_header": 9}))
+    summary = _summary(10, reasons={"repeated_header": 9, "no_text": 1})
+    with pytest.raises(RunError, match=r"1 of 991 rows were rejected \(no_text 1\)"):
+        allowance.check_rejected(summary)
+
+
 def test_rows_with_too_many_columns_are_cured_by_keep():
     for reason, said in (("too_many_columns", True), ("no_text", False)):
         with pytest.raises(RunError) as refused:
