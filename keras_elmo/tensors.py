@@ -41,8 +41,8 @@ class Tokens(NamedTuple):
 def as_tensor(inputs: Any, *, keep_ragged: bool = False) -> tf.Tensor:
     """Returns a dense tensor of lists, nested lists, arrays or a RaggedTensor.
 
-    Rows of tokens may be lists, arrays or tensors, in a list, an array of objects or a
-    column of pandas or pyarrow.
+    Rows of tokens may be lists, NumPy's arrays or tensors, in a list, an array of
+    objects or a column of pandas or pyarrow.
 
     Args:
         inputs: What holds the strings.
@@ -53,9 +53,9 @@ def as_tensor(inputs: Any, *, keep_ragged: bool = False) -> tf.Tensor:
         ValueError: For anything but strings among strings (it names the row), or for
             lists of both texts and lists.
     """
+    inputs = _with_lists(inputs)
     _refuse_masked(inputs)
     try:
-        inputs = _with_lists(inputs)
         if isinstance(inputs, (list, tuple)):
             inputs = _of_lists(inputs)
         if isinstance(inputs, tf.RaggedTensor):
@@ -199,7 +199,12 @@ def _with_lists(inputs: Any) -> Any:
         return inputs
     if not any(isinstance(row, (list, tuple)) or _is_array(row) for row in rows):
         return inputs
-    return [np.asarray(row).tolist() if _is_array(row) else row for row in rows]
+    return [_as_list(row) if _is_array(row) else row for row in rows]
+
+
+def _as_list(row: Any) -> Any:
+    # Of masked entries NumPy would show what is below them.
+    return row if np.ma.is_masked(row) else np.asarray(row).tolist()
 
 
 def _is_array(row: Any) -> bool:

@@ -48,6 +48,7 @@ _FULL_BYTES = 16 << 20
 _COPIES_OF_DATA = 4
 _MOST_MISSING_SHOWN = 3
 _REVIEW = "review.csv"
+_OF_ONE_OUTPUT = ("pipeline", "serving", "manifests", MODEL_CARDS, "resume", RUNS)
 _OF_RUNS = (SUMMARY, REPORT, RECORD, _REVIEW)  # files that are written anew
 
 
@@ -212,7 +213,7 @@ class OutputFolder:
         if not self.metadata.exists() or not self.metadata.stat().st_size:
             self._refuse_without_records()
             return None
-        before = adopt_place(self.metadata, self._refuse_shared_versions)
+        before = adopt_place(self.metadata, self._refuse_shared_folders)
         if before is not None:
             _LOGGER.warning("this output was at %s before", before)
         return before
@@ -226,16 +227,15 @@ class OutputFolder:
                 "the output begins anew, and keeps what is served)"
             )
 
-    def _refuse_shared_versions(self, before: Path) -> None:
-        """Refuses a copy whose serving/ leads to where its original's does."""
-        original = before / self.serving.name
-        if not (original.exists() and self.serving.exists()):
-            return
-        if original.samefile(self.serving):
-            raise OutputUnusable(
-                f"{self.serving} leads to the versions of {before}, of which this "
-                "output is a copy (hint: make it a folder of its own)"
-            )
+    def _refuse_shared_folders(self, before: Path) -> None:
+        """Refuses a copy of which a part leads to where its original's does."""
+        for name in _OF_ONE_OUTPUT:
+            here, there = self.path / name, before / name
+            if here.exists() and there.exists() and there.samefile(here):
+                raise OutputUnusable(
+                    f"{here} leads to that of {before}, of which this output is a copy "
+                    "(hint: make it a folder of its own)"
+                )
 
     def missing_results(self) -> list[Missing]:
         """Returns what the records have and the folder has not, or not whole.

@@ -17,9 +17,10 @@ from pipeline.files import locked_folder, remove
 
 def begun_jobs(work: str) -> list[os.DirEntry[str]]:
     """Returns the folders in a work folder; none if there is no such folder."""
-    if not os.path.isdir(work):
+    try:
+        return [entry for entry in os.scandir(work) if entry.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return [entry for entry in os.scandir(work) if entry.is_dir()]
 
 
 def is_done(job: os.DirEntry[str]) -> bool:
@@ -43,7 +44,7 @@ def discard(job: str) -> None:
     """Removes a job's folder, so that no half of it is ever used."""
     dead = dead_name(os.path.dirname(job))
     os.replace(job, dead)
-    remove(Path(dead))
+    _remove(dead)
 
 
 def remove_left(work: str) -> None:
@@ -62,4 +63,10 @@ def remove_left(work: str) -> None:
 def remove_unused(work: str) -> None:
     """Removes a work folder in which no job was begun."""
     if os.path.isdir(work) and not begun_jobs(work):
-        remove(Path(work))
+        _remove(work)
+
+
+def _remove(folder: str) -> None:
+    # On a network's disk a file that is open elsewhere stays under another name.
+    with contextlib.suppress(OSError):
+        remove(Path(folder))

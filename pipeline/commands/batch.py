@@ -21,6 +21,7 @@ from components.text_example_gen.reading.layout import told
 from keras_elmo import paths
 from pipeline.batch.destination import (
     WORK_SUFFIX,
+    OutputExists,
     check_inputs,
     check_place,
     check_present,
@@ -196,8 +197,11 @@ def _check_places(request: Request, summary: str | None) -> None:
     """
     check_place(request.output)
     if is_local(request.output):
-        remove_left(request.output.rstrip("/") + WORK_SUFFIX)
-        check_present(request.output, overwrite=request.overwrite)
+        try:
+            check_present(request.output, overwrite=request.overwrite)
+        except OutputExists:  # what a killed job has left goes all the same
+            remove_left(request.output.rstrip("/") + WORK_SUFFIX)
+            raise
     check_inputs(request.inputs, request.output)
     if summary is not None:
         check_summary_file(summary, request.inputs, request.output)

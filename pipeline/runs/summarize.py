@@ -263,8 +263,9 @@ def _training(record: RunRecord) -> Training | None:
     if warm_start and warm_start["from"]:
         # The output may have been moved since; all that a Trainer makes goes along.
         place, trainer, _ = made.uri.rpartition("/Trainer/")
-        _, _, model = warm_start["from"].rpartition("/Trainer/")
-        warm_start["from"] = f"{place}{trainer}{model}"
+        _, is_ours, model = warm_start["from"].rpartition(trainer or "/Trainer/")
+        if trainer and is_ours:
+            warm_start["from"] = f"{place}{trainer}{model}"
     return Training.model_validate(history)
 
 

@@ -288,6 +288,8 @@ class EmbeddingStore:
         in_use = {each.path for each in self._segments}
         found = []
         for path in self._root.glob(f"*/*{SUFFIX}"):
+            if path.parent.is_symlink():  # others may use what lies behind it
+                continue
             with _may_stay(path):
                 state = path.stat()
                 found.append((state.st_mtime, state.st_size, path))

@@ -234,6 +234,7 @@ MASKED = {
     "texts": np.ma.array(["a", "b"], mask=[False, True]),
     "tokens": np.ma.array([["a", "b"], ["c", "d"]], mask=[[0, 0], [0, 1]]),
     "objects": np.ma.array(["a", "b"], mask=[False, True], dtype=object),
+    "a column": pd.Series([np.ma.array(["a"]), np.ma.array(["a", "b"], mask=[0, 1])]),
     "rows in a list": [np.ma.array(["a", "b"]), np.ma.array(["a", "b"], mask=[0, 1])],
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -13,8 +14,8 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.localfilesystem import LocalFileSystem
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.batch import leftovers, storage
 from pipeline.batch import output as module
-from pipeline.batch import storage
 from pipeline.batch.destination import OutputExists
 from pipeline.batch.output import BatchOutput, OutputBusy
 from pipeline.errors import UserError
@@ -322,3 +323,14 @@ def test_what_a_killed_writer_hid_is_in_no_output_and_keeps_no_one_from_replacin
 def _plainly(path, value):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     Path(path).write_text(json.dumps(value))
+
+
+def test_what_cannot_be_removed_does_not_cost_a_finished_job(output, monkeypatch):
+    """As on a network's disk, where an open file stays under another name."""
+
+    def refuse(path):
+        raise OSError(errno.ENOTEMPTY, "Directory not empty", str(path))
+
+    monkeypatch.setattr(leftovers, "remove", refuse)
+    _finish(output, "first")
+    assert Path(output.path, "part").read_text() == '"first"'

@@ -76,15 +76,18 @@ def test_artifacts_without_a_record_of_them_are_refused(output):
         output.metadata.touch()  # a store without anything is none
 
 
-def test_a_copy_that_shares_its_versions_with_the_original_is_refused(output):
+@pytest.mark.parametrize("name", ["serving", "pipeline"])
+def test_a_copy_that_shares_a_folder_with_the_original_is_refused(output, name):
     output.push(1)
-    elsewhere = output.serving.rename(output.path.parent / "elsewhere")
-    output.serving.symlink_to(elsewhere)
+    elsewhere = (output.path / name).rename(output.path.parent / "elsewhere")
+    (output.path / name).symlink_to(elsewhere)
     copy = PushingOutput(output.path.with_name("copy"))
     shutil.copytree(output.path, copy.path, symlinks=True)
     for _ in range(2):
-        with pytest.raises(OutputUnusable, match="leads to the versions of .*/out, "):
+        with pytest.raises(
+            OutputUnusable, match=f"copy/{name} leads to that of .*/out,"
+        ):
             copy.follow_move()
-    copy.serving.unlink()
-    shutil.copytree(elsewhere, copy.serving)
+    (copy.path / name).unlink()
+    shutil.copytree(elsewhere, copy.path / name)
     assert copy.follow_move() == output.path

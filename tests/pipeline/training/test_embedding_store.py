@@ -190,6 +190,15 @@ def test_room_is_made_in_the_folders_of_other_elmos_too(tmp_path):
     assert not old.exists()
 
 
+def test_no_room_is_made_behind_a_link(tmp_path):
+    open_store(tmp_path / "other", Encoder(), version="old").close()
+    (tmp_path / "own").mkdir()
+    [folder] = (path for path in (tmp_path / "other").iterdir() if path.is_dir())
+    (tmp_path / "own" / "linked").symlink_to(folder)
+    open_store(tmp_path / "own", Encoder(), bound_bytes=1).close()
+    assert segments(tmp_path / "other")
+
+
 def test_a_lower_bound_holds_for_what_is_there(tmp_path, monkeypatch):
     monkeypatch.setattr(segment_encoding, "_MAX_TEXTS_PER_CALL", 1)
     monkeypatch.setattr(segment_encoding, "TOKENS_PER_SEGMENT", 1)
