@@ -58,7 +58,8 @@ def check_index(path: Path, what: str) -> None:
     """
     try:
         _check(path, what)
-    except SourceError as error:  # nor may TensorFlow load the module that it is of
+    except SourceError as error:
+        # Of this kind: a SavedModel with such an index is not called in another way.
         raise WeightsError(str(error)) from error
 
 
@@ -164,7 +165,8 @@ def _entries(data: bytes) -> Iterator[tuple[bytes, bytes]]:
                 raise ValueError("its keys are not in their order")
             bytes_of_keys += len(key)
             if bytes_of_keys > _MOST_BYTES_OF_KEYS:
-                raise ValueError(f"its names have more than {bytes_of_keys:,} bytes")
+                most = f"{_MOST_BYTES_OF_KEYS:,}"
+                raise ValueError(f"its names have more than {most} bytes")
             last = key
             yield key, value
 

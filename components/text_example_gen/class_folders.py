@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from components.text_example_gen.errors import DataError
-from components.text_example_gen.input_files import SPLIT_NAMES
 
+# What people call splits.
+SPLIT_NAMES = {"train": "train", "training": "train", "test": "test"} | {
+    "testing": "test",
+    **dict.fromkeys(("dev", "eval", "val", "valid", "validation"), "eval"),
+}
 _UNLABELLED = {"unsup", "unlabeled", "unlabelled"}
 _SPLITS = {*SPLIT_NAMES, "unsup"}
 

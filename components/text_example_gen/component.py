@@ -23,6 +23,7 @@ _BUCKETS = 10_000  # the unit of fractions
 class Driver(driver.FileBasedDriver):
     """TFX's driver for files, with a clear error where a span has no data."""
 
+    _format = "auto"
     _held_out: tuple[str, ...] = ()
     _corrections: str | None = None
 
@@ -34,6 +35,7 @@ class Driver(driver.FileBasedDriver):
         Files of held-out rows count, too, and the table of corrections.
         """
         settings = Settings.from_exec_properties(exec_properties)
+        self._format = settings.options.format
         self._held_out = tuple(settings.held_out.values())
         self._corrections = settings.corrections
         return super().resolve_exec_properties(exec_properties, *args, **kwargs)
@@ -46,6 +48,7 @@ class Driver(driver.FileBasedDriver):
     ) -> input_processor.InputProcessor:
         """Returns the processor that finds the span and fingerprints its files."""
         processor = _InputProcessor(input_base_uri or "", splits, range_config)
+        processor.format = self._format
         processor.held_out = self._held_out
         processor.corrections = self._corrections
         return processor
@@ -54,6 +57,7 @@ class Driver(driver.FileBasedDriver):
 class _InputProcessor(input_processor.FileBasedInputProcessor):
     # TFX wants the placeholders of all patterns to be the same; a test set that never
     # changes has none, beside data of every day.
+    format = "auto"
     held_out: tuple[str, ...] = ()
     corrections: str | None = None
 
@@ -70,7 +74,7 @@ class _InputProcessor(input_processor.FileBasedInputProcessor):
         patterns += [pattern_of_span(pattern, span) for pattern in self.held_out]
         if self.corrections is not None:
             patterns.append(escape_existing(self.corrections))
-        return ",".join(map(data_fingerprint, patterns))
+        return ",".join(data_fingerprint(each, self.format) for each in patterns)
 
     def resolve_span_and_version(self) -> tuple[int, int | None]:
         try:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from components.text_example_gen import file_systems
+from components.text_example_gen.class_folders import SPLIT_NAMES
 from components.text_example_gen.errors import DataError, describe_absence
 from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.globs import (
@@ -33,8 +34,7 @@ from components.text_example_gen.spans import (
 from keras_elmo.paths import absolute
 
 _SPECIAL = re.compile(r"[*?\[{]")  # `{` begins TFX's {SPAN}, {VERSION}, {YYYY} …
-_ONE_CLASS_PER_FOLDER = "*/*"
-_DEEPER = "**"
+_ONE_CLASS_PER_FOLDER, _DEEPER = "*/*", "**"
 _MOST_LOOKED_AT = 10_000  # files of a folder, to tell how it is laid out
 # Names, without endings, of what lies beside data.
 _BESIDE = re.compile(
@@ -43,11 +43,6 @@ _BESIDE = re.compile(
     r"|(?:md5|sha1|sha256|sha512)(?:sums?)?|checksums?|source",
     re.IGNORECASE,
 )
-# What people call splits.
-SPLIT_NAMES = {"train": "train", "training": "train", "test": "test"} | {
-    "testing": "test",
-    **dict.fromkeys(("dev", "eval", "val", "valid", "validation"), "eval"),
-}
 # Names of what systems, editors and other programs leave in folders.
 _LEFT_BY_PROGRAMS = re.compile(
     r"\._.*|\.~.*|\.(?:git.*|DS_Store|cache|huggingface|ipynb_checkpoints|svn|hg|idea"
@@ -311,16 +306,18 @@ def arrived_spans(pattern: str) -> dict[int, str]:
     return spans
 
 
-def data_fingerprint(pattern: str) -> str:
-    """Returns 16 hex digits that change with the files that a pattern matches.
+def data_fingerprint(pattern: str, format_name: str = "auto") -> str:
+    """Returns 16 hex digits that change with the files that are read of a pattern.
 
     They depend on path, size and time of change; the files are not read.
 
     Args:
         pattern: An absolute glob, with its span filled in.
+        format_name: One of `options.FORMATS`.
     """
-    digest = hashlib.sha256()
-    for file in match_files(without_placeholders(pattern)):
+    digest, pattern = hashlib.sha256(), without_placeholders(pattern)
+    files = match_files(pattern)
+    for file in data_files(pattern, format_name).files if files else ():
         facts = (file.path, file.size_in_bytes, file.last_updated_in_seconds)
         digest.update(repr(facts).encode())
     return digest.hexdigest()[:16]
@@ -336,17 +333,21 @@ def _glob_of_folder(folder: str, format_name: str) -> str:
     if format_name == "folder":
         return classes
     if format_name == "auto":
-        has_data = any(_is_data(path) for path in files if "/" not in path)
+        has_data, has_folders = _at_the_top(folder)
         deep = [path for path in deep if not _is_beside_data(path)]
         are_tables = 2 * sum(map(_is_data, deep)) >= max(len(deep), 1)
-        if not has_data and not are_tables and _has_folders(folder):
+        if has_folders and not has_data and not are_tables:
             return classes
     return _DEEPER if deep or is_cut else "*"
 
 
-def _has_folders(folder: str) -> bool:
+def _at_the_top(folder: str) -> tuple[bool, bool]:
+    """Returns whether a folder itself holds files of data, and whether folders."""
     with os.scandir(folder) as entries:
-        return any(is_folder(e) and not is_hidden(e.name) for e in entries)
+        names = [(is_folder(e), e.name) for e in entries if not is_hidden(e.name)]
+    return any(_is_data(n) for deeper, n in names if not deeper), any(
+        d for d, _ in names
+    )
 
 
 def _is_data(path: str) -> bool:

@@ -7,8 +7,8 @@ from typing import Any, TypedDict
 
 import apache_beam as beam
 
+from components.text_example_gen.class_folders import SPLIT_NAMES
 from components.text_example_gen.examples import EVAL, SPLITS, TEST
-from components.text_example_gen.input_files import SPLIT_NAMES
 from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.records import (

@@ -109,7 +109,7 @@ def plan_run(config: Config) -> RunPlan:
     facts = [
         code_version(*_CODE),
         options,
-        [data_fingerprint(pattern) for pattern in patterns + tables],
+        [data_fingerprint(pattern, data.format) for pattern in patterns + tables],
         elmo_version(config.elmo.source),
         schema,
     ]

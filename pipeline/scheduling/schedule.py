@@ -17,7 +17,8 @@ from pipeline.scheduling import text
 from pipeline.scheduling.cron import check_cron, next_time
 from pipeline.scheduling.outcome import Outcome, failure
 from pipeline.scheduling.process import RunProcess, exit_reason, last_line
-from pipeline.scheduling.store import BegunRun, PastRun, Record, ScheduleFolder
+from pipeline.scheduling.record import Record
+from pipeline.scheduling.store import BegunRun, PastRun, ScheduleFolder
 from pipeline.terminal import visible_line
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -119,7 +120,7 @@ class Schedule:
             record = Record(
                 self._folder, cron=self._cron, zone=str(self._zone), now=self._clock()
             )
-            self._orphan = self._folder.read_begun()
+            self._orphan = record.orphan
             return self._loop(record)
 
     def _loop(self, record: Record) -> int:
@@ -198,8 +199,9 @@ class Schedule:
         run, self._known = BegunRun(record.begin(now), due, now), known
         self._say(text.beginning(run.run, self._span, due, now))
         try:
-            self._note_begun(run)
+            # In this order: what is there is never taken for the outcome of this run.
             self._folder.outcome.unlink(missing_ok=True)
+            self._note_begun(run)
             with self._folder.run_held() as held:
                 process = RunProcess(
                     self._command,
@@ -233,7 +235,7 @@ class Schedule:
         """Concludes a run whose schedule was killed: only the run knows its outcome."""
         self._orphan = None
         outcome = self._folder.read_outcome() or Outcome("interrupted")
-        self._conclude(run, None, outcome, record)
+        self._conclude(run, None, outcome, record, self._folder.outcome_time())
 
     def _crash(self, reason: str) -> Outcome:
         """Returns the outcome of a run whose process could not say what came of it."""
@@ -243,14 +245,19 @@ class Schedule:
         return failure(reason, run_id=crashed.run_id if crashed else None)
 
     def _conclude(
-        self, run: BegunRun, exit_code: int | None, outcome: Outcome, record: Record
+        self,
+        run: BegunRun,
+        exit_code: int | None,
+        outcome: Outcome,
+        record: Record,
+        ended: datetime | None = None,
     ) -> None:
         if outcome.log is None:
             log = str(self._folder.log_of(run.run))
             outcome = dataclasses.replace(outcome, log=log)
         due, started, ended = (
             time.astimezone(self._zone)
-            for time in (run.scheduled, run.started, self._clock())
+            for time in (run.scheduled, run.started, ended or self._clock())
         )
         lines = [text.end(run.run, outcome, record.numbers)]
         # Recorded before it is shown: whoever reads of it finds it in the history.

@@ -11,18 +11,17 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timezone
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any
 
 import filelock
 import pydantic
 
 from pipeline.config import ConfigError
-from pipeline.errors import RunError
+from pipeline.errors import RunError, UserError
 from pipeline.files import (
     absolute,
     hidden_leftovers,
@@ -34,9 +33,6 @@ from pipeline.files import (
 from pipeline.scheduling.outcome import Outcome, failure
 from pipeline.written_times import Moment, written
 
-# A clock is put back by some seconds every now and then; what was run then is not run
-# again.
-_SLACK = timedelta(minutes=1)
 _LEFT_BEHIND_SECONDS = 3600  # nothing in the folder takes so long to write
 
 
@@ -44,7 +40,7 @@ class ScheduleBusy(RunError):
     """Another schedule holds the output; one line."""
 
 
-class OutputGone(RunError):
+class OutputGone(UserError):
     """The output was moved or removed while its schedule waited; one line."""
 
 
@@ -121,15 +117,6 @@ class PastRun(BegunRun):
         except RecursionError as error:
             raise ValueError("it is nested too deeply") from error
         return pydantic.TypeAdapter(cls).validate_json(nested, strict=True)
-
-
-def numbers_of(history: Iterable[PastRun]) -> dict[str, int]:
-    """Returns TFX's name of a run -> its number, of those that made a model."""
-    return {
-        past.outcome.run_id: past.run
-        for past in history
-        if past.outcome.run_id and past.outcome.outcome in ("pushed", "refused")
-    }
 
 
 @dataclass(frozen=True)
@@ -251,6 +238,13 @@ class ScheduleFolder:
         except (OSError, ValueError):  # there is none, or nobody can say what it was
             return None
 
+    def outcome_time(self) -> datetime | None:
+        """Returns when the last run wrote its outcome; None: it did not."""
+        try:
+            return datetime.fromtimestamp(self.outcome.stat().st_mtime, timezone.utc)
+        except OSError:
+            return None
+
     def log_of(self, run: int) -> Path:
         """Returns where the output of a run's process is kept."""
         return self.logs / f"run-{run}.log"
@@ -326,74 +320,3 @@ class ScheduleFolder:
             "until": written(seen_to.until, "auto"),
         }
         write_whole(self._state, json.dumps(values) + "\n")
-
-
-class Record:
-    """The history of an output's schedule, and how far it has come.
-
-    Args:
-        folder: Where both are kept.
-        cron: The expression that comes due.
-        zone: Name of the zone in which it is read.
-        now: The time of this start.
-
-    Attributes:
-        until: Each time up to this one has been run, or lies before the first start.
-
-    Raises:
-        ConfigError: The state cannot be read.
-        HistoryUnreadable: A line of the history is not what was written.
-        OSError: The state cannot be written.
-    """
-
-    def __init__(
-        self, folder: ScheduleFolder, *, cron: str, zone: str, now: datetime
-    ) -> None:
-        self._folder, self._cron, self._zone = folder, cron, zone
-        history = folder.read_history()
-        begun = folder.read_begun()
-        self._last_number = history[-1].run if history else 0
-        if begun is not None:
-            self._last_number = max(self._last_number, begun.run)
-        self._numbers = numbers_of(history)
-        seen_to = folder.read_seen_to()
-        if seen_to is None or (seen_to.cron, seen_to.timezone) != (cron, zone):
-            # Of an expression that is new, no time can have been missed.
-            seen_to = SeenTo(cron, zone, now)
-            folder.write_seen_to(seen_to)
-        self.until = seen_to.until
-
-    def correct(self, now: datetime) -> datetime | None:
-        """Takes a time that is still to come for now, and returns it; else None.
-
-        It was written when the clock was ahead. Until it had come again, nothing would
-        be due.
-        """
-        if self.until - now <= _SLACK:
-            return None
-        ahead, self.until = self.until, now
-        with contextlib.suppress(OSError):  # the next start finds it and corrects it
-            self._folder.write_seen_to(SeenTo(self._cron, self._zone, now))
-        return ahead
-
-    @property
-    def numbers(self) -> Mapping[str, int]:
-        """TFX's name of a run that made a model -> its number."""
-        return MappingProxyType(self._numbers)
-
-    def begin(self, now: datetime) -> int:
-        """Returns the number of a run that begins now."""
-        self._last_number += 1
-        self.until = now
-        return self._last_number
-
-    def end(self, past: PastRun) -> None:
-        """Writes down a run that has ended; an interrupted one is still to be run.
-
-        Raises:
-            OSError: It cannot be written.
-        """
-        self._numbers.update(numbers_of([past]))
-        self._folder.append_to_history(past)
-        if past.outcome.outcome != "interrupted":
-            self._folder.write_seen_to(SeenTo(self._cron, self._zone, past.started))

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from tabulate import tabulate
 
 from pipeline.scheduling.outcome import Outcome
-from pipeline.scheduling.store import PastRun, numbers_of
+from pipeline.scheduling.record import numbers_of
+from pipeline.scheduling.store import PastRun
 from pipeline.terminal import visible_line
 
 _HEADER = ("run", "due", "began", "took", "outcome", "details")

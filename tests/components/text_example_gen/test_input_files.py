@@ -139,6 +139,26 @@ def test_what_lies_below_more_files_than_are_looked_at_is_read(
         assert str(tmp_path / folder / last) in [file.path for file in files]
 
 
+def test_data_at_the_top_is_seen_behind_any_number_of_other_files(
+    put, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(input_files, "_MOST_LOOKED_AT", 3)
+    put("train.csv", *(f"images/{n}.png" for n in range(5)))
+    files = data_files(locate(str(tmp_path)).pattern)
+    assert [os.path.basename(file.path) for file in files.files] == ["train.csv"]
+
+
+def test_files_that_are_not_read_change_no_fingerprint(put, tmp_path):
+    put("train.csv", "logs/run.log")
+    pattern = locate(str(tmp_path)).pattern
+    before = data_fingerprint(pattern)
+    (tmp_path / "logs" / "run.log").write_text("more")
+    assert data_fingerprint(pattern) == before
+    (tmp_path / "train.csv").write_text("more")
+    assert data_fingerprint(pattern) != before
+    assert data_fingerprint(f"{tmp_path}/none/*") == data_fingerprint("/none/*")
+
+
 def test_tables_in_folders_are_no_classes(put, tmp_path):
     put("d/2024/a.csv", "d/2025/06/b.csv.gz", "d/2025/README", "d/LICENSE")
     read, left_out = _names(tmp_path)

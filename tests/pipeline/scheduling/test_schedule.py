@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.runs.past_runs import PastRun, read_run, write_run
-from pipeline.scheduling.store import BegunRun, OutputGone, ScheduleBusy
+from pipeline.runs import past_runs
+from pipeline.runs.past_runs import read_run, write_run
+from pipeline.scheduling.outcome import Outcome
+from pipeline.scheduling.store import BegunRun, OutputGone, PastRun, ScheduleBusy
 from tests.pipeline.scheduling.running import (
     EVERY_SECOND,
     NEVER,
@@ -59,7 +61,9 @@ def test_each_end_is_told_once_and_by_the_schedule_itself(folder):
         say("told")
 
     log = str(folder.output / "logs" / "a.log")
-    begun = PastRun(run_id="r", verdict="running", began=datetime.now(UTC), log=log)
+    begun = past_runs.PastRun(
+        run_id="r", verdict="running", began=datetime.now(UTC), log=log
+    )
     on = {"run 1 began": lambda: write_run(folder.output, begun)}
     job = f"""
     if not os.path.exists("{folder.output}/killed"):
@@ -148,8 +152,9 @@ def test_a_process_that_cannot_start_is_a_failed_run(folder):
 def test_a_schedule_ends_when_its_output_was_moved(folder):
     moved = folder.output.with_name("moved")
     on = {"next run": lambda: folder.output.rename(moved)}
-    with pytest.raises(OutputGone, match=f"{folder.path} is gone .hint: end"):
+    with pytest.raises(OutputGone, match=f"{folder.path} is gone .hint: end") as ended:
         run_until(folder, EVERY_SECOND, until="run 1: ", on=on)
+    assert ended.value.exit_code == 2, "after which systemd does not start it again"
     assert not folder.output.exists()
     assert moved.is_dir()
 
@@ -274,7 +279,8 @@ def test_a_run_that_was_begun_by_hand_is_waited_for(folder, short_waits):
 _DAEMON = """
 import sys
 from datetime import timezone
-from pipeline.runs.past_runs import PastRun, read_run, write_run
+from pipeline.runs import past_runs
+from pipeline.runs.past_runs import read_run, write_run
 from pipeline.scheduling.schedule import Schedule
 from pipeline.scheduling.store import ScheduleFolder
 Schedule(
@@ -335,6 +341,37 @@ def test_what_a_run_of_a_killed_schedule_has_come_to_is_recorded(folder, has_end
     assert (past.run, past.scheduled, past.started) == (7, then, then)
     assert past.outcome.outcome == ("refused" if has_ended else "interrupted")
     assert folder.read_begun() is None
+
+
+def test_a_run_that_the_history_has_is_not_recorded_again(folder):
+    """A schedule may be killed between the one and the other."""
+    folder.path.mkdir(parents=True)
+    then = datetime(2026, 11, 26, 3, tzinfo=UTC)
+    folder.append_to_history(PastRun(7, then, then, then, 0, Outcome("pushed")))
+    folder.note_begun(BegunRun(7, then, then))
+    folder.outcome.write_text('{"outcome": "pushed"}')
+    told = []
+    run_until(
+        folder,
+        EVERY_SECOND,
+        until="run 8: ",
+        tell=lambda outcome, _: told.append(outcome.version),
+    )
+    assert [past.run for past in folder.read_history()][:2] == [7, 8]
+    assert told[0] == 17, "the outcome of run 8"
+
+
+def test_the_outcome_of_an_earlier_run_is_never_that_of_the_next(folder, monkeypatch):
+    folder.path.mkdir(parents=True)
+    folder.outcome.write_text('{"outcome": "pushed"}')
+    noted = []
+
+    def note(begun):
+        noted.append((begun and begun.run, folder.outcome.exists()))
+
+    monkeypatch.setattr(folder, "note_begun", note)
+    run_until(folder, EVERY_SECOND, until="run 1: ")
+    assert noted[0] == (1, False)
 
 
 def test_a_damaged_note_of_a_run_is_passed_over(folder):

@@ -220,3 +220,24 @@ def test_a_head_that_begins_anew_is_like_a_fresh_one(args, quick_heads):
     assert not np.array_equal(other.vectors, found.vectors)
     for name in ("vectors", "ngrams"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("patience", [None, 1])
+def test_a_compiled_head_that_begins_anew_is_like_a_fresh_one(args, patience):
+    args.custom_config["train"].update(epochs=3, patience=patience)
+    heads = _heads(args)
+    data = heads._data
+
+    def fresh():
+        return _Heads(heads._config, data, heads._store, TextNgrams(data), 2, seed=1)
+
+    first, second, rest = np.split(heads.tried[:42], 3)
+    others = (np.concatenate([first, rest]), np.concatenate([second, rest]))
+    with heads.opened():
+        expected = fresh().logits(others[1], first)
+        used = fresh()
+        used.logits(others[0], second)
+        found = used.logits(others[1], first)
+    assert len(used._compiled) == 1
+    np.testing.assert_array_equal(found.vectors, expected.vectors)
