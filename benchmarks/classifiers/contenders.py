@@ -87,7 +87,7 @@ CONTENDERS = {
     REFERENCE: _ours(
         "float32",
         title="included ELMo and the pipeline's head",
-        settings="the defaults of `elmo-tfx run`, in float32",
+        settings="the defaults of `elmo-tfx run`, but for `elmo.precision=float32`",
     ),
     "elmo-bfloat16": _ours(
         "bfloat16",
