@@ -177,12 +177,12 @@ def _hidden_data(pattern: str) -> list[FoundFile]:
     Args:
         pattern: An absolute glob of all files in a folder of this machine.
     """
-    if "://" in pattern:
+    base = unescape(pattern[: pattern.index("*")].rpartition("/")[0]) or "/"
+    if "://" in pattern or not os.path.isdir(base):
         return []
-    base = unescape(pattern[: pattern.index("*")].rpartition("/")[0])
     has_classes = has_class_folders(pattern)
     found = []
-    with os.scandir(base or "/") as entries:
+    with os.scandir(base) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if not is_hidden(entry.name):
                 if has_classes and is_folder(entry):
@@ -315,9 +315,8 @@ def data_fingerprint(pattern: str, format_name: str = "auto") -> str:
         pattern: An absolute glob, with its span filled in.
         format_name: One of `options.FORMATS`.
     """
-    digest, pattern = hashlib.sha256(), without_placeholders(pattern)
-    files = match_files(pattern)
-    for file in data_files(pattern, format_name).files if files else ():
+    digest = hashlib.sha256()
+    for file in data_files(without_placeholders(pattern), format_name).files:
         facts = (file.path, file.size_in_bytes, file.last_updated_in_seconds)
         digest.update(repr(facts).encode())
     return digest.hexdigest()[:16]
@@ -345,9 +344,8 @@ def _at_the_top(folder: str) -> tuple[bool, bool]:
     """Returns whether a folder itself holds files of data, and whether folders."""
     with os.scandir(folder) as entries:
         names = [(is_folder(e), e.name) for e in entries if not is_hidden(e.name)]
-    return any(_is_data(n) for deeper, n in names if not deeper), any(
-        d for d, _ in names
-    )
+    has_data = any(_is_data(name) for deeper, name in names if not deeper)
+    return has_data, any(deeper for deeper, _ in names)
 
 
 def _is_data(path: str) -> bool:

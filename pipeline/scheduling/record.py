@@ -34,7 +34,7 @@ class Record:
 
     Attributes:
         until: Each time up to this one has been run, or lies before the first start.
-        orphan: The run that a schedule had begun when it was killed; None.
+        orphan: The run that a schedule had begun when it was killed, or None.
 
     Raises:
         ConfigError: The state cannot be read.
