@@ -101,12 +101,13 @@ def with_typed_options(message: str, typed: Mapping[str, str]) -> str:
         typed: Name of an option -> what is typed for it, such as `--format VALUE`.
     """
     before, line, hint = message.partition("\nhint: ")
-    if hint.startswith("did you mean"):
-        return message
+    question = re.match(r"did you mean `.*`\?", hint, re.DOTALL)
+    asked = question[0] if question else ""
 
     def replaced(match: re.Match[str]) -> str:
         if match[1] not in typed:
             return match[0]
         return typed[match[1]].replace("VALUE", match[2] or "…")
 
-    return before + line + re.sub(r"`(\w+)(?:=([^`]*))?`", replaced, hint)
+    typed_hint = re.sub(r"`(\w+)(?:=([^`]*))?`", replaced, hint[len(asked) :])
+    return before + line + asked + typed_hint

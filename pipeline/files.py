@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import posixpath
 import re
 import select
 import shutil
 import stat
 import uuid
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from keras_elmo import paths
@@ -49,6 +50,14 @@ def absolute(path: str | Path) -> str:
 
 class FileTooLarge(ValueError):
     """A file that a person writes is far larger than such a file is, or has no end."""
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Returns the names of files from the deepest folder on that all of them share."""
+    if not names:
+        return []
+    shared = posixpath.commonprefix([f"{posixpath.dirname(name)}/" for name in names])
+    return [name[shared.rfind("/") + 1 :] for name in names]
 
 
 def read_bounded(path: Path, most_bytes: int) -> str:

@@ -14,6 +14,7 @@ from components.text_example_gen.class_folders import check_are_classes
 from components.text_example_gen.count_checks import NO_LABELS, check_labels
 from components.text_example_gen.errors import DataError, UnreadableFileError
 from components.text_example_gen.examples import TRAIN
+from components.text_example_gen.file_names import format_by_name
 from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.input_files import (
     class_folder,
@@ -27,7 +28,7 @@ from components.text_example_gen.input_files import (
 from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.reading.documents import class_of
 from components.text_example_gen.reading.opening import check_is_regular
-from components.text_example_gen.reading.read_file import format_by_name, read_file
+from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import (
     Record,
     Reject,

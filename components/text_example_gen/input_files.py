@@ -13,6 +13,12 @@ from typing import NamedTuple
 from components.text_example_gen import file_systems
 from components.text_example_gen.class_folders import SPLIT_NAMES
 from components.text_example_gen.errors import DataError, describe_absence
+from components.text_example_gen.file_names import (
+    is_beside_data,
+    is_beside_texts,
+    is_data,
+    is_left_by_program,
+)
 from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.globs import (
     escape_existing,
@@ -23,7 +29,6 @@ from components.text_example_gen.globs import (
     is_hidden,
     unescape,
 )
-from components.text_example_gen.reading.read_file import format_by_name
 from components.text_example_gen.spans import (
     PLACEHOLDER,
     pattern_of_span,
@@ -36,21 +41,6 @@ from keras_elmo.paths import absolute
 _SPECIAL = re.compile(r"[*?\[{]")  # `{` begins TFX's {SPAN}, {VERSION}, {YYYY} …
 _ONE_CLASS_PER_FOLDER, _DEEPER = "*/*", "**"
 _MOST_LOOKED_AT = 10_000  # files of a folder, to tell how it is laid out
-# Names, without endings, of what lies beside data.
-_BESIDE = re.compile(
-    r"readme|licen[cs]e|copying|notice|changelog|changes|citation|authors|contributors"
-    r"|contributing|credits|metadata|manifest|dataset_infos?|dataset_dict|state"
-    r"|(?:md5|sha1|sha256|sha512)(?:sums?)?|checksums?|source",
-    re.IGNORECASE,
-)
-# Names of what systems, editors and other programs leave in folders.
-_LEFT_BY_PROGRAMS = re.compile(
-    r"\._.*|\.~.*|\.(?:git.*|DS_Store|cache|huggingface|ipynb_checkpoints|svn|hg|idea"
-    r"|vscode|venv|nfs.*|Trash.*|Spotlight.*|fseventsd|TemporaryItems|env|kaggle|dvc.*"
-    r"|.*\.crc|.*\.sw[op])|__.*|_(?:SUCCESS|metadata|common_metadata|temporary"
-    r"|delta_log|started.*|committed.*)",
-    re.IGNORECASE,
-).fullmatch
 _MOST_SPANS_SHOWN = 5
 _DIGITS = {"YYYY": "4", "MM": "2", "DD": "2"}
 
@@ -153,14 +143,15 @@ def data_files(
         classes = posixpath.dirname(pattern)
         is_one_level = posixpath.basename(classes) == "*"
         beside = match_files(classes, without=without) if is_one_level else []
-        about = {file for file in files if _is_beside_texts(file.path)}
+        about = {file for file in files if is_beside_texts(file.path)}
         texts = [file for file in files if file not in about]
         if texts:
             beside += sorted(about)
         return DataFiles(texts or files, [*beside, *_hidden_data(pattern)])
-    chosen = [file for file in files if _is_data(file.path)]
+    chosen = [file for file in files if is_data(file.path)]
     if format_name != "auto" or not chosen:
-        chosen = [file for file in files if not _is_beside_data(file.path)]
+        is_beside = is_beside_texts if format_name == "folder" else is_beside_data
+        chosen = [file for file in files if not is_beside(file.path)]
     hidden = _hidden_data(pattern)
     if not chosen:
         return DataFiles(files, hidden)
@@ -187,17 +178,19 @@ def _hidden_data(pattern: str) -> list[FoundFile]:
             if not is_hidden(entry.name):
                 if has_classes and is_folder(entry):
                     found += [e for e in os.scandir(entry) if _may_be_text(e)]
-            elif is_folder(entry) and has_classes and not _LEFT_BY_PROGRAMS(entry.name):
+            elif (
+                is_folder(entry) and has_classes and not is_left_by_program(entry.name)
+            ):
                 if next(files_below(entry.path), None) is not None:
                     found.append(entry)
-            elif _may_be_text(entry) and _is_data(entry.name):
+            elif _may_be_text(entry) and is_data(entry.name):
                 found.append(entry)
     return [FoundFile(each.path, 0, 0.0) for each in sorted(found, key=os.fspath)]
 
 
 def _may_be_text(entry: os.DirEntry[str]) -> bool:
     """Returns whether a file has a hidden name that no program gives."""
-    is_own = is_hidden(entry.name) and not _LEFT_BY_PROGRAMS(entry.name)
+    is_own = is_hidden(entry.name) and not is_left_by_program(entry.name)
     return is_own and entry.is_file() and entry.stat().st_size > 0
 
 
@@ -329,12 +322,12 @@ def _glob_of_folder(folder: str, format_name: str) -> str:
     deep = [path for path in files if "/" in path]
     is_deeper = is_cut or any(path.count("/") > 1 for path in deep)
     classes = f"*/{_DEEPER}" if is_deeper else _ONE_CLASS_PER_FOLDER
+    has_data, has_folders = _at_the_top(folder)
     if format_name == "folder":
-        return classes
+        return classes if has_folders else "*"
     if format_name == "auto":
-        has_data, has_folders = _at_the_top(folder)
-        deep = [path for path in deep if not _is_beside_data(path)]
-        are_tables = 2 * sum(map(_is_data, deep)) >= max(len(deep), 1)
+        deep = [path for path in deep if not is_beside_data(path)]
+        are_tables = 2 * sum(map(is_data, deep)) >= max(len(deep), 1)
         if has_folders and not has_data and not are_tables:
             return classes
     return _DEEPER if deep or is_cut else "*"
@@ -344,24 +337,8 @@ def _at_the_top(folder: str) -> tuple[bool, bool]:
     """Returns whether a folder itself holds files of data, and whether folders."""
     with os.scandir(folder) as entries:
         names = [(is_folder(e), e.name) for e in entries if not is_hidden(e.name)]
-    has_data = any(_is_data(name) for deeper, name in names if not deeper)
+    has_data = any(is_data(name) for deeper, name in names if not deeper)
     return has_data, any(deeper for deeper, _ in names)
-
-
-def _is_data(path: str) -> bool:
-    return format_by_name(path) is not None and not _is_beside_data(path)
-
-
-def _is_beside_data(path: str) -> bool:
-    """Returns whether a name is that of a file about data, such as `LICENSE`."""
-    stem, _, ending = posixpath.basename(path).partition(".")
-    is_table = f".{ending}".lower().startswith((".csv", ".tsv", ".jsonl", ".parquet"))
-    return _BESIDE.fullmatch(stem) is not None and not is_table
-
-
-def _is_beside_texts(path: str) -> bool:
-    name = posixpath.basename(path).lower()
-    return name.endswith(("~", "desktop.ini", "thumbs.db")) or _is_beside_data(path)
 
 
 def _is_complete(pattern: str, number: int, done_file: str, folder: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import decimal
 import functools
@@ -329,6 +330,30 @@ def _scalar(value: Any) -> str | None:
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     raise BadValueError(f"the value is a {type(value).__name__}")
+
+
+def to_json(value: Any) -> Any:
+    """Returns the value in JSON's types, unchanged wherever JSON has its type.
+
+    Dates, times and durations become ISO 8601, bytes base64, decimals their digits; NaN
+    and infinity become None.
+    """
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, Mapping):
+        return {str(key): to_json(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(each) for each in value]
+    if isinstance(value, datetime.timedelta):
+        # pandas has nanoseconds beside the microseconds.
+        micros = value // datetime.timedelta(microseconds=1)
+        return iso_duration(1000 * micros + getattr(value, "nanoseconds", 0))
+    isoformat = getattr(value, "isoformat", None)
+    return str(value) if isoformat is None else isoformat()
 
 
 def iso_duration(nanoseconds: int) -> str:

@@ -31,6 +31,7 @@ from components.text_example_gen.values import (
     has_replaced,
     is_lossy,
     text_of,
+    to_json,
 )
 from pipeline.batch import storage
 from pipeline.batch.done import note, noted
@@ -40,7 +41,6 @@ from pipeline.batch.formats.table import (
     KindCounts,
     carried,
     kind_of,
-    to_json,
     without_nul,
 )
 from pipeline.batch.rejects import RejectLines

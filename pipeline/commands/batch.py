@@ -34,7 +34,7 @@ from pipeline.batch.staging import Request
 from pipeline.commands.allowance import Allowance
 from pipeline.commands.options import refuse_stray
 from pipeline.errors import RunError, UserError, brief_line
-from pipeline.files import is_local
+from pipeline.files import is_local, short_names
 from pipeline.full_disk import with_full_disk
 from pipeline.interrupts import reraise_interrupt
 from pipeline.lean_imports import no_garbage_search, without_unused
@@ -161,7 +161,7 @@ def run_batch(
         names = _some(list(renamed))
         click.echo(f"columns whose name another has are called {names}", err=True)
     if summary.left_out:
-        names = _some([os.path.basename(path) for path in summary.left_out])
+        names = _some(short_names(summary.left_out))
         click.echo(f"not read, by their names: {names}", err=True)
     for line in told(summary.counts["layouts"]):
         click.echo(visible_line(line), err=True)

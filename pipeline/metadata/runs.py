@@ -111,6 +111,19 @@ class RunRecord:
         outputs = [each.outputs for each in self.nodes if each.node == node]
         return outputs[0].get(key, []) if outputs else []
 
+    def pushed_to(self, *states: str) -> str | None:
+        """Returns the folder of the version that the run has pushed, or None.
+
+        Args:
+            states: Of its Pusher; in any other it has not.
+        """
+        pushed = self.output("Pusher", "pushed_model")
+        found = {node.node: node.state for node in self.nodes}
+        if pushed is None or found["Pusher"] not in states:
+            return None
+        place = pushed.properties.get("pushed_destination")
+        return str(place) if place else None
+
     def window(self) -> list[MadeArtifact]:
         """Returns the examples of the newest span, after those of the spans before."""
         return [

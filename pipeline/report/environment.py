@@ -11,6 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from pipeline.files import short_names
 from pipeline.report import views
 from pipeline.runs.evaluation_text import measure_value
 from pipeline.runs.summary import RunSummary
@@ -61,6 +62,7 @@ def environment() -> jinja2.Environment:
         "breakable": _breakable,
         "quoted": lambda text: re.sub("`([^`]*)`", "“\\1”", text),
         "pieces": views.pieces,
+        "short_names": short_names,
         "strongest": views.strongest,
     }
     made.globals |= {"measures": views.MEASURES}

@@ -17,7 +17,7 @@ from pipeline.config.checked import CheckedConfig
 from pipeline.fingerprints import code_version, elmo_version
 from pipeline.metadata.inventory import Missing
 from pipeline.metadata.metadata import Metadata
-from pipeline.metadata.runs import DONE, UNCHANGED, FinishedRun, RunRecord
+from pipeline.metadata.runs import DONE, UNCHANGED, FinishedRun
 from pipeline.output_folder import OutputFolder, describe_missing, with_kept_schema
 from pipeline.runs.outcomes import NothingNew
 from pipeline.serving.publish import remove_old_versions
@@ -64,7 +64,8 @@ class RunPlan:
         if metadata.pushed.rolled_back_after(last_execution):
             return None
         instead = None
-        for path in _pushed_by(metadata.runs.of(last.run_id), DONE, UNCHANGED):
+        path = metadata.runs.of(last.run_id).pushed_to(DONE, UNCHANGED)
+        if path is not None:
             if metadata.pushed.superseded(path):
                 return None
             instead = metadata.pushed.served_instead(path)
@@ -180,21 +181,6 @@ def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
     return PreparedRun(config, output, plan, nothing_new, moved_from, missing)
 
 
-def _pushed_by(run: RunRecord, *states: str) -> list[str]:
-    """Returns the folder of the version that a run has pushed, if it has.
-
-    Args:
-        run: The run.
-        states: Of its Pusher; in any other it has not.
-    """
-    pushed = run.output("Pusher", "pushed_model")
-    found = {node.node: node.state for node in run.nodes}
-    if pushed is None or found["Pusher"] not in states:
-        return []
-    place = pushed.properties.get("pushed_destination")
-    return [str(place)] if place else []
-
-
 def end_run(config: Config, run_id: str, plan: RunPlan) -> list[int]:
     """Removes old versions, and records the run as one that ended well.
 
@@ -214,8 +200,10 @@ def end_run(config: Config, run_id: str, plan: RunPlan) -> list[int]:
     if keep is not None:
         pushes = metadata.pushed.pushes()
         withdrawn = {push.path for push in pushes if push.withdrawn}
-        own = _pushed_by(metadata.runs.of(run_id), DONE)
-        removed = remove_old_versions(output.serving, keep, withdrawn, own)
+        own = metadata.runs.of(run_id).pushed_to(DONE)
+        removed = remove_old_versions(
+            output.serving, keep, withdrawn, [own] if own else []
+        )
     output.settle_pushes(metadata, only=0)  # of none: other runs may be under way
     metadata.finished.record(run_id, plan.fingerprint, plan.span)
     return removed

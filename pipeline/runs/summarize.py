@@ -27,8 +27,9 @@ from pipeline.evaluation.facts import Certain, Evaluation
 from pipeline.evaluation.measures import COVERAGE, MEASURES, MICRO_F1
 from pipeline.evaluation.report import read_evaluation
 from pipeline.files import is_local, write_whole
+from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.place import place_here
-from pipeline.metadata.runs import MadeArtifact, RunRecord
+from pipeline.metadata.runs import DONE, MadeArtifact, RunRecord
 from pipeline.output_folder import OutputFolder
 from pipeline.report.files import read_summary, write_page
 from pipeline.runs.damaged import ResultDamaged, reading
@@ -46,6 +47,7 @@ from pipeline.runs.past_runs import (
     REPORT,
     SUMMARY,
     PastRun,
+    kept_runs,
     read_run,
     run_folder,
     write_run,
@@ -317,9 +319,11 @@ def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
     path = str(model.properties.get("pushed_destination")) if pushed else None
     # An earlier run's version may have been withdrawn or removed since.
     is_there = path is not None and (not is_local(path) or os.path.exists(path))
-    now, instead, before = pushed and state == "done", None, None
+    now, instead, before = pushed and state == DONE, None, None
     if output is not None:
-        pushes = output.open_metadata().pushed
+        metadata = output.open_metadata()
+        pushes = metadata.pushed
+        now = now or (is_there and _is_untold(str(path), output, metadata))
         models = {push.path: push.model for push in pushes.pushes()}
         newest = next(iter(whole_versions(str(output.serving))[::-1]), None)
         if is_there and not now:
@@ -338,6 +342,18 @@ def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
         now=now,
         instead=instead,
         before=before,
+    )
+
+
+def _is_untold(path: str, output: OutputFolder, metadata: Metadata) -> bool:
+    """Returns whether the run that pushed a version ended before it could say so."""
+    runs = kept_runs(output.path, is_held=True)
+    if any(str(run.version) == os.path.basename(path) for run in runs):
+        return False
+    return any(
+        metadata.runs.of(run.run_id).pushed_to(DONE) == path
+        for run in runs
+        if run.verdict in ("interrupted", "failed")
     )
 
 

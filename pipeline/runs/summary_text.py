@@ -13,6 +13,7 @@ from components.text_example_gen.notes import (
 )
 from components.text_example_gen.reading.layout import told
 from pipeline.evaluation.facts import Evaluation
+from pipeline.files import short_names
 from pipeline.runs.evaluation_text import measured_lines
 from pipeline.runs.summary import (
     Anomalies,
@@ -119,7 +120,7 @@ def _rows(rows: Rows | None) -> Iterator[str]:
         yield "rejected: " + ", ".join(f"{name} {n:,}" for name, n in reasons)
         yield f"they lie in {rows.rejected_folder}"
     if rows.left_out_files:
-        names = [path.rpartition("/")[2] for path in rows.left_out_files]
+        names = short_names(rows.left_out_files)
         more = [f"and {len(names) - _MOST_FILES} more"] if names[_MOST_FILES:] else []
         yield f"not read, by their names: {', '.join(names[:_MOST_FILES] + more)}"
 

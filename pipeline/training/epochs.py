@@ -224,7 +224,9 @@ def fit_epoch(
     if options["max_steps"] is not None:
         batches = batches[: options["max_steps"] - state.steps_done]
     logs = model.fit(
-        labelled_batches(data, inputs, class_weights, batches),
+        labelled_batches(
+            data, inputs, class_weights, batches, name=f"epoch {state.epochs_done + 1}"
+        ),
         validation_data=held_out,
         initial_epoch=state.epochs_done,
         epochs=state.epochs_done + 1,
@@ -238,10 +240,13 @@ def labelled_batches(
     inputs: ModelInputs,
     class_weights: np.ndarray,
     batches: list[np.ndarray],
+    *,
+    name: str = "this epoch",
 ) -> tf.data.Dataset:
     """Returns `(inputs, labels, weights)` for each batch of texts.
 
-    Texts that may have several labels weigh the same.
+    Texts that may have several labels weigh the same. Where reading takes long, it is
+    told how many batches of `name` are done.
     """
     labels_spec = tf.TensorSpec((None,), tf.int32)
     if data.is_multi_label:
@@ -251,7 +256,7 @@ def labelled_batches(
         started = time.monotonic()
         for number, texts in enumerate(batches):
             if time.monotonic() - started > _SILENT_SECONDS:
-                tell("batches of this epoch", number, len(batches))
+                tell(f"batches of {name}", number, len(batches))
             labels = data.labels[texts]
             if data.is_multi_label:
                 yield (

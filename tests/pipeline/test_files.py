@@ -12,6 +12,7 @@ from pipeline.files import (
     absolute,
     locked_folder,
     replace_when_done,
+    short_names,
     write_whole,
 )
 
@@ -31,6 +32,21 @@ def test_a_path_means_the_folder_that_the_operating_system_finds(tmp_path, monke
     assert absolute("link//./out/") == f"{tmp_path}/here/link/out"
     assert absolute(Path("out")) == f"{tmp_path}/here/out"
     assert absolute("~/out") == os.path.expanduser("~/out")
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        ([], []),
+        (["/data/a.png"], ["a.png"]),
+        (["/data/pos/a.png", "/data/neg/a.png"], ["pos/a.png", "neg/a.png"]),
+        (["/data/a/1.png", "/data/ab/1.png"], ["a/1.png", "ab/1.png"]),
+        (["/data/a.png", "/data/a/b.png"], ["a.png", "a/b.png"]),
+        (["gs://a/b.png", "/c.png"], ["gs://a/b.png", "/c.png"]),
+    ],
+)
+def test_names_of_files_begin_where_they_differ(names, short):
+    assert short_names(names) == short
 
 
 def test_text_and_bytes_are_written_as_they_are(tmp_path):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from components.text_example_gen.errors import UnreadableFileError
+from components.text_example_gen.file_names import format_by_name
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.layout import Layout, OnLayout
@@ -176,11 +177,13 @@ def _read_names(
             first.raw[:_SHOWN_CHARS],
         )
     _check_end(first, path, dialect)
+    may_be_texts = options.label_column is None and format_by_name(path) is None
     check_columns(
         path,
         names,
         options,
         hint="if the file has no header row, name its columns (`columns`)",
+        hint_besides="if each file is one text, `format=folder`" * may_be_texts,
     )
     found: dict[str, Any] = {"header": "yes"}
     nameless = sum(

@@ -36,6 +36,8 @@ from components.text_example_gen.reading.records import (
 _MOST_BESIDE = 500  # files
 _BYTES_BESIDE = 2**16
 _BYTES_PER_CHAR = 4  # at most, in UTF-8
+SOURCE = "source"
+"""The column of a text that is a file: its path, as the rejects have it, too."""
 _SHOWN_CHARS = 1000  # of a rejected document; the rest is in the file
 
 
@@ -49,11 +51,17 @@ def read_document(
 ) -> Record | Reject:
     """Reads one text file whole, plain or compressed; its position is 1.
 
-    Its label is `folder`, or the name of the folder that it lies in.
+    Its label is `folder`, or the name of the folder that it lies in; the column
+    `SOURCE` has its path.
 
     `on_layout` is called with what was found out, if the file can be read. The file
     is one row, so whatever is wrong with it costs one row.
+
+    Raises:
+        UnreadableFileError: With reason `missing_column`: a column is asked for that no
+            text has.
     """
+    _check_columns(path, options)
     try:
         with open_bytes(path) as stream:
             data = stream.read(_BYTES_PER_CHAR * MAX_RECORD_CHARS + 1)
@@ -69,13 +77,17 @@ def read_document(
             raise
         return _reject(path, reasons.DAMAGED_FILE, str(error))
     on_layout(Layout(format="folder", encoding=survey.encoding))
-    source, _ = replace_invalid(path)
+    source, is_lossy_name = replace_invalid(path)
     if len(text) > MAX_RECORD_CHARS:
         return _reject(path, reasons.TOO_LONG, "the text is too long", text)
     text, replaced = replace_invalid(text)
     if "\0" in text:
         return _reject(path, reasons.NOT_TEXT, "the file has NUL characters", text)
     columns = {options.text_columns[0]: text}
+    if options.keep_all or SOURCE in options.required:
+        columns = {SOURCE: source, **columns}
+    if options.key_column == SOURCE:
+        replaced |= is_lossy_name
     if options.label_column is not None:
         label, is_replaced = replace_invalid(folder or class_of(path))
         columns[options.label_column] = label
@@ -88,6 +100,18 @@ def read_document(
         replaced_utf8=replaced,
         renamed=(),
     )
+
+
+def _check_columns(path: str, options: ReadOptions) -> None:
+    names = [options.text_columns[0], options.label_column, SOURCE]
+    for name in options.required:
+        if name not in names:
+            found = ", ".join(filter(None, names))
+            raise UnreadableFileError(
+                reasons.MISSING_COLUMN,
+                f"{path} is one text, and has no column `{name}`. "
+                f"Columns found: {found}",
+            )
 
 
 @functools.lru_cache(maxsize=8)

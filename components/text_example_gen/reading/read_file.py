@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import posixpath
 from collections.abc import Iterator
 from typing import TextIO
 
 from components.text_example_gen.errors import UnreadableFileError
+from components.text_example_gen.file_names import format_by_name
 from components.text_example_gen.options import FORMATS, ReadOptions
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.delimited import read_delimited
@@ -57,17 +57,6 @@ from components.text_example_gen.reading.records import (
     replace_invalid,
 )
 
-_COMPRESSED = (".gz", ".bz2", ".xz")
-_BY_EXTENSION = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
 _PARQUET_MAGIC = b"PAR1"
 
 
@@ -115,12 +104,6 @@ def _read(
     if format_name == "auto":
         format_name = format_by_name(path) or ("folder" if in_class_folder else "auto")
     if format_name == "folder":
-        if len(options.text_columns) > 1:
-            raise UnreadableFileError(
-                reasons.MISSING_COLUMN,
-                f"{path} is one text, and has no column `{options.text_columns[1]}`\n"
-                "hint: give one text column where each file is a text",
-            )
         yield read_document(path, options, on_layout, in_class_folder)
         return
     source, _ = replace_invalid(path)
@@ -231,14 +214,6 @@ def _opened(path: str, encoding: str, *, newline: str) -> Iterator[TextIO]:
         yield open_text(stream, encoding, newline=newline)
 
 
-def format_by_name(path: str) -> str | None:
-    """Returns the format that the name of a file tells, compressed or not, or None."""
-    stem, extension = posixpath.splitext(path.replace("\\", "/").lower())
-    if extension in _COMPRESSED:
-        extension = posixpath.splitext(stem)[1]
-    return _BY_EXTENSION.get(extension)
-
-
 def _format_of_text(path: str, head: Head, options: ReadOptions) -> str:
     """Returns the format that the beginning of a text file tells.
 
@@ -265,7 +240,7 @@ def _format_of_text(path: str, head: Head, options: ReadOptions) -> str:
         raise UnreadableFileError(
             reasons.UNKNOWN_FORMAT,
             f"{path}: neither its name nor its content tells its format\n"
-            f"hint: set its `format`: {', '.join(FORMATS[1:])}",
+            f"hint: set its `format`: {', '.join(FORMATS[1:])} (each file is one text)",
             first_line[:1000],
         )
     return "tsv" if delimiter == "\t" else "csv"

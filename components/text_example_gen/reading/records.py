@@ -15,7 +15,11 @@ from typing import Any, TypedDict, cast
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
-from components.text_example_gen.values import MOST_CHARS_OF_NAME, without_invisible
+from components.text_example_gen.values import (
+    MOST_CHARS_OF_NAME,
+    to_json,
+    without_invisible,
+)
 
 # A record longer than this is rejected: a quote that is never closed would otherwise
 # swallow the rest of its file. 100,000 words of English are about 600,000 characters.
@@ -88,9 +92,7 @@ def reject_at(
 
 def reject(record: Record, reason: str, detail: str) -> Reject:
     """Returns the record as a reject; its text is JSON if its file is not text."""
-    text = record["raw"] or json.dumps(
-        record["columns"], ensure_ascii=False, default=str
-    )
+    text = record["raw"] or json.dumps(to_json(record["columns"]), ensure_ascii=False)
     return reject_at(record["source"], record["position"], reason, detail, text)
 
 
@@ -209,7 +211,12 @@ def remember_names(
 
 
 def check_columns(
-    path: str, names: Sequence[str], options: ReadOptions, *, hint: str = ""
+    path: str,
+    names: Sequence[str],
+    options: ReadOptions,
+    *,
+    hint: str = "",
+    hint_besides: str = "",
 ) -> None:
     """Refuses a file in which a required column is missing, or a unique one repeated.
 
@@ -218,6 +225,7 @@ def check_columns(
         names: Names of the columns it has, as they stand in it.
         options: Has the names of those it must have.
         hint: More to do if no column has a name like the missing one.
+        hint_besides: More to do in any case.
 
     Raises:
         UnreadableFileError: With reason `missing_column`; it lists the columns by
@@ -234,7 +242,10 @@ def check_columns(
         else:
             what = f"{path} has no column `{name}`"
             near = _nearest(name, [n for n in distinct if n not in options.required])
-            hint = f"did you mean `{near}`?" if near else _hint(name, options, hint)
+            if near:
+                hint = f"did you mean `{near}`? {hint_besides}".strip()
+            else:
+                hint = _hint(name, options, hint, hint_besides)
             hint = _hint_of_partition(path, name) or hint
         message = f"{what}. Columns found: {_list(distinct)}"
         if hint:
@@ -262,7 +273,7 @@ def _hint_of_partition(path: str, name: str) -> str:
     )
 
 
-def _hint(name: str, options: ReadOptions, more: str) -> str:
+def _hint(name: str, options: ReadOptions, *more: str) -> str:
     """Returns what to do where a column with such a name is not found."""
     of_option = {options.label_column: "label_column", options.key_column: "key_column"}
     of_option.update(dict.fromkeys(options.text_columns, "text_column"))
@@ -271,7 +282,7 @@ def _hint(name: str, options: ReadOptions, more: str) -> str:
         if (name in of_option)
         else ""
     )
-    return "; ".join(filter(None, (set_it, more)))
+    return "; ".join(filter(None, (set_it, *more)))
 
 
 def _nearest(name: str, others: Sequence[str]) -> str | None:

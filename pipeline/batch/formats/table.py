@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from components.text_example_gen.values import iso_duration
+from components.text_example_gen.values import to_json
 
 # The formats of an output, by the names that users give them; `formats` writes them.
 JSONL = "jsonl"
@@ -63,30 +63,6 @@ class Table(NamedTuple):
     columns: Mapping[str, str]
     rows: Sequence[Mapping[str, Any]]
     key: str | None = None
-
-
-def to_json(value: Any) -> Any:
-    """Returns the value in JSON's types, unchanged wherever JSON has its type.
-
-    Dates, times and durations become ISO 8601, bytes base64, decimals their digits; NaN
-    and infinity become None.
-    """
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, Mapping):
-        return {str(key): to_json(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [to_json(each) for each in value]
-    if isinstance(value, datetime.timedelta):
-        # pandas has nanoseconds beside the microseconds.
-        micros = value // datetime.timedelta(microseconds=1)
-        return iso_duration(1000 * micros + getattr(value, "nanoseconds", 0))
-    isoformat = getattr(value, "isoformat", None)
-    return str(value) if isoformat is None else isoformat()
 
 
 def carried(value: Any, format_name: str) -> tuple[Any, int]:

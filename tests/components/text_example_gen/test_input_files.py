@@ -89,6 +89,26 @@ def test_hidden_folders_are_no_classes_and_deeper_files_are_read(put, tmp_path):
     assert _names(tmp_path, "folder")[0] == read
 
 
+def test_pictures_and_backups_beside_texts_are_no_texts(put, tmp_path):
+    put("d/pos/1.txt", "d/pos/cover.PNG", "d/neg/2", "d/neg/2~", "d/neg/x.jpeg.txt")
+    read, left_out = _names(tmp_path)
+    assert read == {"pos/1.txt": "pos", "neg/2": "neg", "neg/x.jpeg.txt": "neg"}
+    assert left_out == ["neg/2~", "pos/cover.PNG"]
+    put("e/pos/1.png", "e/neg/2.png")
+    assert len(_names(tmp_path, folder="e")[0]) == 2, "else there is nothing to refuse"
+
+
+def test_a_folder_without_folders_is_one_of_texts_where_these_are_asked_for(
+    put, tmp_path
+):
+    put("d/1.txt", "d/2", "d/README.md", "d/cover.png", "d/.git/x", "d/a.csv")
+    read, left_out = _names(tmp_path, "folder")
+    assert read == {"1.txt": "", "2": "", "a.csv": ""}
+    assert left_out == ["README.md", "cover.png"]
+    put("d/pos/3.txt")
+    assert _names(tmp_path, "folder")[0] == {"pos/3.txt": "pos"}
+
+
 def test_of_a_folder_with_tables_only_these_are_read(put, tmp_path):
     put("d/train.csv", "d/README.md", "d/LICENSE", "d/picture.png", "d/more/b.jsonl.gz")
     put("d/more/notes.txt", "d/dataset_info.json", "d/pos/1.txt")

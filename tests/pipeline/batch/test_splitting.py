@@ -185,6 +185,17 @@ def test_a_row_may_have_the_columns_of_a_wide_file_before_it(tmp_path, split):
     assert [len(row) for row in found] == [1501, 2, 2] and not record["reasons"]
 
 
+def test_rows_of_texts_that_are_files_say_which(tmp_path, split):
+    for label in ("pos", "neg"):
+        (tmp_path / "texts" / label).mkdir(parents=True)
+        (tmp_path / "texts" / label / "1.txt").write_text(f"a {label} text")
+    files = [str(tmp_path / "texts" / label / "1.txt") for label in ("neg", "pos")]
+    rows, _ = split(tmp_path / "texts/*/*")
+    assert [row["source"] for row in rows] == files
+    rows, _ = split(tmp_path / "texts/*/*", key="source", keep=("source",))
+    assert rows == [{"source": name} for name in files]
+
+
 @pytest.mark.parametrize(("name", "count"), [("a.jsonl", 3), ("a.csv", 1)])
 def test_rows_may_all_have_the_same_thousands_of_names(tmp_path, split, name, count):
     names = [f"k{number}" for number in range(3000)]

@@ -1,12 +1,19 @@
-"""What a summary says of results that lie elsewhere than where they were made."""
+"""What a summary says of results that an earlier run made, or that lie elsewhere."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 
-from pipeline.metadata.runs import MadeArtifact
-from pipeline.runs.summarize import _training
+import pytest
+
+from pipeline.metadata.metadata import Metadata
+from pipeline.metadata.runs import UNCHANGED, MadeArtifact
+from pipeline.metadata.store import open_store
+from pipeline.runs.past_runs import PastRun, write_run
+from pipeline.runs.summarize import _push, _training
 from pipeline.training.history import HISTORY_FILE
+from tests.pipeline.pushing_pipeline import PushingOutput
 from tests.pipeline.report import summaries
 
 
@@ -27,3 +34,20 @@ def test_the_model_that_a_training_began_with_moves_with_the_output(tmp_path):
     (folder / HISTORY_FILE).write_text(json.dumps(history))
     model = _training(_Record(folder)).warm_start.model
     assert model == f"{tmp_path}/moved/pipeline/Trainer/model/7"
+
+
+@pytest.mark.parametrize("verdict", ["interrupted", "failed", "pushed", None])
+def test_a_push_of_a_run_that_could_not_say_so_is_said_by_its_repeat(tmp_path, verdict):
+    output = PushingOutput(tmp_path / "out")
+    output.push(1)
+    runs = Metadata(open_store(output.metadata), "tiny").runs
+    first = runs.newest()
+    if verdict is not None:
+        facts = {} if verdict != "pushed" else {"version": output.versions()[0]}
+        began = datetime.now(timezone.utc)
+        run = PastRun(run_id=first, verdict=verdict, began=began, log="a.log", **facts)
+        write_run(output.path, run)
+    output.push(1)
+    repeat = runs.of(runs.newest())
+    assert repeat.run_id != first and repeat.pushed_to(UNCHANGED)
+    assert _push(repeat, output).now == (verdict in ("interrupted", "failed"))

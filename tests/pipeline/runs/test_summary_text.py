@@ -25,7 +25,7 @@ def facts():
         "they lie in /out/pipeline/TextExampleGen/examples/1/rejected",
         "10,605 snippets",
         "train      800: ham 700 (87.5%), spam 100 (12.5%)",
-        "not read, by their names: LICENSE, README\n",
+        "not read, by their names: LICENSE, x/README\n",
         "read without invisible characters 12 rows, without .0 3 rows\n",
         "`ham\\u200b` is `ham` (8), `ha\\u00adm` is `ham` (4), `1.0` is `1` (3)\n",
         "stopped early after 8 epochs; epoch 5 is kept",

@@ -132,17 +132,6 @@ def test_all_columns_are_kept_on_request_in_every_format(tmp_path):
     assert read(tmp_path / "a.jsonl", data, **options) == [("7", "a")]
 
 
-def test_a_document_takes_its_label_from_its_folder(tmp_path):
-    (tmp_path / "pos").mkdir()
-    path = tmp_path / "pos" / "1.txt"
-    assert read(path, b"Good.\nVery.\n", format="folder") == [("Good.\nVery.\n", "pos")]
-    assert read(path, gzip.compress(b"Good."), format="folder") == [("Good.", "pos")]
-    assert read(path, b"", format="folder") == [("", "pos")]
-    assert read(path, b"\x89PNG\0\0", format="folder") == [(1, "not_text")]
-    broken = gzip.compress(b"Good.")[:-9]
-    assert read(path, broken, format="folder") == [(1, "damaged_file")]
-
-
 @pytest.mark.parametrize(
     ("data", "rows"),
     [

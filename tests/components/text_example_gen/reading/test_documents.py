@@ -1,0 +1,62 @@
+"""Files that are one text each."""
+
+from __future__ import annotations
+
+import gzip
+import os
+
+from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading.read_file import read_file
+from tests.components.text_example_gen.reading.items import detail, read
+
+
+def test_a_document_takes_its_label_from_its_folder(tmp_path):
+    (tmp_path / "pos").mkdir()
+    path = tmp_path / "pos" / "1.txt"
+    assert read(path, b"Good.\nVery.\n", format="folder") == [("Good.\nVery.\n", "pos")]
+    assert read(path, gzip.compress(b"Good."), format="folder") == [("Good.", "pos")]
+    assert read(path, b"", format="folder") == [("", "pos")]
+    assert read(path, b"\x89PNG\0\0", format="folder") == [(1, "not_text")]
+    broken = gzip.compress(b"Good.")[:-9]
+    assert read(path, broken, format="folder") == [(1, "damaged_file")]
+
+
+def test_a_text_that_is_a_file_has_its_path_as_source(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("Good.")
+
+    def columns(**options):
+        [item] = read_file(str(path), ReadOptions(format="folder", **options))
+        return item.get("columns", item["source"])
+
+    label = tmp_path.name
+    assert columns() == {"text": "Good.", "label": label}
+    options = {"label_column": None, "keep_all": True}
+    assert columns(**options) == {"source": str(path), "text": "Good."}
+    assert columns(**options, text_column="source") == {"source": "Good."}
+    options = {"label_column": None, "key_column": "source"}
+    assert columns(**options) == {"source": str(path), "text": "Good."}
+    [reject] = read_file(str(path), ReadOptions(format="folder", key_column="id"))
+    assert (reject["position"], reject["reason"]) == (0, "missing_column")
+    why = f"{path} is one text, and has no column `id`. Columns found: text, label, "
+    assert reject["detail"] == f"{why}source"
+
+
+def test_two_sources_that_could_be_one_are_no_keys(tmp_path):
+    name = f"{tmp_path}/".encode() + b"caf\xe9.txt"
+    with open(name, "wb") as file:
+        file.write(b"Good.")
+    options = {"format": "folder", "label_column": None}
+    for key, is_lossy in ((None, False), ("source", True)):
+        [item] = read_file(os.fsdecode(name), ReadOptions(**options, key_column=key))
+        assert item["replaced_utf8"] == is_lossy
+
+
+def test_a_file_of_one_text_is_told_how_to_be_read_as_such(tmp_path):
+    path = tmp_path / "a.txt"
+    hint = "if each file is one text, `format=folder`"
+    assert hint in detail(path, b"A text, with a comma.\n", label_column=None)
+    assert "folder (each file is one text)" in detail(path, b"A text.\n")
+    assert hint in detail(path, b"Review, a film.\n", label_column=None)
+    assert hint not in detail(path, b"A text, with a comma.\n"), "it needs a label"
+    assert hint not in detail(tmp_path / "a.csv", b"txt\na\n", label_column=None)
