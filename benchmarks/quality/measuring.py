@@ -121,9 +121,12 @@ def run_all(
                 for size in sizes_that_fit(texts, CURVE_SIZES)
             }
             if texts.name in with_parts_of:
-                results.parts[texts.name] = measuring.measure(
-                    "part, fold", folds(texts, PART_FOLDS), measuring.parts(elmo)
-                )
+                first = list(folds(texts, PART_FOLDS))
+                whole = {HEAD: contenders[HEAD]}  # measured above, if not of few folds
+                results.parts[texts.name] = {
+                    **measuring.measure("fold", first, whole),
+                    **measuring.measure("part, fold", first, measuring.parts(elmo)),
+                }
             measuring.close()
     results.conditions = {
         **session.conditions("tensorflow", "keras", "scikit-learn"),
@@ -183,13 +186,12 @@ class _Measuring:
         return {name: self._head(self._store, pretrained_branch=False)}
 
     def parts(self, elmo: Mapping[str, Any]) -> dict[str, Score]:
-        """Returns the head with and without its parts, by what it has."""
+        """Returns the head without some of its parts, by what it has."""
         bare = {"pretrained_branch": False, "ngram_rows": 0}
         random = _random_bilm(self._source, self._folder / "random")
         randomly = encode(self._data, random, self._folder / "random embeddings")
         self._opened.append(randomly)
         found: dict[str, Score] = {
-            HEAD: self._head(self._store),
             WITHOUT_BRANCH: self._head(self._store, pretrained_branch=False),
             WITHOUT_VECTORS: self._head(self._store, word_vectors=False),
             WITHOUT_NGRAMS: self._head(self._store, ngram_rows=0),
