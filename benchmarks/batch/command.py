@@ -45,9 +45,9 @@ def command(
 ) -> None:
     """Measure batch jobs beside a bare loop and TFX's own BulkInferrer.
 
-    Each is measured in processes of its own, on sample texts over and over with a
-    number behind each. A whole run takes about an hour on two cores and a gigabyte in
-    TMPDIR. After an interruption the same command goes on.
+    Each is measured in processes of its own, on sample texts and new ones that are
+    put together from their halves. A whole run takes about an hour on two cores and a
+    gigabyte in TMPDIR. After an interruption the same command goes on.
     """
     sizes = {"small": small, "rows": rows, "large": large}
 

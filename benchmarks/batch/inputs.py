@@ -1,16 +1,16 @@
-"""The rows that are classified: sample texts over and over, no two of them the same."""
+"""The rows that are classified: sample texts, and then new ones of their halves."""
 
 from __future__ import annotations
 
 import csv
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import cycle, islice
 from pathlib import Path
 
 from benchmarks.processes import run
 from benchmarks.session import BenchmarkError
 
+_STEP = 101  # texts from one half to the other, more with each turn
 SPLIT = "all"  # of the tf.Examples; TFX's folder of them is named by it
 
 
@@ -24,10 +24,23 @@ def check_model(folder: Path) -> None:
         raise BenchmarkError(f"there is no model in {folder} (hint: make run)")
 
 
-def numbered(texts: Sequence[str], count: int) -> Iterator[tuple[int, str]]:
-    """Yields `count` ids and texts; a text ends with its id."""
-    for number, text in enumerate(islice(cycle(texts), count)):
-        yield number, f"{text} {number}"
+def rows_of(texts: Sequence[str], count: int) -> Iterator[tuple[int, str]]:
+    """Yields `count` ids and texts; a text ends with its id.
+
+    When all texts have come, each comes again with the second half of another. Copies
+    would be cheap for who sorts by length: they share a batch, and so all their words.
+    """
+    halves = [_halves(text) for text in texts]
+    for number in range(count):
+        turn, place = divmod(number, len(texts))
+        end = (place + turn * _STEP) % len(texts)
+        yield number, f"{halves[place][0]}{halves[end][1]} {number}"
+
+
+def _halves(text: str) -> tuple[str, str]:
+    """Returns a text in two, between words."""
+    middle = text.find(" ", len(text) // 2)
+    return (text, "") if middle < 0 else (text[:middle], text[middle:])
 
 
 class Inputs:
@@ -49,7 +62,7 @@ class Inputs:
             with path.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(("id", "text"))
-                writer.writerows(numbered(self._texts, rows))
+                writer.writerows(rows_of(self._texts, rows))
         return path
 
     def examples(self, rows: int) -> Path:

@@ -87,12 +87,10 @@ def _conditions(results: Results) -> list[str]:
     return [
         markdown.machine(facts),
         f"Rows: the {facts['texts']:,} texts of {facts['source']}, on average "
-        f"{facts['characters']:.0f} characters, again and again, each with the number "
-        "of its row behind it.",
+        f"{facts['characters']:.0f} characters, then the first half of each with the "
+        "second half of another; the number of its row stands behind each.",
         f"{BARE_LOOP}: reads the CSV file, sorts all texts by length, calls the model "
-        "in batches of 512, keeps the labels in memory. Its sort brings the copies of "
-        "a text into one batch, where the model encodes their words once; predict "
-        "sorts within each chunk.",
+        "in batches of 512, keeps the labels in memory.",
         f"{PREDICT}: from a CSV file to JSON Lines with the id, label and all "
         "probabilities; Beam's local runner, as for all below.",
         f"{TFX}: the executor of TFX's component, from the same rows as tf.Examples "
