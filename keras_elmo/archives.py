@@ -29,6 +29,8 @@ _MOST_FILES = 1_000
 _MOST_PARTS = 32  # of a name: each folder is one
 _MOST_BYTES = 1 << 34
 _DRIVE = re.compile("[A-Za-z]:")  # of Windows
+_LONG_NUMBER = re.compile(rb"[0-9]{256}")  # no name of a file has that many digits
+_SOLARIS_HEADER = b"X"
 # As for tensors: weights hardly compress.
 _MAX_EXPANSION = 100
 _ALWAYS_ALLOWED_BYTES = 1 << 26
@@ -158,7 +160,7 @@ def _of_zip(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
 
 def _tar(file: _Forward) -> tarfile.TarFile:
     try:
-        return tarfile.open(fileobj=file, mode="r:")  # type: ignore[call-overload]
+        return tarfile.open(fileobj=file, mode="r:", tarinfo=_Member)  # type: ignore[call-overload]
     except tarfile.ReadError as error:
         raise ValueError(f"there is no tar in it ({error})") from error
 
@@ -175,6 +177,19 @@ def _of_tar(
             raise _no_file(path, member.name)
 
 
+class _Member(tarfile.TarInfo):
+    """A member of a tar; says to its `_Forward` when what comes is a header.
+
+    There tarfile looks for a number by an expression that takes time by the square of
+    its digits, in Python before 3.10.15, 3.11.10 and 3.12.6 (CVE-2024-6232).
+    """
+
+    def _proc_member(self, archive: Any) -> Any:
+        is_header = self.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, _SOLARIS_HEADER)
+        archive.fileobj.comes_header = is_header
+        return super()._proc_member(archive)  # type: ignore[misc]
+
+
 class _Forward:
     """A file that tarfile reads once, and in small pieces.
 
@@ -185,6 +200,7 @@ class _Forward:
     def __init__(self, file: IO[bytes], path: Path) -> None:
         self._file, self._path, self._at = file, path, 0
         self._most = _most_bytes(path)
+        self.comes_header = False
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= 2 * _PIECE:  # a reader of a piece may take some more
@@ -193,6 +209,9 @@ class _Forward:
         self._at += len(data)
         if self._at > self._most:
             raise _too_large(self._path)
+        if self.comes_header and _LONG_NUMBER.search(data):
+            raise ValueError("a header with a number that is too long")
+        self.comes_header = False
         return data
 
     def tell(self) -> int:

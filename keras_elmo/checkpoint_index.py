@@ -11,6 +11,7 @@ Source: tensorflow/core/lib/io/format.cc, table_format.txt and
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ _MOST_AXES = 32  # as NumPy
 _MOST_VALUES = 2**40  # of a tensor
 _MOST_SHARDS = 10**4
 _MOST_SLICES = 10**4
+_OF_SLICE = b"\0"  # begins the key of an entry that holds a slice
 _MOST_NUMBER_BYTES = 10
 _SUM_BYTES = 4  # behind the length of a text
 _TYPES = {
@@ -77,6 +79,8 @@ def _check(path: Path, what: str) -> None:
             raise ValueError(f"the numbers of {path} are not little-endian")
         if not 1 <= header.num_shards <= _MOST_SHARDS:
             raise ValueError(f"{path} has {header.num_shards} parts")
+        told: dict[bytes, tuple[int, list[int]]] = {}
+        found: dict[bytes, tuple[int, list[int]]] = {}
         for number, (key, value) in enumerate(entries, 1):
             entry = _message(tensor_bundle_pb2.BundleEntryProto, value)
             fault = _fault(entry, header.num_shards)
@@ -85,8 +89,15 @@ def _check(path: Path, what: str) -> None:
             if fault:
                 name = files.brief(key.decode("utf-8", "replace"))
                 raise ValueError(f"the tensor {name!r} in {path} {fault}")
-            if number > _MOST_TENSORS:
+            told.update(_slices(key, entry))
+            if key.startswith(_OF_SLICE):
+                found[key] = (entry.dtype, [axis.size for axis in entry.shape.dim])
+            if number + len(told) > _MOST_TENSORS:
                 raise ValueError(f"{path} has more than {_MOST_TENSORS:,} tensors")
+        # TensorFlow takes the type and the size of a slice from its variable.
+        for key, kind in found.items():
+            if told.get(key) != kind:
+                raise ValueError(f"a slice of a tensor in {path} is not as that says")
 
 
 def _message(kind: Any, value: bytes) -> Any:
@@ -128,6 +139,10 @@ def _fault(entry: tensor_bundle_pb2.BundleEntryProto, shards: int) -> str | None
         return f"has the shape {shape}"
     if min(entry.offset, entry.size) < 0 or not 0 <= entry.shard_id < shards:
         return "lies outside its files"
+    is_text = entry.dtype == tf.string.as_datatype_enum
+    # A text takes a byte at least, but 24 in memory.
+    if is_text and (entry.slices or math.prod(shape) > entry.size):
+        return f"has texts of the shape {shape}, and room for {entry.size:,}"
     if len(entry.slices) > _MOST_SLICES:
         return f"has {len(entry.slices):,} slices"
     for each in entry.slices:
@@ -138,6 +153,38 @@ def _fault(entry: tensor_bundle_pb2.BundleEntryProto, shards: int) -> str | None
             if min(extent.start, length) < 0 or extent.start + length > axis:
                 return "has a slice beyond its shape"
     return None
+
+
+def _slices(key: bytes, entry: Any) -> Iterator[tuple[bytes, tuple[int, list[int]]]]:
+    """Yields, for each slice in which a tensor is saved, its key, type and shape.
+
+    Source: tensorflow/core/util/saved_tensor_slice_util.cc, EncodeTensorNameSlice.
+    """
+    other = {b"\0": b"\0\xff", b"\xff": b"\xff\0"}
+    name = re.sub(rb"[\0\xff]", lambda match: other[match[0]], key)
+    for each in entry.slices:
+        rank = len(each.extent)
+        extents = []
+        shape = []
+        for extent, axis in zip(each.extent, entry.shape.dim, strict=True):
+            is_whole = not extent.HasField("length")
+            extents += [0, -1] if is_whole else [extent.start, extent.length]
+            shape.append(axis.size if is_whole else extent.length)
+        begin = _OF_SLICE + name + b"\0\1" + (bytes([1, rank]) if rank else b"\0")
+        yield begin + b"".join(map(_ordered, extents)), (entry.dtype, shape)
+
+
+def _ordered(number: int) -> bytes:
+    """Returns a number as in the key of a slice: as bytes in the order of numbers.
+
+    Source: tensorflow/core/lib/strings/ordered_code.cc, WriteSignedNumIncreasing.
+    """
+    magnitude = ~number if number < 0 else number
+    length = magnitude.bit_length() // 7 + 1
+    marks = (1 << 8 * length) - (1 << 7 * length)  # as many ones as bytes, then zeros
+    return ((number + (1 << 8 * length)) % (1 << 8 * length) ^ marks).to_bytes(
+        length, "big"
+    )
 
 
 def _entries(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -63,11 +63,17 @@ def to_file(name: str, value: np.ndarray) -> np.ndarray:
     return value.T if is_transposed(name) else value
 
 
-def from_file(name: str, value: np.ndarray) -> np.ndarray:
-    """Returns the tensor `name` of the file in the form of its variable."""
+def from_file(name: str, value: np.ndarray, rows: int) -> np.ndarray:
+    """Returns the tensor `name` of the file in the form of its variable.
+
+    Args:
+        name: Its path in the file.
+        value: The tensor.
+        rows: Of the variable.
+    """
     if name.startswith("CNN/W_cnn_"):
         return value[0]
-    if name == "char_embed" and len(value) == characters.N_CHARACTERS + 1:
+    if name == "char_embed" and len(value) == rows + 1:
         return value[1:]  # saved with the row of zeros for padding
     return value.T if is_transposed(name) else value
 
@@ -141,8 +147,9 @@ def _fitting_tensors(
 
 def fits(name: str, shape: files.Shape | None, expected: files.Shape) -> bool:
     """Whether the tensor `name` may be stored with `shape`."""
-    if name == "char_embed" and shape == (expected[0] + 1, *expected[1:]):
-        return True  # with the row of zeros for padding
+    if name == "char_embed" and expected[0] == characters.N_CHARACTERS:
+        with_padding = (expected[0] + 1, *expected[1:])  # a row of zeros
+        return shape in (expected, with_padding)
     return shape == expected
 
 
@@ -169,7 +176,8 @@ def assign_weights(
     }
     _check_reach(values, most, origin)
     for name, value in values.items():
-        variables[name].assign(from_file(name, value))
+        variable = variables[name]
+        variable.assign(from_file(name, value, variable.shape[0]))
 
 
 def finite(

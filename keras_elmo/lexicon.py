@@ -59,6 +59,12 @@ class Lexicon:
                     f"`lexicon.{name}` must hold each entry once. Received: "
                     f"{reprlib.repr(entries[again])} in the places {first} and {again}"
                 )
+        ends_in_zero = [word for word in self.words if word.endswith("\0")]
+        if ends_in_zero:  # NumPy, in which Keras looks for repeated words, drops it
+            raise SourceError(
+                "`lexicon.words` must not hold a word that ends in a zero. Received: "
+                f"{reprlib.repr(ends_in_zero[0])}"
+            )
         _check_texts("lexicon.word_marks", self.word_marks, 3, 3)
         needed = {"words": (self.words, self.word_marks)}
         if self.chars:

@@ -10,11 +10,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from components.text_example_gen.class_folders import check_are_classes
+from components.text_example_gen.class_folders import (
+    check_are_classes,
+    check_no_partitions,
+)
 from components.text_example_gen.count_checks import NO_LABELS, check_labels
 from components.text_example_gen.errors import DataError, UnreadableFileError
 from components.text_example_gen.examples import TRAIN
-from components.text_example_gen.file_names import format_by_name
 from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.input_files import (
     class_folder,
@@ -26,7 +28,10 @@ from components.text_example_gen.input_files import (
     without_placeholders,
 )
 from components.text_example_gen.options import ReadOptions, RowColumns
-from components.text_example_gen.reading.documents import class_of
+from components.text_example_gen.reading.documents import (
+    class_of,
+    reads_as_document,
+)
 from components.text_example_gen.reading.opening import check_is_regular
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import (
@@ -163,9 +168,12 @@ def check_data(
             check_is_regular(file.path)
     except UnreadableFileError as error:
         raise DataError(replace_invalid(error.detail)[0]) from error
+    named = ((file.path, class_folder(pattern, file.path)) for file in files)
+    folders = {name for path, name in named if reads_as_document(path, options, name)}
     if options.label_column is not None:
-        documents = (f for f in files if _is_document(f.path, options))
-        check_are_classes({class_folder(pattern, file.path) for file in documents})
+        check_are_classes(folders)
+    elif options.format == "auto":
+        check_no_partitions(folders)
     empty = [file.path for file in files if not file.size_in_bytes]
     if empty:
         shown, _ = replace_invalid(empty[0])
@@ -194,11 +202,6 @@ def check_data(
         left_out=tuple(replace_invalid(file.path)[0] for file in left_out),
         split_files=tuple(replace_invalid(name)[0] for name in split_files(files)),
     )
-
-
-def _is_document(path: str, options: ReadOptions) -> bool:
-    is_table = options.format == "auto" and format_by_name(path) is not None
-    return options.format in ("auto", "folder") and not is_table
 
 
 def _look(

@@ -15,6 +15,27 @@ _UNLABELLED = {"unsup", "unlabeled", "unlabelled"}
 _SPLITS = {*SPLIT_NAMES, "unsup"}
 
 
+def check_no_partitions(folders: Collection[str]) -> None:
+    """Refuses folders of texts of which each is a partition of a table.
+
+    Args:
+        folders: Their names; "" for texts that lie in none.
+
+    Raises:
+        DataError: They are.
+    """
+    keys = {name.partition("=")[0] if "=" in name else "" for name in folders}
+    if len(keys) == 1 and "" not in keys:
+        first = min(folders)
+        value = first.partition("=")[2]
+        raise DataError(
+            f"Folders such as `{first}` are partitions, as Spark and Hive write them, "
+            "and are not read\nhint: if each of their files is one text, rename them "
+            f"to `{value}` and so on; if they are tables, set their `format`, and "
+            "write a column that is needed into them"
+        )
+
+
 def check_are_classes(folders: Collection[str]) -> None:
     """Refuses folders of texts that are named for something else than a class.
 
@@ -30,14 +51,7 @@ def check_are_classes(folders: Collection[str]) -> None:
                 f"The folder `{name}` looks like texts without a label, not like a "
                 "class\nhint: move it out of the folder of the classes"
             )
-    keys = {name.partition("=")[0] if "=" in name else "" for name in folders}
-    if len(keys) == 1 and "" not in keys:
-        raise DataError(
-            f"Folders such as `{min(folders)}` are partitions, as Spark and Hive write "
-            "them, and are not read\nhint: if each of their files is one text, rename "
-            f"them to `{min(folders).partition('=')[2]}` and so on; else write the "
-            "column into the files"
-        )
+    check_no_partitions(folders)
     if set(folders) <= {""} or not {name.casefold() for name in folders} <= _SPLITS:
         return
     names = " and ".join(f"`{name}`" for name in sorted(folders))

@@ -12,8 +12,11 @@ from components.text_example_gen import executor
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.examples import EVAL, SPLITS, TEST
 from components.text_example_gen.executor import Settings
-from components.text_example_gen.globs import escape_existing
-from components.text_example_gen.input_files import data_fingerprint, locate
+from components.text_example_gen.input_files import (
+    content_fingerprint,
+    data_fingerprint,
+    locate,
+)
 from components.text_example_gen.options import ReadOptions, RowColumns
 from components.text_example_gen.spans import has_spans, pattern_of_span, span_name
 
@@ -72,9 +75,10 @@ class _InputProcessor(input_processor.FileBasedInputProcessor):
             for split in self._splits
         ]
         patterns += [pattern_of_span(pattern, span) for pattern in self.held_out]
+        found = [data_fingerprint(each, self.format) for each in patterns]
         if self.corrections is not None:
-            patterns.append(escape_existing(self.corrections))
-        return ",".join(data_fingerprint(each, self.format) for each in patterns)
+            found.append(content_fingerprint(self.corrections))
+        return ",".join(found)
 
     def resolve_span_and_version(self) -> tuple[int, int | None]:
         try:

@@ -152,6 +152,8 @@ class CorrectionCounts:
 
     Args:
         path: Of the table.
+        from_examples: The same, as seen from the folder of the examples, with which it
+            may be moved; empty: not known.
         applied: They changed the labels of rows.
         rows: The rows that they changed: more, where several have the text.
         as_data: The data has the corrected label already.
@@ -167,6 +169,7 @@ class CorrectionCounts:
     not_found: int
     undecided: int
     not_found_lines: tuple[int, ...] = ()
+    from_examples: str = ""
 
 
 def count_corrections(

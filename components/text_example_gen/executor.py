@@ -34,6 +34,7 @@ from components.text_example_gen.count_checks import check_counts
 from components.text_example_gen.counts import Counts
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.examples import COUNTS_FILE, REJECTED_FOLDER
+from components.text_example_gen.file_systems import needs_beam
 from components.text_example_gen.ingestion import (
     STAGING_FOLDER,
     TALLIES_FILE,
@@ -278,6 +279,9 @@ def _write_counts(
     if corrections.path:
         found = [(bytes.fromhex(key), label) for key, _, label in counts.corrected]
         accounted = count_corrections(corrections, _changed(counts), found)
+        if not needs_beam(corrections.path) and not needs_beam(plan.output):
+            there = posixpath.relpath(corrections.path, plan.output)
+            accounted = dataclasses.replace(accounted, from_examples=there)
         counts = dataclasses.replace(counts, corrections=accounted)
     with tf.io.gfile.GFile(posixpath.join(plan.output, COUNTS_FILE), "w") as file:
         file.write(json.dumps(counts.to_dict(), ensure_ascii=False, indent=1) + "\n")

@@ -42,6 +42,7 @@ _SPECIAL = re.compile(r"[*?\[{]")  # `{` begins TFX's {SPAN}, {VERSION}, {YYYY} 
 _ONE_CLASS_PER_FOLDER, _DEEPER = "*/*", "**"
 _MOST_LOOKED_AT = 10_000  # files of a folder, to tell how it is laid out
 _MOST_SPANS_SHOWN = 5
+_PIECE_BYTES = 2**20
 _DIGITS = {"YYYY": "4", "MM": "2", "DD": "2"}
 
 
@@ -312,6 +313,20 @@ def data_fingerprint(pattern: str, format_name: str = "auto") -> str:
     for file in data_files(without_placeholders(pattern), format_name).files:
         facts = (file.path, file.size_in_bytes, file.last_updated_in_seconds)
         digest.update(repr(facts).encode())
+    return digest.hexdigest()[:16]
+
+
+def content_fingerprint(path: str) -> str:
+    """Returns 16 hex digits that change with what a file says, wherever it lies.
+
+    Args:
+        path: The file; one that is not there has a fingerprint, too.
+    """
+    digest = hashlib.sha256()
+    if file_systems.exists(path):
+        with file_systems.open_raw(path) as file:
+            while piece := file.read(_PIECE_BYTES):
+                digest.update(piece)
     return digest.hexdigest()[:16]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,7 @@ def review(
         label for _, label in {(row.digest, row.label) for row in rows}
     )
     alone = sorted(label for label, texts in counts.items() if texts < 2)
-    corrections = _corrections_of(run.examples)
+    corrections = _corrections_of(run.examples, output.path)
     reviewed = [row for row in rows if row.label not in alone]
     classes = sorted({row.label for row in reviewed})
     if len(classes) < 2:
@@ -204,14 +205,22 @@ def _described(row: LabelledRow) -> str:
     return f'{where}({row.label}): "{shown(row.text, _SIMILAR_CHARACTERS)}"'
 
 
-def _corrections_of(examples: Sequence[str]) -> list[Corrections]:
-    """Returns the corrections that the examples were made with."""
+def _corrections_of(examples: Sequence[str], output: Path) -> list[Corrections]:
+    """Returns the corrections that the examples were made with.
+
+    A table in the output has moved with it.
+    """
     paths = []
     for uri in examples:
         # An earlier version wrote no such file.
         counts = read_json(MadeArtifact(uri, {}), COUNTS_FILE) or {}
         with reading(uri):
-            paths.append((counts.get("corrections") or {}).get("path"))
+            corrections = counts.get("corrections") or {}
+            path, there = corrections.get("path"), corrections.get("from_examples")
+            if there and not os.path.exists(path):
+                here = os.path.normpath(os.path.join(uri, there))
+                path = here if output in Path(here).parents else path
+            paths.append(path)
     try:
         return [read_corrections(path) for path in dict.fromkeys(paths) if path]
     except DataError as error:

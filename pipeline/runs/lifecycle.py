@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.text_example_gen.globs import escape_existing
-from components.text_example_gen.input_files import data_fingerprint, waiting_spans
+from components.text_example_gen.input_files import (
+    content_fingerprint,
+    data_fingerprint,
+    waiting_spans,
+)
 from components.text_example_gen.spans import has_spans, pattern_of_span, span_name
 from pipeline.config import Config, DataConfig
 from pipeline.config.checked import CheckedConfig
@@ -20,6 +23,7 @@ from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.runs import DONE, UNCHANGED, FinishedRun
 from pipeline.output_folder import OutputFolder, describe_missing, with_kept_schema
 from pipeline.runs.outcomes import NothingNew
+from pipeline.runs.past_runs import read_run
 from pipeline.serving.publish import remove_old_versions
 
 _LOGGER = logging.getLogger(__name__)
@@ -98,19 +102,20 @@ def plan_run(config: Config) -> RunPlan:
     """
     data = config.data
     patterns, span, waiting = [data.pattern, *data.held_out.values()], "", ""
-    tables = [] if data.corrections is None else [escape_existing(data.corrections)]
     if has_spans(data.pattern):
         number = int(data.span)
         waiting, span = _waiting(data, number), span_name(number, data.pattern)
         patterns = [pattern_of_span(pattern, number) for pattern in patterns]
     options = config.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
-    # Its content counts, and not where the output that keeps it lies.
+    # Of these the content counts, and not where the output that keeps them lies.
     options["data"].pop("schema_path")
+    options["data"].pop("corrections")
     schema = data.schema_path and Path(data.schema_path).read_text("utf-8")
     facts = [
         code_version(*_CODE),
         options,
-        [data_fingerprint(pattern, data.format) for pattern in patterns + tables],
+        [data_fingerprint(pattern, data.format) for pattern in patterns],
+        data.corrections and content_fingerprint(data.corrections),
         elmo_version(config.elmo.source),
         schema,
     ]
@@ -178,7 +183,16 @@ def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
     if alone:
         output.clean_after_kill()
     nothing_new = None if missing else plan.nothing_new(metadata)
+    if nothing_new is not None and _is_untold(output, nothing_new.run_id, alone):
+        nothing_new = None
     return PreparedRun(config, output, plan, nothing_new, moved_from, missing)
+
+
+def _is_untold(output: OutputFolder, run_id: str, alone: bool) -> bool:
+    """Returns whether a run ended well, and was killed before it could say so."""
+    run = read_run(output.path, run_id)
+    ended = {"interrupted", "failed"} | ({"running"} if alone else set())
+    return run is not None and run.verdict in ended
 
 
 def end_run(config: Config, run_id: str, plan: RunPlan) -> list[int]:

@@ -50,6 +50,31 @@ MAKERS = {
 }
 
 
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, b"X"])
+def test_a_long_number_in_a_header_is_refused_at_once(tmp_path, kind):
+    header, member = tarfile.TarInfo("x"), tarfile.TarInfo("options.json")
+    header.type, header.size = kind, 2_000_000
+    path = tmp_path / "elmo.tar.gz"
+    with gzip.open(path, "wb") as file:
+        file.write(header.tobuf(tarfile.USTAR_FORMAT))
+        file.write((b"1" * header.size).ljust(-(-header.size // 512) * 512, b"\0"))
+        file.write(member.tobuf(tarfile.USTAR_FORMAT) + bytes(1024))
+    assert path.stat().st_size < 10_000
+    with pytest.raises(SourceError, match="a header with a number that is too long"):
+        archives.check_archive(path)
+
+
+def test_a_name_and_an_attribute_in_a_header_of_pax_are_read(tmp_path):
+    name = "é/" * 20 + "1" * 200
+    path = tmp_path / "elmo.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo(name)
+        member.pax_headers = {"SCHILY.xattr.user.note": "x" * 5000}
+        archive.addfile(member, io.BytesIO())
+    made = archives.unpacked(path)
+    assert (made / name).is_file()
+
+
 @pytest.mark.parametrize("format", [*FORMATS.values(), "xztar"])
 @pytest.mark.parametrize("base", [".", "elmo"], ids=["files", "folder"])
 def test_an_archive_is_a_source_as_its_folder_is(tiny_elmo, tmp_path, format, base):

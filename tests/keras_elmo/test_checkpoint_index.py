@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
 from keras_elmo import SourceError, WeightsError
-from keras_elmo.checkpoint_index import _block, check_index
+from keras_elmo.checkpoint_index import _block, _entries, check_index
 
 Entry = tensor_bundle_pb2.BundleEntryProto
 Header = tensor_bundle_pb2.BundleHeaderProto
@@ -175,3 +176,48 @@ def test_a_text_has_the_length_that_the_index_says(checked, tmp_path, length):
 def test_a_good_one_passes(checked):
     checked(table(GOOD))
     checked(table([HEADER, (b"a", entry(slices=[[(0, 1), (0, 3)], [(1, 1), (0, 3)]]))]))
+
+
+@pytest.fixture
+def in_slices(tmp_path):
+    """Saves a tensor in slices, as partitioned variables are; returns its entries."""
+    rows, starts = 20_000, (0, 1, 63, 64, 8191, 8192, 20_000)
+    pairs = list(itertools.pairwise(starts))
+    tf.raw_ops.SaveV2(
+        prefix=str(tmp_path / "parts"),
+        tensor_names=["a\0\xff"] * len(pairs) + ["b"],
+        shape_and_slices=[f"{rows} 2 {a},{b - a}:-" for a, b in pairs] + [""],
+        tensors=[tf.ones([b - a, 2]) for a, b in pairs] + [tf.ones([3])],
+    )
+    check_index(tmp_path / "parts.index", "parts")
+    found = list(_entries((tmp_path / "parts.index").read_bytes()))
+    assert [key[:1] for key, _ in found] == [b"", *[b"\0"] * len(pairs), b"a", b"b"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "change", [{"dtype": 3}, {"dtype": 2}, {"shape": (1, 2)}, {"shape": (2,)}]
+)
+def test_a_slice_that_is_not_as_its_tensor_says_is_refused(checked, in_slices, change):
+    checked(table(in_slices))
+    for place in range(1, 7):
+        changed = list(in_slices)
+        key, value = changed[place]
+        whole = Entry.FromString(value)
+        kind = {"shape": [axis.size for axis in whole.shape.dim], "dtype": whole.dtype}
+        if kind["shape"] == list(change.get("shape", ())):
+            continue
+        changed[place] = (key, entry(**{**kind, **change}, size=whole.size))
+        with pytest.raises(WeightsError, match="a slice of a tensor.*is not as that"):
+            checked(table(changed))
+
+
+def test_texts_for_which_there_is_no_room_are_refused(checked):
+    checked(table([HEADER, (b"a", entry(dtype=7, shape=(5,), size=30))]))
+    with pytest.raises(
+        WeightsError, match=r"texts of the shape \[67108864\], and room"
+    ):
+        checked(table([HEADER, (b"a", entry(dtype=7, shape=(2**26,), size=30))]))
+    with pytest.raises(WeightsError, match="has texts of the shape"):
+        value = entry(dtype=7, shape=(5,), size=30, slices=[[(0, 5)]])
+        checked(table([HEADER, (b"a", value)]))

@@ -10,12 +10,14 @@ import re
 import shutil
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_elmo import BiLM, BiLMOptions, ElmoEmbeddingLayer, SourceError
+from keras_elmo.checkpoints import save_hdf5
 from keras_elmo.export import _HubModule, export_hub_module
 from keras_elmo.saved_model import OPTIONS_FILE
 from keras_elmo.sources import check_source, open_source
@@ -255,6 +257,10 @@ def test_a_broken_file_is_refused(model, file, change):
         ({"words": [], "chars": []}, "must hold words or characters"),
         ({"words": "abc"}, "`lexicon.words` must be a list of texts"),
         ({"words": ["a", "\ud800"]}, "`lexicon.words` must hold texts"),
+        (
+            {"words": ["<bos>", "<eos>", "a", "a\0"]},
+            "must not hold a word that ends in a zero. Received: 'a\\x00'",
+        ),
         ({"char_marks": ["a"]}, "`lexicon.char_marks` must hold 4 to 4 texts"),
         ({"word_dim": True}, "`lexicon.word_dim` must be an int from 1"),
     ],
@@ -264,6 +270,25 @@ def test_a_lexicon_in_the_options_is_checked(layer, changes, words):
     options["lexicon"] |= changes
     with pytest.raises(SourceError, match=re.escape(words)):
         BiLMOptions.from_dict(options)
+
+
+@pytest.mark.parametrize("count", [260, 261, 262, 263])
+def test_a_lexicon_of_any_size_is_read_again(layer, tmp_path, count):
+    options = layer.bilm.options.to_dict()
+    chars = options["lexicon"]["chars"]
+    more = [chr(0x4E00 + n) for n in range(count)]
+    options["lexicon"]["chars"] = [*chars, *(c for c in more if c not in chars)][:count]
+    bilm = BiLM(BiLMOptions.from_dict(options))
+    table = bilm.token_encoder.char_embed
+    table.assign(np.random.default_rng(0).normal(size=table.shape))
+    bilm.options.to_file(tmp_path / "options.json")
+    save_hdf5(bilm, tmp_path / "weights.hdf5")
+    again = ElmoEmbeddingLayer(str(tmp_path)).bilm
+    np.testing.assert_array_equal(again.token_encoder.char_embed, table)
+    with h5py.File(tmp_path / "weights.hdf5", "r+") as file:
+        del file["char_embed"]
+        file["char_embed"] = np.zeros((count + 2, table.shape[1]), "float32")
+    assert "The tensor char_embed of" in refusal(tmp_path)
 
 
 def test_a_lexicon_without_entries_is_refused(model):

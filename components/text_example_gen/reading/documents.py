@@ -7,6 +7,7 @@ import io
 import posixpath
 
 from components.text_example_gen.errors import UnreadableFileError
+from components.text_example_gen.file_names import format_by_name
 from components.text_example_gen.file_systems import match
 from components.text_example_gen.globs import escape_existing
 from components.text_example_gen.options import ReadOptions
@@ -46,6 +47,20 @@ def class_of(path: str) -> str:
     return posixpath.basename(posixpath.dirname(path.replace("\\", "/")))
 
 
+def reads_as_document(path: str, options: ReadOptions, in_class_folder: str) -> bool:
+    """Returns whether a file is read as one text.
+
+    Args:
+        path: The file.
+        options: What it may have that only a table has, such as a delimiter.
+        in_class_folder: The folder that stands for its class, or "".
+    """
+    if options.format != "auto" or format_by_name(path) is not None:
+        return options.format == "folder"
+    is_table = options.columns is not None or options.delimiter is not None
+    return in_class_folder != "" and not is_table
+
+
 def read_document(
     path: str, options: ReadOptions, on_layout: OnLayout, folder: str = ""
 ) -> Record | Reject:
@@ -68,7 +83,9 @@ def read_document(
         mark = encoding_by_mark(data) or options.encoding
         check_is_text(path, data[:HEAD_BYTES], mark)
         beside = functools.partial(_lines_beside, posixpath.dirname(path))
-        survey = take_survey(path, data, io.BytesIO(), options.encoding, beside)
+        stream = io.BytesIO(data)  # looked at in pieces, as any other file
+        head = stream.read(HEAD_BYTES)
+        survey = take_survey(path, head, stream, options.encoding, beside)
         text = decode_up_to(data, survey.encoding, MAX_RECORD_CHARS)
     except UnreadableFileError as error:
         return _reject(path, error.reason, error.detail)

@@ -34,7 +34,9 @@ from components.text_example_gen.reading.records import (
 _MARK = "\ufeff"  # before a file that was put behind another
 # If none of the first objects has a required column, its name is misspelt.
 _LOOK_ROWS = 500
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+# One that is not closed ends with the line: tried again from each quote within, it
+# would take time by the square of them.
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 
 
 def read_json_lines(

@@ -94,7 +94,7 @@ def read_labelled_lines(
             yield reject_at(path, lines.number, reasons.TOO_LONG, "too long", raw)
             continue
         line, label, fine_label = split(raw)
-        columns = {names[0]: line, FINE_LABEL: fine_label}
+        columns = {FINE_LABEL: fine_label, names[0]: line}
         if label_column != FINE_LABEL:
             columns[label_column] = label
         yield Record(

@@ -12,7 +12,11 @@ from components.text_example_gen.reading.records import (
     MAX_RECORD_VALUES,
 )
 
+_MOST_TIMES = 4  # the bounds of a record, to find its end
 _EACH_LINE = 32  # characters that take about as long as an empty line
+
+MOST_CHARS_READ = 2 * _MOST_TIMES * MAX_RECORD_CHARS
+"""No record that is read has so many characters."""
 
 CARRIAGE_RETURN = "\ud803"
 """A lone surrogate, which is in no text; it stands for a CR that ends no line."""
@@ -44,6 +48,7 @@ class Lines:
             csv in Python 3.10 stops at a NUL, and `CARRIAGE_RETURN` within, because it
             stops at a CR that is not in quotes.
         has_returns: Whether the record has such ones.
+        is_over: Whether the record was left because it passed a bound.
         number: Number of the first line of `taken`, counted from 1.
     """
 
@@ -68,13 +73,25 @@ class Lines:
         self.taken: list[str] = []
         self.number = 1
         self.has_returns = False
+        self.is_over = False
+        self._times = 1
 
     def begin(self) -> None:
         """Starts a record: forgets the lines of the previous one."""
         self.number += len(self.taken)
         self.taken = []
-        self.has_returns = False
+        self._times = 1
+        self._forget()
+
+    def _forget(self) -> None:
+        self.has_returns = self.is_over = False
         self._chars = self._delimiters = self._counted = 0
+
+    def begin_again(self) -> None:
+        """Starts the record once more, with four times the room: it may end there."""
+        self.give_back(0)
+        self._times = _MOST_TIMES
+        self._forget()
 
     def mark_open(self) -> None:
         """Says that the quote which took the last lines of `taken` is never closed.
@@ -130,12 +147,14 @@ class Lines:
     def _check_size(self) -> None:
         self._delimiters += sum(map(self._count, self.taken[self._counted :]))
         self._counted = len(self.taken)
-        is_long = self._chars > MAX_RECORD_CHARS and len(self.taken) > 1
-        if (
-            is_long
-            or len(self.taken) > MAX_RECORD_VALUES
-            or self._delimiters > MAX_RECORD_VALUES
-        ):
+        most_chars = self._times * MAX_RECORD_CHARS
+        most_values = self._times * MAX_RECORD_VALUES
+        self.is_over = (
+            (self._chars > most_chars and len(self.taken) > 1)
+            or len(self.taken) > most_values
+            or self._delimiters > most_values
+        )
+        if self.is_over:
             raise csv.Error("the record is too long")
 
     def _count(self, line: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import functools
 import gzip
 import io
 import lzma
@@ -22,6 +23,8 @@ _LONGEST_MAGIC = 6
 _COMPRESSED = (".gz", ".bz2", ".xz")
 # Zero bytes between the streams of xz are legal in fours.
 _XZ_PADDING = 4
+# Of memory, to unpack it: `xz -9` needs 65 MiB. A file may ask for 4 GiB.
+_XZ_BYTES = 2**28
 
 # What decompressors and decoders raise on broken data, where they ask no handler of
 # errors. bz2 raises a bare OSError, ISO 2022 a bare UnicodeError: see `is_damage`.
@@ -117,7 +120,13 @@ class _Streams(io.RawIOBase):
                 packed = self._packed.read(_BUFFER_BYTES)
                 if not packed:
                     raise EOFError("it ends within a compressed stream")
-            unpacked = self._stream.decompress(packed, len(buffer))
+            try:
+                unpacked = self._stream.decompress(packed, len(buffer))
+            except lzma.LZMAError as error:
+                if "memory" not in str(error).lower():
+                    raise
+                most = f"{_XZ_BYTES >> 20} MiB of memory"
+                raise lzma.LZMAError(f"it needs more than {most} to unpack") from error
         buffer[: len(unpacked)] = unpacked
         return len(unpacked)
 
@@ -143,7 +152,8 @@ def _unpack_bz2(packed: BinaryIO) -> _Streams:
 
 
 def _unpack_xz(packed: BinaryIO) -> _Streams:
-    return _Streams(packed, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ), _XZ_PADDING)
+    make = functools.partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, _XZ_BYTES)
+    return _Streams(packed, make, _XZ_PADDING)
 
 
 _UNPACKERS: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (

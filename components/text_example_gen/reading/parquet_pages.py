@@ -8,6 +8,7 @@ for what is known to fit. Page headers are structs in Thrift's compact protocol.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow.parquet as pq
@@ -25,6 +26,7 @@ _MAP, _STRUCT = 11, 12
 _MOST_VARINT_BYTES = 10
 _MOST_STRING_BYTES = 2**31
 _MOST_LEVELS = 8  # a page header has three
+_MOST_VALUES = 10_000  # of a page header; it has some twenty
 
 
 class ChunkSize(NamedTuple):
@@ -68,7 +70,7 @@ def chunk_size(
     values = data = dictionary = largest = bomb = 0
     while values < chunk.num_values and place < end:
         stream.seek(place)
-        header = _read_struct(stream, 0)
+        header = _read_struct(stream, 0, iter(range(_MOST_VALUES)))
         page, unpacked, packed = (
             _size(header.get(field)) for field in (_TYPE, _UNPACKED, _PACKED)
         )
@@ -101,18 +103,26 @@ def _size(value: Any) -> int | None:
     return value if isinstance(value, int) and value >= 0 else None
 
 
-def _read_struct(stream: BinaryIO, level: int) -> dict[int, Any]:
-    """Returns the fields by their numbers; of strings and lists only the place."""
+def _read_struct(stream: BinaryIO, level: int, left: Iterator[int]) -> dict[int, Any]:
+    """Returns the fields by their numbers; of strings and lists only the place.
+
+    Args:
+        stream: At the first field.
+        level: How deep it is nested.
+        left: Gives an item for each value that may still be read.
+    """
     fields: dict[int, Any] = {}
     number = 0
     while head := _read(stream, 1)[0]:
         step, kind = head >> 4, head & 15
         number = number + step if step else _signed(stream)
-        fields[number] = _read_value(stream, kind, level)
+        fields[number] = _read_value(stream, kind, level, left)
     return fields
 
 
-def _read_value(stream: BinaryIO, kind: int, level: int) -> Any:
+def _read_value(stream: BinaryIO, kind: int, level: int, left: Iterator[int]) -> Any:
+    if next(left, None) is None:
+        raise EOFError("a page header has too many values")
     if level > _MOST_LEVELS:
         raise EOFError("a page header is nested too deeply")
     if kind in (_TRUE, _FALSE):
@@ -124,7 +134,7 @@ def _read_value(stream: BinaryIO, kind: int, level: int) -> Any:
             raise EOFError("a number in a page header is too large")
         return value
     if kind == _STRUCT:
-        return _read_struct(stream, level + 1)
+        return _read_struct(stream, level + 1, left)
     if kind == _BINARY:
         length = _unsigned(stream)
         if length > _MOST_STRING_BYTES:
@@ -135,22 +145,24 @@ def _read_value(stream: BinaryIO, kind: int, level: int) -> Any:
     elif kind in _LISTS:
         head = _read(stream, 1)[0]
         number = _unsigned(stream) if head >> 4 == 15 else head >> 4
-        _skip(stream, [head & 15], number, level)
+        _skip(stream, [head & 15], number, level, left)
     elif kind == _MAP:
         if number := _unsigned(stream):
             head = _read(stream, 1)[0]
-            _skip(stream, [head >> 4, head & 15], number, level)
+            _skip(stream, [head >> 4, head & 15], number, level, left)
     else:
         raise EOFError("a page header is no Thrift")
     return None
 
 
-def _skip(stream: BinaryIO, kinds: list[int], number: int, level: int) -> None:
+def _skip(
+    stream: BinaryIO, kinds: list[int], number: int, level: int, left: Iterator[int]
+) -> None:
     for _ in range(number):
         for kind in kinds:
             # Only as the value of a field is a truth value in the type itself.
             is_bool = kind in (_TRUE, _FALSE)
-            _read_value(stream, _BYTE if is_bool else kind, level + 1)
+            _read_value(stream, _BYTE if is_bool else kind, level + 1, left)
 
 
 def _signed(stream: BinaryIO) -> int:

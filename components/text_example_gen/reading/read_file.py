@@ -18,7 +18,10 @@ from components.text_example_gen.reading.dialects import (
     find_delimiter,
     find_dialect,
 )
-from components.text_example_gen.reading.documents import read_document
+from components.text_example_gen.reading.documents import (
+    read_document,
+    reads_as_document,
+)
 from components.text_example_gen.reading.encodings import (
     decode,
     encoding_by_mark,
@@ -100,12 +103,12 @@ def read_file(
 def _read(
     path: str, options: ReadOptions, in_class_folder: str, on_layout: OnLayout
 ) -> Iterator[Record | Reject]:
-    format_name = options.format
-    if format_name == "auto":
-        format_name = format_by_name(path) or ("folder" if in_class_folder else "auto")
-    if format_name == "folder":
+    if reads_as_document(path, options, in_class_folder):
         yield read_document(path, options, on_layout, in_class_folder)
         return
+    format_name = options.format
+    if format_name == "auto":
+        format_name = format_by_name(path) or "auto"
     source, _ = replace_invalid(path)
     with open_bytes(path) as stream:
         head = stream.read(HEAD_BYTES)

@@ -9,7 +9,12 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from components.text_example_gen.reading import reasons
-from components.text_example_gen.reading.lines import CARRIAGE_RETURN, Lines, for_csv
+from components.text_example_gen.reading.lines import (
+    CARRIAGE_RETURN,
+    MOST_CHARS_READ,
+    Lines,
+    for_csv,
+)
 from components.text_example_gen.reading.records import (
     MAX_RECORD_CHARS,
     replace_invalid,
@@ -104,7 +109,8 @@ def read_rows(
 
     Delimiters and blanks alone are nothing. A quote that is opened and never closed
     properly would swallow the rows after it. Then only the first line is rejected, and
-    reading goes on with the second.
+    reading goes on with the second. A row that is too long is rejected as a whole if it
+    ends within four times the bounds of a row; else its quote counts as never closed.
 
     Args:
         lines: The lines that are left of a file.
@@ -114,7 +120,7 @@ def read_rows(
         is_part: Whether the lines end before the file does: a quote that is open then
             ends the reading, and its row is not looked at.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD_CHARS))
+    csv.field_size_limit(max(csv.field_size_limit(), MOST_CHARS_READ))
     nothing = f" {dialect.delimiter}"
     reader = dialect.reader(lines, strict=True)
     while True:
@@ -128,13 +134,16 @@ def read_rows(
         except csv.Error as error:
             if is_part and _is_open(error):
                 return
-            is_repaired = True
-            lines.mark_open()
-            lines.give_back(1)
-            fields = [] if lines.is_too_long else _repair(lines.taken[0], dialect)
-            if width is None or len(fields) != width:
-                reason = reasons.BAD_QUOTES
-        raw = lines.raw
+            if lines.is_over and _ends(lines, reader):
+                reason = reasons.TOO_LONG
+            else:
+                is_repaired = True
+                lines.mark_open()
+                lines.give_back(1)
+                fields = [] if lines.is_too_long else _repair(lines.taken[0], dialect)
+                if width is None or len(fields) != width:
+                    reason = reasons.BAD_QUOTES
+        raw = lines.raw[:MAX_RECORD_CHARS]
         if not raw.strip(nothing):
             continue
         raw, replaced = replace_invalid(raw)
@@ -152,6 +161,16 @@ def read_rows(
             if replaced:
                 fields = [replace_invalid(field)[0] for field in fields]
         yield Row(lines.number, raw, fields, reason, replaced, is_repaired)
+
+
+def _ends(lines: Lines, reader: Iterator[list[str]]) -> bool:
+    """Returns whether a record that is too long ends properly; then it is read."""
+    lines.begin_again()
+    try:
+        next(reader)
+    except (csv.Error, StopIteration):
+        return False
+    return True
 
 
 def _repair(line: str, dialect: Dialect) -> list[str]:

@@ -176,6 +176,22 @@ def test_partitions_of_texts_are_refused_with_what_to_do(tmp_path):
     assert check_data(str(tmp_path)).labels == ("2=1", "label=pos"), "they may be names"
 
 
+def test_partitions_without_endings_are_no_texts_to_predict_either(tmp_path):
+    for name in ("ds=1/000000_0", "ds=2/000000_0"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("1\ta text\n2\tanother\n")
+    options = ReadOptions(label_column=None)
+    with pytest.raises(DataError, match="are partitions.*\n.*set their `format`"):
+        check_data(str(tmp_path), options=options)
+    table = {"columns": ("id", "text")}
+    for given in (table, {**table, "format": "tsv"}, {**table, "delimiter": "tab"}):
+        options = ReadOptions(label_column=None, keep_all=True, **given)
+        found = check_data(str(tmp_path), options=options)
+        assert (found.rows, found.columns) == (4, ("id", "text"))
+    options = ReadOptions(label_column=None, format="folder")
+    assert check_data(str(tmp_path), options=options).rows == 2, "who says so is meant"
+
+
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_partitions_of_tables_are_refused_with_what_to_do(tmp_path, ending):
     for label in ("pos", "neg"):

@@ -96,8 +96,9 @@ def test_help_and_what_is_missing_need_no_large_library(
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
 
 
-@pytest.mark.parametrize(("key", "kept"), [(None, ()), ("id", ("id",))])
-def test_hdf5_carries_no_column_but_the_key(tmp_path, monkeypatch, key, kept):
+@pytest.fixture
+def request_of(tmp_path, monkeypatch):
+    """Returns the `Request` that a command line makes."""
     (tmp_path / "x.csv").write_text("id,text,sentence\n1,good,old\n")
     requests = []
 
@@ -105,16 +106,31 @@ def test_hdf5_carries_no_column_but_the_key(tmp_path, monkeypatch, key, kept):
         requests.append(request)
         raise UserError("stop")
 
-    @click.command()
-    @batch_options
-    def embed(**arguments):
-        sizes = {"chunk_rows": 1, "chunk_chars": 1}
-        run_batch(arguments, format="hdf5", make_scorer=lambda: None, **sizes)
-
     monkeypatch.setattr("pipeline.commands.batch._run", stop)
-    options = ["--input", f"{tmp_path}/x.csv", "--output", f"{tmp_path}/out"]
-    CliRunner().invoke(embed, options + (["--key", key] if key else []))
-    assert [request.keep for request in requests] == [kept]
+
+    def request_of(format, *given):
+        @click.command()
+        @batch_options
+        def embed(**arguments):
+            sizes = {"chunk_rows": 1, "chunk_chars": 1}
+            run_batch(arguments, format=format, make_scorer=lambda: None, **sizes)
+
+        options = ["--input", f"{tmp_path}/x.csv", "--output", f"{tmp_path}/out"]
+        CliRunner().invoke(embed, [*options, *given])
+        [request] = requests
+        return request
+
+    return request_of
+
+
+@pytest.mark.parametrize(("key", "kept"), [(None, ()), ("id", ("id",))])
+def test_hdf5_carries_no_column_but_the_key(request_of, key, kept):
+    assert request_of("hdf5", *(["--key", key] if key else [])).keep == kept
+
+
+def test_a_column_that_is_named_twice_is_kept_once(request_of):
+    options = ("--keep", "sentence,id, sentence", "--key", "id")
+    assert request_of("jsonl", *options).keep == ("sentence", "id")
 
 
 @pytest.mark.parametrize("is_still_full", [True, False])

@@ -188,9 +188,18 @@ def test_corrections_of_before_stay_in_the_next_table(make_review, tmp_path):
     assert (doubted["rank"], doubted["label"]) == ("1", "neg")
     assert (doubted["corrected_label"], doubted["suggested_label"]) == ("pos", "neg")
     assert carried["corrected_label"] == "pos"
-    path.unlink()
-    with pytest.raises(UserError, match="cannot be read again"):
-        make_review(corrected, "fourth.csv", counts=counts)
+    # A table in the output moves with it.
+    path.rename(tmp_path / "moved.csv")
+    for seen_from_examples in ("../moved.csv", "../../moved.csv", "../none.csv"):
+        counts["corrections"]["from_examples"] = seen_from_examples
+        if seen_from_examples == "../moved.csv":
+            _, [_, carried] = make_review(corrected, "fourth.csv", counts=counts)
+            assert carried["corrected_label"] == "pos"
+            continue
+        shutil.copy(tmp_path / "moved.csv", tmp_path.parent)
+        with pytest.raises(UserError, match="cannot be read again"):
+            name = f"{len(seen_from_examples)}.csv"
+            make_review(corrected, name, counts=counts)
 
 
 def test_too_few_labels_and_lost_examples_get_a_line(make_review, tmp_path):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
+from components.text_example_gen.corrections import row_id
 from pipeline.config import load_config
 from pipeline.config.checked import checked_config
 from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.pushed_models import ROLLBACK, PushedModels
 from pipeline.metadata.store import open_store
 from pipeline.runs import lifecycle
-from pipeline.runs.lifecycle import plan_run
+from pipeline.runs.lifecycle import plan_run, prepare_run
+from pipeline.runs.past_runs import PastRun, write_run
 from tests.pipeline.pushing_pipeline import PushingOutput
 
 
@@ -73,6 +77,38 @@ def test_a_curated_schema_counts_by_its_content(spans):
     assert _plan("data.schema_path=schema.pbtxt") != before
 
 
+def test_a_table_of_corrections_counts_by_its_content(spans):
+    line = "row_id,label,corrected_label\n"
+    for name in ("a.csv", "b.csv"):
+        (spans / name).write_text(line)
+    before = _plan("data.corrections=a.csv")
+    assert _plan("data.corrections=b.csv") == before != _plan()
+    (spans / "a.csv").write_text(f"{line}{row_id('good')},1,0\n")
+    assert _plan("data.corrections=a.csv") != before
+
+
+def test_a_run_that_could_not_say_that_it_ended_is_repeated(spans):
+    checked = checked_config(load_config(None, ["output=out", "data.pattern={SPAN}/*"]))
+    prepared = prepare_run(checked, alone=True)
+    store = open_store(prepared.output.metadata)
+    _begin(store, "run-1", prepared.output.pipeline_name)
+    prepared.output.open_metadata().finished.record(
+        "run-1", prepared.plan.fingerprint, prepared.plan.span
+    )
+    began = datetime.now(timezone.utc)
+    for verdict, alone, is_new in (
+        ("interrupted", False, True),
+        ("running", True, True),
+        ("running", False, False),
+        ("failed", True, True),
+        ("pushed", True, False),
+    ):
+        run = PastRun(run_id="run-1", verdict=verdict, began=began)
+        write_run(prepared.output.path, run)
+        nothing_new = prepare_run(checked, alone=alone).nothing_new
+        assert (nothing_new is None) == is_new, (verdict, alone)
+
+
 def test_our_own_code_counts(spans, monkeypatch):
     before = _plan()
     monkeypatch.setattr(lifecycle, "code_version", lambda *modules: "another")
@@ -84,10 +120,10 @@ def store(tmp_path):
     return open_store(tmp_path / "metadata.sqlite")
 
 
-def _begin(store, run_id: str) -> None:
+def _begin(store, run_id: str, pipeline: str = "ours") -> None:
     """What TFX records when the first node of a run begins."""
     contexts = []
-    for type_name, name in (("pipeline", "ours"), ("pipeline_run", run_id)):
+    for type_name, name in (("pipeline", pipeline), ("pipeline_run", run_id)):
         of_type = metadata_store_pb2.ContextType(name=type_name)
         type_id = store.put_context_type(of_type)
         contexts.append(metadata_store_pb2.Context(type_id=type_id, name=name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import tracemalloc
 
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.read_file import read_file
@@ -40,6 +41,20 @@ def test_a_text_that_is_a_file_has_its_path_as_source(tmp_path):
     assert (reject["position"], reject["reason"]) == (0, "missing_column")
     why = f"{path} is one text, and has no column `id`. Columns found: text, label, "
     assert reject["detail"] == f"{why}source"
+
+
+def test_a_text_of_many_short_lines_takes_no_memory_for_each(tmp_path):
+    path = tmp_path / "a.txt.gz"
+    with gzip.open(path, "wb", 1) as file:
+        file.write("é\n".encode() + b"ab\n" * (8 * 2**20))
+    tracemalloc.start()
+    try:
+        [item] = read_file(str(path), ReadOptions(format="folder"))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert item["reason"] == "too_long"
+    assert peak < 250 * 2**20, "each line as an object takes 300 MiB more"
 
 
 def test_two_sources_that_could_be_one_are_no_keys(tmp_path):

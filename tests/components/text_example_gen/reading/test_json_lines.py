@@ -108,6 +108,15 @@ def test_a_row_with_too_many_values_is_not_parsed(read, monkeypatch, value):
     assert good["columns"] == {"text": '[,",,{,[,[,[,['}
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("end", ["", "\\", '\\\\"'])
+def test_a_long_line_that_ends_in_a_string_is_soon_rejected(read, end):
+    text = "[{" + r"\"a\":[1,2]," * 500_000
+    cut, good = read(f'{{"text":"x","v":"{text}{end}', '{"text":"a"}')
+    assert (cut["reason"], cut["position"]) == ("bad_json", 1)
+    assert good["columns"] == {"text": "a"}
+
+
 def test_a_byte_order_mark_of_a_file_behind_another_is_dropped(read):
     texts = [item["columns"] for item in read('{"text":"a"}', '\ufeff{"text":"b"}')]
     assert texts == [{"text": "a"}, {"text": "b"}]

@@ -72,6 +72,8 @@ def test_the_fine_classes_of_trec_are_a_column(read):
     ]
     _, [item, *_] = read(_TREC, label_column=None, keep_all=True)
     assert list(item["columns"]) == ["text", "label", "fine_label"]
+    _, [item, *_] = read(_TREC, text_column="fine_label")
+    assert item["columns"]["fine_label"].startswith("How did serfdom")
 
 
 @pytest.mark.parametrize(

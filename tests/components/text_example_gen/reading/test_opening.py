@@ -6,7 +6,9 @@ import bz2
 import gzip
 import lzma
 import os
+import struct
 import tarfile
+import zlib
 
 import pytest
 
@@ -103,6 +105,20 @@ def test_zeros_behind_xz_and_gzip_are_padding_and_nothing_has_no_rows(tmp_path):
     assert read(tmp_path / "a.csv", xz + b"\0")[-1] == (0, "damaged_file")
     assert read(tmp_path / "a.csv", gzip.compress(b"".join(HALVES)) + bytes(3)) == whole
     assert read(tmp_path / "a.csv.gz", gzip.compress(b"")) == []
+
+
+def test_xz_that_asks_for_gigabytes_to_be_unpacked_is_refused(tmp_path):
+    packed = bytearray(lzma.compress(HALVES[0]))
+    block = 12  # behind the header of the stream
+    end = block + 4 * (packed[block] + 1) - 4
+    assert packed[block + 2 : block + 4] == b"\x21\x01", "LZMA2, one byte of settings"
+    packed[block + 4] = 40  # a window of 4 GiB - 1
+    packed[end : end + 4] = struct.pack("<I", zlib.crc32(packed[block:end]))
+    message = detail(tmp_path / "a.csv.xz", bytes(packed))
+    assert "is damaged after 0 rows: it needs more than 256 MiB of memory" in message
+    assert (
+        read(tmp_path / "a.csv.xz", lzma.compress(HALVES[0], preset=9))[0][1] == "pos"
+    )
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv.gz", "a.txt.BZ2", "a.pq.xz"])

@@ -6,6 +6,7 @@ import pytest
 
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import lines as lines_of_files
+from components.text_example_gen.reading import rows as rows_module
 from components.text_example_gen.reading.lines import Lines
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.rows import Dialect, read_rows
@@ -69,7 +70,7 @@ def test_an_open_quote_swallows_no_more_than_the_bound(monkeypatch):
     monkeypatch.setattr(Lines, "give_back", give_back)
     text = '"open,x\n' + "b,neg\n" * 50
     assert len(rows_of(text)) == 51
-    assert taken == [4]
+    assert taken == [4, 14], "up to the bound, and up to four times as much"
 
 
 def test_lines_that_each_open_a_quote_are_read_twice_at_most(monkeypatch):
@@ -90,7 +91,22 @@ def test_lines_that_each_open_a_quote_are_read_twice_at_most(monkeypatch):
 def test_an_open_quote_takes_no_more_lines_than_the_bound(monkeypatch):
     monkeypatch.setattr(lines_of_files, "MAX_RECORD_VALUES", 3)
     assert rows_of('1,"a\nb\nc"\n2,d\n') == [(1, ["1", "a\nb\nc"]), (4, ["2", "d"])]
-    assert rows_of('1,"a\nb\nc\nd"\n2,d\n')[0] == (1, "bad_quotes")
+    assert rows_of('1,"a' + "\nb" * 11 + '"\n2,d\n') == [
+        (1, "too_long"),
+        (13, ["2", "d"]),
+    ]
+    assert rows_of('1,"a' + "\nb" * 12 + '"\n2,d\n')[0] == (1, "bad_quotes")
+
+
+def test_a_quoted_text_of_many_lines_that_is_too_long_costs_its_row(monkeypatch):
+    monkeypatch.setattr(lines_of_files, "MAX_RECORD_CHARS", 100)
+    monkeypatch.setattr(rows_module, "MAX_RECORD_CHARS", 100)
+    line = "a good, quoted line\n"
+    text = f'1,"{line * 10}"\n2,good\n'
+    assert rows_of(text) == [(1, "too_long"), (12, ["2", "good"])]
+    [row, _] = read_rows(Lines(io.StringIO(text), ","), COMMA, width=2)
+    assert (len(row.raw), row.is_repaired) == (100, False)
+    assert rows_of(text.replace('line\n"', "line\n"))[0] == (1, "bad_quotes")
 
 
 @pytest.mark.parametrize("row", ["1,2,3,4", '"1,2,3,4', '"1","2","3","4"'])
