@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import json
 import lzma
 import re
 import stat
@@ -78,7 +79,7 @@ def unpacked(path: Path) -> Path:
         while piece := file.read(_PIECE):
             digest.update(piece)
     folder = handles.cache_folder() / f"elmo-{digest.hexdigest()}"
-    if folder.is_dir():
+    if folder.is_dir() and _is_whole(folder):
         return folder
     with _reading(path):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -86,12 +87,42 @@ def unpacked(path: Path) -> Path:
             made = Path(there) / "new"
             made.mkdir()
             _unpack(path, made)
+            sizes = json.dumps(_sizes(made))
             try:
+                if folder.is_dir() and not _is_whole(folder):
+                    folder.rename(Path(there) / "old")
                 made.rename(folder)
+                _sizes_file(folder).write_text(sizes, "utf-8")
             except OSError:  # another process was faster
                 if not folder.is_dir():
                     raise
     return folder
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Returns the size of each file, by its path in the folder."""
+    return {
+        str(path.relative_to(folder)): path.stat().st_size
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def _sizes_file(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.json")
+
+
+def _is_whole(folder: Path) -> bool:
+    """Returns whether no file of an unpacked archive is lost, as far as is known.
+
+    It lies among temporary files, which systems remove when they are old.
+    """
+    found = _sizes(folder)
+    try:
+        sizes = json.loads(_sizes_file(folder).read_text("utf-8"))
+        return all(found.get(name) == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):  # nothing is known
+        return bool(found)
 
 
 def _unpack(path: Path, folder: Path) -> None:
@@ -151,6 +182,7 @@ def _of_zip(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
                 raise _no_file(path, info.filename)
             if info.flag_bits & 1:
                 raise SourceError(f"{path} is locked by a password")
+            files.check_packing(info)
             if info.is_dir():
                 yield info.filename, None
             else:

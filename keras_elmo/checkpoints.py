@@ -106,6 +106,9 @@ def check_hdf5(options: BiLMOptions, path: str | Path) -> None:
 def load_hdf5(bilm: BiLM, path: str | Path) -> None:
     """Reads the weights of `bilm` from a published or exported hdf5 file.
 
+    The warm state of a layer stays as it is where the file has none: a layer made from
+    the file computes its own.
+
     Raises:
         SourceError: If the file is missing, cut short or not hdf5.
         WeightsError: If it does not pass `check_hdf5`, or holds other values than

@@ -307,6 +307,17 @@ def check_chunks(tensor: h5py.Dataset) -> None:
             )
 
 
+def check_packing(member: zipfile.ZipInfo) -> None:
+    """Refuses a member of a zip that would be unpacked at once, however large it is.
+
+    Raises:
+        ValueError: It is neither stored nor deflated.
+    """
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        name = brief(member.filename)
+        raise ValueError(f"{name} is neither stored nor deflated, as zips mostly are")
+
+
 def check_room(tensors: dict[str, h5py.Dataset], path: Path) -> None:
     """Refuses tensors that a file has no room for, or that were never written.
 

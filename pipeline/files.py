@@ -54,9 +54,8 @@ class FileTooLarge(ValueError):
 
 def short_names(names: Sequence[str]) -> list[str]:
     """Returns the names of files from the deepest folder on that all of them share."""
-    if not names:
-        return []
-    shared = posixpath.commonprefix([f"{posixpath.dirname(name)}/" for name in names])
+    folders = [name[: name.rfind("/") + 1] for name in names]
+    shared = posixpath.commonprefix(folders)
     return [name[shared.rfind("/") + 1 :] for name in names]
 
 

@@ -48,7 +48,8 @@ _FULL_BYTES = 16 << 20
 _COPIES_OF_DATA = 4
 _MOST_MISSING_SHOWN = 3
 _REVIEW = "review.csv"
-_OF_ONE_OUTPUT = ("pipeline", "serving", "manifests", MODEL_CARDS, "resume", RUNS)
+_OF_ONE_OUTPUT = ("metadata.sqlite", "pipeline", "serving", "manifests", MODEL_CARDS)
+_OF_ONE_OUTPUT += ("resume", RUNS)
 _OF_RUNS = (SUMMARY, REPORT, RECORD, _REVIEW)  # files that are written anew
 
 
@@ -228,13 +229,13 @@ class OutputFolder:
             )
 
     def _refuse_shared_folders(self, before: Path) -> None:
-        """Refuses a copy of which a part leads to where its original's does."""
+        """Refuses a copy of which a part is that of its original, by a link."""
         for name in _OF_ONE_OUTPUT:
             here, there = self.path / name, before / name
             if here.exists() and there.exists() and there.samefile(here):
                 raise OutputUnusable(
-                    f"{here} leads to that of {before}, of which this output is a copy "
-                    "(hint: make it a folder of its own)"
+                    f"{here} is a link to that of {before}, of which this output is a "
+                    "copy (hint: copy without links)"
                 )
 
     def missing_results(self) -> list[Missing]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,9 +32,12 @@ def rows_of(texts: Sequence[str], count: int) -> Iterator[tuple[int, str]]:
     would be cheap for who sorts by length: they share a batch, and so all their words.
     """
     halves = [_halves(text) for text in texts]
+    step = _STEP
+    while math.gcd(step, len(texts)) > 1:  # each half meets each other one
+        step += 1
     for number in range(count):
         turn, place = divmod(number, len(texts))
-        end = (place + turn * _STEP) % len(texts)
+        end = (place + turn * step) % len(texts)
         yield number, f"{halves[place][0]}{halves[end][1]} {number}"
 
 

@@ -125,13 +125,6 @@ def check_all_data(
                 f"\n{NO_LABELS}"
             )
     first = check_data(data, options=columns.added_to(options), without=patterns)
-    for name in columns.all:
-        # Other files without the column are refused as they are read.
-        if first.rows and name not in first.columns:
-            raise DataError(
-                f"{data} has no column `{name}`\n"
-                "hint: a text file in a folder of its class has no columns"
-            )
     return {TRAIN: first, **previews}
 
 
@@ -153,7 +146,8 @@ def check_data(
             or is not text, a column is missing, or the labels are not classes.
     """
     options = options or ReadOptions()
-    location = locate(data, options.format)
+    has_labels = options.label_column is not None
+    location = locate(data, options.format, has_labels=has_labels)
     pattern = without_placeholders(location.pattern)
     files, left_out = data_files(pattern, options.format, without=without)
     if not files and match_files(pattern):
@@ -170,7 +164,7 @@ def check_data(
         raise DataError(replace_invalid(error.detail)[0]) from error
     named = ((file.path, class_folder(pattern, file.path)) for file in files)
     folders = {name for path, name in named if reads_as_document(path, options, name)}
-    if options.label_column is not None:
+    if has_labels:
         check_are_classes(folders)
     elif options.format == "auto":
         check_no_partitions(folders)
@@ -240,7 +234,9 @@ def _look(
             values = map(record["columns"].get, options.text_columns)
             strings = [value for value in values if isinstance(value, str)]
             texts += [text[:_MOST_OF_TEXT] for text in strings]
-            chars += max(len(record["raw"]), sum(map(len, strings)))  # raw: if any
+            chars += max(
+                len(record["raw"] or ""), sum(map(len, strings))
+            )  # raw: if any
             if chars > _MOST_LOOKED_AT:
                 break
     if several > rows / 2:

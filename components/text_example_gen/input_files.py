@@ -58,7 +58,9 @@ class Location(NamedTuple):
         return posixpath.join(self.base, self.glob)
 
 
-def locate(data: str, format_name: str = "auto") -> Location:
+def locate(
+    data: str, format_name: str = "auto", *, has_labels: bool = True
+) -> Location:
     """Splits a file name, glob or folder into base and glob.
 
     What exists is a name, even if it looks like a wildcard: `a[1].csv`, `~`.
@@ -69,6 +71,8 @@ def locate(data: str, format_name: str = "auto") -> Location:
     Args:
         data: Local paths become absolute; `~` is the home folder.
         format_name: One of `options.FORMATS`.
+        has_labels: Whether labels are read. Without them, no text is left out because
+            it lies beside the folders of the others.
     """
     if "://" not in data:
         if not os.path.lexists(data):
@@ -77,7 +81,7 @@ def locate(data: str, format_name: str = "auto") -> Location:
     pattern = escape_existing(data)
     folder = data.rstrip("/")
     if not has_wildcard(pattern) and os.path.isdir(unescape(folder)):
-        glob = _glob_of_folder(unescape(folder), format_name)
+        glob = _glob_of_folder(unescape(folder), format_name, has_labels)
         pattern = f"{pattern.rstrip('/')}/{glob}"
     special = _SPECIAL.search(pattern)
     if special is not None:
@@ -330,17 +334,19 @@ def content_fingerprint(path: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _glob_of_folder(folder: str, format_name: str) -> str:
+def _glob_of_folder(folder: str, format_name: str, has_labels: bool) -> str:
     found = itertools.islice(files_below(folder), _MOST_LOOKED_AT + 1)
     files = [path[len(folder.rstrip("/")) + 1 :] for path in found]
     is_cut = len(files) > _MOST_LOOKED_AT  # what is deeper may only come now
     deep = [path for path in files if "/" in path]
     is_deeper = is_cut or any(path.count("/") > 1 for path in deep)
     classes = f"*/{_DEEPER}" if is_deeper else _ONE_CLASS_PER_FOLDER
-    has_data, has_folders = _at_the_top(folder)
-    if format_name == "folder":
-        return classes if has_folders else "*"
-    if format_name == "auto":
+    top = [path for path in files if "/" not in path]
+    is_all = not has_labels and not all(map(is_beside_texts, top))
+    if format_name == "folder" and not is_all:
+        return classes if deep or is_cut else "*"
+    if format_name == "auto" and not is_all:
+        has_data, has_folders = _at_the_top(folder)
         deep = [path for path in deep if not is_beside_data(path)]
         are_tables = 2 * sum(map(is_data, deep)) >= max(len(deep), 1)
         if has_folders and not has_data and not are_tables:

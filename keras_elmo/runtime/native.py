@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 from keras_elmo.bilm import BiLM, learns
 from keras_elmo.options import BiLMOptions
@@ -82,6 +83,7 @@ class NativeElmo(keras.layers.Layer):
         dtype = self.dtype_policy
         self.bilm = BiLM(options, name="bilm", dtype=dtype)
         self.start = InitialStates(options, name="start", dtype=dtype)
+        self._warm = warm
         if warm:
             self.bilm.initial_states = self.start.by_path
         self.carried: Any = None
@@ -131,10 +133,19 @@ class NativeElmo(keras.layers.Layer):
                 self.cache.fill(self.bilm)
         self.reset_states()
 
+    @property
+    def _begin(self) -> Any:
+        """The states from which texts are read.
+
+        Weights of a layer with a warm state bring that along; zeros stay zeros.
+        """
+        states = self.start.states
+        return states if self._warm else tf.nest.map_structure(ops.zeros_like, states)
+
     def reset_states(self) -> None:
         """Lets every row start anew, if states are carried on."""
         if self.carried is not None:
-            self.carried.reset(self.start.states)
+            self.carried.reset(self._begin)
 
     def check_room(self, rows: int | None) -> None:
         """Refuses a batch, if its size is known, of more rows than states are kept for.
@@ -189,7 +200,7 @@ class NativeElmo(keras.layers.Layer):
             vectors = encode_words(self.bilm, words)
         if self.carried is not None:
             return self._run_stateful(vectors, ids, lengths)
-        states = self.start.states
+        states = self._begin
         if not keep:
             layers, places = layers_in_groups(self.bilm, vectors, ids, lengths, states)
             return [bounded(layer) for layer in layers], places

@@ -220,7 +220,13 @@ def _request(
     arguments: Mapping[str, Any], format: str, chunk_rows: int, chunk_chars: int
 ) -> Request:
     key, keep = arguments["key"], _names(arguments["keep"])
-    keep = None if keep is None else tuple(dict.fromkeys(keep))
+    if keep is not None:
+        if "" in keep:
+            raise UserError(
+                "option --keep: names with commas between them are expected. "
+                f"Received: {arguments['keep']!r}"
+            )
+        keep = tuple(dict.fromkeys(keep))
     if key is not None and keep is not None and key not in keep:
         keep = (key, *keep)
     try:

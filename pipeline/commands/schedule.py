@@ -99,12 +99,12 @@ def _run(config: Config, cron: str, zone: tzinfo) -> None:
 def _tell(output: str, outcome: Outcome, say: Callable[[str], None]) -> None:
     """Tells the receiver what came of a run, from this process: that may have died."""
     from pipeline.runs.past_runs import read_run
-    from pipeline.runs.webhook import failed_before, tell
+    from pipeline.runs.webhook import tell
 
     if outcome.outcome not in ("pushed", "refused", "failed"):
         return
     run = read_run(output, outcome.run_id) if outcome.run_id else None
-    tell(output, run or failed_before(outcome.reason or ""), say)
+    tell(output, run or outcome.past_run(), say)
 
 
 def _zone(name: str | None) -> tzinfo:

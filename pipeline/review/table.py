@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -87,7 +88,8 @@ def refuse_filled(path: Path) -> None:
 def write_table(path: Path, lines: Sequence[ReviewLine]) -> None:
     """Writes the table as CSV that spreadsheets open as it is meant.
 
-    In UTF-8 with a byte order mark. No cell is taken for a formula: `as_cell`.
+    In UTF-8 with a byte order mark. No cell is taken for a formula: `as_cell`. Where
+    `path` is a link, the file that it leads to is written.
 
     Raises:
         RunError: It cannot be written; what was there before stays.
@@ -98,6 +100,7 @@ def write_table(path: Path, lines: Sequence[ReviewLine]) -> None:
     for line in lines:
         writer.writerow(map(_cell, dataclasses.astuple(line)))
     try:
+        path = Path(os.path.realpath(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.getvalue().encode("utf-8-sig"))
     except OSError as error:

@@ -214,7 +214,7 @@ def end_run(config: Config, run_id: str, plan: RunPlan) -> list[int]:
     if keep is not None:
         pushes = metadata.pushed.pushes()
         withdrawn = {push.path for push in pushes if push.withdrawn}
-        own = metadata.runs.of(run_id).pushed_to(DONE)
+        own = metadata.runs.of(run_id).pushed_to(DONE, UNCHANGED)
         removed = remove_old_versions(
             output.serving, keep, withdrawn, [own] if own else []
         )

@@ -323,11 +323,11 @@ def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
     if output is not None:
         metadata = output.open_metadata()
         pushes = metadata.pushed
-        now = now or (is_there and _is_untold(str(path), output, metadata))
         models = {push.path: push.model for push in pushes.pushes()}
         newest = next(iter(whole_versions(str(output.serving))[::-1]), None)
         if is_there and not now:
             instead = pushes.served_instead(str(path))
+            now = instead is None and _is_untold(str(path), output, metadata)
         elif (
             not is_there and path in models and models[path] == models.get(str(newest))
         ):

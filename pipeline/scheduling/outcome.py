@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any, Literal
 
 import pydantic
 
 from pipeline.errors import brief_line
+from pipeline.runs.past_runs import PastRun
 from pipeline.runs.summary import RunSummary
 from pipeline.runs.verdicts import (
     data_warnings,
@@ -56,6 +58,22 @@ class Outcome:
     def to_json(self) -> dict[str, Any]:
         """Returns the attributes, all of them of JSON's types."""
         return dataclasses.asdict(self)
+
+    def past_run(self) -> PastRun:
+        """Returns the run, as far as its outcome tells of it; it began now."""
+        reasons = [self.reason] if self.reason else list(self.reasons)
+        return PastRun(
+            run_id=self.run_id or "",
+            verdict=self.outcome,
+            began=datetime.now(timezone.utc),
+            span=self.span,
+            version=self.version,
+            measures={} if self.accuracy is None else {"accuracy": self.accuracy},
+            component=self.component,
+            reasons=reasons,
+            warnings=list(self.warnings),
+            log=self.log,
+        )
 
     @classmethod
     def from_json(cls, text: bytes | str) -> Outcome:

@@ -93,4 +93,5 @@ class Record:
         self._numbers.update(numbers_of([past]))
         self._folder.append_to_history(past)
         if past.outcome.outcome != "interrupted":
-            self._folder.write_seen_to(SeenTo(self._cron, self._zone, past.started))
+            self.until = max(self.until, past.started)
+            self._folder.write_seen_to(SeenTo(self._cron, self._zone, self.until))

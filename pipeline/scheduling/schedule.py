@@ -235,7 +235,7 @@ class Schedule:
         """Concludes a run whose schedule was killed: only the run knows its outcome."""
         self._orphan = None
         outcome = self._folder.read_outcome() or Outcome("interrupted")
-        self._conclude(run, None, outcome, record, self._folder.outcome_time())
+        self._conclude(run, None, outcome, record, self._folder.last_sign_of(run.run))
 
     def _crash(self, reason: str) -> Outcome:
         """Returns the outcome of a run whose process could not say what came of it."""

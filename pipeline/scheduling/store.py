@@ -7,6 +7,7 @@ is passed over and then overwritten.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import os
@@ -238,12 +239,12 @@ class ScheduleFolder:
         except (OSError, ValueError):  # there is none, or nobody can say what it was
             return None
 
-    def outcome_time(self) -> datetime | None:
-        """Returns when the last run wrote its outcome; None: it did not."""
-        try:
-            return datetime.fromtimestamp(self.outcome.stat().st_mtime, timezone.utc)
-        except OSError:
-            return None
+    def last_sign_of(self, run: int) -> datetime | None:
+        """Returns when a run wrote its outcome, or else into its log; None: never."""
+        for path in (self.outcome, self.log_of(run)):
+            with contextlib.suppress(OSError):
+                return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+        return None
 
     def log_of(self, run: int) -> Path:
         """Returns where the output of a run's process is kept."""
@@ -265,7 +266,7 @@ class ScheduleFolder:
         history = []
         for number, line in enumerate(lines, start=1):
             try:
-                history.append(PastRun.from_json(line))
+                history.append(self._with_log_here(PastRun.from_json(line)))
             except ValueError as error:
                 raise HistoryUnreadable(
                     f"line {number} of the history is not what was written. Received: "
@@ -273,6 +274,18 @@ class ScheduleFolder:
                     "(hint: remove that line)"
                 ) from error
         return history
+
+    def _with_log_here(self, past: PastRun) -> PastRun:
+        """Returns a run with the place of its log now: the output may be moved."""
+        log = past.outcome.log
+        if log is None or os.path.exists(log):
+            return past
+        for folder in (self.logs, self.output / "logs"):
+            here = folder / os.path.basename(log)
+            if here.exists():
+                outcome = dataclasses.replace(past.outcome, log=str(here))
+                return dataclasses.replace(past, outcome=outcome)
+        return past
 
     def append_to_history(self, past: PastRun) -> None:
         """Puts a run at the end of the history, whole or not at all.

@@ -203,8 +203,8 @@ def remove_old_versions(
         keep: At least 1, so that the served one stays.
         withdrawn: Folders of versions that a rollback took out of service: they are
             removed and do not count among those kept.
-        pushed: Folders of versions that stay whatever their number: what this run has
-            pushed.
+        pushed: Folders of versions that stay whatever their number: those with the
+            model of this run.
 
     Returns:
         The versions that were removed, oldest first.

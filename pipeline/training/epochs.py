@@ -154,8 +154,9 @@ def train_epochs(
     batch_size = options["batch_size"]
     train, held_out = data.splits[features.TRAIN], data.splits[features.EVAL]
     by_length = held_out[np.argsort(data.lengths[held_out], kind="stable")]
+    eval_batches = split_batches(by_length, batch_size=batch_size)
     eval_set = labelled_batches(
-        data, inputs, class_weights, split_batches(by_length, batch_size=batch_size)
+        data, inputs, class_weights, eval_batches, name="the eval texts"
     )
     writers = {
         split: tf.summary.create_file_writer(os.path.join(log_dir, split))
@@ -241,7 +242,7 @@ def labelled_batches(
     class_weights: np.ndarray,
     batches: list[np.ndarray],
     *,
-    name: str = "this epoch",
+    name: str,
 ) -> tf.data.Dataset:
     """Returns `(inputs, labels, weights)` for each batch of texts.
 

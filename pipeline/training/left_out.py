@@ -322,7 +322,9 @@ def _fit(
     if len(stopping):
         by_length = stopping[np.argsort(data.lengths[stopping], kind="stable")]
         batches = split_batches(by_length, batch_size=train["batch_size"])
-        held_out = labelled_batches(data, inputs, weights, batches)
+        held_out = labelled_batches(
+            data, inputs, weights, batches, name="the texts left out"
+        )
     state = TrainingState()
     while state.ended_by(**bounds) is None:
         steps, logs = fit_epoch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -145,9 +146,11 @@ def remove_abandoned(root: Path, *, now: float | None = None) -> None:
     """Deletes the folders under `root` that nothing has written to for two weeks."""
     now = time.time() if now is None else now
     for folder in root.iterdir() if root.exists() else ():
-        newest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
-        if now - newest > _ABANDONED_AFTER_SECONDS:
-            remove(folder)
+        # A review may be removing its own at this moment.
+        with contextlib.suppress(FileNotFoundError):
+            newest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+            if now - newest > _ABANDONED_AFTER_SECONDS:
+                remove(folder)
 
 
 def _values(variables: list[Any]) -> list[np.ndarray]:

@@ -26,6 +26,10 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+def folders(cache):
+    return sorted(each for each in cache.iterdir() if each.is_dir())
+
+
 def zip_of(path, **members):
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
@@ -92,7 +96,7 @@ def test_an_archive_is_unpacked_once_and_anew_when_its_content_changes(
 ):
     path = shutil.make_archive(str(tmp_path / "elmo"), "zip", tiny_elmo)
     open_source(path)
-    (first,) = cache.iterdir()
+    (first,) = folders(cache)
     monkeypatch.setattr(archives, "_unpack", None)
     open_source(path)
     monkeypatch.undo()
@@ -100,8 +104,31 @@ def test_an_archive_is_unpacked_once_and_anew_when_its_content_changes(
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("README", "new")
     open_source(path)
-    assert len(list(cache.iterdir())) == 2
-    assert first in cache.iterdir()
+    assert len(folders(cache)) == 2
+    assert first in folders(cache)
+
+
+@pytest.mark.parametrize("lost", ["weights.hdf5", "options.json", None])
+def test_an_unpacked_archive_that_has_lost_a_file_is_unpacked_again(
+    tiny_elmo, tmp_path, cache, lost
+):
+    path = shutil.make_archive(str(tmp_path / "elmo"), "zip", tiny_elmo)
+    open_source(path)
+    [folder] = folders(cache)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    for name in before if lost is None else [lost]:
+        (folder / name).unlink()
+    open_source(path)
+    assert [folder] == folders(cache)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_that_would_be_unpacked_at_once_is_refused(tmp_path, kind):
+    path = tmp_path / "elmo.zip"
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        archive.writestr("options.json", "{}")
+    assert "options.json is neither stored nor deflated" in refusal(path)
 
 
 def test_several_models_in_an_archive_are_named(tiny_elmo, tmp_path):

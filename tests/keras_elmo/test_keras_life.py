@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras import layers
 
 from keras_elmo import ElmoEmbeddingLayer
+from keras_elmo.checkpoints import save_hdf5
 from tests.keras_elmo.saved_before import make as saved_before
 
 TOKENS = tf.constant([["The", "cat", "sat", "."], ["Hello", "you", "", ""]])
@@ -259,6 +260,22 @@ def test_a_weights_file_or_a_checkpoint_brings_back_what_was_learned(
     tf.train.Checkpoint(model=again).read(path).expect_partial()
     for new, old in zip(again.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(new, old)
+
+
+def test_weights_with_a_warm_state_leave_zeros_at_zeros(plain_elmo, tmp_path):
+    warm = ElmoEmbeddingLayer(str(plain_elmo))
+    layer = make(plain_elmo)
+    before = layer(TOKENS)
+    assert np.abs(before - warm(TOKENS)).max() > 1e-4
+    layer.set_weights(warm.get_weights())
+    np.testing.assert_allclose(layer(TOKENS), before, atol=1e-6)
+    keras.Sequential([layer]).save(tmp_path / "cold.keras")
+    again = keras.models.load_model(tmp_path / "cold.keras")
+    np.testing.assert_allclose(again(TOKENS), before, atol=1e-6)
+    save_hdf5(layer.bilm, tmp_path / "weights.hdf5")
+    paths = (str(plain_elmo / "options.json"), str(tmp_path / "weights.hdf5"))
+    again = ElmoEmbeddingLayer(paths, initial_state="zeros")
+    np.testing.assert_allclose(again(TOKENS), before, atol=1e-6)
 
 
 FULL = {"mixes": 2, "mix_layer_norm": True, "dropout": 0.1, "max_sequence_length": 3}

@@ -43,6 +43,9 @@ def test_a_path_means_the_folder_that_the_operating_system_finds(tmp_path, monke
         (["/data/a/1.png", "/data/ab/1.png"], ["a/1.png", "ab/1.png"]),
         (["/data/a.png", "/data/a/b.png"], ["a.png", "a/b.png"]),
         (["gs://a/b.png", "/c.png"], ["gs://a/b.png", "/c.png"]),
+        (["/c.png", "/d.png"], ["c.png", "d.png"]),
+        (["/c.png", "/d/e.png"], ["c.png", "d/e.png"]),
+        (["a.png"], ["a.png"]),
     ],
 )
 def test_names_of_files_begin_where_they_differ(names, short):

@@ -1,4 +1,4 @@
-"""Reads a file that is one text; its folder's name is its label."""
+"""Reads a file that is one text: its path is kept, its folder's name is its label."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from components.text_example_gen.reading.records import (
     MAX_RECORD_CHARS,
     Record,
     Reject,
+    check_columns,
     reject_at,
     replace_invalid,
 )
@@ -38,7 +39,7 @@ _MOST_BESIDE = 500  # files
 _BYTES_BESIDE = 2**16
 _BYTES_PER_CHAR = 4  # at most, in UTF-8
 SOURCE = "source"
-"""The column of a text that is a file: its path, as the rejects have it, too."""
+"""The column with the path of a text that is a file. Rejects have it, too."""
 _SHOWN_CHARS = 1000  # of a rejected document; the rest is in the file
 
 
@@ -76,7 +77,13 @@ def read_document(
         UnreadableFileError: With reason `missing_column`: a column is asked for that no
             text has.
     """
-    _check_columns(path, options)
+    names = (SOURCE, options.text_columns[0], options.label_column)
+    check_columns(
+        path,
+        list(dict.fromkeys(filter(None, names))),
+        options,
+        hint="each file is one text, and has no other columns",
+    )
     try:
         with open_bytes(path) as stream:
             data = stream.read(_BYTES_PER_CHAR * MAX_RECORD_CHARS + 1)
@@ -117,18 +124,6 @@ def read_document(
         replaced_utf8=replaced,
         renamed=(),
     )
-
-
-def _check_columns(path: str, options: ReadOptions) -> None:
-    names = [options.text_columns[0], options.label_column, SOURCE]
-    for name in options.required:
-        if name not in names:
-            found = ", ".join(filter(None, names))
-            raise UnreadableFileError(
-                reasons.MISSING_COLUMN,
-                f"{path} is one text, and has no column `{name}`. "
-                f"Columns found: {found}",
-            )
 
 
 @functools.lru_cache(maxsize=8)

@@ -335,7 +335,7 @@ def _records(
             source=path,
             position=position + place,
             columns=dict(zip(columns, row, strict=True)),
-            raw="",
+            raw=None,
             replaced_utf8=False,
             renamed=renamed,
         )
@@ -359,7 +359,7 @@ def _mended(
             source=path,
             position=position + place,
             columns=row,
-            raw="",
+            raw=None,
             replaced_utf8=mender.replaced_utf8,
             renamed=tuple(dict.fromkeys(renamed + mender.renamed)),
         )

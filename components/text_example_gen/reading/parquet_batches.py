@@ -29,6 +29,11 @@ def check_row_counts(metadata: pq.FileMetaData) -> None:
     if rows != metadata.num_rows:
         raise EOFError(f"its row groups have {rows:,} of {metadata.num_rows:,} rows")
     for number, group in enumerate(groups, 1):
+        if group.num_columns != metadata.num_columns:
+            raise EOFError(
+                f"row group {number} has {group.num_columns:,} of "
+                f"{metadata.num_columns:,} columns"
+            )
         for place in range(metadata.num_columns):
             chunk = group.column(place)
             if metadata.schema.column(place).max_repetition_level:

@@ -45,15 +45,15 @@ class Record(TypedDict):
     """One row as it was read; `position` counts from 1 (line, row of a Parquet file).
 
     A document of a class folder has position 1. `raw` is the row as it stands in the
-    file, or "" if the file is not text (Parquet). `replaced_utf8` says that bytes which
-    are not UTF-8 became U+FFFD. `renamed` has the names that were given to values, in
-    `columns` or in a structure there, because another has theirs.
+    file, or None if the file is not text (Parquet). `replaced_utf8` says that bytes
+    which are not UTF-8 became U+FFFD. `renamed` has the names that were given to
+    values, in `columns` or in a structure there, because another has theirs.
     """
 
     source: str
     position: int
     columns: dict[str, Any]
-    raw: str
+    raw: str | None
     replaced_utf8: bool
     renamed: tuple[str, ...]
 
@@ -92,7 +92,9 @@ def reject_at(
 
 def reject(record: Record, reason: str, detail: str) -> Reject:
     """Returns the record as a reject; its text is JSON if its file is not text."""
-    text = record["raw"] or json.dumps(to_json(record["columns"]), ensure_ascii=False)
+    text = record["raw"]
+    if text is None:
+        text = json.dumps(to_json(record["columns"]), ensure_ascii=False)
     return reject_at(record["source"], record["position"], reason, detail, text)
 
 
@@ -225,7 +227,7 @@ def check_columns(
         names: Names of the columns it has, as they stand in it.
         options: Has the names of those it must have.
         hint: More to do if no column has a name like the missing one.
-        hint_besides: More to do in any case.
+        hint_besides: More to do if a column is missing.
 
     Raises:
         UnreadableFileError: With reason `missing_column`; it lists the columns by

@@ -21,6 +21,12 @@ def test_texts_come_with_their_number_and_then_with_the_end_of_another(monkeypat
     ]
 
 
+def test_rows_differ_without_their_numbers_too():
+    texts = [f"a{n} b{n}" for n in range(101)]  # which 101 steps would bring back
+    rows = [text.rpartition(" ")[0] for _, text in rows_of(texts, 101 * 101)]
+    assert len(set(rows)) == len(rows)
+
+
 def test_the_csv_file_has_as_many_rows_as_wanted(tmp_path):
     path = Inputs(tmp_path, TEXTS).csv(3)
     with path.open(encoding="utf-8", newline="") as file:

@@ -122,7 +122,9 @@ def test_documents_have_no_column_that_could_divide_them(tmp_path):
     for label in ("pos", "neg"):
         (tmp_path / label).mkdir()
         (tmp_path / label / "1.txt").write_text(f"a {label} text")
-    with pytest.raises(DataError, match="is one text, and has no column `user`"):
+    with pytest.raises(
+        DataError, match="has no column `user`.*\n.*each file is one text"
+    ):
         check_all_data(
             str(tmp_path), {}, options=ReadOptions(), columns=RowColumns(group="user")
         )
@@ -141,7 +143,9 @@ def test_a_text_column_that_is_not_there_is_refused_by_its_name(tmp_path):
         check_data(str(tmp_path / "a.csv"), options=options)
     (tmp_path / "pos").mkdir()
     (tmp_path / "pos" / "1.txt").write_text("good")
-    with pytest.raises(DataError, match="is one text, and has no column `body`"):
+    with pytest.raises(
+        DataError, match="has no column `body`.*\n.*each file is one text"
+    ):
         check_data(f"{tmp_path}/*/*", options=options)
 
 

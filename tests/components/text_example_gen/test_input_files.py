@@ -39,6 +39,7 @@ def test_a_folder_means_its_files_or_a_folder_per_class(tmp_path):
     assert locate(str(tmp_path)) == (str(tmp_path), "*/*")
     (tmp_path / "a.csv.gz").touch()
     assert locate(str(tmp_path)) == (str(tmp_path), "*")
+    (tmp_path / "pos" / "1").touch()
     assert locate(f"{tmp_path}/", "folder") == (str(tmp_path), "*/*")
 
 
@@ -65,9 +66,9 @@ def test_a_home_folder_is_found_in_quotes_too(put, tmp_path, monkeypatch):
     assert locate("~/a.csv").pattern == f"{tmp_path}/~/a.csv"
 
 
-def _names(tmp_path, format_name="auto", folder="d"):
+def _names(tmp_path, format_name="auto", folder="d", **options):
     """Returns what is read of a folder, with its class, and what is left out."""
-    pattern = locate(f"{tmp_path}/{folder}", format_name).pattern
+    pattern = locate(f"{tmp_path}/{folder}", format_name, **options).pattern
     assert locate(pattern, format_name).pattern == pattern
     files, left_out = data_files(pattern, format_name)
     inside = len(f"{tmp_path}/{folder}/")
@@ -105,8 +106,25 @@ def test_a_folder_without_folders_is_one_of_texts_where_these_are_asked_for(
     read, left_out = _names(tmp_path, "folder")
     assert read == {"1.txt": "", "2": "", "a.csv": ""}
     assert left_out == ["README.md", "cover.png"]
+    (tmp_path / "d/empty").mkdir()
+    assert _names(tmp_path, "folder")[0] == read
     put("d/pos/3.txt")
     assert _names(tmp_path, "folder")[0] == {"pos/3.txt": "pos"}
+
+
+@pytest.mark.parametrize("format_name", ["auto", "folder"])
+def test_where_no_label_is_read_no_text_is_left_out_for_its_place(
+    put, tmp_path, format_name
+):
+    put("d/1.txt", "d/README", "d/pos/2.txt", "d/pos/old/3.txt", "d/pos/x.png")
+    names = _names(tmp_path, format_name, has_labels=False)
+    every = {"1.txt": "", "pos/2.txt": "", "pos/old/3.txt": ""}
+    if format_name == "auto":  # it cannot tell, and says how to say it
+        every["pos/x.png"] = ""
+    assert names[0] == every
+    (tmp_path / "d/1.txt").unlink()
+    deep = {"pos/2.txt": "pos", "pos/old/3.txt": "pos"}
+    assert _names(tmp_path, format_name, has_labels=False)[0] == deep
 
 
 def test_of_a_folder_with_tables_only_these_are_read(put, tmp_path):

@@ -167,6 +167,13 @@ def test_what_a_person_filled_is_a_table_of_corrections_and_not_written_over(
         refuse_filled(tmp_path / "note.txt")
 
 
+def test_a_table_that_is_a_link_is_written_where_it_leads(make_review, tmp_path):
+    (tmp_path / "review.csv").symlink_to("shared.csv")
+    make_review()
+    assert (tmp_path / "review.csv").is_symlink()
+    assert (tmp_path / "shared.csv").is_file()
+
+
 def test_corrections_of_before_stay_in_the_next_table(make_review, tmp_path):
     make_review()
     path = tmp_path / "review.csv"

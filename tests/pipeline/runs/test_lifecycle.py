@@ -14,7 +14,7 @@ from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.pushed_models import ROLLBACK, PushedModels
 from pipeline.metadata.store import open_store
 from pipeline.runs import lifecycle
-from pipeline.runs.lifecycle import plan_run, prepare_run
+from pipeline.runs.lifecycle import RunPlan, end_run, plan_run, prepare_run
 from pipeline.runs.past_runs import PastRun, write_run
 from tests.pipeline.pushing_pipeline import PushingOutput
 
@@ -204,3 +204,18 @@ def test_a_span_that_waits_for_its_file_is_named(spans, store):
     assert said.endswith("options and code; waiting for _SUCCESS: span 2")
     (spans / "2" / "_SUCCESS").touch()
     assert _plan("data.done_file=_SUCCESS").waiting == ""
+
+
+def test_the_version_of_an_unchanged_run_stays_beside_a_higher_one(tmp_path):
+    output = PushingOutput(tmp_path / "out")
+    for seed in (1, 2, 2):
+        output.push(seed)
+    first, own = output.versions()
+    by_hand = output.serving / "99999999999"
+    by_hand.mkdir()
+    (by_hand / "saved_model.pb").touch()
+    run_id = Metadata(open_store(output.metadata), "tiny").runs.newest()
+    given = [f"output={output.path}", "data.pattern=a.csv", "push.keep_versions=1"]
+    removed = end_run(load_config(None, given), run_id, RunPlan("f", ""))
+    assert removed == [first]
+    assert output.versions() == [own, 99999999999]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import datetime, timezone
 
 import pytest
@@ -15,6 +16,8 @@ from pipeline.runs.summarize import _push, _training
 from pipeline.training.history import HISTORY_FILE
 from tests.pipeline.pushing_pipeline import PushingOutput
 from tests.pipeline.report import summaries
+
+BEGAN = datetime.now(timezone.utc)
 
 
 class _Record:
@@ -44,10 +47,28 @@ def test_a_push_of_a_run_that_could_not_say_so_is_said_by_its_repeat(tmp_path, v
     first = runs.newest()
     if verdict is not None:
         facts = {} if verdict != "pushed" else {"version": output.versions()[0]}
-        began = datetime.now(timezone.utc)
-        run = PastRun(run_id=first, verdict=verdict, began=began, log="a.log", **facts)
+        run = PastRun(run_id=first, verdict=verdict, began=BEGAN, log="a.log", **facts)
         write_run(output.path, run)
     output.push(1)
     repeat = runs.of(runs.newest())
     assert repeat.run_id != first and repeat.pushed_to(UNCHANGED)
-    assert _push(repeat, output).now == (verdict in ("interrupted", "failed"))
+    is_late = verdict in ("interrupted", "failed")
+    assert _push(repeat, output).now == is_late
+    by_hand = output.serving / "99999999999"
+    by_hand.mkdir()
+    (by_hand / "saved_model.pb").touch()
+    push = _push(repeat, output)
+    assert (push.now, push.instead) == (False, str(by_hand)), "it is not served"
+    shutil.rmtree(by_hand)
+    told = {"verdict": "pushed", "version": output.versions()[0]}
+    write_run(output.path, PastRun(run_id=repeat.run_id, began=BEGAN, **told))
+    assert not _push(repeat, output).now, "a push is told once"
+
+
+def test_a_failed_run_has_pushed_nothing_that_another_pushed(tmp_path):
+    output = PushingOutput(tmp_path / "out")
+    output.push(1)
+    write_run(output.path, PastRun(run_id="failed", verdict="failed", began=BEGAN))
+    output.push(1)
+    runs = Metadata(open_store(output.metadata), "tiny").runs
+    assert not _push(runs.of(runs.newest()), output).now

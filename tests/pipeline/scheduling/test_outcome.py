@@ -120,6 +120,13 @@ def test_a_failure_takes_one_line():
     assert len(brief_line("x" * 10_000)) == 500
 
 
+def test_a_run_of_which_nothing_is_kept_is_told_by_its_outcome():
+    pushed = Outcome("pushed", run_id="r", version=17, accuracy=0.8).past_run()
+    assert (pushed.verdict, pushed.version, pushed.run_id) == ("pushed", 17, "r")
+    assert pushed.measures == {"accuracy": 0.8}
+    assert failure("no data", component="Trainer").past_run().reasons == ["no data"]
+
+
 def test_an_outcome_survives_the_way_through_json():
     outcome = failure("why", log="x.log", component="Trainer")
     again = Outcome.from_json(json.dumps({**outcome.to_json(), "new": 1}))

@@ -19,7 +19,13 @@ import pytest
 from pipeline.runs import past_runs
 from pipeline.runs.past_runs import read_run, write_run
 from pipeline.scheduling.outcome import Outcome
-from pipeline.scheduling.store import BegunRun, OutputGone, PastRun, ScheduleBusy
+from pipeline.scheduling.store import (
+    BegunRun,
+    OutputGone,
+    PastRun,
+    ScheduleBusy,
+    SeenTo,
+)
 from tests.pipeline.scheduling.running import (
     EVERY_SECOND,
     NEVER,
@@ -341,6 +347,27 @@ def test_what_a_run_of_a_killed_schedule_has_come_to_is_recorded(folder, has_end
     assert (past.run, past.scheduled, past.started) == (7, then, then)
     assert past.outcome.outcome == ("refused" if has_ended else "interrupted")
     assert folder.read_begun() is None
+
+
+def test_an_interrupted_run_took_until_its_last_line(folder):
+    folder.logs.mkdir(parents=True)
+    then = datetime(2026, 11, 26, 3, tzinfo=UTC)
+    folder.note_begun(BegunRun(7, then, then))
+    folder.log_of(7).write_text("last line")
+    os.utime(folder.log_of(7), (then.timestamp() + 60,) * 2)
+    run_until(folder, NEVER, until="run 7: ")
+    assert folder.read_history()[0].seconds == 60
+
+
+def test_the_time_of_a_run_that_was_adopted_is_not_run_again(folder):
+    folder.path.mkdir(parents=True)
+    now = datetime.now(UTC)
+    folder.write_seen_to(SeenTo(NEVER, "UTC", now - timedelta(days=3000)))
+    folder.note_begun(BegunRun(7, now, now))
+    folder.outcome.write_text('{"outcome": "pushed"}')
+    lines = run_until(folder, NEVER, until="next run ")
+    assert not any("run 8 began" in line for line in lines)
+    assert folder.read_seen_to().until >= now - timedelta(seconds=1)
 
 
 def test_a_run_that_the_history_has_is_not_recorded_again(folder):

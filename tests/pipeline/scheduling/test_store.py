@@ -58,6 +58,20 @@ def test_what_was_appended_is_read_in_order(folder):
     assert folder.read_history() == [_past(1), refused]
 
 
+def test_a_log_is_where_the_output_is_now(folder):
+    folder.append_to_history(_past(1, log="/before/out/schedule/logs/run-1.log"))
+    folder.append_to_history(_past(2, log="/before/out/logs/then.log"))
+    folder.append_to_history(_past(3, log="/before/out/logs/gone.log"))
+    for path in (folder.log_of(1), folder.output / "logs" / "then.log"):
+        path.parent.mkdir()
+        path.touch()
+    assert [past.outcome.log for past in folder.read_history()] == [
+        str(folder.log_of(1)),
+        f"{folder.output}/logs/then.log",
+        "/before/out/logs/gone.log",
+    ]
+
+
 def test_half_a_line_is_passed_over_and_cut_off_by_the_next_one(folder):
     folder.append_to_history(_past(1))
     whole = folder.history.read_bytes()

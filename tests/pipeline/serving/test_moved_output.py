@@ -1,5 +1,6 @@
 """Pushing and rolling back in an output that was moved, copied or begun anew."""
 
+import os
 import shutil
 
 import pytest
@@ -76,6 +77,20 @@ def test_artifacts_without_a_record_of_them_are_refused(output):
         output.metadata.touch()  # a store without anything is none
 
 
+def test_a_copy_of_hard_links_is_refused_and_changes_nothing(output):
+    output.push(1)
+    before = output.metadata.read_bytes()
+    copy = PushingOutput(output.path.with_name("copy"))
+    shutil.copytree(output.path, copy.path, copy_function=os.link)
+    with pytest.raises(OutputUnusable, match="copy/metadata.sqlite is a link to that"):
+        copy.follow_move()
+    assert output.metadata.read_bytes() == before
+    assert output.follow_move() is None
+    copy.metadata.unlink()
+    shutil.copy(output.metadata, copy.metadata)
+    assert copy.follow_move() == output.path
+
+
 @pytest.mark.parametrize("name", ["serving", "pipeline"])
 def test_a_copy_that_shares_a_folder_with_the_original_is_refused(output, name):
     output.push(1)
@@ -85,7 +100,7 @@ def test_a_copy_that_shares_a_folder_with_the_original_is_refused(output, name):
     shutil.copytree(output.path, copy.path, symlinks=True)
     for _ in range(2):
         with pytest.raises(
-            OutputUnusable, match=f"copy/{name} leads to that of .*/out,"
+            OutputUnusable, match=f"copy/{name} is a link to that of .*/out,"
         ):
             copy.follow_move()
     (copy.path / name).unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -158,3 +159,11 @@ def test_without_patience_the_last_finite_epoch_is_kept():
     assert set(values(model)[: len(model.variables)]) == {3.0}
     assert state.ended_by(epochs=9, patience=None, max_steps=None) is None
     assert state.ended_by(epochs=4, patience=None, max_steps=None) == "epochs"
+
+
+def test_a_folder_that_goes_while_it_is_looked_at_stops_nothing(tmp_path, monkeypatch):
+    (tmp_path / "review-1").mkdir()
+    gone = [tmp_path / "review-1" / "gone"]
+    monkeypatch.setattr(Path, "rglob", lambda self, pattern: iter(gone))
+    remove_abandoned(tmp_path, now=time.time() + 15 * 24 * 3600)
+    assert (tmp_path / "review-1").is_dir()

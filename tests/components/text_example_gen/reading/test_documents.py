@@ -7,6 +7,7 @@ import os
 import tracemalloc
 
 from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading import records
 from components.text_example_gen.reading.read_file import read_file
 from tests.components.text_example_gen.reading.items import detail, read
 
@@ -39,8 +40,12 @@ def test_a_text_that_is_a_file_has_its_path_as_source(tmp_path):
     assert columns(**options) == {"source": str(path), "text": "Good."}
     [reject] = read_file(str(path), ReadOptions(format="folder", key_column="id"))
     assert (reject["position"], reject["reason"]) == (0, "missing_column")
-    why = f"{path} is one text, and has no column `id`. Columns found: text, label, "
-    assert reject["detail"] == f"{why}source"
+    why = f"{path} has no column `id`. Columns found: source, text, label\nhint: "
+    assert reject["detail"].startswith(why)
+    assert reject["detail"].endswith("each file is one text, and has no other columns")
+    path.write_text("")
+    [empty] = read_file(str(path), ReadOptions(format="folder"))
+    assert records.reject(empty, "no_text", "")["text"] == ""
 
 
 def test_a_text_of_many_short_lines_takes_no_memory_for_each(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import pytest
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import parquet
 from components.text_example_gen.reading.arrow_values import text_sizes
+from components.text_example_gen.reading.parquet_batches import check_row_counts
 from components.text_example_gen.reading.read_file import read_file
 from components.text_example_gen.reading.records import MAX_RECORD_CHARS
 
@@ -280,6 +282,15 @@ def test_a_column_with_fewer_rows_than_others_is_damage(
     [reject] = read_file(str(path), KEPT)
     assert (reject["reason"], reject["position"]) == ("damaged_file", 0)
     assert reason in reject["detail"]
+
+
+def test_a_row_group_that_lacks_a_column_is_damage():
+    groups = [SimpleNamespace(num_rows=2, num_columns=1)]
+    metadata = SimpleNamespace(
+        num_row_groups=1, num_rows=2, num_columns=2, row_group=groups.__getitem__
+    )
+    with pytest.raises(EOFError, match="row group 1 has 1 of 2 columns"):
+        check_row_counts(metadata)
 
 
 def test_no_wrong_count_of_rows_loses_rows(tmp_path):

@@ -21,7 +21,7 @@ def test_a_rejected_row_of_parquet_is_json_as_the_output_is():
         source="a.parquet",
         position=1,
         columns=columns,
-        raw="",
+        raw=None,
         replaced_utf8=False,
         renamed=(),
     )
