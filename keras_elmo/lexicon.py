@@ -59,12 +59,6 @@ class Lexicon:
                     f"`lexicon.{name}` must hold each entry once. Received: "
                     f"{reprlib.repr(entries[again])} in the places {first} and {again}"
                 )
-        ends_in_zero = [word for word in self.words if word.endswith("\0")]
-        if ends_in_zero:  # NumPy, in which Keras looks for repeated words, drops it
-            raise SourceError(
-                "`lexicon.words` must not hold a word that ends in a zero. Received: "
-                f"{reprlib.repr(ends_in_zero[0])}"
-            )
         _check_texts("lexicon.word_marks", self.word_marks, 3, 3)
         needed = {"words": (self.words, self.word_marks)}
         if self.chars:
@@ -135,7 +129,10 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
             one that another line has.
     """
     with files.reading(f"the vocabulary {path}"):
-        lines = files.read_text(path).split("\n")
+        text = files.read_text(path)
+        if text.count("\n") > _MOST_WORDS:
+            raise ValueError(f"it has more than {_MOST_WORDS:,} lines")
+        lines = text.split("\n")
         words = [line.strip() for line in lines[: -1 if lines[-1] == "" else None]]
         if "" in words:
             raise ValueError(f"line {words.index('') + 1} has no word")

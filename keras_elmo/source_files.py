@@ -57,14 +57,13 @@ def pair_of(source: str) -> tuple[str, str] | None:
     if "," not in source or _exists(source):
         return None
     commas = [at for at, char in enumerate(source) if char == ","]
-    pairs = [(source[:at], source[at + 1 :]) for at in commas]
     for are_meant in (
-        lambda pair: all(map(_exists, pair)),
-        lambda pair: pair[0].lower().endswith(".json"),
+        lambda at: _exists(source[:at]) and _exists(source[at + 1 :]),
+        lambda at: source[max(0, at - 5) : at].lower() == ".json",
     ):
-        meant = [pair for pair in pairs if are_meant(pair)]
+        meant = [at for at in commas if are_meant(at)]
         if len(meant) == 1:
-            return meant[0]
+            return source[: meant[0]], source[meant[0] + 1 :]
     return None
 
 

@@ -146,8 +146,8 @@ def _of_zip(path: Path) -> tuple[Any, dict[str, _Place]]:
         if len(pickles) != 1:
             raise ValueError("it is no file of torch.save: there is no data.pkl in it")
         folder = pickles[0].removesuffix("data.pkl")
-        for info in members.values():
-            files.check_packing(info)
+        for member in members.values():
+            files.check_packing(member)
         order = members.get(f"{folder}byteorder")
         if order is not None and archive.open(order).read(10) != b"little":
             raise ValueError("its numbers are not little-endian")

@@ -48,8 +48,8 @@ _FULL_BYTES = 16 << 20
 _COPIES_OF_DATA = 4
 _MOST_MISSING_SHOWN = 3
 _REVIEW = "review.csv"
-_OF_ONE_OUTPUT = ("metadata.sqlite", "pipeline", "serving", "manifests", MODEL_CARDS)
-_OF_ONE_OUTPUT += ("resume", RUNS)
+_OF_ONE_OUTPUT = ["metadata.sqlite", "pipeline", "serving", "manifests", MODEL_CARDS]
+_OF_ONE_OUTPUT += ["resume", RUNS]
 _OF_RUNS = (SUMMARY, REPORT, RECORD, _REVIEW)  # files that are written anew
 
 

@@ -19,6 +19,8 @@ _PIECE = re.compile(r"(\*\*|\*|\?|\[!?\]?[^\]]*\])")
 _EXPRESSIONS = {"*": "[^/]*", "?": "[^/]", "**": ".*"}
 # Names that are by convention not data: `_SUCCESS`, `.DS_Store`, `__MACOSX/`.
 _HIDDEN = (".", "_")
+UNFINISHED = ".unfinished"
+"""Ends the name of a folder in which a batch job works."""
 
 
 def escape_existing(pattern: str) -> str:
@@ -66,7 +68,14 @@ def _expression(piece: str) -> str:
 
 def is_hidden(name: str) -> bool:
     """Returns whether a name of a file or folder is by convention not data."""
-    return name.startswith(_HIDDEN)
+    return name.startswith(_HIDDEN) or name.endswith(UNFINISHED)
+
+
+def _is_meant(name: str, part: str) -> bool:
+    """Returns whether a name is not hidden, or a part of a pattern asks for such."""
+    if name.endswith(UNFINISHED) and not part.endswith(UNFINISHED):
+        return False
+    return not name.startswith(_HIDDEN) or name[:1] == part[:1]
 
 
 def has_hidden_name(path: str, pattern: str) -> bool:
@@ -79,7 +88,7 @@ def has_hidden_name(path: str, pattern: str) -> bool:
     wanted, names = pattern.split("/"), path.split("/")
     depth = next((i for i, part in enumerate(wanted) if "**" in part), len(wanted))
     return any(
-        is_hidden(name) and (place >= depth or wanted[place][:1] != name[:1])
+        is_hidden(name) and (place >= depth or not _is_meant(name, wanted[place]))
         for place, name in enumerate(names)
     )
 
@@ -134,8 +143,7 @@ def _match(paths: list[str], parts: list[str]) -> Iterator[str]:
     for path in paths:
         folders = []
         for name, is_a_folder in _entries(path):
-            shown = not is_hidden(name) or name[0] == part[0]
-            if not shown or not form.fullmatch(name):
+            if not _is_meant(name, part) or not form.fullmatch(name):
                 continue
             if is_a_folder or not rest:
                 folders.append(f"{path}/{name}")

@@ -130,7 +130,8 @@ def data_files(
 ) -> DataFiles:
     """Returns the files that match, without those that only lie beside data.
 
-    If a glob says nothing of the files' names, as that of a folder, and some are named
+    What lies in folders that match a glob of files is left out. If a glob says nothing
+    of the files' names, as that of a folder, and some are named
     like data, such as `train.csv`, all others are left out, such as `LICENSE`; in
     other formats than `auto` only names such as `README`. Where folders are classes,
     the files beside these folders are left out.
@@ -143,7 +144,10 @@ def data_files(
     files = match_files(pattern, without=without)
     name = posixpath.basename(pattern)
     if name not in ("*", _DEEPER):
-        return DataFiles(files, [])
+        # A folder beside them may have such a name, too: Spark writes tables so.
+        is_glob = "://" not in pattern and has_wildcard(name) and _DEEPER not in name
+        inside = match_files(f"{pattern}/{_DEEPER}") if is_glob and files else []
+        return DataFiles(files, inside)
     if has_class_folders(pattern):
         classes = posixpath.dirname(pattern)
         is_one_level = posixpath.basename(classes) == "*"

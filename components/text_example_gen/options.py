@@ -102,6 +102,12 @@ class ReadOptions:
             )
         if self.label_separator == "":
             raise ValueError("`label_separator` must not be empty. Received: ''")
+        for name in (*self.required, *(self.columns or ())):
+            if replace_surrogates(name) != name:
+                raise ValueError(
+                    "names of columns must be UTF-8. "
+                    f"Received: {replace_surrogates(name)!r}"
+                )
         self._check_columns()
 
     def _check_text_columns(self) -> None:
@@ -201,16 +207,21 @@ def text_encoding(name: str) -> str:
     """
     try:
         found = codecs.lookup(name)
-    except LookupError:
+    except (LookupError, UnicodeError):
         found = None
     if found is None or not found._is_text_encoding or found.name in _NO_FILE_HAS:
         raise ValueError(
             "`encoding` must name an encoding, such as utf-8, cp1252 or utf-16. "
-            f"Received: {name!r}"
+            f"Received: {replace_surrogates(name)!r}"
         )
     if found.name == "utf-8-sig":
         return "utf-8"
     return "cp1252" if found.name in _LATIN_1 else found.name
+
+
+def replace_surrogates(text: str) -> str:
+    """Returns a text with `?` for what stands for bytes that are not UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _check_character(name: str, value: str | None) -> None:

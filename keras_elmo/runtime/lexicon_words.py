@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,6 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from keras_elmo.lexicon import Lexicon
+
+
+def lookup_words(words: Sequence[str]) -> np.ndarray:
+    """Returns words as StringLookup takes them, each as a Python object.
+
+    Of a list NumPy would make texts of one length, without zeros at their ends: a word
+    of 20,000 characters among 10,000 others took 1.5 GB.
+    """
+    return np.array(words, dtype=object)
 
 
 class WordRows(keras.layers.Layer):
@@ -25,11 +35,13 @@ class WordRows(keras.layers.Layer):
     def __init__(self, lexicon: Lexicon, room: int | None, **kwargs: Any) -> None:
         super().__init__(trainable=False, **kwargs)
         self._room = room
-        words = list(lexicon.words)
         self._unknown = lexicon.word_row(lexicon.word_marks[2])
         # A word of no letters has no entry that StringLookup could hold.
         self.lookup = keras.layers.StringLookup(
-            vocabulary=words, mask_token=None, oov_token="", name="lookup"
+            vocabulary=lookup_words(lexicon.words),
+            mask_token=None,
+            oov_token="",
+            name="lookup",
         )
         self.built = True
 

@@ -16,7 +16,7 @@ from keras_elmo import characters
 from keras_elmo.bilm import BiLM
 from keras_elmo.options import BiLMOptions
 from keras_elmo.runtime.bounds import bounded
-from keras_elmo.runtime.lexicon_words import spell_by_lexicon
+from keras_elmo.runtime.lexicon_words import lookup_words, spell_by_lexicon
 from keras_elmo.tensors import numbers
 
 _CHUNK = 256  # words whose convolutions, 1 MB a filter width of 1,024, stay in cache
@@ -146,10 +146,9 @@ class WordCache(keras.layers.Layer):
         super().__init__(trainable=False, **kwargs)
         known = dict.fromkeys([*options.sentence_marks, *vocabulary])
         known.pop("", None)  # padding, no word
-        # NumPy, in which Keras looks for repeated words, drops a zero at the end.
-        self.vocabulary = [word for word in known if not word.endswith("\0")]
+        self.vocabulary = list(known)
         self.lookup = keras.layers.StringLookup(
-            vocabulary=self.vocabulary, mask_token=None, name="lookup"
+            vocabulary=lookup_words(self.vocabulary), mask_token=None, name="lookup"
         )
         self.table = self.add_weight(
             shape=(len(self.vocabulary), options.projection_dim),

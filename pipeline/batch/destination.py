@@ -14,13 +14,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from components.text_example_gen.globs import WILDCARD
+from components.text_example_gen.globs import UNFINISHED, WILDCARD
 from pipeline.errors import UserError
 from pipeline.files import hidden_leftovers, is_local
 
 SUMMARY = "summary.json"
 DEAD = "dead-"  # begins the name of a folder that only waits to be removed
-WORK_SUFFIX = ".unfinished"
+WORK_SUFFIX = UNFINISHED
 
 # Parts of a run's output.
 OF_A_RUN = {"pipeline", "serving", "manifests", "model_cards", "resume"} | {

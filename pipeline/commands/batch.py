@@ -16,6 +16,7 @@ import click
 
 from components.text_example_gen.checks import DataPreview
 from components.text_example_gen.file_systems import needs_beam
+from components.text_example_gen.input_files import locate, match_files
 from components.text_example_gen.options import QUOTINGS, ReadOptions
 from components.text_example_gen.reading.layout import told
 from keras_elmo import paths
@@ -209,11 +210,12 @@ def _check_places(request: Request, summary: str | None) -> None:
 
 def _look(request: Request) -> dict[str, DataPreview]:
     """Looks at the data of this machine before the seconds that the libraries take."""
-    return {
-        data: first_look(data, request.options)
-        for data in request.inputs
-        if not needs_beam(data)
-    }
+    local = [data for data in request.inputs if not needs_beam(data)]
+    if os.path.isdir(request.output):  # a glob may mean what an earlier job wrote
+        for data in local:
+            pattern = locate(data, request.options.format).pattern
+            check_inputs((file.path for file in match_files(pattern)), request.output)
+    return {data: first_look(data, request.options) for data in local}
 
 
 def _request(

@@ -308,7 +308,7 @@ def _rule_of(detail: Mapping[str, Any]) -> str:
     if detail["type"] in ("model_type", "dict_type"):
         return "should be a section of options"
     if detail["type"] == "string_unicode":
-        return "has bytes that are not UTF-8 (hint: rename the file)"
+        return "has bytes that are not UTF-8 (hint: give it another name)"
     rule = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     rule = rule.removesuffix(", unable to parse string as an integer")
     return rule[:1].lower() + rule[1:]

@@ -16,7 +16,8 @@ from pathlib import Path
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.errors import RunError
+from components.text_example_gen.reading.records import replace_invalid
+from pipeline.errors import RunError, UserError
 
 PREFIX = "ELMO_TFX_METADATA_"
 _PORT = "3306"
@@ -41,11 +42,18 @@ def connection_config(path: Path) -> metadata_store_pb2.ConnectionConfig:
 
     Raises:
         MetadataUnavailable: The environment names a server, but not all it needs.
+        UserError: The path of the SQLite file is not UTF-8.
     """
     config = metadata_store_pb2.ConnectionConfig()
     if is_on_server():
         config.mysql.CopyFrom(_mysql())
     else:
+        shown, is_replaced = replace_invalid(str(path))
+        if is_replaced:
+            raise UserError(
+                "option --output: its name has bytes that are not UTF-8 (hint: give it "
+                f"another name). Received: {shown}"
+            )
         config.sqlite.filename_uri = str(path)
         config.sqlite.connection_mode = (
             metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE

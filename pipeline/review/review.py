@@ -217,7 +217,7 @@ def _corrections_of(examples: Sequence[str], output: Path) -> list[Corrections]:
         with reading(uri):
             corrections = counts.get("corrections") or {}
             path, there = corrections.get("path"), corrections.get("from_examples")
-            if there and not os.path.exists(path):
+            if path and there and not os.path.exists(path):
                 here = os.path.normpath(os.path.join(uri, there))
                 path = here if output in Path(here).parents else path
             paths.append(path)

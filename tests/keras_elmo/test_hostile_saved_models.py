@@ -74,7 +74,7 @@ def break_the_options(folder):
 
 
 SAVED = {
-    "a graph of many": (announce_a_graph_of_many, "an object graph of a wrong type"),
+    "a graph of many": (announce_a_graph_of_many, "has texts of the shape"),
     "options beside it that are none": (break_the_options, "options.json"),
     "an index that is a pipe": (
         lambda f: as_pipe(index_file(f)),

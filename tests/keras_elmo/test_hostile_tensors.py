@@ -141,6 +141,13 @@ def swell(times, more=lambda plan: None):
     return edit
 
 
+def swell_by_lzf(file):
+    options = {"shape": (10, 24), "chunks": (10, 24), "compression": "lzf"}
+    tensor = replace(file, KERNEL, dtype="f4", **options)
+    # A byte, and 300 times the 264 bytes that were before.
+    tensor.id.write_direct_chunk((0, 0), b"\0a" + b"\xe0\xff\0" * 300)
+
+
 def with_value(place, value, dtype="f4"):
     def edit(file):
         values = value_of(file).astype(dtype)
@@ -214,6 +221,7 @@ HDF5 = {
     "a plug-in": (unknown_filter, r"must be packed by gzip, .* filters .*\(32015\)"),
     "a damaged chunk": (damage_a_chunk, "Cannot read the tensor .*: .*"),
     "a chunk with more in it": (swell(1), "holds more than its shape announces"),
+    "a chunk that lzf swells": (swell_by_lzf, "holds more than its shape announces"),
     "a chunk packed twice": (swell(2), "the filters deflate .* and deflate"),
     "a chunk that swells behind a filter": (
         swell(1, lambda plan: plan.set_shuffle()),
@@ -260,6 +268,19 @@ def test_floats_of_other_widths_and_orders_are_read(folder, dtype):
     expected = np.full((10, 24), 0.5, "f4")
     with h5py.File(folder / "weights.hdf5", "a") as file:
         replace(file, KERNEL, expected.astype(dtype), chunks=True, compression="lzf")
+    opened = open_source(folder)
+    bilm = BiLM(opened.options)
+    opened.load(bilm)
+    np.testing.assert_array_equal(bilm.forward_lstm.layers[0].cell.kernel, expected.T)
+
+
+@pytest.mark.parametrize("scale", [0.5, 0])
+def test_weights_that_lzf_packs_or_leaves_as_they_are_are_read(folder, scale):
+    expected = scale * np.random.default_rng(0).normal(size=(10, 24)).astype("f4")
+    with h5py.File(folder / "weights.hdf5", "a") as file:
+        tensor = replace(file, KERNEL, expected, chunks=(10, 24), compression="lzf")
+        left_out, _ = tensor.id.read_direct_chunk((0, 0))
+        assert bool(left_out) == bool(scale)
     opened = open_source(folder)
     bilm = BiLM(opened.options)
     opened.load(bilm)

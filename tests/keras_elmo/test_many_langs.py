@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import h5py
@@ -19,6 +20,8 @@ import tensorflow as tf
 from keras_elmo import BiLM, BiLMOptions, ElmoEmbeddingLayer, SourceError
 from keras_elmo.checkpoints import save_hdf5
 from keras_elmo.export import _HubModule, export_hub_module
+from keras_elmo.lexicon import Lexicon
+from keras_elmo.runtime.lexicon_words import WordRows
 from keras_elmo.saved_model import OPTIONS_FILE
 from keras_elmo.sources import check_source, open_source
 from tests.keras_elmo.hostile import as_half, as_pipe, refusal
@@ -257,10 +260,6 @@ def test_a_broken_file_is_refused(model, file, change):
         ({"words": [], "chars": []}, "must hold words or characters"),
         ({"words": "abc"}, "`lexicon.words` must be a list of texts"),
         ({"words": ["a", "\ud800"]}, "`lexicon.words` must hold texts"),
-        (
-            {"words": ["<bos>", "<eos>", "a", "a\0"]},
-            "must not hold a word that ends in a zero. Received: 'a\\x00'",
-        ),
         ({"char_marks": ["a"]}, "`lexicon.char_marks` must hold 4 to 4 texts"),
         ({"word_dim": True}, "`lexicon.word_dim` must be an int from 1"),
     ],
@@ -289,6 +288,21 @@ def test_a_lexicon_of_any_size_is_read_again(layer, tmp_path, count):
         del file["char_embed"]
         file["char_embed"] = np.zeros((count + 2, table.shape[1]), "float32")
     assert "The tensor char_embed of" in refusal(tmp_path)
+
+
+def test_words_with_zeros_at_their_ends_and_long_ones_have_rows_of_their_own():
+    words = ("<S>", "</S>", "<UNK>", "a", "a\0", "a\0\0", "b" * 3000)
+    marks = {"word_dim": 4, "word_marks": words[:3]}
+    rows = WordRows(Lexicon(words=words, **marks), None)
+    tracemalloc.start()
+    words = (*words, *map(str, range(5000)))
+    many = WordRows(Lexicon(words=words, **marks), None)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * 2**20, "each as long as the longest takes 60 MiB"
+    for each in (rows, many):
+        found = each.of(tf.constant(["a\0", "b" * 3000, "a", "x", "a\0\0"]))
+        assert found.numpy().tolist() == [4, 6, 3, 2, 5]
 
 
 def test_a_lexicon_without_entries_is_refused(model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tracemalloc
 import urllib.parse
 
 import h5py
@@ -13,7 +14,7 @@ import pytest
 
 from keras_elmo import BiLM, SourceError, WeightsError
 from keras_elmo.checkpoints import load_hdf5, save_hdf5
-from keras_elmo.source_files import absolute_source
+from keras_elmo.source_files import absolute_source, pair_of
 from keras_elmo.sources import SourceInfo, check_source, open_source
 
 
@@ -242,3 +243,13 @@ def test_a_source_is_made_absolute_whatever_its_form(tiny_elmo, monkeypatch):
     for kept in ("default", "https://tfhub.dev/google/elmo/3", "gone"):
         assert absolute_source(kept) == kept
     (tiny_elmo / "default").unlink()
+
+
+def test_a_source_of_many_commas_takes_no_memory_for_each():
+    tracemalloc.start()
+    try:
+        assert pair_of("," * 5000) is None
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**21, "all pairs of parts take 25 MiB"

@@ -200,7 +200,7 @@ class _Look:
 
     def legacy_encoding(self, beside: list[bytes]) -> str | None:
         """Returns the encoding if it is not UTF-8, which some lines may be even so."""
-        known = guess_encoding(beside or self._broken)
+        known = _guess(tuple(beside or self._broken))
         broken = set(self._broken)
         is_mixed = known in SINGLE_BYTE and any(
             line not in broken and is_plausible(line.decode("utf-8"))
@@ -222,6 +222,11 @@ class _Look:
     def _broken(self) -> list[bytes]:
         """The sampled lines that are not UTF-8, once all are there."""
         return invalid_lines(self.lines)
+
+
+@functools.lru_cache(maxsize=8)  # the texts of a folder are all guessed by the same
+def _guess(lines: tuple[bytes, ...]) -> str | None:
+    return guess_encoding(list(lines))
 
 
 def _escaped(text: bytes) -> str | None:

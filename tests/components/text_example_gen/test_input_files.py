@@ -90,6 +90,22 @@ def test_hidden_folders_are_no_classes_and_deeper_files_are_read(put, tmp_path):
     assert _names(tmp_path, "folder")[0] == read
 
 
+def test_the_work_of_a_batch_job_is_no_data(put, tmp_path):
+    put("d/a.csv", "d/out.unfinished/1/chunks/0.jsonl.gz", "d/out/part-0.jsonl")
+    assert set(_names(tmp_path)[0]) == {"a.csv", "out/part-0.jsonl"}
+    for pattern, count in (("d/*/*/*/*", 0), ("d/o*/1/*/*", 0), ("d/**", 2)):
+        assert len(match_files(f"{tmp_path}/{pattern}")) == count, pattern
+    for pattern in ("d/out.unfinished/**", "d/*.unfinished/1/*/*"):
+        assert len(match_files(f"{tmp_path}/{pattern}")) == 1, pattern
+
+
+def test_folders_that_a_glob_of_files_matches_are_named(put, tmp_path):
+    put("d/a.csv", "d/b.csv/part-0.csv", "d/b.csv/_SUCCESS", "d/c/part-0.csv")
+    files, left_out = data_files(f"{tmp_path}/d/*.csv")
+    assert [file.path for file in files] == [f"{tmp_path}/d/a.csv"]
+    assert [file.path for file in left_out] == [f"{tmp_path}/d/b.csv/part-0.csv"]
+
+
 def test_pictures_and_backups_beside_texts_are_no_texts(put, tmp_path):
     put("d/pos/1.txt", "d/pos/cover.PNG", "d/neg/2", "d/neg/2~", "d/neg/x.jpeg.txt")
     read, left_out = _names(tmp_path)

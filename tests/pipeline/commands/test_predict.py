@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 
 import pyarrow.parquet as pq
@@ -151,6 +152,31 @@ def test_a_job_overwrites_its_own_output_with_a_summary_in_it(predict, tmp_path)
     done = predict("--overwrite")
     assert done.exit_code == 2
     assert "holds mine.json, which no earlier job has written" in done.output
+
+
+def test_an_output_among_the_input_can_be_repeated_and_is_not_read(
+    predict, toy_model, tmp_path
+):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (tmp_path / "texts.csv").rename(folder / "texts.csv")
+    given = ["--input", folder, "--model", toy_model, "--output", folder / "scored"]
+    command = ["predict", *map(str, given), "--max-rejected", "4"]
+    left = folder / "scored.unfinished" / ("0" * 16) / "chunks"
+    left.mkdir(parents=True)
+    (left / "00000-00000.jsonl.gz").write_bytes(gzip.compress(b"{}"))
+    assert CliRunner().invoke(main, command).exit_code == 0
+    again = CliRunner().invoke(main, [*command, "--overwrite"])
+    assert again.exit_code == 2
+    assert "lies in the output, which is to be replaced" in again.output
+
+
+def test_a_name_of_a_column_that_is_not_utf8_is_refused(predict):
+    for option in ("--columns", "--keep", "--key", "--text-column"):
+        done = predict(option, "caf\udce9")
+        assert done.exit_code == 2, done.output
+        assert "names of columns must be UTF-8. Received: 'caf?'" in done.output
+    assert "must name an encoding" in predict("--encoding", "\udcff").output
 
 
 def test_the_output_that_a_link_leads_to_is_replaced(predict, tmp_path):

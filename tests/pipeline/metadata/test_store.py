@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.metadata import store
 from pipeline.metadata.store import MetadataUnavailable, connection_config, open_store
 
@@ -25,6 +28,11 @@ def test_without_a_server_it_is_the_sqlite_file(tmp_path):
     open_store(path)
     assert store.store_exists(path)
     assert connection_config(path).sqlite.filename_uri == str(path)
+
+
+def test_a_folder_whose_name_is_not_utf8_is_refused_in_one_line():
+    with pytest.raises(UserError, match="not UTF-8 .*Received: /out\ufffd/m.sqlite"):
+        connection_config(Path("/out\udcff/m.sqlite"))
 
 
 def test_the_environment_names_a_server(environment, tmp_path):

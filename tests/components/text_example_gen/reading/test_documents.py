@@ -7,7 +7,7 @@ import os
 import tracemalloc
 
 from components.text_example_gen.options import ReadOptions
-from components.text_example_gen.reading import records
+from components.text_example_gen.reading import encodings, records
 from components.text_example_gen.reading.read_file import read_file
 from tests.components.text_example_gen.reading.items import detail, read
 
@@ -60,6 +60,22 @@ def test_a_text_of_many_short_lines_takes_no_memory_for_each(tmp_path):
         tracemalloc.stop()
     assert item["reason"] == "too_long"
     assert peak < 250 * 2**20, "each line as an object takes 300 MiB more"
+
+
+def test_the_encoding_of_a_folder_is_guessed_once(tmp_path, monkeypatch):
+    guess, guessed = encodings.guess_encoding, []
+    monkeypatch.setattr(
+        encodings, "guess_encoding", lambda lines: guessed.append(1) or guess(lines)
+    )
+    for number in range(5):
+        (tmp_path / f"{number}.txt").write_bytes(
+            f"Très bien, n° {number}".encode("cp1252")
+        )
+    options = ReadOptions(format="folder", label_column=None)
+    for number in range(5):
+        [item] = read_file(str(tmp_path / f"{number}.txt"), options)
+        assert item["columns"]["text"] == f"Très bien, n° {number}"
+    assert len(guessed) == 1
 
 
 def test_two_sources_that_could_be_one_are_no_keys(tmp_path):
