@@ -109,3 +109,16 @@ def ingest(tmp_path: Path) -> Callable[..., Ingested]:
         return Ingested(artifact, folder)
 
     return run
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Writes files, each with its name as its text."""
+
+    def write(*names: str):
+        for name in names:
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(name)
+
+    return write

@@ -5,7 +5,6 @@ import os
 import pytest
 
 from components.text_example_gen import input_files
-from components.text_example_gen.errors import DataError
 from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.input_files import (
     arrived_spans,
@@ -15,7 +14,6 @@ from components.text_example_gen.input_files import (
     has_class_folders,
     locate,
     match_files,
-    newest_span,
     split_files,
     without_placeholders,
 )
@@ -331,79 +329,9 @@ def test_what_may_not_be_looked_at_is_not_said_to_be_absent(tmp_path, monkeypatc
             match_files(f"{tmp_path}/closed/{pattern}")
 
 
-@pytest.fixture
-def put(tmp_path):
-    def write(*names: str):
-        for name in names:
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(name)
-
-    return write
-
-
-def test_spans_are_numbers_or_days_and_nothing_else_is_a_span(put, tmp_path):
-    put("1/a.csv", "12/a.csv", "12/b.csv", "new/a.csv", "13/_SUCCESS")
-    numbered = arrived_spans(f"{tmp_path}/{{SPAN}}/*.csv")
-    assert numbered == {1: f"{tmp_path}/1", 12: f"{tmp_path}/12"}
-    put("d-2026-11-26.csv", "d-2026-02-30.csv", "d-26-1-1.csv")
-    days = arrived_spans(f"{tmp_path}/d-{{YYYY}}-{{MM}}-{{DD}}.csv")
-    assert list(days) == [20783]
-
-
-def test_a_width_and_a_version_are_part_of_the_form(put, tmp_path):
-    put("0007/v1/a.csv", "8/v2/a.csv")
-    assert list(arrived_spans(f"{tmp_path}/{{SPAN:4}}/v{{VERSION}}/*")) == [7]
-
-
-def test_a_placeholder_that_stands_twice_must_agree(put, tmp_path):
-    put("1/span-1.csv", "2/span-3.csv")
-    assert list(arrived_spans(f"{tmp_path}/{{SPAN}}/span-{{SPAN}}.csv")) == [1]
-
-
 def test_classes_and_question_marks_of_a_glob_hold(put, tmp_path):
     put("1/a1.csv", "2/b1.csv", "3/c1.csv")
     assert list(arrived_spans(f"{tmp_path}/{{SPAN}}/[ab]?.csv")) == [1, 2]
-
-
-def test_the_newest_is_the_highest_number_not_the_last_name(put, tmp_path):
-    put("9/a.csv", "10/a.csv")
-    assert newest_span(f"{tmp_path}/{{SPAN}}/*") == 10
-
-
-def test_a_span_without_its_done_file_is_passed_over(put, tmp_path):
-    put("1/a.csv", "1/_SUCCESS", "2/a.csv")
-    assert newest_span(f"{tmp_path}/{{SPAN}}/*", "_SUCCESS") == 1
-    put("2/_SUCCESS")
-    assert newest_span(f"{tmp_path}/{{SPAN}}/*", "_SUCCESS") == 2
-
-
-def test_a_done_file_lies_in_the_spans_own_folder_also_above_its_files(put, tmp_path):
-    put("1/pos/a.txt", "1/neg/b.txt", "1/neg/_SUCCESS")
-    pattern = f"{tmp_path}/{{SPAN}}/*/*.txt"
-    assert arrived_spans(pattern) == {1: f"{tmp_path}/1"}
-    with pytest.raises(DataError, match="none of 1 has"):
-        newest_span(pattern, "_SUCCESS")
-    put("1/_SUCCESS")
-    assert newest_span(pattern, "_SUCCESS") == 1
-
-
-def test_a_done_file_may_be_named_by_its_span(put, tmp_path):
-    put("s1.csv", "s2.csv", "s1.done")
-    assert newest_span(f"{tmp_path}/s{{SPAN}}.csv", "s{SPAN}.done") == 1
-
-
-def test_no_complete_span_is_refused_with_those_that_are_there(put, tmp_path):
-    put("1/a.csv", "2/a.csv")
-    with pytest.raises(
-        DataError, match="none of 2 has the file _SUCCESS, the newest being 1, 2"
-    ):
-        newest_span(f"{tmp_path}/{{SPAN}}/*", "_SUCCESS")
-
-
-def test_no_span_at_all_is_refused_with_the_place_where_it_was_looked_for(tmp_path):
-    with pytest.raises(DataError, match=r"No file matches .*/\{SPAN\}/\*"):
-        newest_span(f"{tmp_path}/{{SPAN}}/*")
 
 
 def test_the_fingerprint_changes_with_names_sizes_and_times_only(put, tmp_path):
