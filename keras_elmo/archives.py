@@ -91,8 +91,8 @@ def unpacked(path: Path) -> Path:
             try:
                 if folder.is_dir() and not _is_whole(folder):
                     folder.rename(Path(there) / "old")
-                made.rename(folder)
                 _sizes_file(folder).write_text(sizes, "utf-8")
+                made.rename(folder)
             except OSError:  # another process was faster
                 if not folder.is_dir():
                     raise
@@ -113,16 +113,16 @@ def _sizes_file(folder: Path) -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Returns whether no file of an unpacked archive is lost, as far as is known.
+    """Returns whether an unpacked archive is known to have all of its files.
 
     It lies among temporary files, which systems remove when they are old.
     """
     found = _sizes(folder)
     try:
         sizes = json.loads(_sizes_file(folder).read_text("utf-8"))
-        return all(found.get(name) == size for name, size in sizes.items())
-    except (OSError, ValueError, AttributeError):  # nothing is known
-        return bool(found)
+        return bool(sizes) and sizes.items() <= found.items()
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _unpack(path: Path, folder: Path) -> None:

@@ -108,9 +108,10 @@ def test_an_archive_is_unpacked_once_and_anew_when_its_content_changes(
     assert first in folders(cache)
 
 
+@pytest.mark.parametrize("is_noted", [True, False])
 @pytest.mark.parametrize("lost", ["weights.hdf5", "options.json", None])
 def test_an_unpacked_archive_that_has_lost_a_file_is_unpacked_again(
-    tiny_elmo, tmp_path, cache, lost
+    tiny_elmo, tmp_path, cache, lost, is_noted
 ):
     path = shutil.make_archive(str(tmp_path / "elmo"), "zip", tiny_elmo)
     open_source(path)
@@ -118,6 +119,8 @@ def test_an_unpacked_archive_that_has_lost_a_file_is_unpacked_again(
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     for name in before if lost is None else [lost]:
         (folder / name).unlink()
+    if not is_noted:
+        folder.with_name(f"{folder.name}.json").unlink()
     open_source(path)
     assert [folder] == folders(cache)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before

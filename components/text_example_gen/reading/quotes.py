@@ -6,6 +6,7 @@ import collections
 from collections.abc import Iterable
 
 from components.text_example_gen.options import ReadOptions
+from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.encodings import SURVEY_BYTES
 from components.text_example_gen.reading.records import clean_names
 from components.text_example_gen.reading.rows import Dialect, Row
@@ -40,6 +41,8 @@ def are_syntax(rows: Iterable[Row], dialect: Dialect, options: ReadOptions) -> b
             if options.columns is None and _is_quoted_header(row, dialect, options):
                 return True
         chars += len(row.raw)
+        if row.reason == reasons.TOO_LONG and row is not first:
+            continue  # nobody has seen its end
         if options.columns is not None or row is not first:
             habits.add(row.raw)
         if '"' in row.raw:

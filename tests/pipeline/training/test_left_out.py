@@ -65,9 +65,9 @@ def test_with_patience_the_eval_texts_stop_a_head(args, quick_heads, monkeypatch
     read = []
     original = left_out.labelled_batches
 
-    def batches(data, inputs, weights, texts):
+    def batches(data, inputs, weights, texts, *, name):
         read.append(np.concatenate(texts))
-        return original(data, inputs, weights, texts)
+        return original(data, inputs, weights, texts, name=name)
 
     for module in (left_out, epochs):
         monkeypatch.setattr(module, "labelled_batches", batches)

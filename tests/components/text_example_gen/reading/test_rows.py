@@ -130,3 +130,18 @@ def test_a_first_row_that_is_no_row_and_no_header_costs_itself_only(tmp_path):
         rejected, row = read_file(str(path), options)
         assert (rejected["position"], rejected["reason"]) == (1, reason)
         assert row["columns"] == {"text": "c", "label": "d"}
+
+
+def test_a_text_that_is_too_long_does_not_decide_what_quotes_mean(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(lines_of_files, "MAX_RECORD_CHARS", 1000)
+    monkeypatch.setattr(rows_module, "MAX_RECORD_CHARS", 1000)
+    short = '1\t"A fine, film"\n'
+    text = f'2\t"{"a good, long line" * 10}\n' + "a good, long line\n" * 50 + '"\n'
+    path = tmp_path / "a.tsv"
+    path.write_text(f"id\ttext\n{short * 5}{text}{short}")
+    options = ReadOptions(label_column=None, keep_all=True)
+    *rows, long, last = read_file(str(path), options)
+    assert long["reason"] == "too_long"
+    assert {row["columns"]["text"] for row in (*rows, last)} == {"A fine, film"}
