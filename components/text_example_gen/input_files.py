@@ -71,8 +71,8 @@ def locate(
     Args:
         data: Local paths become absolute; `~` is the home folder.
         format_name: One of `options.FORMATS`.
-        has_labels: Whether labels are read. Without them, no text is left out because
-            it lies beside the folders of the others.
+        has_labels: Whether labels are read. Without them, and with the format
+            `folder`, no text is left out because it lies beside the folders of others.
     """
     if "://" not in data:
         if not os.path.lexists(data):
@@ -345,11 +345,13 @@ def _glob_of_folder(folder: str, format_name: str, has_labels: bool) -> str:
     deep = [path for path in files if "/" in path]
     is_deeper = is_cut or any(path.count("/") > 1 for path in deep)
     classes = f"*/{_DEEPER}" if is_deeper else _ONE_CLASS_PER_FOLDER
-    top = [path for path in files if "/" not in path]
-    is_all = not has_labels and not all(map(is_beside_texts, top))
-    if format_name == "folder" and not is_all:
-        return classes if deep or is_cut else "*"
-    if format_name == "auto" and not is_all:
+    if format_name == "folder":
+        top = [path for path in files if "/" not in path]
+        has_texts = not all(map(is_beside_texts, top))
+        if deep or is_cut:
+            return _DEEPER if has_texts and not has_labels else classes
+        return "*"
+    if format_name == "auto":
         has_data, has_folders = _at_the_top(folder)
         deep = [path for path in deep if not is_beside_data(path)]
         are_tables = 2 * sum(map(is_data, deep)) >= max(len(deep), 1)

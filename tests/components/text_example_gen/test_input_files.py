@@ -126,19 +126,16 @@ def test_a_folder_without_folders_is_one_of_texts_where_these_are_asked_for(
     assert _names(tmp_path, "folder")[0] == {"pos/3.txt": "pos"}
 
 
-@pytest.mark.parametrize("format_name", ["auto", "folder"])
-def test_where_no_label_is_read_no_text_is_left_out_for_its_place(
-    put, tmp_path, format_name
-):
+def test_where_each_file_is_a_text_and_no_label_is_read_all_of_them_are(put, tmp_path):
     put("d/1.txt", "d/README", "d/pos/2.txt", "d/pos/old/3.txt", "d/pos/x.png")
-    names = _names(tmp_path, format_name, has_labels=False)
-    every = {"1.txt": "", "pos/2.txt": "", "pos/old/3.txt": ""}
-    if format_name == "auto":  # it cannot tell, and says how to say it
-        every["pos/x.png"] = ""
-    assert names[0] == every
-    (tmp_path / "d/1.txt").unlink()
     deep = {"pos/2.txt": "pos", "pos/old/3.txt": "pos"}
-    assert _names(tmp_path, format_name, has_labels=False)[0] == deep
+    read, left_out = _names(tmp_path, has_labels=False)
+    assert (read, left_out) == (deep, ["1.txt", "README", "pos/x.png"])
+    read, left_out = _names(tmp_path, "folder", has_labels=False)
+    assert read == {"1.txt": "", "pos/2.txt": "", "pos/old/3.txt": ""}
+    assert left_out == ["README", "pos/x.png"]
+    (tmp_path / "d/1.txt").unlink()
+    assert _names(tmp_path, "folder", has_labels=False)[0] == deep
 
 
 def test_of_a_folder_with_tables_only_these_are_read(put, tmp_path):
