@@ -160,7 +160,8 @@ class WordCache(keras.layers.Layer):
 
     def fill(self, bilm: BiLM) -> None:
         """Encodes the vocabulary with `bilm`."""
-        self.table.assign(tf.function(encode_words)(bilm, self.vocabulary))
+        words = tf.constant(lookup_words(self.vocabulary))
+        self.table.assign(tf.function(encode_words)(bilm, words))
 
     def vectors(self, bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
         """Returns the vectors of `words`; `bilm` encodes those that are not known."""

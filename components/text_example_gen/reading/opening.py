@@ -30,6 +30,8 @@ _XZ_BYTES = 2**28
 # errors. bz2 raises a bare OSError, ISO 2022 a bare UnicodeError: see `is_damage`.
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, UnicodeError)
 
+_GIVES_UP = "pending buffer overflow"
+
 # How much of a file is read to tell what it is.
 HEAD_BYTES = 2**16
 
@@ -228,7 +230,8 @@ def is_damage(error: BaseException) -> bool:
     Others come from the disk, or from this program.
     """
     if isinstance(error, UnicodeError):
-        return type(error) is UnicodeError
+        # In Python 3.13 ISO 2022 raises the other one, which no handler is asked about.
+        return type(error) is UnicodeError or _GIVES_UP in str(error)
     return (
         not isinstance(error, OSError)
         or isinstance(error, gzip.BadGzipFile)

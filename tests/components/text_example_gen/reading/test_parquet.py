@@ -205,7 +205,7 @@ def test_lists_that_are_far_larger_than_on_disk_are_not_unpacked(read, monkeypat
     zeros = pa.ListArray.from_arrays([0, 2**20], pa.array(np.zeros(2**20, "int8")))
     columns = {"text": ["x"], "v": zeros}
     [reject] = read(columns, compression="zstd")
-    assert "column `v.list.item`" in reject["detail"]
+    assert "column `v.list." in reject["detail"]  # `item` or `element`
     [record] = read(columns, ReadOptions(label_column=None), compression="zstd")
     assert record["columns"] == {"text": "x"}
 
@@ -261,7 +261,7 @@ SHORT = {
         [[1, 2], [3], [4], [5]],
         b"\x03\x02",
         b"\x03\x06",
-        "`numbers` has 3 rows of 4",
+        "`numbers` has 3 rows of 4|columns do not have the same size",
     ),
 }
 
@@ -281,7 +281,7 @@ def test_a_column_with_fewer_rows_than_others_is_damage(
     path.write_bytes(before + new + after)
     [reject] = read_file(str(path), KEPT)
     assert (reject["reason"], reject["position"]) == ("damaged_file", 0)
-    assert reason in reject["detail"]
+    assert any(words in reject["detail"] for words in reason.split("|"))
 
 
 def test_a_row_group_that_lacks_a_column_is_damage():

@@ -15,6 +15,7 @@ from components.text_example_gen.reading.read_file import read_file
 KEPT = ReadOptions(label_column=None, keep_all=True)
 
 
+@pytest.mark.skipif(int(pa.__version__.split(".")[0]) > 14, reason="float16 is known")
 def test_a_type_that_is_too_new_is_not_taken_for_damage(tmp_path):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": ["a"]}), path)
