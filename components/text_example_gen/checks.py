@@ -15,13 +15,16 @@ from components.text_example_gen.class_folders import (
     check_no_partitions,
 )
 from components.text_example_gen.count_checks import NO_LABELS, check_labels
-from components.text_example_gen.errors import DataError, UnreadableFileError
+from components.text_example_gen.errors import (
+    DataError,
+    UnreadableFileError,
+    describe_absence,
+)
 from components.text_example_gen.examples import TRAIN
 from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.input_files import (
     class_folder,
     data_files,
-    describe_absence,
     locate,
     match_files,
     split_files,

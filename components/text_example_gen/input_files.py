@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from components.text_example_gen import file_systems
 from components.text_example_gen.class_folders import SPLIT_NAMES
-from components.text_example_gen.errors import DataError, describe_absence
 from components.text_example_gen.file_names import (
     is_beside_data,
     is_beside_texts,
@@ -23,17 +22,12 @@ from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.globs import (
     escape_existing,
     files_below,
-    glob_expression,
     has_wildcard,
     is_folder,
     is_hidden,
     unescape,
 )
 from components.text_example_gen.spans import (
-    PLACEHOLDER,
-    pattern_of_span,
-    span_name,
-    span_number,
     without_placeholders,
 )
 from keras_elmo.paths import absolute
@@ -41,9 +35,7 @@ from keras_elmo.paths import absolute
 _SPECIAL = re.compile(r"[*?\[{]")  # `{` begins TFX's {SPAN}, {VERSION}, {YYYY} …
 _ONE_CLASS_PER_FOLDER, _DEEPER = "*/*", "**"
 _MOST_LOOKED_AT = 10_000  # files of a folder, to tell how it is laid out
-_MOST_SPANS_SHOWN = 5
 _PIECE_BYTES = 2**20
-_DIGITS = {"YYYY": "4", "MM": "2", "DD": "2"}
 
 
 class Location(NamedTuple):
@@ -240,74 +232,6 @@ def file_name(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape")
 
 
-def newest_span(pattern: str, done_file: str | None = None) -> int:
-    """Returns the number of the newest span that is complete.
-
-    Args:
-        pattern: An absolute glob with `{SPAN}`, or `{YYYY}`, `{MM}` and `{DD}`.
-        done_file: Name of a file, with such placeholders or without, that appears
-            beside a span's files when all of them have arrived; None: one file
-            makes a complete span.
-
-    Raises:
-        DataError: There is no span, or no complete one.
-    """
-    spans = arrived_spans(pattern)
-    if not spans:
-        raise DataError(describe_absence(pattern))
-    for number in sorted(spans, reverse=True):
-        if done_file is None or _is_complete(pattern, number, done_file, spans[number]):
-            return number
-    names = [
-        span_name(number, pattern) for number in sorted(spans)[-_MOST_SPANS_SHOWN:]
-    ]
-    raise DataError(
-        f"No span of {pattern} is complete: none of {len(spans)} has the file "
-        f"{done_file}, the newest being {', '.join(names)}"
-    )
-
-
-def waiting_spans(pattern: str, done_file: str | None, after: int) -> list[int]:
-    """Returns the spans after a number that have begun to arrive, but are not complete.
-
-    Args:
-        pattern: As for `newest_span`.
-        done_file: As for `newest_span`.
-        after: The number.
-    """
-    if done_file is None:
-        return []
-    return [
-        number
-        for number, folder in sorted(arrived_spans(pattern).items())
-        if number > after and not _is_complete(pattern, number, done_file, folder)
-    ]
-
-
-def arrived_spans(pattern: str) -> dict[int, str]:
-    """Returns number and folder of each span of which at least one file is there.
-
-    The folder is the one that the last placeholder names; if it names files, the one
-    that they lie in.
-
-    Args:
-        pattern: As for `newest_span`. A path with something else than a number or a
-            day in a placeholder's place does not belong to a span.
-    """
-    form = _regular_expression(pattern)
-    named = [PLACEHOLDER.search(part) is not None for part in pattern.split("/")]
-    depth = len(named) - named[::-1].index(True)
-    spans = {}
-    for file in match_files(without_placeholders(pattern)):
-        match = form.fullmatch(file.path)
-        number = None if match is None else _number(match)
-        # `{SPAN:4}` takes four digits, and a day must exist.
-        if number is not None:
-            parts = posixpath.dirname(file.path).split("/")
-            spans[number] = "/".join(parts[:depth])
-    return spans
-
-
 def data_fingerprint(pattern: str, format_name: str = "auto") -> str:
     """Returns 16 hex digits that change with the files that are read of a pattern.
 
@@ -366,37 +290,3 @@ def _at_the_top(folder: str) -> tuple[bool, bool]:
         names = [(is_folder(e), e.name) for e in entries if not is_hidden(e.name)]
     has_data = any(is_data(name) for deeper, name in names if not deeper)
     return has_data, any(deeper for deeper, _ in names)
-
-
-def _is_complete(pattern: str, number: int, done_file: str, folder: str) -> bool:
-    name = pattern_of_span(done_file, number)
-    return file_systems.exists(posixpath.join(folder, name))
-
-
-def _regular_expression(pattern: str) -> re.Pattern[str]:
-    """Returns a pattern as a regular expression, with a group for each placeholder."""
-    parts = []
-    end = 0
-    seen: set[str] = set()
-    for match in PLACEHOLDER.finditer(pattern):
-        parts.append(glob_expression(pattern[end : match.start()]))
-        name = match[1] or match[3]
-        width = _DIGITS.get(name) or (match[2] or ":1")[1:]
-        if name in seen:
-            parts.append(f"(?P={name})")
-        else:
-            most = "" if name == "SPAN" else width
-            parts.append(rf"(?P<{name}>\d{{{width},{most}}})")
-        seen.add(name)
-        end = match.end()
-    return re.compile("".join(parts) + glob_expression(pattern[end:]))
-
-
-def _number(match: re.Match[str]) -> int | None:
-    values = match.groupdict()
-    if "SPAN" in values:
-        return int(values["SPAN"])
-    try:
-        return span_number(f"{values['YYYY']}-{values['MM']}-{values['DD']}")
-    except ValueError:
-        return None

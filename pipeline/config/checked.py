@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from components.text_example_gen.arrived_spans import newest_span
 from components.text_example_gen.checks import check_all_data
 from components.text_example_gen.corrections import read_corrections
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.examples import TRAIN
-from components.text_example_gen.input_files import locate, newest_span
+from components.text_example_gen.input_files import locate
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.spans import (
     LATEST,

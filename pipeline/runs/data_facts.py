@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from components.anomaly_gate import executor as anomaly_gate
 from components.drift_check import report as drift_report
+from components.text_example_gen.arrived_spans import arrived_spans
 from components.text_example_gen.examples import COUNTS_FILE, REJECTED_FOLDER
-from components.text_example_gen.input_files import arrived_spans
 from components.text_example_gen.notes import class_notes
 from components.text_example_gen.spans import has_spans, span_name
 from pipeline.config import DataConfig

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.text_example_gen.arrived_spans import waiting_spans
 from components.text_example_gen.input_files import (
     content_fingerprint,
     data_fingerprint,
-    waiting_spans,
 )
 from components.text_example_gen.spans import has_spans, pattern_of_span, span_name
 from pipeline.config import Config, DataConfig

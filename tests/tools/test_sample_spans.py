@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.text_example_gen.input_files import newest_span
+from components.text_example_gen.arrived_spans import newest_span
 from tools import sample_data
 from tools.sample_data import AMAZON, MOVIES, SampleDataError
 from tools.sample_spans import DONE_FILE, sample_spans, write_span

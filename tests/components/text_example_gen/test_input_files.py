@@ -5,9 +5,9 @@ import os
 import pytest
 
 from components.text_example_gen import input_files
+from components.text_example_gen.arrived_spans import arrived_spans
 from components.text_example_gen.file_systems import FoundFile
 from components.text_example_gen.input_files import (
-    arrived_spans,
     class_folder,
     data_files,
     data_fingerprint,

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from components.text_example_gen.arrived_spans import arrived_spans, newest_span
 from components.text_example_gen.errors import DataError
-from components.text_example_gen.input_files import (
-    arrived_spans,
-    newest_span,
-)
 
 
 def test_spans_are_numbers_or_days_and_nothing_else_is_a_span(put, tmp_path):
