@@ -5,7 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 
-_COMPRESSED = (".gz", ".bz2", ".xz")
+COMPRESSED = (".gz", ".bz2", ".xz")
+"""Endings of files that are unpacked as they are read."""
+
 _BY_EXTENSION = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -41,7 +43,7 @@ _LEFT_BY_PROGRAMS = re.compile(
 def format_by_name(path: str) -> str | None:
     """Returns the format that the name of a file tells, compressed or not, or None."""
     stem, extension = posixpath.splitext(path.replace("\\", "/").lower())
-    if extension in _COMPRESSED:
+    if extension in COMPRESSED:
         extension = posixpath.splitext(stem)[1]
     return _BY_EXTENSION.get(extension)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from components.text_example_gen.globs import UNFINISHED, WILDCARD
+from components.text_example_gen.options import replace_surrogates
 from pipeline.errors import UserError
 from pipeline.files import hidden_leftovers, is_local
 
@@ -88,7 +89,7 @@ def _not_utf8(name: str) -> str:
     try:
         read = os.fsencode(name).decode("utf-8")
     except UnicodeError:
-        return f"{_shown(name)} is not UTF-8"
+        return f"{replace_surrogates(name)} is not UTF-8"
     return (
         f"this locale's encoding cannot say the name {ascii(read)} (hint: set "
         "PYTHONUTF8=1, or a locale such as LC_ALL=C.UTF-8)"
@@ -140,7 +141,7 @@ def check_work(work: str, names: Iterable[str]) -> None:
     """
     others = [name for name in names if not _OF_A_WORK_FOLDER.fullmatch(name)]
     if others:
-        shown = _shown(min(others))
+        shown = replace_surrogates(min(others))
         raise OutputExists(
             f"{work} holds {shown}, which no job has written; a job would work and "
             "remove in that folder (hint: choose another --output)"
@@ -197,7 +198,7 @@ def refuse_others(
     known = {SUMMARY, *summary["output_files"]} if is_summary(summary) else set()
     for entry in entries:
         if entry not in known:
-            shown = _shown(entry)
+            shown = replace_surrogates(entry)
             raise OutputExists(
                 f"{output} holds {shown}, which no earlier job has written; it is not "
                 "overwritten (hint: choose another --output)"
@@ -231,7 +232,7 @@ def check_inputs(files: Iterable[str], output: str) -> None:
     for file in files:
         real = os.path.realpath(file) if is_local(file) else file
         if (real + "/").startswith(tuple(places)):
-            shown = _shown(file)
+            shown = replace_surrogates(file)
             raise UserError(
                 f"option --output: the input {shown} lies in the output, which is to "
                 "be replaced (hint: choose another --output)"
@@ -318,10 +319,5 @@ def _read_summary(path: str) -> Any:
 
 
 def _not_written(option: str, path: str, why: str | None) -> UserError:
-    shown = _shown(path)
+    shown = replace_surrogates(path)
     return UserError(f"option {option}: cannot be written: {shown}: {why}")
-
-
-def _shown(name: str) -> str:
-    """Returns a name with `?` for what is not UTF-8 in it."""
-    return name.encode("utf-8", "replace").decode()

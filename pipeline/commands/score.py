@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from components.text_example_gen.options import replace_surrogates
 from pipeline.errors import UserError
 from pipeline.features import CHOSEN, UNSURE
 from pipeline.files import is_local
@@ -148,7 +149,7 @@ def _answers(
                 several["labels"] = list(chosen)
             unsure = {UNSURE: bool(result[UNSURE][row])} if UNSURE in result else {}
             yield {
-                "text": text.encode("utf-8", "replace").decode(),
+                "text": replace_surrogates(text),
                 **several,
                 "label": result["label"][row].decode(),
                 **unsure,

@@ -327,7 +327,7 @@ def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
         newest = next(iter(whole_versions(str(output.serving))[::-1]), None)
         if is_there and not now:
             instead = pushes.served_instead(str(path))
-            now = instead is None and _is_untold(str(path), output, metadata)
+            now = instead is None and _is_untold_push(str(path), output, metadata)
         elif (
             not is_there and path in models and models[path] == models.get(str(newest))
         ):
@@ -345,7 +345,7 @@ def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
     )
 
 
-def _is_untold(path: str, output: OutputFolder, metadata: Metadata) -> bool:
+def _is_untold_push(path: str, output: OutputFolder, metadata: Metadata) -> bool:
     """Returns whether the run that pushed a version ended before it could say so."""
     runs = kept_runs(output.path, is_held=True)
     if any(str(run.version) == os.path.basename(path) for run in runs):

@@ -226,7 +226,7 @@ class _Look:
 
 @functools.lru_cache(maxsize=8)  # the texts of a folder are all guessed by the same
 def _guess(lines: tuple[bytes, ...]) -> str | None:
-    return guess_encoding(list(lines))
+    return guess_encoding(lines)
 
 
 def _escaped(text: bytes) -> str | None:

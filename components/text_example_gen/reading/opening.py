@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
 
 from components.text_example_gen.errors import UnreadableFileError
+from components.text_example_gen.file_names import COMPRESSED
 from components.text_example_gen.file_systems import open_raw
 from components.text_example_gen.reading import reasons
 
 _BUFFER_BYTES = 2**18
 _LONGEST_MAGIC = 6
-_COMPRESSED = (".gz", ".bz2", ".xz")
 # Zero bytes between the streams of xz are legal in fours.
 _XZ_PADDING = 4
 # Of memory, to unpack it: `xz -9` needs 65 MiB. A file may ask for 4 GiB.
@@ -181,7 +181,7 @@ def open_bytes(path: str) -> Iterator[BinaryIO]:
         raw = stack.enter_context(open_raw(path))
         buffered = io.BufferedReader(cast(Any, raw), _BUFFER_BYTES)
         magic = buffered.peek(_LONGEST_MAGIC)[:_LONGEST_MAGIC]
-        if not magic and path.lower().endswith(_COMPRESSED):
+        if not magic and path.lower().endswith(COMPRESSED):
             raise UnreadableFileError(
                 reasons.DAMAGED_FILE,
                 f"{path} is damaged: it has no bytes, and a compressed file has some",

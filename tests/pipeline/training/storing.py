@@ -16,9 +16,9 @@ BYTES_PER_TOKEN = LAYERS * (DIM // 2 + 4)
 HEADERS = 600  # bytes at most that a segment needs for itself
 
 
-def data_of(texts):
+def data_of(texts, words=WORDS):
     return LabelledTokens(
-        words=WORDS,
+        words=words,
         word_ids=np.concatenate([*texts, []]).astype("int32"),
         starts=np.cumsum([0, *map(len, texts)]),
         labels=np.zeros(len(texts), np.int32),

@@ -11,23 +11,13 @@ from components.progress import listening
 from pipeline.config.checked import complete_beam_args
 from pipeline.files import hidden_leftovers
 from pipeline.training import encoding_job, segment_encoding
-from pipeline.training.data import LabelledTokens
 from pipeline.training.encoding import open_store
 from pipeline.training.model import build_encoder
 from tests.beam_runners import LONG_ON_FLINK
+from tests.pipeline.training.storing import data_of, segments
 
 WORDS = np.array([b"", b"A", b"fine", b"film", b".", "é".encode()], object)
 TEXTS = [[1, 2, 3, 4], [2], [3, 4], [], [5, 5, 1, 1], [2], [4, 3, 2, 1]]
-
-
-def data_of(texts):
-    return LabelledTokens(
-        words=WORDS,
-        word_ids=np.concatenate([*texts, []]).astype("int32"),
-        starts=np.cumsum([0, *map(len, texts)]),
-        labels=np.zeros(len(texts), np.int32),
-        splits={},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +33,12 @@ def many_segments(monkeypatch):
 def opened(folder, encoder, texts=TEXTS, *, beam_args=None):
     return open_store(
         folder,
-        data_of(texts),
+        data_of(texts, WORDS),
         encoder,
         elmo_version="1",
         cache_gib=1,
         beam_args=beam_args,
     )
-
-
-def segments(folder):
-    return sorted(folder.glob("*/*.segment"))
 
 
 def test_the_vectors_are_those_of_a_store_that_was_filled_here(
@@ -119,7 +105,7 @@ def test_segments_that_cannot_be_seen_here_are_missed(tmp_path, encoder, monkeyp
 
 
 def test_a_try_that_comes_again_leaves_a_finished_segment_alone(tmp_path, encoder):
-    data = data_of(TEXTS)
+    data = data_of(TEXTS, WORDS)
     path = encoding_job._write_texts(tmp_path, data, np.arange(2), data.keys()[:2])
     (tmp_path.parent / f"{path.stem}.segment").write_text("finished")
     do = encoding_job._EncodeTexts(encoder.get_config())
