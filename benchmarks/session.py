@@ -97,6 +97,11 @@ class Session:
             write_whole(self._path, json.dumps(self._measured))
         return self._measured[key]
 
+    @property
+    def minutes(self) -> float:
+        """Minutes since the program began; 0 of a session that went on from another."""
+        return 0.0 if self._kept else (time.monotonic() - _START) / 60
+
     def conditions(self, *packages: str) -> dict[str, Any]:
         """Returns the date, the machine, its load, and the versions of `packages`."""
         return {

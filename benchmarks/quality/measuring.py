@@ -56,7 +56,7 @@ FINE_TUNED = "with ELMo fine-tuned"
 CURVE_SIZES = (100, 300, 1000, 3000)
 DRAWS = 3
 PART_FOLDS = 3
-_FINE_TUNED_TEXTS = 4000  # with more, a fold takes many minutes
+_FINE_TUNED_TEXTS = 4000  # of more, only draws are learnt from: a fold takes long
 
 _CACHE_GIB = 8.0
 Score = Callable[[Fold], float]
@@ -110,17 +110,25 @@ def run_all(
             measuring = _Measuring(session, texts, source, model, train, Path(name))
             contenders = measuring.contenders()
             of_curve = contenders
-            if model["pretrained_branch"] and texts.name in with_parts_of:
+            has_parts = texts.name in with_parts_of
+            if model["pretrained_branch"] and has_parts:
                 of_curve = {**contenders, **measuring.without_branch()}
+            sizes = sizes_that_fit(texts, CURVE_SIZES)
             splits = folds(texts, fold_count)
             results.folds[texts.name] = measuring.measure("fold", splits, contenders)
             results.curve[texts.name] = {
                 str(size): measuring.measure(
                     f"{size} texts, draw", draws(texts, size, DRAWS), of_curve
                 )
-                for size in sizes_that_fit(texts, CURVE_SIZES)
+                for size in sizes
             }
-            if texts.name in with_parts_of:
+            if has_parts and len(texts.texts) > _FINE_TUNED_TEXTS:
+                results.curve[texts.name][str(sizes[-1])] |= measuring.measure(
+                    f"{sizes[-1]} texts, draw",
+                    draws(texts, sizes[-1], DRAWS),
+                    measuring.fine_tuned(elmo, f"{HEAD}, {FINE_TUNED}"),
+                )
+            if has_parts:
                 first = list(folds(texts, PART_FOLDS))
                 whole = {HEAD: contenders[HEAD]}  # measured above, if not of few folds
                 results.parts[texts.name] = {
@@ -133,6 +141,7 @@ def run_all(
         "texts": {texts.name: len(texts.texts) for texts in sets},
         "classes": {texts.name: texts.classes for texts in sets},
         "model": dict(model),
+        "minutes": session.minutes,
     }
     return results
 
@@ -206,14 +215,19 @@ class _Measuring:
             ),
         }
         if len(self._texts.texts) <= _FINE_TUNED_TEXTS:
-            found[FINE_TUNED] = partial(
-                fine_tuned_accuracy,
-                self._data,
-                elmo={**elmo, "source": self._source},
-                model=self._model,
-                train=self._train,
-            )
+            found |= self.fine_tuned(elmo, FINE_TUNED)
         return found
+
+    def fine_tuned(self, elmo: Mapping[str, Any], name: str) -> dict[str, Score]:
+        """Returns the head that ELMo itself learns with, called `name`."""
+        score = partial(
+            fine_tuned_accuracy,
+            self._data,
+            elmo={**elmo, "source": self._source},
+            model=self._model,
+            train=self._train,
+        )
+        return {name: score}
 
     def measure(
         self, kind: str, splits: Iterable[Fold], contenders: Mapping[str, Score]

@@ -135,8 +135,10 @@ def _conditions(results: Results) -> Iterator[str]:
     if results.parts:
         yield (
             f"Last table: the first {PART_FOLDS} folds. Fine-tuning trains all of "
-            "ELMo's weights along with the head."
+            "ELMo's weights along with the head; of a larger set it learns from the "
+            "last column of its curve alone."
         )
     options = ", ".join(f"{name} {value}" for name, value in facts["model"].items())
     yield f"The head: {options}; the Trainer's other settings are their defaults."
-    yield f"{markdown.machine(facts)} {markdown.versions(facts['versions'])}."
+    took = f" It took {facts['minutes']:.0f} minutes." if facts.get("minutes") else ""
+    yield f"{markdown.machine(facts)}{took} {markdown.versions(facts['versions'])}."
