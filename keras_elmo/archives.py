@@ -30,7 +30,10 @@ _MOST_FILES = 1_000
 _MOST_PARTS = 32  # of a name: each folder is one
 _MOST_BYTES = 1 << 34
 _DRIVE = re.compile("[A-Za-z]:")  # of Windows
-_LONG_NUMBER = re.compile(rb"[0-9]{256}")  # no name of a file has that many digits
+# Of the headers that stand before members of a tar, with their times and attributes.
+_RECORD = re.compile(rb"([0-9]{1,9}) [^=]+=")
+_MOST_HEADER_BYTES = 1 << 16
+_MOST_HEADERS_BYTES = 1 << 21
 _SOLARIS_HEADER = b"X"
 # As for tensors: weights hardly compress.
 _MAX_EXPANSION = 100
@@ -212,11 +215,14 @@ def _of_tar(
 class _Member(tarfile.TarInfo):
     """A member of a tar; says to its `_Forward` when what comes is a header.
 
-    There tarfile looks for a number by an expression that takes time by the square of
-    its digits, in Python before 3.10.15, 3.11.10 and 3.12.6 (CVE-2024-6232).
+    tarfile reads such headers in time and memory by the square of their size, in Python
+    before 3.10.15, 3.11.10 and 3.12.6 (CVE-2024-6232), and lists of the holes in a
+    sparse file without bound.
     """
 
     def _proc_member(self, archive: Any) -> Any:
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            raise ValueError("a sparse file in it")
         is_header = self.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, _SOLARIS_HEADER)
         archive.fileobj.comes_header = is_header
         return super()._proc_member(archive)  # type: ignore[misc]
@@ -232,6 +238,7 @@ class _Forward:
     def __init__(self, file: IO[bytes], path: Path) -> None:
         self._file, self._path, self._at = file, path, 0
         self._most = _most_bytes(path)
+        self._headers_left = _MOST_HEADERS_BYTES
         self.comes_header = False
 
     def read(self, size: int) -> bytes:
@@ -241,8 +248,11 @@ class _Forward:
         self._at += len(data)
         if self._at > self._most:
             raise _too_large(self._path)
-        if self.comes_header and _LONG_NUMBER.search(data):
-            raise ValueError("a header with a number that is too long")
+        if self.comes_header:
+            self._headers_left -= len(data)
+            if len(data) > _MOST_HEADER_BYTES or self._headers_left < 0:
+                raise ValueError("a header that is too long")
+            _check_header(data)
         self.comes_header = False
         return data
 
@@ -255,6 +265,23 @@ class _Forward:
         while self._at < position:
             if not self.read(min(_PIECE, position - self._at)):
                 break
+
+
+def _check_header(data: bytes) -> None:
+    """Refuses a header whose records are not `length keyword=value` and a line's end.
+
+    Raises:
+        ValueError: It says why.
+    """
+    records, start = data.rstrip(b"\0"), 0
+    while start < len(records):
+        match = _RECORD.match(records, start)
+        end = start + int(match[1]) if match else 0
+        if match is None or end < match.end() or records[end - 1 : end] != b"\n":
+            raise ValueError("a header with a record that is not whole")
+        if records.startswith(b"GNU.sparse.", match.end(1) + 1):
+            raise ValueError("a sparse file in it")
+        start = end
 
 
 def _most_bytes(path: Path) -> int:

@@ -49,8 +49,10 @@ def check_placeholders(pattern: str) -> None:
 
 def pattern_of_span(pattern: str, number: int) -> str:
     """Returns the pattern with one span filled in, and `*` for `{VERSION}`."""
-    day = _EPOCH + datetime.timedelta(days=number)
-    known = {"YYYY": f"{day:%Y}", "MM": f"{day:%m}", "DD": f"{day:%d}"}
+    known = {}
+    if "YYYY" in placeholder_names(pattern):  # else any number: 20261126 is no day
+        day = _EPOCH + datetime.timedelta(days=number)
+        known = {"YYYY": f"{day.year:04}", "MM": f"{day:%m}", "DD": f"{day:%d}"}
 
     def fill(match: re.Match[str]) -> str:
         name = match[1] or match[3]

@@ -118,5 +118,7 @@ def remove(folder: str) -> None:
 
 def remove_file(path: str) -> None:
     """Removes a file; nothing happens if it is not there."""
-    if FileSystems.exists(path):
+    if is_local(path):  # Beam would read a name with [ or * as a glob
+        Path(path).unlink(missing_ok=True)
+    elif FileSystems.exists(path):
         FileSystems.delete([path])

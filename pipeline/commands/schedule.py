@@ -113,7 +113,14 @@ def _zone(name: str | None) -> tzinfo:
     from tzlocal import get_localzone
 
     if name is None:
-        return get_localzone()
+        try:
+            return get_localzone()
+        except (KeyError, ValueError, OSError) as error:
+            raise UserError(
+                "this machine's time zone has no name that is known: "
+                f"{' '.join(str(error.args[-1]).split())} "
+                "(hint: --timezone Europe/Berlin)"
+            ) from error
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:

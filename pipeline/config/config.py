@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ __all__ = [
 
 
 _MOST_BYTES = 2**20  # of a configuration file
+_MOST_VALUES = 100_000
 _STEPS = "kubeflow.steps"
 _TABLES = ("evaluation.thresholds", "evaluation.max_drop", "evaluation.slices", _STEPS)
 _SECRET = "push.webhook"
@@ -195,6 +197,26 @@ class _Loader(yaml.SafeLoader):
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def get_single_node(self) -> yaml.Node | None:
+        """Returns the document; one of which aliases make a giant is refused."""
+        node = super().get_single_node()
+        if node is not None and _size(node, {}) > _MOST_VALUES:
+            raise yaml.YAMLError(f"its aliases stand for over {_MOST_VALUES:,} values")
+        return node
+
+
+def _size(node: yaml.Node, known: dict[int, float]) -> float:
+    """Returns the values below a node, each alias counted in full."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1.0
+    if id(node) not in known:
+        known[id(node)] = math.inf  # of a node that holds itself
+        inner = node.value
+        if isinstance(node, yaml.MappingNode):
+            inner = [each for pair in node.value for each in pair]
+        known[id(node)] = 1.0 + sum(_size(each, known) for each in inner)
+    return known[id(node)]
 
 
 def _from_yaml(text: str) -> Any:

@@ -151,6 +151,7 @@ class DataConfig(Section):
     window_spans: int = Field(
         1,
         ge=1,
+        le=10_000,
         description="Spans to train and test on: that one and those before it.",
     )
     done_file: str | None = Field(

@@ -40,6 +40,7 @@ from pipeline.training.transform_graph import TransformGraph
 _UNREADABLE = (OSError, ValueError, tf.errors.OpError, RunError)
 _LOGGER = logging.getLogger(__name__)
 _MOST_CHARACTERS = 1000  # of a text
+_SOURCE_BYTES = 1000
 
 
 def read_json(artifact: MadeArtifact | None, name: str) -> dict[str, Any] | None:
@@ -84,9 +85,20 @@ def data_of(data: DataConfig | None, window: Sequence[MadeArtifact]) -> Data:
 
 
 def _source_line(pattern: str) -> str | None:
-    """Returns the line with which `make data` says what the sample data is."""
+    """Returns the line with which `make data` says what the sample data is.
+
+    A file of that name may be somebody else's, in any encoding and of any length.
+    """
     path = Path(pattern).parent / "SOURCE.txt"
-    return path.read_text("utf-8").strip() if path.is_file() else None
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            text = file.readline(_SOURCE_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        _LOGGER.warning("%s is not shown: %s", path, error.strerror)
+        return None
+    return text.strip() or None
 
 
 def spans_of(

@@ -54,18 +54,49 @@ MAKERS = {
 }
 
 
-@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, b"X"])
-def test_a_long_number_in_a_header_is_refused_at_once(tmp_path, kind):
-    header, member = tarfile.TarInfo("x"), tarfile.TarInfo("options.json")
-    header.type, header.size = kind, 2_000_000
-    path = tmp_path / "elmo.tar.gz"
+def tar_with_headers(path, *contents, kind=tarfile.XHDTYPE):
+    """Writes a packed tar of empty files, with such a header before each of them."""
     with gzip.open(path, "wb") as file:
-        file.write(header.tobuf(tarfile.USTAR_FORMAT))
-        file.write((b"1" * header.size).ljust(-(-header.size // 512) * 512, b"\0"))
-        file.write(member.tobuf(tarfile.USTAR_FORMAT) + bytes(1024))
+        for number, content in enumerate(contents):
+            header, member = tarfile.TarInfo("x"), tarfile.TarInfo(f"{number}.json")
+            header.type, header.size = kind, len(content)
+            file.write(header.tobuf(tarfile.USTAR_FORMAT))
+            file.write(content.ljust(-(-len(content) // 512) * 512, b"\0"))
+            file.write(member.tobuf(tarfile.USTAR_FORMAT))
+        file.write(bytes(1024))
+    return path
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, b"X"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"1" * 2_000_000, "that is too long"),
+        (b"1" * 65_000, "with a record that is not whole"),
+        (b"2 " * 30_000 + b"=\n", "with a record that is not whole"),
+        (b"9 a=b\n", "with a record that is not whole"),
+        (b"6 a=bc\n", "with a record that is not whole"),
+        (b"22 GNU.sparse.major=1\n", "a sparse file in it"),
+    ],
+)
+def test_a_header_that_tarfile_would_take_long_for_is_refused(
+    tmp_path, kind, content, message
+):
+    path = tar_with_headers(tmp_path / "elmo.tar.gz", content, kind=kind)
     assert path.stat().st_size < 10_000
-    with pytest.raises(SourceError, match="a header with a number that is too long"):
+    with pytest.raises(SourceError, match=message):
         archives.check_archive(path)
+
+
+def test_many_headers_are_refused(tmp_path):
+    many = b"".join(b"10 k%04d=\n" % number for number in range(6000))
+    path = tar_with_headers(tmp_path / "elmo.tar.gz", *[many] * 50)
+    assert "a header that is too long" in refusal(path)
+
+
+def test_a_sparse_file_of_old_is_refused(tmp_path):
+    path = tar_of(tmp_path / "a", ("a", lambda m: setattr(m, "type", b"S")))
+    assert "a sparse file in it" in refusal(path)
 
 
 def test_a_name_and_an_attribute_in_a_header_of_pax_are_read(tmp_path):
@@ -224,7 +255,7 @@ def test_headers_count_as_files_do(tmp_path, cache, monkeypatch):
     with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
         for number in range(8):
             member = tarfile.TarInfo(f"{number}.txt")
-            member.pax_headers = {"comment": "a" * (1 << 20)}
+            member.pax_headers = {"comment": "a" * (1 << 14)}
             archive.addfile(member)
     assert "unpacks to far more than its" in refusal(path)
     assert list(cache.iterdir()) == []

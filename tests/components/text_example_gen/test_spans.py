@@ -37,7 +37,9 @@ def test_a_day_is_numbered_as_tfx_numbers_it():
     [
         ("d/{SPAN}/*.csv", 7, "d/7/*.csv"),
         ("d/{SPAN:3}/v{VERSION}/*.csv", 7, "d/007/v*/*.csv"),
+        ("d/{SPAN}.csv", 20261126, "d/20261126.csv"),  # further than any calendar
         ("d/{YYYY}/{MM}/{DD}.csv", "2026-01-09", "d/2026/01/09.csv"),
+        ("d/{YYYY}/{MM}/{DD}.csv", "0026-01-09", "d/0026/01/09.csv"),
     ],
 )
 def test_one_span_of_a_pattern_is_a_pattern(pattern, span, expected):

@@ -49,6 +49,15 @@ def test_a_wrong_option_gets_its_message_and_exit_code_2(args, message, tmp_path
     assert message in result.output
 
 
+def test_a_time_zone_without_a_name_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "EST5EDT,M3.2.0,M11.1.0")
+    output = str(tmp_path / "out")
+    result = _invoke("--cron", _NEVER, "--data", "x", "--output", output)
+    assert result.exit_code == 2
+    assert "this machine's time zone has no name that is known" in result.output
+    assert "(hint: --timezone Europe/Berlin)" in result.output
+
+
 @pytest.fixture
 def folder(tmp_path) -> ScheduleFolder:
     folder = ScheduleFolder(tmp_path / "out")

@@ -155,6 +155,14 @@ def test_a_required_option_that_is_missing_is_named(name):
         (b"train: {epochs: 1, epochs: 2}\n", "`epochs` is given twice"),
         (b"#" * (2**20 + 1), "larger than 1,048,576 bytes"),
         (b"a: " + b"[" * 3000, "nested too deeply"),
+        (b"a: &a [*a]", "aliases stand for over 100,000 values"),
+        (
+            b"a0: &a0 [0]\n"
+            + b"".join(
+                b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40)
+            ),
+            "aliases stand for over 100,000 values",
+        ),
         (b"\xff\xfe\xfa", "is not (YAML|UTF-8 text)"),
         (None, "cannot be read"),
     ],

@@ -63,6 +63,17 @@ def test_what_is_let_go_can_be_taken_at_once(lease):
         lease("run-1").take()
 
 
+def test_a_lease_from_a_clock_that_was_ahead_holds_from_now_on(lease, clock):
+    now = clock.now
+    clock.now += 10 * 365 * 86400
+    lease("run-1").take()
+    clock.now = now
+    with pytest.raises(OutputBusy, match=r"from 08:30 UTC on"):
+        lease("run-2").take()
+    clock.now += SECONDS + 1
+    lease("run-2").take()
+
+
 def test_a_killed_owner_holds_it_until_its_time_is_over(lease, clock):
     lease("run-1").take()
     clock.now += SECONDS - 1

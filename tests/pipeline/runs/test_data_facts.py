@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config import DataConfig
 from pipeline.metadata.runs import MadeArtifact, NodeRecord, RunRecord
 from pipeline.review import rows as rows_module
 from pipeline.review.rows import read_rows, tokenise
-from pipeline.runs.data_facts import facts_of_texts
+from pipeline.runs.data_facts import data_of, facts_of_texts
 from pipeline.runs.summary import RunSummary
 from tests.pipeline.runs.small_facts import FACTS
 from tests.pipeline.tiny_training import write_examples
@@ -88,3 +89,23 @@ def test_a_run_does_not_fail_after_its_push_as_something_cannot_be_read(
 
 def test_a_run_without_a_transform_graph_has_no_such_facts(run):
     assert facts_of_texts(run[0], RunRecord("1", []), None) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (b"sample data: rated by people\n", "sample data: rated by people"),
+        ("Avis récoltés\nà la main\n".encode("latin-1"), "Avis r\ufffdcolt\ufffds"),
+        (b"\n", None),
+        (b"x" * 10**6, "x" * 1000),
+        (None, None),
+    ],
+)
+def test_a_file_that_says_where_data_is_from_may_be_anybodys(tmp_path, content, shown):
+    path = tmp_path / "SOURCE.txt"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    data = DataConfig(pattern=str(tmp_path / "*.csv"))
+    assert data_of(data, []).source == shown
