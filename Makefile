@@ -75,7 +75,7 @@ bench-batch: env data ## Measure batch jobs (about an hour, after `make run`)
 bench-elmo: env data ## Measure the layer beside simple_elmo and allennlp (about an hour)
 	$(PYTHON) -m benchmarks elmo $(ARGS)
 
-bench-quality: env data ## Measure accuracy with the embedded ELMo (two hours)
+bench-quality: env data ## Measure accuracy with the embedded ELMo (an hour)
 	$(PYTHON) -m benchmarks quality $(ARGS)
 
 bench-calibration: env data ## Measure what the probabilities are worth (an hour)

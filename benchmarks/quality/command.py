@@ -52,9 +52,9 @@ def command(
 
     Ten folds, and learning from 100 to 3,000 texts: the pipeline's head, TF-IDF and
     MiniLM with logistic regression; and the head with and without its parts. The sets
-    are MR, UCI and SMS, where they lie beside the project, and those of --texts. A
-    whole run takes some two hours on two busy cores and 3 GB in TMPDIR. After an
-    interruption the same command goes on.
+    are MR, UCI and SMS, where they lie beside the project, and those of --texts.
+    These three take an hour on two cores and 3 GB in TMPDIR. After an interruption the
+    same command goes on.
     """
 
     def measure() -> Results:

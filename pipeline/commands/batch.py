@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import json
 import logging
@@ -109,6 +110,7 @@ _OPTIONS = (
 )
 _RUNNING = ".running.log"  # behind the number of the process; a kept log has no number
 _SHOWN_NAMES = 5
+_CHUNK_VALUES = 2**20
 
 # Returns the scorer, and what the summary says of its model.
 ScorerMaker = Callable[[], tuple[Any, dict[str, str]]]
@@ -288,8 +290,12 @@ def _run(request: Request, make_scorer: ScorerMaker, suggest: bool) -> JobSummar
             with output.locked():
                 with no_garbage_search():
                     scorer, model = make_scorer()
+                # The rows of a chunk are held with what the scorer adds to them.
+                most = max(1, _CHUNK_VALUES // len(scorer.fields))
                 summary = run_job(
-                    request,
+                    dataclasses.replace(
+                        request, chunk_rows=min(request.chunk_rows, most)
+                    ),
                     scorer,
                     output,
                     model=model,

@@ -11,7 +11,9 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
+from pipeline.batch import run_job as run_job_module
 from pipeline.cli import main
+from pipeline.commands import batch
 from pipeline.serving.manifest import write_manifest
 
 BROKEN = ["only one field", "x,a,b", ',""', 'y,"<br />"']
@@ -46,6 +48,27 @@ def test_too_many_rejects_fail_after_everything_is_written(predict, tmp_path):
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
     names = ["command", "model", "model_version", "precision", "input_files"]
     assert list(summary)[:5] == names and summary["precision"] == "float32"
+
+
+def test_the_more_classes_a_model_has_the_fewer_rows_are_held(
+    predict, tmp_path, monkeypatch
+):
+    asked, run_job = [], run_job_module.run_job
+
+    def run(request, *arguments, **options):
+        asked.append(request.chunk_rows)
+        return run_job(request, *arguments, **options)
+
+    monkeypatch.setattr(run_job_module, "run_job", run)
+    assert predict().exit_code == 0
+    usual = (tmp_path / "out").glob("part-*.jsonl")
+    texts = b"".join(path.read_bytes() for path in sorted(usual))
+    columns = set(json.loads(texts.splitlines()[0])) - {"id", "text"}
+    monkeypatch.setattr(batch, "_CHUNK_VALUES", 7 * len(columns))
+    assert predict("--overwrite").exit_code == 0
+    assert asked == [8192, 7]
+    fewer = (tmp_path / "out").glob("part-*.jsonl")
+    assert b"".join(path.read_bytes() for path in sorted(fewer)) == texts
 
 
 def test_a_model_with_other_files_than_its_manifest_lists_is_refused(
