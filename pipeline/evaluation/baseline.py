@@ -30,6 +30,10 @@ MAX_ROWS = 50_000
 MAX_CHARACTERS = 10_000_000
 _MAX_CHARACTERS_OF_A_TEXT = 10_000
 
+# Each weight, one for each class and term, is held some thirty times while it is
+# fitted: these take a gigabyte.
+MAX_WEIGHTS = 4_000_000
+
 # A model is fitted for each label where a row may have several.
 _MAX_LABELS = 200
 
@@ -73,7 +77,8 @@ def tfidf_baseline(
     Terms that at least 2 training texts hold, sublinear term frequencies, logistic
     regression with C = 5. Words are those of scikit-learn, in lower case, from the
     first 10,000 characters of a text. Of a split above the bounds it reads some rows
-    at random, the same ones for the same seed. Where a row may have several labels,
+    at random, the same ones for the same seed. The more classes there are the fewer
+    terms count, those that come most often. Where a row may have several labels,
     each has a regression of its own, and a threshold that is found on the eval split.
 
     Args:
@@ -132,14 +137,24 @@ def _result(
         return BaselineResult(None, ("the test split is empty",))
     if multi_label and len(classes) > _MAX_LABELS:
         return BaselineResult(None, (f"there are more than {_MAX_LABELS} labels",))
+    # Of two classes, and of each label of several, one has weights.
+    most_terms = MAX_WEIGHTS // (
+        1 if multi_label or len(classes) == 2 else len(classes)
+    )
     vectorizer = TfidfVectorizer(
-        ngram_range=(1, 2), min_df=2, sublinear_tf=True, **_UNITS.get(tokenizer, {})
+        ngram_range=(1, 2),
+        min_df=2,
+        max_features=max(1, most_terms),
+        sublinear_tf=True,
+        **_UNITS.get(tokenizer, {}),
     )
     try:
         vectors = vectorizer.fit_transform(_texts(splits[TRAIN]))
     except ValueError as error:  # what scikit-learn raises for an empty vocabulary
         _LOG.info("no TF-IDF baseline: %s", error)
         return BaselineResult(None, ("no word occurs in two of the training texts",))
+    if vectors.shape[1] == most_terms:
+        notes = [*notes, f"the {most_terms:,} words and pairs that come most often"]
     numbers = {label: number for number, label in enumerate(classes)}
     if multi_label:
         several = _tally_of_several(splits, numbers, vectorizer, vectors, seed)

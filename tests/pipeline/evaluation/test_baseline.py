@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from pipeline.evaluation import baseline
 from pipeline.evaluation.baseline import tfidf_baseline
 from pipeline.features import LABEL, TEXT
 
@@ -47,6 +48,17 @@ def test_words_that_tell_the_classes_apart_are_learnt(examples):
     assert result.measures.rows == 6
     assert result.measures.accuracy == result.measures.auc == 1
     assert result.measures.support.tolist() == [2, 2, 2]
+
+
+def test_the_more_classes_there_are_the_fewer_terms_count(examples, monkeypatch):
+    train = [(f"{word} one", word) for word in ("good", "bad", "dull")] * 3
+    uri = examples(train, [("good", "good"), ("bad", "bad"), ("dull", "dull")])
+    full = tfidf_baseline(uri, seed=1)
+    assert full.notes == () and full.measures.accuracy == 1
+    monkeypatch.setattr(baseline, "MAX_WEIGHTS", 3 * 2 + 1)
+    fewer = tfidf_baseline(uri, seed=1)
+    assert fewer.notes == ("the 2 words and pairs that come most often",)
+    assert fewer.measures.accuracy < 1
 
 
 def test_characters_stand_in_for_words_where_the_model_reads_them(examples):
