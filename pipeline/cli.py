@@ -14,6 +14,7 @@ import itertools
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -194,6 +195,10 @@ def _refusal(error: BaseException) -> str:
             os.getcwd()
         except FileNotFoundError:
             return "the current folder has been removed\nhint: change to another"
+        try:
+            tempfile.gettempdir()
+        except FileNotFoundError as unusable:  # read-only, or full
+            return f"{unusable.strerror}\nhint: make room there, or set TMPDIR"
     return ""
 
 

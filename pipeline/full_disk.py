@@ -26,7 +26,10 @@ def with_full_disk(reason: str, output: str) -> str:
     """
     if not any(os.strerror(number) in reason for number in _NO_ROOM):
         return reason
-    places = [Path(tempfile.gettempdir())]
+    try:
+        places = [Path(tempfile.gettempdir())]
+    except FileNotFoundError as unusable:
+        return f"{unusable.strerror}\nhint: make room there, or set TMPDIR"
     if is_local(output):
         places.insert(0, next(p for p in Path(output).parents if p.exists()))
     full = [each for each in places if shutil.disk_usage(each).free < _FULL_BYTES]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import resource
 import subprocess
 import sys
 
@@ -178,3 +179,19 @@ def test_a_current_folder_that_is_gone_gets_one_line(tmp_path, monkeypatch):
     done = _invoke("run", "--data", "a.csv", "--output", "out")
     message = "error: the current folder has been removed (hint: change to another)"
     assert (done.exit_code, done.output) == (1, f"{message}\n")
+
+
+def test_without_a_temporary_folder_there_is_one_line(tmp_path, repository):
+    (tmp_path / "a.csv").write_text("text,label\na,b\n" * 9)
+    data = ["--data", str(tmp_path / "a.csv"), "--output", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "run", *data],
+        capture_output=True,
+        text=True,
+        cwd=repository,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )
+    [line] = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert line.startswith("error: No usable temporary directory found in ['")
+    assert line.endswith("(hint: make room there, or set TMPDIR)")
