@@ -273,6 +273,11 @@ class RowColumns:
                     f"each, and none of the features {', '.join(FEATURES)}. "
                     f"Received: {name!r}"
                 )
+            if "=" in name:
+                raise ValueError(
+                    "`keep_columns` must name columns without `=`, which parts column "
+                    f"and value in the name of a slice. Received: {name!r}"
+                )
             taken.add(name)
 
     def of_held_out(self) -> RowColumns:

@@ -307,10 +307,10 @@ def group_digest(name: str) -> bytes:
 def kept_value(value: Any) -> str:
     """Returns the value of a column that is kept, as one line; "" if it is missing.
 
-    Numbers are written as in labels, lists and objects as JSON.
+    One value is written in one way, as a label is; lists and objects are JSON.
     """
     try:
-        text = _scalar(value) or ""
+        return clean_label(value) or ""
     except BadValueError:
         text = json.dumps(value, ensure_ascii=False, default=str)
     return " ".join(text.split())

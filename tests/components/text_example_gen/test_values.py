@@ -23,6 +23,7 @@ from components.text_example_gen.values import (
     has_replaced,
     is_lossy,
     join_texts,
+    kept_value,
     read_label,
     text_of,
 )
@@ -252,3 +253,16 @@ def test_blanks_within_a_label_are_one_and_it_is_said(written):
     label = read_label(f" {written} ")
     assert (label.name, label.changes) == ("New York", ("label_white_space",))
     assert read_label(" New York ").changes == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (1, "1"), (1.0, "1"), ("1.0", "1"), ("007", "007"), (0.5, "0.5"),
+        (True, "true"), ("TRUE", "true"), ("New\n York\u200b", "New York"),
+        (None, ""), ("  ", ""), (float("nan"), ""), (b"caf\xff", "caf\ufffd"),
+        (["a", 1], '["a", 1]'), ("a\0b", '"a\\u0000b"'),
+    ],
+)  # fmt: skip
+def test_a_kept_value_is_written_in_one_way(value, name):
+    assert kept_value(value) == name

@@ -232,6 +232,7 @@ def test_a_label_separator_may_be_what_yaml_has_a_use_for(text, separator):
         (["data.group_column=text"], "other columns than text and label"),
         (["data.keep_columns=[label]"], "other columns than text and label"),
         (["data.keep_columns=[a, a]"], "once each"),
+        (["data.keep_columns=['a=b']"], "columns without `=`, which parts column and"),
         (["data.keep_columns=[slices]"], "none of the features text, label, slices"),
         (["data.keep_columns=[label_id]"], "name of a feature"),
         (
