@@ -10,6 +10,9 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+# That weights are lent has no public name.
+from keras.src.backend.common.stateless_scope import in_stateless_scope
+
 from keras_elmo.bilm import BiLM, learns
 from keras_elmo.options import BiLMOptions
 from keras_elmo.runtime.bounds import bounded, in_one_line
@@ -168,7 +171,8 @@ class NativeElmo(keras.layers.Layer):
             )
         # What the LSTMs' gradient needs is kept only where it will be asked for.
         keep = bool(training) and learns(self.bilm)
-        if not tf.executing_eagerly():
+        # A compiled function would go on with the weights that `stateless_call` lends.
+        if not tf.executing_eagerly() or in_stateless_scope():
             return self._run(keep, words, lengths)
         # Outside of a graph the loop over time would run step by step in Python.
         return self._compiled[keep](words, lengths)

@@ -305,3 +305,21 @@ def test_a_file_saved_by_an_earlier_version_is_read(monkeypatch, tmp_path):
             model(tf.constant(saved_before.TOKENS)), outputs, strict=True
         ):
             np.testing.assert_allclose(got, outputs[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"stateful": True, "max_batch_size": 2}])
+def test_a_call_with_lent_weights_has_these_and_the_next_its_own(tiny_elmo, options):
+    elmo, other = (make(tiny_elmo, trainable=True, **options) for _ in range(2))
+    elmo.build()
+    expected = make(tiny_elmo, **options)(TEXTS)
+    halves = [each.value * 0.5 for each in elmo.trainable_variables]
+    rest = [each.value for each in elmo.non_trainable_variables]
+    lent, states = elmo.stateless_call(halves, rest, TEXTS)
+    np.testing.assert_allclose(elmo(TEXTS), expected, atol=1e-6)
+    other.build()
+    for variable, half in zip(other.trainable_variables, halves, strict=True):
+        variable.assign(half)
+    np.testing.assert_allclose(lent, other(TEXTS), atol=1e-6)
+    assert np.abs(lent - expected).max() > 0.1
+    for after, state in zip(other.non_trainable_variables, states, strict=True):
+        np.testing.assert_allclose(after, state, atol=1e-6)
