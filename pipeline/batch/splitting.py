@@ -49,6 +49,9 @@ from pipeline.batch.staging import CHUNKS, METRICS, REJECTED, SPLITS, BatchJob
 _GROUP_BYTES = 32 * 2**20
 _GROUP_FILES = 1000
 _CHUNK_JSON_CHARS = 64 * 2**20  # of the rows of a chunk, with all their columns
+# Of them likewise. A value in a list takes up to 250 bytes, however short it is.
+_CHUNK_VALUES = 2 * 2**20
+_BEFORE_VALUES = ",[{"
 # Each row of the output has all columns. Rows may bring so many names along that the
 # first one lacks.
 _MOST_NEW_NAMES = 1000
@@ -190,7 +193,7 @@ class _Splitter:
         self._rejects = rejects
         self._rows: list[str] = []  # a `ChunkRow` each, as JSON
         self._chars = 0  # of their texts
-        self._json_chars = 0
+        self._json_chars = self._values = 0
         self._chunks: list[Chunk] = []
         self._columns: dict[str, collections.Counter[str]] = {}
         self._format = ""  # of the file that is read
@@ -266,17 +269,20 @@ class _Splitter:
             record["source"], record["position"], text, self._carried(columns)
         )
         line = json.dumps(row, ensure_ascii=False)
+        values = sum(map(line.count, _BEFORE_VALUES))
         if len(self._rows) == self._request.chunk_rows or (
             self._rows
             and (
                 self._chars + len(text) > self._request.chunk_chars
                 or self._json_chars + len(line) > _CHUNK_JSON_CHARS
+                or self._values + values > _CHUNK_VALUES
             )
         ):
             self._end_chunk()
         self._rows.append(line)
         self._chars += len(text)
         self._json_chars += len(line)
+        self._values += values
         self._replaced += has_replaced(record, options.text_columns)
         self._renamed.update(record["renamed"])
 
@@ -323,7 +329,7 @@ class _Splitter:
         path = self._job.path(CHUNKS, f"{name}.jsonl.gz")
         _write_chunk(path, self._rows)
         self._chunks.append(Chunk(name=name, path=path, rows=len(self._rows)))
-        self._rows, self._chars, self._json_chars = [], 0, 0
+        self._rows, self._chars, self._json_chars, self._values = [], 0, 0, 0
 
     def _reject(self, record: Record, reason: str, detail: str) -> None:
         self._rejects.add(as_dict(reject(record, reason, detail)))

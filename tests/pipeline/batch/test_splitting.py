@@ -196,6 +196,16 @@ def test_rows_of_texts_that_are_files_say_which(tmp_path, split):
     assert rows == [{"source": name} for name in files]
 
 
+def test_a_chunk_has_a_bound_on_its_values(tmp_path, split, monkeypatch):
+    monkeypatch.setattr(splitting, "_CHUNK_VALUES", 500)
+    rows = [{"text": f"film {n}", "meta": [{"": 0}] * 100 * (n % 3)} for n in range(6)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "a.jsonl").write_text(lines)
+    found, record = split(tmp_path / "a.jsonl")
+    assert [row["meta"] for row in found] == [row["meta"] for row in rows]
+    assert [chunk["rows"] for chunk in record["chunks"]] == [2, 2, 1, 1]
+
+
 @pytest.mark.parametrize(("name", "count"), [("a.jsonl", 3), ("a.csv", 1)])
 def test_rows_may_all_have_the_same_thousands_of_names(tmp_path, split, name, count):
     names = [f"k{number}" for number in range(3000)]
