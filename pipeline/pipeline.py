@@ -113,7 +113,12 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     # the model never asks for it.
     statistics_gen = StatisticsGen(
         examples=examples,
-        stats_options=tfdv.StatsOptions(feature_allowlist=[TEXT, LABEL]),
+        stats_options=tfdv.StatsOptions(
+            feature_allowlist=[TEXT, LABEL],
+            # Whole values, and texts may be long: 1,000 would be kept. The schema lists
+            # the labels of up to 100 classes from them.
+            num_rank_histogram_buckets=128,
+        ),
     )
 
     # What the data must look like: inferred from the training split, or curated.

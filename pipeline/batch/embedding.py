@@ -85,7 +85,8 @@ class _Score:
     def __call__(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         raw = tf.constant([text.encode("utf-8") for text in texts])
         answer = {name: each.numpy() for name, each in self._run(raw).items()}
-        answer["vectors"] = answer["vectors"].astype(self._embedder.dtype)
+        vectors = answer["vectors"]
+        answer["vectors"] = vectors.astype(self._embedder.dtype, copy=False)
         return [self._row(answer, row) for row in range(len(texts))]
 
     def _embed(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -23,10 +23,11 @@ from pipeline.batch.rejects import RejectLines
 from pipeline.batch.splitting import Chunk, ChunkRow, read_chunk
 from pipeline.batch.staging import METRICS, PARTS, REJECTED, BatchJob
 
-# Rows and characters (rows times the longest of them) of a batch. A classifier's
-# throughput hardly rises beyond these, its memory does.
+# Rows and bytes (rows times the longest of them) of a batch. A classifier's throughput
+# hardly rises beyond these, its memory does. Bytes, as tokens of Chinese are characters
+# of three, where those of English have five.
 _BATCH_ROWS = 512
-_BATCH_CHARS = 2**17
+_BATCH_BYTES = 2**17
 
 CUT = "text_is_cut"
 """Column that says whether a text had more tokens than the model reads."""
@@ -168,14 +169,15 @@ def batches(texts: Sequence[str]) -> Iterator[list[int]]:
     """Yields the places of texts of like length, longest first, batch by batch."""
     batch: list[int] = []
     longest = 0
-    for row in sorted(range(len(texts)), key=lambda row: -len(texts[row])):
+    sizes = [len(text.encode("utf-8", "replace")) for text in texts]
+    for row in sorted(range(len(texts)), key=lambda row: -sizes[row]):
         if batch and (
-            len(batch) == _BATCH_ROWS or (len(batch) + 1) * longest > _BATCH_CHARS
+            len(batch) == _BATCH_ROWS or (len(batch) + 1) * longest > _BATCH_BYTES
         ):
             yield batch
             batch = []
         if not batch:
-            longest = len(texts[row])
+            longest = sizes[row]
         batch.append(row)
     if batch:
         yield batch

@@ -14,12 +14,14 @@ from pipeline.precision import chosen
 
 LAYERS = ("mix", "mean", "0", "1", "2", "all")
 TOKENIZERS = get_args(TransformConfig.model_fields["tokenizer"].annotation)
-_SPLIT = "whitespace"
+_SPLIT, _CHARACTERS = "whitespace", "characters"
 
 # Vectors are a thousand times larger than the text: of 256 Ki characters of English,
-# those of the original model take 200 MiB in memory.
+# those of the original model take 200 MiB in memory. A word has five of them.
 _CHUNK_ROWS = 4096
 _CHUNK_CHARS = 256 * 2**10
+_CHARS_OF_A_WORD = 5
+_ALL_LAYERS = 3
 
 
 @click.command(
@@ -127,7 +129,9 @@ def command(
         arguments,
         format=format,
         chunk_rows=_CHUNK_ROWS,
-        chunk_chars=_CHUNK_CHARS,
+        chunk_chars=_CHUNK_CHARS
+        // (_CHARS_OF_A_WORD if tokenizer == _CHARACTERS else 1)
+        // (_ALL_LAYERS if layer == LAYERS[-1] else 1),
         make_scorer=make_scorer,
         suggest=tokenizer is None and not split_only,
     )

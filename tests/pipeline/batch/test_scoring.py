@@ -24,12 +24,18 @@ def test_every_text_is_in_one_batch():
 
 def test_no_batch_is_larger_than_allowed_but_for_one_long_text(monkeypatch):
     monkeypatch.setattr(scoring, "_BATCH_ROWS", 10)
-    monkeypatch.setattr(scoring, "_BATCH_CHARS", 1000)
+    monkeypatch.setattr(scoring, "_BATCH_BYTES", 1000)
     texts = _texts(300)
     for batch in batches(texts):
         longest = max(len(texts[row]) for row in batch)
         assert len(batch) <= 10
         assert len(batch) == 1 or longest * len(batch) <= 1000
+
+
+def test_a_batch_of_chinese_has_a_third_of_the_characters(monkeypatch):
+    monkeypatch.setattr(scoring, "_BATCH_BYTES", 900)
+    sizes = [len(batch) for batch in batches(["电" * 30] * 30 + ["a" * 30] * 30)]
+    assert sizes == [10, 10, 10, 30]
 
 
 def test_texts_of_a_batch_have_like_lengths(monkeypatch):

@@ -34,6 +34,10 @@ for line in sys.stdin:
 """
 
 
+def _scorer():
+    return SimpleNamespace(fields={"label": "string"}), {}
+
+
 def test_help_and_what_is_missing_need_no_large_library(
     toy_model, repository, tmp_path
 ):
@@ -149,7 +153,7 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch, is_still_full):
     @batch_options
     def embed(**arguments):
         sizes = {"chunk_rows": 1, "chunk_chars": 1}
-        run_batch(arguments, format="jsonl", make_scorer=lambda: (None, {}), **sizes)
+        run_batch(arguments, format="jsonl", make_scorer=_scorer, **sizes)
 
     monkeypatch.setattr("pipeline.batch.run_job.run_job", run_job)
     monkeypatch.setattr("shutil.disk_usage", disk_usage)
@@ -178,7 +182,7 @@ def test_local_data_is_looked_at_once_and_what_is_odd_is_logged(tmp_path, monkey
     @batch_options
     def embed(**arguments):
         sizes = {"chunk_rows": 1, "chunk_chars": 1}
-        run_batch(arguments, format="jsonl", make_scorer=lambda: (None, {}), **sizes)
+        run_batch(arguments, format="jsonl", make_scorer=_scorer, **sizes)
 
     monkeypatch.setattr("pipeline.commands.batch.first_look", look)
     monkeypatch.setattr("pipeline.batch.run_job.run_job", run_job)
@@ -217,7 +221,7 @@ def test_what_a_killed_job_left_goes_though_the_next_one_is_refused(tmp_path):
     @batch_options
     def embed(**arguments):
         sizes = {"chunk_rows": 1, "chunk_chars": 1}
-        run_batch(arguments, format="jsonl", make_scorer=lambda: (None, {}), **sizes)
+        run_batch(arguments, format="jsonl", make_scorer=_scorer, **sizes)
 
     arguments = ["--input", f"{tmp_path}/x.csv", "--output", f"{tmp_path}/out"]
     done = CliRunner().invoke(embed, arguments)
@@ -243,7 +247,7 @@ def test_texts_without_blanks_get_another_tokenizer_suggested(
     @batch_options
     def embed(**arguments):
         sizes = {"chunk_rows": 1, "chunk_chars": 1, "suggest": suggest}
-        run_batch(arguments, format="jsonl", make_scorer=lambda: (None, {}), **sizes)
+        run_batch(arguments, format="jsonl", make_scorer=_scorer, **sizes)
 
     def run_job(*_, **__):
         raise UserError("stop")
@@ -347,3 +351,24 @@ def test_the_text_column_can_be_given_several_times():
 def test_a_hint_names_options_that_the_command_has(command):
     flags = {flag for option in command.params for flag in option.opts}
     assert {typed.split()[0] for typed in TYPED.values()} <= flags
+
+
+@pytest.mark.parametrize(
+    ("options", "share"),
+    [
+        ([], 1),
+        (["--tokenizer", "characters"], 5),
+        (["--layer", "all"], 3),
+        (["--tokenizer", "characters", "--layer", "all"], 15),
+        (["--tokenizer", "characters", "--layer", "0"], 5),
+    ],
+)
+def test_the_more_vectors_a_text_has_the_fewer_texts_are_held(
+    monkeypatch, options, share
+):
+    asked = []
+    monkeypatch.setattr(embed, "run_batch", lambda *_, **sizes: asked.append(sizes))
+    required = ["--input", "a.csv", "--output", "out"]
+    done = CliRunner().invoke(embed.command, [*required, *options])
+    assert done.exit_code == 0
+    assert asked[0]["chunk_chars"] == 2**18 // share
