@@ -20,6 +20,7 @@ from pathlib import Path
 
 from keras_elmo import paths
 
+_LOCK_ATTEMPTS = 100  # each fails as others end at that moment
 _PIPE_SECONDS = 5.0
 _PIECE_BYTES = 2**20
 _WILDCARD = re.compile(r"[*?\[\\]")
@@ -202,10 +203,19 @@ def write_whole(path: Path, content: bytes | str) -> None:
         os.fsync(file.fileno())
 
 
+def is_other_than_folder(path: str | Path) -> bool:
+    """Returns whether something is there that is no folder, and leads to none.
+
+    A folder that is replaced at this moment is no such thing.
+    """
+    return not os.path.isdir(path) and os.path.lexists(path) and not os.path.isdir(path)
+
+
 def locked_folder(folder: Path) -> contextlib.AbstractContextManager[object]:
     """Takes hold of a folder, which is created if need be, until the context ends.
 
     The lock is a file `.lock` in the folder; the system frees it if the process dies.
+    Who holds the folder may remove it.
 
     Raises:
         filelock.Timeout: Another process holds the folder. It is an `OSError`, too.
@@ -213,5 +223,21 @@ def locked_folder(folder: Path) -> contextlib.AbstractContextManager[object]:
     """
     import filelock  # with asyncio, which no --help should wait for
 
-    folder.mkdir(parents=True, exist_ok=True)
-    return filelock.FileLock(folder / ".lock").acquire(timeout=0)
+    path = folder / ".lock"
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            if is_other_than_folder(folder):
+                raise
+        with contextlib.suppress(FileNotFoundError):  # removed at this moment
+            before = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                held = filelock.FileLock(path).acquire(timeout=0)
+                # Another file of this name others would lock as well.
+                if os.path.samestat(os.fstat(before), path.stat()):
+                    return held
+                held.lock.release()
+            finally:
+                os.close(before)
+    raise filelock.Timeout(str(path))

@@ -6,6 +6,7 @@ once.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import json
 import os
@@ -17,7 +18,7 @@ from typing import Any
 from components.text_example_gen.globs import UNFINISHED, WILDCARD
 from components.text_example_gen.options import replace_surrogates
 from pipeline.errors import UserError
-from pipeline.files import hidden_leftovers, is_local
+from pipeline.files import hidden_leftovers, is_local, is_other_than_folder
 
 SUMMARY = "summary.json"
 DEAD = "dead-"  # begins the name of a folder that only waits to be removed
@@ -33,6 +34,7 @@ _RECORDS = ("metadata.sqlite", "runs")  # one of them is in every such output
 
 _OF_A_SUMMARY = {"input_files", "rows_in", "rows_out", "rows_rejected", "output_files"}
 _OF_A_WORK_FOLDER = re.compile(rf"[0-9a-f]{{16}}|{DEAD}[0-9a-f]{{32}}|\.lock")
+_LOOKS = 10
 
 
 class OutputExists(UserError):
@@ -60,7 +62,7 @@ def check_place(output: str) -> None:
                 f"stand for others, too. Received: {output}"
             )
         return
-    if os.path.lexists(output) and not os.path.isdir(output):
+    if is_other_than_folder(output):
         raise UserError(f"option --output: {output} is not a folder")
     if os.path.ismount(output):
         raise UserError(
@@ -69,10 +71,10 @@ def check_place(output: str) -> None:
         )
     _refuse_of_runs(output)
     work = output + WORK_SUFFIX
+    folder = os.path.dirname(output)
     try:
-        if os.path.lexists(work):
+        with contextlib.suppress(FileNotFoundError):  # another job may end now
             check_work(work, os.listdir(work))
-        folder = os.path.dirname(output)
         while not os.path.lexists(folder):
             folder = os.path.dirname(folder)
         os.lstat(work if folder == os.path.dirname(output) else folder + "/")
@@ -151,10 +153,31 @@ def check_work(work: str, names: Iterable[str]) -> None:
 def check_present(output: str, *, overwrite: bool) -> None:
     """Refuses a local folder that holds something, unless all of it is a job's.
 
+    Another job may put its own in its place meanwhile: that one is looked at then.
+
     Raises:
         OutputExists: It holds something, and it may not be overwritten, or something
             else than the files that its own summary lists.
     """
+    for _ in range(_LOOKS):
+        before = _identity(output)
+        try:
+            _check_present(output, overwrite=overwrite)
+            return
+        except (OutputExists, FileNotFoundError):
+            if _identity(output) == before:
+                raise
+    raise _not_written("--output", output, "other jobs replace it again and again")
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    with contextlib.suppress(OSError):
+        found = os.stat(folder)
+        return found.st_ino, found.st_mtime_ns
+    return None
+
+
+def _check_present(output: str, *, overwrite: bool) -> None:
     try:
         entries = _entries(output)
         summary = _read_summary(os.path.join(output, SUMMARY))

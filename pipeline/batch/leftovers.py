@@ -55,13 +55,18 @@ def remove_left(work: str) -> None:
         return
     # What is held by another job, or may not be changed, is not our affair here.
     with contextlib.suppress(OSError), locked_folder(Path(work)):
-        for job in left:
+        remove_done(work)
+
+
+def remove_done(work: str) -> None:
+    """Removes what no job will use again, and the work folder if no job was begun.
+
+    Args:
+        work: The folder; the caller holds it, and the lock in it goes last.
+    """
+    for job in begun_jobs(work):
+        if is_done(job):
             discard(job.path)
-        remove_unused(work)
-
-
-def remove_unused(work: str) -> None:
-    """Removes a work folder in which no job was begun."""
     if os.path.isdir(work) and not begun_jobs(work):
         _remove(work)
 

@@ -89,7 +89,7 @@ class BatchOutput:
                         f"option --output: cannot be written: {error.filename}: "
                         f"{error.strerror}"
                     ) from error
-                stack.callback(leftovers.remove_unused, self.work)
+                stack.callback(leftovers.remove_done, self.work)
             yield
 
     def staging(self, identity: Mapping[str, Any]) -> str:
@@ -118,7 +118,7 @@ class BatchOutput:
     def commit(
         self, staging: str, summary: Mapping[str, Any], *, overwrite: bool
     ) -> None:
-        """Makes the finished files the output, and removes the work folder.
+        """Makes the finished files the output, and removes those of the job.
 
         On this machine's file system the output appears in one step. Elsewhere the
         files are moved one by one, and `SUMMARY` comes last.
@@ -141,8 +141,7 @@ class BatchOutput:
             if storage.list_files(self.path, "**"):
                 FileSystems.delete([self.path + "/"])
             self._move(finished)
-        self._discard(staging)
-        storage.remove(self.work)
+        self.abandon(staging)
 
     def _check_present(self, overwrite: bool) -> None:
         if is_local(self.path):

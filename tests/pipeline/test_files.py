@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import filelock
@@ -107,6 +108,23 @@ def test_a_held_folder_cannot_be_held_a_second_time(tmp_path):
         pytest.fail("the lock was given twice")
     with locked_folder(folder):
         pass
+
+
+def test_a_folder_that_its_holder_removes_is_held_anew(tmp_path, monkeypatch):
+    folder, acquire = tmp_path / "folder", filelock.FileLock.acquire
+    removed = []
+
+    def acquire_what_is_gone(lock, *arguments, **options):
+        held = acquire(lock, *arguments, **options)
+        if not removed:  # as by a holder that ends at this moment
+            removed.append(shutil.rmtree(folder))
+        return held
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire_what_is_gone)
+    with locked_folder(folder):
+        assert removed and (folder / ".lock").exists()
+        with pytest.raises(filelock.Timeout), locked_folder(folder):
+            pytest.fail("the lock was given twice")
 
 
 def test_a_folder_that_cannot_be_created_is_named(tmp_path):

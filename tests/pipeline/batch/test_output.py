@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -334,3 +336,42 @@ def test_what_cannot_be_removed_does_not_cost_a_finished_job(output, monkeypatch
     monkeypatch.setattr(leftovers, "remove", refuse)
     _finish(output, "first")
     assert Path(output.path, "part").read_text() == '"first"'
+
+
+_JOBS = """
+import sys
+from collections import Counter
+from pathlib import Path
+from pipeline.batch.output import BatchOutput, OutputBusy
+place, name, jobs = sys.argv[1], sys.argv[2], Counter()
+holder = Path(place, "holder")
+while jobs.total() < 150:
+    try:
+        output = BatchOutput(place + "/scored")
+        output.check(overwrite=True)
+        with output.locked():
+            holder.touch(exist_ok=False)
+            staging = output.staging({"job": name})
+            finished = Path(staging, "finished")
+            finished.mkdir(parents=True)
+            (finished / "part").write_text(name)
+            counts = {"input_files": 1, "rows_in": 1, "rows_out": 1}
+            rest = {"rows_rejected": 0, "output_files": ["part"]}
+            output.commit(staging, counts | rest, overwrite=True)
+            holder.unlink()
+        jobs["done"] += 1
+    except OutputBusy:
+        jobs["busy"] += 1
+print(jobs["done"])
+"""
+
+
+def test_jobs_that_follow_one_another_at_once_never_share_an_output(tmp_path):
+    command = [sys.executable, "-c", _JOBS, str(tmp_path)]
+    running = [
+        subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True)
+        for name in "ab"
+    ]
+    done = [int(each.communicate()[0] or 0) for each in running]
+    assert [each.returncode for each in running] == [0, 0] and sum(done) > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["scored"]
