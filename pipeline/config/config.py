@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,20 @@ class _Loader(yaml.SafeLoader):
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Returns a value; one that looks like a day or a number must be one."""
+        try:
+            return super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, ValueError) as error:
+            shown = reprlib.repr(node.value)
+            raise yaml.constructor.ConstructorError(
+                None,
+                None,
+                f"{shown} looks like a value of another kind than it is (hint: a text "
+                f"has quotes): {error}",
+                node.start_mark,
+            ) from error
 
     def get_single_node(self) -> yaml.Node | None:
         """Returns the document; one of which aliases make a giant is refused."""

@@ -157,6 +157,14 @@ def test_a_required_option_that_is_missing_is_named(name):
         (b"a: " + b"[" * 3000, "nested too deeply"),
         (b"a: &a [*a]", "aliases stand for over 100,000 values"),
         (
+            b"data: {span: 2026-02-30}",
+            "'2026-02-30' looks like a value of another kind",
+        ),
+        (b"a: 0x_", "'0x_' looks like a value of another kind"),
+        (b"a: !!int x", "'x' looks like a value of another kind"),
+        (b"a: !!bool x", "'x' looks like a value of another kind"),
+        (b"a: !!timestamp x", "'x' looks like a value of another kind"),
+        (
             b"a0: &a0 [0]\n"
             + b"".join(
                 b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40)
