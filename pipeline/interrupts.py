@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Any
 
 _Handler = Callable[[int, FrameType | None], Any]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_AGAIN_SECONDS = 0.05
 _exit_code: int | None = None  # of this process, once it is known
 _noted: Interrupts | None = None  # what has come to this process, while it is noted
 _arrivals: int | None = None  # a pipe with the numbers of the signals that came
@@ -50,9 +52,23 @@ def interrupts_noted() -> Iterator[Interrupts]:
     Libraries turn that exception into errors of their own, as Beam does: whoever
     reports an error looks here first. A signal that this process was started to ignore
     stays ignored. In another thread than the main one nothing happens.
+
+    Where Python cannot raise an exception, as in `__del__`, it is lost; the signal then
+    comes once more.
     """
     global _noted
     noted = _noted = Interrupts()
+    report = sys.unraisablehook
+
+    def repeat(lost: Any) -> None:
+        if lost.exc_type is not KeyboardInterrupt or noted.number is None:
+            report(lost)
+            return
+        noted.exit_code = None  # it is the first one still
+        arguments = (os.getpid(), noted.number)
+        again = threading.Timer(_AGAIN_SECONDS, os.kill, arguments)
+        again.daemon = True
+        again.start()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if noted.exit_code is not None:
@@ -64,10 +80,12 @@ def interrupts_noted() -> Iterator[Interrupts]:
         raise KeyboardInterrupt
 
     terminal = os.dup(2)  # stderr itself may lead into a log meanwhile
+    sys.unraisablehook = repeat
     try:
         with _order_noted(), signals_handled(_SIGNALS, handle):
             yield noted
     finally:
+        sys.unraisablehook = report
         os.close(terminal)
         _noted = None
 
@@ -199,6 +217,12 @@ def _ignore_signals() -> None:
     if _exit_code is not None:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+
+
+def raise_if_interrupted() -> None:
+    """Raises KeyboardInterrupt if a signal has come, which a library has swallowed."""
+    if _noted is not None and _noted.number is not None:
+        raise KeyboardInterrupt
 
 
 def reraise_interrupt(error: BaseException) -> None:

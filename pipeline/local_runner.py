@@ -38,7 +38,7 @@ from pipeline.config.checked import (
 )
 from pipeline.errors import RunError, UserError, with_typed_options
 from pipeline.full_disk import with_full_disk
-from pipeline.interrupts import reraise_interrupt
+from pipeline.interrupts import raise_if_interrupted, reraise_interrupt
 from pipeline.output_folder import (
     OutputFolder,
     OutputUnusable,
@@ -207,6 +207,7 @@ def _begin(output: OutputFolder, now: datetime, log: Path) -> PastRun:
 
 def _launch_all(launcher: NodeLauncher, progress: Progress) -> None:
     for node in launcher.nodes:
+        raise_if_interrupted()
         with progress.showing(node) as has_ended:
             has_ended(launcher.launch(node))
 

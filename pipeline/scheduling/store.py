@@ -29,6 +29,7 @@ from pipeline.files import (
     locked_folder,
     read_regular,
     remove,
+    replace_when_done,
     write_whole,
 )
 from pipeline.scheduling.outcome import Outcome, failure
@@ -211,9 +212,9 @@ class ScheduleFolder:
 
     def write_config(self, config: str) -> None:
         """Keeps the configuration, as JSON, where runs read it; for the user only."""
-        self.config.touch()
-        self.config.chmod(0o600)
-        self.config.write_text(config, encoding="utf-8")
+        with replace_when_done(self.config) as unfinished:
+            unfinished.touch(mode=0o600)
+            unfinished.write_text(config, encoding="utf-8")
 
     def read_outcome(self) -> Outcome | None:
         """Returns what the last run wrote down; None if it ended before that."""
@@ -297,6 +298,10 @@ class ScheduleFolder:
             OSError: It cannot be written, such as on a full disk.
         """
         line = (json.dumps(past.to_json()) + "\n").encode()
+        with contextlib.suppress(FileNotFoundError):
+            if self.history.is_symlink() or self.history.stat().st_nlink > 1:
+                # Of another place, or of the output that this one is a copy of.
+                write_whole(self.history, read_regular(self.history))
         descriptor = os.open(self.history, os.O_RDWR | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "r+b", buffering=0) as file:
             end = file.read().rfind(b"\n") + 1

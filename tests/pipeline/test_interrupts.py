@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 
 import click
 import pytest
@@ -13,7 +15,12 @@ from click.testing import CliRunner
 
 from pipeline import cli
 from pipeline.errors import RunError
-from pipeline.interrupts import interrupts_noted, reraise_interrupt, signals_held
+from pipeline.interrupts import (
+    interrupts_noted,
+    raise_if_interrupted,
+    reraise_interrupt,
+    signals_held,
+)
 
 _GOES_ON = "error: interrupted; the same command goes on from here\n"
 
@@ -68,6 +75,39 @@ def test_one_line_and_the_code_of_the_signal(invoke, work, number, code):
     assert (done.exit_code, done.output) == (code, _GOES_ON)
     after = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     assert after == before
+
+
+class _Swallows:
+    """What Python raises in `__del__` it only reports."""
+
+    def __init__(self, number):
+        self._number = number
+
+    def __del__(self):
+        _signalled(self._number)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_that_python_cannot_raise_comes_again(invoke, capfd, number, code):
+    def work(number):
+        _Swallows(number)
+        time.sleep(30)
+
+    done = invoke("predict", work, number)
+    assert (done.exit_code, done.output) == (code, _GOES_ON)
+    assert "Exception ignored" not in capfd.readouterr().err
+
+
+def test_what_a_library_has_swallowed_is_raised_at_the_next_step():
+    raise_if_interrupted()
+    with interrupts_noted():
+        with contextlib.suppress(KeyboardInterrupt):
+            _signalled(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            raise_if_interrupted()
+    raise_if_interrupted()
 
 
 def test_what_does_not_go_on_does_not_say_so(invoke):

@@ -185,3 +185,33 @@ def test_a_clock_that_was_put_back_makes_no_run_shorter_than_nothing():
     now = datetime.now(timezone.utc)
     past = PastRun(1, now, now, now - timedelta(hours=1), 0, Outcome("pushed"))
     assert past.seconds == 0
+
+
+def _as_symbolic_link(path, other):
+    path.symlink_to(other)
+
+
+def _as_hard_link(path, other):
+    path.hardlink_to(other)
+
+
+@pytest.mark.parametrize("link", [_as_symbolic_link, _as_hard_link])
+def test_what_a_link_leads_to_stays_as_it_is(folder, tmp_path, link):
+    other = tmp_path / "other"
+    other.write_text(json.dumps(_past(1).to_json()) + "\n")
+    before = (other.read_text(), other.stat().st_mode)
+    for path in (folder.history, folder.config):
+        link(path, other)
+    folder.append_to_history(_past(2))
+    folder.write_config("{}")
+    assert (other.read_text(), other.stat().st_mode) == before
+    assert folder.read_history() == [_past(1), _past(2)]
+    assert folder.config.read_text() == "{}"
+    assert folder.config.stat().st_mode & 0o777 == 0o600
+    assert not folder.config.is_symlink() and not folder.history.is_symlink()
+
+
+def test_a_pipe_in_the_place_of_the_configuration_is_replaced(folder):
+    os.mkfifo(folder.config)
+    folder.write_config("{}")
+    assert folder.config.read_text() == "{}"
