@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,18 +14,20 @@ from components.text_example_gen.checks import check_all_data
 from components.text_example_gen.corrections import read_corrections
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.examples import TRAIN
-from components.text_example_gen.input_files import locate
+from components.text_example_gen.globs import unescape
+from components.text_example_gen.input_files import locate, match_files
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.spans import (
     LATEST,
     has_spans,
     pattern_of_span,
     span_number,
+    without_placeholders,
 )
 from keras_elmo import paths
 from pipeline.config import Config, ConfigError, DataConfig
 from pipeline.errors import UserError, with_typed_options
-from pipeline.files import absolute, is_pattern
+from pipeline.files import absolute, is_local, is_pattern
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -197,7 +200,7 @@ def first_look(config: Config) -> CheckedConfig:
         check_source(source)
     except (ElmoError, OSError) as error:
         raise ConfigError(f"option elmo.source: {error}") from error
-    data, data_bytes, tokenizer = _check_data(config.data)
+    data, data_bytes, tokenizer = _check_data(config.data, output)
     # What somebody has chosen is not doubted.
     is_chosen = "tokenizer" in config.transform.model_fields_set
     checked = config.model_copy(
@@ -229,9 +232,40 @@ def check_libraries(config: Config) -> None:
         raise ConfigError(f"option elmo.source: {error}") from error
 
 
-def _check_data(data: DataConfig) -> tuple[DataConfig, int, str | None]:
+def _check_output_is_apart(output: str, data: DataConfig) -> None:
+    """Refuses an output whose files the next run would read as data.
+
+    Raises:
+        ConfigError: It lies in a folder that is read with all that is in it, or a file
+            in it matches.
+    """
+    for given in (data.pattern, *data.held_out.values()):
+        if not is_local(given):
+            continue
+        pattern = without_placeholders(locate(given, data.format).pattern)
+        before, deeper, _ = pattern.partition("**")
+        folder = unescape(os.path.dirname(before)) if deeper else ""
+        if os.path.isdir(absolute(given)):
+            folder = absolute(given)
+        found = folder and _lies_in(output, folder)
+        if not found and os.path.isdir(output):
+            found = any(_lies_in(file.path, output) for file in match_files(pattern))
+        if found:
+            raise ConfigError(
+                f"option output: {output} lies among the data, {given}: the next run "
+                "would read what this one writes (hint: choose an output elsewhere)"
+            )
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    inner, outer = os.path.realpath(path), os.path.realpath(folder)
+    return os.path.commonpath([inner, outer]) == outer
+
+
+def _check_data(data: DataConfig, output: str) -> tuple[DataConfig, int, str | None]:
     """Returns the section with what it names found, the size, and a tokenizer."""
     try:
+        _check_output_is_apart(output, data)
         options = ReadOptions(
             format=data.format,
             text_column=data.text_column,

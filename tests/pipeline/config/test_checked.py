@@ -141,3 +141,30 @@ def test_files_of_held_out_rows_are_looked_at_too(texts, tmp_path):
         _check("data.test_pattern=texts.csv")
     with pytest.raises(ConfigError, match="no column `part`"):
         _check("data.split_column=part")
+
+
+@pytest.mark.parametrize("data", ["d", "d/", "d/**", "d/**/*.csv", "*/*/*/*.json"])
+def test_an_output_among_the_data_is_refused(tmp_path, monkeypatch, data):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d" / "out" / "runs").mkdir(parents=True)
+    (tmp_path / "d" / "texts.csv").write_text(_GOOD)
+    (tmp_path / "d" / "out" / "runs" / "run.json").write_text("{}")
+    message = "option output: .*/d/out lies among the data, .*: the next run would"
+    with pytest.raises(ConfigError, match=message):
+        _check("output=d/out", f"data.pattern={data}")
+
+
+@pytest.mark.parametrize("output", ["out", "d/out"])
+def test_an_output_beside_the_data_is_good(tmp_path, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d" / "out").mkdir(parents=True)
+    (tmp_path / "d" / "texts.csv").write_text(_GOOD)
+    assert _check(f"output={output}", "data.pattern=d/*.csv").data_bytes == len(_GOOD)
+
+
+def test_the_folder_of_the_data_is_no_output(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "texts.csv").write_text(_GOOD)
+    with pytest.raises(ConfigError, match="lies among the data, d: the next run"):
+        _check("output=d", "data.pattern=d")
