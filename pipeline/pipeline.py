@@ -29,7 +29,7 @@ from components.anomaly_gate.component import AnomalyGate
 from components.drift_check.component import DriftCheck
 from components.serving_check.component import ServingCheck
 from components.text_example_gen.component import TextExampleGen
-from components.text_example_gen.spans import LATEST, span_number
+from components.text_example_gen.spans import LATEST, has_spans, span_number
 from pipeline.config import Config, DataConfig
 from pipeline.config.checked import complete_beam_args
 from pipeline.evaluation.tfma_metrics import ClassificationMetrics
@@ -60,6 +60,11 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
 
     # Texts and labels of any supported format become examples in three splits.
     data = config.data
+    # A model that trains on from another one must not learn what that was tested on:
+    # then a text keeps its split when the data grows, as it does with several spans.
+    exact_shares = not (
+        config.train.warm_start or data.has_several_labels or has_spans(data.pattern)
+    )
     example_gen = TextExampleGen(
         data.pattern,
         format=data.format,
@@ -85,9 +90,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         keep_columns=data.keep_columns,
         keep_position=True,
         corrections=data.corrections,
-        # A model that trains on from another one must not learn what that was tested
-        # on: then a text keeps its split when the data grows.
-        stratify=False if config.train.warm_start else None,
+        stratify=exact_shares,
     )
     examples = example_gen.outputs["examples"]
 
@@ -200,6 +203,7 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
         "elmo_version": elmo_version(config.elmo.source),
         "held_out": [data.eval_fraction, data.test_fraction],
         "divided_by": _divided_by(data),
+        "exact_shares": exact_shares,
         "tokenizer": config.transform.tokenizer,
         "model": model,
         "train": _section(config.train),

@@ -39,6 +39,8 @@ class ModelFacts(_Facts):
         held_out: Fractions of the rows in the eval and the test split. With others a
             text that one model was tested on may be one that another has learned.
         divided_by: What else decides which rows are held out; empty: nothing.
+        exact_shares: Whether small classes got the exact fractions. Then the text of a
+            row alone does not decide its split.
         multi_label: Whether a text may have several labels.
         tokenizer: Of section `transform`: the n-grams are of its tokens.
     """
@@ -50,6 +52,7 @@ class ModelFacts(_Facts):
     elmo_trainable: bool
     held_out: list[float]
     divided_by: str = ""
+    exact_shares: bool = False  # not known, before it was written
     ngram_rows: int | None = None  # None: written before there were n-grams
     pretrained_branch: bool = False  # there was none, before it was written
     multi_label: bool = False

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.text_example_gen.splitting import MOST_EXACT
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
 from pipeline.files import remove
@@ -77,8 +78,9 @@ def run_fn(fn_args: Any) -> None:
     `transform_output`, `serving_model_dir`, `model_run_dir`, `base_model` (folder of
     the SavedModel that a warm start goes on from; None: there is none), and of
     `custom_config` the sections `elmo`, `model` and `train` of the configuration,
-    `elmo_version`, `held_out`, `divided_by` and `tokenizer` (of `ModelFacts`),
-    `precision` (of `calibrate`; not with several labels a text) and `resume_dir`: a
+    `elmo_version`, `held_out`, `divided_by`, `exact_shares` and `tokenizer` (of
+    `ModelFacts`), `precision` (of `calibrate`; not with several labels a text) and
+    `resume_dir`: a
     folder of a local file system that outlives a failed execution. The next run with
     equal data, configuration and starting weights goes on there after the last whole
     epoch of an interrupted one. Without the folder nothing is resumed.
@@ -113,7 +115,7 @@ def run_fn(fn_args: Any) -> None:
     classifier = _build_classifier(config, len(classes), is_multi_label)
     if is_multi_label:
         start_at_shares(classifier.head, counts / len(texts))
-    facts = _facts_of(config, classes, is_multi_label)
+    facts = _facts_of(config, classes, counts, is_multi_label)
     warm_start = None
     if train["warm_start"]:
         warm_start = start_from(fn_args.base_model, classifier, facts)
@@ -229,7 +231,10 @@ def _build_classifier(
 
 
 def _facts_of(
-    config: Mapping[str, Any], classes: list[str], multi_label: bool = False
+    config: Mapping[str, Any],
+    classes: list[str],
+    counts: np.ndarray,
+    multi_label: bool = False,
 ) -> ModelFacts:
     return ModelFacts(
         classes=classes,
@@ -241,6 +246,8 @@ def _facts_of(
         elmo_trainable=config["elmo"].get("trainable", False),
         held_out=config["held_out"],
         divided_by=config.get("divided_by", ""),
+        exact_shares=config.get("exact_shares", False)
+        and bool(counts.min() <= MOST_EXACT),
         multi_label=multi_label,
         tokenizer=config.get("tokenizer", "elmo"),
     )

@@ -138,6 +138,7 @@ def _misfit(saved: ModelFacts, current: ModelFacts) -> str | None:
         ("pretrained_branch", "model.pretrained_branch"),
         ("held_out", "data.eval_fraction or data.test_fraction"),
         ("divided_by", "way to choose the eval and test rows"),
+        ("exact_shares", "division of rows (exact shares of small classes)"),
         ("multi_label", "data.multi_label"),
         ("tokenizer", "transform.tokenizer"),
     ):

@@ -229,8 +229,12 @@ def test_what_is_kept_for_the_evaluation_is_in_no_schema(folder):
 
 def test_a_training_that_goes_on_from_another_divides_by_hash_alone(folder):
     def stratify(*overrides: str) -> bool:
-        properties = _nodes(folder, *overrides)["TextExampleGen"].exec_properties
-        return Settings.from_exec_properties(dict(properties)).stratify
+        nodes = _nodes(folder, *overrides)
+        properties = nodes["TextExampleGen"].exec_properties
+        divided = Settings.from_exec_properties(dict(properties)).stratify
+        told = json.loads(nodes["Trainer"].exec_properties["custom_config"])
+        assert told["exact_shares"] == divided
+        return divided
 
     assert stratify()
     assert not stratify("train.warm_start=true")
