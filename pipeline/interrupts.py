@@ -65,10 +65,14 @@ def interrupts_noted() -> Iterator[Interrupts]:
             report(lost)
             return
         noted.exit_code = None  # it is the first one still
-        arguments = (os.getpid(), noted.number)
-        again = threading.Timer(_AGAIN_SECONDS, os.kill, arguments)
+        again = threading.Timer(_AGAIN_SECONDS, send_again)
         again.daemon = True
         again.start()
+
+    def send_again() -> None:
+        # Meanwhile the block may have ended, or another exception may end it.
+        if _noted is noted and noted.number is not None and noted.exit_code is None:
+            os.kill(os.getpid(), noted.number)
 
     def handle(number: int, frame: FrameType | None) -> None:
         if noted.exit_code is not None:
@@ -222,12 +226,14 @@ def _ignore_signals() -> None:
 def raise_if_interrupted() -> None:
     """Raises KeyboardInterrupt if a signal has come, which a library has swallowed."""
     if _noted is not None and _noted.number is not None:
+        _noted.exit_code = 128 + _noted.number
         raise KeyboardInterrupt
 
 
 def reraise_interrupt(error: BaseException) -> None:
     """Raises KeyboardInterrupt if that, or a signal that came, lies behind an error."""
     if _noted is not None and _noted.number is not None:
+        _noted.exit_code = 128 + _noted.number
         raise KeyboardInterrupt from error
     behind: BaseException | None = error
     seen: list[BaseException] = []

@@ -63,7 +63,10 @@ def create_pipeline(config: Config) -> pipeline.Pipeline:
     # A model that trains on from another one must not learn what that was tested on:
     # then a text keeps its split when the data grows, as it does with several spans.
     exact_shares = not (
-        config.train.warm_start or data.has_several_labels or has_spans(data.pattern)
+        config.train.warm_start
+        or data.has_several_labels
+        or has_spans(data.pattern)
+        or len(data.held_out) == len((EVAL, TEST))  # no row is left to be divided
     )
     example_gen = TextExampleGen(
         data.pattern,

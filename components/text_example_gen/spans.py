@@ -48,10 +48,14 @@ def check_placeholders(pattern: str) -> None:
 
 
 def pattern_of_span(pattern: str, number: int) -> str:
-    """Returns the pattern with one span filled in, and `*` for `{VERSION}`."""
+    """Returns the pattern with one span filled in, and `*` for `{VERSION}`.
+
+    Raises:
+        ValueError: The pattern has days, and no day has that number.
+    """
     known = {}
     if "YYYY" in placeholder_names(pattern):  # else any number: 20261126 is no day
-        day = _EPOCH + datetime.timedelta(days=number)
+        day = _day(number)
         known = {"YYYY": f"{day.year:04}", "MM": f"{day:%m}", "DD": f"{day:%d}"}
 
     def fill(match: re.Match[str]) -> str:
@@ -83,4 +87,14 @@ def span_name(number: int, pattern: str) -> str:
     """Returns the name of a span of a pattern: its number, or its day."""
     if "{YYYY}" not in pattern:
         return str(number)
-    return (_EPOCH + datetime.timedelta(days=number)).isoformat()
+    return _day(number).isoformat()
+
+
+def _day(number: int) -> datetime.date:
+    try:
+        return _EPOCH + datetime.timedelta(days=number)
+    except OverflowError as error:
+        raise ValueError(
+            "a span must be a day such as 2026-11-26, or its number from 1970 on. "
+            f"Received: {number}"
+        ) from error

@@ -312,6 +312,8 @@ def kept_value(value: Any) -> str:
     try:
         return clean_label(value) or ""
     except BadValueError:
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
         text = json.dumps(value, ensure_ascii=False, default=str)
     return " ".join(text.split())
 

@@ -24,12 +24,12 @@ SUMMARY = "summary.json"
 DEAD = "dead-"  # begins the name of a folder that only waits to be removed
 WORK_SUFFIX = UNFINISHED
 
-# Parts of a run's output.
 OF_A_RUN = {"pipeline", "serving", "manifests", "model_cards", "resume"} | {
     "embeddings",
     "logs",
     "runs",
 }
+"""Folders in the output of a run that it writes."""
 _RECORDS = ("metadata.sqlite", "runs")  # one of them is in every such output
 
 _OF_A_SUMMARY = {"input_files", "rows_in", "rows_out", "rows_rejected", "output_files"}

@@ -66,7 +66,8 @@ def remove_done(work: str) -> None:
     """
     for job in begun_jobs(work):
         if is_done(job):
-            discard(job.path)
+            with contextlib.suppress(OSError):  # as in `_remove`
+                discard(job.path)
     if os.path.isdir(work) and not begun_jobs(work):
         _remove(work)
 

@@ -49,7 +49,8 @@ from pipeline.batch.staging import CHUNKS, METRICS, REJECTED, SPLITS, BatchJob
 _GROUP_BYTES = 32 * 2**20
 _GROUP_FILES = 1000
 _CHUNK_JSON_CHARS = 64 * 2**20  # of the rows of a chunk, with all their columns
-# Of them likewise. A value in a list takes up to 250 bytes, however short it is.
+# Values in these rows, each of which takes up to 250 bytes, however short it is. They
+# are counted by what stands before them in JSON, in texts too.
 _CHUNK_VALUES = 2 * 2**20
 _BEFORE_VALUES = ",[{"
 # Each row of the output has all columns. Rows may bring so many names along that the

@@ -110,7 +110,7 @@ _OPTIONS = (
 )
 _RUNNING = ".running.log"  # behind the number of the process; a kept log has no number
 _SHOWN_NAMES = 5
-_CHUNK_VALUES = 2**20
+_ADDED_VALUES = 2**20  # to the rows of a chunk, such as probabilities
 
 # Returns the scorer, and what the summary says of its model.
 ScorerMaker = Callable[[], tuple[Any, dict[str, str]]]
@@ -291,7 +291,7 @@ def _run(request: Request, make_scorer: ScorerMaker, suggest: bool) -> JobSummar
                 with no_garbage_search():
                     scorer, model = make_scorer()
                 # The rows of a chunk are held with what the scorer adds to them.
-                most = max(1, _CHUNK_VALUES // len(scorer.fields))
+                most = max(1, _ADDED_VALUES // len(scorer.fields))
                 summary = run_job(
                     dataclasses.replace(
                         request, chunk_rows=min(request.chunk_rows, most)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import glob
 import os
 import socket
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ from components.text_example_gen.checks import check_all_data
 from components.text_example_gen.corrections import read_corrections
 from components.text_example_gen.errors import DataError
 from components.text_example_gen.examples import TRAIN
-from components.text_example_gen.globs import unescape
 from components.text_example_gen.input_files import locate, match_files
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.spans import (
@@ -25,6 +25,7 @@ from components.text_example_gen.spans import (
     without_placeholders,
 )
 from keras_elmo import paths
+from pipeline.batch.destination import OF_A_RUN
 from pipeline.config import Config, ConfigError, DataConfig
 from pipeline.errors import UserError, with_typed_options
 from pipeline.files import absolute, is_local, is_pattern
@@ -244,12 +245,17 @@ def _check_output_is_apart(output: str, data: DataConfig) -> None:
             continue
         pattern = without_placeholders(locate(given, data.format).pattern)
         before, deeper, _ = pattern.partition("**")
-        folder = unescape(os.path.dirname(before)) if deeper else ""
+        folders = glob.glob(os.path.dirname(before)) if deeper else []
         if os.path.isdir(absolute(given)):
-            folder = absolute(given)
-        found = folder and _lies_in(output, folder)
+            folders = [absolute(given)]
+        found = any(_lies_in(output, folder) for folder in folders)
         if not found and os.path.isdir(output):
-            found = any(_lies_in(file.path, output) for file in match_files(pattern))
+            parts = [os.path.join(output, name) for name in OF_A_RUN]
+            found = any(
+                _lies_in(file.path, part)
+                for file in match_files(pattern)
+                for part in parts
+            )
         if found:
             raise ConfigError(
                 f"option output: {output} lies among the data, {given}: the next run "

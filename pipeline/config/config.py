@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from components.text_example_gen.values import kept_value
 from pipeline.config.data import DataConfig
 from pipeline.config.kubeflow import KubeflowConfig, StepConfig, VertexConfig
 from pipeline.config.sections import (
@@ -51,7 +52,7 @@ __all__ = [
 
 
 _MOST_BYTES = 2**20  # of a configuration file
-_MOST_VALUES = 100_000
+_MOST_VALUES = 100_000  # in it
 _STEPS = "kubeflow.steps"
 _TABLES = ("evaluation.thresholds", "evaluation.max_drop", "evaluation.slices", _STEPS)
 _SECRET = "push.webhook"
@@ -79,7 +80,13 @@ class Config(Section):
     @model_validator(mode="after")
     def _judge_slices_of_columns_that_are_kept(self) -> Config:
         for name in self.evaluation.slices:
-            if slice_of(name, self.data.keep_columns) is None:
+            found = slice_of(name, self.data.keep_columns)
+            if found and kept_value(found[1]) != found[1]:
+                raise ValueError(
+                    "evaluation.slices must name values as examples have them: "
+                    f"{found[0]}={kept_value(found[1])}. Received: {name!r}"
+                )
+            if found is None:
                 kept = ", ".join(self.data.keep_columns) or "none"
                 raise ValueError(
                     "evaluation.slices must name slices as column=value, of columns "
@@ -214,10 +221,12 @@ class _Loader(yaml.SafeLoader):
             ) from error
 
     def get_single_node(self) -> yaml.Node | None:
-        """Returns the document; one of which aliases make a giant is refused."""
+        """Returns the document; one that aliases make a giant of is refused."""
         node = super().get_single_node()
         if node is not None and _size(node, {}) > _MOST_VALUES:
-            raise yaml.YAMLError(f"its aliases stand for over {_MOST_VALUES:,} values")
+            raise yaml.YAMLError(
+                f"it has over {_MOST_VALUES:,} values, each alias counted in full"
+            )
         return node
 
 

@@ -276,10 +276,8 @@ class EvaluationConfig(Section):
 
 def slice_of(name: str, columns: Collection[str]) -> tuple[str, str] | None:
     """Returns column and value of a slice, named `column=value`; None: it has none."""
-    for column in sorted(columns, key=len, reverse=True):  # a name may hold a `=`
-        if name.startswith(f"{column}="):
-            return column, name[len(column) + 1 :]
-    return None
+    column, equals, value = name.partition("=")
+    return (column, value) if equals and column in columns else None
 
 
 class PushConfig(Section):

@@ -48,7 +48,8 @@ class BaselineResult:
 
     Attributes:
         measures: As for the model itself; None if nothing could be learned.
-        notes: One line each: why there are no measures, or which rows were left out.
+        notes: One line each: why there are no measures, which rows were left out, or
+            how many terms count.
         lengths: Split -> words of its texts that were read, at `LENGTH_QUANTILES`.
     """
 
@@ -154,7 +155,7 @@ def _result(
         _LOG.info("no TF-IDF baseline: %s", error)
         return BaselineResult(None, ("no word occurs in two of the training texts",))
     if vectors.shape[1] == most_terms:
-        notes = [*notes, f"the {most_terms:,} words and pairs that come most often"]
+        notes = [*notes, f"the {most_terms:,} terms that come most often"]
     numbers = {label: number for number, label in enumerate(classes)}
     if multi_label:
         several = _tally_of_several(splits, numbers, vectorizer, vectors, seed)

@@ -30,6 +30,9 @@ The pod of the next step must have begun by then, and that of a step that is sta
 again. Clocks of machines may differ by much less.
 """
 RENEWED_AFTER_SECONDS = 60.0
+# A lease that ends later was taken while a clock was ahead. A machine that was asleep
+# may be late by hours: it must not shorten the lease of one that works.
+_NO_CLOCK_IS_OFF_BY = 86400.0
 
 _LOGGER = logging.getLogger(__name__)
 _OWNER, _UNTIL = "owner", "until"
@@ -77,7 +80,7 @@ class Lease:
             return
         if newest is not None:
             left = newest.properties[_UNTIL].double_value - self._clock()
-            if left > 2 * SECONDS:  # by a clock that was ahead: it may hold from now on
+            if left > _NO_CLOCK_IS_OFF_BY:  # but one that was set wrong: from now on
                 self._put(newest, self._clock() + SECONDS)
             if left > 0:
                 raise self._busy(newest)

@@ -298,6 +298,8 @@ class ScheduleFolder:
             OSError: It cannot be written, such as on a full disk.
         """
         line = (json.dumps(past.to_json()) + "\n").encode()
+        if self.history.is_symlink() and not self.history.exists():
+            self.history.unlink()
         with contextlib.suppress(FileNotFoundError):
             if self.history.is_symlink() or self.history.stat().st_nlink > 1:
                 # Of another place, or of the output that this one is a copy of.

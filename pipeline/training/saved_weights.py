@@ -39,8 +39,8 @@ class ModelFacts(_Facts):
         held_out: Fractions of the rows in the eval and the test split. With others a
             text that one model was tested on may be one that another has learned.
         divided_by: What else decides which rows are held out; empty: nothing.
-        exact_shares: Whether small classes got the exact fractions. Then the text of a
-            row alone does not decide its split.
+        exact_shares: Whether classes of few texts got the exact fractions: the text of
+            a row alone does not decide its split then.
         multi_label: Whether a text may have several labels.
         tokenizer: Of section `transform`: the n-grams are of its tokens.
     """

@@ -17,7 +17,6 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.text_example_gen.splitting import MOST_EXACT
 from keras_elmo import ElmoEmbeddingLayer
 from pipeline import features
 from pipeline.files import remove
@@ -80,14 +79,13 @@ def run_fn(fn_args: Any) -> None:
     `custom_config` the sections `elmo`, `model` and `train` of the configuration,
     `elmo_version`, `held_out`, `divided_by`, `exact_shares` and `tokenizer` (of
     `ModelFacts`), `precision` (of `calibrate`; not with several labels a text) and
-    `resume_dir`: a
-    folder of a local file system that outlives a failed execution. The next run with
-    equal data, configuration and starting weights goes on there after the last whole
-    epoch of an interrupted one. Without the folder nothing is resumed.
+    `resume_dir`: a folder of a local file system that outlives a failed execution. The
+    next run with equal data, configuration and starting weights goes on there after the
+    last whole epoch of an interrupted one. Without the folder nothing is resumed.
     `embeddings_dir`, of a local file system, too, is the root of the `EmbeddingStore`;
     without it, it is a temporary one. With `beam_args` a Beam job encodes its texts.
-    `hyperparameters` are options that were found by
-    a search (`tuned`); None: there was none.
+    `hyperparameters` are options that were found by a search (`tuned`); None: there was
+    none.
 
     Writes the SavedModel, the weights for later warm starts beside it, TensorBoard
     logs (`model_run_dir/train` and `/eval`) and what `write_history` says.
@@ -115,7 +113,7 @@ def run_fn(fn_args: Any) -> None:
     classifier = _build_classifier(config, len(classes), is_multi_label)
     if is_multi_label:
         start_at_shares(classifier.head, counts / len(texts))
-    facts = _facts_of(config, classes, counts, is_multi_label)
+    facts = _facts_of(config, classes, is_multi_label)
     warm_start = None
     if train["warm_start"]:
         warm_start = start_from(fn_args.base_model, classifier, facts)
@@ -231,10 +229,7 @@ def _build_classifier(
 
 
 def _facts_of(
-    config: Mapping[str, Any],
-    classes: list[str],
-    counts: np.ndarray,
-    multi_label: bool = False,
+    config: Mapping[str, Any], classes: list[str], multi_label: bool = False
 ) -> ModelFacts:
     return ModelFacts(
         classes=classes,
@@ -246,8 +241,7 @@ def _facts_of(
         elmo_trainable=config["elmo"].get("trainable", False),
         held_out=config["held_out"],
         divided_by=config.get("divided_by", ""),
-        exact_shares=config.get("exact_shares", False)
-        and bool(counts.min() <= MOST_EXACT),
+        exact_shares=config.get("exact_shares", False),
         multi_label=multi_label,
         tokenizer=config.get("tokenizer", "elmo"),
     )

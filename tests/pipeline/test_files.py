@@ -110,7 +110,10 @@ def test_a_held_folder_cannot_be_held_a_second_time(tmp_path):
         pass
 
 
-def test_a_folder_that_its_holder_removes_is_held_anew(tmp_path, monkeypatch):
+@pytest.mark.parametrize("is_made_anew", [False, True])
+def test_a_folder_that_its_holder_removes_is_held_anew(
+    tmp_path, monkeypatch, is_made_anew
+):
     folder, acquire = tmp_path / "folder", filelock.FileLock.acquire
     removed = []
 
@@ -118,6 +121,9 @@ def test_a_folder_that_its_holder_removes_is_held_anew(tmp_path, monkeypatch):
         held = acquire(lock, *arguments, **options)
         if not removed:  # as by a holder that ends at this moment
             removed.append(shutil.rmtree(folder))
+            if is_made_anew:  # and by another one that begins
+                folder.mkdir()
+                (folder / ".lock").touch()
         return held
 
     monkeypatch.setattr(filelock.FileLock, "acquire", acquire_what_is_gone)

@@ -100,6 +100,20 @@ def test_a_signal_that_python_cannot_raise_comes_again(invoke, capfd, number, co
     assert "Exception ignored" not in capfd.readouterr().err
 
 
+def test_a_lost_signal_does_not_cut_what_puts_things_right():
+    with interrupts_noted():
+        _Swallows(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            raise_if_interrupted()
+        time.sleep(0.2)  # it would have come again
+
+
+def test_a_lost_signal_does_not_come_after_the_block():
+    with interrupts_noted():
+        _Swallows(signal.SIGTERM)
+    time.sleep(0.2)
+
+
 def test_what_a_library_has_swallowed_is_raised_at_the_next_step():
     raise_if_interrupted()
     with interrupts_noted():

@@ -46,6 +46,11 @@ def test_one_span_of_a_pattern_is_a_pattern(pattern, span, expected):
     assert pattern_of_span(pattern, span_number(span)) == expected
 
 
+def test_a_day_as_a_number_is_refused_where_days_are_meant():
+    with pytest.raises(ValueError, match="a day such as 2026-11-26, .*: 20261126"):
+        pattern_of_span("d/{YYYY}/{MM}/{DD}.csv", 20261126)
+
+
 def test_a_span_is_called_by_what_its_pattern_has():
     assert (
         span_name(span_number("2026-11-26"), "d/{YYYY}/{MM}/{DD}.csv") == "2026-11-26"

@@ -261,7 +261,7 @@ def test_blanks_within_a_label_are_one_and_it_is_said(written):
         (1, "1"), (1.0, "1"), ("1.0", "1"), ("007", "007"), (0.5, "0.5"),
         (True, "true"), ("TRUE", "true"), ("New\n York\u200b", "New York"),
         (None, ""), ("  ", ""), (float("nan"), ""), (b"caf\xff", "caf\ufffd"),
-        (["a", 1], '["a", 1]'), ("a\0b", '"a\\u0000b"'),
+        (["a", 1], '["a", 1]'), ("a\0b", '"a\\u0000b"'), (b"a\0b", '"a\\u0000b"'),
     ],
 )  # fmt: skip
 def test_a_kept_value_is_written_in_one_way(value, name):

@@ -64,7 +64,7 @@ def test_the_more_classes_a_model_has_the_fewer_rows_are_held(
     usual = (tmp_path / "out").glob("part-*.jsonl")
     texts = b"".join(path.read_bytes() for path in sorted(usual))
     columns = set(json.loads(texts.splitlines()[0])) - {"id", "text"}
-    monkeypatch.setattr(batch, "_CHUNK_VALUES", 7 * len(columns))
+    monkeypatch.setattr(batch, "_ADDED_VALUES", 7 * len(columns))
     assert predict("--overwrite").exit_code == 0
     assert asked == [8192, 7]
     fewer = (tmp_path / "out").glob("part-*.jsonl")

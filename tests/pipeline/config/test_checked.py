@@ -143,18 +143,21 @@ def test_files_of_held_out_rows_are_looked_at_too(texts, tmp_path):
         _check("data.split_column=part")
 
 
-@pytest.mark.parametrize("data", ["d", "d/", "d/**", "d/**/*.csv", "*/*/*/*.json"])
+@pytest.mark.parametrize(
+    "data", ["d", "d/", "d/**", "d/**/*.csv", "[a-z]/**/*.csv", "*/*/*/*.json"]
+)
 def test_an_output_among_the_data_is_refused(tmp_path, monkeypatch, data):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "d" / "out" / "runs").mkdir(parents=True)
     (tmp_path / "d" / "texts.csv").write_text(_GOOD)
-    (tmp_path / "d" / "out" / "runs" / "run.json").write_text("{}")
+    if data.endswith(".json"):
+        (tmp_path / "d" / "out" / "runs" / "run.json").write_text("{}")
     message = "option output: .*/d/out lies among the data, .*: the next run would"
     with pytest.raises(ConfigError, match=message):
         _check("output=d/out", f"data.pattern={data}")
 
 
-@pytest.mark.parametrize("output", ["out", "d/out"])
+@pytest.mark.parametrize("output", [".", "d", "out", "d/out"])
 def test_an_output_beside_the_data_is_good(tmp_path, monkeypatch, output):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "d" / "out").mkdir(parents=True)

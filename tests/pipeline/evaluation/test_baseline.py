@@ -57,7 +57,7 @@ def test_the_more_classes_there_are_the_fewer_terms_count(examples, monkeypatch)
     assert full.notes == () and full.measures.accuracy == 1
     monkeypatch.setattr(baseline, "MAX_WEIGHTS", 3 * 2 + 1)
     fewer = tfidf_baseline(uri, seed=1)
-    assert fewer.notes == ("the 2 words and pairs that come most often",)
+    assert fewer.notes == ("the 2 terms that come most often",)
     assert fewer.measures.accuracy < 1
 
 

@@ -74,6 +74,16 @@ def test_a_lease_from_a_clock_that_was_ahead_holds_from_now_on(lease, clock):
     lease("run-2").take()
 
 
+def test_a_machine_that_is_late_takes_nothing_from_one_that_works(lease, clock):
+    lease("run-1").take()
+    clock.now -= 3 * 3600
+    with pytest.raises(OutputBusy):
+        lease("run-2").take()
+    clock.now += 3 * 3600 + SECONDS - 1
+    with pytest.raises(OutputBusy):
+        lease("run-2").take()
+
+
 def test_a_killed_owner_holds_it_until_its_time_is_over(lease, clock):
     lease("run-1").take()
     clock.now += SECONDS - 1

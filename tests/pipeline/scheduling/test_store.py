@@ -211,6 +211,13 @@ def test_what_a_link_leads_to_stays_as_it_is(folder, tmp_path, link):
     assert not folder.config.is_symlink() and not folder.history.is_symlink()
 
 
+def test_nothing_appears_where_a_link_leads_nowhere(folder, tmp_path):
+    folder.history.symlink_to(tmp_path / "gone")
+    folder.append_to_history(_past(1))
+    assert folder.read_history() == [_past(1)]
+    assert not (tmp_path / "gone").exists()
+
+
 def test_a_pipe_in_the_place_of_the_configuration_is_replaced(folder):
     os.mkfifo(folder.config)
     folder.write_config("{}")

@@ -14,7 +14,6 @@ from pipeline.training.saved_weights import (
     weights_folder,
     write_weights,
 )
-from pipeline.training.trainer import _facts_of
 from pipeline.training.warm_start import _weights, save_weights, start_from
 
 FACTS = ModelFacts(
@@ -117,7 +116,6 @@ def test_outputs_are_matched_by_the_name_of_their_class(make, saved_model):
         ({"pooling": "max"}, "another model.pooling: mean, not max"),
         ({"hidden_units": 0}, "another model.hidden_units: 4, not 0"),
         ({"divided_by": "test.csv"}, "another way to choose the eval and test rows"),
-        ({"exact_shares": True}, "another division of rows .*: False, not True"),
         ({"tokenizer": "characters"}, "another transform.tokenizer: elmo, not char"),
         ({"held_out": [0.1, 0.2]}, "another data.eval_fraction or data.test_fraction"),
         ({"classes": ["d", "e"]}, "other classes: a, b, c"),
@@ -207,22 +205,8 @@ def test_a_training_of_elmo_can_start_from_the_head_of_a_frozen_one(
     assert_same([weight.numpy() for weight in encoder.weights], before)
 
 
-@pytest.mark.parametrize(
-    ("exact_shares", "counts", "expected"),
-    [(True, [999, 5000], True), (True, [1001, 5000], False), (False, [9, 9], False)],
-)
-def test_only_small_classes_get_exact_shares(exact_shares, counts, expected):
-    config = {
-        "model": {
-            "pooling": "mean",
-            "hidden_units": 4,
-            "ngram_rows": 0,
-            "pretrained_branch": False,
-        },
-        "elmo": {},
-        "elmo_version": "one",
-        "held_out": [0.1, 0.1],
-        "exact_shares": exact_shares,
-    }
-    facts = _facts_of(config, ["a", "b"], np.array(counts))
-    assert facts.exact_shares is expected
+def test_a_model_of_exact_shares_may_have_learnt_what_is_tested_now(make, saved_model):
+    saved = FACTS.model_copy(update={"exact_shares": True})
+    save_weights(saved_model, make(FACTS), saved)
+    started = start_from(str(saved_model), make(FACTS), FACTS)
+    assert started.reason.endswith("(exact shares of small classes): True, not False")
