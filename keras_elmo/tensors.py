@@ -80,7 +80,8 @@ def as_tokens(
             which are split as google/elmo splits them: at spaces. `""` before the
             first and after the last token of a row is padding.
         max_tokens: Where to cut, and the time of the outputs; None for as many as
-            there are columns, or tokens in the longest text, up to a bound.
+            there are columns, or tokens in the longest text, up to a bound, but at
+            least 1.
         form: `texts` if the inputs are texts, `(batch,)` or `(batch, 1)`; `tokens`
             if they are tokens; None if their rank says it.
 
@@ -111,9 +112,10 @@ def as_tokens(
     ends = tf.math.unsorted_segment_max(tf.where(is_word, position + 1, 0), rows, batch)
     ends = tf.maximum(ends, 0)  # of a row without items, too
     starts = tf.minimum(starts, ends)  # 0 in a row without tokens
-    lengths, time = ends - starts, columns if max_tokens is None else max_tokens
+    lengths, time = ends - starts, max_tokens
     if max_tokens is None:
         lengths = bounded_lengths(lengths)
+        time = tf.maximum(columns, 1)
     real = (position >= tf.gather(starts, rows)) & (position < tf.gather(ends, rows))
     words = tf.boolean_mask(items, real)
     # A row padded at its start stays so in the columns that there are.
@@ -340,7 +342,8 @@ def output_shape(
     """Returns the static shape of one output tensor."""
     batch = input_shape[0]
     is_text = len(input_shape) == 1 or form == "texts"
-    time = max_tokens or (None if is_text else input_shape[1])
+    columns = None if is_text else input_shape[1]
+    time = max_tokens or (columns if columns is None else max(columns, 1))
     if output == "default":
         return (batch, dim)
     if output == "layers":

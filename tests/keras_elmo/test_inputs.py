@@ -67,6 +67,38 @@ def test_a_text_without_tokens_spoils_no_training(elmo):
         assert np.isfinite(pooled).all()
 
 
+NO_TOKENS = {
+    "lists": [[], []],
+    "a ragged tensor": tf.ragged.constant([[], []], tf.string),
+    "a tensor": tf.zeros([2, 0], tf.string),
+    "lists, made a tensor": as_tensor([[], []]),
+    "a column of pandas": pd.Series([[], []]),
+    "a column of pyarrow": pa.array([[], []], pa.list_(pa.string())),
+}
+
+
+@pytest.mark.parametrize("rows", NO_TOKENS.values(), ids=NO_TOKENS)
+def test_rows_without_tokens_keep_one_step(elmo, shared_plain_layer, rows):
+    vectors = elmo(rows)
+    np.testing.assert_array_equal(vectors, np.zeros([2, 1, 10]))
+    np.testing.assert_array_equal(elmo.compute_mask(rows), [[True], [True]])
+    pooled = layers.GlobalAveragePooling1D()(vectors)
+    np.testing.assert_array_equal(pooled, np.zeros([2, 10]))
+    assert shared_plain_layer(output="layers")(rows).shape == (2, 2, 1, 10)
+    assert elmo.compute_output_shape((2, 0)) == (2, 1, 10)
+
+
+def test_a_batch_without_tokens_spoils_no_training(plain_elmo):
+    elmo = ElmoEmbeddingLayer(str(plain_elmo))
+    head = [layers.GlobalAveragePooling1D(), layers.Dense(1)]
+    model = keras.Sequential([keras.Input((None,), dtype="string"), elmo, *head])
+    model.compile("sgd", "mse")
+    rows = tf.ragged.constant([["a", "b"], [], ["c"]])
+    data = tf.data.Dataset.from_tensor_slices((rows, np.ones(3))).ragged_batch(1)
+    model.fit(data, verbose=0)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
 def test_more_columns_are_no_texts(of_texts):
     with pytest.raises(ValueError, match=r"takes texts \(batch,\) or \(batch, 1\)"):
         of_texts([["a", "b"]])
