@@ -13,12 +13,25 @@ from keras_elmo.lexicon import Lexicon
 
 
 def lookup_words(words: Sequence[str]) -> np.ndarray:
-    """Returns words as StringLookup takes them, each as a Python object.
+    """Returns words as an array for TensorFlow, each as a Python object.
 
     Of a list NumPy would make texts of one length, without zeros at their ends: a word
     of 20,000 characters among 10,000 others took 1.5 GB.
     """
     return np.array(words, dtype=object)
+
+
+def word_lookup(words: Sequence[str]) -> keras.layers.StringLookup:
+    """Returns a table that counts `words` from 1; 0 is what is not among them."""
+    # StringLookup drops a first word that is like its name for the unknown. Where that
+    # name stands before the words, each of them is kept, this one too.
+    unknown = ""
+    return keras.layers.StringLookup(
+        vocabulary=lookup_words([unknown, *words]),
+        mask_token=None,
+        oov_token=unknown,
+        name="lookup",
+    )
 
 
 class WordRows(keras.layers.Layer):
@@ -36,20 +49,14 @@ class WordRows(keras.layers.Layer):
         super().__init__(trainable=False, **kwargs)
         self._room = room
         self._unknown = lexicon.word_row(lexicon.word_marks[2])
-        # A word of no letters has no entry that StringLookup could hold.
-        self.lookup = keras.layers.StringLookup(
-            vocabulary=lookup_words(lexicon.words),
-            mask_token=None,
-            oov_token="",
-            name="lookup",
-        )
+        self.lookup = word_lookup(lexicon.words)
         self.built = True
 
     def of(self, words: tf.Tensor) -> tf.Tensor:
         """Returns int32 `(words,)`, the rows of `words`, string `(words,)`."""
         if self._room is not None:
             words = tf.strings.substr(words, 0, self._room, unit="UTF8_CHAR")
-        rows = tf.cast(self.lookup(words), tf.int32) - 1  # 0 is unknown to StringLookup
+        rows = tf.cast(self.lookup(words), tf.int32) - 1
         return tf.where(rows < 0, self._unknown, rows)
 
 

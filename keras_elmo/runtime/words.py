@@ -16,7 +16,11 @@ from keras_elmo import characters
 from keras_elmo.bilm import BiLM
 from keras_elmo.options import BiLMOptions
 from keras_elmo.runtime.bounds import bounded
-from keras_elmo.runtime.lexicon_words import lookup_words, spell_by_lexicon
+from keras_elmo.runtime.lexicon_words import (
+    lookup_words,
+    spell_by_lexicon,
+    word_lookup,
+)
 from keras_elmo.tensors import numbers
 
 _CHUNK = 256  # words whose convolutions, 1 MB a filter width of 1,024, stay in cache
@@ -147,9 +151,7 @@ class WordCache(keras.layers.Layer):
         known = dict.fromkeys([*options.sentence_marks, *vocabulary])
         known.pop("", None)  # padding, no word
         self.vocabulary = list(known)
-        self.lookup = keras.layers.StringLookup(
-            vocabulary=lookup_words(self.vocabulary), mask_token=None, name="lookup"
-        )
+        self.lookup = word_lookup(self.vocabulary)
         self.table = self.add_weight(
             shape=(len(self.vocabulary), options.projection_dim),
             initializer="zeros",
@@ -165,7 +167,7 @@ class WordCache(keras.layers.Layer):
 
     def vectors(self, bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
         """Returns the vectors of `words`; `bilm` encodes those that are not known."""
-        number = self.lookup(words) - 1  # StringLookup counts from 1; 0 is unknown
+        number = self.lookup(words) - 1
         table = ops.cast(self.table, self.compute_dtype)
         vectors = tf.gather(table, tf.maximum(number, 0))
         unknown = tf.where(number < 0)  # (unknown, 1)

@@ -22,9 +22,11 @@ from keras_elmo.checkpoints import save_hdf5
 from keras_elmo.export import _HubModule, export_hub_module
 from keras_elmo.lexicon import Lexicon
 from keras_elmo.runtime.lexicon_words import WordRows
+from keras_elmo.runtime.native import NativeElmo
 from keras_elmo.saved_model import OPTIONS_FILE
 from keras_elmo.sources import check_source, open_source
 from tests.keras_elmo.hostile import as_half, as_pipe, refusal
+from tests.keras_elmo.tiny import PLAIN, TINY
 
 MODELS = Path(__file__).parent / "many_langs"
 WRITTEN = json.loads((MODELS / "vectors.json").read_text(encoding="utf-8"))
@@ -303,6 +305,27 @@ def test_words_with_zeros_at_their_ends_and_long_ones_have_rows_of_their_own():
     for each in (rows, many):
         found = each.of(tf.constant(["a\0", "b" * 3000, "a", "x", "a\0\0"]))
         assert found.numpy().tolist() == [4, 6, 3, 2, 5]
+
+
+@pytest.mark.parametrize("first", ["", "[UNK]", "<S>"])
+@pytest.mark.parametrize("as_mark", [False, True])
+def test_the_first_word_of_a_lexicon_may_be_any(first, as_mark):
+    marks = (first if as_mark else "<B>", "</S>", "<UNK>")
+    words = tuple(dict.fromkeys([first, *marks, "a", "b"]))
+    lexicon = Lexicon(words=words, word_dim=4, word_marks=marks)
+    found = WordRows(lexicon, None).of(tf.constant([*words, "x"]))
+    unknown = words.index("<UNK>")
+    assert found.numpy().tolist() == [*range(len(words)), unknown]
+    sizes = {**TINY, **PLAIN, "filters": (), "lexicon": lexicon}
+    options = BiLMOptions(**sizes)
+    plain = NativeElmo(options, warm=False)
+    cached = NativeElmo(options, warm=False, vocabulary=["a"])
+    cached.bilm.trainable = False
+    cached.bilm.set_weights(plain.bilm.get_weights())
+    cached.load(lambda bilm: None, "here")
+    batch = tf.constant(["a", "b", first]), tf.constant([3])
+    for one, other in zip(plain.run(*batch)[0], cached.run(*batch)[0], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_a_lexicon_without_entries_is_refused(model):
