@@ -97,7 +97,8 @@ def check_hdf5(options: BiLMOptions, path: str | Path) -> None:
     Raises:
         SourceError: If the file is missing, cut short or not hdf5.
         WeightsError: If a tensor is missing, of another shape or type, was never
-            written, or lies in another file.
+            written, or lies in another file; or if there are more layers than the
+            options have.
     """
     with files.open_hdf5(Path(path)) as file:
         _fitting_tensors(file, options, Path(path))
@@ -144,8 +145,16 @@ def _fitting_tensors(
                 f"shape {expected}. Received: {tensor.shape}"
             )
         found[name] = tensor
+    for name, rule in options.foreign_tensors().items():
+        if files.find_tensor(file, name) is not None:
+            raise no_place(f"the tensor {name}", str(path), rule)
     files.check_room(found, path)
     return found
+
+
+def no_place(what: str, origin: str, rule: str) -> WeightsError:
+    """Returns what is said of a tensor that only another model would have."""
+    return WeightsError(f"{origin} holds {what}, which has no place here: {rule}")
 
 
 def fits(name: str, shape: files.Shape | None, expected: files.Shape) -> bool:

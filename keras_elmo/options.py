@@ -142,6 +142,18 @@ class BiLMOptions:
                     shapes[f"{lstm}/W_P_0"] = (cell, half)
         return shapes
 
+    def foreign_tensors(self) -> dict[str, str]:
+        """Returns what a model of more layers would have, by path, each with the rule.
+
+        With it a file is of another model, although all that is asked for is there.
+        """
+        highway = f"CNN_high_{self.n_highway}/W_transform"
+        rules = {highway: f"`char_cnn.n_highway` is {self.n_highway}"}
+        for direction in range(2):
+            cell = f"RNN_{direction}/RNN/MultiRNNCell/Cell{self.n_layers}/LSTMCell"
+            rules[f"{cell}/W_0"] = f"`lstm.n_layers` is {self.n_layers}"
+        return rules
+
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
         """Returns the shape of every initial state, by its path in a file of weights.
 

@@ -65,7 +65,8 @@ def open_module(folder: Path) -> HubModule:
 
     Raises:
         SourceError: If the folder has no variables, or not those, or if their shapes
-            contradict each other.
+            contradict each other; WeightsError if there are more layers than options
+            beside it have.
     """
     tensors = SavedVariables(
         folder / "variables" / "variables", f"the SavedModel {folder}"
@@ -77,6 +78,10 @@ def open_module(folder: Path) -> HubModule:
         options = BiLMOptions.from_file(folder / OPTIONS_FILE)
     else:
         options = _infer_options(prefix + BILM, shapes, folder)
+    for path, rule in options.foreign_tensors().items():
+        name = prefix + BILM + variable_name(path)
+        if name in shapes:
+            raise checkpoints.no_place(f"the variable {name}", str(folder), rule)
     variables = {}  # of each path of the hdf5 layout
     expected_shapes, states = options.shapes(), options.state_shapes()
     if any(prefix + BILM + path in shapes for path in states):

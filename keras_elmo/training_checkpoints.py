@@ -35,11 +35,16 @@ def open_checkpoint(path: Path, options: BiLMOptions) -> Callable[[BiLM], None]:
 
     Raises:
         SourceError: If there is no checkpoint that can be read.
-        WeightsError: If it lacks a variable, or has one of another shape or type.
+        WeightsError: If it lacks a variable, has one of another shape or type, or has
+            more layers than the options.
     """
     origin = f"the checkpoint {path}"
     variables = SavedVariables(path, origin)
     shapes = variables.shapes()
+    for path_of_more, rule in options.foreign_tensors().items():
+        name = _SCOPE + variable_name(path_of_more, options.n_layers + 1)
+        if name in shapes:
+            raise checkpoints.no_place(f"the variable {name}", str(path), rule)
     names = {
         name: _SCOPE + variable_name(name, options.n_layers)
         for name in options.shapes()

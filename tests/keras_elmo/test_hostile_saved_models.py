@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from keras_elmo import BiLM
 from keras_elmo.saved_model import variable_name
-from keras_elmo.sources import open_source
+from keras_elmo.sources import check_source, open_source
 from tests.keras_elmo.hostile import as_half, as_pipe, refusal
-from tests.keras_elmo.tiny import read_hdf5
+from tests.keras_elmo.tiny import FEWER, change_options, read_hdf5
 
 pytestmark = pytest.mark.timeout(20)  # what waits or never ends fails
 
@@ -113,6 +113,19 @@ def test_a_saved_model_with_broken_variables_is_refused(
     line = refusal(folder)
     assert re.search(words, line)
     assert str(folder) in line
+
+
+@pytest.mark.parametrize(("changes", "words"), FEWER.values(), ids=FEWER)
+def test_a_saved_model_of_more_layers_than_its_options_is_refused(
+    saved_model, tmp_path, tiny_elmo, changes, words
+):
+    folder = Path(shutil.copytree(saved_model, tmp_path / "saved"))
+    options = folder / "assets.extra" / "options.json"
+    options.parent.mkdir(exist_ok=True)
+    shutil.copy(tiny_elmo / "options.json", options)
+    check_source(str(folder))
+    change_options(options, changes)
+    assert f"which has no place here: {words}" in refusal(folder)
 
 
 def test_a_saved_model_with_values_that_are_no_numbers_is_refused(tiny_elmo, tmp_path):

@@ -16,6 +16,8 @@ from keras_elmo import BiLM, SourceError, WeightsError
 from keras_elmo.checkpoints import load_hdf5, save_hdf5
 from keras_elmo.source_files import absolute_source, pair_of
 from keras_elmo.sources import SourceInfo, check_source, open_source
+from tests.keras_elmo.hostile import refusal
+from tests.keras_elmo.tiny import FEWER, change_options
 
 
 def load(source):
@@ -143,6 +145,17 @@ def test_a_tensor_of_another_shape_is_named_with_both_shapes(tiny_elmo, tmp_path
     pair = (str(tmp_path / "options.json"), str(tiny_elmo / "weights.hdf5"))
     with pytest.raises(WeightsError, match=r"char_embed .*\(261, 7\).*\(261, 4\)"):
         load(pair)
+
+
+@pytest.mark.parametrize(("changes", "words"), FEWER.values(), ids=FEWER)
+def test_weights_of_more_layers_than_the_options_are_refused(folder, changes, words):
+    with h5py.File(folder / "weights.hdf5", "a") as file:
+        file["softmax/W"] = np.zeros((2, 2), "f4")  # what is no layer is passed over
+    load(folder)
+    change_options(folder / "options.json", changes)
+    line = refusal(folder)
+    assert "weights.hdf5 holds the tensor" in line
+    assert line.endswith(f", which has no place here: {words}")
 
 
 def test_a_missing_tensor_is_named_and_nothing_is_set(tiny_elmo, tmp_path):

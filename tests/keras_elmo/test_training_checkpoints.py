@@ -14,7 +14,7 @@ from keras_elmo import BiLM, ElmoEmbeddingLayer, SourceError
 from keras_elmo.source_files import local_files
 from keras_elmo.sources import check_source, open_source
 from tests.keras_elmo.hostile import as_half, as_pipe, refusal
-from tests.keras_elmo.tiny import PLAIN, read_hdf5, write_model
+from tests.keras_elmo.tiny import FEWER, PLAIN, change_options, read_hdf5, write_model
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -152,6 +152,12 @@ def test_the_files_of_a_checkpoint_are_told_from_those_of_another(
 def test_what_does_not_fit_is_named(tmp_path, tiny_elmo, change, words):
     path = write_checkpoint(tmp_path / "training", tiny_elmo, **change)
     assert re.search(words, refusal(path.parent))
+
+
+@pytest.mark.parametrize(("changes", "words"), FEWER.values(), ids=FEWER)
+def test_more_layers_than_the_options_are_refused(checkpoint, changes, words):
+    change_options(checkpoint.parent / "options.json", changes)
+    assert f"which has no place here: {words}" in refusal(checkpoint.parent)
 
 
 @pytest.mark.parametrize("ending", [".index", ".data-00000-of-00001"])

@@ -41,6 +41,21 @@ def write_model(folder, **changes):
     return folder
 
 
+# Options of fewer layers than the tiny model has: what they change, and what is said.
+FEWER = {
+    "LSTM layers": ({"lstm": {"n_layers": 1}}, "`lstm.n_layers` is 1"),
+    "highway layers": ({"char_cnn": {"n_highway": 0}}, "`char_cnn.n_highway` is 0"),
+}
+
+
+def change_options(path, changes):
+    """Changes entries of an options.json: of each part those that are named."""
+    options = json.loads(path.read_text())
+    for part, entries in changes.items():
+        options[part] |= entries
+    path.write_text(json.dumps(options))
+
+
 def read_hdf5(path):
     """Returns the tensors of a weights file by their paths."""
     tensors = {}
