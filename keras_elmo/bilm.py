@@ -59,6 +59,8 @@ class BiLM(keras.layers.Layer):
         self.initial_states: Callable[[], dict[str, Any]] = dict
         # What finds the rows of words in the table of a lexicon's words.
         self.word_rows: Callable[[Any], Any] | None = None
+        # What computes anew that which follows from weights; it gets their origin.
+        self.follow_weights: Callable[[str | None], None] | None = None
         self.build()
         # Keras would give a flag of the constructor to no part.
         for name in frozen if self.trainable else self.parts:
@@ -82,6 +84,19 @@ class BiLM(keras.layers.Layer):
             if not part.built:
                 part.build()
         self.built = True
+
+    def set_weights(self, weights: Any) -> None:
+        super().set_weights(weights)
+        self.weights_are_set()
+
+    def weights_are_set(self, origin: str | None = None) -> None:
+        """Brings all that follows from the weights in line with them.
+
+        Args:
+            origin: Where they were read, if anywhere.
+        """
+        if self.follow_weights is not None:
+            self.follow_weights(origin)
 
     def call(self, char_ids: Any, training: bool | None = None) -> Any:
         options = self.options

@@ -108,7 +108,7 @@ def load_hdf5(bilm: BiLM, path: str | Path) -> None:
     """Reads the weights of `bilm` from a published or exported hdf5 file.
 
     The warm state of a layer stays as it is where the file has none: a layer made from
-    the file computes its own.
+    the file computes its own. The vectors of known words are computed anew.
 
     Raises:
         SourceError: If the file is missing, cut short or not hdf5.
@@ -190,6 +190,7 @@ def assign_weights(
     for name, value in values.items():
         variable = variables[name]
         variable.assign(from_file(name, value, variable.shape[0]))
+    bilm.weights_are_set(origin)
 
 
 def finite(

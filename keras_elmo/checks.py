@@ -96,19 +96,21 @@ def _is_number(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def word_list(vocabulary: Sequence[str] | None) -> list[str] | None:
+def word_list(vocabulary: Iterable[str] | None) -> list[str] | None:
     """Returns a vocabulary as a list of plain strings; refuses other items."""
     if vocabulary is None:
         return None
-    # A text is a sequence too, but of letters.
-    if isinstance(vocabulary, (str, bytes)) or not all(
-        isinstance(word, str) for word in vocabulary
-    ):
+    # A text is iterable too, but of letters.
+    is_list = isinstance(vocabulary, Iterable) and not isinstance(
+        vocabulary, (str, bytes)
+    )
+    words = list(vocabulary) if is_list else []  # once: a generator has no more
+    if not is_list or not all(isinstance(word, str) for word in words):
         raise ValueError(
             "`vocabulary` must be a sequence of words or None. "
-            f"Received: `vocabulary={reprlib.repr(vocabulary)}`"
+            f"Received: `vocabulary={reprlib.repr(words or vocabulary)}`"
         )
-    words = [str(word) for word in vocabulary]
+    words = [str(word) for word in words]
     for word in words:
         try:
             word.encode()

@@ -95,6 +95,7 @@ class NativeElmo(keras.layers.Layer):
             self.carried = CarriedStates(options, max_batch_size, name="carried")
         if vocabulary is not None:
             self.cache = WordCache(vocabulary, options, name="cache", dtype=dtype)
+            self.bilm.follow_weights = self._fill_cache
         self.word_rows: Any = None
         if options.lexicon is not None and options.lexicon.words:
             room = options.max_chars - 2 if options.n_characters else None
@@ -122,7 +123,7 @@ class NativeElmo(keras.layers.Layer):
         """Fills the biLM, then all that follows from its weights.
 
         Args:
-            fill: What fills the biLM.
+            fill: What fills the biLM; known words follow with its weights.
             origin: The source of the weights.
 
         Raises:
@@ -132,9 +133,11 @@ class NativeElmo(keras.layers.Layer):
         with in_one_line(origin):
             if self.bilm.initial_states() and not self.start.are_set():
                 self.start.warm_up(self.bilm)
-            if self.cache is not None:
-                self.cache.fill(self.bilm)
         self.reset_states()
+
+    def _fill_cache(self, origin: str | None) -> None:
+        with in_one_line(origin):
+            self.cache.fill(self.bilm)
 
     @property
     def _begin(self) -> Any:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_elmo import ElmoEmbeddingLayer
 from keras_elmo.characters import spell_tokens
+from keras_elmo.checkpoints import load_hdf5, save_hdf5
 from keras_elmo.errors import WeightsError
 from keras_elmo.runtime.words import distinct_words, spell
 
@@ -118,6 +119,21 @@ def test_a_saved_layer_brings_its_vectors_along(tiny_elmo, tmp_path):
     np.testing.assert_allclose(again(KNOWN), expected[0], atol=1e-6)
 
 
+@pytest.mark.parametrize("way", ["hdf5", "set_weights"])
+def test_known_words_follow_weights_that_are_read_later(tiny_elmo, tmp_path, way):
+    plain, cached = make(tiny_elmo), make(tiny_elmo, vocabulary=VOCABULARY)
+    cached(KNOWN)  # compiled with the vectors that were
+    halves = [weight / 2 for weight in plain.bilm.get_weights()]
+    plain.bilm.set_weights(halves)
+    if way == "hdf5":
+        save_hdf5(plain.bilm, tmp_path / "weights.hdf5")
+        load_hdf5(cached.bilm, tmp_path / "weights.hdf5")
+    else:
+        cached.bilm.set_weights(halves)
+    for tokens in (KNOWN, UNKNOWN):
+        np.testing.assert_allclose(cached(tokens), plain(tokens), atol=1e-6)
+
+
 def test_an_exported_model_brings_its_vectors_along(tiny_elmo, tmp_path):
     layer = make(tiny_elmo, vocabulary=VOCABULARY, output="elmo")
     model = keras.Sequential([keras.Input((None,), dtype="string"), layer])
@@ -133,12 +149,14 @@ FORMS = {
     "tuple": tuple(VOCABULARY),
     "array": np.array(VOCABULARY),
     "keys": dict.fromkeys(VOCABULARY).keys(),
+    "generator": lambda: (word for word in VOCABULARY),
 }
 
 
 @pytest.mark.parametrize("vocabulary", FORMS.values(), ids=FORMS)
 def test_a_vocabulary_of_any_form_is_kept_as_plain_words(tiny_elmo, vocabulary):
-    layer = make(tiny_elmo, vocabulary=vocabulary)
+    words = vocabulary() if callable(vocabulary) else vocabulary
+    layer = make(tiny_elmo, vocabulary=words)
     kept = json.loads(json.dumps(layer.get_config()["vocabulary"]))
     assert set(kept) == set(VOCABULARY)
 
