@@ -27,15 +27,15 @@ _DEFAULTS_BY_STEP = {"Tuner": _TRAINS, "Trainer": _TRAINS}
 def step_options(config: Config, step: str) -> StepConfig:
     """Returns the options of a step.
 
-    Each is taken from the first of these that sets it: `kubeflow.steps.<step>`, our
-    default for the step, `kubeflow.steps.default`, our default for all steps.
+    Each is taken from the first of these that sets it: `kubeflow.steps.<step>`,
+    `kubeflow.steps.default`, our default for the step, our default for all steps.
     """
     of_config = config.kubeflow.steps
     merged: dict[str, object] = {}
     for options in (
         _DEFAULTS,
-        of_config.get(EVERY_STEP),
         _DEFAULTS_BY_STEP.get(step),
+        of_config.get(EVERY_STEP),
         of_config.get(step),
     ):
         if options is not None:

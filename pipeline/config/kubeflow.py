@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from pipeline.config.sections import Section
 
@@ -27,6 +27,8 @@ def _matching(pattern: str, example: str) -> AfterValidator:
 # As kfp takes them: above zero, and memory with a unit.
 _Cores = Annotated[str, _matching(r"(?=.*[1-9])[0-9]+(\.[0-9]+)?m?", "2 or 500m")]
 _Memory = Annotated[str, _matching(r"[1-9][0-9]*[EPTGMK]i?", "8Gi or 512Mi")]
+# A year, and more starts than anybody waits for: packages of kfp have bounds of both.
+_MOST_MINUTES, _MOST_RETRIES = 366 * 24 * 60, 1000
 _Image = Annotated[str, _matching(r"\S+", "registry.example.org/elmo-tfx:1")]
 _Name = Annotated[
     str, _matching(r"[a-z][-a-z0-9]{0,126}[a-z0-9]", "elmo-tfx, in lower case")
@@ -34,7 +36,11 @@ _Name = Annotated[
 
 
 class StepConfig(Section):
-    """What one step asks of a cluster; an option that is None is that of `default`."""
+    """What one step asks of a cluster; an option that is None is that of `default`.
+
+    What that leaves open, too, is 1 core, 4Gi and 1 retry, but of `Trainer` and `Tuner`
+    2 cores and 8Gi: they hold up to `train.cache_gib` of vectors.
+    """
 
     cpu: _Cores | None = Field(
         None, description="Cores it asks for, and its limit: `2`."
@@ -43,10 +49,13 @@ class StepConfig(Section):
         None, description="Memory it asks for, and its limit: `8Gi`."
     )
     retries: int | None = Field(
-        None, ge=0, description="How often it is started again if it fails."
+        None,
+        ge=0,
+        le=_MOST_RETRIES,
+        description="How often it is started again if it fails.",
     )
     timeout_minutes: float | None = Field(
-        None, gt=0, description="How long one attempt may take."
+        None, gt=0, le=_MOST_MINUTES, description="How long one attempt may take."
     )
     accelerator: str | None = Field(
         None,
@@ -57,12 +66,6 @@ class StepConfig(Section):
     accelerators: int | None = Field(
         None, ge=1, description="How many accelerators, if a kind is named."
     )
-
-    @model_validator(mode="after")
-    def _name_the_kind(self) -> StepConfig:
-        if self.accelerators is not None and self.accelerator is None:
-            raise ValueError("accelerators need accelerator, such as nvidia.com/gpu")
-        return self
 
 
 class KubeflowConfig(Section):
@@ -103,8 +106,22 @@ class KubeflowConfig(Section):
     steps: dict[str, StepConfig] = Field(
         default_factory=dict,
         description="What single steps ask for, by node such as `Trainer`; `default` "
-        "is for the others.",
+        "is for the others, and for what these leave open.",
     )
+
+    @field_validator("steps")
+    @classmethod
+    def _name_the_kind(cls, steps: dict[str, StepConfig]) -> dict[str, StepConfig]:
+        for name, step in steps.items():
+            # The number may stand in one entry and the kind in the other.
+            others = [steps.get(EVERY_STEP)] if name != EVERY_STEP else steps.values()
+            kinds = [each.accelerator for each in (step, *others) if each is not None]
+            if step.accelerators is not None and not any(kinds):
+                raise ValueError(
+                    f"entry {name} has accelerators, but no accelerator, such as "
+                    "nvidia.com/gpu"
+                )
+        return steps
 
 
 class VertexConfig(Section):
