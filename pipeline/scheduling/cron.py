@@ -84,8 +84,9 @@ def next_time(expression: str, after: datetime, *, fields: int = 5) -> datetime:
     """Returns the first time after `after` at which an expression comes due.
 
     When clocks are put forward, a time that is left out comes due right after the
-    gap. When they are put back, a time that comes twice is due once, the first time;
-    but with an hour of `*` or `*/n` both are due, as no certain hour is meant.
+    gap; but with an hour of `*` it does not, as each hour has a time of its own. When
+    they are put back, a time that comes twice is due once, the first time; but with an
+    hour of `*` or `*/n` both are due, as no certain hour is meant.
 
     Args:
         expression: One that `check_cron` takes.

@@ -124,6 +124,20 @@ def test_what_is_meant_for_every_hour_comes_due_in_each_that_passes():
     ]
 
 
+@pytest.mark.parametrize(
+    ("hours", "times"),
+    [
+        ("*", ["03:10", "04:10"]),
+        ("0-23", ["03:10", "04:10"]),  # the same, written out
+        ("*/2", ["03:00", "04:10"]),
+        ("1-3", ["03:00", "03:10"]),
+    ],
+)
+def test_spring_makes_up_for_an_hour_unless_each_hour_is_meant(hours, times):
+    found = _times(f"10 {hours} * * *", "2027-03-28T01:50+01:00", 2)
+    assert found == [f"2027-03-28T{time}+02:00" for time in times]
+
+
 def test_the_hour_keeps_its_place_on_the_wall_clock():
     assert _times("0 3 * * *", "2026-10-24T12:00+02:00", 1) == [
         "2026-10-25T03:00+01:00"
