@@ -68,13 +68,11 @@ def read_bounded(path: Path, most_bytes: int) -> str:
         UnicodeDecodeError: It is not UTF-8.
         FileTooLarge: It is larger.
     """
-    # Not to wait for a pipe into which nobody writes.
-    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with open(number, "rb") as file:
-        if stat.S_ISFIFO(os.fstat(number).st_mode):
+    with open(path, "rb", opener=_without_waiting) as file:
+        if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
             if not select.select([file], [], [], _PIPE_SECONDS)[0]:
                 raise OSError(errno.EAGAIN, "nothing comes out of this pipe", str(path))
-            os.set_blocking(number, True)
+            os.set_blocking(file.fileno(), True)
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
         raise FileTooLarge(f"{path} is larger than {most_bytes:,} bytes")
@@ -87,11 +85,15 @@ def read_regular(path: Path) -> bytes:
     Raises:
         OSError: It cannot be read, or is no file: a pipe would be waited for.
     """
-    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with open(number, "rb") as file:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "is not a file", str(path))
         return file.read()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a file; a pipe into which nobody writes would be waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @contextlib.contextmanager

@@ -144,7 +144,9 @@ def _show_history(output: str, as_json: bool) -> None:
     try:
         history = folder.read_history()
     except OSError as error:
-        raise RunError(f"the history cannot be read: {error}") from error
+        raise RunError(
+            f"the history cannot be read: {error.filename}: {error.strerror}"
+        ) from error
     if as_json:
         for past in history:
             click.echo(json.dumps(past.to_json()))

@@ -12,6 +12,8 @@ import pytest
 from pipeline.files import (
     absolute,
     locked_folder,
+    read_bounded,
+    read_regular,
     replace_when_done,
     short_names,
     write_whole,
@@ -51,6 +53,13 @@ def test_a_path_means_the_folder_that_the_operating_system_finds(tmp_path, monke
 )
 def test_names_of_files_begin_where_they_differ(names, short):
     assert short_names(names) == short
+
+
+@pytest.mark.parametrize("read", [read_regular, lambda path: read_bounded(path, 9)])
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path, read):
+    with pytest.raises(IsADirectoryError) as refused:
+        read(tmp_path)
+    assert str(refused.value.filename) == str(tmp_path)
 
 
 def test_text_and_bytes_are_written_as_they_are(tmp_path):

@@ -104,6 +104,13 @@ def test_a_spoilt_history_takes_one_line(folder, past):
     assert "line 2 of the history" in result.output
 
 
+def test_a_folder_in_the_place_of_a_file_is_named(folder):
+    folder.history.mkdir()
+    result = _invoke("--history", "--output", str(folder.output))
+    assert result.exit_code == 1
+    assert f"cannot be read: {folder.history}: Is a directory" in result.output
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)]
 )
