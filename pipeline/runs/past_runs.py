@@ -19,6 +19,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
+from pydantic import FiniteFloat
+
 from pipeline.evaluation.facts import Facts
 from pipeline.files import absolute, read_regular, write_whole
 from pipeline.written_times import Moment, Seconds
@@ -67,7 +69,7 @@ class PastRun(Facts):
     seconds: Seconds | None = None
     span: str | None = None
     rows: int | None = None
-    measures: dict[str, float | None] = {}
+    measures: dict[str, FiniteFloat | None] = {}  # JSON has no other numbers
     version: int | None = None
     withdrawn: bool = False
     component: str | None = None

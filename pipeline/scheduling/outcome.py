@@ -51,7 +51,7 @@ class Outcome:
     removed_versions: tuple[int, ...] = ()
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    accuracy: float | None = None
+    accuracy: pydantic.FiniteFloat | None = None
     component: str | None = None
     reason: str | None = None
 

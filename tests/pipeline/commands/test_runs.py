@@ -94,16 +94,19 @@ def test_damaged_records_hide_no_run_of_which_more_is_kept(output, content):
     "wrong",
     [{"began": "0001-01-01T00:00:00Z"}, {"began": "9999-12-31T23:59:59Z"}]
     + [{"ended": "9999-12-31T23:59:59Z"}]
-    + [{"seconds": value} for value in (1e300, -1, float("nan"), float("inf"))],
+    + [{"seconds": value} for value in (1e300, -1, float("nan"), float("inf"))]
+    + [{"measures": {"auc": value}} for value in (float("nan"), float("inf"))],
     ids=str,
 )
-def test_a_time_that_no_clock_shows_hides_no_other_run(output, monkeypatch, wrong):
+def test_what_no_clock_or_json_can_show_hides_no_other_run(output, monkeypatch, wrong):
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     record = output / "runs" / "b" / "run.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), **wrong}))
     result = _invoke("--output", output)
     assert result.exit_code == 0, result.output
     assert "1795857292" in result.stdout and "failed" not in result.stdout
+    listed = _invoke("--output", output, "--json").output
+    assert len(json.loads(listed, parse_constant=pytest.fail)) == 1
 
 
 def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(output):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -113,6 +114,8 @@ def test_a_line_that_was_spoilt_is_named(folder):
         {"reasons": [5]},
         {"removed_versions": "15"},
         {"accuracy": "high"},
+        {"accuracy": math.nan},  # of which --json could make no JSON
+        {"accuracy": math.inf},
         {"run_id": ["r"]},
         {"log": 5},
     ],
