@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypedDict
 
 import apache_beam as beam
 from apache_beam.pvalue import AsList
 
 from pipeline.batch import storage
-from pipeline.batch.formats.table import count_as_text, merge_kinds
+from pipeline.batch.formats.table import count_as_text, merge_kinds, written_names
 from pipeline.batch.rejects import add_counts
 from pipeline.batch.scoring import PartRecord, ScoreChunks, Scorer
 from pipeline.batch.shards import JoinPieces, ShardPlan, plan_shards
@@ -93,7 +93,12 @@ class ScoreFiles(beam.PTransform):
             | "AllJoined" >> beam.Impulse()
             | "WriteCounts"
             >> beam.Map(
-                _write_counts, AsList(splits), AsList(parts), AsList(finished), job
+                _write_counts,
+                AsList(splits),
+                AsList(parts),
+                AsList(finished),
+                columns,
+                job,
             )
         )
 
@@ -170,6 +175,7 @@ def _write_counts(
     splits: list[SplitRecord],
     parts: list[PartRecord],
     finished: list[str],
+    columns: Mapping[str, str],
     job: BatchJob,
 ) -> None:
     del impulse
@@ -183,7 +189,10 @@ def _write_counts(
         layouts=add_counts(split["layouts"] for split in splits),
         replaced_utf8=sum(split["replaced_utf8"] for split in splits),
         replaced_nul=sum(split["replaced_nul"] for split in splits),
-        renamed_columns=add_counts(split["renamed"] for split in splits),
+        renamed_columns=add_counts(
+            [split["renamed"] for split in splits]
+            + [_renamed_as_written(list(columns), splits, job.request.format)]
+        ),
         values_as_null=add_counts(split["as_null"] for split in splits),
         values_as_text=count_as_text(
             job.request.format, *(split["columns"] for split in splits)
@@ -193,3 +202,17 @@ def _write_counts(
         output_files=sorted(path.removeprefix(folder) for path in finished),
     )
     storage.write_json(job.path(COUNTS), counts)
+
+
+def _renamed_as_written(
+    names: Sequence[str], splits: Iterable[SplitRecord], format_name: str
+) -> dict[str, int]:
+    """Returns the rows by names that columns have got from the format alone."""
+    written = written_names(format_name, names)
+    new = {old: name for old, name in zip(names, written, strict=True) if name != old}
+    return add_counts(
+        {new[name]: sum(kinds.values())}
+        for split in splits
+        for name, kinds in split["columns"].items()
+        if name in new
+    )

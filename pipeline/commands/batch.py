@@ -162,7 +162,9 @@ def run_batch(
     click.echo(visible_line(_line(summary)))
     if renamed := summary.counts["renamed_columns"]:
         names = _some(list(renamed))
-        click.echo(f"columns whose name another has are called {names}", err=True)
+        click.echo(
+            f"columns that could not keep their names are called {names}", err=True
+        )
     if summary.left_out:
         names = _some(short_names(summary.left_out))
         click.echo(f"not read, by their names: {names}", err=True)

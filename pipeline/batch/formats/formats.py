@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from components.text_example_gen.reading.records import distinct_names
 from pipeline.batch import storage
 from pipeline.batch.formats import hdf5, parquet
 from pipeline.batch.formats.table import (
@@ -28,6 +27,7 @@ from pipeline.batch.formats.table import (
     Table,
     to_text,
     without_nul,
+    written_names,
 )
 
 
@@ -96,8 +96,7 @@ def _write_csv_rows(path: Path, rows: Iterable[Iterable[str]]) -> None:
 
 
 def _join_csv(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
-    # Two of them may differ by a NUL alone.
-    _write_csv_rows(path, [distinct_names([without_nul(name) for name in columns])])
+    _write_csv_rows(path, [written_names(CSV, columns)])
     _append(path, parts)
 
 

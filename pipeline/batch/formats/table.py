@@ -8,9 +8,10 @@ import datetime
 import functools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from components.text_example_gen.reading.records import distinct_names
 from components.text_example_gen.values import to_json
 
 # The formats of an output, by the names that users give them; `formats` writes them.
@@ -173,6 +174,13 @@ def count_as_text(format_name: str, *columns: KindCounts) -> dict[str, int]:
 def without_nul(text: str) -> str:
     """Returns the text with U+FFFD for NUL, which CSV and HDF5 cannot hold."""
     return text.replace("\0", "\ufffd")
+
+
+def written_names(format_name: str, names: Iterable[str]) -> list[str]:
+    """Returns the names of columns as a format has them; two never become one."""
+    if format_name != CSV:
+        return list(names)
+    return distinct_names([without_nul(name) for name in names])
 
 
 def to_text(value: Any) -> str:

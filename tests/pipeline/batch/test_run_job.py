@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import gzip
 import io
@@ -284,6 +285,22 @@ def test_odd_values_and_names_cost_no_row_and_are_counted(tmp_path, predictor):
     )
     assert summary.counts["replaced_nul"] == 1
     assert summary.counts["values_as_text"] == {}
+
+
+def test_a_name_with_nul_is_a_new_one_in_csv_and_counted(tmp_path, predictor):
+    path = tmp_path / "x.jsonl"
+    path.write_text(
+        '{"text": "good", "n\\u0000m": 1, "n\ufffdm": 2}\n'
+        '{"text": "dull", "n\\u0000m": 3}\n'
+    )
+    options = ReadOptions(label_column=None, keep_all=True)
+    request = _request(path, tmp_path, options=options, keep=None, format="csv")
+    counts = _run(request, predictor).counts
+    assert counts["renamed_columns"] == {"n\ufffdm": 2, "n\ufffdm_2": 1}
+    with (tmp_path / "out" / "part-00000-of-00001.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert (first["n\ufffdm"], first["n\ufffdm_2"]) == ("1", "2")
+    assert (second["n\ufffdm"], second["n\ufffdm_2"]) == ("3", "")
 
 
 def test_a_column_of_the_outputs_is_refused_before_anything_runs(

@@ -153,7 +153,7 @@ def test_new_names_of_repeated_columns_are_told(predict, tmp_path):
     path.write_text("text,note,note\na good film,1,2\n")
     done = predict("--input", path, "--format", "csv")
     assert done.exit_code == 0
-    assert "columns whose name another has are called note_2" in done.output
+    assert "columns that could not keep their names are called note_2" in done.output
     [path] = (tmp_path / "out").glob("*.csv")
     assert path.read_text().startswith("id,text,note,note_2,")
 
