@@ -1,6 +1,7 @@
 """Where room has to be made, if that is why something failed.
 
-The temporary folder may be the full one: it is often a small disk of its own.
+The temporary folder may be the full one: it is often a small disk of its own. So may a
+folder of the output be, such as the served models'.
 """
 
 from __future__ import annotations
@@ -26,13 +27,27 @@ def with_full_disk(reason: str, output: str) -> str:
     """
     if not any(os.strerror(number) in reason for number in _NO_ROOM):
         return reason
+    named: list[Path] = []
     try:
         places = [Path(tempfile.gettempdir())]
     except FileNotFoundError as unusable:
         return f"{unusable.strerror}\nhint: make room there, or set TMPDIR"
     if is_local(output):
-        places.insert(0, next(p for p in Path(output).parents if p.exists()))
+        within = _disks_within(Path(output))
+        places[:0] = [next(p for p in Path(output).parents if p.exists()), *within]
+        # What was begun there is removed by now, and room again.
+        named = [each for each in within if f"{each}/" in reason]
     full = [each for each in places if shutil.disk_usage(each).free < _FULL_BYTES]
     # A quota is no full disk, and what was there may be gone by now.
-    names = " and in ".join(str(each) for each in full or places[:1])
+    names = " and in ".join(str(each) for each in named or full or places[:1])
     return f"{reason}\nhint: make room in {names}"
+
+
+def _disks_within(output: Path) -> list[Path]:
+    """Returns the folders of an output that lie on other disks than it does."""
+    try:
+        own = output.stat().st_dev
+        folders = [each for each in sorted(output.iterdir()) if each.is_dir()]
+        return [each for each in folders if each.stat().st_dev != own]
+    except OSError:  # it is not there, or changes at this moment
+        return []

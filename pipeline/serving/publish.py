@@ -53,8 +53,17 @@ def publish(model: Path, version: Path) -> None:
     """
     version.parent.mkdir(parents=True, exist_ok=True)
     with replace_when_done(version) as unfinished:
-        shutil.copytree(model, unfinished)
+        _copy(model, unfinished)
         _flush(unfinished)
+
+
+def _copy(model: Path, folder: Path) -> None:
+    """Copies a model; what stopped its first file is raised, not a list of all."""
+    try:
+        shutil.copytree(model, folder)
+    except shutil.Error as error:
+        _, _, first = error.args[0][0]
+        raise OSError(first) from None
 
 
 def remove_version(version: Path) -> None:

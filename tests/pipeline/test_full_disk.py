@@ -10,7 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline import local_runner
+from pipeline.full_disk import with_full_disk
 from pipeline.output_folder import OutputFolder
+from pipeline.runs.outcomes import reason_of
 from pipeline.runs.past_runs import PastRun
 
 
@@ -38,3 +40,18 @@ def test_a_node_that_fails_for_room_says_where(tmp_path, monkeypatch, full):
     assert f"(hint: make room in {place}" in message or (
         f"No space left on device for {place}" in message
     )
+
+
+@pytest.mark.parametrize("free", [0, 2**40], ids=["full", "room again"])
+def test_a_folder_of_the_output_may_be_the_full_disk(tmp_path, monkeypatch, free):
+    serving = tmp_path / "out" / "serving"
+    serving.parent.mkdir()
+    serving.symlink_to("/proc")  # another file system than that of the tests
+
+    def disk_usage(path):
+        return SimpleNamespace(free=free if path == serving else 2**40)
+
+    monkeypatch.setattr("shutil.disk_usage", disk_usage)
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a", 0, f"{serving}/.1/b")
+    reason = with_full_disk(reason_of(error), str(tmp_path / "out"))
+    assert reason.endswith(f"\nhint: make room in {serving}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 
 import pytest
@@ -10,6 +12,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
+from pipeline.runs.outcomes import reason_of
 from pipeline.serving import publish, pusher
 from pipeline.serving.manifest import digests, manifest_path, read_manifest
 from pipeline.serving.publish import noted_pushes
@@ -111,6 +114,20 @@ def test_a_push_that_fails_leaves_no_version(tmp_path, monkeypatch):
     monkeypatch.setattr(publish, "_flush", full)
     with pytest.raises(OSError, match="No space left"):
         _push(tmp_path)
+    assert list((tmp_path / "out" / "serving").iterdir()) == []
+
+
+def test_a_push_onto_a_full_disk_says_so_of_one_file(tmp_path, monkeypatch):
+    def full(source, target, **_):
+        why = os.strerror(errno.ENOSPC)
+        raise OSError(errno.ENOSPC, why, os.fspath(source), None, target)
+
+    monkeypatch.setattr("shutil.copystat", full)  # of folders and files
+    with pytest.raises(OSError) as failed:
+        _push(tmp_path)
+    reason = reason_of(failed.value)
+    assert reason.startswith("OSError: [Errno 28] No space left on device: '")
+    assert reason.count("Errno") == 1 and len(reason.split(" -> ")) == 2
     assert list((tmp_path / "out" / "serving").iterdir()) == []
 
 
