@@ -18,9 +18,11 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.text_example_gen.reading.records import replace_invalid
 from pipeline.errors import RunError, UserError
+from pipeline.files import FileTooLarge, read_bounded
 
 PREFIX = "ELMO_TFX_METADATA_"
-_PORT = "3306"
+_PORT, _LAST_PORT = "3306", 65535
+_MOST_BYTES = 2**16  # of the file with the password
 
 
 class MetadataUnavailable(RunError):
@@ -83,10 +85,14 @@ def open_store(path: Path) -> mlmd.MetadataStore:
 
 def _mysql() -> metadata_store_pb2.MySQLDatabaseConfig:
     port = os.environ.get(PREFIX + "PORT") or _PORT
-    if not port.isdecimal():
-        raise MetadataUnavailable(f"{PREFIX}PORT must be a number. Received: {port!r}")
+    is_number = port.isdecimal() and len(port) <= len(str(_LAST_PORT))
+    if not is_number or not 1 <= int(port) <= _LAST_PORT:
+        raise MetadataUnavailable(
+            f"{PREFIX}PORT must be a number from 1 to {_LAST_PORT:,}. Received: "
+            f"{port!r}"
+        )
     return metadata_store_pb2.MySQLDatabaseConfig(
-        host=os.environ[PREFIX + "HOST"],
+        host=_required("HOST"),
         port=int(port),
         database=_required("DATABASE"),
         user=_required("USER"),
@@ -98,6 +104,8 @@ def _required(name: str) -> str:
     value = os.environ.get(PREFIX + name)
     if not value:
         raise MetadataUnavailable(f"{PREFIX}{name} must be set beside {PREFIX}HOST")
+    if replace_invalid(value)[1]:  # it is not shown, as it may be the password
+        raise MetadataUnavailable(f"{PREFIX}{name} has bytes that are not UTF-8")
     return value
 
 
@@ -106,8 +114,13 @@ def _password() -> str:
     if not path:
         return _required("PASSWORD")
     try:
-        return Path(path).read_text("utf-8").strip()
-    except OSError as error:
+        return read_bounded(Path(path), _MOST_BYTES).strip()
+    except FileTooLarge as error:
         raise MetadataUnavailable(
-            f"{PREFIX}PASSWORD_FILE cannot be read: {path}: {error.strerror}"
+            f"{PREFIX}PASSWORD_FILE cannot be read: {error}"
         ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise MetadataUnavailable(
+            f"{PREFIX}PASSWORD_FILE cannot be read: {path}: {reason}"
+        ) from None  # what could not be decoded is the password

@@ -54,6 +54,26 @@ def test_a_password_may_lie_in_a_file(environment, tmp_path):
         connection_config(tmp_path / "unused")
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"hush\xff", "it is not UTF-8"), (b"x" * 100_000, "is larger than 65,536 bytes")],
+)
+def test_a_file_that_holds_no_password_is_named(environment, tmp_path, content, reason):
+    (tmp_path / "secret").write_bytes(content)
+    environment(**_GOOD, PASSWORD_FILE=str(tmp_path / "secret"))
+    with pytest.raises(
+        MetadataUnavailable, match=f"PASSWORD_FILE cannot be read: .*secret.*{reason}"
+    ):
+        connection_config(tmp_path / "unused")
+
+
+@pytest.mark.parametrize("name", ["HOST", "DATABASE", "USER", "PASSWORD"])
+def test_a_value_that_is_not_utf8_is_refused_and_not_shown(environment, tmp_path, name):
+    environment(**{**_GOOD, "PASSWORD": "p", name: "hush\udcff"})
+    with pytest.raises(MetadataUnavailable, match=f"_{name} has bytes that .* UTF-8$"):
+        connection_config(tmp_path / "unused")
+
+
 @pytest.mark.parametrize("missing", ["DATABASE", "USER"])
 def test_what_is_missing_beside_the_host_is_named(environment, tmp_path, missing):
     values = {name: value for name, value in _GOOD.items() if name != missing}
@@ -62,10 +82,12 @@ def test_what_is_missing_beside_the_host_is_named(environment, tmp_path, missing
         connection_config(tmp_path / "unused")
 
 
-def test_a_port_that_is_not_a_number_is_refused(environment, tmp_path):
-    environment(**{**_GOOD, "PORT": "mysql"}, PASSWORD="p")
+@pytest.mark.parametrize("port", ["mysql", "0", "70000", "99999999999", "9" * 5000])
+def test_a_port_that_there_cannot_be_is_refused(environment, tmp_path, port):
+    environment(**{**_GOOD, "PORT": port}, PASSWORD="p")
     with pytest.raises(
-        MetadataUnavailable, match="must be a number. Received: 'mysql'"
+        MetadataUnavailable,
+        match=f"PORT must be a number from 1 to 65,535. Received: '{port}'",
     ):
         connection_config(tmp_path / "unused")
 
