@@ -44,6 +44,8 @@ _COMMANDS = {
 }
 # Of these an interrupted one loses nothing that it has finished.
 _GO_ON = {"run", "predict", "embed", "pretrain"}
+# All others are made of TensorFlow's graphs.
+_ANY_BACKEND = {"pretrain"}
 
 # What the machine refuses, whoever asks: disk, quota, open files, long names.
 _OF_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO} | {
@@ -74,6 +76,9 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        if cmd_name not in _ANY_BACKEND:
+            # One that is meant for other programs of Keras may not even be installed.
+            os.environ["KERAS_BACKEND"] = "tensorflow"
         return importlib.import_module(_COMMANDS[cmd_name][0]).command
 
     def format_commands(

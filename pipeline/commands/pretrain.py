@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import importlib.util
 import logging
 import os
 import warnings
@@ -19,6 +20,7 @@ from pipeline.terminal import visible_line
 _ABOVE_0 = click.FloatRange(min=0, min_open=True)
 _AT_LEAST_1 = click.IntRange(min=1)
 _RATE, _START_RATE = 2e-3, 5e-4
+_BACKENDS = ("tensorflow", "jax", "torch")  # of Keras, by their packages
 
 
 @click.command(
@@ -163,6 +165,7 @@ def command(
             "options --start and --options: give one of them; a model that is gone on "
             "from keeps its sizes"
         )
+    _check_backend()
     if start:
         _check_start(start)
     for pattern in corpus:
@@ -208,6 +211,20 @@ def command(
     else:
         line = f"Held-out perplexity {perplexity:.1f}; the model is in {output}"
     click.echo(visible_line(line))
+
+
+def _check_backend() -> None:
+    """Refuses a backend that Keras could not import.
+
+    Raises:
+        UserError: The environment names one.
+    """
+    name = os.environ.get("KERAS_BACKEND")
+    if name and (name not in _BACKENDS or not importlib.util.find_spec(name)):
+        raise UserError(
+            f"KERAS_BACKEND must be one of {', '.join(_BACKENDS)}, and be installed. "
+            f"Received: {name!r} (hint: unset it, for TensorFlow)"
+        )
 
 
 def _check_start(source: str) -> None:

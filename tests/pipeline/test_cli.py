@@ -181,6 +181,18 @@ def test_a_current_folder_that_is_gone_gets_one_line(tmp_path, monkeypatch):
     assert (done.exit_code, done.output) == (1, f"{message}\n")
 
 
+def test_a_backend_that_is_meant_for_other_programs_is_passed_over(repository):
+    program = (
+        "from pipeline.cli import main; main.get_command(None, 'run'); import keras"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": "none-such"}
+    command = [sys.executable, "-c", f"{program}; print(keras.backend.backend())"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=repository, env=environment
+    )
+    assert done.stdout == "tensorflow\n", done.stderr
+
+
 def test_without_a_temporary_folder_there_is_one_line(tmp_path, repository):
     (tmp_path / "a.csv").write_text("text,label\na,b\n" * 9)
     data = ["--data", str(tmp_path / "a.csv"), "--output", str(tmp_path / "out")]

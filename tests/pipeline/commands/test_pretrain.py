@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -57,6 +58,15 @@ def test_the_training_has_the_settings_asked_for(tmp_path, options_file):
     _, settings = _train(tmp_path, options_file, *arguments)
     expected = {"dropout": 0.0, "lowercase_share": 0.3, "dtype": "mixed_bfloat16"}
     assert settings.items() >= expected.items()
+
+
+@pytest.mark.parametrize("name", ["none-such", "torch"])
+def test_a_backend_that_is_not_installed_is_refused(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("KERAS_BACKEND", name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    code, output = call("--corpus", "*.txt", "--output", tmp_path / "out")
+    assert code == 2
+    assert f"and be installed. Received: '{name}' (hint: unset it" in output
 
 
 @pytest.mark.parametrize(
