@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import datetime
 import gzip
-import io
-import json
 import os
 import shutil
 from pathlib import Path
 
 import apache_beam as beam
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
 from components.text_example_gen.options import ReadOptions
 from pipeline.batch import scoring
-from pipeline.batch.output import BatchOutput
 from pipeline.batch.predicting import Predictor
-from pipeline.batch.run_job import run_job
-from pipeline.batch.staging import Request
 from pipeline.errors import UserError
+from tests.pipeline.batch.jobs import lines_of, request_of, run
 
 BROKEN = [
     b"only one field\n",
@@ -59,41 +51,11 @@ def _write_data(folder):
     return folder
 
 
-def _request(data, tmp_path, **changes):
-    return Request(
-        **{
-            "inputs": (str(data),),
-            "options": ReadOptions(
-                label_column=None, key_column="id", keep_all=True, format="csv"
-            ),
-            "keep": ("id",),
-            "output": str(tmp_path / "out"),
-            "overwrite": False,
-            "format": "jsonl",
-            "shards": None,
-            "chunk_rows": 16,
-            "chunk_chars": 2**20,
-            "beam_args": (),
-            **changes,
-        }
-    )
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, predictor):
     """The folder of a finished job over that data, with its output, and its summary."""
     folder = tmp_path_factory.mktemp("finished")
-    return folder, _run(_request(_write_data(folder / "data"), folder), predictor)
-
-
-def _run(request, scorer):
-    output = BatchOutput(request.output)
-    with output.locked():
-        return run_job(request, scorer, output, model={}, terminal=io.StringIO())
-
-
-def _lines(path: Path):
-    return [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
+    return folder, run(request_of(_write_data(folder / "data"), folder), predictor)
 
 
 def test_every_good_row_comes_out_once_in_order_and_every_bad_one_apart(finished):
@@ -111,12 +73,12 @@ def test_every_good_row_comes_out_once_in_order_and_every_bad_one_apart(finished
         "too_long": 1,
         "too_many_fields": 1,
     }
-    rows = _lines(folder / "out" / "part-00000-of-00001.jsonl")
+    rows = lines_of(folder / "out" / "part-00000-of-00001.jsonl")
     assert [row["id"] for row in rows] == [f"a{n}" for n in range(100)] + ["b0", "b1"]
     labels = [row["predicted_label"] for row in rows]
     assert labels == ["good"] * 100 + ["bad", "good"]
     assert [row["text_is_cut"] for row in rows[:9]] == [False] * 4 + [True] * 5
-    rejects = _lines(folder / "out" / "rejected" / "rejected.jsonl")
+    rejects = lines_of(folder / "out" / "rejected" / "rejected.jsonl")
     assert len(rejects) == 10
     assert {Path(reject["source"]).name for reject in rejects} == {"a.csv"}
     [failed] = [r for r in rejects if r["reason"] == "model_failed"]
@@ -133,11 +95,11 @@ def test_every_good_row_comes_out_once_in_order_and_every_bad_one_apart(finished
 )
 def test_sizes_of_chunks_and_files_change_no_row(finished, tmp_path, predictor, sizes):
     folder, _ = finished
-    _run(_request(folder / "data", tmp_path, **sizes), predictor)
+    run(request_of(folder / "data", tmp_path, **sizes), predictor)
     parts = sorted((tmp_path / "out").glob("part-*"))
     assert len(parts) == sizes.get("shards", 1)
-    rows = [row for part in parts for row in _lines(part)]
-    assert rows == _lines(folder / "out" / "part-00000-of-00001.jsonl")
+    rows = [row for part in parts for row in lines_of(part)]
+    assert rows == lines_of(folder / "out" / "part-00000-of-00001.jsonl")
 
 
 def test_an_interrupted_job_goes_on_where_it_was(
@@ -153,14 +115,14 @@ def test_an_interrupted_job_goes_on_where_it_was(
         return real(format_name, path, table)
 
     monkeypatch.setattr(scoring, "write_part", write_part)
-    request = _request(data, tmp_path)
+    request = request_of(data, tmp_path)
     with pytest.raises(Exception, match="the machine went down"):
-        _run(request, predictor)
+        run(request, predictor)
     assert not (tmp_path / "out").exists()
     before = len(scored)
-    summary = _run(request, predictor)
+    summary = run(request, predictor)
     assert summary.counts["rows_out"] == 102
-    rows = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")
+    rows = lines_of(tmp_path / "out" / "part-00000-of-00001.jsonl")
     assert [row["id"] for row in rows] == [f"a{n}" for n in range(100)] + ["b0", "b1"]
     # Of seven chunks three were done; the fourth is done again.
     assert len(scored) - before == 4
@@ -196,30 +158,30 @@ def test_what_a_power_cut_has_damaged_is_done_again(
             raise OSError("the machine went down")
         return real(format_name, path, table)
 
-    request = _request(folder / "data", tmp_path)
+    request = request_of(folder / "data", tmp_path)
     with monkeypatch.context() as patched:
         patched.setattr(scoring, "write_part", write_part)
         with pytest.raises(Exception, match="the machine went down"):
-            _run(request, predictor)
+            run(request, predictor)
     found = [*(tmp_path / "out.unfinished").glob(f"*/{files}")]
     assert found
     for path in found:
         damage(path)
-    summary = _run(request, predictor)
+    summary = run(request, predictor)
     assert summary.counts == expected.counts
     for name in ("part-00000-of-00001.jsonl", "rejected/rejected.jsonl"):
         here, there = (each / "out" / name for each in (tmp_path, folder))
-        assert _lines(here) == _lines(there)
+        assert lines_of(here) == lines_of(there)
 
 
 def test_a_chunk_of_which_nothing_is_left_leaves_no_hole(tmp_path, predictor):
     path = tmp_path / "x.csv"
     path.write_text("id,text\n" + "a,boom\n" * 16 + "b,good\n")
     for format_name in ("parquet", "jsonl"):
-        request = _request(
+        request = request_of(
             path, tmp_path, output=str(tmp_path / format_name), format=format_name
         )
-        summary = _run(request, predictor)
+        summary = run(request, predictor)
         assert (summary.counts["rows_out"], summary.rows_rejected) == (1, 16)
 
 
@@ -232,106 +194,10 @@ def test_changed_input_is_not_mixed_with_what_was_done(
     with monkeypatch.context() as patched:
         patched.setattr(scoring, "write_part", fail)
         with pytest.raises(Exception, match="went down"):
-            _run(_request(data, tmp_path), predictor)
+            run(request_of(data, tmp_path), predictor)
     with (data / "a.csv").open("ab") as file:
         file.write(b"a100,one more\n")
-    assert _run(_request(data, tmp_path), predictor).counts["rows_out"] == 103
-
-
-def test_all_columns_are_carried_by_default(tmp_path, predictor):
-    path = tmp_path / "x.jsonl"
-    path.write_text(
-        '{"text": "good", "n": 1, "tags": ["a"]}\n{"text": "dull", "late": true}\n'
-    )
-    request = _request(
-        path,
-        tmp_path,
-        options=ReadOptions(label_column=None, keep_all=True),
-        keep=None,
-    )
-    _run(request, predictor)
-    first, second = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")
-    assert list(first)[:5] == ["text", "n", "tags", "late", "predicted_label"]
-    assert (first["n"], first["tags"], first["late"]) == (1, ["a"], None)
-    assert (second["n"], second["tags"], second["late"]) == (None, None, True)
-
-
-def test_odd_values_and_names_cost_no_row_and_are_counted(tmp_path, predictor):
-    folder = tmp_path / "data"
-    folder.mkdir()
-    with open(os.fsencode(folder) + b"/caf\xe9.jsonl", "wb") as file:
-        file.write(
-            b'{"text":"good","n":9007199254740993,"note":1,"note":2,"x":"\\u0000"}\n'
-            b'{"text":"dull","n":0.5,"meta":{"\\ud800":"\\ud800"}}\n'
-            b'{"text":"deep","n":' + b"[" * 700 + b"]" * 700 + b"}\n"
-        )
-    options = ReadOptions(label_column=None, keep_all=True)
-    changes = {"options": options, "keep": None, "format": "parquet"}
-    summary = _run(_request(folder, tmp_path, **changes), predictor)
-    assert (summary.counts["rows_out"], summary.rows_rejected) == (2, 1)
-    assert summary.counts["values_as_text"] == {"n": 2}
-    assert summary.counts["renamed_columns"] == {"note_2": 1}
-    assert summary.counts["replaced_utf8"] == 1
-    table = pq.read_table(tmp_path / "out" / "part-00000-of-00001.parquet")
-    assert table["n"].to_pylist() == ["9007199254740993", "0.5"]
-    assert table["note_2"].to_pylist() == [2, None]
-    assert table["meta"].to_pylist() == [None, '{"\ufffd": "\ufffd"}']
-    [reject] = _lines(tmp_path / "out" / "rejected" / "rejected.jsonl")
-    assert (reject["reason"], reject["position"]) == ("bad_json", 3)
-    assert reject["source"] == f"{folder}/caf\ufffd.jsonl"
-    summary = _run(
-        _request(folder, tmp_path, **changes | {"format": "csv", "overwrite": True}),
-        predictor,
-    )
-    assert summary.counts["replaced_nul"] == 1
-    assert summary.counts["values_as_text"] == {}
-
-
-def test_a_name_with_nul_is_a_new_one_in_csv_and_counted(tmp_path, predictor):
-    path = tmp_path / "x.jsonl"
-    path.write_text(
-        '{"text": "good", "n\\u0000m": 1, "n\ufffdm": 2}\n'
-        '{"text": "dull", "n\\u0000m": 3}\n'
-    )
-    options = ReadOptions(label_column=None, keep_all=True)
-    request = _request(path, tmp_path, options=options, keep=None, format="csv")
-    counts = _run(request, predictor).counts
-    assert counts["renamed_columns"] == {"n\ufffdm": 2, "n\ufffdm_2": 1}
-    with (tmp_path / "out" / "part-00000-of-00001.csv").open(newline="") as file:
-        first, second = csv.DictReader(file)
-    assert (first["n\ufffdm"], first["n\ufffdm_2"]) == ("1", "2")
-    assert (second["n\ufffdm"], second["n\ufffdm_2"]) == ("3", "")
-
-
-def test_a_column_of_the_outputs_is_refused_before_anything_runs(
-    tmp_path, predictor, monkeypatch
-):
-    path = tmp_path / "x.csv"
-    path.write_text("text,predicted_label\ngood,old\n")
-    options = ReadOptions(label_column=None, keep_all=True)
-    request = _request(path, tmp_path, options=options, keep=None)
-    with monkeypatch.context() as patched:
-        patched.setattr(beam, "Pipeline", None)
-        with pytest.raises(UserError, match="has a column `predicted_label`"):
-            _run(request, predictor)
-    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
-    options = ReadOptions(label_column=None)
-    request = _request(path, tmp_path, options=options, keep=())
-    assert _run(request, predictor).counts["rows_out"] == 1
-
-
-def test_a_column_of_the_outputs_that_comes_late_is_refused_in_the_same_words(
-    tmp_path, predictor
-):
-    path = tmp_path / "x.jsonl"
-    path.write_text(
-        '{"text": "good"}\n' * 1000 + '{"text": "good", "text_is_cut": 1}\n'
-    )
-    options = ReadOptions(label_column=None, keep_all=True)
-    request = _request(path, tmp_path, options=options, keep=None)
-    with pytest.raises(UserError, match="has a column `text_is_cut`"):
-        _run(request, predictor)
-    assert [path.name for path in tmp_path.iterdir()] == ["x.jsonl"]
+    assert run(request_of(data, tmp_path), predictor).counts["rows_out"] == 103
 
 
 def test_a_file_that_may_not_be_read_is_refused_before_anything_runs(
@@ -341,7 +207,7 @@ def test_a_file_that_may_not_be_read_is_refused_before_anything_runs(
     monkeypatch.setattr(os, "access", lambda path, *_: path != zipped)
     monkeypatch.setattr(beam, "Pipeline", None)
     with pytest.raises(UserError, match=r"b.csv.gz cannot be read: permission"):
-        _run(_request(data, tmp_path), predictor)
+        run(request_of(data, tmp_path), predictor)
     assert not (tmp_path / "out.unfinished").exists()
 
 
@@ -351,14 +217,14 @@ def test_input_in_the_output_is_refused_whatever_glob_names_it(
     monkeypatch.setattr(beam, "Pipeline", None)
     changes = {"overwrite": True, "output": str(data)}
     with pytest.raises(UserError, match="lies in the output"):
-        _run(_request(tmp_path / "*" / "a.csv", tmp_path, **changes), predictor)
+        run(request_of(tmp_path / "*" / "a.csv", tmp_path, **changes), predictor)
     assert (data / "a.csv").exists()
 
 
 def test_a_missing_column_is_refused_before_anything_runs(data, tmp_path, predictor):
     options = ReadOptions(label_column=None, text_column="review", keep_all=True)
     with pytest.raises(UserError, match="no column `review`"):
-        _run(_request(data, tmp_path, options=options), predictor)
+        run(request_of(data, tmp_path, options=options), predictor)
 
 
 def test_a_damaged_file_is_a_problem_and_costs_no_other(data, tmp_path, predictor):
@@ -366,8 +232,8 @@ def test_a_damaged_file_is_a_problem_and_costs_no_other(data, tmp_path, predicto
     rows = "".join(f"c{number},good {number}\n" for number in range(20_000))
     whole = gzip.compress(f"id,text\n{rows}".encode())
     (data / "b.csv.gz").write_bytes(whole[:-2000])
-    request = _request(data, tmp_path, chunk_rows=5000)
-    summary = _run(request, predictor)
+    request = request_of(data, tmp_path, chunk_rows=5000)
+    summary = run(request, predictor)
     assert "b.csv.gz is damaged" in summary.counts["problems"][0]
     assert summary.counts["reasons"]["damaged_file"] == 1
     assert 15_000 < summary.counts["rows_out"] < 20_100
@@ -383,34 +249,14 @@ def test_the_model_is_loaded_once(data, tmp_path, predictor, monkeypatch):
         tf.saved_model, "load", lambda folder: loaded.append(folder) or real(folder)
     )
     folder = shutil.copytree(predictor.folder, tmp_path / "other" / "4")
-    _run(_request(data, tmp_path), Predictor.inspect(str(folder), None))
+    run(request_of(data, tmp_path), Predictor.inspect(str(folder), None))
     assert len(loaded) == 1
 
 
 def test_rows_with_invalid_utf8_are_used_and_counted(tmp_path, predictor):
     path = tmp_path / "x.csv"
     path.write_bytes(b"id,text\na,good \xff film\nb,good \xc3\xa9\nc,\xfe\n")
-    summary = _run(_request(path, tmp_path, keep=None), predictor)
+    summary = run(request_of(path, tmp_path, keep=None), predictor)
     assert (summary.counts["rows_out"], summary.counts["replaced_utf8"]) == (3, 2)
-    first = _lines(tmp_path / "out" / "part-00000-of-00001.jsonl")[0]
+    first = lines_of(tmp_path / "out" / "part-00000-of-00001.jsonl")[0]
     assert first["text"] == "good \ufffd film"
-
-
-def test_parquet_columns_keep_their_types(tmp_path, predictor):
-    zone = datetime.timezone(datetime.timedelta(hours=2))
-    columns = {
-        "text": pa.array(["good", "dull", "good"]),
-        "day": pa.array([datetime.date(2026, 11, 25), None, datetime.date(1, 1, 1)]),
-        "at": pa.array([datetime.datetime(2026, 1, 2, 3, 4, 5, 6), None, None]),
-        "seen": pa.array([datetime.datetime(2026, 1, 2, tzinfo=zone)] * 3),
-        "raw": pa.array([b"\xff", b"", None]),
-        "n": pa.array([1, None, 3]),
-    }
-    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
-    options = ReadOptions(label_column=None, keep_all=True)
-    changes = {"options": options, "keep": None, "format": "parquet", "chunk_rows": 2}
-    _run(_request(tmp_path / "x.parquet", tmp_path, **changes), predictor)
-    table = pq.read_table(tmp_path / "out" / "part-00000-of-00001.parquet")
-    for name, column in columns.items():
-        assert table[name].to_pylist() == column.to_pylist(), name
-        assert pa.types.is_string(table[name].type) == (name == "text")
