@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ def export_hub_module(
         overwrite: Whether what is in the folder may be replaced.
 
     Raises:
-        ValueError: If the model is of another shape.
+        ValueError: If the model is of another shape, or the folder cannot be replaced:
+            it is the working folder, one above that, or a mounted one.
         FileExistsError: If the folder is not empty and may not be replaced.
     """
     bilm = layer.bilm
@@ -73,6 +75,13 @@ def export_hub_module(
             f"google/elmo. Received: a layer with {layer.num_layers - 1}"
         )
     folder = Path(folder)
+    place, working = folder.resolve(), Path.cwd()
+    if place in (working, *working.parents) or os.path.ismount(place):
+        raise ValueError(
+            "`folder` must not be the working folder, nor one above it or a mounted "
+            f"one: it is replaced as a whole. Received: {folder}\n"
+            "hint: name a new folder in it"
+        )
     if folder.exists() and not overwrite and _holds_something(folder):
         raise FileExistsError(
             f"{folder} is there and not empty\nhint: `overwrite=True` replaces it"

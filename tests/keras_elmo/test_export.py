@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -234,6 +237,25 @@ def test_a_folder_in_use_is_replaced_only_on_request(tmp_path, layer):
     assert open_source(target).options is not None
     assert not (target / "notes.txt").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["elmo"]
+
+
+@pytest.mark.parametrize("name", [".", "..", "", "../../elmo"])
+def test_a_folder_that_cannot_be_replaced_is_refused(
+    tmp_path, layer, monkeypatch, name
+):
+    working = tmp_path / "elmo" / "inside"
+    working.mkdir(parents=True)
+    monkeypatch.chdir(working)
+    with pytest.raises(ValueError, match="must not be the working folder") as caught:
+        export_hub_module(layer, name, overwrite=True)
+    assert f"Received: {Path(name)}\nhint: " in str(caught.value)
+    assert [path.name for path in tmp_path.rglob("*")] == ["elmo", "inside"]
+
+
+def test_a_mounted_folder_is_refused(tmp_path, layer, monkeypatch):
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == tmp_path)
+    with pytest.raises(ValueError, match="or a mounted one"):
+        export_hub_module(layer, tmp_path)
 
 
 def test_a_failed_export_leaves_nothing_behind(tmp_path, layer, monkeypatch):
