@@ -236,6 +236,7 @@ def add_states(
             layer.add_weight(
                 shape=(*rows, dims[name[-1]]),
                 initializer="zeros",
+                dtype=STATE_DTYPE,  # under any policy, of the layer or of all
                 trainable=False,
                 autocast=False,
                 name=name,

@@ -91,6 +91,20 @@ def test_a_global_policy_reaches_the_layer_and_what_follows(plain_elmo):
         keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.parametrize("of_all", ["float32", "float16"])
+@pytest.mark.parametrize("of_layer", ["float32", "float16"])
+def test_states_are_float32_under_any_policy(plain_elmo, of_all, of_layer):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(of_all)
+    try:
+        layer = make(plain_elmo, stateful=True, initial_state="warm", dtype=of_layer)
+    finally:
+        keras.config.set_dtype_policy(before)
+    states = [*layer.encoder.carried.variables, *layer.encoder.start.variables]
+    assert {state.dtype for state in states} == {"float32"}
+    assert np.isfinite(layer(TOKENS)).all()
+
+
 def test_a_stateful_layer_runs_in_half_precision(tiny_elmo):
     whole = make(tiny_elmo, stateful=True)
     half = make(tiny_elmo, stateful=True, dtype="mixed_bfloat16")
