@@ -78,8 +78,9 @@ def spell_by_lexicon(
     begin, end, unknown, padding = (
         lexicon.char_row(mark) + 1 for mark in lexicon.char_marks
     )
-    points = tf.strings.unicode_decode(tokens, "UTF-8", errors="replace")
-    points = points[:, :room]
+    # A text grows many times when it is decoded; a character has four bytes at most.
+    starts = tf.strings.substr(tokens, 0, 4 * room)
+    points = tf.strings.unicode_decode(starts, "UTF-8", errors="replace")[:, :room]
     known = [(ord(c), n + 1) for n, c in enumerate(lexicon.chars) if len(c) == 1]
     known = sorted([(-1, unknown), *known])  # never empty
     codes, rows = tf.unstack(tf.constant(np.array(known, np.int32)), axis=1)

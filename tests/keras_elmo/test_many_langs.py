@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -21,7 +22,7 @@ from keras_elmo import BiLM, BiLMOptions, ElmoEmbeddingLayer, SourceError
 from keras_elmo.checkpoints import save_hdf5
 from keras_elmo.export import _HubModule, export_hub_module
 from keras_elmo.lexicon import Lexicon
-from keras_elmo.runtime.lexicon_words import WordRows
+from keras_elmo.runtime.lexicon_words import WordRows, spell_by_lexicon
 from keras_elmo.runtime.native import NativeElmo
 from keras_elmo.saved_model import OPTIONS_FILE
 from keras_elmo.sources import check_source, open_source
@@ -325,6 +326,31 @@ def test_the_first_word_of_a_lexicon_may_be_any(first, as_mark):
     batch = tf.constant(["a", "b", first]), tf.constant([3])
     for one, other in zip(plain.run(*batch)[0], cached.run(*batch)[0], strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "start", ["", "aé世", "😀" * 7, b"\xf0\x9f\x98", b"\x80\xc3", b"a\xed\xa0\x80"]
+)
+def test_a_long_token_is_cut_before_it_is_decoded(layer, monkeypatch, start):
+    start = start.encode() if isinstance(start, str) else start
+    whole = [start * n + rest for n in (1, 3, 9) for rest in (b"", b"b", b"\x9f")]
+    room, lexicon = 5, layer.bilm.options.lexicon
+    lexicon = dataclasses.replace(lexicon, chars=(*lexicon.chars, "é", "😀"))
+    decode, given = tf.strings.unicode_decode, []
+    expected = decode(whole, "UTF-8", errors="replace")[:, :room].to_list()
+
+    def recorded(texts, *arguments, **options):
+        given.extend(texts.numpy())
+        return decode(texts, *arguments, **options)
+
+    monkeypatch.setattr(tf.strings, "unicode_decode", recorded)
+    spelled = spell_by_lexicon(tf.constant(whole), lexicon, room + 2, room + 2)
+    assert max(map(len, given)) <= 4 * room
+    end, unknown = (lexicon.char_row(lexicon.char_marks[n]) + 1 for n in (1, 2))
+    rows = {ord(c): n + 1 for n, c in enumerate(lexicon.chars) if len(c) == 1}
+    for ids, points in zip(spelled.numpy().tolist(), expected, strict=True):
+        letters = [rows.get(point, unknown) for point in points]
+        assert ids[1 : len(points) + 2] == [*letters, end]
 
 
 def test_a_lexicon_without_entries_is_refused(model):
