@@ -109,7 +109,7 @@ def _score(given: FuzzInput, folder: Path) -> int:
     join = JoinPieces(job, scorer.fields)
     plans = plan_shards(splits, parts, job)
     finished = list(_all(join.process(plan, columns) for plan in plans))
-    graph._write_counts(b"", splits, parts, finished, job)
+    graph._write_counts(b"", splits, parts, finished, columns, job)
     counts: graph.JobCounts = storage.read_json(job.path(COUNTS))
     tables = [path for path in finished if "rejected" not in path.rsplit("/", 2)[-2]]
     rejects = [path for path in finished if path not in tables]

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from pipeline.batch import graph
 from pipeline.batch.formats.table import Kind
 from pipeline.batch.graph import ColumnError, carried_columns
 
@@ -42,3 +43,16 @@ def test_a_wide_file_beside_a_long_one_is_refused_before_it_fills_the_disk():
     own = {f"k{number}": rows // 10 for number in range(400)}
     assert len(carried_columns([split(0, rows, **own)], [])) == 400
     assert carried_columns([split(0, 0)], []) == {}
+
+
+@pytest.mark.parametrize(
+    ("format_name", "renamed"),
+    [("csv", {"n\ufffdm": 5, "n\ufffdm_2": 1}), ("jsonl", {})],
+)
+def test_columns_that_nul_tells_apart_are_renamed_where_there_is_none(
+    format_name, renamed
+):
+    splits = [split(0, 2, **{"a": 2, "n\0m": 2}), split(1, 3, **{"n\0m": 3})]
+    splits[1]["columns"]["n\ufffdm"] = Counter({Kind.NULL: 1})
+    names = list(carried_columns(splits, []))
+    assert graph._renamed_as_written(names, splits, format_name) == renamed
