@@ -51,8 +51,9 @@ def command(
     """Measure the accuracy of classifiers on the embedded ELMo and beside it.
 
     Ten folds, and learning from 100 to 3,000 texts: the pipeline's head, TF-IDF and
-    MiniLM with logistic regression; and the head with and without its parts. The sets
-    are MR, UCI and SMS, where they lie beside the project, and those of --texts.
+    MiniLM with logistic regression; of MR and UCI also the head with and without its
+    parts, and with ELMo fine-tuned. The sets are MR, UCI and SMS, where
+    ../shared/data/labelled has them as their authors pack them, and those of --texts.
     These three take an hour on two cores and 3 GB in TMPDIR. After an interruption the
     same command goes on.
     """

@@ -47,10 +47,10 @@ MEAN = "ELMo: mean of each layer, logistic regression"
 HEAD = "ELMo: the pipeline's head"
 WITHOUT_BRANCH = "without the pre-trained branch"
 WITHOUT_VECTORS = "without word vectors"
-WITHOUT_NGRAMS = "without n-grams"
-WITHOUT_BOTH = "without both"
-RANDOM = "without both, on a biLM with random weights"
-EMBEDDING = "without both, on a Keras Embedding in place of ELMo"
+WITHOUT_NGRAMS = "without n-grams and word vectors"
+WITHOUT_ALL = "without all three"
+RANDOM = "without all three, on a biLM with random weights"
+EMBEDDING = "without all three, on a Keras Embedding in place of ELMo"
 FINE_TUNED = "with ELMo fine-tuned"
 
 CURVE_SIZES = (100, 300, 1000, 3000)
@@ -204,7 +204,7 @@ class _Measuring:
             WITHOUT_BRANCH: self._head(self._store, pretrained_branch=False),
             WITHOUT_VECTORS: self._head(self._store, word_vectors=False),
             WITHOUT_NGRAMS: self._head(self._store, ngram_rows=0),
-            WITHOUT_BOTH: self._head(self._store, **bare),
+            WITHOUT_ALL: self._head(self._store, **bare),
             RANDOM: self._head(randomly, **bare),
             EMBEDDING: partial(
                 embedding_head_accuracy,
