@@ -19,7 +19,7 @@ from pipeline.serving.publish import noted_pushes
 from pipeline.serving.pusher import Executor
 
 watch = []
-sys.addaudithook(lambda event, args: [each(event, args) for each in watch])
+sys.addaudithook(lambda event, args: [each(event, args) for each in watch or ()])
 
 
 def _push(tmp_path, blessed=True, to=None, execution=11):
