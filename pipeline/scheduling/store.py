@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import json
 import os
@@ -312,7 +313,8 @@ class ScheduleFolder:
             written = file.write(line)
             if written != len(line):
                 file.truncate(end)
-                raise OSError(f"only {written} of {len(line)} bytes could be written")
+                said = f"only {written} of {len(line)} bytes could be written"
+                raise OSError(errno.ENOSPC, said, str(self.history))
             os.fsync(file.fileno())
 
     def read_seen_to(self) -> SeenTo | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import resource
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -225,3 +226,17 @@ def test_a_pipe_in_the_place_of_the_configuration_is_replaced(folder):
     os.mkfifo(folder.config)
     folder.write_config("{}")
     assert folder.config.read_text() == "{}"
+
+
+def test_a_line_that_has_no_room_is_named_with_its_file(folder):
+    folder.append_to_history(_past(1))
+    size = folder.history.stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, before[1]))
+    try:
+        with pytest.raises(OSError, match="only 10 of .* bytes") as caught:
+            folder.append_to_history(_past(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(folder.history)
+    assert folder.read_history() == [_past(1)]
