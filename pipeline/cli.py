@@ -202,8 +202,10 @@ def _refusal(error: BaseException) -> str:
             return "the current folder has been removed\nhint: change to another"
         try:
             tempfile.gettempdir()
-        except FileNotFoundError as unusable:  # read-only, or full
-            return f"{unusable.strerror}\nhint: make room there, or set TMPDIR"
+        except FileNotFoundError as unusable:
+            from pipeline.full_disk import without_temporary_folder
+
+            return without_temporary_folder(unusable)
     return ""
 
 

@@ -18,6 +18,15 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _FULL_BYTES = 16 << 20
 
 
+def without_temporary_folder(unusable: FileNotFoundError) -> str:
+    """Returns what is said where no folder takes temporary files: all read-only, full.
+
+    Args:
+        unusable: What `tempfile.gettempdir` has raised; it names the folders.
+    """
+    return f"{unusable.strerror}\nhint: make room there, or set TMPDIR"
+
+
 def with_full_disk(reason: str, output: str) -> str:
     """Returns why something failed, and where there is no room, if that is why.
 
@@ -31,7 +40,7 @@ def with_full_disk(reason: str, output: str) -> str:
     try:
         places = [Path(tempfile.gettempdir())]
     except FileNotFoundError as unusable:
-        return f"{unusable.strerror}\nhint: make room there, or set TMPDIR"
+        return without_temporary_folder(unusable)
     if is_local(output):
         within = _disks_within(Path(output))
         places[:0] = [next(p for p in Path(output).parents if p.exists()), *within]

@@ -251,11 +251,12 @@ def _check_output_is_apart(output: str, data: DataConfig) -> None:
         found = any(_lies_in(output, folder) for folder in folders)
         if not found and os.path.isdir(output):
             parts = [os.path.join(output, name) for name in OF_A_RUN]
-            found = any(
-                _lies_in(file.path, part)
+            # A folder is resolved once, not for each of its files.
+            places = {
+                file.path if os.path.islink(file.path) else os.path.dirname(file.path)
                 for file in match_files(pattern)
-                for part in parts
-            )
+            }
+            found = any(_lies_in(place, part) for place in places for part in parts)
         if found:
             raise ConfigError(
                 f"option output: {output} lies among the data, {given}: the next run "

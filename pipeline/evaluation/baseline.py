@@ -139,13 +139,12 @@ def _result(
     if multi_label and len(classes) > _MAX_LABELS:
         return BaselineResult(None, (f"there are more than {_MAX_LABELS} labels",))
     # Of two classes, and of each label of several, one has weights.
-    most_terms = MAX_WEIGHTS // (
-        1 if multi_label or len(classes) == 2 else len(classes)
-    )
+    regressions = 1 if multi_label or len(classes) == 2 else len(classes)
+    most_terms = max(1, MAX_WEIGHTS // regressions)
     vectorizer = TfidfVectorizer(
         ngram_range=(1, 2),
         min_df=2,
-        max_features=max(1, most_terms),
+        max_features=most_terms,
         sublinear_tf=True,
         **_UNITS.get(tokenizer, {}),
     )
