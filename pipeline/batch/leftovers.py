@@ -50,8 +50,7 @@ def discard(job: str) -> None:
 def remove_left(work: str) -> None:
     """Removes what a killed job would have removed, unless a job is under way."""
     jobs = begun_jobs(work)
-    left = [job for job in jobs if is_done(job)]
-    if not os.path.isdir(work) or (jobs and not left):
+    if not os.path.isdir(work) or (jobs and not any(map(is_done, jobs))):
         return
     # What is held by another job, or may not be changed, is not our affair here.
     with contextlib.suppress(OSError), locked_folder(Path(work)):
