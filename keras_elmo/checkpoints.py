@@ -15,9 +15,10 @@ import h5py
 import keras
 import numpy as np
 
-from keras_elmo import characters, files
+from keras_elmo import characters, hdf5
 from keras_elmo.bilm import BiLM
 from keras_elmo.errors import WeightsError
+from keras_elmo.files import Shape
 from keras_elmo.options import BiLMOptions
 
 # What no weight of an ELMo comes near, nor what a layer makes of inputs of 1. In
@@ -92,16 +93,16 @@ def tensors(bilm: BiLM) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def check_hdf5(options: BiLMOptions, path: str | Path) -> None:
-    """Checks that a published or exported hdf5 file fits, without reading its values.
+    """Checks that a published or exported hdf5 file fits; its values are not looked at.
 
     Raises:
-        SourceError: If the file is missing, cut short or not hdf5.
+        SourceError: If the file is missing, cut short, not hdf5, or does harm to the
+            process that tries to read it.
         WeightsError: If a tensor is missing, of another shape or type, was never
             written, or lies in another file; or if there are more layers than the
             options have.
     """
-    with files.open_hdf5(Path(path)) as file:
-        _fitting_tensors(file, options, Path(path))
+    hdf5.check(Path(path), _expected(options))
 
 
 def load_hdf5(bilm: BiLM, path: str | Path) -> None:
@@ -111,58 +112,35 @@ def load_hdf5(bilm: BiLM, path: str | Path) -> None:
     the file computes its own. The vectors of known words are computed anew.
 
     Raises:
-        SourceError: If the file is missing, cut short or not hdf5.
-        WeightsError: If it does not pass `check_hdf5`, or holds other values than
-            finite float32.
+        SourceError, WeightsError: If it does not pass `check_hdf5`, or holds other
+            values than finite float32.
     """
-    with files.open_hdf5(Path(path)) as file:
-        found = _fitting_tensors(file, bilm.options, Path(path))
+    with hdf5.open_tensors(Path(path), _expected(bilm.options)) as found:
 
         def read(name: str) -> np.ndarray | None:
-            if name not in found:
-                return None
-            with files.reading(f"the tensor {name} of {path}"):
-                files.check_chunks(found[name])
-                return found[name][()]
+            return hdf5.read(found[name]) if name in found else None
 
         assign_weights(bilm, read, str(path))
 
 
-def _fitting_tensors(
-    file: h5py.File, options: BiLMOptions, path: Path
-) -> dict[str, h5py.Dataset]:
-    shapes, states = options.shapes(), options.state_shapes()
-    if any(files.find_tensor(file, name) is not None for name in states):
-        shapes |= states
-    found: dict[str, h5py.Dataset] = {}
-    for name, expected in shapes.items():
-        tensor = files.find_tensor(file, name)
-        if tensor is None:
-            raise WeightsError(f"{path} lacks the tensor {name} of shape {expected}")
-        if not fits(name, tensor.shape, expected):
-            raise WeightsError(
-                f"The tensor {name} of {path} does not fit the options: expected "
-                f"shape {expected}. Received: {tensor.shape}"
-            )
-        found[name] = tensor
-    for name, rule in options.foreign_tensors().items():
-        if files.find_tensor(file, name) is not None:
-            raise no_place(f"the tensor {name}", str(path), rule)
-    files.check_room(found, path)
-    return found
+def _expected(options: BiLMOptions) -> hdf5.Expected:
+    return hdf5.Expected(
+        shapes={n: _allowed_shapes(n, s) for n, s in options.shapes().items()},
+        together={name: [shape] for name, shape in options.state_shapes().items()},
+        foreign=options.foreign_tensors(),
+    )
 
 
-def no_place(what: str, origin: str, rule: str) -> WeightsError:
-    """Returns what is said of a tensor that only another model would have."""
-    return WeightsError(f"{origin} holds {what}, which has no place here: {rule}")
-
-
-def fits(name: str, shape: files.Shape | None, expected: files.Shape) -> bool:
+def fits(name: str, shape: Shape | None, expected: Shape) -> bool:
     """Whether the tensor `name` may be stored with `shape`."""
+    return shape in _allowed_shapes(name, expected)
+
+
+def _allowed_shapes(name: str, expected: Shape) -> list[Shape]:
+    shapes = [expected]
     if name == "char_embed" and expected[0] == characters.N_CHARACTERS:
-        with_padding = (expected[0] + 1, *expected[1:])  # a row of zeros
-        return shape in (expected, with_padding)
-    return shape == expected
+        shapes.append((expected[0] + 1, *expected[1:]))  # a row of zeros, for padding
+    return shapes
 
 
 def assign_weights(

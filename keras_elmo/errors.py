@@ -33,3 +33,8 @@ class SourceError(ElmoError):
 
 class WeightsError(SourceError):
     """A source lacks a tensor, or holds one of another shape, type or value."""
+
+
+def no_place(what: str, origin: str, rule: str) -> WeightsError:
+    """Returns what is said of a tensor that only another model would have."""
+    return WeightsError(f"{origin} holds {what}, which has no place here: {rule}")

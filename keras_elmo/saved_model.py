@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_elmo import checkpoints
+from keras_elmo import checkpoints, errors
 from keras_elmo.bilm import BiLM
 from keras_elmo.errors import SourceError
 from keras_elmo.files import Shape
@@ -81,7 +81,7 @@ def open_module(folder: Path) -> HubModule:
     for path, rule in options.foreign_tensors().items():
         name = prefix + BILM + variable_name(path)
         if name in shapes:
-            raise checkpoints.no_place(f"the variable {name}", str(folder), rule)
+            raise errors.no_place(f"the variable {name}", str(folder), rule)
     variables = {}  # of each path of the hdf5 layout
     expected_shapes, states = options.shapes(), options.state_shapes()
     if any(prefix + BILM + path in shapes for path in states):

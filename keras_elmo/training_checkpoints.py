@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_elmo import characters, checkpoints
+from keras_elmo import characters, checkpoints, errors
 from keras_elmo.bilm import BiLM
 from keras_elmo.errors import WeightsError
 from keras_elmo.options import BiLMOptions
@@ -44,7 +44,7 @@ def open_checkpoint(path: Path, options: BiLMOptions) -> Callable[[BiLM], None]:
     for path_of_more, rule in options.foreign_tensors().items():
         name = _SCOPE + variable_name(path_of_more, options.n_layers + 1)
         if name in shapes:
-            raise checkpoints.no_place(f"the variable {name}", str(path), rule)
+            raise errors.no_place(f"the variable {name}", str(path), rule)
     names = {
         name: _SCOPE + variable_name(name, options.n_layers)
         for name in options.shapes()
