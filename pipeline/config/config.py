@@ -209,7 +209,10 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """Returns a value; one that looks like a day or a number must be one."""
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
+            if isinstance(value, int):
+                float(value)  # one beyond its range could not be shown either
+            return value
         except (ArithmeticError, AttributeError, LookupError, ValueError) as error:
             shown = reprlib.repr(node.value)
             raise yaml.constructor.ConstructorError(

@@ -160,6 +160,8 @@ def test_a_required_option_that_is_missing_is_named(name):
             b"data: {span: 2026-02-30}",
             "'2026-02-30' looks like a value of another kind",
         ),
+        (b"a: 0x1" + b"0" * 256, "'0x1000.*looks like a value .*too large"),
+        (b"a: [" + b"9" * 5000 + b"]", "'9999.*looks like a value of another kind"),
         (b"a: 0x_", "'0x_' looks like a value of another kind"),
         (b"a: !!int x", "'x' looks like a value of another kind"),
         (b"a: !!bool x", "'x' looks like a value of another kind"),
