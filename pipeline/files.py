@@ -205,6 +205,20 @@ def write_whole(path: Path, content: bytes | str) -> None:
         os.fsync(file.fileno())
 
 
+def unshare(path: Path) -> None:
+    """Gives a file of several names one of its own under this name.
+
+    Folders that were copied with hard links, as backups are, share their files: what is
+    written in place in one of them is written in all. Nothing is done without a file.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_nlink > 1:
+            write_whole(path, read_regular(path))
+
+
 def is_other_than_folder(path: str | Path) -> bool:
     """Returns whether something is there that is no folder, and leads to none.
 
@@ -233,7 +247,13 @@ def locked_folder(folder: Path) -> contextlib.AbstractContextManager[object]:
             if is_other_than_folder(folder):
                 raise
         with contextlib.suppress(FileNotFoundError):  # removed at this moment
-            before = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            try:
+                before = os.open(path, flags, 0o644)
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    error.strerror = "is a link, which is not followed"
+                raise
             try:
                 held = filelock.FileLock(path).acquire(timeout=0)
                 # Another file of this name others would lock as well.

@@ -21,9 +21,11 @@ import contextlib
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import absl.logging
 
@@ -60,6 +62,7 @@ from pipeline.runs.run_log import run_log
 from pipeline.terminal import visible_line
 
 if TYPE_CHECKING:
+    from pipeline.runs.lifecycle import PreparedRun
     from pipeline.runs.node_launcher import NodeLauncher
     from pipeline.runs.summary import RunSummary
 
@@ -67,22 +70,29 @@ _LOGGER = logging.getLogger(__name__)
 _CONFIG_VARIABLE = "ELMO_TFX_CONFIG"
 
 
+@contextlib.contextmanager
 def run(
     config: Config,
     *,
     only_if_new: bool = False,
     clock: Callable[[], datetime] = datetime.now,
-) -> RunResult | NothingNew:
+) -> Iterator[RunResult | NothingNew]:
     """Runs the pipeline into `config.output`, with progress on stderr.
+
+    The output is held until the context ends: to others a run whose summary is still
+    written would seem to be one that was killed.
 
     Running it again is safe: what is unchanged comes from TFX's cache, a run that
     was killed is taken up after its last finished node, and a model is pushed once.
 
     Args:
         config: What to run; see `checked_config` for what is checked beforehand.
-        only_if_new: Run nothing, and return `NothingNew`, where data, options and
+        only_if_new: Run nothing, and yield `NothingNew`, where data, options and
             code are those of the last run that ended well.
         clock: Returns the time that names the run and its log; for tests.
+
+    Yields:
+        What ended well, for `summarize`; or that there is nothing new.
 
     Raises:
         ConfigError: The data, the ELMo source, the schema or the output cannot be
@@ -102,9 +112,7 @@ def run(
         log.write_bytes(library_output)
         # Heavy imports come this late so that their messages go into the log.
         with run_log(log) as terminal, _without_arguments():
-            from pipeline.pipeline import create_pipeline
-            from pipeline.runs.lifecycle import end_run, prepare_run
-            from pipeline.runs.node_launcher import NodeLauncher
+            from pipeline.runs.lifecycle import prepare_run
 
             prepared = prepare_run(checked, alone=True)
             if prepared.moved_from is not None:
@@ -113,25 +121,46 @@ def run(
                 terminal.write(f"{describe_missing(prepared.missing, output)}\n")
             if only_if_new and prepared.nothing_new is not None:
                 _LOGGER.info("%s", prepared.nothing_new)
-                return prepared.nothing_new
-            terminal.write(f"log: {visible_line(str(log))}\n")
-            begun, config = _begin(output, clock(), log), prepared.config
-            run_id = begun.run_id
-            launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
-            progress = Progress(terminal, total=len(launcher.nodes))
-            try:
-                _launch_all(launcher, progress)
-            # Whatever a component raises, the user is told which one and why.
-            except Exception as error:  # noqa: BLE001
-                reraise_interrupt(error)
-                raise _failure(error, progress.node, output, begun) from error
-            record = output.open_metadata().runs.of(run_id)
-            removed = end_run(config, run_id, prepared.plan)
-    return RunResult(config, output, record, log, removed)
+                result: RunResult | NothingNew = prepared.nothing_new
+            else:
+                terminal.write(f"log: {visible_line(str(log))}\n")
+                result = _run_nodes(prepared, log, clock(), terminal)
+        yield result
+
+
+def _run_nodes(
+    prepared: PreparedRun, log: Path, now: datetime, terminal: TextIO
+) -> RunResult:
+    from pipeline.pipeline import create_pipeline
+    from pipeline.runs.lifecycle import end_run
+    from pipeline.runs.node_launcher import NodeLauncher
+
+    config, output = prepared.config, prepared.output
+    begun = _begin(output, now, log)
+    run_id = begun.run_id
+    launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
+    progress = Progress(terminal, total=len(launcher.nodes))
+    try:
+        seconds = _launch_all(launcher, progress)
+    # Whatever a component raises, the user is told which one and why.
+    except Exception as error:  # noqa: BLE001
+        reraise_interrupt(error)
+        raise _failure(error, progress.node, output, begun) from error
+    record = output.open_metadata().runs.of(run_id)
+    # What nodes really took: the clock may have been set meanwhile.
+    nodes = [
+        replace(node, seconds=seconds.get(node.node, node.seconds))
+        for node in record.nodes
+    ]
+    removed = end_run(config, run_id, prepared.plan)
+    return RunResult(config, output, replace(record, nodes=nodes), log, removed)
 
 
 def summarize(result: RunResult) -> RunSummary:
-    """Returns what came of a run; what the libraries say goes into its log."""
+    """Returns what came of a run; what the libraries say goes into its log.
+
+    Call it while the output is held, within the context of `run`.
+    """
     with run_log(result.log) as terminal:
         from pipeline.runs.summarize import summarize_run
 
@@ -142,9 +171,7 @@ def summarize(result: RunResult) -> RunSummary:
                 )
         except Exception as error:
             reraise_interrupt(error)
-            damage = ""
-            with contextlib.suppress(RunError), result.output.locked():
-                damage = _damage_behind(result.output, result.record.run_id)
+            damage = _damage_behind(result.output, result.record.run_id)
             reason = damage or reason_of(error)
             failed = RunFailed(node="", reason=reason, log=str(result.log))
             begun = read_run(result.output.path, result.record.run_id)
@@ -205,11 +232,16 @@ def _begin(output: OutputFolder, now: datetime, log: Path) -> PastRun:
     return begun
 
 
-def _launch_all(launcher: NodeLauncher, progress: Progress) -> None:
+def _launch_all(launcher: NodeLauncher, progress: Progress) -> dict[str, float]:
+    """Launches node after node, and returns how many seconds each has taken."""
+    seconds = {}
     for node in launcher.nodes:
         raise_if_interrupted()
+        start = time.monotonic()
         with progress.showing(node) as has_ended:
             has_ended(launcher.launch(node))
+        seconds[node] = time.monotonic() - start
+    return seconds
 
 
 def _damage_behind(output: OutputFolder, run_id: str) -> str:

@@ -49,12 +49,13 @@ def command(ctx: click.Context, only_if_new: bool, **options: Any) -> None:
         webhook.Webhook.from_environment()  # one that cannot be used is said now
     run_id = None
     try:
-        result = local_runner.run(config, only_if_new=only_if_new)
-        if isinstance(result, NothingNew):
-            click.echo(visible_line(str(result)))
-            return
-        run_id = result.record.run_id
-        click.echo(as_text(local_runner.summarize(result)), nl=False)
+        with local_runner.run(config, only_if_new=only_if_new) as result:
+            if isinstance(result, NothingNew):
+                click.echo(visible_line(str(result)))
+                return
+            run_id = result.record.run_id
+            summary = local_runner.summarize(result)
+        click.echo(as_text(summary), nl=False)
     except Exception as error:
         reraise_interrupt(error)
         if config.push.webhook:

@@ -20,6 +20,7 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.errors import RunError
+from pipeline.files import unshare
 from pipeline.metadata.store import open_store
 
 # What a run records: outputs of nodes, and versions that a rollback serves again.
@@ -54,6 +55,9 @@ def adopt_place(
 ) -> Path | None:
     """Makes all that is recorded lie where the database lies now: all or nothing.
 
+    A database that is shared with a copy of the output, by a hard link, becomes one of
+    its own first.
+
     Args:
         database: The SQLite file, in the folder of its output. No other process may
             use it meanwhile.
@@ -70,6 +74,10 @@ def adopt_place(
             be written.
     """
     here = str(database.parent)
+    try:
+        unshare(database)
+    except OSError as error:
+        raise StoreUnreadable(f"{database} cannot be used: {error.strerror}") from error
     with _connected(database) as connection:
         _check_whole(connection)
         artifacts = _artifacts(connection)
@@ -141,7 +149,11 @@ def _artifacts(connection: sqlite3.Connection) -> list[tuple[int, str, int]]:
     if not connection.execute(tables).fetchall():
         return []  # a store that was never opened
     rows = "SELECT id, uri, state FROM Artifact WHERE uri IS NOT NULL ORDER BY id"
-    return connection.execute(rows).fetchall()
+    found = connection.execute(rows).fetchall()
+    for number, uri, _ in found:
+        if not isinstance(uri, str):
+            raise sqlite3.DatabaseError(f"the path of artifact {number} is no text")
+    return found
 
 
 def _rewrite(connection: sqlite3.Connection, earlier: list[str], here: str) -> None:
@@ -158,7 +170,7 @@ def _rewrite(connection: sqlite3.Connection, earlier: list[str], here: str) -> N
             [
                 (new, number)
                 for old, number in rows.fetchall()
-                if (new := _moved(old, earlier, here)) != old
+                if isinstance(old, str) and (new := _moved(old, earlier, here)) != old
             ],
         )
 

@@ -84,8 +84,12 @@ class Record:
         self.until = now
         return self._last_number
 
-    def end(self, past: PastRun) -> None:
+    def end(self, past: PastRun, now: datetime) -> None:
         """Writes down a run that has ended; an interrupted one is still to be run.
+
+        Args:
+            past: The run. If it began when the clock was ahead, its begin is now.
+            now: The time.
 
         Raises:
             OSError: It cannot be written.
@@ -93,5 +97,5 @@ class Record:
         self._numbers.update(numbers_of([past]))
         self._folder.append_to_history(past)
         if past.outcome.outcome != "interrupted":
-            self.until = max(self.until, past.started)
+            self.until = max(self.until, min(past.started, now))
             self._folder.write_seen_to(SeenTo(self._cron, self._zone, self.until))

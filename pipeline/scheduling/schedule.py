@@ -129,7 +129,8 @@ class Schedule:
         while self._under_way is not None or self._signal is None:
             timeout = None
             if self._under_way is None:
-                self._correct(record)
+                if self._correct(record) and self._said_next:
+                    self._say_next(record)
                 if self._orphan is not None and not self._must_wait():
                     self._adopt(self._orphan, record)
                 due = self._next_after(record.until)
@@ -159,14 +160,17 @@ class Schedule:
                 _, process = self._under_way
                 process.kill()
 
-    def _correct(self, record: Record) -> None:
-        """Sees to it that a clock that was ahead does not keep runs from coming due."""
+    def _correct(self, record: Record) -> bool:
+        """Sees to it that a clock that was ahead does not keep runs from coming due.
+
+        Returns:
+            Whether it was; it is said then.
+        """
         ahead = record.correct(self._clock())
         if ahead is not None:
             local = text.minute(ahead.astimezone(self._zone))
             self._say(f"the clock was ahead, at {local}: runs are due from now on")
-            if self._said_next:
-                self._say_next(record)
+        return ahead is not None
 
     def _must_wait(self) -> bool:
         """Whether a run of somebody else is under way; says so once."""
@@ -262,7 +266,8 @@ class Schedule:
         lines = [text.end(run.run, outcome, record.numbers)]
         # Recorded before it is shown: whoever reads of it finds it in the history.
         try:
-            record.end(PastRun(run.run, due, started, ended, exit_code, outcome))
+            past = PastRun(run.run, due, started, ended, exit_code, outcome)
+            record.end(past, self._clock())
         except OSError as error:
             lines.append(
                 f"run {run.run} is not recorded; a new start repeats it: {error}"
@@ -272,6 +277,7 @@ class Schedule:
             self._say(line)
         if self._tell is not None:
             self._tell(outcome, self._say)
+        self._correct(record)
         if self._signal is None:
             self._say_next(record)
 

@@ -31,22 +31,22 @@ def run_once(config: Config) -> Outcome:
     from pipeline.runs.summary_text import as_text
 
     try:
-        result = local_runner.run(config, only_if_new=True)
+        with local_runner.run(config, only_if_new=True) as result:
+            if isinstance(result, NothingNew):
+                return Outcome(
+                    "nothing new",
+                    run_id=result.run_id,
+                    span=result.span,
+                    reason=str(result),
+                    warnings=result.warnings,
+                )
+            summary = local_runner.summarize(result)
     except RunFailed as error:
         return failure(
             error.reason, log=error.log, component=error.node, run_id=error.run_id
         )
     except (UserError, RunError) as error:
         return failure(str(error))
-    if isinstance(result, NothingNew):
-        return Outcome(
-            "nothing new",
-            run_id=result.run_id,
-            span=result.span,
-            reason=str(result),
-            warnings=result.warnings,
-        )
-    summary = local_runner.summarize(result)
     sys.stdout.write(as_text(summary))
     return outcome_of(summary, run_id=result.record.run_id, removed=result.removed)
 

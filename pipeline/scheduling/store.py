@@ -31,6 +31,7 @@ from pipeline.files import (
     read_regular,
     remove,
     replace_when_done,
+    unshare,
     write_whole,
 )
 from pipeline.scheduling.outcome import Outcome, failure
@@ -301,10 +302,9 @@ class ScheduleFolder:
         line = (json.dumps(past.to_json()) + "\n").encode()
         if self.history.is_symlink() and not self.history.exists():
             self.history.unlink()
-        with contextlib.suppress(FileNotFoundError):
-            if self.history.is_symlink() or self.history.stat().st_nlink > 1:
-                # Of another place, or of the output that this one is a copy of.
-                write_whole(self.history, read_regular(self.history))
+        if self.history.is_symlink():
+            write_whole(self.history, read_regular(self.history))
+        unshare(self.history)
         descriptor = os.open(self.history, os.O_RDWR | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "r+b", buffering=0) as file:
             end = file.read().rfind(b"\n") + 1

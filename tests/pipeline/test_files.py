@@ -148,3 +148,13 @@ def test_a_folder_that_cannot_be_created_is_named(tmp_path):
     with pytest.raises(NotADirectoryError) as raised, locked_folder(folder):
         pytest.fail("it has no place")
     assert raised.value.filename == str(folder)
+
+
+def test_a_lock_that_is_a_link_makes_no_file_elsewhere(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="is a link") as raised, locked_folder(folder):
+        pytest.fail("the lock was given")
+    assert raised.value.filename == str(folder / ".lock")
+    assert not (tmp_path / "elsewhere").exists()

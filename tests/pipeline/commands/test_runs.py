@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from datetime import datetime, timedelta, timezone
@@ -12,10 +13,13 @@ from click.testing import CliRunner
 
 from pipeline import local_runner
 from pipeline.cli import main
+from pipeline.config.checked import CheckedConfig
 from pipeline.errors import UserError
-from pipeline.runs import webhook
-from pipeline.runs.outcomes import NothingNew, RunFailed
-from pipeline.runs.past_runs import PastRun, write_run
+from pipeline.metadata.runs import RunRecord
+from pipeline.output_folder import OutputFolder
+from pipeline.runs import lifecycle, webhook
+from pipeline.runs.outcomes import NothingNew, RunFailed, RunResult
+from pipeline.runs.past_runs import PastRun, is_held, read_run, write_run
 
 _BEGAN = datetime(2026, 11, 26, 3, tzinfo=timezone.utc)
 
@@ -140,10 +144,11 @@ def told(monkeypatch) -> list[PastRun]:
 
 
 def _run(monkeypatch, tmp_path, error=None, result=None, *more: str):
+    @contextlib.contextmanager
     def run(config, *, only_if_new):
         if error is not None:
             raise error
-        return result
+        yield result
 
     monkeypatch.setattr(local_runner, "run", run)
     args = ["run", "--data", "x.csv", "--output", str(tmp_path), *more]
@@ -187,3 +192,32 @@ def test_an_address_that_cannot_be_used_is_said_before_anything_runs(
     result = _run(monkeypatch, tmp_path, error, None, _ON)
     assert result.exit_code == 2
     assert result.output.startswith(f"error: {webhook.VARIABLE} must be an address")
+
+
+def test_a_run_holds_its_output_until_its_summary_is_written(monkeypatch, tmp_path):
+    begun = PastRun(run_id="a", verdict="running", began=_BEGAN, log="logs/a.log")
+
+    def prepare_run(checked, *, alone):
+        output = OutputFolder(checked.config.output)
+        return lifecycle.PreparedRun(checked.config, output, None, None)
+
+    def run_nodes(prepared, log, now, terminal):
+        write_run(prepared.output.path, begun)
+        record = RunRecord(begun.run_id, [])
+        return RunResult(prepared.config, prepared.output, record, log)
+
+    def summarize(result):
+        seen.append((is_held(tmp_path), read_run(tmp_path, begun.run_id).verdict))
+        raise RunFailed(node="", reason="seen")
+
+    seen = []
+    monkeypatch.setattr(
+        local_runner, "_checked", lambda config: (CheckedConfig(config, 1), b"")
+    )
+    monkeypatch.setattr(lifecycle, "prepare_run", prepare_run)
+    monkeypatch.setattr(local_runner, "_run_nodes", run_nodes)
+    monkeypatch.setattr(local_runner, "summarize", summarize)
+    args = ["run", "--data", "x.csv", "--output", str(tmp_path)]
+    assert "seen" in CliRunner().invoke(main, args).output
+    assert seen == [(True, "running")]
+    assert not is_held(tmp_path)

@@ -186,3 +186,22 @@ def test_a_store_that_is_damaged_anywhere_is_refused_in_one_line(output, page):
     assert message.startswith(f"{path} cannot be used: ")
     assert "(hint: bring back a copy of that file, or remove it and " in message
     assert "\n" not in message
+
+
+def test_what_shares_the_database_by_a_hard_link_keeps_it(output, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(output, copy)
+    (copy / "metadata.sqlite").unlink()
+    (copy / "metadata.sqlite").hardlink_to(output / "metadata.sqlite")
+    before = (output / "metadata.sqlite").read_bytes()
+    adopt_place(copy / "metadata.sqlite")
+    assert (output / "metadata.sqlite").read_bytes() == before
+    assert (copy / "metadata.sqlite").read_bytes() != before
+
+
+def test_a_path_that_is_no_text_is_a_damage(output):
+    database = output / "metadata.sqlite"
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE Artifact SET uri = x'ff00' WHERE id = 1")
+    with pytest.raises(StoreUnreadable, match="the path of artifact 1 is no text"):
+        adopt_place(database)

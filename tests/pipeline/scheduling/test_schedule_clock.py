@@ -7,7 +7,9 @@ import time
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from pipeline.scheduling.store import BegunRun
 from tests.pipeline.scheduling.running import (
+    NEVER,
     UTC,
     Clock,
     run_until,
@@ -89,3 +91,27 @@ def test_a_clock_that_is_put_back_by_years_does_not_stop_the_runs(folder, short_
     assert any("the clock was ahead" in line for line in lines)
     first, second = folder.read_history()
     assert (first.scheduled.year, second.scheduled.year) == (2036, 2026)
+
+
+def test_no_run_is_announced_for_a_time_that_a_clock_was_put_back_from(
+    folder, short_waits
+):
+    clock = Clock("2036-11-26T02:59:59.900+00:00")
+    on = {"run 1 began": lambda: clock.set("2026-11-26T03:30+00:00")}
+    lines = run_until(folder, "0 0 * * * *", until="next run 2026", on=on, clock=clock)
+    said = [line for line in texts_of(lines) if "clock" in line or "next" in line]
+    assert said == [
+        "next run 2036-11-26 03:00",
+        "the clock was ahead, at 2036-11-26 03:00: runs are due from now on",
+        "next run 2026-11-26 04:00",
+    ]
+
+
+def test_a_run_of_a_killed_schedule_that_began_in_the_future_is_told_of_once(folder):
+    ahead = datetime(2036, 11, 26, 3, tzinfo=UTC)
+    seen_to(folder, NEVER, ahead)
+    folder.note_begun(BegunRun(7, ahead, ahead))
+    folder.outcome.write_text('{"outcome": "pushed"}')
+    lines = run_until(folder, NEVER, until="run 7: ")
+    assert sum("the clock was ahead" in line for line in lines) == 1
+    assert folder.read_seen_to().until <= datetime.now(UTC)
