@@ -13,10 +13,11 @@ from keras_elmo import characters, checks
 from keras_elmo.lstm import STATE_DTYPE, LSTMStack
 from keras_elmo.options import BiLMOptions
 from keras_elmo.token_encoder import TokenEncoder
+from keras_elmo.whole_checkpoints import WholeInCheckpoints
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
-class BiLM(keras.layers.Layer):
+class BiLM(WholeInCheckpoints):
     """Turns spelled sentences into the activations of every layer.
 
     Most users want `ElmoEmbeddingLayer`, which takes strings. This class runs on

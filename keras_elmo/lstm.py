@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_elmo.options import BiLMOptions
+from keras_elmo.whole_checkpoints import WholeInCheckpoints
 
 FORGET_BIAS = 1.0  # added at run time, not part of the stored bias
 STATE_DTYPE = "float32"  # of the cell state: in half precision its sum would drift
@@ -161,7 +162,7 @@ class ProjectedLSTM(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
-class LSTMStack(keras.layers.Layer):
+class LSTMStack(WholeInCheckpoints):
     """The LSTM layers of one direction, read from the first position to the last.
 
     Args:

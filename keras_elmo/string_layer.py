@@ -11,11 +11,12 @@ from tensorflow.python.ops import control_flow_util  # says it under no public n
 
 from keras_elmo import checks, tensors
 from keras_elmo.runtime import bounds
+from keras_elmo.whole_checkpoints import WholeInCheckpoints
 
 _LOG = logging.getLogger("keras_elmo")
 
 
-class StringLayer(keras.layers.Layer):
+class StringLayer(WholeInCheckpoints):
     """A layer that takes tokens or texts: a tensor, a RaggedTensor, an array or lists.
 
     `call()` gets a tensor, or a RaggedTensor `(batch, time)` as it is. The layer has no
@@ -87,19 +88,6 @@ class StringLayer(keras.layers.Layer):
         self.check_shape(inputs.shape)
         with bounds.in_one_line():
             return super().__call__(inputs, *args, **kwargs)
-
-    def _trackable_children(
-        self, save_type: str = "checkpoint", **kwargs: Any
-    ) -> dict[str, Any]:
-        """Returns what TensorFlow saves; of checkpoints, every variable.
-
-        Keras tells `tf.train.Checkpoint` nothing of what a layer keeps in lists.
-        """
-        children = dict(super()._trackable_children(save_type, **kwargs))
-        if save_type == "checkpoint":
-            for number, variable in enumerate(self.variables):
-                children[f"variable_{number}"] = variable.value
-        return children
 
     def check_shape(self, shape: Any) -> None:
         """Refuses inputs of a shape that cannot be read."""

@@ -10,12 +10,13 @@ import keras
 from keras import initializers, ops
 
 from keras_elmo.options import BiLMOptions
+from keras_elmo.whole_checkpoints import WholeInCheckpoints
 
 CARRY_BIAS = -2.0  # the highway copies at first: bilm-tf, training.py
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
-class TokenEncoder(keras.layers.Layer):
+class TokenEncoder(WholeInCheckpoints):
     """Character embedding, convolutions with max pooling, highway, projection.
 
     Args:

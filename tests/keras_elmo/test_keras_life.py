@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 
 import keras
@@ -259,6 +260,18 @@ def test_a_weights_file_or_a_checkpoint_brings_back_what_was_learned(
         weight.assign(keras.ops.zeros_like(weight))
     tf.train.Checkpoint(model=again).read(path).expect_partial()
     for new, old in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(new, old)
+
+
+@pytest.mark.parametrize(
+    "part", ["bilm", "bilm.token_encoder", "bilm.forward_lstm"], ids=str
+)
+def test_a_checkpoint_of_a_part_holds_all_of_it(tiny_elmo, tmp_path, part):
+    whole, again = (operator.attrgetter(part)(make(tiny_elmo)) for _ in range(2))
+    whole.set_weights([weight + 1 for weight in whole.get_weights()])
+    path = tf.train.Checkpoint(part=whole).write(str(tmp_path / "checkpoint"))
+    tf.train.Checkpoint(part=again).read(path).assert_consumed()
+    for new, old in zip(again.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(new, old)
 
 
