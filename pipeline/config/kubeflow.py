@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
 
-from pipeline.config.sections import Section
+from pipeline.config.sections import MOST, Section
 
 EVERY_STEP = "default"
 """The entry of `kubeflow.steps` for steps without one, or without an option."""
@@ -64,7 +64,7 @@ class StepConfig(Section):
         "such as `NVIDIA_TESLA_T4`.",
     )
     accelerators: int | None = Field(
-        None, ge=1, description="How many accelerators, if a kind is named."
+        None, ge=1, le=MOST, description="How many accelerators, if a kind is named."
     )
 
 

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from pipeline.durations import seconds_of
 
+_MOST_TOKENS = 2**20  # of a text
+MOST = 2**31 - 1  # of a whole number that nothing else bounds: all libraries take it
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ColumnName = Annotated[str, Field(min_length=1)]
 
@@ -78,7 +80,7 @@ class TransformConfig(Section):
         "text has them; `whitespace`, what stands between blanks; `unicode_script`, a "
         "run of one script; `characters`, as for Chinese, Japanese or Thai.",
     )
-    max_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+    max_tokens: Annotated[int, Field(ge=1, le=_MOST_TOKENS)] | Literal["auto"] = Field(
         "auto",
         description="Tokens kept of a text; `auto`: a quantile of the training texts.",
     )
@@ -86,7 +88,10 @@ class TransformConfig(Section):
         0.95, gt=0, le=1, description="The quantile that `auto` uses; no unit."
     )
     max_tokens_limit: int = Field(
-        400, ge=1, description="Most tokens that `auto` keeps of a text."
+        400,
+        ge=1,
+        le=_MOST_TOKENS,
+        description="Most tokens that `auto` keeps of a text.",
     )
 
 
@@ -105,6 +110,7 @@ class ElmoConfig(Section):
     learning_rate: float = Field(
         1e-4,
         gt=0,
+        le=1000,
         description="Step size for ELMo's weights where they are fine-tuned; no unit. "
         "That of the head is train.learning_rate.",
     )
@@ -123,7 +129,10 @@ class ModelConfig(Section):
         "attention", description="How token vectors become one vector per text."
     )
     hidden_units: int = Field(
-        128, ge=0, description="Width of a dense layer before the pooling; 0: none."
+        128,
+        ge=0,
+        le=2**16,
+        description="Width of a dense layer before the pooling; 0: none.",
     )
     embedding_dropout: float = Field(
         0.2,
@@ -170,7 +179,10 @@ class TrainConfig(Section):
         32, ge=1, le=2**20, description="Examples per training step."
     )
     learning_rate: float = Field(
-        3e-3, gt=0, description="Step size of the optimizer at the start; no unit."
+        3e-3,
+        gt=0,
+        le=1000,
+        description="Step size of the optimizer at the start; no unit.",
     )
     seed: int = Field(
         1, ge=0, lt=2**31, description="Seed of every random choice; no unit."
@@ -178,11 +190,15 @@ class TrainConfig(Section):
     patience: int | None = Field(
         None,
         ge=1,
+        le=MOST,
         description="Epochs without a better eval loss before training stops; the one "
         "with the best is kept. None: all epochs are trained, and the last is kept.",
     )
     max_steps: int | None = Field(
-        None, ge=1, description="Most training steps; none: as many as the epochs take."
+        None,
+        ge=1,
+        le=MOST,
+        description="Most training steps; none: as many as the epochs take.",
     )
     warm_start: bool = Field(
         False,
@@ -194,6 +210,7 @@ class TrainConfig(Section):
     cache_gib: float = Field(
         4.0,
         ge=0,
+        le=2**20,
         description="Most GiB of the store of embeddings that an output keeps between "
         "runs; 0: none is kept.",
     )
@@ -286,6 +303,7 @@ class PushConfig(Section):
     keep_versions: int | None = Field(
         None,
         ge=1,
+        le=MOST,
         description="How many of the newest versions to keep; none: all of them.",
     )
     webhook: bool = Field(

@@ -326,3 +326,24 @@ def test_what_is_no_duration_is_refused(duration):
 def test_nothing_is_searched_for_a_head_that_does_not_begin_alone(option):
     with pytest.raises(ConfigError, match=f"train.tune must be none with {option}"):
         _load("train.tune=5m", f"{option}=true")
+
+
+def _numbers(schema):
+    """Yields what is said of each number that an option may be."""
+    if isinstance(schema, dict):
+        if schema.get("type") in ("integer", "number") and "const" not in schema:
+            yield schema
+        for inner in schema.values():
+            yield from _numbers(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from _numbers(inner)
+
+
+def test_every_number_has_bounds_that_the_libraries_take():
+    found = list(_numbers(Config.model_json_schema()))
+    assert len(found) > 20
+    for number in found:
+        most = number.get("maximum", number.get("exclusiveMaximum"))
+        assert most is not None and most <= 2**63, number
+        assert "minimum" in number or "exclusiveMinimum" in number, number
