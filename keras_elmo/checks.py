@@ -104,13 +104,15 @@ def word_list(vocabulary: Iterable[str] | None) -> list[str] | None:
     is_list = isinstance(vocabulary, Iterable) and not isinstance(
         vocabulary, (str, bytes)
     )
-    words = list(vocabulary) if is_list else []  # once: a generator has no more
+    # A set has another order in each process; a generator is read once.
+    is_set = isinstance(vocabulary, (set, frozenset))
+    words = list(vocabulary) if is_list else []
     if not is_list or not all(isinstance(word, str) for word in words):
         raise ValueError(
             "`vocabulary` must be a sequence of words or None. "
             f"Received: `vocabulary={reprlib.repr(words or vocabulary)}`"
         )
-    words = [str(word) for word in words]
+    words = [str(word) for word in (sorted(words) if is_set else words)]
     for word in words:
         try:
             word.encode()

@@ -1,4 +1,4 @@
-"""What a model may compute: values that overflow and endless texts are refused.
+"""What a model may compute: values that overflow, endless texts, others' words.
 
 NaN and infinity would often go unseen: a clip, a ReLU or a maximum makes a number of
 them, and the vectors look like any others. Weights of some size are refused when they
@@ -27,7 +27,14 @@ _TOO_LONG = (
     f"a text has more than {_MOST_TOKENS:,} tokens: `max_sequence_length` must say "
     "where to cut it, or that so many are meant"
 )
-_ERRORS: dict[str, type[ValueError]] = {_OVERFLOW: WeightsError, _TOO_LONG: ValueError}
+_OTHER_WORDS = (
+    "these weights are of a layer with other words in its `vocabulary`, or with the "
+    "same in another order: the vectors of known words would be mixed up"
+)
+_ERRORS: dict[str, type[ValueError]] = {
+    **{_OVERFLOW: WeightsError, _OTHER_WORDS: WeightsError},
+    _TOO_LONG: ValueError,
+}
 
 
 def bounded(x: tf.Tensor) -> tf.Tensor:
@@ -49,6 +56,20 @@ def bounded_lengths(lengths: tf.Tensor) -> tf.Tensor:
     return _where(lengths <= _MOST_TOKENS, lengths, _TOO_LONG)
 
 
+def of_words(table: tf.Tensor, words: tf.Tensor, expected: int) -> tf.Tensor:
+    """Returns a table of word vectors; refuses one of other words.
+
+    Args:
+        table: The vectors.
+        words: A number that stands for the words of the table.
+        expected: The number of the words that it is used for.
+
+    Raises:
+        tf.errors.InvalidArgumentError: As `bounded` does.
+    """
+    return _where(words == expected, table, _OTHER_WORDS)
+
+
 def _where(are_right: tf.Tensor, x: tf.Tensor, message: str) -> tf.Tensor:
     checked = tf.debugging.Assert(tf.reduce_all(are_right), [message], summarize=1)
     with tf.control_dependencies([checked] if checked is not None else []):
@@ -63,7 +84,7 @@ def in_one_line(origin: str | None = None) -> Iterator[None]:
         origin: The source of the weights, if it is known.
 
     Raises:
-        WeightsError: For values that overflow.
+        WeightsError: For values that overflow, and vectors of other words.
         ValueError: For a text that is too long. TensorFlow's other errors pass.
     """
     try:

@@ -5,6 +5,8 @@ Words of a known vocabulary are not encoded at all: their vectors are kept.
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,7 +17,7 @@ from keras import ops
 from keras_elmo import characters
 from keras_elmo.bilm import BiLM
 from keras_elmo.options import BiLMOptions
-from keras_elmo.runtime.bounds import bounded
+from keras_elmo.runtime.bounds import bounded, of_words
 from keras_elmo.runtime.lexicon_words import (
     lookup_words,
     spell_by_lexicon,
@@ -158,17 +160,37 @@ class WordCache(keras.layers.Layer):
             trainable=False,
             name="table",
         )
+        # Stands for the words: weights brought by `set_weights`, a file or a checkpoint
+        # name none, and may be those of another layer.
+        digest = zlib.crc32(json.dumps(self.vocabulary).encode())
+        self._own_words = digest & 0x7FFF_FFFF
+        self.words = self.add_weight(
+            shape=(),
+            dtype="int64",
+            initializer=keras.initializers.Constant(self._own_words),
+            trainable=False,
+            name="words",
+        )
         self.built = True
+
+    def load_own_variables(self, store: Any) -> None:
+        """Reads what was saved; an earlier version did not say of which words."""
+        if len(store.keys()) == 1:
+            self.table.assign(store["0"])
+        else:
+            super().load_own_variables(store)
 
     def fill(self, bilm: BiLM) -> None:
         """Encodes the vocabulary with `bilm`."""
         words = tf.constant(lookup_words(self.vocabulary))
         self.table.assign(tf.function(encode_words)(bilm, words))
+        self.words.assign(self._own_words)
 
     def vectors(self, bilm: BiLM, words: tf.Tensor) -> tf.Tensor:
         """Returns the vectors of `words`; `bilm` encodes those that are not known."""
         number = self.lookup(words) - 1
-        table = ops.cast(self.table, self.compute_dtype)
+        table = of_words(self.table.value, self.words.value, self._own_words)
+        table = ops.cast(table, self.compute_dtype)
         vectors = tf.gather(table, tf.maximum(number, 0))
         unknown = tf.where(number < 0)  # (unknown, 1)
         encoded = encode_words(bilm, tf.gather_nd(words, unknown))

@@ -17,6 +17,8 @@ from components.text_example_gen.reading.records import (
 from components.text_example_gen.values import iso_duration
 
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}
+_LEAST = -(2**63)
+_LEAST_TIME = "1677-09-21T00:12:43.145224192"  # so many nanoseconds from 1970
 _VALUE_CHARS = 4  # a number with its comma, roughly
 
 # What pyarrow raises if a value has no form in Python: bytes that are not UTF-8, a day
@@ -87,6 +89,25 @@ def has_nanoseconds(kind: pa.DataType) -> bool:
     return any(map(has_nanoseconds, inner))
 
 
+def has_least(array: pa.Array) -> bool:
+    """Returns whether a time or duration in nanoseconds is the least there is.
+
+    For pandas, by which pyarrow makes Python's values of these, it means "no time".
+    """
+    kind, types = array.type, pa.types
+    if types.is_dictionary(kind):
+        return has_least(array.dictionary)
+    if types.is_struct(kind):
+        return any(has_least(array.field(place)) for place in range(kind.num_fields))
+    if types.is_map(kind) or types.is_fixed_size_list(kind):
+        return has_least(array.values)
+    if types.is_list(kind) or types.is_large_list(kind):
+        return has_least(array.values)
+    if not (types.is_timestamp(kind) or types.is_duration(kind)) or kind.unit != "ns":
+        return False
+    return bool(pc.min(array.view(pa.int64())).as_py() == _LEAST)
+
+
 def whole_values(array: pa.Array) -> list[Any]:
     """Returns the values as pyarrow makes them.
 
@@ -96,6 +117,8 @@ def whole_values(array: pa.Array) -> list[Any]:
     """
     if has_nanoseconds(array.type):
         raise ValueError("times of day have nanoseconds")
+    if has_least(array):
+        raise ValueError("pandas would take a time for none")
     return _with_few_digits(array.to_pylist(), array.type)
 
 
@@ -139,7 +162,7 @@ class Mender:
 
     def _values(self, array: pa.Array) -> list[Any]:
         mend = self._way(array.type)
-        if mend is not None and has_nanoseconds(array.type):
+        if mend is not None and (has_nanoseconds(array.type) or has_least(array)):
             return mend(array)
         try:
             return array.to_pylist()
@@ -215,6 +238,9 @@ def _times(array: pa.Array) -> list[Any]:
             value = pa.array([number], pa.int64()).view(in_utc).to_pylist()[0]
         except NO_VALUE:
             value = f"{np.datetime64(number, unit)}{'' if zone is None else '+00:00'}"
+        if number == _LEAST:  # neither pandas nor NumPy has it
+            value = _LEAST_TIME if unit == "ns" else f"{number} {array.type}"
+            value += "" if zone is None or unit != "ns" else "+00:00"
         times.append(value)
     return times
 
@@ -227,9 +253,11 @@ def _as_text(array: pa.Array) -> list[Any]:
     values: list[Any] = []
     for place, number in enumerate(numbers):
         try:
+            if number == _LEAST and pa.types.is_duration(kind):
+                raise ValueError("pandas would take it for none")
             value = array.slice(place, 1).to_pylist()[0]
         except NO_VALUE:
-            if pa.types.is_date(kind):
+            if pa.types.is_date(kind) and number != _LEAST:
                 value = str(np.datetime64(number, "D" if is_short else "ms"))
             elif pa.types.is_duration(kind):
                 value = iso_duration(number * _NANOSECONDS[kind.unit])

@@ -197,3 +197,46 @@ def test_words_that_differ_by_a_zero_at_the_end_are_both_served(tiny_elmo, plain
     layer = make(tiny_elmo, vocabulary=["cat\0", "cat", "\0"])
     tokens = np.array([["cat", "cat\0", "\0", "dog"]], object)
     np.testing.assert_allclose(layer(tokens), plain(tokens), atol=1e-6)
+
+
+def _by_set_weights(saved, layer, folder):
+    layer.set_weights(saved.get_weights())
+
+
+def _by_file(saved, layer, folder):
+    tokens = keras.Input((None,), dtype="string")
+    keras.Model(tokens, saved(tokens)).save_weights(folder / "x.weights.h5")
+    keras.Model(tokens, layer(tokens)).load_weights(folder / "x.weights.h5")
+
+
+def _by_checkpoint(saved, layer, folder):
+    path = tf.train.Checkpoint(layer=saved).write(str(folder / "x"))
+    tf.train.Checkpoint(layer=layer).read(path).assert_consumed()
+
+
+@pytest.mark.parametrize("bring", [_by_set_weights, _by_file, _by_checkpoint])
+@pytest.mark.parametrize("words", [["cat", "The"], ["The", "dog"]], ids=str)
+def test_vectors_of_other_words_are_refused(tiny_elmo, tmp_path, bring, words):
+    saved = make(tiny_elmo, vocabulary=["The", "cat"])
+    layer = make(tiny_elmo, vocabulary=words)
+    saved(KNOWN), layer(KNOWN)
+    bring(saved, layer, tmp_path)
+    with pytest.raises(WeightsError, match="of a layer with other words"):
+        layer(KNOWN)
+    with pytest.raises(WeightsError, match="of a layer with other words"):
+        layer([["dogs"]])
+    layer.bilm.set_weights(saved.bilm.get_weights())  # computes them anew
+    np.testing.assert_allclose(layer(KNOWN), saved(KNOWN), atol=1e-6)
+
+
+@pytest.mark.parametrize("bring", [_by_set_weights, _by_file, _by_checkpoint])
+def test_vectors_of_a_set_of_words_do_not_depend_on_its_order(
+    tiny_elmo, tmp_path, bring
+):
+    words = [f"w{number}" for number in range(20)]
+    assert list(set(words)) != sorted(words)
+    saved = make(tiny_elmo, vocabulary=frozenset(words))
+    layer = make(tiny_elmo, vocabulary=set(words))
+    bring(saved, layer, tmp_path)
+    assert layer.vocabulary == sorted(words)
+    np.testing.assert_allclose(layer([words]), saved([words]), atol=1e-6)

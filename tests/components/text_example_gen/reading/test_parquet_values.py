@@ -11,6 +11,7 @@ import pytest
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import parquet
 from components.text_example_gen.reading.read_file import read_file
+from components.text_example_gen.values import to_json
 
 KEPT = ReadOptions(label_column=None, keep_all=True)
 
@@ -88,3 +89,30 @@ def test_times_in_the_old_form_are_those_that_were_written(tmp_path, year, progr
     path.write_bytes(path.read_bytes().replace(b"parquet-cpp"[: len(program)], program))
     [record] = read_file(str(path), KEPT)
     assert record["columns"]["t"] == time
+
+
+_LEAST = -(2**63)
+LEAST_TIMES = {
+    pa.timestamp("ns"): "1677-09-21T00:12:43.145224192",
+    pa.timestamp("ns", "Europe/Berlin"): "1677-09-21T00:12:43.145224192+00:00",
+    pa.duration("ns"): "-P106751DT85636.854775808S",
+    pa.timestamp("us", "UTC"): f"{_LEAST} timestamp[us, tz=UTC]",
+}
+
+
+@pytest.mark.parametrize("kind", LEAST_TIMES, ids=str)
+@pytest.mark.parametrize("is_inside", [False, True], ids=["column", "list"])
+def test_the_least_time_is_not_taken_for_none(tmp_path, kind, is_inside):
+    values = pa.array([_LEAST, _LEAST + 1, None], pa.int64()).view(kind)
+    if is_inside:
+        values = pa.ListArray.from_arrays([0, 1, 2, 3], values)
+    path = tmp_path / "a.parquet"
+    table = pa.table({"text": ["a", "b", "c"], "time": values})
+    pq.write_table(table, path, version="2.6")
+    rows = [to_json(r["columns"]) for r in read_file(str(path), KEPT)]
+    least, next_one, none = (
+        row["time"][0] if is_inside else row["time"] for row in rows
+    )
+    assert least == LEAST_TIMES[kind]
+    assert "NaT" not in next_one
+    assert none is None
