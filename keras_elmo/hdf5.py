@@ -137,7 +137,7 @@ def _try_out(path: str, version: tuple[int, ...], expected: str) -> None:
         return
     if ended.returncode < 0:
         name = signal.Signals(-ended.returncode).name
-        how = f"was ended by {name}; it is broken, or made to do harm"
+        how = f"was ended by {name}: it may be broken, or made to do harm"
     else:
         lines = ended.stderr.decode(errors="replace").splitlines()
         how = f"failed: {files.brief(lines[-1] if lines else 'it said nothing', 500)}"
