@@ -77,18 +77,21 @@ def test_artifacts_without_a_record_of_them_are_refused(output):
         output.metadata.touch()  # a store without anything is none
 
 
-def test_a_copy_of_hard_links_is_refused_and_changes_nothing(output):
+def test_a_copy_of_hard_links_leaves_its_original_alone(output):
     output.push(1)
-    before = output.metadata.read_bytes()
     copy = PushingOutput(output.path.with_name("copy"))
     shutil.copytree(output.path, copy.path, copy_function=os.link)
-    with pytest.raises(OutputUnusable, match="copy/metadata.sqlite is a link to that"):
-        copy.follow_move()
-    assert output.metadata.read_bytes() == before
-    assert output.follow_move() is None
-    copy.metadata.unlink()
-    shutil.copy(output.metadata, copy.metadata)
+    before = _files_of(output.path)
     assert copy.follow_move() == output.path
+    copy.push(2)
+    assert _files_of(output.path) == before
+    assert output.follow_move() is None
+    output.push(3)
+    assert len(list(output.serving.iterdir())) == 2
+
+
+def _files_of(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("name", ["serving", "pipeline"])
