@@ -138,10 +138,13 @@ def remove(path: Path) -> None:
     Of a symbolic link only the link goes: what it points to is not touched.
 
     Raises:
-        OSError: It cannot be removed.
+        OSError: It cannot be removed; the error names `path`, and not a file in it.
     """
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
     else:
         path.unlink(missing_ok=True)
 
@@ -219,6 +222,23 @@ def unshare(path: Path) -> None:
             write_whole(path, read_regular(path))
 
 
+def open_own(path: Path, flags: int) -> int:
+    """Opens a file to write, which is made if need be, and returns its descriptor.
+
+    A pipe into which nobody reads is not waited for.
+
+    Raises:
+        OSError: It cannot be opened, or is a link: what it leads to may be anybody's.
+    """
+    flags |= os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        return os.open(path, flags, 0o644)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            error.strerror = "is a link, which is not followed"
+        raise
+
+
 def is_other_than_folder(path: str | Path) -> bool:
     """Returns whether something is there that is no folder, and leads to none.
 
@@ -247,18 +267,15 @@ def locked_folder(folder: Path) -> contextlib.AbstractContextManager[object]:
             if is_other_than_folder(folder):
                 raise
         with contextlib.suppress(FileNotFoundError):  # removed at this moment
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            try:
-                before = os.open(path, flags, 0o644)
-            except OSError as error:
-                if error.errno == errno.ELOOP:
-                    error.strerror = "is a link, which is not followed"
-                raise
+            before = open_own(path, os.O_RDWR)
             try:
                 held = filelock.FileLock(path).acquire(timeout=0)
                 # Another file of this name others would lock as well.
-                if os.path.samestat(os.fstat(before), path.stat()):
-                    return held
+                here = os.fstat(before)
+                if os.path.samestat(here, path.stat()):
+                    if here.st_nlink == 1:
+                        return held
+                    path.unlink()  # shared with a copy of the folder
                 held.lock.release()
             finally:
                 os.close(before)

@@ -63,7 +63,6 @@ from pipeline.terminal import visible_line
 
 if TYPE_CHECKING:
     from pipeline.runs.lifecycle import PreparedRun
-    from pipeline.runs.node_launcher import NodeLauncher
     from pipeline.runs.summary import RunSummary
 
 _LOGGER = logging.getLogger(__name__)
@@ -138,21 +137,34 @@ def _run_nodes(
     config, output = prepared.config, prepared.output
     begun = _begin(output, now, log)
     run_id = begun.run_id
-    launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
-    progress = Progress(terminal, total=len(launcher.nodes))
+    seconds: dict[str, float] = {}
+
+    def say(line: str) -> None:
+        _LOGGER.warning("%s", line)
+        terminal.write(f"{visible_line(line)}\n")
+
+    node = ""
     try:
-        seconds = _launch_all(launcher, progress)
+        launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
+        progress = Progress(terminal, total=len(launcher.nodes))
+        for node in launcher.nodes:
+            raise_if_interrupted()
+            start = time.monotonic()
+            with progress.showing(node) as has_ended:
+                has_ended(launcher.launch(node))
+            seconds[node] = time.monotonic() - start
+        node = ""
+        record = output.open_metadata().runs.of(run_id)
+        removed = end_run(config, run_id, prepared.plan, say)
     # Whatever a component raises, the user is told which one and why.
     except Exception as error:  # noqa: BLE001
         reraise_interrupt(error)
-        raise _failure(error, progress.node, output, begun) from error
-    record = output.open_metadata().runs.of(run_id)
+        raise _failure(error, node, output, begun) from error
     # What nodes really took: the clock may have been set meanwhile.
     nodes = [
-        replace(node, seconds=seconds.get(node.node, node.seconds))
-        for node in record.nodes
+        replace(each, seconds=seconds.get(each.node, each.seconds))
+        for each in record.nodes
     ]
-    removed = end_run(config, run_id, prepared.plan)
     return RunResult(config, output, replace(record, nodes=nodes), log, removed)
 
 
@@ -162,13 +174,15 @@ def summarize(result: RunResult) -> RunSummary:
     Call it while the output is held, within the context of `run`.
     """
     with run_log(result.log) as terminal:
-        from pipeline.runs.summarize import summarize_run
+        from pipeline.runs.summarize import note_untold_pushes, summarize_run
 
         try:
             with Progress(terminal, total=0).telling("report"):
-                return summarize_run(
+                summary = summarize_run(
                     result.config, result.output, result.record, log=result.log
                 )
+            note_untold_pushes(result.output)
+            return summary
         except Exception as error:
             reraise_interrupt(error)
             damage = _damage_behind(result.output, result.record.run_id)
@@ -230,18 +244,6 @@ def _begin(output: OutputFolder, now: datetime, log: Path) -> PastRun:
             f"option output: cannot be written: {error.filename}: {error.strerror}"
         ) from error
     return begun
-
-
-def _launch_all(launcher: NodeLauncher, progress: Progress) -> dict[str, float]:
-    """Launches node after node, and returns how many seconds each has taken."""
-    seconds = {}
-    for node in launcher.nodes:
-        raise_if_interrupted()
-        start = time.monotonic()
-        with progress.showing(node) as has_ended:
-            has_ended(launcher.launch(node))
-        seconds[node] = time.monotonic() - start
-    return seconds
 
 
 def _damage_behind(output: OutputFolder, run_id: str) -> str:

@@ -14,6 +14,7 @@ LATEST = "latest"
 # TFX fills these in; `{SPAN:4}` is padded with zeros to four digits.
 PLACEHOLDER = re.compile(r"\{(SPAN|VERSION)(:[^}]*)?\}|\{(YYYY|MM|DD)\}")
 
+_MOST = 2**31 - 1  # TFX keeps them in 32 bits
 _EPOCH = datetime.date(1970, 1, 1)
 
 
@@ -71,9 +72,14 @@ def span_number(span: int | str) -> int:
     """Returns the number of a span, given by its number or its day, `2026-11-26`.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: It is neither, or is a number that TFX does not take.
     """
     if isinstance(span, int):
+        if span > _MOST:
+            raise ValueError(
+                f"span {span} is too large: numbers of spans go up to {_MOST} (hint: "
+                "days have placeholders of their own, {YYYY}, {MM} and {DD})"
+            )
         return span
     try:
         return (datetime.date.fromisoformat(span) - _EPOCH).days

@@ -64,6 +64,7 @@ def command(ctx: click.Context, only_if_new: bool, **options: Any) -> None:
     run = read_run(config.output, run_id)
     if config.push.webhook and run is not None:
         webhook.tell(config.output, run, _say)
+        webhook.tell_of_late(config.output, _say)
 
 
 def _say(line: str) -> None:

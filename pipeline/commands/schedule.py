@@ -99,12 +99,13 @@ def _run(config: Config, cron: str, zone: tzinfo) -> None:
 def _tell(output: str, outcome: Outcome, say: Callable[[str], None]) -> None:
     """Tells the receiver what came of a run, from this process: that may have died."""
     from pipeline.runs.past_runs import read_run
-    from pipeline.runs.webhook import tell
+    from pipeline.runs.webhook import tell, tell_of_late
 
     if outcome.outcome not in ("pushed", "refused", "failed"):
         return
     run = read_run(output, outcome.run_id) if outcome.run_id else None
     tell(output, run or outcome.past_run(), say)
+    tell_of_late(output, say)
 
 
 def _zone(name: str | None) -> tzinfo:

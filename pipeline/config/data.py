@@ -21,7 +21,7 @@ from components.text_example_gen.spans import (
     span_number,
 )
 from pipeline import features
-from pipeline.config.sections import ColumnName, Fraction, Section
+from pipeline.config.sections import MOST, ColumnName, Fraction, Section
 from pipeline.features import EVAL, TEST
 
 
@@ -143,7 +143,7 @@ class DataConfig(Section):
         description="Your own schema (schema.pbtxt); none: inferred from the data.",
     )
 
-    span: Annotated[int, Field(ge=0, lt=2**63)] | str = Field(
+    span: Annotated[int, Field(ge=0, le=MOST)] | str = Field(
         LATEST,
         description="Which span to read if the pattern has `{SPAN}`, or `{YYYY}`, "
         "`{MM}` and `{DD}`: `latest`, a number, or a day such as 2026-11-26.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,7 +195,12 @@ def _is_untold(output: OutputFolder, run_id: str, alone: bool) -> bool:
     return run is not None and run.verdict in ended
 
 
-def end_run(config: Config, run_id: str, plan: RunPlan) -> list[int]:
+def end_run(
+    config: Config,
+    run_id: str,
+    plan: RunPlan,
+    say: Callable[[str], object] = _LOGGER.warning,
+) -> list[int]:
     """Removes old versions, and records the run as one that ended well.
 
     Doing it again changes nothing.
@@ -204,6 +209,7 @@ def end_run(config: Config, run_id: str, plan: RunPlan) -> list[int]:
         config: What was run.
         run_id: Its name in ML Metadata.
         plan: What it depended on when it began.
+        say: Takes the line on a version that cannot be removed.
 
     Returns:
         The versions that were removed, oldest first.
@@ -216,7 +222,7 @@ def end_run(config: Config, run_id: str, plan: RunPlan) -> list[int]:
         withdrawn = {push.path for push in pushes if push.withdrawn}
         own = metadata.runs.of(run_id).pushed_to(DONE, UNCHANGED)
         removed = remove_old_versions(
-            output.serving, keep, withdrawn, [own] if own else []
+            output.serving, keep, withdrawn, [own] if own else [], say
         )
     output.settle_pushes(metadata, only=0)  # of none: other runs may be under way
     metadata.finished.record(run_id, plan.fingerprint, plan.span)

@@ -31,6 +31,9 @@ RUNS = "runs"
 SUMMARY, REPORT, RECORD = "summary.json", "report.html", "run.json"
 """Names of files in the folder of a run."""
 
+TOLD_LATE = "it ended before it could tell of its push; the next run does"
+"""The reason of a run of which only a later one could note that it has pushed."""
+
 Verdict = Literal[
     "pushed", "refused", "nothing new", "failed", "drifted", "interrupted", "running"
 ]
@@ -57,7 +60,8 @@ class PastRun(Facts):
         version: The version that it pushed, or that has its model.
         withdrawn: Whether a rollback has taken that model out of service since.
         component: The node that failed.
-        reasons: Why the model was refused or the run failed.
+        reasons: Why the model was refused or the run failed; of a push `TOLD_LATE`,
+            if it is.
         warnings: How a span that was let pass has drifted, and which were not read.
         log, summary, report: Paths, of what is there.
     """

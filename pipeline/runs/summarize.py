@@ -46,6 +46,7 @@ from pipeline.runs.model_card import write_model_cards
 from pipeline.runs.past_runs import (
     REPORT,
     SUMMARY,
+    TOLD_LATE,
     PastRun,
     kept_runs,
     read_run,
@@ -347,14 +348,38 @@ def _push(record: RunRecord, output: OutputFolder | None) -> Push | None:
 
 def _is_untold_push(path: str, output: OutputFolder, metadata: Metadata) -> bool:
     """Returns whether the run that pushed a version ended before it could say so."""
+    return path in _untold_pushes(output, metadata)
+
+
+def _untold_pushes(output: OutputFolder, metadata: Metadata) -> dict[str, PastRun]:
+    """Returns folder of a version -> the run that ended before it could tell of it."""
     runs = kept_runs(output.path, is_held=True)
-    if any(str(run.version) == os.path.basename(path) for run in runs):
-        return False
-    return any(
-        metadata.runs.of(run.run_id).pushed_to(DONE) == path
+    told = {str(run.version) for run in runs}
+    pushed = {
+        path: run
         for run in runs
         if run.verdict in ("interrupted", "failed")
-    )
+        and (path := metadata.runs.of(run.run_id).pushed_to(DONE)) is not None
+    }
+    return {
+        path: run for path, run in pushed.items() if os.path.basename(path) not in told
+    }
+
+
+def note_untold_pushes(output: OutputFolder) -> None:
+    """Notes that runs have pushed which were killed before they could tell of it.
+
+    So their versions are known, whatever the next run does. Call it while holding the
+    output, when the next run has told of its own.
+    """
+    for path, run in _untold_pushes(output, output.open_metadata()).items():
+        if os.path.exists(path):
+            facts = {
+                "verdict": "pushed",
+                "version": int(os.path.basename(path)),
+                "reasons": [TOLD_LATE],
+            }
+            write_run(output.path, run.model_copy(update=facts))
 
 
 def _program() -> str:

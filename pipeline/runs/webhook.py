@@ -30,7 +30,13 @@ from pipeline.errors import UserError, brief_line
 from pipeline.evaluation.facts import Facts
 from pipeline.files import FileTooLarge, read_bounded
 from pipeline.runs.outcomes import reason_of
-from pipeline.runs.past_runs import PastRun, claim_telling, read_run
+from pipeline.runs.past_runs import (
+    TOLD_LATE,
+    PastRun,
+    claim_telling,
+    kept_runs,
+    read_run,
+)
 from pipeline.terminal import visible_line
 
 VARIABLE = "ELMO_TFX_WEBHOOK"
@@ -257,6 +263,18 @@ def tell(output: str, run: PastRun, say: Callable[[str], object]) -> None:
         with contextlib.suppress(OSError), open(run.log, "a", encoding="utf-8") as log:
             log.write(f"{visible_line(line)}\n")
     say(line)
+
+
+def tell_of_late(output: str, say: Callable[[str], object]) -> None:
+    """Posts which models runs have pushed that ended before they could tell.
+
+    Args:
+        output: The folder of the runs.
+        say: As in `tell`.
+    """
+    for run in kept_runs(output, is_held=True):
+        if run.verdict == "pushed" and run.reasons == [TOLD_LATE]:
+            tell(output, run, say)
 
 
 def tell_of_failure(

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pipeline.files import open_own
+
 
 class RunProcess:
     """A command that is under way.
@@ -33,7 +35,7 @@ class RunProcess:
         held: int,
         on_end: Callable[[int], None],
     ) -> None:
-        with log.open("ab") as output:
+        with os.fdopen(open_own(log, os.O_WRONLY | os.O_APPEND), "ab") as output:
             self._process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.DEVNULL,
@@ -67,7 +69,10 @@ def exit_reason(exit_code: int) -> str:
 
 def last_line(log: Path) -> str:
     """Returns the last line of a log that is not empty; empty if there is none."""
-    with log.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-        lines = file.read().decode(errors="replace").split("\n")
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:  # it is gone, perhaps with its output
+        return ""
     return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -28,6 +28,7 @@ from pipeline.files import (
     absolute,
     hidden_leftovers,
     locked_folder,
+    open_own,
     read_regular,
     remove,
     replace_when_done,
@@ -188,9 +189,15 @@ class ScheduleFolder:
 
         The system frees it when the last of them ends, however that is.
         """
-        with self._run.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield file.fileno()
+        with contextlib.ExitStack() as stack:
+            while True:
+                descriptor = open_own(self._run, os.O_RDWR)
+                file = stack.enter_context(os.fdopen(descriptor, "rb"))
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(descriptor).st_nlink == 1:
+                    break
+                self._run.unlink()  # shared with a copy of the output
+            yield descriptor
 
     def has_run(self) -> bool:
         """Whether a run into the output is under way: ours, or one begun by hand.

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pipeline.files import (
@@ -95,9 +95,12 @@ def remove_leftovers(
             and (below is None or int(name) < below)
             and only in (None, name)
         ):
-            if not os.path.lexists(serving / name):
-                remove_version(serving / name)  # what is about it, first
-            remove(path)
+            try:
+                if not os.path.lexists(serving / name):
+                    remove_version(serving / name)  # what is about it, first
+                remove(path)
+            except OSError as error:  # somebody else's: no server sees it
+                _LOGGER.warning("cannot be removed: %s", error)
 
 
 def remove_unwritten_notes(serving: Path) -> None:
@@ -110,7 +113,9 @@ def remove_unwritten_notes(serving: Path) -> None:
             if _OURS.fullmatch(name):
                 remove(path)
     for note in _note(serving / "0").parent.glob(".*.push"):
-        if _OURS.fullmatch(note.name) and not note.stat().st_size:
+        # Of a link that leads nowhere there is no size.
+        is_ours = _OURS.fullmatch(note.name) and note.is_file()
+        if is_ours and not note.stat().st_size:
             note.unlink()
 
 
@@ -201,6 +206,7 @@ def remove_old_versions(
     keep: int,
     withdrawn: Collection[str] = (),
     pushed: Collection[str] = (),
+    say: Callable[[str], object] = _LOGGER.warning,
 ) -> list[int]:
     """Removes all whole versions but the newest `keep`, with their manifests.
 
@@ -214,6 +220,8 @@ def remove_old_versions(
             removed and do not count among those kept.
         pushed: Folders of versions that stay whatever their number: those with the
             model of this run.
+        say: Takes the line on a version that cannot be removed, such as one that
+            somebody else has put there.
 
     Returns:
         The versions that were removed, oldest first.
@@ -221,10 +229,18 @@ def remove_old_versions(
     whole = [each for each in whole_versions(str(serving)) if not os.path.islink(each)]
     kept = [each for each in whole if each not in withdrawn][-keep:]
     stay = {*kept, *whole[-1:], *pushed}
-    removed = [each for each in whole if each not in stay]
-    for folder in removed:
+    removed = []
+    for folder in (each for each in whole if each not in stay):
         _LOGGER.info("removing the old version %s", folder)
-        remove_version(Path(folder))
+        try:
+            remove_version(Path(folder))
+        except OSError as error:
+            say(
+                f"the old version {folder} cannot be removed: {error.filename}: "
+                f"{error.strerror}"
+            )
+        if not os.path.lexists(folder):
+            removed.append(folder)
     if kept:
         # One that is being pushed has a number above all others.
         remove_leftovers(serving, below=int(version_of(kept[0])))

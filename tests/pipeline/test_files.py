@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from pipeline.files import (
     locked_folder,
     read_bounded,
     read_regular,
+    remove,
     replace_when_done,
     short_names,
     write_whole,
@@ -158,3 +160,29 @@ def test_a_lock_that_is_a_link_makes_no_file_elsewhere(tmp_path):
         pytest.fail("the lock was given")
     assert raised.value.filename == str(folder / ".lock")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_folder_that_cannot_be_removed_is_named_whole(tmp_path, monkeypatch):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "b")
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(OSError, match="Permission denied") as raised:
+        remove(tmp_path / "a")
+    assert raised.value.filename == str(tmp_path / "a")
+
+
+def test_a_copy_of_hard_links_has_a_lock_of_its_own_in_the_end(tmp_path):
+    folder, copy = tmp_path / "folder", tmp_path / "copy"
+    with locked_folder(folder):
+        pass
+    copy.mkdir()
+    (copy / ".lock").hardlink_to(folder / ".lock")
+    with locked_folder(copy), locked_folder(folder):
+        assert not (copy / ".lock").samefile(folder / ".lock")
+    (copy / ".lock").unlink()
+    (copy / ".lock").hardlink_to(folder / ".lock")
+    with locked_folder(folder), locked_folder(copy):
+        pass

@@ -62,3 +62,9 @@ def test_a_span_is_called_by_what_its_pattern_has():
 def test_anything_but_a_number_or_a_day_is_refused(span):
     with pytest.raises(ValueError, match="must be `latest`, a number or a day"):
         span_number(span)
+
+
+def test_a_number_that_tfx_does_not_take_is_refused():
+    assert span_number(2**31 - 1) == 2**31 - 1
+    with pytest.raises(ValueError, match="span 202611300300 is too large: .*MM"):
+        span_number(202611300300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 from datetime import datetime, timedelta, timezone
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipeline import local_runner
+from pipeline import local_runner, pipeline
 from pipeline.cli import main
+from pipeline.config import load_config
 from pipeline.config.checked import CheckedConfig
 from pipeline.errors import UserError
 from pipeline.metadata.runs import RunRecord
@@ -221,3 +223,22 @@ def test_a_run_holds_its_output_until_its_summary_is_written(monkeypatch, tmp_pa
     assert "seen" in CliRunner().invoke(main, args).output
     assert seen == [(True, "running")]
     assert not is_held(tmp_path)
+
+
+def test_what_fails_before_or_after_the_nodes_is_kept_with_the_run(
+    monkeypatch, tmp_path
+):
+    def create_pipeline(config):
+        raise ValueError("no such span")
+
+    monkeypatch.setattr(pipeline, "create_pipeline", create_pipeline)
+    config = load_config(
+        options={"data.pattern": "x.csv", "output": str(tmp_path)}, overrides=[]
+    )
+    output = OutputFolder(tmp_path)
+    prepared = lifecycle.PreparedRun(config, output, None, None)
+    with pytest.raises(RunFailed) as raised:
+        local_runner._run_nodes(prepared, tmp_path / "log", _BEGAN, io.StringIO())
+    assert raised.value.node == ""
+    kept = read_run(tmp_path, raised.value.run_id)
+    assert (kept.verdict, kept.reasons) == ("failed", ["ValueError: no such span"])

@@ -11,8 +11,8 @@ import pytest
 from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.runs import UNCHANGED, MadeArtifact
 from pipeline.metadata.store import open_store
-from pipeline.runs.past_runs import PastRun, write_run
-from pipeline.runs.summarize import _push, _training
+from pipeline.runs.past_runs import TOLD_LATE, PastRun, read_run, write_run
+from pipeline.runs.summarize import _push, _training, note_untold_pushes
 from pipeline.training.history import HISTORY_FILE
 from tests.pipeline.pushing_pipeline import PushingOutput
 from tests.pipeline.report import summaries
@@ -72,3 +72,23 @@ def test_a_failed_run_has_pushed_nothing_that_another_pushed(tmp_path):
     output.push(1)
     runs = Metadata(open_store(output.metadata), "tiny").runs
     assert not _push(runs.of(runs.newest()), output).now
+
+
+@pytest.mark.parametrize("verdict", ["interrupted", "failed", "refused"])
+def test_a_push_of_a_run_that_could_not_say_so_is_known_after_any_other(
+    tmp_path, verdict
+):
+    output = PushingOutput(tmp_path / "out")
+    output.push(1)
+    runs = Metadata(open_store(output.metadata), "tiny").runs
+    first, version = runs.newest(), output.versions()[0]
+    run = PastRun(run_id=first, verdict=verdict, began=BEGAN, log="a.log")
+    write_run(output.path, run)
+    output.push(2)
+    note_untold_pushes(output)
+    noted = read_run(output.path, first)
+    if verdict == "refused":
+        assert (noted.verdict, noted.version) == ("refused", None)
+    else:
+        assert (noted.verdict, noted.version) == ("pushed", version)
+        assert noted.reasons == [TOLD_LATE]

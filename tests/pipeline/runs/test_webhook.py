@@ -17,7 +17,7 @@ from pipeline.config import ConfigError, load_config
 from pipeline.errors import UserError
 from pipeline.runs import webhook
 from pipeline.runs.outcomes import RunFailed
-from pipeline.runs.past_runs import PastRun, write_run
+from pipeline.runs.past_runs import TOLD_LATE, PastRun, write_run
 from pipeline.runs.webhook import FILE_VARIABLE, VARIABLE, Webhook, tell
 
 _SECRET = "t0ps3cret"
@@ -285,3 +285,14 @@ def test_a_failure_is_told_from_what_was_kept_or_from_the_error(
     kept, unnamed = receiver.got
     assert (kept["run"], kept["component"]) == (run.run_id, "Trainer")
     assert (unnamed["run"], unnamed["reason"]) == ("", "no column")
+
+
+def test_a_push_of_a_run_that_could_not_tell_is_told_later(receiver, run, tmp_path):
+    late = run.model_copy(update={"run_id": "late", "reasons": [TOLD_LATE]})
+    for each in (run, late):
+        write_run(tmp_path, each)
+    for _ in range(2):
+        webhook.tell_of_late(str(tmp_path), pytest.fail)
+    [notice] = receiver.got
+    assert (notice["event"], notice["run"]) == ("pushed", "late")
+    assert notice["reason"] == TOLD_LATE

@@ -240,3 +240,20 @@ def test_a_line_that_has_no_room_is_named_with_its_file(folder):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert caught.value.filename == str(folder.history)
     assert folder.read_history() == [_past(1)]
+
+
+def test_the_lock_of_a_run_is_a_file_of_its_own(folder, tmp_path):
+    lock = folder.path / "run.lock"
+    lock.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="is a link"), folder.run_held():
+        pytest.fail("it was followed")
+    assert not (tmp_path / "elsewhere").exists()
+    lock.unlink()
+    with folder.run_held():
+        (tmp_path / "other").hardlink_to(lock)
+    with folder.run_held():  # shared with a copy
+        assert not lock.samefile(tmp_path / "other")
+    lock.unlink()
+    os.mkfifo(lock)
+    with folder.run_held():  # a pipe is not waited for
+        pass

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipeline import files
-from pipeline.serving.publish import remove_leftovers, remove_old_versions
+from pipeline.serving.publish import (
+    remove_leftovers,
+    remove_old_versions,
+    remove_unwritten_notes,
+)
 
 
 @pytest.fixture
@@ -113,3 +117,23 @@ def test_a_withdrawn_version_takes_no_place_of_another(serving):
     withdrawn = {str(serving / "10")}
     assert remove_old_versions(serving, 2, withdrawn) == [10]
     assert _left(serving) == ["11", "9"]
+
+
+def test_an_old_version_that_cannot_be_removed_stops_nothing(serving):
+    note = serving.parent / "manifests" / "9.sha256"
+    note.unlink()
+    note.mkdir()  # somebody's: it is no manifest
+    said = []
+    assert remove_old_versions(serving, 1, say=said.append) == [9, 10]
+    assert said == [
+        f"the old version {serving / '9'} cannot be removed: {note}: Is a directory"
+    ]
+    remove_leftovers(serving)  # as the next run does
+    assert [each for each in _left(serving) if not each.startswith(".")] == ["11"]
+
+
+def test_a_note_that_leads_nowhere_stops_nothing(serving):
+    note = serving.parent / "manifests" / ".5.push"
+    note.symlink_to(serving / "gone")
+    remove_unwritten_notes(serving)
+    assert note.is_symlink()
