@@ -63,7 +63,7 @@ class BegunRun:
         started: When its process began.
     """
 
-    run: Annotated[int, pydantic.Field(gt=0, lt=1 << 63)]
+    run: Annotated[int, pydantic.Field(gt=0, lt=10**12)]
     scheduled: Moment
     started: Moment
 
