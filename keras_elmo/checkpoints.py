@@ -15,7 +15,7 @@ import h5py
 import keras
 import numpy as np
 
-from keras_elmo import characters, hdf5
+from keras_elmo import characters, hdf5, hdf5_trial
 from keras_elmo.bilm import BiLM
 from keras_elmo.errors import WeightsError
 from keras_elmo.files import Shape
@@ -102,7 +102,7 @@ def check_hdf5(options: BiLMOptions, path: str | Path) -> None:
             written, or lies in another file; or if there are more layers than the
             options have.
     """
-    hdf5.check(Path(path), _expected(options))
+    hdf5_trial.check(Path(path), _expected(options))
 
 
 def load_hdf5(bilm: BiLM, path: str | Path) -> None:
@@ -115,7 +115,9 @@ def load_hdf5(bilm: BiLM, path: str | Path) -> None:
         SourceError, WeightsError: If it does not pass `check_hdf5`, or holds other
             values than finite float32.
     """
-    with hdf5.open_tensors(Path(path), _expected(bilm.options)) as found:
+    expected = _expected(bilm.options)
+    hdf5_trial.check(Path(path), expected)
+    with hdf5.open_tensors(Path(path), expected) as found:
 
         def read(name: str) -> np.ndarray | None:
             return hdf5.read(found[name]) if name in found else None

@@ -72,6 +72,8 @@ def one_line(error: Exception) -> str:
 
     It is cut where it is long: the name of a file may have thousands of characters.
     """
+    if isinstance(error, MemoryError):
+        return "it takes more memory than there is"
     return brief(" ".join(str(error).split()), 500) or type(error).__name__
 
 

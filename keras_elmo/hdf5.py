@@ -1,39 +1,27 @@
 """hdf5 files of weights, which a stranger may have written.
 
-libhdf5 reads them, and a file can be made for its faults: one whose tables lead back to
-themselves ends the process, or takes all memory. So a file is first read, whole, by a
-process of its own, within bounds; only what that one has read is opened here. It costs
-0.3 seconds, once for each file that a process opens.
-
-Besides, a tensor is read only when its type, its shape and its room in the file are
-known, and never from another file than the one that was named.
+A tensor is read only when its type, its shape and its room in the file are known, and
+never from another file than the one that was named. Open only what `hdf5_trial` has let
+pass: a file can be made for the faults of libhdf5, which reads it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import json
 import math
-import os
-import signal
-import subprocess
-import sys
 import zlib
 from collections.abc import Iterator, Mapping
-from multiprocessing import spawn
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
-from keras_elmo import errors, files
-from keras_elmo.errors import SourceError, WeightsError
+from keras_elmo import errors
+from keras_elmo.errors import WeightsError
 from keras_elmo.files import Shape, reading
 
-_WHAT = "ELMo weights"
-_OWN_FOLDER = Path(__file__).resolve().parent  # the included model is in it
+WHAT = "ELMo weights"
 # What a file may hold for each of its bytes, once it is unpacked. Weights hardly
 # compress; a file of zeros would, to a thousand times its size.
 _MAX_EXPANSION = 100
@@ -48,15 +36,6 @@ _WAYS_TO_PACK = [
     *([_SHUFFLED, h5py.h5z.FILTER_DEFLATE], [_SHUFFLED, h5py.h5z.FILTER_LZF]),
 ]
 _MOST_CHUNKS = 2**13  # of a tensor: to look at each takes as long as to pass all before
-# The bounds of the process that reads a file first.
-_TRIAL_BYTES = 1 << 30  # of memory, and room for two copies of the largest tensor
-_TRIAL_SECONDS = 60  # of processor, and a second for so many bytes of the file:
-_TRIAL_BYTES_PER_SECOND = 1 << 22
-_TRIAL = (
-    "import json, sys; job = json.load(sys.stdin); sys.path[:] = job['path']; "
-    "from keras_elmo import hdf5; hdf5.answer_trial(job)"
-)
-_REFUSALS = {error.__name__: error for error in (SourceError, WeightsError)}
 
 
 class Expected(NamedTuple):
@@ -73,34 +52,15 @@ class Expected(NamedTuple):
     foreign: Mapping[str, str]
 
 
-def check(path: Path, expected: Expected) -> None:
-    """Reads a file in a process of its own, to the end, and keeps nothing of it.
-
-    Raises:
-        SourceError: If it is missing, cut short, not hdf5, or does harm to the process.
-        WeightsError: If a tensor is missing, of another shape or type, was never
-            written, lies in another file or has no place; or unpacks to more than its
-            shape announces.
-    """
-    files.check_file(path)
-    if not files.is_hdf5(path):  # hdf5 may follow other bytes, as in a .mat file
-        files.refuse_kind(_WHAT, path)
-    if path.resolve().is_relative_to(_OWN_FOLDER):
-        return
-    now = path.stat()
-    version = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns)
-    _try_out(str(path), version, json.dumps(expected))
-
-
 @contextlib.contextmanager
 def open_tensors(path: Path, expected: Expected) -> Iterator[dict[str, h5py.Dataset]]:
-    """Opens the expected tensors of a file that passes `check`, which it does first.
+    """Opens the expected tensors of a file; no value is read.
 
     Raises:
-        SourceError, WeightsError: As `check` says.
+        SourceError: It cannot be read.
+        WeightsError: They are not as expected, as `hdf5_trial.check` says.
     """
-    check(path, expected)
-    with reading(f"{_WHAT} from {path}"), h5py.File(path, "r") as file:
+    with reading(f"{WHAT} from {path}"), h5py.File(path, "r") as file:
         yield _fitting_tensors(file, expected, path)
 
 
@@ -110,105 +70,13 @@ def read(tensor: h5py.Dataset) -> np.ndarray:
         return tensor[()]
 
 
-@functools.lru_cache(maxsize=256)
-def _try_out(path: str, version: tuple[int, ...], expected: str) -> None:
-    """Raises what `answer_trial` says of a file, or of how its process ended."""
-    places = [place for place in sys.path if isinstance(place, str)]
-    job = {"file": path, "expected": expected, "path": places}
-    threads = {"OPENBLAS_NUM_THREADS": "1"}  # each would take memory within the bounds
-    try:
-        ended = subprocess.run(
-            [spawn.get_executable(), "-I", "-c", _TRIAL],
-            input=json.dumps(job).encode(),
-            capture_output=True,
-            env=os.environ | threads,
-            check=False,
-        )
-    except (OSError, TypeError) as error:  # no Python is known, or none is there
-        raise SourceError(
-            f"Cannot read {_WHAT} from {path}: the process that tries it cannot be "
-            f"started: {files.one_line(error)}"
-            "\nhint: name a Python in multiprocessing.set_executable"
-        ) from error
-    if ended.returncode == 0 and ended.stdout:
-        answer = json.loads(ended.stdout)
-        if answer is not None:
-            raise _REFUSALS[answer["error"]](answer["message"])
-        return
-    if ended.returncode < 0:
-        name = signal.Signals(-ended.returncode).name
-        how = f"was ended by {name}: it may be broken, or made to do harm"
-    else:
-        lines = ended.stderr.decode(errors="replace").splitlines()
-        how = f"failed: {files.brief(lines[-1] if lines else 'it said nothing', 500)}"
-    raise SourceError(
-        f"Cannot read {_WHAT} from {path}: the process that tried it {how}"
-    )
-
-
-def answer_trial(job: dict[str, Any]) -> None:
-    """Reads a file within bounds and writes, as JSON, what is wrong with it, or null.
-
-    Args:
-        job: `file`, its path, and `expected`, an `Expected` as JSON.
-    """
-    path, expected = Path(job["file"]), Expected(*json.loads(job["expected"]))
-    answer = None
-    try:
-        _limit(path)
-        with (
-            reading(f"{_WHAT} from {path}"),
-            _within_bounds(),
-            h5py.File(path, "r") as file,
-        ):
-            tensors = _fitting_tensors(file, expected, path)
-            largest = max(map(_unpacked_bytes, tensors.values()), default=0)
-            _limit(path, largest)
-            for tensor in tensors.values():
-                with reading(f"the tensor {tensor.name} of {path}"):
-                    _check_chunks(tensor)
-                    tensor[()]
-    except SourceError as error:
-        answer = {"error": type(error).__name__, "message": str(error)}
-    sys.stdout.write(json.dumps(answer))
-
-
-@contextlib.contextmanager
-def _within_bounds() -> Iterator[None]:
-    try:
-        yield
-    except MemoryError as error:
-        raise ValueError("it takes more memory than its tensors need") from error
-
-
-def _limit(path: Path, largest: int = 0) -> None:
-    """Bounds this process, which reads tensors of at most so many bytes.
-
-    On Windows nothing is bounded: a process there can still end without this one.
-    """
-    if os.name != "posix":
-        return
-    import resource  # not there on Windows
-
-    seconds = _TRIAL_SECONDS + path.stat().st_size // _TRIAL_BYTES_PER_SECOND
-    for kind, most in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_DATA, _TRIAL_BYTES + 2 * largest),
-    ):
-        _, hard = resource.getrlimit(kind)
-        if hard != resource.RLIM_INFINITY:
-            most = min(most, hard)
-        resource.setrlimit(kind, (most, hard))
-
-
 def _fitting_tensors(
     file: h5py.File, expected: Expected, path: Path
 ) -> dict[str, h5py.Dataset]:
     """Returns the expected tensors by their paths; no value is read.
 
     Raises:
-        WeightsError: If they are not as expected, as `check` says.
+        WeightsError: If they are not as expected, as `hdf5_trial.check` says.
     """
     shapes = dict(expected.shapes)
     if any(_find_tensor(file, name) is not None for name in expected.together):
@@ -286,7 +154,7 @@ def _follow(file: h5py.File, name: str) -> Any:
     return item
 
 
-def _check_chunks(tensor: h5py.Dataset) -> None:
+def check_chunks(tensor: h5py.Dataset) -> None:
     """Refuses chunks that unpack to more than they should hold, before hdf5 does it.
 
     A chunk may have its announced size and still hold a thousand times as much.
@@ -352,7 +220,7 @@ def _check_room(tensors: dict[str, h5py.Dataset], path: Path) -> None:
     total = 0
     for name, tensor in tensors.items():
         with reading(f"the tensor {name} of {path}"):
-            total += _unpacked_bytes(tensor)
+            total += unpacked_bytes(tensor)
             if tensor.chunks is None:
                 is_whole = tensor.id.get_storage_size() >= tensor.nbytes
             else:
@@ -369,7 +237,7 @@ def _check_room(tensors: dict[str, h5py.Dataset], path: Path) -> None:
         )
 
 
-def _unpacked_bytes(tensor: h5py.Dataset) -> int:
+def unpacked_bytes(tensor: h5py.Dataset) -> int:
     """Returns what a tensor takes: the chunks at its edges may reach beyond it."""
     if tensor.chunks is None:
         return tensor.nbytes

@@ -114,13 +114,21 @@ class SavedVariables:
 
 
 def _listed(graph: Any) -> Iterator[tuple[str, _Tensor]]:
-    """Yields what an export of this package lists; nothing for other graphs."""
-    for attribute in graph.nodes[0].children:
-        if attribute.local_name not in (PUBLISHED, PUBLISHED_TRANSPOSED):
+    """Yields what an export of this package lists; nothing for other graphs.
+
+    Each node is looked at once, however often the graph leads to it.
+    """
+    lists = {each.local_name: each.node_id for each in graph.nodes[0].children}
+    keys: dict[int, str | None] = {}  # of the variables in nodes
+    for name, is_transposed in ((PUBLISHED, False), (PUBLISHED_TRANSPOSED, True)):
+        if name not in lists:
             continue
-        is_transposed = attribute.local_name == PUBLISHED_TRANSPOSED
-        for child in graph.nodes[attribute.node_id].children:
-            for _, key in _values(graph.nodes[child.node_id]):
+        for child in graph.nodes[lists[name]].children:
+            number = child.node_id
+            if number not in keys:
+                values = _values(graph.nodes[number])
+                keys[number] = values[0][1] if values else None
+            if (key := keys[number]) is not None:
                 yield child.local_name, _Tensor(key, is_transposed)
 
 

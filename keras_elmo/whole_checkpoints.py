@@ -20,6 +20,9 @@ class WholeInCheckpoints(keras.layers.Layer):
         """Returns what TensorFlow saves; of checkpoints, every variable."""
         children = dict(super()._trackable_children(save_type, **kwargs))
         if save_type == "checkpoint":
-            for number, variable in enumerate(self.variables):
+            # What stands for known words comes last: the others keep the numbers that
+            # they had before there was such a thing.
+            variables = sorted(self.variables, key=lambda each: each.dtype == "int64")
+            for number, variable in enumerate(variables):
                 children[f"variable_{number}"] = variable.value
         return children

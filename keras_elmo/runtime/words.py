@@ -163,7 +163,7 @@ class WordCache(keras.layers.Layer):
         # Stands for the words: weights brought by `set_weights`, a file or a checkpoint
         # name none, and may be those of another layer.
         digest = zlib.crc32(json.dumps(self.vocabulary).encode())
-        self._own_words = digest & 0x7FFF_FFFF
+        self._own_words = digest & 0xFF_FFFF  # whole in float32, as some keep weights
         self.words = self.add_weight(
             shape=(),
             dtype="int64",

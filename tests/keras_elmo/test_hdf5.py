@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import struct
 import subprocess
+import sys
 from multiprocessing import spawn
 
 import h5py
 import numpy as np
 import pytest
 
-from keras_elmo import BiLM, ElmoEmbeddingLayer
+from keras_elmo import BiLM, ElmoEmbeddingLayer, SourceError
 from keras_elmo.sources import open_source
 from tests.keras_elmo.hostile import refusal
 from tests.keras_elmo.tiny import read_hdf5
@@ -49,7 +50,7 @@ def tree_that_is_its_own_child(raw, file_address):
 @pytest.mark.parametrize(
     ("spoil", "end"),
     [
-        (free_block_that_follows_itself, "it takes more memory than its tensors need"),
+        (free_block_that_follows_itself, "it takes more memory than there is"),
         (type_that_is_its_own, "was ended by SIG"),
         (tree_that_is_its_own_child, "was ended by SIG"),
     ],
@@ -100,14 +101,69 @@ def test_the_included_model_is_not_tried(trials):
     assert not trials
 
 
-@pytest.mark.parametrize("program", ["false", "missing"])
-def test_where_no_other_process_can_be_had_the_file_is_refused(
+PROGRAMS = {  # a program -> what is said where it is taken for a Python
+    "exit 1": "failed: it said nothing\nhint: name a Python",
+    "echo hello; cat > /dev/null": "failed: it said nothing\nhint: name a Python",
+    "echo it knows no -I >&2; exit 2": "failed: it knows no -I\nhint: name a Python",
+    "kill -9 $$": "was ended by SIGKILL: the file is broken, .* or memory is short$",
+    None: "failed: .* No such file or directory: .*\nhint: name a Python",
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_where_no_python_can_be_started_the_file_is_refused(
     folder, tmp_path, monkeypatch, program
 ):
-    path = shutil.which("false") if program == "false" else str(tmp_path / program)
-    monkeypatch.setattr(spawn, "get_executable", lambda: path)
-    line = refusal(folder)
-    assert line.startswith(f"Cannot read ELMo weights from {folder / 'weights.hdf5'}: ")
+    path = tmp_path / "program"
+    if program is not None:
+        path.write_text(f"#!/bin/sh\n{program}\n")
+        path.chmod(0o755)
+    monkeypatch.setattr(spawn, "get_executable", lambda: str(path))
+    with pytest.raises(SourceError, match=PROGRAMS[program]) as caught:
+        open_source(folder)
+    assert str(folder / "weights.hdf5") in str(caught.value)
+
+
+@pytest.mark.parametrize("how", ["frozen", "embedded", "in its own trial"])
+def test_a_program_that_is_no_python_does_not_start_itself(
+    folder, monkeypatch, trials, how
+):
+    if how == "frozen":
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
+    elif how == "embedded":
+        monkeypatch.setattr(spawn, "get_executable", lambda: None)
+    else:
+        monkeypatch.setenv("KERAS_ELMO_HDF5_TRIAL", "1")
+    with pytest.raises(SourceError, match="there is no Python that could try it\nhint"):
+        open_source(folder)
+    assert not trials
+
+
+def test_what_a_python_prints_beside_does_not_matter(folder, tmp_path, monkeypatch):
+    path = tmp_path / "python"
+    path.write_text(f'#!/bin/sh\nprintf "hello {{}}"\nexec {sys.executable} "$@"\n')
+    path.chmod(0o755)
+    monkeypatch.setattr(spawn, "get_executable", lambda: os.fsencode(path))
+    assert open_source(folder).options
+
+
+def test_the_package_is_found_wherever_it_was_imported_from(
+    folder, repository, tmp_path
+):
+    program = (
+        "import os, sys; sys.path.insert(0, '');"
+        "from keras_elmo.sources import open_source; sys.path.remove('');"
+        f"os.chdir({str(tmp_path)!r}); open_source({str(folder)!r}); print('read')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=repository,
+        env={name: v for name, v in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "read\n", done.stderr
 
 
 def test_modules_of_the_working_folder_are_not_those_of_the_trial(
