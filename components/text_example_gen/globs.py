@@ -11,11 +11,13 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 WILDCARD = re.compile(r"[*?\[]")
 _ESCAPED = re.compile(r"\[[*?\[]\]")  # as `glob.escape` writes them
-_PIECE = re.compile(r"(\*\*|\*|\?|\[!?\]?[^\]]*\])")
+# A bracket that nothing closes is text: `[]` and `[!]` are no classes.
+_PIECE = re.compile(r"(\*\*|\*|\?|\[(?:![^/]|[^!/])[^\]/]*\])")
+_IN_CLASS = re.compile(r"(.)-(.)|(.)", re.DOTALL)
 _EXPRESSIONS = {"*": "[^/]*", "?": "[^/]", "**": ".*"}
 # Names that are by convention not data: `_SUCCESS`, `.DS_Store`, `__MACOSX/`.
 _HIDDEN = (".", "_")
@@ -62,8 +64,14 @@ def _expression(piece: str) -> str:
         return _EXPRESSIONS[piece]
     if not _PIECE.fullmatch(piece):
         return re.escape(piece)
-    inner = re.sub(r"([\\\[\]^&~|])", r"\\\1", piece[1:-1].removeprefix("!"))
-    return f"[^/{inner}]" if piece.startswith("[!") else f"[{inner}]"
+    inner = "".join(
+        re.escape(one) if one else f"{re.escape(first)}-{re.escape(last)}"
+        for first, last, one in _IN_CLASS.findall(piece[1:-1].removeprefix("!"))
+        if first <= last  # as `z-a` stands for nothing
+    )
+    if piece.startswith("[!"):
+        return f"[^/{inner}]"
+    return f"(?!/)[{inner}]" if inner else "(?!)"
 
 
 def is_hidden(name: str) -> bool:
@@ -134,10 +142,9 @@ def _match(paths: list[str], parts: list[str]) -> Iterator[str]:
         return
     if "**" in part:
         form = re.compile(glob_expression("/".join(parts)), re.DOTALL)
-        for path in paths:
-            below = len(path) + 1
-            found = files_below(path, _places_above(path))
-            yield from (each for each in found if form.fullmatch(each, below))
+        for path, each in _below(paths):
+            if form.fullmatch(each, len(path) + 1):
+                yield each
         return
     form = re.compile(glob_expression(part))
     for path in paths:
@@ -152,38 +159,63 @@ def _match(paths: list[str], parts: list[str]) -> Iterator[str]:
         yield from _match(folders, rest)
 
 
-def files_below(folder: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[str]:
-    """Yields the files in a folder and deeper down; links are followed.
+def files_below(folder: str) -> Iterator[str]:
+    """Yields the files in a folder and deeper down.
 
-    Args:
-        folder: The folder.
-        above: Device and inode of those that it lies in: a link to one of them would
-            lead round for ever.
+    Links are followed, and each folder is read once, however many links lead to it.
     """
+    return (path for _, path in _below([folder]))
+
+
+def _below(folders: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yields each file that lies deeper down, behind the one of the folders it is in.
+
+    A folder that lies there itself is read under that name; links to folders come last.
+    None leads up to what holds one of the folders.
+    """
+    named = sorted(folders, key=os.path.islink)
+    above = {place for folder in named for place in _places_above(folder)}
+    read: set[tuple[int, int]] = set()
+    links = [(folder, folder) for folder in named]
+    for number, (base, link) in enumerate(links):  # which grow meanwhile
+        below = [link]
+        while below:
+            folder = below.pop()
+            place = _place(folder)
+            is_above = number >= len(named) and folder == link and place in above
+            if place is None or place in read or is_above:
+                continue
+            read.add(place)
+            deeper = []
+            for name, is_a_folder in _entries(folder):
+                path = f"{folder}/{name}"
+                if is_hidden(name):
+                    continue
+                if not is_a_folder:
+                    yield base, path
+                elif os.path.islink(path):
+                    links.append((base, path))
+                else:
+                    deeper.append(path)
+            below += reversed(deeper)
+
+
+def _place(folder: str) -> tuple[int, int] | None:
+    """Returns device and inode of a folder; None: it has disappeared."""
     try:
         found = os.stat(folder or "/")
     except FileNotFoundError:
-        return
-    place = (found.st_dev, found.st_ino)
-    if place in above:
-        return
-    for name, is_a_folder in _entries(folder):
-        if is_hidden(name):
-            continue
-        if is_a_folder:
-            yield from files_below(f"{folder}/{name}", (*above, place))
-        else:
-            yield f"{folder}/{name}"
+        return None
+    return found.st_dev, found.st_ino
 
 
-def _places_above(folder: str) -> tuple[tuple[int, int], ...]:
-    """Returns device and inode of the folders that a folder, behind links, lies in."""
-    places = []
+def _places_above(folder: str) -> Iterator[tuple[int, int]]:
+    """Yields device and inode of the folders that a folder, behind links, lies in."""
     folder = os.path.realpath(folder or "/")
-    while (folder := folder.rpartition("/")[0]) != "":
-        found = os.stat(folder)
-        places.append((found.st_dev, found.st_ino))
-    return tuple(places)
+    while folder != "/":
+        folder = folder.rpartition("/")[0] or "/"
+        if place := _place(folder):
+            yield place
 
 
 def _entries(folder: str) -> list[tuple[str, bool]]:
