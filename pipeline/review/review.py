@@ -31,6 +31,7 @@ from pipeline.review.similar import similar_texts
 from pipeline.review.table import ReviewLine, shown, write_table
 from pipeline.runs.damaged import reading
 from pipeline.runs.data_facts import read_json
+from pipeline.terminal import visible_line
 from pipeline.training.label_doubts import Suspicion, cut_folds, rank_labels
 from pipeline.training.out_of_fold import out_of_fold
 from pipeline.training.state import remove_abandoned
@@ -192,7 +193,7 @@ def _line(
         similar="; ".join(
             _described(rows[place]) for place in similar.get(suspicion.text, ())
         ),
-        source=row.source,
+        source=visible_line(row.source),
         row=row.position,
         rows=row.rows,
         split=row.split,
@@ -273,7 +274,7 @@ def _carried(row: LabelledRow, label: str) -> ReviewLine:
         label_probability=None,
         suggested_probability=None,
         similar="",
-        source=row.source,
+        source=visible_line(row.source),
         row=row.position,
         rows=row.rows,
         split=row.split,

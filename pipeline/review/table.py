@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from pipeline.files import write_whole
 NAME = "review.csv"
 # A cell of a spreadsheet holds 32,767 characters; nobody reads as many.
 _MOST_CHARACTERS = 5_000
+# Nobody sees them, Transform takes them for blanks, and a file of many is no text.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +34,8 @@ class ReviewLine:
 
     Attributes:
         rank: 1 is most likely wrong; None: a correction of before that is carried on.
-        text: To read; white space is one blank, and long texts are cut.
+        text: To read; white space and control characters are one blank, and long texts
+            are cut.
         label: As the data has it.
         suggested_label: What the model thinks.
         corrected_label: For the person; filled where it was corrected before.
@@ -116,6 +120,6 @@ def _cell(value: object) -> str:
 
 
 def shown(text: str, most: int = _MOST_CHARACTERS) -> str:
-    """Returns a text in one line of at most so many characters."""
-    line = " ".join(text[: 4 * most].split())
+    """Returns a text in one line of at most so many characters, none of control."""
+    line = " ".join(_CONTROLS.sub(" ", text[: 4 * most]).split())
     return line if len(line) <= most else line[: most - 1] + "…"
