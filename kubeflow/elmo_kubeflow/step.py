@@ -25,6 +25,7 @@ import click
 
 from elmo_kubeflow import step_names as names
 from elmo_kubeflow.tries import PAUSE_SECONDS, is_a_try, run_tries
+from pipeline.commands.numbers import WholeNumber
 from pipeline.config import Config, load_config
 from pipeline.metadata.lease import Lease, OutputLost
 from pipeline.metadata.store import open_store
@@ -258,7 +259,7 @@ _LIMIT = click.option(
 )
 _RETRIES = click.option(
     "--retries",
-    type=click.IntRange(min=0),
+    type=WholeNumber(0),
     default=0,
     help="How often the step is started again if it fails.",
 )

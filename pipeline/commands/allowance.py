@@ -11,6 +11,7 @@ from components.text_example_gen.reading.reasons import (
     TOO_MANY_COLUMNS,
 )
 from pipeline.batch.inputs import TYPED
+from pipeline.commands.numbers import MOST_OF_64_BITS
 from pipeline.errors import RunError, UserError, with_typed_options
 
 if TYPE_CHECKING:  # it imports Beam
@@ -42,7 +43,9 @@ class Allowance:
         share = _SHARE.fullmatch(text)
         if share and float(share[1]) <= 100:
             return cls(share=float(share[1]) / 100)
-        if text.isdecimal():
+        # Of digits by the thousand, Python makes no number.
+        is_number = text.isdecimal() and len(text) <= len(str(MOST_OF_64_BITS))
+        if is_number and int(text) <= MOST_OF_64_BITS:
             return cls(rows=int(text))
         raise UserError(
             f"option {option}: a number of rows or a share such as 1% is "

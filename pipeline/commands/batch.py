@@ -34,6 +34,7 @@ from pipeline.batch.inputs import first_look
 from pipeline.batch.leftovers import remove_left
 from pipeline.batch.staging import Request
 from pipeline.commands.allowance import Allowance
+from pipeline.commands.numbers import WholeNumber
 from pipeline.commands.options import refuse_stray
 from pipeline.errors import RunError, UserError, brief_line
 from pipeline.files import is_local, short_names
@@ -85,9 +86,7 @@ _OPTIONS = (
     click.option(
         "--escape-character", help="Before quotes that are text, such as '\\'."
     ),
-    click.option(
-        "--shards", type=click.IntRange(1, 10_000), help="Files of the output."
-    ),
+    click.option("--shards", type=WholeNumber(1, 10_000), help="Files of the output."),
     click.option("--overwrite", is_flag=True, help="Replace an earlier output."),
     click.option(
         "--max-rejected",

@@ -8,6 +8,7 @@ import click
 
 from pipeline.batch.formats.table import HDF5, PARQUET, VECTOR_FORMATS
 from pipeline.commands.batch import batch_options, run_batch
+from pipeline.commands.numbers import WholeNumber
 from pipeline.config.sections import TransformConfig
 from pipeline.errors import UserError
 from pipeline.precision import chosen
@@ -61,7 +62,7 @@ the data or the ELMo source is wrong.
 )
 @click.option(
     "--max-tokens",
-    type=click.IntRange(min=1),
+    type=WholeNumber(1),
     default=512,
     help="Longer texts are cut; default: 512.",
 )

@@ -12,13 +12,14 @@ from typing import Any
 
 import click
 
+from pipeline.commands.numbers import WholeNumber
 from pipeline.errors import RunError, UserError
 from pipeline.runs.progress import say_loading
 from pipeline.terminal import visible_line
 
 # As `Settings` has them, whose import takes seconds.
 _ABOVE_0 = click.FloatRange(min=0, min_open=True)
-_AT_LEAST_1 = click.IntRange(min=1)
+_AT_LEAST_1 = WholeNumber(1)
 _RATE, _START_RATE = 2e-3, 5e-4
 _BACKENDS = ("tensorflow", "jax", "torch")  # of Keras, by their packages
 
@@ -114,12 +115,12 @@ Examples:
 )
 @click.option(
     "--min-count",
-    type=click.IntRange(min=0),
+    type=WholeNumber(0),
     default=3,
     show_default=True,
     help="Occurrences a predicted word has at least.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True)
 @click.option(
     "--held-out-every",
     type=_AT_LEAST_1,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands.numbers import WholeNumber
 from pipeline.errors import UserError
 from pipeline.runs.progress import say_loading
 from pipeline.terminal import visible_line
@@ -40,14 +41,14 @@ or review holds the output; 2: there is no run to review, or the table has corre
 )
 @click.option(
     "--folds",
-    type=click.IntRange(2, 20),
+    type=WholeNumber(2, 20),
     default=8,
     show_default=True,
     help="Parts that the texts are cut into, with a model for each.",
 )
 @click.option(
     "--first",
-    type=click.IntRange(min=1),
+    type=WholeNumber(1),
     default=1000,
     show_default=True,
     help="Most lines of the table.",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.commands.numbers import MOST_OF_64_BITS, WholeNumber
 from pipeline.interrupts import signals_held
 
 
@@ -32,7 +33,7 @@ The next run compares its model with the one that is served again. Exit code 0: 
 )
 @click.option(
     "--to",
-    type=click.IntRange(min=0),
+    type=WholeNumber(0, MOST_OF_64_BITS),
     help="Version to serve again; default: the last one with another model.",
 )
 def command(output: Path, to: int | None) -> None:

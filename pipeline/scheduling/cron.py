@@ -16,7 +16,8 @@ from pipeline.errors import UserError
 
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
 _WEEKDAYS = "sun mon tue wed thu fri sat"
-_ITEM = re.compile(r"(?P<first>\*|\w+)(-(?P<last>\w+))?(/(?P<step>\d+))?")
+_ITEM = re.compile(r"(?P<first>\*|\w+)(-(?P<last>\w+))?(/(?P<step>\d{1,9}))?")
+_MOST_DIGITS = 9
 # A leap year and the years around it: 29 February comes due, 30 February never does.
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=timezone.utc)
 
@@ -147,7 +148,7 @@ def _number(field: _Field, text: str | None) -> int | None:
     names = field.names.split()
     if text.lower() in names:
         return field.low + names.index(text.lower())
-    if not (text.isascii() and text.isdecimal()):
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
         return None
     return int(text) if field.low <= int(text) <= field.high else None
 

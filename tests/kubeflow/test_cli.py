@@ -8,7 +8,9 @@ import sys
 import click
 import pytest
 
+from elmo_kubeflow import step
 from elmo_kubeflow.cli import command
+from pipeline.commands.numbers import WholeNumber
 from tests.kubeflow.kfp_command import error_of, kubeflow
 
 
@@ -27,6 +29,23 @@ def test_every_command_has_help_with_an_example(path):
     assert result.exit_code == 0
     assert "Example" in result.output
     assert " ".join(["elmo-tfx kubeflow", *path]) in result.output
+
+
+def _params(group: click.Group) -> list[click.Parameter]:
+    params = [*group.params]
+    for below in group.commands.values():
+        params += _params(below) if isinstance(below, click.Group) else below.params
+    return params
+
+
+@pytest.mark.parametrize("group", [command, step.main], ids=["kubeflow", "step"])
+def test_each_whole_number_has_bounds_on_both_sides(group):
+    numbers = [
+        option.type
+        for option in _params(group)
+        if isinstance(option.type, click.types.IntParamType)
+    ]
+    assert numbers and all(isinstance(number, WholeNumber) for number in numbers)
 
 
 def test_no_line_of_the_lists_of_commands_is_cut_short():

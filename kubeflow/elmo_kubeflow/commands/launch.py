@@ -15,6 +15,7 @@ import click
 from elmo_kubeflow.commands import options
 from elmo_kubeflow.errors import require
 from elmo_kubeflow.server.vertex import Place
+from pipeline.commands.numbers import WholeNumber
 from pipeline.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ launch_options = options.adds(
     click.option("--data", help="Data to read: a glob, as the steps see it."),
     click.option(
         "--training-steps",
-        type=click.IntRange(min=0),
+        type=WholeNumber(0),
         help="Stop training after this many steps; 0: no limit.",
     ),
     click.option("--force-run", is_flag=True, help="Run even if nothing is new."),

@@ -18,6 +18,7 @@ from elmo_kubeflow.commands.options import (
 )
 from elmo_kubeflow.errors import KubeflowError, RunEnded
 from elmo_kubeflow.server import runs
+from pipeline.commands.numbers import WholeNumber
 
 
 @click.command(
@@ -31,7 +32,7 @@ Examples:
 @experiment_options
 @click.option(
     "--count",
-    type=click.IntRange(min=1),
+    type=WholeNumber(1),
     default=10,
     show_default=True,
     help="How many.",

@@ -291,7 +291,14 @@ def test_so_many_are_allowed_and_not_one_more(text, rejected):
             allowance.check_replaced(_summary(0, replaced_utf8=rejected + 1))
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1.5", "101%", "one", "1 %"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "-1", "1.5", "101%", "one", "1 %", str(2**63)),
+        pytest.param("9" * 5000, id="long"),
+        pytest.param("9" * 5000 + "%", id="long share"),
+    ],
+)
 def test_anything_else_is_refused(text):
     with pytest.raises(UserError, match="a share such as 1%"):
         Allowance.parse(text, "--max-rejected")

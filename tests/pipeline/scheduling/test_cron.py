@@ -48,6 +48,7 @@ def test_what_cron_understands_is_taken(expression, fields):
         ("1,,2 3 * * *", 5, "minute must be"),
         ("*-5 3 * * *", 5, "minute must be"),
         ("² 3 * * *", 5, "minute must be"),
+        ("9" * 10 + " 3 * * *", 5, "minute must be 0 to 59"),
         ("*/0 3 * * *", 5, "the step of minute must be at least 1"),
         ("0 3 * * 5-1", 5, "the range of weekday ends before it begins: '5-1'"),
         ("0 0 31 2 *", 5, "there is no such date, so it never comes due"),
@@ -63,6 +64,12 @@ def test_anything_else_is_refused_in_one_line_with_an_example(
     assert "\n" not in message
     assert f"Received: {expression!r}" in message
     assert ("0 0 3 * * *" if fields == 6 else '"0 3 * * *"') in message
+
+
+@pytest.mark.parametrize("form", ["{} 3 * * *", "*/{} 3 * * *", "0-{} 3 * * *"])
+def test_a_number_of_thousands_of_digits_is_refused(form):
+    with pytest.raises(CronError, match="minute must be 0 to 59"):
+        check_cron(form.format("9" * 5000), fields=5)
 
 
 def test_a_week_begins_on_sunday_as_in_cron():
