@@ -106,7 +106,7 @@ def _score(given: FuzzInput, folder: Path) -> int:
     score = ScoreChunks(job, scorer)
     chunks = [chunk for split in splits for chunk in split["chunks"]]
     parts = list(_all(score.process(chunk, columns) for chunk in chunks))
-    join = JoinPieces(job, scorer.fields)
+    join = JoinPieces(job, scorer)
     plans = plan_shards(splits, parts, job)
     finished = list(_all(join.process(plan, columns) for plan in plans))
     graph._write_counts(b"", splits, parts, finished, columns, job)

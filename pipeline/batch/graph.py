@@ -9,7 +9,12 @@ import apache_beam as beam
 from apache_beam.pvalue import AsList
 
 from pipeline.batch import storage
-from pipeline.batch.formats.table import count_as_text, merge_kinds, written_names
+from pipeline.batch.formats.table import (
+    Kind,
+    count_as_text,
+    merge_kinds,
+    written_names,
+)
 from pipeline.batch.rejects import add_counts
 from pipeline.batch.scoring import PartRecord, ScoreChunks, Scorer
 from pipeline.batch.shards import JoinPieces, ShardPlan, plan_shards
@@ -50,12 +55,23 @@ class ScoreFiles(beam.PTransform):
     """Reads groups of files, scores their rows, and writes the finished files.
 
     All that comes out lies in the staging folder: files, and `JobCounts` in `COUNTS`.
+
+    Args:
+        groups: The files.
+        job: What is done.
+        scorer: With which model.
+        names: Columns of an output for which no row can be used.
     """
 
     def __init__(
-        self, groups: Iterable[FileGroup], job: BatchJob, scorer: Scorer
+        self,
+        groups: Iterable[FileGroup],
+        job: BatchJob,
+        scorer: Scorer,
+        names: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        self._names = list(names)
         self._groups = list(groups)
         self._job = job
         self._scorer = scorer
@@ -73,7 +89,8 @@ class ScoreFiles(beam.PTransform):
         columns = beam.pvalue.AsSingleton(
             pbegin
             | "AllSplit" >> beam.Impulse()
-            | "Columns" >> beam.Map(_columns, AsList(splits), scorer.fields)
+            | "Columns"
+            >> beam.Map(_columns, AsList(splits), scorer.fields, self._names)
         )
         parts = (
             splits
@@ -86,7 +103,7 @@ class ScoreFiles(beam.PTransform):
             | "AllScored" >> beam.Impulse()
             | "PlanShards" >> beam.FlatMap(_plan, AsList(splits), AsList(parts), job)
             | "SpreadShards" >> beam.Reshuffle()
-            | "Join" >> beam.ParDo(JoinPieces(job, scorer.fields), columns)
+            | "Join" >> beam.ParDo(JoinPieces(job, scorer), columns)
         )
         return (
             pbegin
@@ -108,16 +125,24 @@ class ColumnError(UserError):
 
 
 def _columns(
-    impulse: bytes, splits: list[SplitRecord], fields: Mapping[str, str]
+    impulse: bytes,
+    splits: list[SplitRecord],
+    fields: Mapping[str, str],
+    names: Sequence[str] = (),
 ) -> dict[str, str]:
     del impulse
-    return carried_columns(splits, fields)
+    return carried_columns(splits, fields, names)
 
 
 def carried_columns(
-    splits: Iterable[SplitRecord], fields: Iterable[str]
+    splits: Iterable[SplitRecord], fields: Iterable[str], names: Iterable[str] = ()
 ) -> dict[str, str]:
     """Returns the columns of all rows, name to `Kind`.
+
+    Args:
+        splits: Of all files, in any order.
+        fields: The columns that the model adds.
+        names: The columns if no row can be used.
 
     Raises:
         ColumnError: One has the name of one that the model adds, or most of them are
@@ -125,6 +150,7 @@ def carried_columns(
     """
     ordered = sorted(splits, key=lambda split: split["number"])
     columns = merge_kinds(*(split["columns"] for split in ordered))
+    columns = columns or dict.fromkeys(names, Kind.NULL)
     check_clash(columns, fields)
     rows = sum(chunk["rows"] for split in ordered for chunk in split["chunks"])
     values = there = missing = 0

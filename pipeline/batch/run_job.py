@@ -109,11 +109,15 @@ def run_job(
     began = time.monotonic()
     check_beam_args(request.beam_args)
     patterns = []
+    names: dict[str, None] = {}  # of columns, should no row be good
     for data in request.inputs:
         preview = (previews or {}).get(data) or first_look(data, request.options)
         patterns.append(preview.pattern)
-        kept = preview.columns if request.keep is None else request.keep
+        kept = request.keep
+        if kept is None:
+            kept = (*preview.columns, *request.options.required)
         check_clash(kept, scorer.fields)
+        names.update(dict.fromkeys(kept))
     files, left_out = find_files(patterns, request.options.format)
     paths = [file["path"] for file in files]
     check_inputs(paths, request.output)
@@ -123,7 +127,8 @@ def run_job(
     progress = JobProgress(terminal, job)
     with progress.shown():
         pipeline = beam.Pipeline(options=options)
-        _ = pipeline | "ScoreFiles" >> ScoreFiles(group_files(files), job, scorer)
+        groups = group_files(files)
+        _ = pipeline | "ScoreFiles" >> ScoreFiles(groups, job, scorer, list(names))
         try:
             result = pipeline.run()
             result.wait_until_finish()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypedDict
 
 import apache_beam as beam
 
 from pipeline.batch.formats import formats
-from pipeline.batch.formats.table import JSONL
-from pipeline.batch.scoring import PartRecord
+from pipeline.batch.formats.table import JSONL, Kind, Table
+from pipeline.batch.scoring import Failure, PartRecord, Scorer, score_rows
 from pipeline.batch.splitting import SplitRecord
-from pipeline.batch.staging import FINISHED, BatchJob
+from pipeline.batch.staging import FINISHED, PARTS, BatchJob
 
 _SHARD_BYTES = 256 * 2**20
+_VECTORS = {Kind.VECTOR, Kind.VECTORS}
+_ANY_TEXT = "text"
 _REJECTS = "rejected/rejected.jsonl"
 
 
@@ -60,20 +63,37 @@ def plan_shards(
 class JoinPieces(beam.DoFn):
     """Writes the file of a `ShardPlan` and yields its path."""
 
-    def __init__(self, job: BatchJob, fields: Mapping[str, str]) -> None:
+    def __init__(self, job: BatchJob, scorer: Scorer) -> None:
         super().__init__()
+        self._job = job
         self._format = job.request.format
-        self._fields = dict(fields)
+        self._scorer = scorer
 
     def process(self, element: ShardPlan, columns: Mapping[str, str]) -> Iterator[str]:
         path, pieces = element["path"], element["pieces"]
         if element["is_table"]:
-            kinds = {**columns, **self._fields}
-            like = element["like"]
+            kinds = {**columns, **self._scorer.fields}
+            like = element["like"] or self._made_up(posixpath.basename(path), kinds)
             formats.join_parts(self._format, path, kinds, pieces, like=like)
         else:
             formats.join_parts(JSONL, path, {}, pieces)
         yield path
+
+    def _made_up(self, name: str, kinds: Mapping[str, str]) -> str | None:
+        """Returns a part with a row of no file, where there is none of a good row.
+
+        The model alone knows how wide a vector is. None: the kinds tell all.
+        """
+        takes_form = formats.FORMATS[self._format].write_empty is not None
+        if not takes_form or not _VECTORS & set(self._scorer.fields.values()):
+            return None
+        [row] = score_rows(self._scorer.load(), [_ANY_TEXT])
+        if isinstance(row, Failure):
+            return None
+        path = self._job.path(PARTS, f"made-up-{name}")
+        table = Table(kinds, [row], self._job.request.options.key_column)
+        formats.write_part(self._format, path, table)
+        return path
 
 
 def _cut(sizes: Sequence[int], number: int) -> list[list[int]]:

@@ -35,7 +35,10 @@ def write(path: Path, table: Table) -> None:
 
 
 def join(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
-    """Makes one file of the datasets of all parts, with new numbers."""
+    """Makes one file of the datasets of all parts, with new numbers.
+
+    A column beside `vectors` and `sentence` is the key; without rows it has no values.
+    """
     index: dict[str, str] = {}
     keys: list[str] = []
     number = 0
@@ -49,7 +52,7 @@ def join(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
                 if _KEYS in file:
                     keys.extend(file[_KEYS].asstr()[:])
         joined[_INDEX] = _strings([json.dumps(index, ensure_ascii=False)])
-        if keys:
+        if columns.keys() - {VECTORS, SENTENCE}:
             joined[_KEYS] = _strings(keys)
 
 

@@ -46,7 +46,7 @@ def write(path: Path, table: Table) -> None:
 def join(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
     """Makes one file with the row groups of all parts.
 
-    Without a part it has no columns of vectors, whose width nobody knows.
+    Without a part it has no columns of vectors, whose width the kinds do not tell.
     """
     if not parts:
         known = {n: _TYPES[k] for n, k in columns.items() if k in _TYPES}

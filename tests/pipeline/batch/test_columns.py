@@ -7,11 +7,13 @@ import datetime
 import os
 
 import apache_beam as beam
+import h5py
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from components.text_example_gen.options import ReadOptions
+from pipeline.batch.embedding import Embedder
 from pipeline.errors import UserError
 from tests.pipeline.batch.jobs import lines_of, request_of, run
 
@@ -130,3 +132,63 @@ def test_parquet_columns_keep_their_types(tmp_path, predictor):
     for name, column in columns.items():
         assert table[name].to_pylist() == column.to_pylist(), name
         assert pa.types.is_string(table[name].type) == (name == "text")
+
+
+_NO_TEXT = {
+    "x.csv": "text,id,day\n,1,2\n" + '" ",2,3\n' * 5,
+    "x.jsonl": '{"text": "", "id": 1, "day": 2}\n' * 5,
+    "header.csv": "text,id,day" + ",x" * 1500 + "\n",
+}
+
+
+@pytest.mark.parametrize("name", _NO_TEXT)
+@pytest.mark.parametrize("keep", [None, ("id",), ("day", "id")])
+def test_an_output_without_rows_has_the_columns_that_are_carried(
+    tmp_path, predictor, name, keep
+):
+    path = tmp_path / name
+    path.write_text(_NO_TEXT[name])
+    options = ReadOptions(
+        label_column=None, keep_all=keep is None, other_columns=keep or ()
+    )
+    if name == "header.csv":  # nothing is known of it but what is asked for
+        expected = keep or ("text",)
+    else:
+        expected = keep or ("text", "id", "day")
+    changes = {"options": options, "keep": keep, "overwrite": True}
+    for format_name in ("csv", "parquet"):
+        request = request_of(path, tmp_path, format=format_name, **changes)
+        assert run(request, predictor).counts["rows_out"] == 0
+        file = tmp_path / "out" / f"part-00000-of-00001.{format_name}"
+        if format_name == "csv":
+            with file.open(newline="") as lines:
+                [names] = csv.reader(lines)
+        else:
+            names = pq.read_schema(file).names
+        assert names == [*expected, *predictor.fields]
+
+
+@pytest.mark.parametrize("settings", [{}, {"pooled": True}, {"dtype": "float16"}])
+def test_an_output_without_rows_has_the_vectors_of_those_with_rows(
+    tmp_path, small_elmo, settings
+):
+    (tmp_path / "x.csv").write_text("text,id\n,1\n,2\n")
+    (tmp_path / "y.csv").write_text("text,id\ngood,1\n")
+    options = ReadOptions(label_column=None, other_columns=("id",))
+    changes = {"options": options, "format": "parquet", "overwrite": True}
+    schemas = []
+    for name, shards in (("y.csv", 1), ("x.csv", 2)):
+        request = request_of(tmp_path / name, tmp_path, shards=shards, **changes)
+        run(request, Embedder(source=str(small_elmo), **settings))
+        files = sorted((tmp_path / "out").glob("part-*"))
+        assert len(files) == shards
+        schemas += map(pq.read_schema, files)
+    assert schemas[1:] == schemas[:1] * 2
+
+
+def test_keys_are_there_without_rows(tmp_path, small_elmo):
+    (tmp_path / "x.csv").write_text("text,id\n,1\n,2\n")
+    request = request_of(tmp_path / "x.csv", tmp_path, format="hdf5")
+    run(request, Embedder(source=str(small_elmo), as_sentences=True))
+    with h5py.File(tmp_path / "out" / "part-00000-of-00001.hdf5") as file:
+        assert set(file) == {"keys", "sentence_to_index"}

@@ -45,6 +45,16 @@ def test_a_wide_file_beside_a_long_one_is_refused_before_it_fills_the_disk():
     assert carried_columns([split(0, 0)], []) == {}
 
 
+def test_without_a_good_row_the_columns_are_those_that_are_asked_for():
+    none = {"number": 0, "chunks": [], "columns": {}}
+    kinds = {"id": Kind.NULL, "day": Kind.NULL}
+    assert carried_columns([none], ["label"], ["id", "day"]) == kinds
+    rows = [none, split(1, 1, text=1)]
+    assert carried_columns(rows, ["label"], ["id", "day"]) == {"text": Kind.INT}
+    with pytest.raises(ColumnError, match="a column `label`"):
+        carried_columns([none], ["label"], ["label"])
+
+
 @pytest.mark.parametrize(
     ("format_name", "renamed"),
     [("csv", {"n\ufffdm": 5, "n\ufffdm_2": 1}), ("jsonl", {})],

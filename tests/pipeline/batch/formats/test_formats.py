@@ -202,6 +202,18 @@ def test_hdf5_has_the_published_layout(tmp_path):
             np.testing.assert_array_equal(file[str(number)], row["vectors"])
 
 
+def test_hdf5_without_rows_has_its_keys(tmp_path):
+    columns = {"id": "string", "sentence": "string", "vectors": "vectors"}
+    path = str(tmp_path / "joined.hdf5")
+    join_parts("hdf5", path, columns, [])
+    with h5py.File(path) as file:
+        assert set(file) == {"sentence_to_index", "keys"}
+        assert file["keys"].asstr()[:].tolist() == []
+    join_parts("hdf5", path, {"sentence": "string", "vectors": "vectors"}, [])
+    with h5py.File(path) as file:
+        assert set(file) == {"sentence_to_index"}
+
+
 def test_a_part_that_fails_leaves_nothing(tmp_path):
     path = tmp_path / "parts" / "a.parquet"
     with pytest.raises(KeyError):
