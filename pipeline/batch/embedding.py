@@ -76,6 +76,12 @@ class _Score:
             self._elmo = ElmoEmbeddingLayer(embedder.source, output=output)
         except (OSError, ValueError) as error:
             raise ModelError(str(error)) from error
+        last = self._elmo.num_layers - 1
+        if embedder.layer.isdecimal() and int(embedder.layer) > last:
+            raise ModelError(
+                f"the ELMo {embedder.source} has the layers 0 to {last}. "
+                f"Received: layer {embedder.layer}"
+            )
         self._run = tf.function(
             self._embed,
             input_signature=[tf.TensorSpec([None], tf.string)],

@@ -15,6 +15,7 @@ from pipeline.precision import chosen
 
 LAYERS = ("mix", "mean", "0", "1", "2", "all")
 TOKENIZERS = get_args(TransformConfig.model_fields["tokenizer"].annotation)
+_MOST_DIGITS = 3  # of a layer's number
 _SPLIT, _CHARACTERS = "whitespace", "characters"
 
 # Vectors are a thousand times larger than the text: of 256 Ki characters of English,
@@ -23,6 +24,19 @@ _CHUNK_ROWS = 4096
 _CHUNK_CHARS = 256 * 2**10
 _CHARS_OF_A_WORD = 5
 _ALL_LAYERS = 3
+
+
+class _Layer(click.Choice):
+    """One of the usual layers, or any by its number; the source may have more."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """Returns the layer, a number without zeros before it."""
+        is_number = value.isascii() and value.isdecimal()
+        if is_number and len(value) <= _MOST_DIGITS:
+            return str(int(value))
+        return super().convert(value, param, ctx)
 
 
 @click.command(
@@ -49,7 +63,7 @@ the data or the ELMo source is wrong.
 )
 @click.option(
     "--layer",
-    type=click.Choice(LAYERS),
+    type=_Layer(LAYERS),
     default="mix",
     help="mix (default), mean of all layers, one of them, or all.",
 )

@@ -115,6 +115,11 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
         Embedder(source=str(tmp_path)).load()
 
 
+def test_a_layer_that_the_source_has_not_is_refused(small_elmo):
+    with pytest.raises(ModelError, match="has the layers 0 to 2. Received: layer 3"):
+        Embedder(source=str(small_elmo), layer="3").load()
+
+
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
 def test_each_tokenizer_cuts_as_it_does_in_training(small_elmo, tokenizer):

@@ -360,6 +360,14 @@ def test_a_hint_names_options_that_the_command_has(command):
     assert {typed.split()[0] for typed in TYPED.values()} <= flags
 
 
+@pytest.mark.parametrize("layer", ["3", "12", "x", "-1", "9" * 9])
+def test_a_layer_is_named_by_its_number_however_many_there_are(monkeypatch, layer):
+    monkeypatch.setattr(embed, "run_batch", lambda *_, **options: None)
+    arguments = ["--input", "a.csv", "--output", "out", "--layer", layer]
+    done = CliRunner().invoke(embed.command, arguments)
+    assert done.exit_code == (0 if layer in ("3", "12") else 2)
+
+
 @pytest.mark.parametrize(
     ("options", "share"),
     [
