@@ -253,7 +253,8 @@ def _no_string(inputs: Any) -> str | None:
         for item in row if isinstance(row, (list, tuple, np.ndarray)) else [row]:
             is_right = isinstance(item, (str, bytes, list, tuple, np.ndarray))
             if not is_right or (isinstance(item, str) and not _is_utf8(item)):
-                return f"{reprlib.repr(item)} in row {number}, counted from 0"
+                shown = " ".join(reprlib.repr(item).split())  # a column has lines
+                return f"{shown} in row {number}, counted from 0"
     return None
 
 

@@ -185,15 +185,10 @@ def summarize(result: RunResult) -> RunSummary:
             return summary
         except Exception as error:
             reraise_interrupt(error)
-            damage = _damage_behind(result.output, result.record.run_id)
-            reason = damage or reason_of(error)
-            failed = RunFailed(node="", reason=reason, log=str(result.log))
             begun = read_run(result.output.path, result.record.run_id)
-            if begun is not None:
-                keep_failure(result.output.path, begun, failed)
-            if damage:
-                raise failed from error
-            raise
+            if begun is None:
+                raise
+            raise _failure(error, "", result.output, begun) from error
 
 
 def _checked(config: Config) -> tuple[CheckedConfig, bytes]:

@@ -386,3 +386,9 @@ def test_a_model_made_for_replicas_is_warned_of(plain_elmo, monkeypatch, caplog)
     with caplog.at_level(logging.WARNING, "keras_elmo"):
         layer(keras.Input((), dtype="string"))
     assert "make its layers inside, and the model itself outside" in caplog.text
+
+
+def test_an_item_of_several_lines_is_shown_in_one(elmo):
+    with pytest.raises(ValueError, match=r"in row 0, counted") as error:
+        elmo(["a", pd.DataFrame({"text": ["a", "b"]}), "b"][1:])
+    assert "\n" not in str(error.value)

@@ -11,9 +11,11 @@ import pytest
 
 from pipeline import local_runner
 from pipeline.full_disk import with_full_disk
+from pipeline.metadata.runs import RunRecord
 from pipeline.output_folder import OutputFolder
-from pipeline.runs.outcomes import reason_of
-from pipeline.runs.past_runs import PastRun
+from pipeline.runs import summarize
+from pipeline.runs.outcomes import RunFailed, RunResult, reason_of
+from pipeline.runs.past_runs import PastRun, read_run, write_run
 
 
 @pytest.mark.parametrize("full", ["temporary", "out", ""])
@@ -55,3 +57,19 @@ def test_a_folder_of_the_output_may_be_the_full_disk(tmp_path, monkeypatch, free
     error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a", 0, f"{serving}/.1/b")
     reason = with_full_disk(reason_of(error), str(tmp_path / "out"))
     assert reason.endswith(f"\nhint: make room in {serving}")
+
+
+def test_a_summary_that_has_no_room_says_where(tmp_path, monkeypatch):
+    def summarize_run(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    output, began = OutputFolder(tmp_path / "out"), datetime.now(timezone.utc)
+    begun = PastRun(run_id="a", verdict="running", began=began)
+    write_run(output.path, begun)
+    monkeypatch.setattr(summarize, "summarize_run", summarize_run)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=0))
+    record, log = RunRecord("a", []), tmp_path / "log"
+    with pytest.raises(RunFailed) as caught:
+        local_runner.summarize(RunResult(None, output, record, log))
+    assert f"No space left on device for {output.path}" in str(caught.value)
+    assert read_run(output.path, "a").verdict == "failed"
