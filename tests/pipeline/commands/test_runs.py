@@ -78,7 +78,7 @@ def test_spans_are_a_column_only_where_there_are_spans(tmp_path):
 
 
 def test_the_runs_are_one_list_of_json(output):
-    runs = json.loads(_invoke("--output", output, "--json").output)
+    runs = json.loads(_invoke("--output", output, "--json").stdout)
     assert [run["verdict"] for run in runs] == ["pushed", "failed"]
     assert runs[0]["began"] == "2026-11-26T03:00:00Z"
     assert runs[0]["measures"]["auc"] == 0.9123
@@ -111,7 +111,7 @@ def test_what_no_clock_or_json_can_show_hides_no_other_run(output, monkeypatch, 
     result = _invoke("--output", output)
     assert result.exit_code == 0, result.output
     assert "1795857292" in result.stdout and "failed" not in result.stdout
-    listed = _invoke("--output", output, "--json").output
+    listed = _invoke("--output", output, "--json").stdout
     assert len(json.loads(listed, parse_constant=pytest.fail)) == 1
 
 
@@ -133,7 +133,7 @@ def test_a_folder_without_runs_gets_one_line(tmp_path):
     (tmp_path / "pipeline").mkdir()
     result = _invoke("--output", tmp_path)
     assert (result.exit_code, result.output) == (0, "no run has begun so far\n")
-    assert json.loads(_invoke("--output", tmp_path, "--json").output) == []
+    assert json.loads(_invoke("--output", tmp_path, "--json").stdout) == []
 
 
 @pytest.fixture
