@@ -118,12 +118,12 @@ def _job(path: str, expected: str) -> dict[str, Any]:
     installation, or before the working folder was changed.
     """
     packages = [str(Path(str(each.__file__)).parent.parent) for each in (h5py, np)]
-    places = [place for place in sys.path if os.path.isabs(place)]
+    texts = [place for place in sys.path if isinstance(place, str)]  # as Python does
     return {
         "file": path,
         "expected": expected,
         "package": str(_OWN_FOLDER.parent),
-        "path": [*places, *packages],
+        "path": [*filter(os.path.isabs, texts), *packages],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import struct
 import subprocess
 import sys
@@ -137,6 +138,12 @@ def test_a_program_that_is_no_python_does_not_start_itself(
     with pytest.raises(SourceError, match="there is no Python that could try it\nhint"):
         open_source(folder)
     assert not trials
+
+
+def test_what_is_no_text_in_the_import_path_is_passed_over(folder, monkeypatch):
+    places = [pathlib.Path("/nowhere"), None, "relative", *sys.path]
+    monkeypatch.setattr(sys, "path", places)
+    assert open_source(folder).options
 
 
 def test_what_a_python_prints_beside_does_not_matter(folder, tmp_path, monkeypatch):
