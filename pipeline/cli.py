@@ -27,6 +27,12 @@ try:
 except KeyboardInterrupt:  # a tenth of a second in which no handler is there yet
     sys.stderr.write("error: interrupted\n")
     sys.exit(128 + signal.SIGINT)
+except ModuleNotFoundError as error:  # as after `pip install .`, with the layer alone
+    sys.stderr.write(
+        f"error: the command needs {error.name}, which is not installed (hint: `make "
+        "env` in a clone, or pip install '.[pipeline]')\n"
+    )
+    sys.exit(1)
 
 # Command -> module, function, first line of its help.
 _COMMANDS = {

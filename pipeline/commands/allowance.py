@@ -65,7 +65,7 @@ class Allowance:
         if not self._allows(replaced, rows):
             raise RunError(
                 f"{replaced:,} of {rows:,} rows have characters that cannot be decoded "
-                "and became U+FFFD; all rows are written\nhint: set the encoding of "
+                "and became U+FFFD; they are written\nhint: set the encoding of "
                 "the files with --encoding, or allow so many with --max-replaced "
                 f"{replaced}"
             )

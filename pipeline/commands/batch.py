@@ -171,7 +171,7 @@ def run_batch(
         click.echo(visible_line(line), err=True)
     if replaced := summary.counts["replaced_utf8"]:
         click.echo(
-            f"{replaced:,} rows have U+FFFD for what cannot be decoded", err=True
+            f"rows with U+FFFD for what cannot be decoded: {replaced:,}", err=True
         )
     allowance.check_rejected(summary)
     replaceable.check_replaced(summary)

@@ -43,6 +43,11 @@ def find_model(path: str) -> str:
     folder = newest_model(path)
     if folder is None:
         _refuse_unreadable(path)
+        if is_local(path) and not os.path.lexists(path):
+            raise ModelError(
+                f"option --model: there is no folder {path} (hint: give a SavedModel, "
+                "or the `serving` folder of an output)"
+            )
         raise ModelError(
             f"option --model: there is no {GRAPH}. Received: {path} (hint: give a "
             "SavedModel, or a folder of versions such as out/serving)"

@@ -207,3 +207,17 @@ def test_without_a_temporary_folder_there_is_one_line(tmp_path, repository):
     assert done.returncode == 1
     assert line.startswith("error: No usable temporary directory found in ['")
     assert line.endswith("(hint: make room there, or set TMPDIR)")
+
+
+def test_with_the_layer_alone_the_command_says_what_it_needs(repository):
+    program = "import sys; sys.modules['click'] = None; from pipeline.cli import main"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the command needs click, which is not inst")
+    assert done.stderr.count("\n") == 1

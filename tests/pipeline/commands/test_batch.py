@@ -55,7 +55,7 @@ def test_help_and_what_is_missing_need_no_large_library(
         ([*predict, "--max-rejected", "x"], "option --max-rejected: a number of rows"),
         ([*predict, "--input-format", "xls"], "`format` must be one of"),
         ([*predict, "--columns", "id,id"], "must not repeat a name"),
-        ([*predict, "--model", "nowhere"], "there is no saved_model.pb"),
+        ([*predict, "--model", "nowhere"], "there is no folder nowhere (hint: give a"),
         ([*predict, "--model-sha256", "nowhere"], "nowhere cannot be read"),
         ([*predict, "--output", ""], "option --output: a name is expected"),
         ([*predict, "--input", ""], "option --input: a name is expected"),
@@ -72,7 +72,7 @@ def test_help_and_what_is_missing_need_no_large_library(
         ([*embed, "--elmo", "no/"], "Received: no/, which does not exist"),
         ([*embed, "--elmo", str(tmp_path)], "must hold exactly one *options*.json"),
         ([*embed, "--split-only", "--tokenizer", "characters"], "exclude each other"),
-        (["score", "--model", "no", "fine"], "there is no saved_model.pb"),
+        (["score", "--model", "no", "fine"], "there is no folder no (hint: "),
         (["rollback", "--output", "no"], "Directory 'no' does not exist"),
         (["pretrain", "--corpus", "no", *output], "at least one text file. Received:"),
         # Last, as looking for the lock of an output loads ml_metadata.
