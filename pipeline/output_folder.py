@@ -50,7 +50,8 @@ _MOST_MISSING_SHOWN = 3
 _REVIEW = "review.csv"
 _OF_ONE_OUTPUT = ["metadata.sqlite", "pipeline", "serving", "manifests", MODEL_CARDS]
 _OF_ONE_OUTPUT += ["resume", RUNS]
-_OF_RUNS = (SUMMARY, REPORT, RECORD, _REVIEW)  # files that are written anew
+# Files that are written anew; the database when a copy gets one of its own.
+_OF_RUNS = (SUMMARY, REPORT, RECORD, _REVIEW, _OF_ONE_OUTPUT[0])
 
 
 class OutputUnusable(RunError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import gzip
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
@@ -339,10 +340,11 @@ class _Splitter:
 def _write_chunk(path: str, lines: Sequence[str]) -> None:
     with (
         storage.local_writer(path) as local,
-        gzip.open(local, "wt", _GZIP_LEVEL, encoding="utf-8") as file,
+        # Without the time, for which gzip has 32 bits.
+        gzip.GzipFile(local, "wb", _GZIP_LEVEL, mtime=0) as packed,
+        io.TextIOWrapper(packed, "utf-8") as file,
     ):
-        for line in lines:
-            file.write(line + "\n")
+        file.writelines(f"{line}\n" for line in lines)
 
 
 def read_chunk(path: str) -> list[ChunkRow]:

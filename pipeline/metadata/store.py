@@ -10,8 +10,12 @@ instead, which the environment names:
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
@@ -23,6 +27,32 @@ from pipeline.files import FileTooLarge, read_bounded
 PREFIX = "ELMO_TFX_METADATA_"
 _PORT, _LAST_PORT = "3306", 65535
 _MOST_BYTES = 2**16  # of the file with the password
+
+
+def _by_number(method: Callable[..., Any]) -> Callable[..., Any]:
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def listing(*args: Any, **given: Any) -> Any:
+        call = signature.bind(*args, **given)
+        if call.arguments.get("list_options") is None:
+            order = mlmd.OrderByField.ID
+            call.arguments["list_options"] = mlmd.ListOptions(
+                order_by=order, is_asc=False
+            )
+        return method(*call.args, **call.kwargs)
+
+    return listing
+
+
+# In the order of time, page by page, ML Metadata loses what was written after the clock
+# was put back; TFX, which lists so, would not find the inputs of nodes.
+for _listing in (
+    *("get_artifacts", "get_executions", "get_contexts"),
+    *("get_artifacts_by_context", "get_executions_by_context"),
+):
+    _method = getattr(mlmd.MetadataStore, _listing)
+    setattr(mlmd.MetadataStore, _listing, _by_number(_method))
 
 
 class MetadataUnavailable(RunError):

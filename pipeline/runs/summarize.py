@@ -373,13 +373,12 @@ def note_untold_pushes(output: OutputFolder) -> None:
     output, when the next run has told of its own.
     """
     for path, run in _untold_pushes(output, output.open_metadata()).items():
-        if os.path.exists(path):
-            facts = {
-                "verdict": "pushed",
-                "version": int(os.path.basename(path)),
-                "reasons": [TOLD_LATE],
-            }
-            write_run(output.path, run.model_copy(update=facts))
+        facts = {
+            "verdict": "pushed",
+            "version": int(os.path.basename(path)),
+            "reasons": [TOLD_LATE],
+        }
+        write_run(output.path, run.model_copy(update=facts))
 
 
 def _program() -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
+import time
 
 import pyarrow as pa
 import pytest
@@ -216,3 +218,10 @@ def test_rows_may_all_have_the_same_thousands_of_names(tmp_path, split, name, co
     (tmp_path / "a.csv").write_text(csv)
     found, record = split(tmp_path / name)
     assert [len(row) for row in found] == [3001] * count and not record["reasons"]
+
+
+def test_a_chunk_can_be_written_in_any_year(tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 2.0**32)  # 2106
+    path = str(tmp_path / "a.jsonl.gz")
+    splitting._write_chunk(path, ['["a", 1, {}, null]'])
+    assert gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes()).startswith(b'["a"')

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
+from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.errors import UserError
 from pipeline.metadata import store
@@ -101,3 +103,27 @@ def test_a_server_that_does_not_answer_is_named_without_the_password(
     ) as raised:
         open_store(tmp_path / "unused")
     assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize("listing", ["by_context", "all"])
+def test_what_was_written_after_the_clock_was_put_back_is_listed(tmp_path, listing):
+    path = tmp_path / "metadata.sqlite"
+    records = open_store(path)
+    kind = records.put_context_type(metadata_store_pb2.ContextType(name="pipeline"))
+    [context] = records.put_contexts(
+        [metadata_store_pb2.Context(type_id=kind, name="tiny")]
+    )
+    node = records.put_execution_type(metadata_store_pb2.ExecutionType(name="Node"))
+    [known] = records.get_contexts_by_id([context])
+    for _ in range(103):  # a page has 100
+        records.put_execution(metadata_store_pb2.Execution(type_id=node), [], [known])
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "UPDATE Execution SET create_time_since_epoch = CASE WHEN id > 100 "
+            "THEN 1000 + id ELSE 1000000 + id END"
+        )
+    if listing == "all":
+        found = records.get_executions()
+    else:
+        found = records.get_executions_by_context(context)
+    assert [each.id for each in found] == list(range(103, 0, -1))

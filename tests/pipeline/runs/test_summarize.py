@@ -85,6 +85,7 @@ def test_a_push_of_a_run_that_could_not_say_so_is_known_after_any_other(
     run = PastRun(run_id=first, verdict=verdict, began=BEGAN, log="a.log")
     write_run(output.path, run)
     output.push(2)
+    shutil.rmtree(output.serving / str(version))  # as an old one, by that run
     note_untold_pushes(output)
     noted = read_run(output.path, first)
     if verdict == "refused":
