@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -219,3 +221,39 @@ def test_a_part_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(KeyError):
         write_part("parquet", str(path), Table({"x": "no such kind"}, [{"x": 1}]))
     assert list(path.parent.iterdir()) == []
+
+
+_WITHOUT_ROOM = """
+import resource, sys
+import numpy as np
+from pipeline.batch.formats.formats import join_parts, write_part
+from pipeline.batch.formats.table import Table
+
+folder, where = sys.argv[1:]
+rows = [{"vectors": np.ones((8, 512), "f4"), "sentence": str(n)} for n in range(9)]
+columns = {"vectors": "vectors", "sentence": "string"}
+part = f"{folder}/part.hdf5"
+if where == "join":
+    write_part("hdf5", part, Table(columns, rows, key=None))
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+try:
+    if where == "join":
+        join_parts("hdf5", f"{folder}/file.hdf5", columns, [part])
+    else:
+        write_part("hdf5", part, Table(columns, rows, key=None))
+except OSError as error:
+    print(error.strerror, error.filename)
+"""
+
+
+@pytest.mark.parametrize("where", ["write", "join"])
+def test_hdf5_without_room_says_so_and_ends_well(repository, tmp_path, where):
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_ROOM, str(tmp_path), where],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr  # libhdf5 would crash
+    assert done.stdout.startswith("File too large /")
