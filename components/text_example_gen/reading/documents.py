@@ -110,7 +110,7 @@ def read_document(
     columns = {options.text_columns[0]: text}
     if options.keep_all or SOURCE in options.required:
         columns = {SOURCE: source, **columns}
-    if options.key_column == SOURCE:
+    if SOURCE in columns or options.key_column == SOURCE:
         replaced |= is_lossy_name
     if options.label_column is not None:
         label, is_replaced = replace_invalid(folder or class_of(path))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import os
 import tracemalloc
+from pathlib import Path
+
+import pytest
 
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import encodings, records
@@ -96,3 +99,12 @@ def test_a_file_of_one_text_is_told_how_to_be_read_as_such(tmp_path):
     assert hint in detail(path, b"Review, a film.\n", label_column=None)
     assert hint not in detail(path, b"A text, with a comma.\n"), "it needs a label"
     assert hint not in detail(tmp_path / "a.csv", b"txt\na\n", label_column=None)
+
+
+@pytest.mark.parametrize("is_carried", [True, False])
+def test_a_name_that_is_carried_with_u_fffd_is_counted(tmp_path, is_carried):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")
+    Path(path).write_text("a text")
+    options = ReadOptions(format="folder", label_column=None, keep_all=is_carried)
+    [record] = read_file(path, options)
+    assert record["replaced_utf8"] == is_carried
