@@ -51,7 +51,7 @@ _REVIEW = "review.csv"
 _OF_ONE_OUTPUT = ["metadata.sqlite", "pipeline", "serving", "manifests", MODEL_CARDS]
 _OF_ONE_OUTPUT += ["resume", RUNS]
 # Files that are written anew; the database when a copy gets one of its own.
-_OF_RUNS = (SUMMARY, REPORT, RECORD, _REVIEW, _OF_ONE_OUTPUT[0])
+_OF_RUNS = (SUMMARY, REPORT, RECORD, _REVIEW, "metadata.sqlite")
 
 
 class OutputUnusable(RunError):

@@ -99,9 +99,8 @@ def has_least(array: pa.Array) -> bool:
         return has_least(array.dictionary)
     if types.is_struct(kind):
         return any(has_least(array.field(place)) for place in range(kind.num_fields))
-    if types.is_map(kind) or types.is_fixed_size_list(kind):
-        return has_least(array.values)
-    if types.is_list(kind) or types.is_large_list(kind):
+    of_lists = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+    if types.is_map(kind) or any(is_kind(kind) for is_kind in of_lists):
         return has_least(array.values)
     if not (types.is_timestamp(kind) or types.is_duration(kind)) or kind.unit != "ns":
         return False
@@ -232,15 +231,16 @@ class Mender:
 def _times(array: pa.Array) -> list[Any]:
     unit, zone = array.type.unit, array.type.tz
     in_utc = pa.timestamp(unit, None if zone is None else "UTC")
+    suffix = "" if zone is None else "+00:00"
     times: list[Any] = []
     for number in array.view(pa.int64()).to_pylist():
         try:
             value = pa.array([number], pa.int64()).view(in_utc).to_pylist()[0]
         except NO_VALUE:
-            value = f"{np.datetime64(number, unit)}{'' if zone is None else '+00:00'}"
+            value = f"{np.datetime64(number, unit)}{suffix}"
         if number == _LEAST:  # neither pandas nor NumPy has it
-            value = _LEAST_TIME if unit == "ns" else f"{number} {array.type}"
-            value += "" if zone is None or unit != "ns" else "+00:00"
+            in_ns = f"{_LEAST_TIME}{suffix}"
+            value = in_ns if unit == "ns" else f"{number} {array.type}"
         times.append(value)
     return times
 
