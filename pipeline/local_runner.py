@@ -56,7 +56,7 @@ from pipeline.runs.outcomes import (
     keep_failure,
     reason_of,
 )
-from pipeline.runs.past_runs import PastRun, close_interrupted, read_run, write_run
+from pipeline.runs.past_runs import PastRun, close_interrupted, write_run
 from pipeline.runs.progress import Progress, say_loading, say_tokenizer
 from pipeline.runs.run_log import run_log
 from pipeline.terminal import visible_line
@@ -165,7 +165,8 @@ def _run_nodes(
         replace(each, seconds=seconds.get(each.node, each.seconds))
         for each in record.nodes
     ]
-    return RunResult(config, output, replace(record, nodes=nodes), log, removed)
+    record = replace(record, nodes=nodes)
+    return RunResult(config, output, record, begun, log, removed)
 
 
 def summarize(result: RunResult) -> RunSummary:
@@ -179,16 +180,17 @@ def summarize(result: RunResult) -> RunSummary:
         try:
             with Progress(terminal, total=0).telling("report"):
                 summary = summarize_run(
-                    result.config, result.output, result.record, log=result.log
+                    result.config,
+                    result.output,
+                    result.record,
+                    log=result.log,
+                    begun=result.begun,
                 )
             note_untold_pushes(result.output)
             return summary
         except Exception as error:
             reraise_interrupt(error)
-            begun = read_run(result.output.path, result.record.run_id)
-            if begun is None:
-                raise
-            raise _failure(error, "", result.output, begun) from error
+            raise _failure(error, "", result.output, result.begun) from error
 
 
 def _checked(config: Config) -> tuple[CheckedConfig, bytes]:
@@ -225,12 +227,8 @@ def _without_arguments() -> Iterator[None]:
 
 def _begin(output: OutputFolder, now: datetime, log: Path) -> PastRun:
     """Notes that a run begins, and that no other one is under way."""
-    begun = PastRun(
-        run_id=now.isoformat(),
-        verdict="running",
-        began=now.astimezone(timezone.utc),
-        log=str(log),
-    )
+    began = now.astimezone(timezone.utc)
+    begun = PastRun.begins(now.isoformat(), began, str(log))
     try:
         close_interrupted(output.path)
         write_run(output.path, begun)

@@ -130,8 +130,7 @@ class ExecutorInput:
     def begin(self, config: Config) -> None:
         """Notes that a run begins, so that `elmo-tfx runs` shows it."""
         now = datetime.now(timezone.utc)
-        begun = PastRun(run_id=self.run_id, verdict="running", began=now)
-        write_run(config.output, begun)
+        write_run(config.output, PastRun.begins(self.run_id, now))
 
     def keep_failure(self, error: Exception, step: str) -> None:
         """Notes that this run has failed in a step, and why.

@@ -173,8 +173,20 @@ def run_batch(
         click.echo(
             f"rows with U+FFFD for what cannot be decoded: {replaced:,}", err=True
         )
-    allowance.check_rejected(summary)
-    replaceable.check_replaced(summary)
+    _check_all(summary, allowance.check_rejected, replaceable.check_replaced)
+
+
+def _check_all(summary: JobSummary, *checks: Callable[[JobSummary], None]) -> None:
+    """Raises what is wrong with a finished job, all of it at once."""
+    faults = []
+    for check in checks:
+        try:
+            check(summary)
+        except RunError as error:
+            faults.append(error.format_message())
+    if faults:
+        others = [f"and {fault}" for fault in faults[1:]]
+        raise RunError(faults[0], lines=others)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -164,16 +164,18 @@ class PushedModels:
         """Returns id of a Model -> the run that pushed it first."""
         runs: dict[int, str] = {}
         for push in self._in_order():
-            events = self._store.get_events_by_artifact_ids([push.artifact])
-            makers = [
-                each.execution_id for each in events if each.type == _EVENT.OUTPUT
-            ]
-            contexts = self._store.get_contexts_by_execution(min(makers))
-            # A rollback is no run.
-            for context in contexts:
-                if context.type == _RUN_CONTEXT:
-                    runs.setdefault(push.model, context.name)
+            run = self.run_of(push)
+            if run is not None:
+                runs.setdefault(push.model, run)
         return runs
+
+    def run_of(self, push: Push) -> str | None:
+        """Returns the run that made a push; None: a rollback did."""
+        events = self._store.get_events_by_artifact_ids([push.artifact])
+        makers = [each.execution_id for each in events if each.type == _EVENT.OUTPUT]
+        contexts = self._store.get_contexts_by_execution(min(makers))
+        names = (each.name for each in contexts if each.type == _RUN_CONTEXT)
+        return next(names, None)
 
     def last_blessed(self) -> str | None:
         """Returns the folder of the model that the next one is compared with, or None.

@@ -67,6 +67,7 @@ class RunResult:
         config: What was run, with absolute paths.
         output: The folder it wrote into.
         record: What every node did and made.
+        begun: What was noted when it began.
         log: Path of its log.
         removed: Old versions that were removed after it, oldest first.
     """
@@ -74,6 +75,7 @@ class RunResult:
     config: Config
     output: OutputFolder
     record: RunRecord
+    begun: PastRun
     log: Path
     removed: Sequence[int] = ()
 

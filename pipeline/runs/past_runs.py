@@ -14,12 +14,13 @@ import hashlib
 import logging
 import os
 import re
+import time
 from collections.abc import Collection
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-from pydantic import FiniteFloat
+from pydantic import FiniteFloat, PrivateAttr
 
 from pipeline.evaluation.facts import Facts
 from pipeline.files import absolute, read_regular, write_whole
@@ -53,7 +54,8 @@ class PastRun(Facts):
             stopped it, as its data has drifted; `interrupted`: by a signal, a kill or
             a power cut; `running`.
         began, ended: When, in UTC.
-        seconds: From begin to end, in wall time.
+        seconds: From begin to end. In the process that began it, of a clock that nobody
+            sets; in another one, the difference of the two times.
         span: Name of the span that it read; None: its data has none.
         rows: How many it used, of those it read.
         measures: Measure -> value on all test rows, as in `Evaluation.metrics`.
@@ -83,11 +85,22 @@ class PastRun(Facts):
     summary: str | None = None
     report: str | None = None
 
+    _since: float | None = PrivateAttr(default=None)
+
+    @classmethod
+    def begins(cls, run_id: str, began: datetime, log: str | None = None) -> PastRun:
+        """Returns a run that begins now, in this process."""
+        run = cls(run_id=run_id, verdict="running", began=began, log=log)
+        run._since = time.monotonic()
+        return run
+
     def ended_now(self, **facts: object) -> PastRun:
         """Returns the run with what came of it, and with this time as its end."""
         ended = datetime.now(timezone.utc)
-        # The clock may have been put back meanwhile.
-        seconds = max(0.0, (ended - self.began).total_seconds())
+        if self._since is not None:
+            seconds = time.monotonic() - self._since
+        else:  # the clock may have been put back meanwhile
+            seconds = max(0.0, (ended - self.began).total_seconds())
         times = {"ended": ended, "seconds": round(seconds, 1)}
         return self.model_copy(update={**times, **facts})
 

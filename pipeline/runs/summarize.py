@@ -76,7 +76,11 @@ _T = TypeVar("_T")
 
 
 def summarize_run(
-    config: Config, output: OutputFolder, record: RunRecord, *, log: Path | None
+    config: Config,
+    output: OutputFolder,
+    record: RunRecord,
+    log: Path | None,
+    begun: PastRun | None = None,
 ) -> RunSummary:
     """Returns what came of a run, and keeps it in its output.
 
@@ -88,8 +92,9 @@ def summarize_run(
         output: What it wrote into.
         record: What its nodes did.
         log: Its log, or None where each node has one of its own.
+        begun: What was noted when it began; None: what is kept of it.
     """
-    begun = read_run(output.path, record.run_id)
+    begun = begun or read_run(output.path, record.run_id)
     summary = gather(output, record, config, log=log, begun=begun)
     model = record.output("Trainer", "model")
     if summary.evaluation is not None and model is not None:
@@ -354,16 +359,15 @@ def _is_untold_push(path: str, output: OutputFolder, metadata: Metadata) -> bool
 def _untold_pushes(output: OutputFolder, metadata: Metadata) -> dict[str, PastRun]:
     """Returns folder of a version -> the run that ended before it could tell of it."""
     runs = kept_runs(output.path, is_held=True)
-    told = {str(run.version) for run in runs}
-    pushed = {
-        path: run
-        for run in runs
-        if run.verdict in ("interrupted", "failed")
-        and (path := metadata.runs.of(run.run_id).pushed_to(DONE)) is not None
+    told = {run.version for run in runs}
+    ended = {r.run_id: r for r in runs if r.verdict in ("interrupted", "failed")}
+    pushes = metadata.pushed.pushes() if ended else []
+    makers = {
+        push.path: metadata.pushed.run_of(push)
+        for push in pushes
+        if push.version not in told
     }
-    return {
-        path: run for path, run in pushed.items() if os.path.basename(path) not in told
-    }
+    return {path: ended[run] for path, run in makers.items() if run in ended}
 
 
 def note_untold_pushes(output: OutputFolder) -> None:

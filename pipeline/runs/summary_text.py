@@ -47,6 +47,8 @@ _MOST_FILES = 5
 
 def as_text(summary: RunSummary) -> str:
     """Returns a summary as aligned lines that end with a newline."""
+    unchanged = {each.node for each in summary.nodes if each.state == "unchanged"}
+    is_earlier = "Trainer" in unchanged
     parts: list[tuple[str, Iterable[str]]] = [
         ("Data", _data(summary.data)),
         ("Span", _spans(summary.spans)),
@@ -56,8 +58,8 @@ def as_text(summary: RunSummary) -> str:
         ("Labels", _cleaned(summary.rows)),
         ("Drift", _drift(summary.drift)),
         ("Anomalies", _anomalies(summary.anomalies)),
-        ("Training", _training(summary.training)),
-        ("Embeddings", _embeddings(summary.training)),
+        ("Training", _training(summary.training, is_earlier)),
+        ("Embeddings", _embeddings(summary.training, is_earlier)),
         ("Test", measured_lines(summary.evaluation, summary.tfidf)),
         ("Verdict", _verdict(summary.evaluation, summary.serving_check)),
         ("Model", _model(summary.push)),
@@ -208,9 +210,11 @@ def _anomalies(anomalies: Anomalies | None) -> Iterator[str]:
         yield f"{anomaly.split}, {anomaly.feature}: {anomaly.short} (let pass)"
 
 
-def _training(training: Training | None) -> Iterator[str]:
+def _training(training: Training | None, is_earlier: bool) -> Iterator[str]:
     if training is None:
         return
+    if is_earlier:
+        yield "of an earlier run:"
     epochs, best = training.epochs, training.best_epoch
     yield from tuning_lines(training.tuning)
     yield from _warm_start(training.warm_start)
@@ -277,7 +281,7 @@ def _shown_epochs(count: int, best: int) -> list[int]:
     return sorted(chosen)
 
 
-def _embeddings(training: Training | None) -> Iterator[str]:
+def _embeddings(training: Training | None, is_earlier: bool) -> Iterator[str]:
     cache = training.embedding_cache if training else None
     if cache is None:
         return
@@ -286,7 +290,7 @@ def _embeddings(training: Training | None) -> Iterator[str]:
         f"vectors of {cache.cached_examples:,} of {cache.examples:,} texts stored, "
         f"{size:,.0f} MiB (bound {bound:g} GiB)"
     )
-    if cache.encoded_examples is not None:
+    if cache.encoded_examples is not None and not is_earlier:
         new = cache.encoded_examples
         line += f"; {new:,} texts were new" if new else "; none had to be encoded"
     if cache.precision != "float32":

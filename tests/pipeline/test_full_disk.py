@@ -70,6 +70,6 @@ def test_a_summary_that_has_no_room_says_where(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=0))
     record, log = RunRecord("a", []), tmp_path / "log"
     with pytest.raises(RunFailed) as caught:
-        local_runner.summarize(RunResult(None, output, record, log))
+        local_runner.summarize(RunResult(None, output, record, begun, log))
     assert f"No space left on device for {output.path}" in str(caught.value)
     assert read_run(output.path, "a").verdict == "failed"

@@ -29,6 +29,7 @@ from components.text_example_gen.reading.rows import (
 
 _CSV_DELIMITERS = (",", ";", "\t", "|")
 _TSV_DELIMITERS = ("\t", ",", ";", "|")
+_QUOTED = re.compile(r'"[^"]*("|$)')
 # What Excel writes and understands as the first line. What cannot stand between fields
 # is no delimiter.
 _SEP = re.compile(
@@ -55,8 +56,12 @@ class Head(NamedTuple):
     @property
     def newline(self) -> str:
         """How to open the file: as old Macs wrote it, CR alone ends a line."""
-        returns = self.text.count("\r") - self.text.count("\r\n")
-        return "\n" if returns <= self.text.count("\n") else ""
+        text = self.text
+        if "\r" in text and "\n" in text:
+            outside = _QUOTED.sub("", text)  # there, either is a part of a text
+            text = outside if "\r" in outside or "\n" in outside else text
+        returns = text.count("\r") - text.count("\r\n")
+        return "\n" if returns <= text.count("\n") else ""
 
     @property
     def sep_line(self) -> re.Match[str] | None:

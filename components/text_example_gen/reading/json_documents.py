@@ -71,12 +71,30 @@ def find_form(head: str, is_part: bool, options: ReadOptions) -> JsonForm | None
             return "lines"  # the first is wrong, with a comma at its end
         is_last = not scanner.peek() and not is_part
         return "object" if is_last and _is_around_rows(whole, options) else "objects"
-    keys = list(_keys(head))
+    keys = [name for name, _ in _members(head)]
     if any(name in keys or name.split(".")[0] in keys for name in options.text_columns):
         if is_cut and any(_holds_values(head, each) for each in options.text_columns):
             return "object"  # a column, and no row
         return "lines" if is_cut else "objects"
     return "object" if keys else None
+
+
+def form_of_long_line(line: str, is_last: bool, options: ReadOptions) -> JsonForm:
+    """Returns the form of a file whose first line is an object longer than the head.
+
+    Args:
+        line: The whole line.
+        is_last: Whether nothing follows.
+        options: An object that has the first text column is a row.
+    """
+    if not is_last:
+        return "lines" if _is_closed(line) else "object"
+    begins = dict(_members(line))
+    for name in options.text_columns:
+        outer = name.partition(".")[0]
+        if begins.get(name, "[") not in "[{" or (outer != name and outer in begins):
+            return "lines"
+    return "object"
 
 
 def is_data_frame(text: str) -> bool:
@@ -331,14 +349,30 @@ def _reader(text: str) -> Callable[[int], str]:
     return lambda _: next(parts, "")
 
 
-def _keys(head: str) -> Iterator[str]:
-    """Yields the names in the object that a text begins with, as far as it goes."""
+def _is_closed(text: str) -> bool:
+    """Returns whether a text is one value, from its beginning to its end."""
+    scanner = _Scanner(_reader(text))
+    try:
+        scanner.value()
+        scanner.end()
+    except _SyntaxError:
+        return False
+    return True
+
+
+def _members(head: str) -> Iterator[tuple[str, str]]:
+    """Yields what is in the object that a text begins with, as far as it goes.
+
+    Yields:
+        Names, and the first character of each one's value.
+    """
     scanner = _Scanner(_reader(head))
     try:
         scanner.take("{", "an object")
         while True:
-            yield _text_of(scanner.value().raw)
+            name = _text_of(scanner.value().raw)
             scanner.take(":", "`:`")
+            yield name, scanner.peek()
             scanner.value()
             scanner.take(",", "`,`")
     except _SyntaxError:

@@ -29,7 +29,9 @@ from components.text_example_gen.reading.encodings import (
     take_survey,
 )
 from components.text_example_gen.reading.json_documents import (
+    JsonForm,
     find_form,
+    form_of_long_line,
     is_data_frame,
     looks_like_json,
     read_json_document,
@@ -60,6 +62,7 @@ from components.text_example_gen.reading.records import (
     replace_invalid,
 )
 
+_CHUNK_CHARS = 2**16
 _PARQUET_MAGIC = b"PAR1"
 
 
@@ -153,8 +156,7 @@ def _read(
         form = form or "lines"
         is_cut = is_part and "\n" not in text.strip()
         if form == "object" and is_cut:
-            is_lines = format_name == "jsonl" or _has_lines(path, survey.encoding)
-            form = "lines" if is_lines else form
+            form = _form_of_long_line(path, survey.encoding, format_name, options)
         with _opened(path, survey.encoding, newline="\n") as file:
             if form == "lines":
                 on_layout(dataclasses.replace(layout, format="jsonl"))
@@ -189,11 +191,19 @@ def _read(
         )
 
 
-def _has_lines(path: str, encoding: str) -> bool:
-    """Returns whether more follows the first line, if that is not too long to tell."""
+def _form_of_long_line(
+    path: str, encoding: str, format_name: str, options: ReadOptions
+) -> JsonForm:
+    """Returns the form of JSON whose first line goes on beyond the head of the file."""
     with _opened(path, encoding, newline="\n") as file:
-        is_whole = file.readline(MAX_RECORD_CHARS).endswith("\n")
-        return is_whole and bool(file.read(HEAD_BYTES).strip())
+        line = end = file.readline(MAX_RECORD_CHARS)
+        is_too_long = len(line) == MAX_RECORD_CHARS
+        while end and not end.endswith("\n"):
+            end = file.readline(_CHUNK_CHARS)
+        is_last = not file.read(HEAD_BYTES).strip()
+    if is_too_long:  # it is no row, but rows may follow
+        return "lines" if format_name == "jsonl" and not is_last else "object"
+    return form_of_long_line(line, is_last, options)
 
 
 def _with_partitions(path: str, on_layout: OnLayout) -> OnLayout:

@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -309,6 +310,17 @@ def test_the_reasons_that_are_named_and_the_others_are_all_that_was_rejected():
     summary = _summary(12, reasons=reasons)
     with pytest.raises(RunError, match="no_text 5, no_key 3, too_long 2, others 2"):
         Allowance.parse("0", "").check_rejected(summary)
+
+
+def test_a_job_beyond_both_limits_says_both_at_once():
+    zero = Allowance.parse("0", "")
+    checks = zero.check_rejected, zero.check_replaced
+    batch._check_all(_summary(0), *checks)
+    with pytest.raises(RunError) as raised:
+        batch._check_all(_summary(2, replaced_utf8=3), *checks)
+    first, second = raised.value.format_message().splitlines()
+    assert re.match("2 of .* were rejected .* with --max-rejected 2.$", first)
+    assert re.match("and 3 of .* characters .* with --max-replaced 3.$", second)
 
 
 def test_headers_that_come_once_more_are_no_rows_of_data():

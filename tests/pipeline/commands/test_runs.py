@@ -206,7 +206,7 @@ def test_a_run_holds_its_output_until_its_summary_is_written(monkeypatch, tmp_pa
     def run_nodes(prepared, log, now, terminal):
         write_run(prepared.output.path, begun)
         record = RunRecord(begun.run_id, [])
-        return RunResult(prepared.config, prepared.output, record, log)
+        return RunResult(prepared.config, prepared.output, record, begun, log)
 
     def summarize(result):
         seen.append((is_held(tmp_path), read_run(tmp_path, begun.run_id).verdict))

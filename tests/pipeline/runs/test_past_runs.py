@@ -176,3 +176,14 @@ def test_a_folder_without_runs_is_told_from_one_that_is_no_output(tmp_path):
         past_runs(tmp_path)
     (tmp_path / "pipeline").mkdir()
     assert past_runs(tmp_path) == []
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_clock_that_is_set_changes_no_duration_of_a_run(output, days):
+    """Of a run that began in another process only its times are known."""
+    began = datetime.now(timezone.utc) + timedelta(days=days)
+    run = PastRun.begins("a", began, _log(output))
+    assert 0 <= run.ended_now(verdict="failed").seconds < 60
+    write_run(output, run)
+    other = read_run(output, "a").ended_now(verdict="failed").seconds
+    assert other == 0 if days > 0 else other > 399 * 24 * 3600

@@ -142,6 +142,15 @@ def test_a_push_that_was_made_before_is_called_unchanged(facts):
     assert "unchanged; the version that an earlier run pushed is no l" in text_of(facts)
 
 
+def test_what_an_earlier_run_has_trained_is_told_as_its_own(facts):
+    assert "of an earlier run" not in text_of(facts)
+    (trainer,) = (node for node in facts["nodes"] if node["node"] == "Trainer")
+    trainer["state"] = "unchanged"
+    text = text_of(facts)
+    assert "Training    of an earlier run:\n" in text
+    assert "texts were new" not in text and "vectors of 900 of 900 texts" in text
+
+
 def test_what_the_gate_let_pass_is_listed(facts):
     facts["anomalies"]["found"] = [
         {"split": "eval", "feature": "label", "short": "Unexpected value"}

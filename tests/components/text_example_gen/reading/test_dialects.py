@@ -309,6 +309,14 @@ def test_a_header_among_the_rows_is_one_however_it_is_written(tmp_path, again):
     assert named == [("a", "pos")]
 
 
+def test_lines_that_end_in_cr_may_have_more_lf_in_their_texts(tmp_path):
+    """As spreadsheets of old Macs write them, or Excel for Mac."""
+    rows = ["text,label", '"one\n\n\ntwo",pos', '"three ""\n\n\n\n""",neg']
+    for end in ("\r", "\r\n", "\n"):
+        items, _ = read(tmp_path / "a.csv", end.join([*rows, ""]))
+        assert items == [("one\n\n\ntwo", "pos"), ('three "\n\n\n\n"', "neg")]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_carriage_return_within_a_line_ends_no_row(tmp_path, end):
     rows = ["text,label", "line 9\rhalf,neg", '"in\rquotes",pos', "pos\rsecond,neg"]

@@ -8,7 +8,8 @@ import json
 import pytest
 
 from components.text_example_gen.options import ReadOptions
-from components.text_example_gen.reading import json_documents
+from components.text_example_gen.reading import json_documents, lines
+from components.text_example_gen.reading import read_file as read_file_module
 from components.text_example_gen.reading.read_file import read_file
 
 _ROWS = [{"text": 'a "quoted" \\ [film}', "label": 1}, {"text": "né\n", "label": "b"}]
@@ -171,6 +172,40 @@ def test_a_long_first_line_is_a_row_if_lines_follow(read):
         assert layouts == ["jsonl, UTF-8"]
         assert [row["text"] for row in _rows(items)] == ["post", "other"]
     assert [row["text"] for row in _rows(read(first, "a.jsonl")[1])] == ["post"]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a"])
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_an_object_around_rows_in_one_long_line_is_read(read, name, end):
+    rows = [{"text": f"text {n}", "label": "a"} for n in range(5000)]
+    text = json.dumps({"meta": {"text": "x"}, "data": rows}) + end
+    layouts, items = read(text, name)
+    assert layouts == ["json, UTF-8, rows in `data`"]
+    assert _rows(items) == rows
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a"])
+def test_a_long_line_that_is_alone_is_a_row_if_it_has_a_text(read, name):
+    row = {"meta": "x" * 2**17, "tags": [{"a": 1}], "text": "post", "label": "a"}
+    _, items = read(json.dumps(row), name)
+    assert [row["text"] for row in _rows(items)] == ["post"]
+    nested = {"tags": [{"a": "x" * 2**17}], "data": {"text": "post"}, "label": "a"}
+    _, items = read(json.dumps(nested), name, text_column="data.text")
+    assert [row["data.text"] for row in _rows(items)] == ["post"]
+
+
+def test_an_object_around_rows_may_have_lines_behind_a_long_one(read):
+    rows = [{"text": f"text {n}", "label": "a"} for n in range(5000)]
+    _, items = read(json.dumps({"data": rows})[:-1] + '\n, "n": 5000}\n')
+    assert _rows(items) == rows
+
+
+def test_a_first_line_that_is_too_long_costs_one_row(read, monkeypatch):
+    monkeypatch.setattr(read_file_module, "MAX_RECORD_CHARS", 2**17)
+    monkeypatch.setattr(lines, "MAX_RECORD_CHARS", 2**17)
+    long = {"replies": [{"text": "reply"}] * 10_000, "text": "post", "label": "a"}
+    _, items = read("\n".join(map(json.dumps, [long, *_ROWS])), "a.jsonl")
+    assert [item.get("reason") for item in items] == ["too_long", None, None]
 
 
 @pytest.mark.parametrize("of", [dict, list])
