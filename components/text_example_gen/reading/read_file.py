@@ -141,22 +141,7 @@ def _read(
         format_name = _format_of_text(path, Head(text, is_part), options)
     layout = Layout(format=format_name, encoding=survey.encoding)
     if format_name in ("json", "jsonl"):
-        form = find_form(text, is_part, options)
-        what = ""
-        if form is None and format_name == "json" and text.lstrip()[:1] == "[":
-            what = "a list of lists or values"
-        elif not is_part and is_data_frame(text):
-            what = "a data frame in one object"
-        if what:
-            raise UnreadableFileError(
-                reasons.DAMAGED_FILE,
-                f"{path} is {what}, and rows must be objects with names\n"
-                "hint: of pandas, to_json(orient='records') writes these",
-            )
-        form = form or "lines"
-        is_cut = is_part and "\n" not in text.strip()
-        if form == "object" and is_cut:
-            form = _form_of_long_line(path, survey.encoding, format_name, options)
+        form = _form_of_json(path, Head(text, is_part), layout, options)
         with _opened(path, survey.encoding, newline="\n") as file:
             if form == "lines":
                 on_layout(dataclasses.replace(layout, format="jsonl"))
@@ -191,18 +176,42 @@ def _read(
         )
 
 
-def _form_of_long_line(
-    path: str, encoding: str, format_name: str, options: ReadOptions
+def _form_of_json(
+    path: str, head: Head, layout: Layout, options: ReadOptions
 ) -> JsonForm:
+    """Returns in which form the JSON of a file is.
+
+    Raises:
+        UnreadableFileError: It has no names beside each row's values.
+    """
+    form = find_form(head.text, head.is_part, options)
+    what = ""
+    if form is None and layout.format == "json" and head.text.lstrip()[:1] == "[":
+        what = "a list of lists or values"
+    elif not head.is_part and is_data_frame(head.text):
+        what = "a data frame in one object"
+    if what:
+        raise UnreadableFileError(
+            reasons.DAMAGED_FILE,
+            f"{path} is {what}, and rows must be objects with names\n"
+            "hint: of pandas, to_json(orient='records') writes these",
+        )
+    is_cut = head.is_part and "\n" not in head.text.strip()
+    if form == "object" and is_cut:
+        return _form_of_long_line(path, layout, options)
+    return form or "lines"
+
+
+def _form_of_long_line(path: str, layout: Layout, options: ReadOptions) -> JsonForm:
     """Returns the form of JSON whose first line goes on beyond the head of the file."""
-    with _opened(path, encoding, newline="\n") as file:
+    with _opened(path, layout.encoding, newline="\n") as file:
         line = end = file.readline(MAX_RECORD_CHARS)
         is_too_long = len(line) == MAX_RECORD_CHARS
         while end and not end.endswith("\n"):
             end = file.readline(_CHUNK_CHARS)
         is_last = not file.read(HEAD_BYTES).strip()
     if is_too_long:  # it is no row, but rows may follow
-        return "lines" if format_name == "jsonl" and not is_last else "object"
+        return "lines" if layout.format == "jsonl" and not is_last else "object"
     return form_of_long_line(line, is_last, options)
 
 
