@@ -84,8 +84,10 @@ def _check(path: Path, what: str) -> None:
         for number, (key, value) in enumerate(entries, 1):
             entry = _message(tensor_bundle_pb2.BundleEntryProto, value)
             fault = _fault(entry, header.num_shards)
-            if not fault and key == OBJECT_GRAPH.encode():
-                fault = _fault_of_text(entry, path, header.num_shards)
+            if not fault:
+                part = f"{path.stem}.data-{entry.shard_id:05}-of-{header.num_shards:05}"
+                is_graph = key == OBJECT_GRAPH.encode()
+                fault = _fault_in_file(entry, path.with_name(part), is_graph)
             if fault:
                 name = files.brief(key.decode("utf-8", "replace"))
                 raise ValueError(f"the tensor {name!r} in {path} {fault}")
@@ -111,15 +113,19 @@ def _message(kind: Any, value: bytes) -> Any:
     raise DecodeError("its entries are not as TensorFlow writes them")
 
 
-def _fault_of_text(entry: Any, path: Path, shards: int) -> str | None:
-    """Returns what cannot be about a tensor of one text, or None.
+def _fault_in_file(entry: Any, part: Path, is_graph: bool) -> str | None:
+    """Returns what cannot be about a tensor in its file of values, or None.
 
-    Its length stands before it, and TensorFlow makes room for so much.
+    TensorFlow makes room for as many bytes as are announced, before it reads any; of a
+    text, as its length says, which stands before it.
     """
-    if entry.dtype != tf.string.as_datatype_enum or entry.shape.dim:
+    if entry.offset + entry.size > (there := part.stat().st_size):
+        return f"has {entry.size:,} bytes, and {part.name} has {there:,}"
+    if not is_graph or entry.dtype != tf.string.as_datatype_enum or entry.shape.dim:
         return None  # it is not read as a text
-    part = f"{path.stem}.data-{entry.shard_id:05}-of-{shards:05}"
-    with path.with_name(part).open("rb") as file:
+    if entry.size > _MOST_BYTES:  # a file with holes may have them
+        return f"has {entry.size:,} bytes"
+    with part.open("rb") as file:
         file.seek(entry.offset)
         length, place = _number(file.read(_MOST_NUMBER_BYTES), 0)
     if place + _SUM_BYTES + length != entry.size:

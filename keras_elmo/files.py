@@ -83,21 +83,25 @@ def brief(text: str, most: int = 100) -> str:
 
 
 def check_file(path: Path) -> None:
-    """Refuses what is missing or no regular file; a link to one is as good.
+    """Refuses what is missing, empty or no regular file; a link to one is as good.
+
+    What the kernel shows as an empty regular file, as /proc/kmsg, may wait like a pipe.
 
     Raises:
         SourceError: It says what is there instead.
     """
     try:
-        mode = path.stat().st_mode
+        found = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SourceError(f"There is no ELMo file {path}") from error
     except (OSError, ValueError) as error:
         raise SourceError(f"Cannot read the ELMo file {path}: {error}") from error
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(found.st_mode):
         raise SourceError(f"{path} is a folder, where a file belongs")
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(found.st_mode):
         raise SourceError(f"{path} is a pipe, a socket or a device, not a file")
+    if not found.st_size:
+        raise SourceError(f"{path} is empty")
 
 
 def kind(path: Path) -> str | None:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import re
 import time
 from math import inf
 from pathlib import Path
@@ -22,6 +23,8 @@ _LOGGER = logging.getLogger(__name__)
 # An interrupted run that nobody took up again within this time is thrown away.
 _ABANDONED_AFTER_SECONDS = 14 * 24 * 3600
 _STATE_FILE = "state.npz"
+# As trainings, searches and reviews name their folders.
+_OF_RUNS = re.compile(r"(tuning-|review-)?[0-9a-f]{16}")
 
 
 @dataclasses.dataclass
@@ -143,9 +146,17 @@ class TrainingState:
 
 
 def remove_abandoned(root: Path, *, now: float | None = None) -> None:
-    """Deletes the folders under `root` that nothing has written to for two weeks."""
+    """Deletes what runs left in `root`, if nothing has written to it for two weeks.
+
+    What has another name, somebody put there; and what lies behind a link in the place
+    of `root`, others may use. It stays.
+    """
     now = time.time() if now is None else now
-    for folder in root.iterdir() if root.exists() else ():
+    if root.is_symlink() or not root.is_dir():
+        return
+    for folder in root.iterdir():
+        if not _OF_RUNS.fullmatch(folder.name):
+            continue
         # A review may be removing its own at this moment.
         with contextlib.suppress(FileNotFoundError):
             newest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))

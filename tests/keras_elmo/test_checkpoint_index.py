@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import struct
 from collections.abc import Callable
 
@@ -79,6 +80,8 @@ GOOD = [HEADER, (b"a", entry())]
 
 @pytest.fixture
 def checked(tmp_path) -> Callable[[bytes], None]:
+    (tmp_path / "m.data-00000-of-00001").write_bytes(bytes(10**6))
+
     def check(data):
         path = tmp_path / "m.index"
         path.write_bytes(data)
@@ -116,6 +119,8 @@ def test_what_tensorflow_writes_is_whole(tmp_path):
         (entry(shard_id=1), "lies outside its files"),
         (entry(offset=-8), "lies outside its files"),
         (entry(size=-8), "lies outside its files"),
+        (entry(size=2**40), r"has 1,099,.* bytes, and m.data-\S+ has 1,000,000"),
+        (entry(offset=10**6, size=1), r"has 1 bytes, and m.data-\S+ has 1,000,000"),
         (entry(slices=[[(0, 3), (0, 3)]]), "a slice beyond its shape"),
         (entry(slices=[[(-1, 1), (0, 3)]]), "a slice beyond its shape"),
         (entry(slices=[[(0, 2)]]), "a slice of another rank"),
@@ -171,6 +176,21 @@ def test_a_text_has_the_length_that_the_index_says(checked, tmp_path, length):
     fields = {"dtype": 7, "shape": (), "offset": 6, "size": 60 + 4 + 1}
     with pytest.raises(WeightsError, match=f"has a text of {length:,} bytes"):
         checked(table([HEADER, (graph, entry(**fields))]))
+
+
+@pytest.mark.parametrize("length", [2**36, 3 * 2**30, 2**26 + 1])
+def test_a_text_is_no_longer_than_its_file(checked, tmp_path, length):
+    """TensorFlow makes room for what is announced, or ends the process over it."""
+    size = len(number(length)) + 4 + length
+    part = tmp_path / "m.data-00000-of-00001"
+    part.write_bytes(number(length) + bytes(64))
+    graph = entry(dtype=7, shape=(), size=size)
+    data = table([HEADER, (b"_CHECKPOINTABLE_OBJECT_GRAPH", graph)])
+    with pytest.raises(WeightsError, match=f"has {size:,} bytes, and"):
+        checked(data)
+    os.truncate(part, size)  # a file with a hole
+    with pytest.raises(WeightsError, match=f"has {size:,} bytes$"):
+        checked(data)
 
 
 def test_a_good_one_passes(checked):

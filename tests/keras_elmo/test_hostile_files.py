@@ -26,6 +26,11 @@ def as_device(path):
     path.symlink_to("/dev/zero")
 
 
+def as_log(path):
+    path.unlink()
+    path.symlink_to("/proc/kmsg")
+
+
 def as_socket(path):
     path.unlink()
     with socket.socket(socket.AF_UNIX) as made:
@@ -74,7 +79,9 @@ FILES = {
     "a tar.xz": (as_tar("w:xz"), "it is an xz archive"),
     "cut in half": (as_half, "Cannot read ELMo"),
     "zeros": (lambda path: path.write_bytes(bytes(4096)), "Cannot read ELMo"),
-    "nothing": (lambda path: path.write_bytes(b""), "Cannot read ELMo"),
+    "nothing": (lambda path: path.write_bytes(b""), "is empty"),
+    # It is a regular file that waits for the kernel's next message.
+    "a log of the kernel": (as_log, "is empty"),
 }
 
 
