@@ -84,7 +84,6 @@ def test_an_entry_of_another_type_or_size_is_named(folder, entry, value):
 TEXTS = {
     "not UTF-8": (b'{"lstm": "\xff"}', "can't decode byte 0xff"),
     "UTF-16": ('{"lstm": 1}'.encode("utf-16"), "can't decode"),
-    "empty": (b"", "is empty"),
     "cut short": (b'{"lstm": {"dim": 4', "delimiter"),
     "a list": (b"[]", "`the whole` must be a JSON object"),
     "nothing in it": (b"{}", "lack the entry char_cnn"),
