@@ -328,15 +328,9 @@ class ElmoEmbeddingLayer(StringLayer):
         return outputs[0] if len(outputs) == 1 else outputs
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        # A symbolic mask would need an operation of its own; when the model runs,
-        # the layers after this one get the mask from the tensor itself.
         if self.output_name in ("default", "layers"):
             return None
-        if isinstance(inputs, keras.KerasTensor):
-            return None
-        return self._for_each_mix(
-            self.tokens(tensors.as_tensor(inputs, keep_ragged=True)).mask()
-        )
+        return self._for_each_mix(self.mask(inputs))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self._for_each_mix(

@@ -97,6 +97,49 @@ class StringLayer(WholeInCheckpoints):
         """Returns the tokens of a tensor, cut to `max_sequence_length`."""
         return tensors.as_tokens(inputs, self.max_sequence_length, self.input_form)
 
+    def mask(self, inputs: Any) -> Any:
+        """Returns bool `(batch, time)`, True where there is a token.
+
+        Of a symbolic input it is symbolic: if a model's graph did not have it, it would
+        be on the output alone, from which Keras's attention layers take it away.
+        """
+        if isinstance(inputs, keras.KerasTensor):
+            return TokenMask(self.max_sequence_length, self.input_form)(inputs)
+        return self.tokens(tensors.as_tensor(inputs, keep_ragged=True)).mask()
+
+
+@keras.saving.register_keras_serializable("keras_elmo")
+class TokenMask(keras.Operation):
+    """Says where there is a token: string inputs of a `StringLayer` to their mask.
+
+    Args:
+        max_sequence_length, input_form: Of that layer.
+        name: Of the operation.
+    """
+
+    def __init__(
+        self,
+        max_sequence_length: int | None = None,
+        input_form: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self.max_sequence_length = max_sequence_length
+        self.input_form = input_form
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        """Returns bool `(batch, time)`."""
+        return tensors.as_tokens(
+            inputs, self.max_sequence_length, self.input_form
+        ).mask()
+
+    def compute_output_spec(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Returns what `call` gives for symbolic inputs."""
+        is_tokens = len(inputs.shape) == 2 and self.input_form != "texts"
+        time = inputs.shape[1] if is_tokens else None
+        shape = (inputs.shape[0], self.max_sequence_length or time)
+        return keras.KerasTensor(shape, "bool")
+
 
 def warn_of_replicas() -> None:
     """Warns of a model that is made inside of a strategy's scope."""

@@ -16,7 +16,12 @@ import keras
 import numpy as np
 
 from keras_elmo import SourceError, files
-from pipeline.files import remove, replace_when_done
+from pipeline.files import (
+    hidden_leftovers,
+    remove,
+    remove_at_once,
+    replace_when_done,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -24,7 +29,8 @@ _LOGGER = logging.getLogger(__name__)
 _ABANDONED_AFTER_SECONDS = 14 * 24 * 3600
 _STATE_FILE = "state.npz"
 # As trainings, searches and reviews name their folders.
-_OF_RUNS = re.compile(r"(tuning-|review-)?[0-9a-f]{16}")
+OF_SEARCH = "tuning-"
+_OF_RUNS = re.compile(rf"({OF_SEARCH}|review-)?[0-9a-f]{{16}}")
 
 
 @dataclasses.dataclass
@@ -154,14 +160,21 @@ def remove_abandoned(root: Path, *, now: float | None = None) -> None:
     now = time.time() if now is None else now
     if root.is_symlink() or not root.is_dir():
         return
+    hidden = hidden_leftovers(root)
     for folder in root.iterdir():
-        if not _OF_RUNS.fullmatch(folder.name):
+        if not _OF_RUNS.fullmatch(hidden.get(folder, folder.name)):
             continue
         # A review may be removing its own at this moment.
         with contextlib.suppress(FileNotFoundError):
             newest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
             if now - newest > _ABANDONED_AFTER_SECONDS:
                 remove(folder)
+
+
+def remove_searches(root: Path) -> None:
+    """Removes the trials of searches; not before what came of them has been used."""
+    for folder in root.glob(f"{OF_SEARCH}*"):
+        remove_at_once(folder)
 
 
 def _values(variables: list[Any]) -> list[np.ndarray]:

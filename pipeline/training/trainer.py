@@ -60,7 +60,7 @@ from pipeline.training.model import (
 )
 from pipeline.training.ngrams import TextNgrams
 from pipeline.training.saved_weights import ModelFacts
-from pipeline.training.state import remove_abandoned
+from pipeline.training.state import remove_abandoned, remove_searches
 from pipeline.training.tuned_options import tuned
 from pipeline.training.warm_start import WarmStart, save_weights, start_from
 
@@ -208,7 +208,10 @@ def run_fn(fn_args: Any) -> None:
             pretrained_branch=facts.pretrained_branch,
             word_vectors=getattr(ngram_layer, "text_vectors", None) is not None,
         )
-        remove(resume_dir)  # not before: until here a new run would need it
+        # Not before: until here a new run would need them.
+        if search is not None:
+            remove_searches(resume_root)
+        remove(resume_dir)
 
 
 def _build_classifier(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
+import tensorflow as tf
 import tensorflow_transform as tft
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
@@ -37,12 +38,13 @@ from pipeline.training.left_out import (
 )
 from pipeline.training.model import build_encoder
 from pipeline.training.search_space import OBJECTIVE, GivenFirst, search_space
-from pipeline.training.state import remove_abandoned
+from pipeline.training.state import OF_SEARCH, remove_abandoned
 from pipeline.training.trainer import count_classes, training_fingerprint
 from pipeline.training.trial_heads import COMPARISON, TRIALS, TrialHeads
 from pipeline.training.tuned_options import SEARCH, Search
 
 _LOGGER = logging.getLogger(__name__)
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError)
 _CLEARLY = 2.0  # standard errors
 
 
@@ -73,7 +75,7 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
             or stack.enter_context(tempfile.TemporaryDirectory())
         )
         remove_abandoned(root)
-        name = f"tuning-{training_fingerprint(data, classes, encoder, config)}"
+        name = f"{OF_SEARCH}{training_fingerprint(data, classes, encoder, config)}"
         heads = TrialHeads(config, data, encoder, len(classes))
         seconds = seconds_of(config["train"]["tune"])
 
@@ -82,8 +84,8 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
 
         try:
             tuner = make()
-        # What a full disk left half-written.
-        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        # What a full disk left half-written, or a kill half-removed.
+        except (*_DAMAGE, tf.errors.OpError) as error:
             _LOGGER.warning("%s is damaged, the search begins anew: %s", name, error)
             remove(root / name)
             tuner = make()
@@ -98,7 +100,7 @@ class HeadTuner(BaseTuner):
         heads: What trains and judges them.
         config: The Trainer's `custom_config`.
         seconds: After so many no trial begins; the given options are always tried.
-        folder: Where the trials are kept until the search has ended.
+        folder: Where the trials are kept; `remove_searches` removes it.
         clock: Seconds since any point; for tests.
     """
 
@@ -142,7 +144,6 @@ class HeadTuner(BaseTuner):
                 search = self._compared(search, given, best)
         self._search, self._options = search, best if search.is_better else given
         _LOGGER.info("Options of the head: %s", search)
-        remove(self._folder)
 
     def pre_create_trial(self) -> None:
         """Ends the search when the time is used."""

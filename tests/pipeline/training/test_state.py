@@ -132,6 +132,7 @@ def test_a_save_that_dies_leaves_the_last_state(tmp_path, monkeypatch):
 def test_only_runs_that_nobody_took_up_for_long_are_deleted(tmp_path):
     day = 24 * 3600
     names = [f"{begin}{'0a' * 8}" for begin in ("", "tuning-", "review-")]
+    names.append(f".{names[1]}.{'0c' * 16}.part")
     ages = dict.fromkeys([*names, "mine", "0a" * 9, ".git"], 20 * day)
     for name, age in {**ages, "0b" * 8: day}.items():
         folder = tmp_path / name / "cache"

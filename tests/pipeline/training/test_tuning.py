@@ -14,8 +14,10 @@ from tfx.components.tuner.executor import Executor
 from tfx.types import standard_artifacts
 
 from components.progress import listening
+from pipeline.files import remove
 from pipeline.training import left_out, trial_heads, tuning
 from pipeline.training.left_out import Judgement, NoLoss
+from pipeline.training.state import remove_searches
 from pipeline.training.tuned_options import SEARCH, Search, tuned, with_options
 from pipeline.training.tuning import tuner_fn, with_comparison
 from tests.pipeline.tiny_training import (
@@ -201,7 +203,22 @@ def test_a_search_goes_on_after_an_error(args, judged, tmp_path):
     assert options[1] == options[2]
     assert options[0] == _GIVEN not in options[1:4]
     assert (search["trials"], search["seconds"]) == (3, 36.0)
+    assert kept.exists(), "a run that is killed now would need it"
+    again = _searched(args)[1]
+    assert (again["trials"], again["options"]) == (3, search["options"])
+    remove_searches(tmp_path / "resume")
     assert not kept.exists()
+
+
+@pytest.mark.parametrize("gone", ["oracle.json", "tuner0.json", "trial_*"])
+def test_a_search_of_which_a_part_is_gone_begins_anew(args, judged, tmp_path, gone):
+    """As a kill leaves it while its folder is removed."""
+    judged.loss = _raise_in(judged, 3)
+    with pytest.raises(OSError, match="gone"):
+        _searched(args)
+    for path in list((tmp_path / "resume").glob(f"*/{gone}")):
+        remove(path)
+    assert _searched(args)[1]["trials"] >= 1
 
 
 def test_a_damaged_search_begins_anew(args, judged, tmp_path, caplog):
