@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,10 @@ def write(path: Path, table: Table) -> None:
     Raises:
         OSError: There is no room for them.
     """
-    with _new_file(path) as file:
+    with _new_file(path) as (file, output):
         for number, row in enumerate(table.rows):
             file.create_dataset(str(number), data=row[VECTORS])
+            output.check()
         file[SENTENCE] = _strings([row[SENTENCE] for row in table.rows])
         if table.key is not None:
             file[_KEYS] = _strings([to_text(row[table.key]) for row in table.rows])
@@ -52,11 +54,12 @@ def join(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
     index: dict[str, str] = {}
     keys: list[str] = []
     number = 0
-    with _new_file(path) as joined:
+    with _new_file(path) as (joined, output):
         for part in parts:
             with storage.local_reader(part) as local, h5py.File(local) as file:
                 for place, sentence in enumerate(file[SENTENCE].asstr()[:]):
                     file.copy(str(place), joined, str(number))
+                    output.check()
                     index[sentence] = str(number)
                     number += 1
                 if _KEYS in file:
@@ -69,49 +72,71 @@ def join(path: Path, columns: Mapping[str, str], parts: Sequence[str]) -> None:
 class _Output(io.FileIO):
     """A file to write, in which libhdf5 sees no write fail.
 
-    After one that fails it cannot close the file, and crashes as the process ends.
-
-    Attributes:
-        failure: What made the first write fail, or None.
+    After one that fails it cannot close the file, and crashes as the process ends; and
+    so it does if it reads something else than it wrote. So what has no room is kept in
+    memory. Call `check` after each dataset, or it becomes much.
     """
-
-    failure: OSError | None = None
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "w+")
+        self._failure: OSError | None = None
+        self._kept: list[tuple[int, bytes]] = []  # where, and what
+
+    def check(self) -> None:
+        """Raises what made the first write fail, if one did."""
+        if self._failure is not None:
+            raise self._failure from None
 
     def write(self, data: Any) -> int:
-        """Writes all of it, unless an earlier write has failed."""
+        """Writes all of it, or what there is room for."""
         view = memoryview(data).cast("B")
-        size = len(view)
+        place, size, written = self.tell(), len(view), 0
         try:
-            while self.failure is None and len(view):
-                view = view[super().write(view) :]
+            while self._failure is None and written < size:
+                written += super().write(view[written:])
         except OSError as error:
-            self.failure = OSError(error.errno, error.strerror, str(self.name))
+            self._failure = OSError(error.errno, error.strerror, str(self.name))
+        if written < size:
+            self._kept.append((place + written, bytes(view[written:])))
         return size
+
+    def readinto(self, buffer: Any) -> int:
+        """Reads what was written there; zeros where nothing was."""
+        view = memoryview(buffer).cast("B")
+        begin, size, done = self.tell(), len(view), 0
+        while done < size and (count := super().readinto(view[done:])):
+            done += count
+        view[done:] = bytes(size - done)
+        for place, data in self._kept:
+            low, high = max(begin, place), min(begin + size, place + len(data))
+            if low < high:
+                view[low - begin : high - begin] = data[low - place : high - place]
+        return size
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        """Goes to a place; the end is that of all that was written."""
+        found = super().seek(place, whence)
+        if whence == os.SEEK_END and self._kept:
+            end = max(place + len(data) for place, data in self._kept)
+            return super().seek(max(found, end))
+        return found
 
     def truncate(self, size: int | None = None) -> int:
         """Sets the size, unless a write has failed."""
         try:
-            if self.failure is None:
+            if self._failure is None:
                 return super().truncate(size)
         except OSError as error:
-            self.failure = OSError(error.errno, error.strerror, str(self.name))
+            self._failure = OSError(error.errno, error.strerror, str(self.name))
         return size or 0
 
 
 @contextlib.contextmanager
-def _new_file(path: Path) -> Iterator[h5py.File]:
+def _new_file(path: Path) -> Iterator[tuple[h5py.File, _Output]]:
     with _Output(path) as output:
-        try:
-            with h5py.File(output, "w") as file:
-                yield file
-        except (OSError, RuntimeError, KeyError, ValueError):
-            if output.failure is None:
-                raise
-        if output.failure is not None:
-            raise output.failure
+        with h5py.File(output, "w") as file:
+            yield file, output
+        output.check()
 
 
 def _strings(texts: Sequence[str]) -> np.ndarray:
