@@ -105,9 +105,13 @@ def with_typed_options(message: str, typed: Mapping[str, str]) -> str:
     asked = question[0] if question else ""
 
     def replaced(match: re.Match[str]) -> str:
-        if match[1] not in typed:
+        verb, name, value = match.groups()
+        if name not in typed:
             return match[0]
-        return typed[match[1]].replace("VALUE", match[2] or "…")
+        shown = typed[name].replace("VALUE", value or "…")
+        return shown if shown.startswith("--set ") else f"{verb or ''}{shown}"
 
-    typed_hint = re.sub(r"`(\w+)(?:=([^`]*))?`", replaced, hint[len(asked) :])
+    typed_hint = re.sub(
+        r"(set (?:its )?)?`(\w+)(?:=([^`]*))?`", replaced, hint[len(asked) :]
+    )
     return before + line + asked + typed_hint

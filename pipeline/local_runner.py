@@ -130,12 +130,8 @@ def run(
 def _run_nodes(
     prepared: PreparedRun, log: Path, now: datetime, terminal: TextIO
 ) -> RunResult:
-    from pipeline.pipeline import create_pipeline
-    from pipeline.runs.lifecycle import end_run
-    from pipeline.runs.node_launcher import NodeLauncher
-
     config, output = prepared.config, prepared.output
-    begun = _begin(output, now, log)
+    begun = _begin(output, now, log)  # before the imports, which take seconds
     run_id = begun.run_id
     seconds: dict[str, float] = {}
 
@@ -145,6 +141,10 @@ def _run_nodes(
 
     node = ""
     try:
+        from pipeline.pipeline import create_pipeline
+        from pipeline.runs.lifecycle import end_run
+        from pipeline.runs.node_launcher import NodeLauncher
+
         launcher = NodeLauncher(create_pipeline(config), run_id, output.metadata)
         progress = Progress(terminal, total=len(launcher.nodes))
         for node in launcher.nodes:

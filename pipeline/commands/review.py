@@ -103,10 +103,9 @@ def command(output: Path, folds: int, first: int, to: Path | None) -> None:
 
 def _report(done: Review) -> None:
     share = done.suspected / done.texts
-    click.echo(
-        f"{done.suspected:,} of {done.texts:,} texts ({share:.1%}) look as if they had "
-        "another label; the first are most likely wrong:"
-    )
+    suspected = f"{done.suspected:,} of {done.texts:,} texts ({share:.1%})"
+    most = "; the first are most likely wrong:" if done.suspected else ""
+    click.echo(f"{suspected} look as if they had another label{most}")
     for line in done.lines[:_SHOWN]:
         text = line.text if len(line.text) <= _WIDTH else line.text[: _WIDTH - 1] + "…"
         click.echo(
@@ -117,9 +116,10 @@ def _report(done: Review) -> None:
     if done.alone:
         shown = ", ".join(done.alone[:_SHOWN])
         click.echo(visible_line(f"not reviewed, as one text has them: {shown}"))
-    click.echo(
-        visible_line(
-            f"{len(done.lines):,} lines in {done.path}: fill corrected_label where the "
-            f"label is wrong, then run with --set data.corrections={done.path}"
+    lines = f"{len(done.lines):,} lines in {done.path}"
+    if done.lines:
+        lines += (
+            ": fill corrected_label where the label is wrong, then run with "
+            f"--set data.corrections={done.path}"
         )
-    )
+    click.echo(visible_line(lines))

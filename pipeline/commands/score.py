@@ -39,8 +39,9 @@ Examples:
 )
 @click.option(
     "--model",
-    required=True,
-    help="A SavedModel folder, or a folder of versions: the newest whole one.",
+    default="out/serving",
+    help="A SavedModel folder, or a folder of versions: the newest whole one; "
+    "default: out/serving.",
 )
 @click.option(
     "--explain",

@@ -46,6 +46,9 @@ _SERVED = {
 }
 # What is typed for the options of the data that a hint may name.
 TYPED = {name: f"--set data.{name}=VALUE" for name in DataConfig.model_fields} | {
+    "text_column": "--text-column VALUE",
+    "label_column": "--label-column VALUE",
+    "label_separator": "--label-separator VALUE",
     "format": "--format VALUE",
     "columns": "--columns VALUE",
 }

@@ -308,6 +308,18 @@ def _cut(extracts: Mapping[str, Any], rows: int) -> Iterator[pa.RecordBatch]:
 
 
 def _joined(batches: list[pa.RecordBatch]) -> dict[str, pa.RecordBatch]:
-    table = pa.Table.from_batches(batches).combine_chunks()
-    [batch] = table.to_batches()
+    schema = pa.unify_schemas([batch.schema for batch in batches])
+    alike = [_with_all_columns(batch, schema) for batch in batches]
+    [batch] = pa.Table.from_batches(alike, schema).combine_chunks().to_batches()
     return {constants.ARROW_RECORD_BATCH_KEY: batch}
+
+
+def _with_all_columns(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Returns a batch with these columns: one that none of its rows has, it lacks."""
+    columns = [
+        batch.column(field.name)
+        if field in batch.schema
+        else pa.nulls(batch.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -81,6 +81,7 @@ def adopt_place(
     with _connected(database) as connection:
         _check_whole(connection)
         artifacts = _artifacts(connection)
+        connection.execute("BEGIN IMMEDIATE")  # fails if it cannot be written
     places = [_place(uri) for _, uri, _ in artifacts]
     earlier = [place for place in dict.fromkeys(places) if place not in (None, here)]
     if not earlier:

@@ -170,10 +170,13 @@ class PushedModels:
         return runs
 
     def run_of(self, push: Push) -> str | None:
-        """Returns the run that made a push; None: a rollback did."""
+        """Returns the run that made a push; None: a rollback did, in no context."""
         events = self._store.get_events_by_artifact_ids([push.artifact])
         makers = [each.execution_id for each in events if each.type == _EVENT.OUTPUT]
-        contexts = self._store.get_contexts_by_execution(min(makers))
+        try:
+            contexts = self._store.get_contexts_by_execution(min(makers))
+        except mlmd.errors.NotFoundError:
+            return None
         names = (each.name for each in contexts if each.type == _RUN_CONTEXT)
         return next(names, None)
 

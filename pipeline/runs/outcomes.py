@@ -120,7 +120,10 @@ def reason_of(error: BaseException) -> str:
     if ours:
         return text
     name = type(chosen).__name__
-    return f"{name}: {text.splitlines()[0].strip()}" if text else name
+    first, *others = text.splitlines() or [""]
+    if first.rstrip().endswith(":") and others:  # it says nothing by itself
+        first = f"{first.rstrip()} {others[0]}"
+    return f"{name}: {first.strip()}" if first else name
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -292,7 +292,7 @@ def _embeddings(training: Training | None, is_earlier: bool) -> Iterator[str]:
     )
     if cache.encoded_examples is not None and not is_earlier:
         new = cache.encoded_examples
-        line += f"; {new:,} texts were new" if new else "; none had to be encoded"
+        line += f"; {new:,} different texts were new" if new else "; none was new"
     if cache.precision != "float32":
         line += f"; computed in {cache.precision}"
     yield line

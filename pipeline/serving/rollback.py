@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from pipeline.serving.publish import (
     forget_push,
     model_card_path,
     publish,
+    remove_version,
 )
 from pipeline.serving.versions import (
     GRAPH,
@@ -91,11 +93,17 @@ def roll_back(
     # the note says whose the version is until it is recorded.
     execution = records.begin_rollback()
     folder = claim_version(output.serving, clock(), str(execution))
-    publish(Path(target.path), folder)
-    write_manifest(str(folder), manifest_path(str(folder)))
     card = model_card_path(target.path)
-    if card.exists():  # else the next run writes both
-        write_whole(model_card_path(folder), card.read_bytes())
+    try:
+        publish(Path(target.path), folder)
+        write_manifest(str(folder), manifest_path(str(folder)))
+        if card.exists():  # else the next run writes both
+            write_whole(model_card_path(folder), card.read_bytes())
+    except OSError:  # servers would take what no record knows
+        with contextlib.suppress(OSError):
+            remove_version(folder)
+            forget_push(folder)
+        raise
     is_ready()
     records.record_rollback(
         execution, target.model, str(folder), {push.model for push in others}

@@ -27,7 +27,7 @@ from tfx.components.tuner.component import TunerFnResult
 from components.progress import tell
 from pipeline import features
 from pipeline.durations import seconds_of
-from pipeline.files import remove
+from pipeline.files import remove, unshare
 from pipeline.training.data import read_labelled_tokens
 from pipeline.training.left_out import (
     FOLDS,
@@ -82,6 +82,8 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
         def make() -> HeadTuner:
             return HeadTuner(heads, config, seconds, root / name)
 
+        for path in (root / name).rglob("*.json"):
+            unshare(path)  # they are written in place
         try:
             tuner = make()
         # What a full disk left half-written, or a kill half-removed.

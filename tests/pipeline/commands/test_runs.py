@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -242,3 +243,9 @@ def test_what_fails_before_or_after_the_nodes_is_kept_with_the_run(
     assert raised.value.node == ""
     kept = read_run(tmp_path, raised.value.run_id)
     assert (kept.verdict, kept.reasons) == ("failed", ["ValueError: no such span"])
+    # While it is imported, which takes seconds, too.
+    monkeypatch.setitem(sys.modules, "pipeline.pipeline", None)
+    later = _BEGAN + timedelta(days=1)
+    with pytest.raises(RunFailed) as raised:
+        local_runner._run_nodes(prepared, tmp_path / "log", later, io.StringIO())
+    assert read_run(tmp_path, raised.value.run_id).verdict == "failed"

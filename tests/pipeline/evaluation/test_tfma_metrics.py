@@ -17,6 +17,7 @@ from pipeline.evaluation.tfma_metrics import (
     ClassificationCombiner,
     ClassificationMetrics,
     EqualBatches,
+    _joined,
     custom_extractors,
 )
 from pipeline.evaluation.thresholds import eval_config
@@ -190,6 +191,24 @@ def test_rows_come_in_batches_of_one_size_whatever_size_they_had(sizes, expected
             | EqualBatches(5)
         )
         assert_that(made, check)
+
+
+def test_batches_are_joined_though_some_lack_a_column():
+    """A column that no row of a batch has is not in it, as Beam reads examples."""
+    kind = pa.large_list(pa.large_binary())
+    both = pa.RecordBatch.from_arrays(
+        [pa.array([["a"], None], kind), pa.array([[b"x"], [b"y"]], kind)], ["a", "s"]
+    )
+    one = pa.RecordBatch.from_arrays([pa.array([["b"]], kind)], ["a"])
+    none = pa.RecordBatch.from_arrays(
+        [pa.nulls(1), pa.array([["c"]], kind)], ["s", "a"]
+    )
+    for batches in ([both, one, none], [none, one, both], [one, one]):
+        [joined] = _joined(batches).values()
+        rows = [row for batch in batches for row in batch.to_pylist()]
+        assert joined.to_pydict()["a"] == [row["a"] for row in rows]
+        if "s" in joined.schema.names:
+            assert joined.to_pydict()["s"] == [row.get("s") for row in rows]
 
 
 def test_the_equal_batches_come_before_the_extractors_of_tfma():

@@ -199,6 +199,17 @@ def test_what_shares_the_database_by_a_hard_link_keeps_it(output, tmp_path):
     assert (copy / "metadata.sqlite").read_bytes() != before
 
 
+def test_a_database_that_cannot_be_written_is_named(output, monkeypatch):
+    connect = sqlite3.connect
+
+    def read_only(path):
+        return connect(f"file:{path}?mode=ro", uri=True)
+
+    monkeypatch.setattr(sqlite3, "connect", read_only)
+    with pytest.raises(StoreUnreadable, match="metadata.sqlite cannot be used: .*read"):
+        adopt_place(output / "metadata.sqlite")
+
+
 def test_a_path_that_is_no_text_is_a_damage(output):
     database = output / "metadata.sqlite"
     with sqlite3.connect(database) as connection:

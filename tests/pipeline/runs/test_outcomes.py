@@ -41,6 +41,13 @@ def test_an_error_of_a_library_is_shown_by_its_origin_in_one_line():
     assert reason_of(error) == "OSError: No space left on device"
 
 
+def test_a_line_that_ends_in_a_colon_says_nothing_without_the_next():
+    error = ValueError("Schema at index 1 was different: \na: int64\nvs\nb: int64")
+    said = "ValueError: Schema at index 1 was different: a: int64"
+    assert reason_of(error) == said
+    assert reason_of(ValueError("nothing:")) == "ValueError: nothing:"
+
+
 def test_the_step_that_beam_appends_is_left_out():
     error = SourceError("bad row [while running 'A/B (C)']")
     assert reason_of(error) == "bad row"

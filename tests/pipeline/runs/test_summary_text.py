@@ -30,7 +30,7 @@ def facts():
         "`ham\\u200b` is `ham` (8), `ha\\u00adm` is `ham` (4), `1.0` is `1` (3)\n",
         "stopped early after 8 epochs; epoch 5 is kept",
         "went on after 2 epochs of an interrupted run",
-        "vectors of 900 of 900 texts stored, 50 MiB (bound 4 GiB); 700 texts were new",
+        "vectors of 900 of 900 texts stored, 50 MiB (bound 4 GiB); 700 different texts",
         "accuracy 95.0%, AUC 0.987 (at least 0.600), macro F1 0.900",
         "ham            0.900     1.000  0.950      88",
         "short          0.910      -       0.800      40",

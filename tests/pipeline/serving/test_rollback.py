@@ -1,5 +1,6 @@
 """Rolling back what TFX's nodes have really pushed."""
 
+import errno
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from pipeline.output_folder import describe_missing
 from pipeline.serving import pusher as our_pusher
 from pipeline.serving import rollback
 from pipeline.serving.manifest import manifest_path, read_manifest
+from pipeline.serving.publish import model_card_path, noted_pushes
 from pipeline.serving.rollback import roll_back
 from pipeline.serving.versions import ModelError
 
@@ -239,6 +241,38 @@ def test_a_signal_ends_a_rollback_undone_or_lets_it_say_that_it_is_done(
     else:
         assert output.served() == "1"
         assert f"version {output.versions()[-1]} is served" in done.output
+
+
+@pytest.mark.parametrize("step", ["write_manifest", "write_whole"])
+def test_a_rollback_without_room_leaves_what_was_served(
+    output, clock, monkeypatch, step
+):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    output.push(1)
+    output.push(2)
+    before, notes = output.versions(), noted_pushes(output.serving)
+    card = model_card_path(output.serving / str(before[0]))
+    card.parent.mkdir(exist_ok=True)
+    card.write_text("card")
+    monkeypatch.setattr(rollback, step, full)
+    with pytest.raises(OSError, match="No space"):
+        roll_back(output, None, clock=clock)
+    assert (output.versions(), output.served()) == (before, "2")
+    assert noted_pushes(output.serving) == notes
+    assert output.clean_after_kill() == []
+
+
+def test_the_run_of_a_push_is_known_and_a_rollback_is_none(output, clock):
+    """One that looks for the run of each push fails over no rollback."""
+    output.push(1)
+    output.push(2)
+    roll_back(output, None, clock=clock)
+    pushed = output.open_metadata().pushed
+    runs = [pushed.run_of(push) for push in pushed.pushes()]
+    assert runs[2] is None and None not in runs[:2]
+    assert set(pushed.runs().values()) == set(runs[:2])
 
 
 def test_what_is_served_is_pushed_again_if_all_of_it_is_gone(output):

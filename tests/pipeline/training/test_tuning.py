@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import json
 import logging
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -213,18 +215,28 @@ def test_a_search_goes_on_after_an_error(args, judged, tmp_path):
 @pytest.mark.parametrize("gone", ["oracle.json", "tuner0.json", "trial_*"])
 def test_a_search_of_which_a_part_is_gone_begins_anew(args, judged, tmp_path, gone):
     """As a kill leaves it while its folder is removed."""
-    judged.loss = _raise_in(judged, 3)
-    with pytest.raises(OSError, match="gone"):
-        _searched(args)
+    _stop_in(args, judged, 3)
     for path in list((tmp_path / "resume").glob(f"*/{gone}")):
         remove(path)
     assert _searched(args)[1]["trials"] >= 1
 
 
+def test_a_search_in_a_copy_of_hard_links_leaves_the_original_alone(
+    args, judged, tmp_path
+):
+    _stop_in(args, judged, 3)
+    shutil.copytree(tmp_path / "resume", tmp_path / "kept", copy_function=os.link)
+    before = _contents(tmp_path / "kept")
+    _searched(args)
+    assert _contents(tmp_path / "kept") == before != _contents(tmp_path / "resume")
+
+
+def _contents(folder):
+    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*.json")}
+
+
 def test_a_damaged_search_begins_anew(args, judged, tmp_path, caplog):
-    judged.loss = _raise_in(judged, 2)
-    with pytest.raises(OSError, match="gone"):
-        _searched(args)
+    _stop_in(args, judged, 2)
     [oracle] = (tmp_path / "resume").glob("*/oracle.json")
     oracle.write_text('{"ongoing')
     with caplog.at_level(logging.WARNING):
@@ -233,22 +245,22 @@ def test_a_damaged_search_begins_anew(args, judged, tmp_path, caplog):
     assert search["trials"] == 3
 
 
-def _raise_in(judged, number):
+def _stop_in(args, judged, number):
     def loss(config):
         if len(judged.asked) == number:
             raise OSError("gone")
         return 1.0
 
-    return loss
+    judged.loss = loss
+    with pytest.raises(OSError, match="gone"):
+        _searched(args)
 
 
 def test_other_options_or_data_are_another_search(args, judged, tmp_path):
-    judged.loss = _raise_in(judged, 2)
     for seed in (1, 2):
         args.custom_config["train"]["seed"] = seed
         judged.asked.clear()
-        with pytest.raises(OSError, match="gone"):
-            _searched(args)
+        _stop_in(args, judged, 2)
     assert len(list((tmp_path / "resume").iterdir())) == 2
 
 

@@ -235,7 +235,7 @@ rows = [{**row, "id": n} for n in range(9)]
 columns = {"vectors": "vectors", "sentence": "string", "id": "int"}
 part = f"{folder}/part.hdf5"
 write_part("hdf5", part, Table(columns, rows, key="id"))
-for limit in (1, 5000, 60_000, 170_000):
+for limit in (1, 5000, 60_000, 140_000):
     if child := os.fork():
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         continue
