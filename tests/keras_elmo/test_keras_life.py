@@ -116,13 +116,17 @@ def test_what_follows_sees_no_padding(shared_plain_layer):
         np.testing.assert_allclose(alone[name], values[1:], atol=1e-5, err_msg=name)
 
 
+def attend(x):
+    return layers.MultiHeadAttention(2, 3)(x, x)
+
+
 ATTENTIONS = [
     {
         "Attention": lambda x: layers.Attention()([x, x]),
         "AdditiveAttention": lambda x: layers.AdditiveAttention()([x, x]),
     },
-    # In a model of its own: it takes the mask off the tensor that it gets.
-    {"MultiHeadAttention": lambda x: layers.MultiHeadAttention(2, 3)(x, x)},
+    # By itself: Keras takes the mask from the two above, of an Embedding, too.
+    {"MultiHeadAttention": attend},
 ]
 
 
@@ -130,7 +134,7 @@ ATTENTIONS = [
 def test_attention_pays_none_to_padding(shared_plain_layer, attentions):
     inputs = keras.Input((None,), dtype="string")
     vectors = shared_plain_layer(initial_state="zeros")(inputs)
-    outputs = {name: attend(vectors) for name, attend in attentions.items()}
+    outputs = {name: attention(vectors) for name, attention in attentions.items()}
     model = keras.Model(inputs, outputs)
     expected = model.predict(TOKENS, verbose=0)
     padded = model.predict(PADDED, verbose=0)
@@ -139,6 +143,32 @@ def test_attention_pays_none_to_padding(shared_plain_layer, attentions):
         np.testing.assert_allclose(
             padded[name][1, :2], short[:2], atol=1e-5, err_msg=name
         )
+
+
+def test_attention_takes_the_mask_from_nothing_else(plain_elmo, tmp_path):
+    """Keras's multi-head attention takes it off the tensors that it gets."""
+    inputs = keras.Input((), dtype="string")
+    vectors, mixed = make(plain_elmo, mixes=2, input_form="texts")(inputs)
+    pool = layers.GlobalAveragePooling1D
+    residual = layers.LayerNormalization()(layers.Add()([vectors, attend(vectors)]))
+    outputs = {
+        "residual": pool()(residual),
+        "pooled": pool()(vectors),
+        "recurrent": layers.GRU(3)(vectors),
+        "of the other mix": layers.Bidirectional(layers.GRU(3))(mixed),
+    }
+    model = keras.Model(inputs, outputs)
+    model.save(tmp_path / "model.keras")
+    saved = keras.models.load_model(tmp_path / "model.keras")
+    expected = model.predict(TEXTS, verbose=0)
+    for each in (model, saved, keras.models.clone_model(model)):
+        together = each.predict(TEXTS, verbose=0)
+        alone = each.predict(TEXTS[1:], verbose=0)
+        for name, values in together.items():
+            np.testing.assert_allclose(alone[name], values[1:], atol=1e-5, err_msg=name)
+        if each is saved:
+            for name, values in together.items():
+                np.testing.assert_allclose(values, expected[name], atol=1e-6)
 
 
 def test_the_mask_says_where_the_tokens_are_in_every_form_of_input(shared_plain_layer):
