@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import time
+from collections.abc import Iterator
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -152,18 +153,9 @@ class TrainingState:
 
 
 def remove_abandoned(root: Path, *, now: float | None = None) -> None:
-    """Deletes what runs left in `root`, if nothing has written to it for two weeks.
-
-    What has another name, somebody put there; and what lies behind a link in the place
-    of `root`, others may use. It stays.
-    """
+    """Deletes what runs left in `root`, if nothing has written to it for two weeks."""
     now = time.time() if now is None else now
-    if root.is_symlink() or not root.is_dir():
-        return
-    hidden = hidden_leftovers(root)
-    for folder in root.iterdir():
-        if not _OF_RUNS.fullmatch(hidden.get(folder, folder.name)):
-            continue
+    for folder in _of_runs(root):
         # A review may be removing its own at this moment.
         with contextlib.suppress(FileNotFoundError):
             newest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
@@ -173,8 +165,23 @@ def remove_abandoned(root: Path, *, now: float | None = None) -> None:
 
 def remove_searches(root: Path) -> None:
     """Removes the trials of searches; not before what came of them has been used."""
-    for folder in root.glob(f"{OF_SEARCH}*"):
-        remove_at_once(folder)
+    for folder in _of_runs(root):
+        if folder.name.startswith(OF_SEARCH):
+            remove_at_once(folder)
+
+
+def _of_runs(root: Path) -> Iterator[Path]:
+    """Yields what runs have left in `root`.
+
+    What has another name, somebody put there; and what lies behind a link in the place
+    of `root`, others may use. It stays.
+    """
+    if root.is_symlink() or not root.is_dir():
+        return
+    hidden = hidden_leftovers(root)
+    for path in list(root.iterdir()):
+        if _OF_RUNS.fullmatch(hidden.get(path, path.name)):
+            yield path
 
 
 def _values(variables: list[Any]) -> list[np.ndarray]:

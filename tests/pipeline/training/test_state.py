@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.training.state import TrainingState, remove_abandoned
+from pipeline.training.state import TrainingState, remove_abandoned, remove_searches
 
 
 def make_model(value):
@@ -159,10 +159,22 @@ def test_of_an_abandoned_link_only_the_link_is_deleted(tmp_path):
 
 def test_behind_a_link_in_the_place_of_the_folder_nothing_is_deleted(tmp_path):
     elsewhere = tmp_path / "elsewhere"
-    (elsewhere / ("0a" * 8)).mkdir(parents=True)
+    names = ["0a" * 8, f"tuning-{'0a' * 8}"]
+    for name in names:
+        (elsewhere / name).mkdir(parents=True)
     (tmp_path / "resume").symlink_to(elsewhere)
     remove_abandoned(tmp_path / "resume", now=time.time() + 15 * 24 * 3600)
-    assert (elsewhere / ("0a" * 8)).is_dir()
+    remove_searches(tmp_path / "resume")
+    assert sorted(path.name for path in elsewhere.iterdir()) == names
+
+
+def test_of_searches_only_those_of_runs_are_deleted(tmp_path):
+    (tmp_path / "tuning-notes").mkdir()
+    (tmp_path / f"tuning-{'0a' * 8}").mkdir()
+    (tmp_path / ("0a" * 8)).mkdir()
+    remove_searches(tmp_path)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["0a" * 8, "tuning-notes"]
 
 
 def test_without_patience_the_last_finite_epoch_is_kept():
