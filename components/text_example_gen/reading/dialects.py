@@ -29,7 +29,8 @@ from components.text_example_gen.reading.rows import (
 
 _CSV_DELIMITERS = (",", ";", "\t", "|")
 _TSV_DELIMITERS = ("\t", ",", ";", "|")
-_QUOTED = re.compile(r'"[^"]*("|$)')
+# A field in quotes: these stand where a field begins and ends.
+_QUOTED = re.compile(r"""(?<![^,;|\t\r\n])"(?:[^"]|"")*(?:"(?=[,;|\t\r\n]|\Z)|\Z)""")
 # What Excel writes and understands as the first line. What cannot stand between fields
 # is no delimiter.
 _SEP = re.compile(

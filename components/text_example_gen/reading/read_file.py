@@ -28,13 +28,13 @@ from components.text_example_gen.reading.encodings import (
     open_text,
     take_survey,
 )
-from components.text_example_gen.reading.json_documents import (
+from components.text_example_gen.reading.json_documents import read_json_document
+from components.text_example_gen.reading.json_forms import (
     JsonForm,
     find_form,
-    form_of_long_line,
+    form_of_long,
     is_data_frame,
     looks_like_json,
-    read_json_document,
 )
 from components.text_example_gen.reading.json_lines import read_json_lines
 from components.text_example_gen.reading.labelled_lines import (
@@ -54,7 +54,6 @@ from components.text_example_gen.reading.opening import (
     open_bytes,
 )
 from components.text_example_gen.reading.records import (
-    MAX_RECORD_CHARS,
     Record,
     Reject,
     partitions_of,
@@ -62,7 +61,6 @@ from components.text_example_gen.reading.records import (
     replace_invalid,
 )
 
-_CHUNK_CHARS = 2**16
 _PARQUET_MAGIC = b"PAR1"
 
 
@@ -196,23 +194,10 @@ def _form_of_json(
             f"{path} is {what}, and rows must be objects with names\n"
             "hint: of pandas, to_json(orient='records') writes these",
         )
-    is_cut = head.is_part and "\n" not in head.text.strip()
-    if form == "object" and is_cut:
-        return _form_of_long_line(path, layout, options)
+    if form == "long":
+        reopen = functools.partial(_opened, path, layout.encoding, newline="\n")
+        return form_of_long(reopen, options)
     return form or "lines"
-
-
-def _form_of_long_line(path: str, layout: Layout, options: ReadOptions) -> JsonForm:
-    """Returns the form of JSON whose first line goes on beyond the head of the file."""
-    with _opened(path, layout.encoding, newline="\n") as file:
-        line = end = file.readline(MAX_RECORD_CHARS)
-        is_too_long = len(line) == MAX_RECORD_CHARS
-        while end and not end.endswith("\n"):
-            end = file.readline(_CHUNK_CHARS)
-        is_last = not file.read(HEAD_BYTES).strip()
-    if is_too_long:  # it is no row, but rows may follow
-        return "lines" if layout.format == "jsonl" and not is_last else "object"
-    return form_of_long_line(line, is_last, options)
 
 
 def _with_partitions(path: str, on_layout: OnLayout) -> OnLayout:

@@ -309,12 +309,20 @@ def test_a_header_among_the_rows_is_one_however_it_is_written(tmp_path, again):
     assert named == [("a", "pos")]
 
 
-def test_lines_that_end_in_cr_may_have_more_lf_in_their_texts(tmp_path):
-    """As spreadsheets of old Macs write them, or Excel for Mac."""
+@pytest.mark.parametrize("marks", [0, 1, 2, 3])
+def test_lines_that_end_in_cr_may_have_more_lf_in_their_texts(tmp_path, marks):
+    """As spreadsheets of old Macs write them; an inch mark is text."""
     rows = ["text,label", '"one\n\n\ntwo",pos', '"three ""\n\n\n\n""",neg']
+    rows += ['a 5" screen,pos'] * marks + ['"four\n\n\nfive",neg']
+    texts = [
+        "one\n\n\ntwo",
+        'three "\n\n\n\n"',
+        *['a 5" screen'] * marks,
+        "four\n\n\nfive",
+    ]
     for end in ("\r", "\r\n", "\n"):
         items, _ = read(tmp_path / "a.csv", end.join([*rows, ""]))
-        assert items == [("one\n\n\ntwo", "pos"), ('three "\n\n\n\n"', "neg")]
+        assert [text for text, _ in items] == texts
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

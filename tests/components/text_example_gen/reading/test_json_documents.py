@@ -8,8 +8,8 @@ import json
 import pytest
 
 from components.text_example_gen.options import ReadOptions
-from components.text_example_gen.reading import json_documents, lines
-from components.text_example_gen.reading import read_file as read_file_module
+from components.text_example_gen.reading import json_forms, json_scanner, lines
+from components.text_example_gen.reading.opening import HEAD_BYTES
 from components.text_example_gen.reading.read_file import read_file
 
 _ROWS = [{"text": 'a "quoted" \\ [film}', "label": 1}, {"text": "né\n", "label": "b"}]
@@ -57,7 +57,7 @@ def _rows(items):
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a", "a.json.gz"])
 @pytest.mark.parametrize("chunk", [1, 2**16])
 def test_rows_are_found_in_every_form(read, monkeypatch, text, layout, name, chunk):
-    monkeypatch.setattr(json_documents, "_CHUNK_CHARS", chunk)
+    monkeypatch.setattr(json_scanner, "_CHUNK_CHARS", chunk)
     layouts, items = read(text, name)
     assert _rows(items) == _ROWS
     assert layouts == [layout]
@@ -91,7 +91,7 @@ def test_a_bad_element_costs_one_row(read):
 
 
 def test_an_element_that_is_too_long_costs_one_row(read, monkeypatch):
-    monkeypatch.setattr(json_documents, "MAX_RECORD_CHARS", 100)
+    monkeypatch.setattr(json_scanner, "MAX_RECORD_CHARS", 100)
     long = {"text": "x" * 200, "label": "a"}
     _, items = read(json.dumps([long, *_ROWS]))
     assert items[0]["reason"] == "too_long"
@@ -200,12 +200,48 @@ def test_an_object_around_rows_may_have_lines_behind_a_long_one(read):
     assert _rows(items) == rows
 
 
-def test_a_first_line_that_is_too_long_costs_one_row(read, monkeypatch):
-    monkeypatch.setattr(read_file_module, "MAX_RECORD_CHARS", 2**17)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a"])
+def test_a_first_line_that_is_too_long_costs_one_row(read, monkeypatch, name):
+    monkeypatch.setattr(json_forms, "MAX_RECORD_CHARS", 2**17)
     monkeypatch.setattr(lines, "MAX_RECORD_CHARS", 2**17)
     long = {"replies": [{"text": "reply"}] * 10_000, "text": "post", "label": "a"}
-    _, items = read("\n".join(map(json.dumps, [long, *_ROWS])), "a.jsonl")
+    _, items = read("\n".join(map(json.dumps, [long, *_ROWS])), name)
     assert [item.get("reason") for item in items] == ["too_long", None, None]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_text_behind_a_list_of_objects_makes_a_row(read, name, count):
+    spans = [{"text": f"span {n}"} for n in range(5000)]
+    row = {"spans": spans, "text": "document", "label": "a"}
+    for text in (json.dumps(row, indent=1), json.dumps(row)):
+        _, items = read("\n".join([text] * count), name)
+        assert [each["text"] for each in _rows(items)] == ["document"] * count
+
+
+@pytest.mark.parametrize("begin", ["\n", "\r\n", "\ufeff \n", "\n\n"])
+@pytest.mark.parametrize("more", [0, 1])
+def test_empty_lines_before_a_long_row_cost_nothing(read, begin, more):
+    row = json.dumps({"meta": "x" * 2**17, "text": "post", "label": "a"})
+    for name in ("a.jsonl", "a.json"):
+        _, items = read(begin + "\n".join([row] * (1 + more)) + "\n", name)
+        assert [each["text"] for each in _rows(items)] == ["post"] * (1 + more)
+
+
+@pytest.mark.parametrize("beyond", [-2, -1, 0, 1])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_value_may_end_where_the_head_does(read, beyond, end):
+    around = {"v": "", "rows": _ROWS}
+    row = {"text": "", "label": "a"}
+    for indent in (None, 1):
+        missing = HEAD_BYTES + beyond - len(json.dumps(around, indent=indent))
+        text = json.dumps({**around, "v": "x" * missing}, indent=indent) + end
+        assert len(text) == HEAD_BYTES + beyond + len(end)
+        assert _rows(read(text)[1]) == _ROWS
+    long = "x" * (HEAD_BYTES + beyond - len(json.dumps(row)))
+    first = json.dumps({**row, "text": long})
+    _, items = read("\n".join([first, '{"text":', json.dumps(_ROWS[1])]) + end)
+    assert [item.get("reason") for item in items] == [None, "bad_json", None]
 
 
 @pytest.mark.parametrize("of", [dict, list])
