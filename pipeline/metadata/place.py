@@ -92,11 +92,15 @@ def adopt_place(
         for (_, uri, _), place in zip(artifacts, places, strict=True)
         if place in earlier
     }
-    for _, uri, state in artifacts:
-        if state == _LIVE and _place(uri) in moved:
-            _refuse_left_behind(uri, moves[uri], here)
+    there = [
+        uri for _, uri, state in artifacts if state == _LIVE and _place(uri) in moved
+    ]
+    for uri in there:
+        _refuse_left_behind(uri, moves[uri], here)
     if moved:
         check(Path(moved[-1]))
+    for uri in there:
+        _refuse_shared(uri, moves[uri], here)
     _keep_first_place(database, next(filter(None, places)))
     with _connected(database) as connection:
         _rewrite(connection, earlier, here)
@@ -202,6 +206,15 @@ def _refuse_left_behind(old: str, new: str, here: str) -> None:
             f"this output was copied without {os.path.relpath(new, here)}, which still "
             f"lies at {old}. Received: {here} (hint: copy the whole folder, or choose "
             "another --output)"
+        )
+
+
+def _refuse_shared(old: str, new: str, here: str) -> None:
+    if os.path.exists(old) and os.path.exists(new) and os.path.samefile(old, new):
+        raise MoveIncomplete(
+            f"{os.path.relpath(new, here)} of this output is, by a link, that of the "
+            f"one at {old.removesuffix(new.removeprefix(here))}, of which it is a "
+            f"copy. Received: {here} (hint: copy without links)"
         )
 
 

@@ -6,6 +6,7 @@ whole it has a hidden name, which is no version to them.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -48,13 +49,23 @@ def model_card_path(version: str | Path) -> Path:
 def publish(model: Path, version: Path) -> None:
     """Copies a model to the folder of a version, which appears when it is whole.
 
+    If it fails, what is there is somebody else's: the note on the push goes.
+
     Raises:
         OSError: It cannot be copied, or the version is there already.
     """
     version.parent.mkdir(parents=True, exist_ok=True)
-    with replace_when_done(version) as unfinished:
-        _copy(model, unfinished)
-        _flush(unfinished)
+    try:
+        with replace_when_done(version) as unfinished:
+            _copy(model, unfinished)
+            _flush(unfinished)
+            if os.path.lexists(version):
+                problem = "another program has put it there"
+                raise FileExistsError(errno.EEXIST, problem, str(version))
+    except OSError:
+        Path(manifest_path(str(version))).unlink(missing_ok=True)
+        forget_push(version)
+        raise
 
 
 def _copy(model: Path, folder: Path) -> None:

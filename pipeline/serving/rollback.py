@@ -94,8 +94,8 @@ def roll_back(
     execution = records.begin_rollback()
     folder = claim_version(output.serving, clock(), str(execution))
     card = model_card_path(target.path)
+    publish(Path(target.path), folder)
     try:
-        publish(Path(target.path), folder)
         write_manifest(str(folder), manifest_path(str(folder)))
         if card.exists():  # else the next run writes both
             write_whole(model_card_path(folder), card.read_bytes())

@@ -121,7 +121,8 @@ def test_an_exported_module_of_words_alone_is_read_back(tmp_path):
     folder = tmp_path / "module"
     (folder / OPTIONS_FILE).parent.mkdir(parents=True)
     layer.bilm.options.to_file(folder / OPTIONS_FILE)
-    (folder / "saved_model.pb").touch()  # its graph is not read, and takes seconds
+    # Its graph is not read, and takes seconds.
+    (folder / "saved_model.pb").write_bytes(b"graph")
     module = _HubModule(layer, layer.bilm)
     tf.train.Checkpoint(module).write(str(folder / "variables" / "variables"))
     opened = open_source(tmp_path / "module")
@@ -354,7 +355,7 @@ def test_a_long_token_is_cut_before_it_is_decoded(layer, monkeypatch, start):
 
 
 def test_a_lexicon_without_entries_is_refused(model):
-    (model / "word.dic").write_text("")
+    (model / "word.dic").write_text("\ufeff")
     assert f"Cannot read the lexicon {model}/word.dic: it has no entry" in refusal(
         model
     )

@@ -108,7 +108,7 @@ def test_every_command_has_help_with_an_example(name):
         (["run", "--config", "no.yaml"], "cannot be read: no.yaml"),
         (["score", "--model", "no-such-folder", "text"], "no-such-folder"),
         (["score", "--model", "x"], "argument TEXTS"),
-        (["score", "text"], "'--model'"),
+        (["score", "text"], "option --model: there is no folder out/serving"),
         (["schedule", "--history", "--output", "a\0b"], "option --output: must not"),
         (["rollback", "--output=a\0b"], "option --output: must not hold the char"),
     ],

@@ -1,6 +1,7 @@
 """Records follow an output that was moved or copied, and its nodes stay unchanged."""
 
 import json
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -144,6 +145,20 @@ def test_what_was_left_behind_is_named_and_nothing_changes(written, tmp_path):
     ):
         adopt_place(copy / "metadata.sqlite")
     assert _recorded(copy) == before
+
+
+def test_a_copy_of_which_an_artifact_is_that_of_the_original_is_refused(
+    written, tmp_path
+):
+    """As where somebody has moved what is large, and copies the link that is left."""
+    node = sorted((written / "pipeline").glob("*/*/*"))[0].parent.parent
+    copy = tmp_path / "copy"
+    shutil.copytree(written, copy)
+    shutil.rmtree(copy / "pipeline" / node.name)
+    (copy / "pipeline" / node.name).symlink_to(node)
+    said = f" of this output is, by a link, that of the one at {written}, of which"
+    with pytest.raises(MoveIncomplete, match=re.escape(said)):
+        adopt_place(copy / "metadata.sqlite")
 
 
 def test_other_text_stays_as_it_is(output):

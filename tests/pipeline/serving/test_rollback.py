@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from pipeline.cli import main
 from pipeline.metadata.pushed_models import PushedModels
 from pipeline.output_folder import describe_missing
+from pipeline.serving import publish, rollback
 from pipeline.serving import pusher as our_pusher
-from pipeline.serving import rollback
 from pipeline.serving.manifest import manifest_path, read_manifest
 from pipeline.serving.publish import model_card_path, noted_pushes
 from pipeline.serving.rollback import roll_back
@@ -262,6 +262,30 @@ def test_a_rollback_without_room_leaves_what_was_served(
     assert (output.versions(), output.served()) == (before, "2")
     assert noted_pushes(output.serving) == notes
     assert output.clean_after_kill() == []
+
+
+@pytest.mark.parametrize("contents", [["saved_model.pb"], []])
+def test_what_another_program_puts_there_meanwhile_stays(
+    output, clock, monkeypatch, contents
+):
+    def flush(folder):
+        version = folder.parent / folder.name.split(".")[1]
+        version.mkdir()
+        for name in contents:
+            (version / name).write_text("theirs")
+        theirs.append(version)
+
+    output.push(1)
+    output.push(2)
+    theirs = []
+    monkeypatch.setattr(publish, "_flush", flush)
+    with pytest.raises(FileExistsError, match="another program has put it there"):
+        roll_back(output, None, clock=clock)
+    with pytest.raises(FileExistsError, match="another program has put it there"):
+        output.push(3)
+    assert output.clean_after_kill() == []
+    for version in theirs:
+        assert sorted(path.name for path in version.iterdir()) == contents
 
 
 def test_the_run_of_a_push_is_known_and_a_rollback_is_none(output, clock):
