@@ -8,7 +8,7 @@ from typing import TextIO
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
-from components.text_example_gen.reading.json_forms import JsonForm
+from components.text_example_gen.reading.json_forms import FEW_VALUES, JsonForm
 from components.text_example_gen.reading.json_lines import Objects
 from components.text_example_gen.reading.json_scanner import (
     JsonSyntaxError,
@@ -17,6 +17,8 @@ from components.text_example_gen.reading.json_scanner import (
     text_of,
 )
 from components.text_example_gen.reading.records import Record, Reject
+
+_MOST_EARLY_CHARS = 1000
 
 
 def read_json_document(
@@ -80,8 +82,10 @@ def _rows_in_object(
         if scanner.peek() != "[":
             scanner.value()
         else:
+            early: list[Value] = []  # before the first object
             for number, value in enumerate(scanner.items()):
-                if not number and value.raw.startswith("{"):
+                is_first = value.raw.startswith("{") and number == len(early)
+                if chosen != key and is_first:
                     if chosen is not None:
                         raise UnreadableFileError(
                             reasons.UNKNOWN_FORMAT,
@@ -91,8 +95,11 @@ def _rows_in_object(
                         )
                     chosen = key
                     on_note(f"rows in `{key}`")
+                    yield from early
                 if chosen == key:
                     yield value
+                elif number < FEW_VALUES and len(value.raw) < _MOST_EARLY_CHARS:
+                    early.append(value)
         end = scanner.take(",}", "`,` or `}`")
     if chosen is None:
         raise UnreadableFileError(

@@ -5,9 +5,10 @@ The beginning of the file tells, or its first object, which may be longer.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Literal, TextIO
 
@@ -28,10 +29,13 @@ JsonForm = Literal["lines", "array", "object", "objects"]
 """`lines`: an object a line. `array`: a list of objects. `object`: one object, in which
 one list of objects stands. `objects`: objects over several lines each."""
 
+FEW_VALUES = 20
+"""A list is one of objects if one of so many first values is."""
+
 _CHUNK_CHARS = 2**16
-# A line that breaks off where an object over several lines does.
-_GOES_ON = re.compile(r"[{\[,:]\s*$")
+_BEGIN_CHARS = 200
 _ESCAPED = re.compile(r"\\.")
+_STRING = re.compile(r'"[^"]*"')
 _ARRAY = re.compile(r"\s*\[\s*[{\]]")
 _BEGINS = re.compile(r'\s*(\[\s*)?\{\s*["}]')
 
@@ -53,8 +57,8 @@ def find_form(
     if not lines:
         return None
     first = lines[0].strip()
-    if _ARRAY.match(head):
-        return "array"
+    if first.startswith("["):
+        return "array" if _ARRAY.match(head) or _has_object(head) else None
     if not first.startswith("{"):
         return None
     if is_part and len(lines) == 1:
@@ -63,23 +67,24 @@ def find_form(
     if row is not None:
         is_around = len(lines) == 1 and _is_around_rows(row, options)
         return "object" if is_around else "lines"
-    if not _GOES_ON.search(first):
-        return "lines" if len(lines) > 1 and _object_of(lines[1]) is not None else None
-    # One object may be all, or the first of many.
+    second = lines[1] if len(lines) > 1 else ""
+    has_second = _object_of(second) is not None
+    goes_on = _goes_on(first, second)
     scanner = Scanner(text_reader(head))
-    try:
-        raw = scanner.value().raw
-        whole = _object_of(raw)
-    except JsonSyntaxError:  # it is not closed here
-        whole = None
-    if is_part and not scanner.peek():
+    begins, end = _first_object(scanner)
+    if (first.endswith(",") and _is_closed(first)) or (
+        has_second and (not goes_on or end == "broken")
+    ):
+        return "lines"  # the first is wrong
+    is_last = end == "closed" and not scanner.peek()
+    is_around = is_last and _seems_around_rows(begins, options)
+    if not goes_on:
+        return "object" if is_around and not is_part else None
+    # One object may be all, or the first of many.
+    if is_part and (end == "cut" or is_last):
         return "long"
-    if whole is not None:
-        if "\n" not in raw and scanner.peek() == ",":
-            return "lines"  # the first is wrong, with a comma at its end
-        is_around = not scanner.peek() and _is_around_rows(whole, options)
+    if end == "closed":
         return "object" if is_around else "objects"
-    begins = dict(_members(Scanner(text_reader(head))))
     if _is_row(begins, options):
         return "objects"
     return "object" if begins else None
@@ -95,28 +100,25 @@ def form_of_long(reopen: Reopen, options: ReadOptions) -> JsonForm:
         options: An object that has the first text column is a row.
     """
     with reopen() as text:
-        line = "\n"
-        while line and not line.strip():
-            line = text.readline(MAX_RECORD_CHARS)
-        end = line
+        line = end = _next_line(text, MAX_RECORD_CHARS)
         while end and not end.endswith("\n"):
             end = text.readline(_CHUNK_CHARS)
-        after = Scanner(text.read).peek()
+        second = _next_line(text, _CHUNK_CHARS)
     is_whole = len(line) < MAX_RECORD_CHARS
     if is_whole and not _is_closed(line):
-        # A string goes over no line end.
-        is_in_string = _ESCAPED.sub("", line).count('"') % 2 == 1
-        if is_in_string or (after in ("", "{") and not _GOES_ON.search(line)):
-            return "lines"  # it is broken
+        if not _goes_on(line, second):
+            return "lines"  # it is wrong
         with reopen() as text:
             scanner = Scanner(_bounded(text.read))
-            begins = dict(_members(scanner))
-            is_first = scanner.peek() == "{"
+            begins, state = _first_object(scanner)
+            is_first = state == "closed" and scanner.peek() == "{"
+        if state == "broken" and _object_of(second) is not None:
+            return "lines"
         return "objects" if is_first or _is_row(begins, options) else "object"
     # Beyond the longest line that may be a row, other rows may follow.
-    if after if is_whole else after == "{":
+    if second.strip() if is_whole else second.lstrip().startswith("{"):
         return "lines"
-    begins = dict(_members(Scanner(text_reader(line))))
+    begins, _ = _first_object(Scanner(text_reader(line)))
     return "lines" if _is_row(begins, options) else "object"
 
 
@@ -165,23 +167,76 @@ def _is_closed(text: str) -> bool:
     return True
 
 
-def _members(scanner: Scanner) -> Iterator[tuple[str, str]]:
-    """Yields what is in the object that comes next, as far as it goes.
+def _next_line(text: TextIO, most_chars: int) -> str:
+    """Returns the next line that is not blank, or its beginning; "" at the end."""
+    line = "\n"
+    while line and not line.strip():
+        line = text.readline(most_chars)
+    return line
 
-    Yields:
-        Names, and the first character of each one's value.
+
+def _goes_on(line: str, following: str) -> bool:
+    """Returns whether a line and the next one may be parts of one object.
+
+    Args:
+        line: That is not closed.
+        following: The next line that is not blank, or its beginning.
     """
+    line = _ESCAPED.sub("", line)
+    after = following.lstrip()[:1]
+    if line.count('"') % 2 or not after:  # a string goes over no line end
+        return False
+    outside = _STRING.sub("0", line)
+    end = outside.rstrip()[-1:]
+    if end in "{[:":
+        return after in '"}' if end == "{" else after not in ",:}"
+    if end != ",":
+        return after in ",:]}"
+    opened: list[str] = []
+    for bracket in re.findall(r"[{}\[\]]", outside):
+        if bracket in "{[":
+            opened.append(bracket)
+        elif opened:
+            opened.pop()
+    return after == '"' if opened[-1:] == ["{"] else after not in ",:}]"
+
+
+def _has_object(head: str) -> bool:
+    """Returns whether one of the first values of a list is an object."""
+    items = Scanner(text_reader(head)).items()
+    try:
+        return any(
+            value.raw.startswith("{") for value in itertools.islice(items, FEW_VALUES)
+        )
+    except JsonSyntaxError:
+        return False
+
+
+def _first_object(
+    scanner: Scanner,
+) -> tuple[dict[str, str], Literal["closed", "cut", "broken"]]:
+    """Reads the object that comes next.
+
+    Returns:
+        Names -> how their values begin; and whether it ends where it should, or with
+        the text, or what comes cannot be in an object.
+    """
+    begins: dict[str, str] = {}
     try:
         scanner.take("{", "an object")
+        if scanner.peek() == "}":
+            scanner.take("}", "its end")
+            return begins, "closed"
         while True:
             name = text_of(scanner.value().raw)
             scanner.take(":", "`:`")
-            yield name, scanner.peek()
+            scanner.peek()
+            begins[name] = scanner.ahead(_BEGIN_CHARS)
             scanner.value()
             if scanner.take(",}", "`,` or `}`") == "}":
-                return
+                return begins, "closed"
     except JsonSyntaxError:
-        return
+        return begins, "broken" if scanner.peek() else "cut"
 
 
 def _object_of(raw: str) -> dict | None:
@@ -196,9 +251,19 @@ def _is_row(begins: Mapping[str, str], options: ReadOptions) -> bool:
     """Returns whether an object has a text, by the beginnings of its values."""
     for name in options.text_columns:
         outer = name.partition(".")[0]
-        if begins.get(name, "[") not in "[{" or (outer != name and outer in begins):
+        if begins.get(name, "[")[:1] not in "[{" or (outer != name and outer in begins):
             return True
     return False
+
+
+def _seems_around_rows(begins: Mapping[str, str], options: ReadOptions) -> bool:
+    """Returns whether an object that is alone is no row, by how its values begin."""
+    if _is_row(begins, options):
+        return False
+    lists = [begin for begin in begins.values() if begin.startswith("[")]
+    return any(name in begins for name in options.text_columns) or any(
+        "{" in begin for begin in lists
+    )
 
 
 def _is_around_rows(row: dict, options: ReadOptions) -> bool:
@@ -207,5 +272,5 @@ def _is_around_rows(row: dict, options: ReadOptions) -> bool:
     texts = [row[name] for name in options.text_columns if name in row]
     if texts:  # lists of them are columns
         return any(isinstance(text, (list, dict)) for text in texts)
-    lists = (value for value in row.values() if isinstance(value, list) and value)
-    return any(isinstance(value[0], dict) for value in lists)
+    lists = (value for value in row.values() if isinstance(value, list))
+    return any(isinstance(each, dict) for value in lists for each in value[:FEW_VALUES])

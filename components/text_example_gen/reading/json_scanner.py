@@ -80,6 +80,15 @@ class Scanner:
             self._place = len(self._buffer)
         return ""
 
+    def ahead(self, chars: int) -> str:
+        """Returns so many of the next characters, or fewer at the end."""
+        while len(self._buffer) - self._place < chars:
+            more = self._read(_CHUNK_CHARS)
+            if not more:
+                break
+            self._buffer, self._place = self._buffer[self._place :] + more, 0
+        return self._buffer[self._place : self._place + chars]
+
     def take(self, characters: str, expected: str) -> str:
         """Returns the next character, which must be one of these."""
         found = self.peek()

@@ -261,3 +261,33 @@ def test_a_comma_behind_the_first_line_costs_this_line_and_not_the_file(read, na
     assert layouts == ["jsonl, UTF-8"]
     assert (rejected["position"], rejected["reason"]) == (1, "bad_json")
     assert row["columns"] == _ROWS[1]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+@pytest.mark.parametrize("size", [10, 2**17])
+@pytest.mark.parametrize(
+    "first", ['{"text": "%s,', '{"text": "%s:', '{"id": "%s",', '{"id": "%s", "t": {']
+)
+def test_a_first_line_that_is_broken_off_costs_one_row(read, name, size, first):
+    rows = [json.dumps({"text": f"row {n}", "label": "a"}) for n in range(2000)]
+    _, items = read("\n".join([first % ("x" * size), *rows]), name)
+    assert [item.get("reason") for item in items] == ["bad_json"] + [None] * 2000
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("early", [[None], [1, "x"], [[]], [[1, 2], True]])
+def test_the_first_elements_of_a_list_may_be_no_objects(read, early, indent):
+    for whole in ([*early, *_ROWS], {"n": [1], "rows": [*early, *_ROWS]}):
+        _, items = read(json.dumps(whole, indent=indent))
+        assert all(item["reason"] for item in items[: len(early)])
+        assert _rows(items[len(early) :]) == _ROWS
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_row_in_an_object_that_is_no_json_costs_itself(read, place, indent):
+    rows = [*_ROWS]
+    rows.insert(place, {"text": "@"})
+    _, items = read(json.dumps({"rows": rows}, indent=indent).replace('"@"', "bad"))
+    assert [n for n, item in enumerate(items) if item.get("reason")] == [place]
+    assert len(items) == 3
