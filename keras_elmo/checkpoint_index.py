@@ -91,7 +91,10 @@ def _check(path: Path, what: str) -> None:
             if fault:
                 name = files.brief(key.decode("utf-8", "replace"))
                 raise ValueError(f"the tensor {name!r} in {path} {fault}")
-            told.update(_slices(key, entry))
+            for slice_key, kind in _slices(key, entry):
+                if slice_key in told:
+                    raise ValueError(f"{path} has a slice twice")
+                told[slice_key] = kind
             if key.startswith(_OF_SLICE):
                 found[key] = (entry.dtype, [axis.size for axis in entry.shape.dim])
             if number + len(told) > _MOST_TENSORS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from typing import Any
 
 import keras
@@ -104,7 +105,10 @@ class StringLayer(WholeInCheckpoints):
         be on the output alone, from which Keras's attention layers take it away.
         """
         if isinstance(inputs, keras.KerasTensor):
-            return TokenMask(self.max_sequence_length, self.input_form)(inputs)
+            # Another name than any in a model that is read back, perhaps in parts.
+            name = f"token_mask_{uuid.uuid4().hex[:12]}"
+            mask = TokenMask(self.max_sequence_length, self.input_form, name)
+            return mask(inputs)
         return self.tokens(tensors.as_tensor(inputs, keep_ragged=True)).mask()
 
 

@@ -39,7 +39,6 @@ from pipeline.config.checked import (
     first_look,
 )
 from pipeline.errors import RunError, UserError, with_typed_options
-from pipeline.full_disk import with_full_disk
 from pipeline.interrupts import raise_if_interrupted, reraise_interrupt
 from pipeline.output_folder import (
     OutputFolder,
@@ -255,11 +254,8 @@ def _failure(
     if damage:
         message, _, hint = damage.partition("\n")
         reason = f"{message} ({reason})\n{hint}"
-    elif output.is_full():
-        # SQLite, for one, reports it in other words, or not at all.
-        reason = f"No space left on device for {output.path} ({reason})"
     else:
-        reason = with_full_disk(reason, str(output.path))
+        reason = output.why_failed(reason)
     failed = RunFailed(
         node=node,
         reason=reason,

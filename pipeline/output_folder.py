@@ -13,7 +13,7 @@ from pathlib import Path
 
 import filelock
 
-from pipeline.config import Config, ConfigError
+from pipeline.config import ConfigError
 from pipeline.errors import RunError
 from pipeline.files import (
     absolute,
@@ -22,6 +22,7 @@ from pipeline.files import (
     remove,
     write_whole,
 )
+from pipeline.full_disk import with_full_disk
 from pipeline.metadata.inventory import Missing
 from pipeline.metadata.lease import leased_by_process
 from pipeline.metadata.metadata import Metadata
@@ -124,7 +125,7 @@ class OutputFolder:
             )
 
     def _refuse_wrong_kinds(self) -> None:
-        """Refuses what is no file in the place of one, or no folder."""
+        """Refuses what is no file or no folder, and links where nodes write."""
         folders = [self.path, self.artifacts, self.serving, self.manifests]
         folders += [self.model_cards, self.resume, self.embeddings]
         folders += [self.logs, self.runs]
@@ -140,10 +141,18 @@ class OutputFolder:
                 raise ConfigError(
                     f"option output: {path} must be {wanted} (hint: move it away)"
                 )
+        for path in (*self.artifacts.glob("*"), *self.artifacts.glob("*/*")):
+            if path.is_symlink():
+                raise ConfigError(
+                    f"option output: {path} is a link, and what lies behind it may be "
+                    "others' (hint: move it back; `pipeline` itself may be a link)"
+                )
 
-    def is_full(self) -> bool:
-        """Whether its disk has no room left that would explain a failure."""
-        return shutil.disk_usage(self.path).free < _FULL_BYTES
+    def why_failed(self, reason: str) -> str:
+        """Returns why something failed, and where there is no room, if that is why."""
+        if shutil.disk_usage(self.path).free < _FULL_BYTES:  # SQLite says it otherwise
+            return f"No space left on device for {self.path} ({reason})"
+        return with_full_disk(reason, str(self.path))
 
     def locked(self) -> contextlib.AbstractContextManager[object]:
         """Takes hold of the folder for one run; it is free when the context ends.
@@ -379,15 +388,6 @@ def describe_move(before: Path) -> str:
     """Returns the line with which a command says what `follow_move` has done."""
     where = visible_line(str(before))
     return f"this output was at {where}: its records now lead to where it is"
-
-
-def with_kept_schema(config: Config, output: OutputFolder) -> Config:
-    """Returns the configuration with the copy of its curated schema, if it has one."""
-    path = config.data.schema_path
-    if path is None:
-        return config
-    data = config.data.model_copy(update={"schema_path": output.keep_schema(path)})
-    return config.model_copy(update={"data": data})
 
 
 def _unwritable(error: OSError) -> ConfigError:

@@ -10,7 +10,9 @@ from pathlib import Path
 import click
 
 from pipeline.commands.numbers import MOST_OF_64_BITS, WholeNumber
-from pipeline.interrupts import signals_held
+from pipeline.errors import RunError
+from pipeline.interrupts import reraise_interrupt, signals_held
+from pipeline.runs.outcomes import is_ours, reason_of
 
 
 @click.command(
@@ -55,13 +57,20 @@ def command(output: Path, to: int | None) -> None:
             from pipeline.serving.rollback import roll_back
 
             folder = OutputFolder(output)
-            with folder.locked():
-                if folder.metadata.exists():
-                    moved_from = folder.follow_move()
-                    if moved_from is not None:
-                        terminal.write(f"{describe_move(moved_from)}\n")
-                    folder.clean_after_kill()
-                done = roll_back(folder, to, clock=time.time, is_ready=hold_signals)
+            try:
+                with folder.locked():
+                    if folder.metadata.exists():
+                        moved_from = folder.follow_move()
+                        if moved_from is not None:
+                            terminal.write(f"{describe_move(moved_from)}\n")
+                        folder.clean_after_kill()
+                    done = roll_back(folder, to, clock=time.time, is_ready=hold_signals)
+            # A full disk, whatever a library makes of it.
+            except Exception as error:
+                reraise_interrupt(error)
+                if is_ours(error):
+                    raise
+                raise RunError(folder.why_failed(reason_of(error))) from error
         withdrawn = ", ".join(map(str, done.withdrawn)) or "none"
         click.echo(
             f"version {done.version} is served, with the model of version "

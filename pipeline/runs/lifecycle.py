@@ -21,7 +21,7 @@ from pipeline.fingerprints import code_version, elmo_version
 from pipeline.metadata.inventory import Missing
 from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.runs import DONE, UNCHANGED, FinishedRun
-from pipeline.output_folder import OutputFolder, describe_missing, with_kept_schema
+from pipeline.output_folder import OutputFolder, describe_missing
 from pipeline.runs.outcomes import NothingNew
 from pipeline.runs.past_runs import read_run
 from pipeline.serving.publish import remove_old_versions
@@ -172,7 +172,7 @@ def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
     output = OutputFolder(checked.config.output)
     output.prepare(checked.data_bytes)
     moved_from = output.follow_move()
-    config = with_kept_schema(checked.config, output)
+    config = _with_kept_schema(checked.config, output)
     plan = plan_run(config)
     metadata = output.open_metadata()
     missing = output.missing_results() if alone else []
@@ -186,6 +186,15 @@ def prepare_run(checked: CheckedConfig, *, alone: bool = False) -> PreparedRun:
     if nothing_new is not None and _is_untold(output, nothing_new.run_id, alone):
         nothing_new = None
     return PreparedRun(config, output, plan, nothing_new, moved_from, missing)
+
+
+def _with_kept_schema(config: Config, output: OutputFolder) -> Config:
+    """Returns the configuration with the copy of its curated schema, if it has one."""
+    path = config.data.schema_path
+    if path is None:
+        return config
+    data = config.data.model_copy(update={"schema_path": output.keep_schema(path)})
+    return config.model_copy(update={"data": data})
 
 
 def _is_untold(output: OutputFolder, run_id: str, alone: bool) -> bool:

@@ -99,15 +99,15 @@ def roll_back(
         write_manifest(str(folder), manifest_path(str(folder)))
         if card.exists():  # else the next run writes both
             write_whole(model_card_path(folder), card.read_bytes())
-    except OSError:  # servers would take what no record knows
+        is_ready()
+        records.record_rollback(
+            execution, target.model, str(folder), {push.model for push in others}
+        )
+    except Exception:  # servers would take what no record knows
         with contextlib.suppress(OSError):
             remove_version(folder)
             forget_push(folder)
         raise
-    is_ready()
-    records.record_rollback(
-        execution, target.model, str(folder), {push.model for push in others}
-    )
     forget_push(folder)
     return Rollback(
         int(folder.name), target.version, tuple(push.version for push in others)

@@ -163,11 +163,16 @@ def remove_abandoned(root: Path, *, now: float | None = None) -> None:
                 remove(folder)
 
 
-def remove_searches(root: Path) -> None:
-    """Removes the trials of searches; not before what came of them has been used."""
-    for folder in _of_runs(root):
-        if folder.name.startswith(OF_SEARCH):
-            remove_at_once(folder)
+def remove_search(root: Path, name: str) -> None:
+    """Removes the trials of a search; not before what came of it has been used.
+
+    Args:
+        root: Where trainings and searches have their folders.
+        name: Of the search's; one that is gone, or has no such name, is passed over.
+    """
+    folder = root / name
+    if _OF_RUNS.fullmatch(name) and folder.is_dir():
+        remove_at_once(folder)
 
 
 def _of_runs(root: Path) -> Iterator[Path]:

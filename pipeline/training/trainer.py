@@ -60,7 +60,7 @@ from pipeline.training.model import (
 )
 from pipeline.training.ngrams import TextNgrams
 from pipeline.training.saved_weights import ModelFacts
-from pipeline.training.state import remove_abandoned, remove_searches
+from pipeline.training.state import remove_abandoned, remove_search
 from pipeline.training.tuned_options import tuned
 from pipeline.training.warm_start import WarmStart, save_weights, start_from
 
@@ -210,7 +210,7 @@ def run_fn(fn_args: Any) -> None:
         )
         # Not before: until here a new run would need them.
         if search is not None:
-            remove_searches(resume_root)
+            remove_search(resume_root, search.get("folder", ""))
         remove(resume_dir)
 
 

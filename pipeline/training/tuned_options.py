@@ -30,6 +30,7 @@ class Search:
         accuracy_change, accuracy_error: Of the best options against the given ones, and
             its standard error; shares of the texts. None: not compared.
         loss_change, loss_error: The same of the log loss, in nats a text.
+        folder: Name of the folder of its trials, which the Trainer removes.
     """
 
     trials: int
@@ -42,6 +43,7 @@ class Search:
     accuracy_error: float | None = None
     loss_change: float | None = None
     loss_error: float | None = None
+    folder: str = ""
 
 
 def with_options(config: Mapping[str, Any], options: Mapping[str, Any]) -> Any:

@@ -102,7 +102,7 @@ class HeadTuner(BaseTuner):
         heads: What trains and judges them.
         config: The Trainer's `custom_config`.
         seconds: After so many no trial begins; the given options are always tried.
-        folder: Where the trials are kept; `remove_searches` removes it.
+        folder: Where the trials are kept; the Trainer removes it.
         clock: Seconds since any point; for tests.
     """
 
@@ -138,6 +138,7 @@ class HeadTuner(BaseTuner):
                 trials=len(self.oracle.trials),
                 seconds=seconds,
                 texts=len(self._heads.tried),
+                folder=self._folder.name,
                 options={
                     name: value for name, value in best.items() if value != given[name]
                 },

@@ -152,6 +152,10 @@ def test_a_tensor_that_cannot_be_is_refused(checked, value, said, place):
         (table([HEADER, (b"b", entry()), (b"a", entry())]), "not in their order"),
         (shared_keys(2**15), "its names have more than 67,1.* bytes"),
         (table(GOOD, restarts=(0, 9)), "a block begins within an entry"),
+        (
+            table([HEADER, (b"a", entry(slices=[[(0, 1), (0, 3)]] * 2))]),
+            "has a slice twice",
+        ),
         (table([HEADER, (b"k" * 5000, entry())]), "a key cannot be"),
         (table(GOOD)[20:], "a block lies outside|a block is|cut off|too"),
     ],

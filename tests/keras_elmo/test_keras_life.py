@@ -171,6 +171,19 @@ def test_attention_takes_the_mask_from_nothing_else(plain_elmo, tmp_path):
                 np.testing.assert_allclose(values, expected[name], atol=1e-6)
 
 
+def test_a_model_that_is_read_back_can_be_built_upon(plain_elmo, tmp_path):
+    inputs = keras.Input((), dtype="string")
+    elmo = make(plain_elmo, name="elmo", input_form="texts")
+    keras.Model(inputs, layers.GRU(3)(elmo(inputs))).save(tmp_path / "model.keras")
+    keras.backend.clear_session()
+    model = keras.models.load_model(tmp_path / "model.keras")
+    pooled = layers.GlobalAveragePooling1D()(model.get_layer("elmo").output)
+    again = layers.GlobalAveragePooling1D()(model.get_layer("elmo")(model.input))
+    more = keras.Model(model.input, [*model.outputs, pooled, again])
+    _, first, second = more.predict(TEXTS, verbose=0)
+    np.testing.assert_allclose(first, second, atol=1e-6)
+
+
 def test_the_mask_says_where_the_tokens_are_in_every_form_of_input(shared_plain_layer):
     elmo = shared_plain_layer(initial_state="zeros")
     for inputs in (TOKENS, TEXTS, [["a", "b", "c", "d"], ["e", "f"]]):

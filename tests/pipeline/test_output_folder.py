@@ -269,3 +269,19 @@ def test_what_a_kill_has_left_of_notes_and_manifests_is_removed(folder):
         (folder.manifests / name).touch()
     folder.clean_after_kill()
     assert {each.name for each in folder.manifests.iterdir()} == set(others)
+
+
+@pytest.mark.parametrize("name", ["Trainer", "Trainer/model"])
+def test_a_folder_within_pipeline_that_is_a_link_is_refused(tmp_path, name):
+    """A run would write there, and remove what has the number of its execution."""
+    path = tmp_path / "out" / "pipeline" / name
+    path.parent.mkdir(parents=True)
+    (tmp_path / "large").mkdir()
+    path.symlink_to(tmp_path / "large")
+    with pytest.raises(ConfigError, match=f"{path} is a link, and what lies behind it"):
+        OutputFolder(tmp_path / "out").locked()
+    path.unlink()
+    (tmp_path / "out" / "pipeline").rename(tmp_path / "moved")
+    (tmp_path / "out" / "pipeline").symlink_to(tmp_path / "moved")
+    with OutputFolder(tmp_path / "out").locked():
+        pass

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.training.state import TrainingState, remove_abandoned, remove_searches
+from pipeline.training.state import TrainingState, remove_abandoned, remove_search
 
 
 def make_model(value):
@@ -164,17 +164,17 @@ def test_behind_a_link_in_the_place_of_the_folder_nothing_is_deleted(tmp_path):
         (elsewhere / name).mkdir(parents=True)
     (tmp_path / "resume").symlink_to(elsewhere)
     remove_abandoned(tmp_path / "resume", now=time.time() + 15 * 24 * 3600)
-    remove_searches(tmp_path / "resume")
     assert sorted(path.name for path in elsewhere.iterdir()) == names
 
 
-def test_of_searches_only_those_of_runs_are_deleted(tmp_path):
-    (tmp_path / "tuning-notes").mkdir()
-    (tmp_path / f"tuning-{'0a' * 8}").mkdir()
-    (tmp_path / ("0a" * 8)).mkdir()
-    remove_searches(tmp_path)
+def test_of_searches_only_the_one_that_is_named_is_deleted(tmp_path):
+    names = ["tuning-notes", f"tuning-{'0a' * 8}", f"tuning-{'0b' * 8}"]
+    for name in names:
+        (tmp_path / name).mkdir()
+    for name in ("", "..", "tuning-notes", f"tuning-{'0c' * 8}", names[1]):
+        remove_search(tmp_path, name)
     left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == ["0a" * 8, "tuning-notes"]
+    assert left == [names[2], names[0]]
 
 
 def test_without_patience_the_last_finite_epoch_is_kept():

@@ -19,7 +19,7 @@ from components.progress import listening
 from pipeline.files import remove
 from pipeline.training import left_out, trial_heads, tuning
 from pipeline.training.left_out import Judgement, NoLoss
-from pipeline.training.state import remove_searches
+from pipeline.training.state import remove_search
 from pipeline.training.tuned_options import SEARCH, Search, tuned, with_options
 from pipeline.training.tuning import tuner_fn, with_comparison
 from tests.pipeline.tiny_training import (
@@ -200,7 +200,7 @@ def test_a_search_goes_on_after_an_error(args, judged, tmp_path):
     assert (search["trials"], search["seconds"]) == (3, 36.0)
     assert kept.exists(), "a run that is killed now would need it"
     assert _searched(args)[1]["trials"] == 3
-    remove_searches(tmp_path / "resume")
+    remove_search(tmp_path / "resume", search["folder"])
     assert not kept.exists()
 
 
