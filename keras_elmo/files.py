@@ -82,10 +82,14 @@ def brief(text: str, most: int = 100) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, *, may_be_empty: bool = False) -> None:
     """Refuses what is missing, empty or no regular file; a link to one is as good.
 
     What the kernel shows as an empty regular file, as /proc/kmsg, may wait like a pipe.
+
+    Args:
+        path: Of the file.
+        may_be_empty: Whether an empty one will do, as nothing of it will be read.
 
     Raises:
         SourceError: It says what is there instead.
@@ -100,7 +104,7 @@ def check_file(path: Path) -> None:
         raise SourceError(f"{path} is a folder, where a file belongs")
     if not stat.S_ISREG(found.st_mode):
         raise SourceError(f"{path} is a pipe, a socket or a device, not a file")
-    if not found.st_size:
+    if not found.st_size and not may_be_empty:
         raise SourceError(f"{path} is empty")
 
 

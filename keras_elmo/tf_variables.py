@@ -52,7 +52,8 @@ class SavedVariables:
         self._files = checkpoint_files(path)
         what = f"the variables of {origin}"
         for file in self._files:
-            files.check_file(file)
+            # A part may hold no variable; the index says what is read of it.
+            files.check_file(file, may_be_empty=".data-" in file.name)
         if not any(".data-" in file.name for file in self._files):
             raise SourceError(f"Cannot read {what}: there is no file {path}.data-*")
         check_index(path.with_name(f"{path.name}.index"), what)
