@@ -43,8 +43,8 @@ def find_labelled_lines(head: str, is_part: bool) -> str | None:
         is_part: Whether more follows; the last line may be cut then.
     """
     whole = head.split("\n")[: -1 if is_part else None]
-    lines = [line for line in whole if line.strip()]
-    if lines and all(map(_FASTTEXT_LINE.match, lines)):
+    lines = [line for line in whole if line.strip()] or [head]  # a long one
+    if all(map(_FASTTEXT_LINE.match, lines)):
         return "fasttext"
     if len(lines) >= _LEAST_LINES and all(map(_TREC_LABEL.match, lines)):
         return "trec"

@@ -29,6 +29,13 @@ def read(tmp_path):
     return read
 
 
+def test_fasttext_is_found_by_its_first_line_however_long(read):
+    long = "word " * 20_000
+    formats, items = read(f"__label__pos {long}\n{_FASTTEXT}")
+    assert formats == ["fasttext"]
+    assert [len(item["columns"]["text"].split()) for item in items] == [20_000, 6, 2]
+
+
 @pytest.mark.parametrize("name", ["a.txt", "a.train", "a"])
 def test_fasttext_is_found_by_itself(read, name):
     formats, items = read(_FASTTEXT, name)
