@@ -57,8 +57,14 @@ def find_form(
     if not lines:
         return None
     first = lines[0].strip()
+    second, third = (*lines[1:3], "", "")[:2]
+    has_second = _object_of(second) is not None
     if first.startswith("["):
-        return "array" if _ARRAY.match(head) or _has_object(head) else None
+        if _are_rows(second, third):
+            return "lines"
+        if _ARRAY.match(head) or _has_object(head):
+            return "array"
+        return "lines" if has_second and _is_closed(first) else None
     if not first.startswith("{"):
         return None
     if is_part and len(lines) == 1:
@@ -67,9 +73,7 @@ def find_form(
     if row is not None:
         is_around = len(lines) == 1 and _is_around_rows(row, options)
         return "object" if is_around else "lines"
-    second = lines[1] if len(lines) > 1 else ""
-    has_second = _object_of(second) is not None
-    goes_on = _goes_on(first, second)
+    goes_on = _goes_on(first, second) and not _are_rows(second, third)
     scanner = Scanner(text_reader(head))
     begins, end = _first_object(scanner)
     if (first.endswith(",") and _is_closed(first)) or (
@@ -104,9 +108,10 @@ def form_of_long(reopen: Reopen, options: ReadOptions) -> JsonForm:
         while end and not end.endswith("\n"):
             end = text.readline(_CHUNK_CHARS)
         second = _next_line(text, _CHUNK_CHARS)
+        third = _next_line(text, _CHUNK_CHARS)
     is_whole = len(line) < MAX_RECORD_CHARS
     if is_whole and not _is_closed(line):
-        if not _goes_on(line, second):
+        if not _goes_on(line, second) or _are_rows(second, third):
             return "lines"  # it is wrong
         with reopen() as text:
             scanner = Scanner(_bounded(text.read))
@@ -199,6 +204,11 @@ def _goes_on(line: str, following: str) -> bool:
         elif opened:
             opened.pop()
     return after == '"' if opened[-1:] == ["{"] else after not in ",:}]"
+
+
+def _are_rows(*lines: str) -> bool:
+    """Returns whether lines are objects without a comma between them."""
+    return all(_object_of(line) is not None for line in lines)
 
 
 def _has_object(head: str) -> bool:

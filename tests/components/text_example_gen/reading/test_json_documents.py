@@ -266,7 +266,11 @@ def test_a_comma_behind_the_first_line_costs_this_line_and_not_the_file(read, na
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
 @pytest.mark.parametrize("size", [10, 2**17])
 @pytest.mark.parametrize(
-    "first", ['{"text": "%s,', '{"text": "%s:', '{"id": "%s",', '{"id": "%s", "t": {']
+    "first",
+    [
+        *('{"text": "%s,', '{"text": "%s:', '{"id": "%s",', '{"id": "%s", "t": {'),
+        *('{"id": "%s", "t": [', '{"t": ["%s", ', '{"id": "%s", "text":'),
+    ],
 )
 def test_a_first_line_that_is_broken_off_costs_one_row(read, name, size, first):
     rows = [json.dumps({"text": f"row {n}", "label": "a"}) for n in range(2000)]
@@ -291,3 +295,10 @@ def test_a_row_in_an_object_that_is_no_json_costs_itself(read, place, indent):
     _, items = read(json.dumps({"rows": rows}, indent=indent).replace('"@"', "bad"))
     assert [n for n, item in enumerate(items) if item.get("reason")] == [place]
     assert len(items) == 3
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+@pytest.mark.parametrize("first", ["[", "[1, 2]", "[]", '["x"]'])
+def test_a_list_in_the_first_line_costs_one_row(read, name, first):
+    _, items = read("\n".join([first, *map(json.dumps, _ROWS)]), name)
+    assert [bool(item.get("reason")) for item in items] == [True, False, False]
