@@ -120,7 +120,7 @@ def reason_of(error: BaseException) -> str:
     if ours:
         return text
     name = type(chosen).__name__
-    first, *others = text.splitlines() or [""]
+    first, *others = [line for line in text.splitlines() if line.strip()] or [""]
     if first.rstrip().endswith(":") and others:  # it says nothing by itself
         first = f"{first.rstrip()} {others[0]}"
     return f"{name}: {first.strip()}" if first else name

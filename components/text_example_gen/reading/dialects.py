@@ -30,7 +30,7 @@ from components.text_example_gen.reading.rows import (
 _CSV_DELIMITERS = (",", ";", "\t", "|")
 _TSV_DELIMITERS = ("\t", ",", ";", "|")
 # A field in quotes: these stand where a field begins and ends.
-_QUOTED = re.compile(r"""(?<![^,;|\t\r\n])"(?:[^"]|"")*(?:"(?=[,;|\t\r\n]|\Z)|\Z)""")
+_QUOTED = re.compile(r"""(?<![^,;|\t\r\n])"(?:[^"]|"")*(?:(")(?=[,;|\t\r\n]|\Z)|\Z)""")
 # What Excel writes and understands as the first line. What cannot stand between fields
 # is no delimiter.
 _SEP = re.compile(
@@ -60,7 +60,10 @@ class Head(NamedTuple):
         text = self.text
         if "\r" in text and "\n" in text:
             outside = _QUOTED.sub("", text)  # there, either is a part of a text
-            text = outside if "\r" in outside or "\n" in outside else text
+            is_open = any(field[1] is None for field in _QUOTED.finditer(text))
+            # One that is never closed is text; but the head may cut one.
+            if ("\r" in outside or "\n" in outside) and (self.is_part or not is_open):
+                text = outside
         returns = text.count("\r") - text.count("\r\n")
         return "\n" if returns <= text.count("\n") else ""
 

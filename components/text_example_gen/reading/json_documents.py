@@ -8,7 +8,7 @@ from typing import TextIO
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading import reasons
-from components.text_example_gen.reading.json_forms import FEW_VALUES, JsonForm
+from components.text_example_gen.reading.json_forms import JsonForm
 from components.text_example_gen.reading.json_lines import Objects
 from components.text_example_gen.reading.json_scanner import (
     JsonSyntaxError,
@@ -18,7 +18,7 @@ from components.text_example_gen.reading.json_scanner import (
 )
 from components.text_example_gen.reading.records import Record, Reject
 
-_MOST_EARLY_CHARS = 1000
+_MOST_NULLS = 1000
 
 
 def read_json_document(
@@ -82,9 +82,9 @@ def _rows_in_object(
         if scanner.peek() != "[":
             scanner.value()
         else:
-            early: list[Value] = []  # before the first object
+            nulls: list[Value] = []  # before the first object
             for number, value in enumerate(scanner.items()):
-                is_first = value.raw.startswith("{") and number == len(early)
+                is_first = value.raw.startswith("{") and number == len(nulls)
                 if chosen != key and is_first:
                     if chosen is not None:
                         raise UnreadableFileError(
@@ -95,11 +95,11 @@ def _rows_in_object(
                         )
                     chosen = key
                     on_note(f"rows in `{key}`")
-                    yield from early
+                    yield from nulls
                 if chosen == key:
                     yield value
-                elif number < FEW_VALUES and len(value.raw) < _MOST_EARLY_CHARS:
-                    early.append(value)
+                elif value.raw == "null" and number < _MOST_NULLS:
+                    nulls.append(value)
         end = scanner.take(",}", "`,` or `}`")
     if chosen is None:
         raise UnreadableFileError(

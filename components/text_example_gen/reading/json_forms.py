@@ -5,7 +5,6 @@ The beginning of the file tells, or its first object, which may be longer.
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -29,14 +28,14 @@ JsonForm = Literal["lines", "array", "object", "objects"]
 """`lines`: an object a line. `array`: a list of objects. `object`: one object, in which
 one list of objects stands. `objects`: objects over several lines each."""
 
-FEW_VALUES = 20
-"""A list is one of objects if one of so many first values is."""
+_FEW_VALUES = 20  # of a list: one that is an object makes it one of objects
 
 _CHUNK_CHARS = 2**16
 _BEGIN_CHARS = 200
 _ESCAPED = re.compile(r"\\.")
 _STRING = re.compile(r'"[^"]*"')
 _ARRAY = re.compile(r"\s*\[\s*[{\]]")
+_OBJECTS = re.compile(r"\[\s*(?:null\s*,\s*)*\{")
 _BEGINS = re.compile(r'\s*(\[\s*)?\{\s*["}]')
 
 
@@ -62,9 +61,11 @@ def find_form(
     if first.startswith("["):
         if _are_rows(second, third):
             return "lines"
-        if _ARRAY.match(head) or _has_object(head):
+        if _ARRAY.match(head):
             return "array"
-        return "lines" if has_second and _is_closed(first) else None
+        if has_second and _is_closed(first):
+            return "lines"
+        return "array" if _has_object(head) else None
     if not first.startswith("{"):
         return None
     if is_part and len(lines) == 1:
@@ -213,13 +214,17 @@ def _are_rows(*lines: str) -> bool:
 
 def _has_object(head: str) -> bool:
     """Returns whether one of the first values of a list is an object."""
-    items = Scanner(text_reader(head)).items()
+    scanner = Scanner(text_reader(head))
     try:
-        return any(
-            value.raw.startswith("{") for value in itertools.islice(items, FEW_VALUES)
-        )
+        scanner.take("[", "a list")
+        for _ in range(_FEW_VALUES):
+            if scanner.peek() == "{":
+                return True
+            scanner.value()
+            scanner.take(",", "`,`")
     except JsonSyntaxError:
-        return False
+        pass
+    return False
 
 
 def _first_object(
@@ -272,7 +277,7 @@ def _seems_around_rows(begins: Mapping[str, str], options: ReadOptions) -> bool:
         return False
     lists = [begin for begin in begins.values() if begin.startswith("[")]
     return any(name in begins for name in options.text_columns) or any(
-        "{" in begin for begin in lists
+        map(_OBJECTS.match, lists)
     )
 
 
@@ -282,5 +287,6 @@ def _is_around_rows(row: dict, options: ReadOptions) -> bool:
     texts = [row[name] for name in options.text_columns if name in row]
     if texts:  # lists of them are columns
         return any(isinstance(text, (list, dict)) for text in texts)
-    lists = (value for value in row.values() if isinstance(value, list))
-    return any(isinstance(each, dict) for value in lists for each in value[:FEW_VALUES])
+    lists = [value for value in row.values() if isinstance(value, list)]
+    firsts = (next((each for each in v if each is not None), None) for v in lists)
+    return any(isinstance(each, dict) for each in firsts)

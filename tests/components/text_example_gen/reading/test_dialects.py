@@ -309,6 +309,11 @@ def test_a_header_among_the_rows_is_one_however_it_is_written(tmp_path, again):
     assert named == [("a", "pos")]
 
 
+def test_a_quote_that_is_never_closed_hides_no_line_end(tmp_path):
+    items, _ = read(tmp_path / "a.tsv", 'text\tlabel\naw\rw\rw\rw"\tb\n"unw\tb\n')
+    assert items == [('aw\rw\rw\rw"', "b"), ('"unw', "b")]
+
+
 @pytest.mark.parametrize("marks", [0, 1, 2, 3])
 def test_lines_that_end_in_cr_may_have_more_lf_in_their_texts(tmp_path, marks):
     """As spreadsheets of old Macs write them; an inch mark is text."""

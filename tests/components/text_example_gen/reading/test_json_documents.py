@@ -281,10 +281,22 @@ def test_a_first_line_that_is_broken_off_costs_one_row(read, name, size, first):
 @pytest.mark.parametrize("indent", [None, 1])
 @pytest.mark.parametrize("early", [[None], [1, "x"], [[]], [[1, 2], True]])
 def test_the_first_elements_of_a_list_may_be_no_objects(read, early, indent):
-    for whole in ([*early, *_ROWS], {"n": [1], "rows": [*early, *_ROWS]}):
-        _, items = read(json.dumps(whole, indent=indent))
+    long = [{"text": "x" * 2**17, "label": "a"}]
+    for rows in (_ROWS, long):
+        _, items = read(json.dumps([*early, *rows], indent=indent))
         assert all(item["reason"] for item in items[: len(early)])
-        assert _rows(items[len(early) :]) == _ROWS
+        assert _rows(items[len(early) :]) == rows
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_rows_in_an_object_may_begin_with_nulls_and_stand_beside_other_lists(
+    read, indent
+):
+    _, items = read(json.dumps({"n": [1], "rows": [None, *_ROWS]}, indent=indent))
+    assert items[0]["reason"] and _rows(items[1:]) == _ROWS
+    mixed = {"args": ["x", {"k": 1}], "rows": _ROWS, "log": [0, {"k": 1}]}
+    layouts, items = read(json.dumps(mixed, indent=indent))
+    assert layouts == ["json, UTF-8, rows in `rows`"] and _rows(items) == _ROWS
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -298,7 +310,9 @@ def test_a_row_in_an_object_that_is_no_json_costs_itself(read, place, indent):
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
-@pytest.mark.parametrize("first", ["[", "[1, 2]", "[]", '["x"]'])
+@pytest.mark.parametrize(
+    "first", ["[", "[1, 2]", "[]", '["x"]', '[1, {"a": 1}]', '[1, {"a": 1}, 3']
+)
 def test_a_list_in_the_first_line_costs_one_row(read, name, first):
     _, items = read("\n".join([first, *map(json.dumps, _ROWS)]), name)
     assert [bool(item.get("reason")) for item in items] == [True, False, False]
