@@ -11,13 +11,12 @@ import io
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from typing import NamedTuple, TextIO
 
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.encodings import SURVEY_BYTES, Survey
 from components.text_example_gen.reading.lines import Lines
-from components.text_example_gen.reading.opening import DAMAGE, is_damage
+from components.text_example_gen.reading.opening import DAMAGE, Reopen, is_damage
 from components.text_example_gen.reading.quotes import DECISIVE, are_syntax
 from components.text_example_gen.reading.records import clean_names
 from components.text_example_gen.reading.rows import (
@@ -43,9 +42,6 @@ _LEAST_SHARE = 0.5
 _FEW_ROWS = 20
 # A way to read quotes is taken if it leaves at most this share of the faults.
 _FEWER_FAULTS = 0.1
-
-# Opens the file anew, from its beginning.
-Reopen = Callable[[], AbstractContextManager[TextIO]]
 
 
 class Head(NamedTuple):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from typing import Literal, TextIO
 
 from components.text_example_gen.options import ReadOptions
@@ -19,10 +18,8 @@ from components.text_example_gen.reading.json_scanner import (
     text_reader,
 )
 from components.text_example_gen.reading.nested import with_nested
+from components.text_example_gen.reading.opening import Reopen
 from components.text_example_gen.reading.records import MAX_RECORD_CHARS
-
-Reopen = Callable[[], AbstractContextManager[TextIO]]
-"""Opens a file anew, from its beginning."""
 
 JsonForm = Literal["lines", "array", "object", "objects"]
 """`lines`: an object a line. `array`: a list of objects. `object`: one object, in which

@@ -12,7 +12,7 @@ import os
 import stat
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.file_names import COMPRESSED
@@ -31,6 +31,9 @@ _XZ_BYTES = 2**28
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, UnicodeError)
 
 _GIVES_UP = "pending buffer overflow"
+
+Reopen = Callable[[], contextlib.AbstractContextManager[TextIO]]
+"""Opens the text of a file anew, from its beginning."""
 
 # How much of a file is read to tell what it is.
 HEAD_BYTES = 2**16
