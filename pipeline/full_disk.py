@@ -15,7 +15,8 @@ from pathlib import Path
 from pipeline.files import is_local
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_FULL_BYTES = 16 << 20
+FULL_BYTES = 16 << 20
+"""A disk with less room may be why something failed."""
 
 
 def without_temporary_folder(unusable: FileNotFoundError) -> str:
@@ -46,7 +47,7 @@ def with_full_disk(reason: str, output: str) -> str:
         places[:0] = [next(p for p in Path(output).parents if p.exists()), *within]
         # What was begun there is removed by now, and room again.
         named = [each for each in within if f"{each}/" in reason]
-    full = [each for each in places if shutil.disk_usage(each).free < _FULL_BYTES]
+    full = [each for each in places if shutil.disk_usage(each).free < FULL_BYTES]
     # A quota is no full disk, and what was there may be gone by now.
     names = " and in ".join(str(each) for each in named or full or places[:1])
     return f"{reason}\nhint: make room in {names}"

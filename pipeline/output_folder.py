@@ -22,7 +22,7 @@ from pipeline.files import (
     remove,
     write_whole,
 )
-from pipeline.full_disk import with_full_disk
+from pipeline.full_disk import FULL_BYTES, with_full_disk
 from pipeline.metadata.inventory import Missing
 from pipeline.metadata.lease import leased_by_process
 from pipeline.metadata.metadata import Metadata
@@ -43,7 +43,6 @@ from pipeline.terminal import visible_line
 _LOGGER = logging.getLogger(__name__)
 _PIPELINE_NAME = "elmo_tfx"
 _LEAST_FREE_BYTES = 1 << 30
-_FULL_BYTES = 16 << 20
 # Models and statistics do not grow with the data; examples, transformed examples and
 # statistics of it do, compressed or not.
 _COPIES_OF_DATA = 4
@@ -150,7 +149,7 @@ class OutputFolder:
 
     def why_failed(self, reason: str) -> str:
         """Returns why something failed, and where there is no room, if that is why."""
-        if shutil.disk_usage(self.path).free < _FULL_BYTES:  # SQLite says it otherwise
+        if shutil.disk_usage(self.path).free < FULL_BYTES:  # SQLite says it otherwise
             return f"No space left on device for {self.path} ({reason})"
         return with_full_disk(reason, str(self.path))
 

@@ -47,8 +47,9 @@ _MOST_FILES = 5
 
 def as_text(summary: RunSummary) -> str:
     """Returns a summary as aligned lines that end with a newline."""
-    unchanged = {each.node for each in summary.nodes if each.state == "unchanged"}
-    is_earlier = "Trainer" in unchanged
+    is_earlier = any(
+        each.node == "Trainer" and each.state == "unchanged" for each in summary.nodes
+    )
     parts: list[tuple[str, Iterable[str]]] = [
         ("Data", _data(summary.data)),
         ("Span", _spans(summary.spans)),

@@ -103,7 +103,9 @@ def roll_back(
         records.record_rollback(
             execution, target.model, str(folder), {push.model for push in others}
         )
-    except Exception:  # servers would take what no record knows
+    # Whatever it is, as ML Metadata has errors of its own: it goes on, but servers
+    # would take what no record knows.
+    except Exception:
         with contextlib.suppress(OSError):
             remove_version(folder)
             forget_push(folder)

@@ -54,7 +54,9 @@ class Head(NamedTuple):
     def newline(self) -> str:
         """How to open the file: as old Macs wrote it, CR alone ends a line."""
         text = self.text
-        if "\r" in text and "\n" in text:
+        if text.count("\r") == text.count("\r\n"):
+            return "\n"
+        if "\n" in text:
             outside = _QUOTED.sub("", text)  # there, either is a part of a text
             is_open = any(field[1] is None for field in _QUOTED.finditer(text))
             # One that is never closed is text; but the head may cut one.
