@@ -234,25 +234,26 @@ def check_columns(
             their `distinct_names`.
     """
     distinct = distinct_names(names)
-    for name in options.required:
-        count = names.count(name) if name in options.unique else 1
-        if count <= 1 and name in distinct:
-            continue
-        if count > 1:
-            what = f"{path} has {count} columns named `{name}`"
-            hint = "give all but one of them another name"
-        else:
-            what = f"{path} has no column `{name}`"
-            near = _nearest(name, [n for n in distinct if n not in options.required])
-            if near:
-                hint = f"did you mean `{near}`? {hint_besides}".strip()
-            else:
-                hint = _hint(name, options, hint, hint_besides)
-            hint = _hint_of_partition(path, name) or hint
-        message = f"{what}. Columns found: {_list(distinct)}"
-        if hint:
-            message += f"\nhint: {hint}"
-        raise UnreadableFileError(reasons.MISSING_COLUMN, message)
+    repeated = [
+        n for n in options.required if n in options.unique if names.count(n) > 1
+    ]
+    missing = [name for name in options.required if name not in distinct]
+    if repeated:
+        what = f"{names.count(repeated[0])} columns named `{repeated[0]}`"
+        hint = "give all but one of them another name"
+    elif missing:
+        what = " and ".join(f"no column `{name}`" for name in missing)
+        others = [name for name in distinct if name not in options.required]
+        in_path = [_hint_of_partition(path, name) for name in missing]
+        hint = next(filter(None, in_path), None) or _hint(
+            missing, others, options, hint, hint_besides
+        )
+    else:
+        return
+    message = f"{path} has {what}. Columns found: {_list(distinct)}"
+    if hint:
+        message += f"\nhint: {hint}"
+    raise UnreadableFileError(reasons.MISSING_COLUMN, message)
 
 
 def partitions_of(path: str) -> dict[str, str]:
@@ -275,16 +276,25 @@ def _hint_of_partition(path: str, name: str) -> str:
     )
 
 
-def _hint(name: str, options: ReadOptions, *more: str) -> str:
-    """Returns what to do where a column with such a name is not found."""
+def _hint(
+    missing: Sequence[str],
+    others: Sequence[str],
+    options: ReadOptions,
+    hint: str,
+    hint_besides: str,
+) -> str:
+    """Returns what to do where columns are not found, given the others there are."""
+    near = [found for name in missing if (found := _nearest(name, others))]
+    if near:
+        meant = " and ".join(f"`{name}`" for name in near)
+        return f"did you mean {meant}? {hint_besides}".strip()
     of_option = {options.label_column: "label_column", options.key_column: "key_column"}
     of_option.update(dict.fromkeys(options.text_columns, "text_column"))
-    set_it = (
-        f"if it is called otherwise, set `{of_option[name]}`"
-        if (name in of_option)
-        else ""
-    )
-    return "; ".join(filter(None, (set_it, *more)))
+    to_set = dict.fromkeys(of_option[name] for name in missing if name in of_option)
+    they_are = "it is" if len(missing) == 1 else "they are"
+    named = " and ".join(f"`{option}`" for option in to_set)
+    set_it = f"if {they_are} called otherwise, set {named}" if to_set else ""
+    return "; ".join(filter(None, (set_it, hint, hint_besides)))
 
 
 def _nearest(name: str, others: Sequence[str]) -> str | None:

@@ -202,6 +202,14 @@ def test_a_missing_column_names_those_there_are_and_the_nearest(tmp_path):
     assert "if the file has no header row" in message
     message = detail(tmp_path / "a.jsonl", b'{"review":"a","label":1}\n')
     assert "has no column `text`. Columns found: review, label" in message
+    message = detail(tmp_path / "a.csv", b"review,stars\na,b\n")
+    assert message.endswith(
+        "a.csv has no column `text` and no column `label`. Columns found: review, "
+        "stars\nhint: if they are called otherwise, set `text_column` and "
+        "`label_column`; if the file has no header row, name its columns (`columns`)"
+    )
+    message = detail(tmp_path / "a.csv", b"Text,Label\na,b\n")
+    assert message.endswith("hint: did you mean `Text` and `Label`?")
     message = detail(tmp_path / "a.csv", b'"te\nxt",label\na,b\n')
     assert "Columns found: te\\nxt, label" in message
     pq.write_table(pa.table({"txt": ["a"], "label": ["b"]}), tmp_path / "a.parquet")
