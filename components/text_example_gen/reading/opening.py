@@ -44,6 +44,9 @@ _MOST_CONTROL = 0.02
 _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\v\f\r\x1a\x1b")
 # Up to so many, even in a tiny file, cost rows and not the file.
 _FEW = 8
+# Nor do more that stand in a few lines alone, as zeros that a crash left in one text;
+# of a file that is no text, most lines have some.
+_MOST_LINES = 0.05
 _EXPORT = "export the data as CSV"
 _UNPACK = "unpack it"
 _KINDS = (  # where its mark stands, the mark, what it is, what to do
@@ -262,8 +265,15 @@ def check_is_text(
     if not head or (encoding or "").startswith(_WIDE):
         return
     allowed = (delimiter or "").encode("latin-1", "ignore")
-    control = sum(head.count(bytes([c])) for c in _CONTROL if c not in allowed)
-    if control <= max(_FEW, _MOST_CONTROL * len(head)):
+    unwanted = bytes(c for c in _CONTROL if c not in allowed)
+
+    def control(part: bytes) -> int:
+        return len(part) - len(part.translate(None, unwanted))
+
+    if control(head) <= max(_FEW, _MOST_CONTROL * len(head)):
+        return
+    lines = head.splitlines()
+    if sum(map(bool, map(control, lines))) <= _MOST_LINES * len(lines):
         return
     for name, first in (("utf-16-le", 1), ("utf-16-be", 0)):
         # The other half of the bytes of Western text is zero.

@@ -54,6 +54,20 @@ def test_a_file_that_is_not_text_is_refused_with_what_it_looks_like(
     assert what in detail(tmp_path / "a.dat", data)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.dat"])
+@pytest.mark.parametrize("place", [0, 1, 299])
+def test_control_characters_in_one_text_cost_its_row_and_not_the_file(
+    tmp_path, name, place
+):
+    delimiter = b"\t" if name == "a.tsv" else b","
+    rows = [b"a film%spos" % delimiter] * 300
+    rows[place] = b"a" + b"\0" * 500 + delimiter + b"neg"
+    data = b"\n".join([b"text%slabel" % delimiter, *rows])
+    items = read(tmp_path / name, data)
+    assert items.pop(place) == (place + 2, "not_text")
+    assert items == [("a film", "pos")] * 299
+
+
 def test_a_tar_archive_of_good_rows_is_refused_as_what_it_is(tmp_path):
     rows = b"text,label\n" + b"a film,pos\n" * 9000  # so long that NULs are rare
     name = tmp_path / "train.csv"
