@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypedDict
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
+from components.text_example_gen.errors import describe_absence
 from components.text_example_gen.input_files import class_folder, data_files
 from components.text_example_gen.reading import reasons
 from components.text_example_gen.reading.layout import Layout
@@ -46,6 +47,7 @@ from pipeline.batch.formats.table import (
 )
 from pipeline.batch.rejects import RejectLines
 from pipeline.batch.staging import CHUNKS, METRICS, REJECTED, SPLITS, BatchJob
+from pipeline.errors import UserError
 
 _GROUP_BYTES = 32 * 2**20
 _GROUP_FILES = 1000
@@ -118,11 +120,16 @@ def find_files(
 
     Returns:
         The files, and the paths of those that are left out by their names.
+
+    Raises:
+        UserError: No file matches a pattern (any more).
     """
     files: dict[str, InputFile] = {}
     left_out: dict[str, None] = {}
     for pattern in patterns:
         found = data_files(pattern, format_name)
+        if not found.files:
+            raise UserError(describe_absence(pattern))
         left_out.update((file.path, None) for file in found.left_out)
         for file in found.files:
             files.setdefault(

@@ -32,10 +32,11 @@ def request_of(data, tmp_path, **changes):
     )
 
 
-def run(request, scorer):
+def run(request, scorer, **options):
     output = BatchOutput(request.output)
+    terminal = io.StringIO()
     with output.locked():
-        return run_job(request, scorer, output, model={}, terminal=io.StringIO())
+        return run_job(request, scorer, output, model={}, terminal=terminal, **options)
 
 
 def lines_of(path: Path):

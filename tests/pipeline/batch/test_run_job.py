@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from components.text_example_gen.options import ReadOptions
 from pipeline.batch import scoring
+from pipeline.batch.inputs import first_look
 from pipeline.batch.predicting import Predictor
 from pipeline.errors import UserError
 from tests.pipeline.batch.jobs import lines_of, request_of, run
@@ -209,6 +210,17 @@ def test_a_file_that_may_not_be_read_is_refused_before_anything_runs(
     with pytest.raises(UserError, match=r"b.csv.gz cannot be read: permission"):
         run(request_of(data, tmp_path), predictor)
     assert not (tmp_path / "out.unfinished").exists()
+
+
+def test_files_that_went_away_after_the_first_look_are_no_job_without_rows(
+    data, tmp_path, predictor
+):
+    request = request_of(data / "*.csv", tmp_path)
+    previews = {each: first_look(each, request.options) for each in request.inputs}
+    (data / "a.csv").unlink()
+    with pytest.raises(UserError, match=r"No file matches .*/\*.csv\n.* b.csv.gz"):
+        run(request, predictor, previews=previews)
+    assert not (tmp_path / "out").exists()
 
 
 def test_input_in_the_output_is_refused_whatever_glob_names_it(
