@@ -20,7 +20,7 @@ _OUTPUTS = ("word_emb", "lstm_outputs1", "lstm_outputs2")
 _SENTENCE = ("The", "cat", "sat", ".")
 # A module in TF1-Hub form has this file, and its graph for inference no tags.
 HUB_MARKER = "tfhub_module.pb"
-# What TensorFlow raises over a graph that is broken.
+# What TensorFlow raises when a graph that is broken is called.
 _FAILURES = (
     *(OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError),
     *(AssertionError, DecodeError, tf.errors.OpError),
@@ -48,7 +48,8 @@ class SignatureModule(tf.Module):
         try:
             # Kept whole: whatever holds this object exports its variables with it.
             self.loaded = tf.saved_model.load(self.folder, tags=tags)
-        except _FAILURES as error:
+        # Over a broken graph TensorFlow also raises errors that have no public class.
+        except Exception as error:  # noqa: BLE001
             raise SourceError(
                 f"The SavedModel {folder} cannot be loaded: {files.one_line(error)}"
             ) from error

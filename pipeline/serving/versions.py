@@ -16,7 +16,7 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.errors import DAMAGED_GRAPH, UserError
+from pipeline.errors import UserError
 from pipeline.features import EXPLAIN_TEXTS, SERVE_TEXTS
 from pipeline.files import is_local, is_pattern
 
@@ -192,7 +192,8 @@ def load_classifier(folder: str, *, explain: bool = False) -> Any:
     try:
         model = tf.saved_model.load(folder)
         signatures = model.signatures
-    except (*DAMAGED_GRAPH, tf.errors.OpError) as error:
+    # Over a broken graph TensorFlow also raises errors that have no public class.
+    except Exception as error:  # noqa: BLE001
         reason = str(error).partition("\n")[0]
         if isinstance(error, (AttributeError, KeyError)):
             reason = f"its graph is damaged ({type(error).__name__}: {reason})"

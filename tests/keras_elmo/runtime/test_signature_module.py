@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_elmo import ElmoEmbeddingLayer, SourceError
 from keras_elmo.runtime.signature_module import SignatureModule
@@ -192,6 +193,17 @@ def test_a_file_that_is_not_a_saved_model_is_refused(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"no protocol buffer")
     with pytest.raises(SourceError, match="cannot be loaded"):
         SignatureModule(tmp_path)
+
+
+def test_a_signature_that_lacks_an_input_of_its_graph_is_refused(folder, tmp_path):
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    path = broken / "saved_model.pb"
+    graph = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for meta_graph in graph.meta_graphs:
+        del meta_graph.signature_def["tokens"].inputs["sequence_len"]
+    path.write_bytes(graph.SerializeToString())
+    with pytest.raises(SourceError, match="broken cannot be loaded: .* placeholder"):
+        SignatureModule(broken)
 
 
 def test_a_loaded_file_runs_no_graph_that_its_user_did_not_name(tmp_path, folder):
