@@ -45,6 +45,7 @@ BROKEN_ARRAYS: tuple[type[Exception], ...] = (
     *(SyntaxError, RecursionError),
     *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
+_SHOWN_NAMES = 3
 UNPACK = "\nhint: name the archive itself as the source"
 
 
@@ -106,6 +107,28 @@ def check_file(path: Path, *, may_be_empty: bool = False) -> None:
         raise SourceError(f"{path} is a pipe, a socket or a device, not a file")
     if not found.st_size and not may_be_empty:
         raise SourceError(f"{path} is empty")
+
+
+def check_is_own(folder: Path, mark: str) -> None:
+    """Refuses to write into a folder of other files; what it does not hold may begin.
+
+    Args:
+        folder: To write into.
+        mark: Name of what lies in a folder that was written into before.
+
+    Raises:
+        ValueError: It says which files are there.
+    """
+    if not folder.is_dir() or (folder / mark).is_dir():
+        return
+    names = sorted(path.name for path in folder.iterdir())
+    if names:
+        shown = ", ".join(brief(name) for name in names[:_SHOWN_NAMES])
+        more = ", ..." if names[_SHOWN_NAMES:] else ""
+        raise ValueError(
+            f"{folder} has other files ({shown}{more}), and no `{mark}` that could go "
+            "on\nhint: name a new or an empty folder"
+        )
 
 
 def kind(path: Path) -> str | None:
@@ -186,6 +209,8 @@ def read_arrays(what: str, path: Path) -> dict[str, np.ndarray]:
         SourceError: If it is missing, or broken.
     """
     check_file(path)
+    if kind(path) != ZIP:
+        raise SourceError(f"Cannot read {what} {path}: it is no npz file")
     with (
         reading(f"{what} {path}", *BROKEN_ARRAYS),
         np.load(path, allow_pickle=False) as arrays,

@@ -21,6 +21,7 @@ from pathlib import Path
 import absl.logging
 import click
 
+from pipeline.commands.numbers import FiniteNumber
 from pipeline.config import Config, ConfigError, load_config
 from pipeline.interrupts import reraise_interrupt
 from pipeline.metadata.runs import NodeRecord
@@ -126,7 +127,7 @@ def log_to_stderr() -> None:
 @click.option("--list", "lists", is_flag=True, help="Print the nodes, in order.")
 @click.option("--node", help="Id of the node, such as Transform.")
 @click.option("--run-id", help="Name of the run in ML Metadata.")
-@click.option("--timeout-minutes", type=click.FloatRange(min=0, min_open=True))
+@click.option("--timeout-minutes", type=FiniteNumber(min=0, min_open=True))
 def main(
     config: Path,
     overrides: tuple[str, ...],

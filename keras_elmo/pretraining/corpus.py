@@ -237,6 +237,8 @@ def prepare(
         "held_out_every": held_out_every,
     }
     (partial / "corpus.json").write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+    if folder.exists():  # it has lost its facts
+        shutil.rmtree(folder)
     os.replace(partial, folder)
 
 
@@ -245,8 +247,8 @@ def _check_encoding(path: Path, odd: int, lines: int) -> None:
     if odd > _MOST_ODD * lines:
         raise ValueError(
             f"The text {path} is not UTF-8: {odd:,} of {lines:,} lines have bytes that "
-            "cannot be decoded, or NUL\nhint: iconv -f latin1 -t utf-8, or whichever "
-            "encoding it has in place of latin1"
+            "cannot be decoded, or NUL\nhint: iconv -f latin1 -t utf-8, with utf-16 or "
+            "whichever encoding it has in place of latin1"
         )
     if odd:
         _LOG.warning("%s: in %d lines U+FFFD stands for broken bytes", path.name, odd)
@@ -335,6 +337,8 @@ def _renumber(source: Path, target: Path, order: np.ndarray) -> None:
     rank[order] = np.arange(len(order), dtype=np.int32)
     with open(source, "rb") as reader, open(target, "wb") as writer:
         while len(ids := np.fromfile(reader, np.int32, _IDS_AT_ONCE)):
-            rank[ids].tofile(writer)
-        np.array([BOUNDARY], np.int32).tofile(writer)  # ends the last sentence
+            writer.write(
+                rank[ids].tobytes()
+            )  # `tofile` does not say that a disk is full
+        writer.write(np.array([BOUNDARY], np.int32).tobytes())  # ends the last sentence
     source.unlink()

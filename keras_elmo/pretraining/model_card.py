@@ -44,7 +44,8 @@ def write_model_card(
         "## Held-out perplexity",
         _perplexity(training, corpus),
     ]
-    path.write_text("\n\n".join(part for part in parts if part) + "\n", "utf-8")
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    path.write_text(text, "utf-8", errors="replace")  # names of files may be no UTF-8
 
 
 def _model(training: Training) -> str:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
+from keras_elmo import files
 from keras_elmo.checkpoints import save_hdf5
 from keras_elmo.options import BiLMOptions
 from keras_elmo.pretraining.corpus import Corpus, describe, prepare, read_facts
@@ -14,6 +15,7 @@ from keras_elmo.pretraining.sentences import find_texts
 from keras_elmo.pretraining.settings import SMALL, Settings
 from keras_elmo.pretraining.train import Training, start_options
 
+_WORK = "training"
 _LOG = logging.getLogger(__name__)
 
 
@@ -35,7 +37,8 @@ def pretrain(
             lines are paragraphs. None if `output` holds the prepared texts.
         output: Folder of the result: options.json, weights.hdf5, vocabulary.txt and
             README.md, a model card. Its folder `training` holds the prepared texts
-            and the checkpoint and is not needed afterwards.
+            and the checkpoint and is not needed afterwards. It is new, empty, or
+            that of a training, which goes on.
         settings: How to train; None to prepare the texts only.
         options: Sizes of the biLM; None for those of `settings.start`, else small
             ones.
@@ -51,11 +54,12 @@ def pretrain(
     Raises:
         FileNotFoundError: If no text is there.
         ValueError: If the texts or options are not those the training began with,
-            or the texts are too short for a batch.
+            the texts are too short for a batch, or `output` has other files.
         FloatingPointError: If the training diverges.
     """
     output = Path(output)
-    work = output / "training"
+    files.check_is_own(output, _WORK)
+    work = output / _WORK
     _prepare_once(corpus, work / "corpus", held_out_every)
     if settings is None:
         return None

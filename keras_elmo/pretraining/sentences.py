@@ -30,7 +30,7 @@ _LONGEST_ABBREVIATION = 16  # chars, with what stands before it; and more
 
 
 def find_texts(pattern: str | Iterable[str]) -> list[Path]:
-    """Returns the files of a glob pattern (or several), sorted within each.
+    """Returns the files of a glob pattern (or several), sorted within each, once each.
 
     Raises:
         FileNotFoundError: If a pattern matches no file.
@@ -39,13 +39,13 @@ def find_texts(pattern: str | Iterable[str]) -> list[Path]:
     paths: list[Path] = []
     for each in patterns:
         matches = [Path(name) for name in sorted(glob.glob(each, recursive=True))]
-        texts = [path for path in matches if path.is_file() and path not in paths]
+        texts = [path for path in matches if path.is_file()]
         if not texts:
             raise FileNotFoundError(
                 f"`corpus` must match at least one text file. Received: {each}"
             )
         paths += texts
-    return paths
+    return list(dict.fromkeys(paths))
 
 
 def read_paragraphs(path: Path) -> Iterator[str]:
@@ -56,6 +56,8 @@ def read_paragraphs(path: Path) -> Iterator[str]:
     Raises:
         ValueError: If a packed file is broken.
     """
+    if not path.stat().st_size:  # as /proc/kmsg, which would be waited for
+        return
     openers: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
     try:
         with openers.get(path.suffix, open)(path, "rb") as file:

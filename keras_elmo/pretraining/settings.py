@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from keras_elmo.options import BiLMOptions
 
@@ -35,7 +36,8 @@ class Settings:
         unroll: Tokens of a row; gradients do not go past its start.
         negatives: Sampled words a batch, but at most half of the vocabulary.
         min_count: Occurrences a word needs to be in the vocabulary.
-        max_vocabulary: Words in the vocabulary at most.
+        max_vocabulary: Words in the vocabulary at most, with the three for beginnings,
+            ends and unknown words.
         learning_rate: Highest one of Adam.
         learning_rate_rise: Share of the budget over which the learning rate rises.
         dropout: Share set to zero.
@@ -94,8 +96,11 @@ class Settings:
                 rule, right = "from 0 to 1", 0 <= value <= 1
             elif field.name in ("seed", "min_count"):
                 rule, right = "at least 0", value >= 0
+            elif field.name == "max_vocabulary":
+                rule, right = "at least 4", value >= 4
             else:
-                rule, right = "above 0", value is None or value > 0
+                rule = "finite and above 0"
+                right = value is None or 0 < value < math.inf
             if not right:
                 raise ValueError(
                     f"`{field.name}` must be {rule}. Received: `{field.name}={value}`"

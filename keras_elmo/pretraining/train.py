@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -305,7 +306,11 @@ def _save_state(path: Path, model: keras.Model, facts: dict[str, Any]) -> None:
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     partial = path.with_suffix(".partial")
     with open(partial, "wb") as file:
-        np.savez(file, **arrays)
+        # Not by `savez`, whose open archive complains once more where a disk is full.
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)

@@ -25,7 +25,7 @@ import click
 
 from elmo_kubeflow import step_names as names
 from elmo_kubeflow.tries import PAUSE_SECONDS, is_a_try, run_tries
-from pipeline.commands.numbers import WholeNumber
+from pipeline.commands.numbers import FiniteNumber, WholeNumber
 from pipeline.config import Config, load_config
 from pipeline.metadata.lease import Lease, OutputLost
 from pipeline.metadata.store import open_store
@@ -253,7 +253,7 @@ def main() -> None:
 _EXECUTOR = click.option("--executor-input", "executor", type=_Json(), required=True)
 _LIMIT = click.option(
     "--timeout-minutes",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteNumber(min=0, min_open=True),
     help="How long a try may take.",
 )
 _RETRIES = click.option(
@@ -264,7 +264,7 @@ _RETRIES = click.option(
 )
 _PAUSE = click.option(
     "--pause-seconds",
-    type=click.FloatRange(min=0),
+    type=FiniteNumber(min=0),
     default=PAUSE_SECONDS,
     help="Time before the second try; each later pause is twice as long.",
 )

@@ -1,6 +1,9 @@
-"""Whole numbers as options take them."""
+"""Numbers as options take them."""
 
 from __future__ import annotations
+
+import math
+from typing import Any
 
 import click
 
@@ -20,3 +23,13 @@ class WholeNumber(click.IntRange):
 
     def __init__(self, min: int, max: int = MOST) -> None:
         super().__init__(min, max)
+
+
+class FiniteNumber(click.FloatRange):
+    """A number that is not NaN and not infinite; as `click.FloatRange` besides."""
+
+    def convert(self, value: Any, *where: Any) -> Any:
+        number = super().convert(value, *where)
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", *where)
+        return number

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import importlib.util
 import logging
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline.commands.numbers import WholeNumber
+from pipeline.commands.numbers import FiniteNumber, WholeNumber
 from pipeline.errors import RunError, UserError
+from pipeline.files import locked_folder
+from pipeline.full_disk import with_full_disk
 from pipeline.runs.progress import say_loading
 from pipeline.terminal import visible_line
 
 # As `Settings` has them, whose import takes seconds.
-_ABOVE_0 = click.FloatRange(min=0, min_open=True)
+_ABOVE_0 = FiniteNumber(min=0, min_open=True)
 _AT_LEAST_1 = WholeNumber(1)
 _RATE, _START_RATE = 2e-3, 5e-4
 _BACKENDS = ("tensorflow", "jax", "torch")  # of Keras, by their packages
@@ -44,7 +48,7 @@ Examples:
     "--output",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the model; a training found there goes on.",
+    help="Folder of the model, new or empty; a training found there goes on.",
 )
 @click.option(
     "--options",
@@ -79,14 +83,14 @@ Examples:
 )
 @click.option(
     "--dropout",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=FiniteNumber(0, 1, max_open=True),
     default=0.1,
     show_default=True,
     help="Share of the LSTMs' inputs and outputs set to zero in training.",
 )
 @click.option(
     "--lowercase-share",
-    type=click.FloatRange(0, 1),
+    type=FiniteNumber(0, 1),
     default=0.0,
     show_default=True,
     help="Share of the rows that are read and predicted in lower case.",
@@ -108,7 +112,7 @@ Examples:
 @click.option(
     "--vocabulary-size",
     "max_vocabulary",
-    type=_AT_LEAST_1,
+    type=WholeNumber(4),
     default=40_000,
     show_default=True,
     help="Most frequent words that are predicted; all words are read.",
@@ -167,6 +171,7 @@ def command(
             "from keeps its sizes"
         )
     _check_backend()
+    _check_output(output)
     if start:
         _check_start(start)
     for pattern in corpus:
@@ -193,20 +198,23 @@ def command(
             learning_rate=learning_rate or (_START_RATE if start else _RATE),
             **settings,
         )
-        perplexity = pretrain(
-            corpus or None,
-            output,
-            settings=None if prepare_only else how,
-            options=BiLMOptions.from_file(options_file) if options_file else None,
-            held_out_every=held_out_every,
-            corpus_note=corpus_note,
-            licence=licence,
-            weights_dtype="float16" if float16 else "float32",
-        )
+        with _held(output):
+            perplexity = pretrain(
+                corpus or None,
+                output,
+                settings=None if prepare_only else how,
+                options=BiLMOptions.from_file(options_file) if options_file else None,
+                held_out_every=held_out_every,
+                corpus_note=corpus_note,
+                licence=licence,
+                weights_dtype="float16" if float16 else "float32",
+            )
     except (FileNotFoundError, ValueError, SourceError) as error:
         raise UserError(str(error)) from error
-    except (FloatingPointError, OSError) as error:
+    except FloatingPointError as error:
         raise RunError(str(error)) from error
+    except OSError as error:
+        raise RunError(with_full_disk(str(error), str(output.absolute()))) from error
     if perplexity is None:
         line = f"The texts are prepared in {output / 'training'}"
     else:
@@ -226,6 +234,41 @@ def _check_backend() -> None:
             f"KERAS_BACKEND must be one of {', '.join(_BACKENDS)}, and be installed. "
             f"Received: {name!r} (hint: unset it, for TensorFlow)"
         )
+
+
+def _check_output(output: Path) -> None:
+    """Refuses a folder of other files at once, before TensorFlow is loaded.
+
+    Raises:
+        UserError: It has files, but no training that could go on.
+    """
+    from keras_elmo.files import check_is_own
+
+    try:
+        check_is_own(output, "training")
+    except ValueError as error:
+        raise UserError(f"option --output: {error}") from error
+
+
+@contextlib.contextmanager
+def _held(output: Path) -> Iterator[None]:
+    """Takes hold of a training; two at once would write each other's checkpoints."""
+    import filelock
+
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked_folder(output / "training"))
+        except filelock.Timeout as error:
+            raise UserError(
+                f"another process trains in {output} (hint: wait for it, or choose "
+                "another --output)"
+            ) from error
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise UserError(
+                f"option --output: cannot be written: {error.filename}: {why}"
+            ) from error
+        yield
 
 
 def _check_start(source: str) -> None:

@@ -86,11 +86,33 @@ def test_prepared_texts_can_be_trained_on_elsewhere(texts, tmp_path):
     assert (tmp_path / "out/weights.hdf5").exists()
 
 
+def test_prepared_texts_without_their_facts_are_prepared_anew(texts, tmp_path):
+    run(texts, tmp_path / "out", settings=None)
+    facts = tmp_path / "out/training/corpus/corpus.json"
+    before = facts.read_bytes()
+    facts.unlink()
+    run(texts, tmp_path / "out", settings=None)
+    assert facts.read_bytes() == before
+
+
 def test_texts_that_changed_under_a_training_are_refused(texts, tmp_path):
     run(texts, tmp_path / "out", settings=None)
     write_text(tmp_path / "third.txt", lines=3)
     with pytest.raises(ValueError, match="The texts are not those"):
         run(texts, tmp_path / "out")
+
+
+def test_a_folder_of_other_files_is_refused(texts, trained, tmp_path):
+    other = tmp_path / "project"
+    other.mkdir()
+    (other / "README.md").write_text("mine")
+    with pytest.raises(ValueError, match=r"project has other files \(README.md\), and"):
+        run(texts, other)
+    assert (other / "README.md").read_text() == "mine"
+    finished = shutil.copytree(trained[1], tmp_path / "out")
+    shutil.rmtree(finished / "training")  # as one may at the end
+    with pytest.raises(ValueError, match=r"out has other files \(README.md, options"):
+        run(texts, finished)
 
 
 def test_texts_may_only_be_left_out_where_some_are_prepared(tmp_path):

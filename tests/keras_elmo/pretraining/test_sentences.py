@@ -45,6 +45,13 @@ def test_plain_and_packed_texts_read_alike(tmp_path):
     assert texts == [["A café.", "Second line", "broken \ufffd byte"]] * 3
 
 
+def test_a_file_that_two_patterns_name_is_read_once(tmp_path):
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).touch()
+    patterns = [f"{tmp_path}/b*", f"{tmp_path}/*", f"{tmp_path}/a.txt"]
+    assert find_texts(patterns) == [tmp_path / "b.txt", tmp_path / "a.txt"]
+
+
 def test_a_pattern_without_a_file_is_named(tmp_path):
     (tmp_path / "a.txt").write_text("A line.\n")
     patterns = [str(tmp_path / "*.txt"), str(tmp_path / "*.text")]

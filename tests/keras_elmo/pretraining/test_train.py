@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import itertools
+import resource
 import shutil
 import time
 
@@ -136,6 +138,7 @@ def test_a_checkpoint_of_another_model_is_refused(corpus, tmp_path):
         lambda data: data.replace(b"facts.npy", b"farts.npy"),
         lambda data: data.replace(b"'shape': (", b"'shape': '", 1),
         lambda data: b"\x93NUMPY\x01\x00v\x00" + data,
+        lambda data: b"junk" + data,
     ],
 )
 def test_a_damaged_checkpoint_is_refused_in_one_line(corpus, tmp_path, damage):
@@ -150,6 +153,21 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(corpus, tmp_path, damage):
     message, hint = str(caught.value).split("\nhint: ")
     assert "\n" not in message
     assert hint == "delete it, and the training begins anew"
+
+
+def test_a_checkpoint_without_room_leaves_the_old_one(corpus, tmp_path):
+    training = Training(corpus, OPTIONS, make_settings(), tmp_path)
+    training.save()
+    old = training.checkpoint.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(old) // 2, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            training.save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    gc.collect()  # what would complain when it is removed
+    assert training.checkpoint.read_bytes() == old
 
 
 def test_a_training_goes_on_with_its_own_settings_alone(corpus, tmp_path):
@@ -238,14 +256,14 @@ def test_training_in_bfloat16_lowers_the_perplexity(corpus, tmp_path):
     [
         ({"minutes": 3.0}, "Exactly one of `steps` and `minutes`"),
         ({"steps": None}, "Exactly one of `steps` and `minutes`"),
-        ({"rows": 0}, "`rows` must be above 0. Received: `rows=0`"),
+        ({"rows": 0}, "`rows` must be finite and above 0. Received: `rows=0`"),
         ({"dropout": 1.0}, "`dropout` must be at least 0 and below 1"),
         ({"dtype": "bfloat16"}, "`dtype` must be one of float32, mixed_bfloat16. "
          "Received: `dtype=bfloat16`"),
         ({"lowercase_share": 1.1}, "`lowercase_share` must be from 0 to 1. "
          "Received: `lowercase_share=1.1`"),
         ({"lowercase_share": -0.1}, "`lowercase_share` must be from 0 to 1"),
-        ({"learning_rate": -1.0}, "`learning_rate` must be above 0"),
+        ({"learning_rate": -1.0}, "`learning_rate` must be finite and above 0"),
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_named(change, message):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sys
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
+from pipeline.files import locked_folder
 from tests.keras_elmo.pretraining.texts import write_text
 from tests.keras_elmo.tiny import TINY
 
@@ -75,11 +78,13 @@ def test_a_backend_that_is_not_installed_is_refused(tmp_path, monkeypatch, name)
         (["--lowercase-share", 2], "2.0 is not in the range 0<=x<=1"),
         (["--dropout", 1], "1.0 is not in the range 0<=x<1"),
         (["--dtype", "float16"], "'float16' is not one of"),
+        (["--dropout", "nan"], "nan is not a finite number"),
+        (["--minutes", "inf"], "inf is not a finite number"),
         *(
             ([option, value], "is not in the range ")
             for option, value in (
                 *(("--steps", 0), ("--batch", 0), ("--unroll", 0), ("--negatives", -1)),
-                *(("--minutes", 0), ("--learning-rate", 0), ("--vocabulary-size", 0)),
+                *(("--minutes", 0), ("--learning-rate", 0), ("--vocabulary-size", 3)),
                 *(("--min-count", -1), ("--seed", -1)),
             )
         ),
@@ -92,10 +97,40 @@ def test_settings_out_of_range_are_a_misuse(tmp_path, arguments, message):
     assert "loading TensorFlow" not in output  # said at once
 
 
-def test_a_number_that_is_none_is_a_misuse(tmp_path):
-    code, output = call("--output", tmp_path, *QUICK, "--dropout", "nan")
+def test_a_folder_of_other_files_is_no_place_for_a_model(tmp_path):
+    (tmp_path / "README.md").write_text("my project")
+    code, output = call("--output", tmp_path, *QUICK)
     assert code == 2
-    assert "`dropout` must be at least 0 and below 1. Received" in output
+    assert f"option --output: {tmp_path} has other files (README.md)" in output
+    assert "loading TensorFlow" not in output
+    assert (tmp_path / "README.md").read_text() == "my project"
+
+
+def test_a_training_is_not_disturbed_by_a_second_one(tmp_path):
+    with locked_folder(tmp_path / "out" / "training"):
+        code, output = call("--output", tmp_path / "out", *QUICK)
+    assert code == 2
+    assert f"another process trains in {tmp_path / 'out'} (hint: wait" in output
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    code, output = call("--output", tmp_path / "file" / "out", *QUICK)
+    assert code == 2
+    assert "option --output: cannot be written: " in output
+    assert "file/out/training: Not a directory" in output
+
+
+def test_what_is_no_unicode_is_no_end_of_a_training(
+    tmp_path, options_file, monkeypatch
+):
+    # What pytest keeps of the log, xdist could not send.
+    monkeypatch.setattr(logging.getLogger("keras_elmo"), "propagate", False)
+    write_text(tmp_path / os.fsdecode(b"\xff.txt"), lines=60)
+    _train(tmp_path, options_file, "--corpus-note", "Tickets \udcff")
+    card = (tmp_path / "out/README.md").read_text("utf-8")
+    assert "Tickets ?\n" in card
+    assert "| ?.txt | 60 |" in card
 
 
 def test_texts_that_are_not_there_are_a_misuse(tmp_path):
