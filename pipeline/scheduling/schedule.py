@@ -23,10 +23,10 @@ from pipeline.terminal import visible_line
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = (130, -signal.SIGINT, -signal.SIGTERM)
-# The clock may be set, and a wait does not count the time that the machine sleeps: the
-# clock is read again after so long.
-_LONGEST_WAIT_SECONDS = 30
-_BUSY_SECONDS = 2  # between two looks at a run that is not ours
+# A signal that comes just as a wait begins does not end it, the clock may be set, and a
+# wait does not count the time that the machine sleeps: all is looked at again after so
+# long.
+_LONGEST_WAIT_SECONDS = 1.0
 _RUN = (sys.executable, "-m", "pipeline.scheduling.scheduled_run")
 
 
@@ -127,7 +127,7 @@ class Schedule:
         self._correct(record)
         self._say_next(record)
         while self._under_way is not None or self._signal is None:
-            timeout = None
+            timeout = _LONGEST_WAIT_SECONDS
             if self._under_way is None:
                 if self._correct(record) and self._said_next:
                     self._say_next(record)
@@ -138,11 +138,8 @@ class Schedule:
                 # the night in which they are changed would be an hour off.
                 seconds = (due.astimezone(timezone.utc) - self._clock()).total_seconds()
                 if seconds > 0:
-                    most = _BUSY_SECONDS if self._orphan else _LONGEST_WAIT_SECONDS
-                    timeout = min(seconds, most)
-                elif self._must_wait():
-                    timeout = _BUSY_SECONDS
-                else:
+                    timeout = min(seconds, timeout)
+                elif not self._must_wait():
                     self._start(due, record)
                     continue
             with contextlib.suppress(queue.Empty):

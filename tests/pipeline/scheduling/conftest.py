@@ -12,5 +12,4 @@ def folder(tmp_path) -> ScheduleFolder:
 
 @pytest.fixture
 def short_waits(monkeypatch) -> None:
-    for name in ("_LONGEST_WAIT_SECONDS", "_BUSY_SECONDS"):
-        monkeypatch.setattr(f"pipeline.scheduling.schedule.{name}", 0.05)
+    monkeypatch.setattr("pipeline.scheduling.schedule._LONGEST_WAIT_SECONDS", 0.05)

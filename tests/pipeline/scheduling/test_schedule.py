@@ -6,6 +6,7 @@ import fcntl
 import itertools
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -177,6 +178,22 @@ def test_a_signal_asks_the_run_to_end_and_the_next_start_takes_it_up(folder):
     lines = run_until(folder, EVERY_SECOND, until="run 2: ")
     assert "run 2 began" in lines[1]
     assert folder.read_history()[1].scheduled <= past.started
+
+
+def test_no_wait_is_long_as_a_signal_may_come_just_before_it(folder, monkeypatch):
+    """Python has then looked for signals already, and the wait is not disturbed."""
+    waits = []
+
+    class Events(queue.SimpleQueue):
+        def get(self, block=True, timeout=None):
+            waits.append(timeout)
+            return super().get(block, timeout)
+
+    monkeypatch.setattr(queue, "SimpleQueue", Events)
+    run_until(folder, EVERY_SECOND, "time.sleep(0.5)", until="run 1: ")
+    run_until(folder, NEVER, until="next run")
+    assert len(waits) > 3
+    assert max(waits) <= 1  # None would be a TypeError
 
 
 def test_a_signal_that_nohup_has_it_ignore_stays_ignored(folder):
