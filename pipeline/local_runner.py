@@ -40,11 +40,11 @@ from pipeline.config.checked import (
 )
 from pipeline.errors import RunError, UserError, with_typed_options
 from pipeline.interrupts import raise_if_interrupted, reraise_interrupt
+from pipeline.metadata.place import describe_move
 from pipeline.output_folder import (
     OutputFolder,
     OutputUnusable,
     describe_missing,
-    describe_move,
 )
 from pipeline.runs.outcomes import (
     NothingNew,

@@ -125,9 +125,8 @@ class OutputFolder:
 
     def _refuse_wrong_kinds(self) -> None:
         """Refuses what is no file or no folder, and links where nodes write."""
-        folders = [self.path, self.artifacts, self.serving, self.manifests]
-        folders += [self.model_cards, self.resume, self.embeddings]
-        folders += [self.logs, self.runs]
+        folders = [self.path, self.artifacts, self.serving, self.manifests, self.runs]
+        folders += [self.model_cards, self.resume, self.embeddings, self.logs]
         for path in (*folders, self.metadata, self.summary, self.path / REPORT):
             if os.path.islink(path) and not os.path.exists(path):
                 raise ConfigError(
@@ -159,10 +158,11 @@ class OutputFolder:
         Raises:
             ConfigError: The folder cannot be created, or a part of it is what it must
                 not be.
-            OutputUnusable: Another process holds it.
+            OutputUnusable: Another process holds it, or it has files of others.
             OutputBusy: With ML Metadata on a server: another run of any machine does.
         """
         self._refuse_wrong_kinds()
+        self._refuse_others()
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(locked_folder(self.path))
@@ -214,28 +214,35 @@ class OutputFolder:
 
         Raises:
             MoveIncomplete: Artifacts were left behind.
-            OutputUnusable: A copy would change the versions of its original, or there
-                are artifacts without any record of them.
+            OutputUnusable: A copy would change the versions of its original.
             StoreUnreadable: The file of ML Metadata cannot be read or written.
         """
-        if is_on_server():
-            return None
-        if not self.metadata.exists() or not self.metadata.stat().st_size:
-            self._refuse_without_records()
+        if is_on_server() or not self._has_records():
             return None
         before = adopt_place(self.metadata, self._refuse_shared_folders)
         if before is not None:
             _LOGGER.warning("this output was at %s before", before)
         return before
 
-    def _refuse_without_records(self) -> None:
-        """Refuses artifacts that nothing is known of: a run would write among them."""
+    def _has_records(self) -> bool:
+        return self.metadata.exists() and self.metadata.stat().st_size > 0
+
+    def _refuse_others(self) -> None:
+        """Refuses files of others, among which a run would write, or replace them."""
+        if is_on_server() or self._has_records():
+            return
         if self.artifacts.is_dir() and any(self.artifacts.iterdir()):
             raise OutputUnusable(
-                f"{self.artifacts} holds results of runs of which {self.metadata} has "
-                "no record (hint: bring that file back, or remove that folder: then "
-                "the output begins anew, and keeps what is served)"
+                f"{self.artifacts} has files of which {self.metadata} has no record "
+                "(hint: choose another --output; if they are of runs, bring that back, "
+                "or remove them: then the output begins anew, and keeps what is served)"
             )
+        for path in (self.summary, self.path / REPORT):
+            if path.exists() and not any(self.runs.glob(f"*/{RECORD}")):
+                raise OutputUnusable(
+                    f"{path} is not of a run, and would be replaced (hint: choose "
+                    "another --output, or move it away)"
+                )
 
     def _refuse_shared_folders(self, before: Path) -> None:
         """Refuses a copy of which a part is that of its original, by a link."""
@@ -381,12 +388,6 @@ def describe_missing(missing: Sequence[Missing], output: OutputFolder) -> str:
     if len(missing) > _MOST_MISSING_SHOWN:
         shown.append(f"and {len(missing) - _MOST_MISSING_SHOWN} more")
     return visible_line(f"gone, so that their nodes run again: {', '.join(shown)}")
-
-
-def describe_move(before: Path) -> str:
-    """Returns the line with which a command says what `follow_move` has done."""
-    where = visible_line(str(before))
-    return f"this output was at {where}: its records now lead to where it is"
 
 
 def _unwritable(error: OSError) -> ConfigError:

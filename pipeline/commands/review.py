@@ -65,8 +65,9 @@ def command(output: Path, folds: int, first: int, to: Path | None) -> None:
     takes about as long as a training; fewer folds take less.
     """
     from pipeline.config.checked import check_output_name
+    from pipeline.metadata.place import describe_move
     from pipeline.metadata.store import store_exists
-    from pipeline.output_folder import OutputFolder, describe_move
+    from pipeline.output_folder import OutputFolder
     from pipeline.review.table import NAME, refuse_filled
 
     check_output_name(output)

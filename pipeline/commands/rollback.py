@@ -53,7 +53,8 @@ def command(output: Path, to: int | None) -> None:
 
         # ML Metadata prints messages of its own.
         with run_log(Path(os.devnull)) as terminal:
-            from pipeline.output_folder import OutputFolder, describe_move
+            from pipeline.metadata.place import describe_move
+            from pipeline.output_folder import OutputFolder
             from pipeline.serving.rollback import roll_back
 
             folder = OutputFolder(output)

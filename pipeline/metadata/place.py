@@ -22,6 +22,7 @@ from ml_metadata.proto import metadata_store_pb2
 from pipeline.errors import RunError
 from pipeline.files import unshare
 from pipeline.metadata.store import open_store
+from pipeline.terminal import visible_line
 
 # What a run records: outputs of nodes, and versions that a rollback serves again.
 _PATH = re.compile(r"(?P<place>.*)/(?:pipeline/[^/]+/[^/]+|serving)/[0-9]+", re.DOTALL)
@@ -236,3 +237,9 @@ def _connected(database: Path) -> Iterator[sqlite3.Connection]:
                 "keeps what is served)"
             )
         raise StoreUnreadable(message) from error
+
+
+def describe_move(before: Path) -> str:
+    """Returns the line with which a command says what `adopt_place` has done."""
+    where = visible_line(str(before))
+    return f"this output was at {where}: its records now lead to where it is"

@@ -14,9 +14,10 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.config import ConfigError
-from pipeline.files import remove
+from pipeline.files import remove, write_whole
 from pipeline.metadata.store import PREFIX, open_store
 from pipeline.output_folder import OutputFolder, OutputUnusable
+from pipeline.runs.past_runs import RECORD
 from pipeline.serving.publish import note_push, noted_pushes
 
 _STATES = metadata_store_pb2.Execution
@@ -60,6 +61,26 @@ def test_a_second_run_into_the_same_output_is_refused(folder):
         first.kill()
         first.wait()
     with folder.locked():  # the kill has let it go
+        pass
+
+
+@pytest.mark.parametrize("name", ["summary.json", "report.html", "pipeline/main.py"])
+def test_files_of_others_are_neither_replaced_nor_written_among(folder, name):
+    path = folder.path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("mine")
+    (folder.path / "runs").mkdir()  # as TensorBoard has it
+    before = sorted(folder.path.rglob("*"))
+    with pytest.raises(OutputUnusable, match="hint: choose another --output"):
+        folder.locked()
+    assert sorted(folder.path.rglob("*")) == before
+
+
+def test_an_output_that_begins_anew_may_replace_its_summary(folder):
+    write_whole(folder.summary, "{}")
+    (folder.runs / "1").mkdir(parents=True)
+    (folder.runs / "1" / RECORD).touch()
+    with folder.locked():
         pass
 
 
@@ -278,6 +299,7 @@ def test_a_folder_within_pipeline_that_is_a_link_is_refused(tmp_path, name):
     path.parent.mkdir(parents=True)
     (tmp_path / "large").mkdir()
     path.symlink_to(tmp_path / "large")
+    (tmp_path / "out" / "metadata.sqlite").write_text("records")
     with pytest.raises(ConfigError, match=f"{path} is a link, and what lies behind it"):
         OutputFolder(tmp_path / "out").locked()
     path.unlink()

@@ -72,8 +72,10 @@ def test_artifacts_without_a_record_of_them_are_refused(output):
     output.push(1)
     output.metadata.unlink()
     for _ in range(2):
-        with pytest.raises(OutputUnusable, match="has no record .hint: bring that fil"):
-            output.follow_move()
+        with pytest.raises(
+            OutputUnusable, match="has no record .hint: choose another "
+        ):
+            output.locked()
         output.metadata.touch()  # a store without anything is none
 
 
