@@ -73,7 +73,7 @@ def read_bounded(path: Path, most_bytes: int) -> str:
             if not select.select([file], [], [], _PIPE_SECONDS)[0]:
                 raise OSError(errno.EAGAIN, "nothing comes out of this pipe", str(path))
             os.set_blocking(file.fileno(), True)
-        data = file.read(most_bytes + 1)
+        data = file.read(most_bytes + 1) or b""  # None: it would be waited for
     if len(data) > most_bytes:
         raise FileTooLarge(f"{path} is larger than {most_bytes:,} bytes")
     return data.decode("utf-8")

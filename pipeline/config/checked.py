@@ -28,7 +28,7 @@ from keras_elmo import paths
 from pipeline.batch.destination import OF_A_RUN
 from pipeline.config import Config, ConfigError, DataConfig
 from pipeline.errors import UserError, with_typed_options
-from pipeline.files import absolute, is_local, is_pattern
+from pipeline.files import absolute, is_local, is_pattern, read_bounded
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -53,6 +53,7 @@ TYPED = {name: f"--set data.{name}=VALUE" for name in DataConfig.model_fields} |
     "columns": "--columns VALUE",
 }
 _ANSWER_SECONDS = 20  # within which a job server must take a connection
+_MOST_SCHEMA_BYTES = 1 << 26
 
 
 class BeamArgsError(UserError):
@@ -198,6 +199,7 @@ def first_look(config: Config) -> CheckedConfig:
             raise ConfigError(
                 f"option data.schema_path: there is no such file. Received: {schema}"
             )
+        _check_schema(schema)
         schema = paths.absolute(schema)
     source = config.elmo.source
     try:
@@ -215,6 +217,28 @@ def first_look(config: Config) -> CheckedConfig:
         }
     )
     return CheckedConfig(checked, data_bytes, None if is_chosen else tokenizer)
+
+
+def _check_schema(path: str) -> None:
+    """Refuses what is no schema.pbtxt before TFX reads it, some nodes later.
+
+    Raises:
+        ConfigError: It cannot be read, or is no text of the protocol buffer `Schema`.
+    """
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    try:
+        text = read_bounded(Path(path), _MOST_SCHEMA_BYTES)
+        schema = text_format.Parse(text, schema_pb2.Schema())
+        why = "" if schema.feature else "it has no feature"
+    except (OSError, ValueError, RecursionError, text_format.ParseError) as error:
+        why = " ".join(str(error).split())
+    if why:
+        raise ConfigError(
+            f"option data.schema_path: {path} is not a schema of TensorFlow Metadata: "
+            f"{why}"
+        )
 
 
 def check_libraries(config: Config) -> None:

@@ -29,7 +29,7 @@ def _check(*overrides: str):
 
 
 def test_a_good_configuration_comes_back_with_absolute_paths(texts, tmp_path):
-    (tmp_path / "schema.pbtxt").write_text("")
+    (tmp_path / "schema.pbtxt").write_text("feature {}")
     checked = _check("data.schema_path=schema.pbtxt")
     assert checked.data_bytes == len(_GOOD)
     assert checked.config.data.pattern == str(texts)
@@ -82,6 +82,23 @@ def test_data_that_cannot_be_used_is_refused_with_what_was_found(
 def test_an_option_that_leads_nowhere_is_refused_by_name(texts, override, message):
     with pytest.raises(ConfigError, match=message):
         _check(override)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it has no feature"),
+        (b"feature { name: 'sch\xf6n' }", "can't decode byte 0xf6"),
+        (b"featur {}", 'has no field named "featur"'),
+        (b"feature { struct_domain { " * 2000, "recursion|Expected"),
+        (b'{"feature": []}', "Expected identifier"),
+    ],
+)
+def test_what_is_no_schema_is_refused_before_a_run(texts, content, why):
+    path = texts.with_name("schema.pbtxt")
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"{path} is not a schema of .*: .*({why})"):
+        _check(f"data.schema_path={path}")
 
 
 @pytest.mark.parametrize("name", ["out [1]", "out*", "out?", "a\\b", "of [1]/out"])

@@ -71,9 +71,9 @@ def test_files_of_held_out_rows_count(spans):
 
 
 def test_a_curated_schema_counts_by_its_content(spans):
-    (spans / "schema.pbtxt").write_text("")
+    (spans / "schema.pbtxt").write_text("feature {}")
     before = _plan("data.schema_path=schema.pbtxt")
-    (spans / "schema.pbtxt").write_text("# changed\n")
+    (spans / "schema.pbtxt").write_text("feature {} # changed\n")
     assert _plan("data.schema_path=schema.pbtxt") != before
 
 
