@@ -103,7 +103,12 @@ def next_time(expression: str, after: datetime, *, fields: int = 5) -> datetime:
     if after.tzinfo is None:
         raise ValueError(f"`after` must have a time zone. Received: {after!r}")
     hour = expression.split()[fields - 4]
-    times = croniter(expression, after, datetime, second_at_beginning=fields == 6)
+    times = croniter(
+        _without_single_ranges(expression, fields),
+        after,
+        datetime,
+        second_at_beginning=fields == 6,
+    )
     try:
         due = times.get_next()
         while _is_second_pass(due) and not hour.startswith("*"):
@@ -112,6 +117,21 @@ def next_time(expression: str, after: datetime, *, fields: int = 5) -> datetime:
         message = "there is no such date, so it never comes due"
         raise _error(message, expression, fields) from error
     return due
+
+
+def _without_single_ranges(expression: str, fields: int) -> str:
+    """Returns an expression with `5` for `5-5`, which is any value to croniter."""
+    parts = []
+    for field, part in zip(_fields(fields), expression.split(), strict=True):
+        items = []
+        for item in part.split(","):
+            match = _ITEM.fullmatch(item)
+            if match is not None and match["last"] is not None:
+                first, last = (_number(field, match[end]) for end in ("first", "last"))
+                item = match["first"] if first == last else item
+            items.append(item)
+        parts.append(",".join(items))
+    return " ".join(parts)
 
 
 def _fields(count: int) -> tuple[_Field, ...]:

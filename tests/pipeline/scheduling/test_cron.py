@@ -90,6 +90,23 @@ def test_a_time_is_after_the_given_one_and_not_at_it():
     assert next_time("0 3 * * *", three) == three + timedelta(days=1)
 
 
+@pytest.mark.parametrize(
+    ("single", "value"),
+    [
+        ("0 5-5 * * *", "0 5 * * *"),
+        ("34-34,50 3-3/2 * * *", "34,50 3 * * *"),
+        ("0 3 7-7 feb-2 *", "0 3 7 2 *"),
+        ("0 3 * * wed-WED", "0 3 * * 3"),
+    ],
+)
+def test_a_range_of_one_value_is_that_value(single, value):
+    check_cron(single)
+    due = expected = datetime(2026, 1, 1, tzinfo=_BERLIN)
+    for _ in range(5):
+        due, expected = next_time(single, due), next_time(value, expected)
+        assert due == expected
+
+
 def test_a_time_without_a_zone_is_refused():
     with pytest.raises(ValueError, match="`after` must have a time zone"):
         next_time("0 3 * * *", datetime(2026, 11, 26))
