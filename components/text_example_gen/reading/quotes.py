@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import re
 from collections.abc import Iterable
 
 from components.text_example_gen.options import ReadOptions
@@ -16,6 +17,7 @@ DECISIVE = 1000
 # Fields that Excel would have written otherwise, of those that it may have written.
 _MOST_ODD_FIELDS = 0.05
 _LEAST_QUOTED = 4  # fields
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def are_syntax(rows: Iterable[Row], dialect: Dialect, options: ReadOptions) -> bool:
@@ -108,8 +110,14 @@ def _verdict(row: Row, dialect: Dialect, options: ReadOptions, width: int) -> in
     """Returns 1 if a row is written as quoted rows are, -1 if not, 0 if it is open."""
     if options.columns is not None:
         width = len(options.columns)
-    if row.reason or row.is_repaired or len(row.fields) != width:
+    if row.reason == reasons.NOT_TEXT:  # a NUL, wherever quotes are
+        return 0
+    if row.reason or row.is_repaired:
         return -1
+    plain = [len(_split(line, dialect)) for line in _LINE_END.split(row.raw) if line]
+    is_plain = all(number == width for number in plain)
+    if len(row.fields) != width:  # a wrong row either way, unless its lines are right
+        return -1 if is_plain else 0
     inner = [field.count('"') for field in row.fields]
     special = (dialect.delimiter or "\n", "\n", "\r")
     broken = [any(c in field for c in special) for field in row.fields]
@@ -125,8 +133,7 @@ def _verdict(row: Row, dialect: Dialect, options: ReadOptions, width: int) -> in
         return 1
     if not any(broken):
         return 0  # `"Good"` may be a text with its quotes
-    plain = [len(_split(line, dialect)) for line in row.raw.splitlines()]
-    return 0 if all(number == width for number in plain) else 1
+    return 0 if is_plain else 1
 
 
 def _split(line: str, dialect: Dialect) -> list[str]:
