@@ -116,8 +116,13 @@ def find_dialect(
             dialect = skipping
     if survey.escapes and options.escape_character is None:
         escaping = dataclasses.replace(dialect, escape="\\")
+        escaped = ('\\"', f"\\{delimiter}") if delimiter else ('\\"',)
+
+        def has_escape(row: Row) -> bool:
+            return any(map(row.raw.__contains__, escaped))
+
         if _is_better(
-            reopen, escaping, dialect, options, _has_escape, share=_FEWER_FAULTS
+            reopen, escaping, dialect, options, has_escape, share=_FEWER_FAULTS
         ):
             dialect = escaping
     return dialect
@@ -280,10 +285,6 @@ def _has_open_blank(row: Row) -> bool:
     return any(f[:1] == " " and f.lstrip(" ")[:1] == '"' for f in row.fields)
 
 
-def _has_escape(row: Row) -> bool:
-    return '\\"' in row.raw
-
-
 def _is_better(
     reopen: Reopen,
     new: Dialect,
@@ -302,15 +303,26 @@ def _is_better(
         options: Name the columns.
         is_telling: Whether a row is one of those, read by `old`, that may be better
             read by `new`. Without any the answer is no.
-        share: From 0 to 1. Where it is less than 1 there must be faults.
+        share: From 0 to 1. Where it is less than 1, more telling rows must be at fault
+            than are right: these would be changed, or swallow others.
     """
     with reopen() as text:
-        rows, before = _faults(text, old, options, is_telling)
-    if not rows or (share < 1 and not before):
+        old_faults = _faults(text, old, options, is_telling)
+    if not old_faults.telling:
+        return False
+    if share < 1 and 2 * old_faults.telling_at_fault <= old_faults.telling:
         return False
     with reopen() as text:
-        _, after = _faults(text, new, options, is_telling)
-    return after <= share * before
+        new_faults = _faults(text, new, options, is_telling)
+    return new_faults.at_fault <= share * old_faults.at_fault
+
+
+class _Faults(NamedTuple):
+    """How many rows are telling, at fault, and both."""
+
+    telling: int = 0
+    at_fault: int = 0
+    telling_at_fault: int = 0
 
 
 def _faults(
@@ -318,24 +330,26 @@ def _faults(
     dialect: Dialect,
     options: ReadOptions,
     is_telling: Callable[[Row], bool],
-) -> tuple[int, int]:
-    """Returns how many rows are telling, and how many are at fault."""
+) -> _Faults:
     rows = _rows(text, dialect, options)
     first = next(rows, None)
     if first is None:
-        return 0, 0
+        return _Faults()
     names = options.columns or clean_names(first.fields, options)
     places = [i for i, name in enumerate(names) if name in options.required]
     width, least = len(names), 1 + max(places, default=len(names) - 1)
-    telling = faults = chars = 0
+    telling = faults = both = chars = 0
     for row in rows if options.columns is None else itertools.chain([first], rows):
         chars += len(row.raw)
-        faults += (
+        at_fault = (
             row.is_repaired
             or bool(row.reason)
             or bool(fault_in_width(row, width, least))
         )
-        telling += is_telling(row)
+        tells = is_telling(row)
+        faults += at_fault
+        telling += tells
+        both += at_fault and tells
         if chars > SURVEY_BYTES or telling >= DECISIVE:
             break
-    return telling, faults
+    return _Faults(telling, faults, both)

@@ -74,7 +74,8 @@ class _Habits:
 
     def add(self, raw: str) -> None:
         """Looks at a row as it stands in the file."""
-        for field in raw.rstrip("\r\n").split(self._delimiter or "\n"):
+        raw = raw.rstrip("\r\n")
+        for field in raw.split(self._delimiter) if self._delimiter else [raw]:
             is_quoted = len(field) > 1 and field[0] == field[-1] == '"'
             bare = field[1:-1] if is_quoted else field
             if not bare:

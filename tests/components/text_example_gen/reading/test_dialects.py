@@ -303,6 +303,34 @@ def test_between_tabs_pandas_quotes_what_is_no_number(tmp_path):
     assert items[1] == ("film 1", "1")
 
 
+def test_a_line_of_one_column_without_its_quotes_does_not_make_them_text(tmp_path):
+    texts = [f"row {i} with, comma\nand a line" if i % 4 else f"{i}" for i in range(80)]
+    rows = [(text,) for text in texts]
+    text = written([("text",), *rows]) + "so, what\n"
+    items, _ = read(tmp_path / "a.csv", text, label_column=None)
+    assert items == [*rows, ("so, what",)]
+
+
+@pytest.mark.parametrize("odd", ['"', '7,"', ',"', '"open,7'])
+def test_a_text_that_ends_in_a_backslash_makes_it_no_escape(tmp_path, odd):
+    """Taken as one, it would join all rows up to the next quote in a text."""
+    rows = [(f"plain {i}", f"{i}") for i in range(60)]
+    rows[10], rows[50] = ('the "q" in C:\\dir\\', "10"), ('a 5" screen', "50")
+    lines = written([("text", "label"), *rows]).split("\n")
+    lines.insert(41, odd)
+    items, layout = read(tmp_path / "a.csv", "\n".join(lines))
+    assert layout == "csv, UTF-8, `,`, header"
+    assert [item for item in items if item in rows] == rows
+    assert len(items) <= len(rows) + 1
+
+
+def test_paths_without_quotes_make_a_backslash_no_escape(tmp_path):
+    rows = [(f"{i}", f"see C:\\dir{i}\\", "pos") for i in range(50)]
+    text = written([("id", "text", "label"), *rows]) + '50,"say \\"hi\\"",pos\n'
+    items, _ = read(tmp_path / "a.csv", text, label_column=None)
+    assert items[:-1] == [row[1:2] for row in rows]
+
+
 def test_texts_that_happen_to_be_in_quotes_keep_them(tmp_path):
     rows = [('"Good, bad"', "pos"), ("one, two", "neg"), ("Plain", "pos")]
     text = "text\tlabel\n" + "".join(f"{t}\t{x}\n" for t, x in rows)
