@@ -13,7 +13,7 @@ import functools
 import io
 import re
 from collections.abc import Callable, Iterable
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.reading import reasons
@@ -50,6 +50,8 @@ _ESCAPES = (
 # where a letter is one byte, at most one of three keeps its rules by chance. In
 # East Asian encodings and in DOS's Cyrillic up to half of the bytes do, but few lines.
 _CHANCE = 1 / 2
+# So many lines that are in no encoding at all are odd values of a text in ASCII.
+_MOST_ODD = 0.05
 # Doubled quotes, and those that close a field, are none that open one.
 _BLANK_BEFORE_QUOTES = re.compile(rb'[,;|] +"[^",;|\r\n]')
 _ASCII = bytes(range(128))
@@ -67,6 +69,61 @@ def _mark(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(_MARK_ERRORS, _mark)
+
+_BY_LINE = ".by_line"  # behind the name of an encoding of `_ESCAPES`
+
+
+class _LineDecoder(codecs.IncrementalDecoder):
+    """Decodes an encoding with escape sequences, whose lines begin in ASCII (RFC 1468).
+
+    Python's decoder goes on in the letters of a line that was cut.
+    """
+
+    encoding = ""
+
+    def __init__(self, errors: str = "strict") -> None:
+        super().__init__(errors)
+        self._inner = codecs.getincrementaldecoder(self.encoding)(errors)
+        self._rest = b""  # of a line
+
+    def decode(self, data: bytes, final: bool = False) -> str:  # type: ignore[override]
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        texts = [f"{self._line(line)}\n" for line in lines]
+        if final:
+            texts.append(self._line(self._rest))
+            self._rest = b""
+        return "".join(texts)
+
+    def _line(self, line: bytes) -> str:
+        self._inner.reset()
+        text = line.rstrip(b"\r")  # it is no half of a character that was cut
+        return self._inner.decode(text, final=True) + "\r" * (len(line) - len(text))
+
+    def reset(self) -> None:
+        self._rest = b""
+
+    def getstate(self) -> tuple[bytes, int]:
+        return self._rest, 0
+
+    def setstate(self, state: tuple[bytes, int]) -> None:
+        self._rest = state[0]
+
+
+def _find_by_line(name: str) -> codecs.CodecInfo | None:
+    if not name.endswith(_BY_LINE):
+        return None
+    known = codecs.lookup(name.removesuffix(_BY_LINE))
+    decoder: Any = type("Decoder", (_LineDecoder,), {"encoding": known.name})
+    return codecs.CodecInfo(
+        known.encode,
+        known.decode,
+        incrementalencoder=known.incrementalencoder,
+        incrementaldecoder=decoder,
+        name=name,
+    )
+
+
+codecs.register(_find_by_line)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,10 +187,14 @@ def take_survey(
             break  # who reads the rows before it says so
     look.end(is_whole=not chunk)
     if known is None:
-        if look.is_utf8:
-            known = "utf-8" if look.lines else look.escaped or "utf-8"
+        if look.escaped and look.escapes_letters > len(look.lines):
+            known = look.escaped
+        elif look.is_utf8:
+            known = "utf-8"
         else:
             known = look.legacy_encoding(beside() if beside else [])
+    if known is None and look.is_mostly_ascii:
+        known = "utf-8"
     if known is None:
         raise UnreadableFileError(
             reasons.NOT_TEXT,
@@ -156,8 +217,10 @@ class _Look:
         self._invalid = 0  # bytes
         self._wide = 0  # bytes that are not ASCII
         self._sampled = 0
+        self._line_ends = 0
         self._last = b""
         self.escaped: str | None = None
+        self.escapes_letters = 0  # times that an escape sequence says which follow
         self.lines: list[bytes] = []
         self.quotes = self.escapes = self.blanks = False
 
@@ -171,8 +234,11 @@ class _Look:
             self.blanks = self.blanks or (
                 b' "' in near and _BLANK_BEFORE_QUOTES.search(near) is not None
             )
-        if is_text and self.escaped is None and b"\x1b" in chunk:
-            self.escaped = _escaped(self._last + chunk)
+        if is_text and b"\x1b" in chunk:
+            name, number = _escaped(self._last + chunk)
+            self.escaped = self.escaped or name
+            self.escapes_letters += number
+        self._line_ends += max(chunk.count(b"\n"), chunk.count(b"\r"))
         self._last = chunk[-4:]
         if not is_text or (chunk.isascii() and not self._decoder.getstate()[0]):
             return
@@ -216,7 +282,13 @@ class _Look:
         if valid <= _CHANCE * self._invalid:
             return False
         is_damage = len(self._broken) <= _CHANCE * len(self.lines)
-        return is_damage or not is_no_utf8(b"\n".join(self._broken))
+        return is_damage or not is_no_utf8(self._broken)
+
+    @property
+    def is_mostly_ascii(self) -> bool:
+        """Whether only a few lines are not ASCII, and all of these are known."""
+        is_all = self._sampled < _SAMPLE_BYTES
+        return is_all and len(self.lines) <= _MOST_ODD * self._line_ends
 
     @functools.cached_property
     def _broken(self) -> list[bytes]:
@@ -229,9 +301,13 @@ def _guess(lines: tuple[bytes, ...]) -> str | None:
     return guess_encoding(lines)
 
 
-def _escaped(text: bytes) -> str | None:
-    names = (name for escape, name in _ESCAPES if escape.search(text))
-    return next(names, None)
+def _escaped(text: bytes) -> tuple[str | None, int]:
+    """Returns the encoding with such escape sequences, and how many there are."""
+    for escape, name in _ESCAPES:
+        number = len(escape.findall(text))
+        if number:
+            return name, number
+    return None, 0
 
 
 def invalid_lines(lines: Iterable[bytes]) -> list[bytes]:
@@ -286,7 +362,8 @@ def _codec(encoding: str) -> tuple[str, str]:
         return "utf-8-sig", errors
     if encoding == "utf-8":
         return "utf-8-sig", "surrogateescape"
-    return encoding, _MARK_ERRORS
+    name = codecs.lookup(encoding).name
+    return name + _BY_LINE if name.startswith("iso2022") else encoding, _MARK_ERRORS
 
 
 def _decode_else(encoding: str, error: UnicodeError) -> tuple[str, int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 # What the detector may answer, where nothing surer has been found.
 _CANDIDATES = (
@@ -42,6 +43,12 @@ _ALPHABETS = {
     "iso8859_2": _CENTRAL,
 }
 _MOST_NOISE = 0.3  # of the bytes of the lines
+# One line that is cut within a character, or is in another encoding, decides nothing
+# where there are so many.
+_MANY = 50  # lines
+_PARTS = 5  # of them, which are asked one by one
+_AGREE = 4
+_LEAST_DECODED = 0.95  # of the lines
 _FOREIGN_WORD = re.compile("[^\x00-\u024f\u2000-\u2bff\uff61-\uff9f]{2,}")
 _ASCII = bytes(range(128))
 
@@ -122,6 +129,28 @@ def guess_encoding(lines: Iterable[bytes]) -> str | None:
         lines: Whole ones, not ASCII.
     """
     lines = list(lines)
+    whole = _guess(lines)
+    if len(lines) < _MANY:
+        return whole
+    # In Chinese, Japanese and Korean one odd byte makes a line another one.
+    parts = (_guess(lines[first::_PARTS]) for first in range(_PARTS))
+    [(usual, number)] = collections.Counter(parts).most_common(1)
+    if usual not in _EAST_ASIAN or number < _AGREE:
+        return whole
+    share = len(_decoded(lines, usual)) / len(lines)
+    return usual if share >= _LEAST_DECODED else whole
+
+
+def _decoded(lines: Iterable[bytes], encoding: str) -> list[str]:
+    """Returns the texts of those lines that can be decoded."""
+    texts = []
+    for line in lines:
+        with contextlib.suppress(UnicodeDecodeError):
+            texts.append(line.decode(encoding))
+    return texts
+
+
+def _guess(lines: list[bytes]) -> str | None:
     sample = b"\n".join(lines)
     found = (
         _hebrew(sample)
@@ -132,6 +161,9 @@ def guess_encoding(lines: Iterable[bytes]) -> str | None:
     )
     if found is not None:
         return found
+    for encoding in ("euc_jp", "cp932"):  # of which words alone may look Western
+        if _is_japanese(sample, encoding):
+            return encoding
     defined = [
         line for line in lines if line.translate(None, _UNDEFINED_WESTERN) == line
     ]
@@ -140,9 +172,6 @@ def guess_encoding(lines: Iterable[bytes]) -> str | None:
         if _is_western(b"\n".join(lines).decode(_WESTERN)):
             return _WESTERN
     sample = b"\n".join(lines)
-    for encoding in ("euc_jp", "cp932"):
-        if _is_japanese(sample, encoding):
-            return encoding
     found = _of_an_alphabet(sample)
     if found is not None:
         return found
@@ -226,7 +255,7 @@ def _natural(text: str) -> float:
 
 def _cyrillic(sample: bytes) -> str | None:
     """Returns the encoding that makes a text in Cyrillic letters, or None."""
-    best, most = None, _LEAST_FREQUENT
+    best, most = None, 0
     for encoding in _CYRILLIC:
         text = sample.decode(encoding, "replace")
         words = _CYRILLIC_WORD.findall(text)
@@ -238,8 +267,8 @@ def _cyrillic(sample: bytes) -> str | None:
         if max(map(len, words), default=0) < _LONG_WORD:
             continue  # noise
         frequent = sum(len(_FREQUENT_CYRILLIC.findall(word)) for word in words)
-        if frequent > most * wide:
-            best, most = encoding, frequent / wide
+        if frequent > max(most, _LEAST_FREQUENT * wide):
+            best, most = encoding, frequent
     return best
 
 
@@ -318,19 +347,19 @@ def is_plausible(text: str) -> bool:
     )
 
 
-def is_no_utf8(sample: bytes) -> bool:
+def is_no_utf8(lines: Sequence[bytes]) -> bool:
     """Returns whether another encoding makes words of most of a text.
 
     Args:
-        sample: Lines that break the rules of UTF-8, if not by much.
+        lines: That break the rules of UTF-8, if not by much.
     """
-    if _cyrillic(sample) is not None:
+    if _cyrillic(b"\n".join(lines)) is not None:
         return True
     for encoding in _EAST_ASIAN:
-        try:
-            text = sample.decode(encoding)
-        except UnicodeDecodeError:
+        texts = _decoded(lines, encoding)
+        if len(texts) < _LEAST_DECODED * len(lines):
             continue
+        text = "\n".join(texts)
         wide = sum(not c.isascii() for c in text)
         if sum(map(len, _EAST_ASIAN_WORD.findall(text))) > wide / 2:
             return True

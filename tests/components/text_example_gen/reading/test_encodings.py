@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ SAMPLES = {
     "noise": ("win å£100 now\nI‰Ûªm here\nDon‰Û÷t\nok å£1.50 pm", "cp1252"),
     "greek": ("Πολύ καλή ταινία, τη συνιστώ σε όλους.", "cp1253"),
     "japanese": ("とても良い映画でした。カタカナも。", "cp932"),
+    "japanese with blanks": ("とても 面白い 映画 でした また 見たい", "cp932"),
     "japanese euc": ("とても良い映画でした。カタカナも。", "euc_jp"),
     "chinese big5": ("這是一部很好的電影，推薦給大家", "big5"),
     "thai": ("หนังดีมาก หนังแย่", "cp874"),
@@ -250,14 +252,71 @@ def test_an_encoding_of_two_orders_needs_its_mark(tmp_path, encoding, name):
     )
 
 
-def test_a_decoder_that_gives_up_costs_the_rest_of_its_file(tmp_path):
+WORDS = {
+    "cp932": "とても 面白い 映画 でした また 見たい 料理が おいしくて 残念 ながら",
+    "euc_jp": "とても 面白い 映画 でした また 見たい 料理が おいしくて 残念 ながら",
+    "iso2022_jp": "とても 面白い 映画 でした また 見たい 料理が おいしくて 残念 ながら",
+    "gb18030": "这家 餐厅 的 菜 非常 好吃 电影 很 感人 演员 十分 出色 房间 干净 整洁",
+    "big5": "這家 餐廳 的 菜 非常 好吃 電影 很 感人 演員 十分 出色 房間 乾淨 整潔",
+    "cp949": "영화가 정말 재미있었어요 다시 보고 싶어요 배송이 너무 느려서",
+}
+ODD = {
+    "cut": lambda encoding: "映画 料理".encode(encoding, "ignore")[:-1],
+    "of no encoding": lambda _: b"x \x81\x8d",
+    "cp1252": lambda _: "schön größer".encode("cp1252"),
+    "UTF-8": lambda _: "schöne 日本".encode(),
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+@pytest.mark.parametrize(("encoding", "words"), WORDS.items(), ids=WORDS)
+def test_one_odd_value_costs_no_other_in_east_asian_texts(
+    tmp_path, encoding, words, odd
+):
+    draw = random.Random(1)
+    texts = [
+        "".join(draw.choices(words.split(), k=draw.randrange(3, 9))) + str(number)
+        for number in range(300)
+    ]
+    lines = [text.encode(encoding) + b",a" for text in texts]
+    lines.insert(100, odd(encoding))
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"\n".join([b"text,label", *lines]))
+    items = list(read_file(str(path), ReadOptions(label_column=None)))
+    del items[100]
+    assert [item["columns"]["text"] for item in items] == texts
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"\x1b$B$3$s$K$A",  # Japanese that was cut before it ends
+        b"\x1b(J",
+        b"\x1b(I",
+        bytes.fromhex("9ef3aa9cd3e0b998f3ba9c96f9c0cd85d5e2beeea7f291f9c1e8919fe29ec4"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl"])
+def test_one_odd_value_costs_no_other_in_ascii(tmp_path, name, odd):
+    texts = [b"text number %d~" % number for number in range(200)]
+    texts[100] = b"odd " + odd
+    form = b'{"text": "%s"}' if name == "a.jsonl" else b"%s"
+    header = [] if name == "a.jsonl" else [b"text"]
+    path = tmp_path / name
+    path.write_bytes(b"\n".join([*header, *(form % text for text in texts)]))
+    items = list(read_file(str(path), ReadOptions(label_column=None)))
+    assert len(items) == len(texts)
+    del items[100], texts[100]
+    assert [item["columns"]["text"].encode() for item in items] == texts
+
+
+def test_an_escape_sequence_that_is_none_costs_its_row(tmp_path):
     path = tmp_path / "a.csv"
     row = "とても,a\n".encode("iso2022_jp_ext")
     path.write_bytes(b"text,label\n" + row * 30_000 + b"\x1b" + b"(" * 9)
     first, *_, last = read_file(str(path), ReadOptions())
     assert first["columns"] == {"text": "とても", "label": "a"}
-    assert last["reason"] == "damaged_file"
-    assert "pending buffer overflow" in last["detail"]
+    assert last["reason"] == "too_few_fields"
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.txt"])
