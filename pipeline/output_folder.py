@@ -36,7 +36,7 @@ from pipeline.serving.publish import (
     noted_pushes,
     remove_leftovers,
     remove_unwritten_notes,
-    remove_version,
+    undo_push,
 )
 from pipeline.terminal import visible_line
 
@@ -371,9 +371,7 @@ class OutputFolder:
                     continue
                 # Unknown to a store that was begun anew, the version is a person's.
                 if metadata.runs.did_not_end_well(int(execution)):
-                    _LOGGER.warning("removing what a killed push left: %s", version)
-                    removed += [version] if version.exists() else []
-                    remove_version(version)
+                    removed += [version] if undo_push(version) else []
                     remove_leftovers(self.serving, only=version.name)
             forget_push(version)
         return removed

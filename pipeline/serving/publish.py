@@ -20,8 +20,14 @@ from pipeline.files import (
     remove_at_once,
     replace_when_done,
 )
-from pipeline.serving.manifest import manifest_path
+from pipeline.serving.manifest import (
+    check_digests,
+    manifest_path,
+    read_manifest,
+    write_manifest,
+)
 from pipeline.serving.versions import (
+    ModelError,
     is_version,
     next_version,
     version_of,
@@ -49,20 +55,23 @@ def model_card_path(version: str | Path) -> Path:
 def publish(model: Path, version: Path) -> None:
     """Copies a model to the folder of a version, which appears when it is whole.
 
-    If it fails, what is there is somebody else's: the note on the push goes.
+    Its manifest is there before, as others may reach the version then. If it fails,
+    what is there is somebody else's: the note on the push goes.
 
     Raises:
         OSError: It cannot be copied, or the version is there already.
+        ModelError: The model cannot be read.
     """
     version.parent.mkdir(parents=True, exist_ok=True)
     try:
+        write_manifest(str(model), manifest_path(str(version)))
         with replace_when_done(version) as unfinished:
             _copy(model, unfinished)
             _flush(unfinished)
             if os.path.lexists(version):
                 problem = "another program has put it there"
                 raise FileExistsError(errno.EEXIST, problem, str(version))
-    except OSError:
+    except (OSError, ModelError):
         Path(manifest_path(str(version))).unlink(missing_ok=True)
         forget_push(version)
         raise
@@ -85,6 +94,32 @@ def remove_version(version: Path) -> None:
     else:
         for note in notes:
             note.unlink(missing_ok=True)
+
+
+def undo_push(version: Path) -> bool:
+    """Removes the version of a noted push that was never recorded.
+
+    What its manifest does not describe was put there by somebody else: it stays, and
+    the manifest goes.
+
+    Returns:
+        Whether the version was there.
+    """
+    manifest = manifest_path(str(version))
+    if os.path.lexists(version):
+        try:
+            check_digests(str(version), read_manifest(manifest))
+        except ModelError:
+            _LOGGER.warning(
+                "is not of the push that was killed, and stays: %s", version
+            )
+            Path(manifest).unlink(missing_ok=True)
+            return False
+        _LOGGER.warning("removing what a killed push left: %s", version)
+        remove_version(version)
+        return True
+    remove_version(version)  # what is about it
+    return False
 
 
 def remove_leftovers(

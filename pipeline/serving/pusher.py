@@ -80,11 +80,11 @@ class Executor(executor.Executor):
         else:
             place = posixpath.join(serving, str(next_version(serving, clock())))
         version = posixpath.basename(place)
-        # Of the archived copy, before the version is there: then others may reach it.
-        write_manifest(pushed.uri, manifest_path(place))
         if is_local(place):
             publish(Path(pushed.uri), Path(place))
         else:
+            # Of the archived copy, before the version is there for others.
+            write_manifest(pushed.uri, manifest_path(place))
             _copy_graph_last(model, place)
         self._MarkPushed(pushed, pushed_destination=place, pushed_version=version)
         logging.info("pushed version %s to %s", version, place)

@@ -15,7 +15,6 @@ from pipeline.serving.manifest import (
     check_digests,
     manifest_path,
     read_manifest,
-    write_manifest,
 )
 from pipeline.serving.publish import (
     claim_version,
@@ -96,7 +95,6 @@ def roll_back(
     card = model_card_path(target.path)
     publish(Path(target.path), folder)
     try:
-        write_manifest(str(folder), manifest_path(str(folder)))
         if card.exists():  # else the next run writes both
             write_whole(model_card_path(folder), card.read_bytes())
         is_ready()

@@ -18,6 +18,7 @@ from pipeline.files import remove, write_whole
 from pipeline.metadata.store import PREFIX, open_store
 from pipeline.output_folder import OutputFolder, OutputUnusable
 from pipeline.runs.past_runs import RECORD
+from pipeline.serving.manifest import manifest_path, write_manifest
 from pipeline.serving.publish import note_push, noted_pushes
 
 _STATES = metadata_store_pb2.Execution
@@ -201,7 +202,9 @@ def _push_unrecorded(folder: OutputFolder, number: int, execution: int) -> Path:
     """What a push leaves that is killed before TFX has recorded it."""
     version = folder.serving / str(number)
     note_push(version, str(execution))
-    return _version(folder, number)
+    _version(folder, number)
+    write_manifest(str(version), manifest_path(str(version)))
+    return version
 
 
 def test_a_whole_version_of_a_push_that_was_never_recorded_is_removed(folder):
@@ -213,6 +216,19 @@ def test_a_whole_version_of_a_push_that_was_never_recorded_is_removed(folder):
     assert folder.clean_after_kill() == [unrecorded]
     assert recorded.exists()
     assert by_hand.exists()
+    assert noted_pushes(folder.serving) == {}
+
+
+@pytest.mark.parametrize("has_manifest", [False, True])
+def test_a_version_that_somebody_put_under_a_noted_number_stays(folder, has_manifest):
+    version = _push_unrecorded(folder, 101, _record(folder, "Pusher", _STATES.RUNNING))
+    manifest = Path(manifest_path(str(version)))
+    if not has_manifest:  # the push was killed before
+        manifest.unlink()
+    (version / "saved_model.pb").write_bytes(b"another graph")
+    assert folder.clean_after_kill() == []
+    assert (version / "saved_model.pb").read_bytes() == b"another graph"
+    assert not manifest.exists()
     assert noted_pushes(folder.serving) == {}
 
 

@@ -182,7 +182,7 @@ def test_a_push_that_is_killed_before_its_record_is_undone_and_no_other(
     ("place", "step"),
     [
         (rollback, "publish"),
-        (rollback, "write_manifest"),
+        (publish, "write_manifest"),
         (PushedModels, "record_rollback"),
         (rollback, "forget_push"),
     ],
@@ -217,7 +217,7 @@ def test_a_rollback_that_is_killed_has_happened_whole_or_not_at_all(
 @pytest.mark.parametrize(
     ("place", "step", "code"),
     [
-        (rollback, "write_manifest", 143),
+        (publish, "write_manifest", 143),
         (PushedModels, "record_rollback", 0),
         (rollback, "forget_push", 0),
     ],
@@ -246,7 +246,7 @@ def test_a_signal_ends_a_rollback_undone_or_lets_it_say_that_it_is_done(
 @pytest.mark.parametrize(
     ("place", "step"),
     [
-        (rollback, "write_manifest"),
+        (publish, "write_manifest"),
         (rollback, "write_whole"),
         (PushedModels, "record_rollback"),
     ],
