@@ -208,17 +208,21 @@ def write_whole(path: Path, content: bytes | str) -> None:
         os.fsync(file.fileno())
 
 
-def unshare(path: Path) -> None:
+def unshare(path: Path, *, even_link: bool = False) -> None:
     """Gives a file of several names one of its own under this name.
 
     Folders that were copied with hard links, as backups are, share their files: what is
     written in place in one of them is written in all. Nothing is done without a file.
 
+    Args:
+        path: Of the file.
+        even_link: Whether a symbolic link becomes a file, too.
+
     Raises:
         OSError: It cannot be written.
     """
     with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_nlink > 1:
+        if path.stat().st_nlink > 1 or (even_link and path.is_symlink()):
             write_whole(path, read_regular(path))
 
 

@@ -162,9 +162,15 @@ class ScheduleFolder:
         """Takes hold of the folder for one schedule, until the context ends.
 
         Raises:
-            ConfigError: The folder cannot be created.
+            ConfigError: The folder cannot be created, or is a link, which a copy of
+                the output would share with it.
             ScheduleBusy: Another schedule holds it.
         """
+        if self.path.is_symlink():
+            raise ConfigError(
+                f"option output: {self.path} is a link, and another schedule may be "
+                "behind it (hint: move what it leads to back)"
+            )
         try:
             lock = locked_folder(self.path)
             self.logs.mkdir(exist_ok=True)

@@ -83,7 +83,7 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
             return HeadTuner(heads, config, seconds, root / name)
 
         for path in (root / name).rglob("*.json"):
-            unshare(path)  # they are written in place
+            unshare(path, even_link=True)  # they are written in place
         try:
             tuner = make()
         # What a full disk left half-written, or a kill half-removed.

@@ -174,6 +174,15 @@ def test_an_outcome_that_cannot_be_read_is_that_of_a_failed_run(folder, left):
     assert str(folder.outcome) in outcome.reason
 
 
+def test_a_folder_that_a_copy_would_share_is_refused(folder, tmp_path):
+    (tmp_path / "large").mkdir()
+    folder.output.mkdir(exist_ok=True)
+    folder.path.symlink_to(tmp_path / "large")
+    with pytest.raises(ConfigError, match="schedule is a link, and another schedule"):
+        folder.locked()
+    assert not any((tmp_path / "large").iterdir())
+
+
 def test_what_a_killed_schedule_left_half_written_is_removed(folder):
     with folder.locked():
         pass

@@ -213,11 +213,13 @@ def test_a_search_of_which_a_part_is_gone_begins_anew(args, judged, tmp_path, go
     assert _searched(args)[1]["trials"] >= 1
 
 
-def test_a_search_in_a_copy_of_hard_links_leaves_the_original_alone(
-    args, judged, tmp_path
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_a_search_in_a_copy_of_links_leaves_the_original_alone(
+    args, judged, tmp_path, link
 ):
     _stop_in(args, judged, 3)
-    shutil.copytree(tmp_path / "resume", tmp_path / "kept", copy_function=os.link)
+    (tmp_path / "resume").rename(tmp_path / "kept")
+    shutil.copytree(tmp_path / "kept", tmp_path / "resume", copy_function=link)
     before = _contents(tmp_path / "kept")
     _searched(args)
     assert _contents(tmp_path / "kept") == before != _contents(tmp_path / "resume")
