@@ -48,6 +48,7 @@ class BatchOutput:
     def __init__(self, path: str) -> None:
         self.path = path.rstrip("/")
         self.work = self.path + WORK_SUFFIX
+        self.is_there = False  # what this job has written, on this machine
 
     def check(self, *, overwrite: bool) -> None:
         """Refuses an output that exists, unless it may be overwritten.
@@ -137,6 +138,7 @@ class BatchOutput:
             if os.path.isdir(self.path):
                 os.replace(self.path, leftovers.dead_name(self.work))
             os.replace(finished, self.path)
+            self.is_there = True
         else:
             if storage.list_files(self.path, "**"):
                 FileSystems.delete([self.path + "/"])

@@ -6,9 +6,11 @@ Small files are read together, by groups; a chunk is what is scored together lat
 from __future__ import annotations
 
 import collections
+import contextlib
 import gzip
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
@@ -48,6 +50,7 @@ from pipeline.batch.formats.table import (
 from pipeline.batch.rejects import RejectLines
 from pipeline.batch.staging import CHUNKS, METRICS, REJECTED, SPLITS, BatchJob
 from pipeline.errors import UserError
+from pipeline.files import is_local
 
 _GROUP_BYTES = 32 * 2**20
 _GROUP_FILES = 1000
@@ -69,6 +72,9 @@ class InputFile(TypedDict):
     path: str
     size_bytes: int
     changed: float  # seconds since 1970; 0 where the file system does not say
+    # In nanoseconds, of this machine's files; else 0. A copy that keeps the time above,
+    # as `cp -p` does, does not keep this one.
+    noted_ns: int
     in_class_folder: str  # its name, or ""
 
 
@@ -138,10 +144,17 @@ def find_files(
                     path=file.path,
                     size_bytes=file.size_in_bytes,
                     changed=file.last_updated_in_seconds,
+                    noted_ns=_noted_ns(file.path),
                     in_class_folder=class_folder(pattern, file.path),
                 ),
             )
     return list(files.values()), [path for path in left_out if path not in files]
+
+
+def _noted_ns(path: str) -> int:
+    with contextlib.suppress(OSError):
+        return os.stat(path).st_ctime_ns if is_local(path) else 0
+    return 0
 
 
 def group_files(files: Sequence[InputFile]) -> list[FileGroup]:

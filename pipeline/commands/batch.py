@@ -8,6 +8,7 @@ import datetime
 import json
 import logging
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -46,7 +47,8 @@ from pipeline.runs.outcomes import reason_of
 from pipeline.runs.progress import say_loading, say_tokenizer
 from pipeline.terminal import visible_line
 
-if TYPE_CHECKING:  # it imports Beam
+if TYPE_CHECKING:  # they import Beam
+    from pipeline.batch.output import BatchOutput
     from pipeline.batch.run_job import JobSummary
 
 _OPTIONS = (
@@ -277,6 +279,12 @@ def _request(
     )
 
 
+class JobInterrupted(RunError):
+    """A signal came when only leftovers had to be removed."""
+
+    exit_code = 128 + signal.SIGINT  # or that of another signal, which `cli` knows
+
+
 def _run(request: Request, make_scorer: ScorerMaker, suggest: bool) -> JobSummary:
     """Runs the job; what the libraries print goes to a log, kept if the job fails."""
     from pipeline.runs.run_log import run_log
@@ -292,6 +300,7 @@ def _run(request: Request, make_scorer: ScorerMaker, suggest: bool) -> JobSummar
     if suggest and better:
         say_tokenizer(min(better), "--tokenizer ")
     say_loading()
+    output: BatchOutput | None = None
     with run_log(log) as terminal, without_unused():
         try:
             with no_garbage_search():
@@ -315,6 +324,11 @@ def _run(request: Request, make_scorer: ScorerMaker, suggest: bool) -> JobSummar
                     terminal=terminal,
                     previews=previews,
                 )
+        except KeyboardInterrupt as error:
+            if output is None or not output.is_there:
+                raise
+            done = f"interrupted; the output is complete: {request.output}"
+            raise JobInterrupted(done) from error
         except (UserError, RunError) as error:
             kind = UserError if isinstance(error, UserError) else RunError
             raise kind(reason_of(error)) from error  # without Beam's own words

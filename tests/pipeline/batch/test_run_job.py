@@ -201,6 +201,27 @@ def test_changed_input_is_not_mixed_with_what_was_done(
     assert run(request_of(data, tmp_path), predictor).counts["rows_out"] == 103
 
 
+def test_an_input_of_the_same_size_and_time_is_another_one(
+    data, tmp_path, predictor, monkeypatch
+):
+    """As `cp -p`, `rsync -a` and `tar x` put one into the place of another."""
+
+    def fail(*_):
+        raise OSError("the machine went down")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scoring, "write_part", fail)
+        with pytest.raises(Exception, match="went down"):
+            run(request_of(data, tmp_path), predictor)
+    path = data / "a.csv"
+    before, text = path.stat(), path.read_bytes()
+    path.write_bytes(text.replace(b"a0,", b"z0,", 1))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    run(request_of(data, tmp_path), predictor)
+    first, *_ = lines_of(next((tmp_path / "out").glob("part-*")))
+    assert first["id"] == "z0"
+
+
 def test_a_file_that_may_not_be_read_is_refused_before_anything_runs(
     data, tmp_path, predictor, monkeypatch
 ):

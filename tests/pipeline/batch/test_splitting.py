@@ -15,6 +15,7 @@ from components.text_example_gen.options import ReadOptions
 from pipeline.batch import splitting
 from pipeline.batch.splitting import (
     FileGroup,
+    InputFile,
     SplitFiles,
     find_files,
     group_files,
@@ -25,7 +26,9 @@ from pipeline.batch.staging import BatchJob, Request
 
 
 def _file(path, size=1):
-    return {"path": path, "size_bytes": size, "changed": 0.0, "in_class_folder": ""}
+    return InputFile(
+        path=path, size_bytes=size, changed=0.0, noted_ns=0, in_class_folder=""
+    )
 
 
 def test_small_files_share_a_group_and_large_ones_do_not(monkeypatch):

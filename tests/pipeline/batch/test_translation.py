@@ -147,7 +147,9 @@ def _pipeline(options: PipelineOptions, scorer) -> beam.Pipeline:
         beam_args=(),
     )
     job = BatchJob(request, "gs://my-bucket/scored.unfinished/0")
-    file = InputFile(path=path, size_bytes=1, changed=0.0, in_class_folder="")
+    file = InputFile(
+        path=path, size_bytes=1, changed=0.0, noted_ns=0, in_class_folder=""
+    )
     groups = [FileGroup(number=0, files=[file])]
     pipeline = beam.Pipeline(options=options)
     _ = pipeline | "ScoreFiles" >> ScoreFiles(groups, job, scorer)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from pipeline.batch import run_job as run_job_module
+from pipeline.batch.output import BatchOutput
 from pipeline.cli import main
 from pipeline.commands import batch
 from pipeline.serving.manifest import write_manifest
@@ -108,6 +109,20 @@ def test_the_words_that_decided_are_a_column_of_json_in_every_format(
     else:
         row = json.dumps(json.loads(path.read_text().splitlines()[0])["words"])
     assert json.loads(row) == [["good", 1.5], ["a", -0.3], ["film", -0.1]]
+
+
+def test_an_interrupt_in_the_clean_up_says_that_the_output_is_there(
+    predict, tmp_path, monkeypatch
+):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(BatchOutput, "abandon", interrupted)
+    done = predict()
+    assert done.exit_code == 130
+    said = f"error: interrupted; the output is complete: {tmp_path / 'out'}"
+    assert done.output.splitlines()[-1] == said
+    assert (tmp_path / "out" / "summary.json").exists()
 
 
 def test_a_column_to_keep_that_does_not_exist_is_refused(predict):

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import resource
+import shutil
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -176,7 +177,8 @@ def test_an_outcome_that_cannot_be_read_is_that_of_a_failed_run(folder, left):
 
 def test_a_folder_that_a_copy_would_share_is_refused(folder, tmp_path):
     (tmp_path / "large").mkdir()
-    folder.output.mkdir(exist_ok=True)
+    with folder.locked():
+        shutil.rmtree(folder.path)
     folder.path.symlink_to(tmp_path / "large")
     with pytest.raises(ConfigError, match="schedule is a link, and another schedule"):
         folder.locked()
