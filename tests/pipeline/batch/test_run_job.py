@@ -186,9 +186,10 @@ def test_a_chunk_of_which_nothing_is_left_leaves_no_hole(tmp_path, predictor):
         assert (summary.counts["rows_out"], summary.rows_rejected) == (1, 16)
 
 
-def test_changed_input_is_not_mixed_with_what_was_done(
-    data, tmp_path, predictor, monkeypatch
-):
+@pytest.fixture
+def killed(data, tmp_path, predictor, monkeypatch):
+    """A job that ended when its files were split."""
+
     def fail(*_):
         raise OSError("the machine went down")
 
@@ -196,23 +197,18 @@ def test_changed_input_is_not_mixed_with_what_was_done(
         patched.setattr(scoring, "write_part", fail)
         with pytest.raises(Exception, match="went down"):
             run(request_of(data, tmp_path), predictor)
+
+
+@pytest.mark.usefixtures("killed")
+def test_changed_input_is_not_mixed_with_what_was_done(data, tmp_path, predictor):
     with (data / "a.csv").open("ab") as file:
         file.write(b"a100,one more\n")
     assert run(request_of(data, tmp_path), predictor).counts["rows_out"] == 103
 
 
-def test_an_input_of_the_same_size_and_time_is_another_one(
-    data, tmp_path, predictor, monkeypatch
-):
+@pytest.mark.usefixtures("killed")
+def test_an_input_of_the_same_size_and_time_is_another_one(data, tmp_path, predictor):
     """As `cp -p`, `rsync -a` and `tar x` put one into the place of another."""
-
-    def fail(*_):
-        raise OSError("the machine went down")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(scoring, "write_part", fail)
-        with pytest.raises(Exception, match="went down"):
-            run(request_of(data, tmp_path), predictor)
     path = data / "a.csv"
     before, text = path.stat(), path.read_bytes()
     path.write_bytes(text.replace(b"a0,", b"z0,", 1))

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import csv
-import io
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.read_file import read_file
+from tests.components.text_example_gen.reading.items import read_values as read
+from tests.components.text_example_gen.reading.items import written
 
 NO_HEADER = {"columns": ("text", "label")}
-
-
-def read(path: Path, text: str, **options: Any) -> tuple[list[Any], str]:
-    """The values of each row, or its reason; and the layout."""
-    path.write_bytes(text.encode())
-    layouts: list[Any] = []
-    items = [
-        item["reason"] if "reason" in item else tuple(item["columns"].values())
-        for item in read_file(
-            str(path), ReadOptions(**options), on_layout=layouts.append
-        )
-    ]
-    return items, "; ".join(map(str, layouts))
 
 
 @pytest.mark.parametrize(
@@ -141,12 +128,6 @@ def test_options_set_delimiter_quoting_and_escape_character(tmp_path):
     assert "quotes escaped by `~`" in layout
 
 
-def written(rows: list[tuple[str, ...]], **how: Any) -> str:
-    text = io.StringIO()
-    csv.writer(text, **how).writerows(rows)
-    return text.getvalue()
-
-
 SPECIAL = ('he said "hi, you"\nand\twent', "pos")
 
 
@@ -167,27 +148,6 @@ def test_some_rows_by_hand_do_not_make_a_quoted_tsv_plain(tmp_path):
     rows = [("text", "label"), *[SPECIAL] * 5]
     text = written(rows, delimiter="\t") + '5" disc\tneg\n'
     assert read(tmp_path / "a.tsv", text)[0] == [*rows[1:], ('5" disc', "neg")]
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        '1\t"a\0"\tpos\n',
-        '1\t"a ""\0"" "\tpos\n',
-        '1\t"say ""hi"" now"\tpos\tx\ty\n',
-        '1\t"simply"\tpos\tx\ty\n',
-        '"say ""hi"""\n',
-    ],
-)
-def test_a_wrong_row_between_tabs_does_not_make_quotes_text(tmp_path, wrong):
-    rows = "".join(f"{i}\tplain text {i}\tpos\n" for i in range(50))
-    text = f'id\ttext\tlabel\n{rows}9\t"line one\nline two"\tneg\n'
-    good = [(f"plain text {i}", "pos") for i in range(50)]
-    good.append(("line one\nline two", "neg"))
-    (*items, reason), layout = read(tmp_path / "a.tsv", text + wrong)
-    assert items == good
-    assert layout == "tsv, UTF-8, tab, quoted, header"
-    assert reason in ("not_text", "too_many_fields", "too_few_fields")
 
 
 @pytest.mark.parametrize("plain_rows", [0, 30_000])
@@ -301,34 +261,6 @@ def test_between_tabs_pandas_quotes_what_is_no_number(tmp_path):
     text = "".join(f'"film {n}"\t{n % 2}\n' for n in range(9))
     items, _ = read(tmp_path / "a.tsv", text, **NO_HEADER)
     assert items[1] == ("film 1", "1")
-
-
-def test_a_line_of_one_column_without_its_quotes_does_not_make_them_text(tmp_path):
-    texts = [f"row {i} with, comma\nand a line" if i % 4 else f"{i}" for i in range(80)]
-    rows = [(text,) for text in texts]
-    text = written([("text",), *rows]) + "so, what\n"
-    items, _ = read(tmp_path / "a.csv", text, label_column=None)
-    assert items == [*rows, ("so, what",)]
-
-
-@pytest.mark.parametrize("odd", ['"', '7,"', ',"', '"open,7'])
-def test_a_text_that_ends_in_a_backslash_makes_it_no_escape(tmp_path, odd):
-    """Taken as one, it would join all rows up to the next quote in a text."""
-    rows = [(f"plain {i}", f"{i}") for i in range(60)]
-    rows[10], rows[50] = ('the "q" in C:\\dir\\', "10"), ('a 5" screen', "50")
-    lines = written([("text", "label"), *rows]).split("\n")
-    lines.insert(41, odd)
-    items, layout = read(tmp_path / "a.csv", "\n".join(lines))
-    assert layout == "csv, UTF-8, `,`, header"
-    assert [item for item in items if item in rows] == rows
-    assert len(items) <= len(rows) + 1
-
-
-def test_paths_without_quotes_make_a_backslash_no_escape(tmp_path):
-    rows = [(f"{i}", f"see C:\\dir{i}\\", "pos") for i in range(50)]
-    text = written([("id", "text", "label"), *rows]) + '50,"say \\"hi\\"",pos\n'
-    items, _ = read(tmp_path / "a.csv", text, label_column=None)
-    assert items[:-1] == [row[1:2] for row in rows]
 
 
 def test_texts_that_happen_to_be_in_quotes_keep_them(tmp_path):

@@ -1,0 +1,57 @@
+"""One row that is odd does not decide what quotes and backslashes mean in a file."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.components.text_example_gen.reading.items import read_values as read
+from tests.components.text_example_gen.reading.items import written
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        '1\t"a\0"\tpos\n',
+        '1\t"a ""\0"" "\tpos\n',
+        '1\t"say ""hi"" now"\tpos\tx\ty\n',
+        '1\t"simply"\tpos\tx\ty\n',
+        '"say ""hi"""\n',
+    ],
+)
+def test_a_wrong_row_between_tabs_does_not_make_quotes_text(tmp_path, wrong):
+    rows = "".join(f"{i}\tplain text {i}\tpos\n" for i in range(50))
+    text = f'id\ttext\tlabel\n{rows}9\t"line one\nline two"\tneg\n'
+    good = [(f"plain text {i}", "pos") for i in range(50)]
+    good.append(("line one\nline two", "neg"))
+    (*items, reason), layout = read(tmp_path / "a.tsv", text + wrong)
+    assert items == good
+    assert layout == "tsv, UTF-8, tab, quoted, header"
+    assert reason in ("not_text", "too_many_fields", "too_few_fields")
+
+
+def test_a_line_of_one_column_without_its_quotes_does_not_make_them_text(tmp_path):
+    texts = [f"row {i} with, comma\nand a line" if i % 4 else f"{i}" for i in range(80)]
+    rows = [(text,) for text in texts]
+    text = written([("text",), *rows]) + "so, what\n"
+    items, _ = read(tmp_path / "a.csv", text, label_column=None)
+    assert items == [*rows, ("so, what",)]
+
+
+@pytest.mark.parametrize("odd", ['"', '7,"', ',"', '"open,7'])
+def test_a_text_that_ends_in_a_backslash_makes_it_no_escape(tmp_path, odd):
+    """Taken as one, it would join all rows up to the next quote in a text."""
+    rows = [(f"plain {i}", f"{i}") for i in range(60)]
+    rows[10], rows[50] = ('the "q" in C:\\dir\\', "10"), ('a 5" screen', "50")
+    lines = written([("text", "label"), *rows]).split("\n")
+    lines.insert(41, odd)
+    items, layout = read(tmp_path / "a.csv", "\n".join(lines))
+    assert layout == "csv, UTF-8, `,`, header"
+    assert [item for item in items if item in rows] == rows
+    assert len(items) <= len(rows) + 1
+
+
+def test_paths_without_quotes_make_a_backslash_no_escape(tmp_path):
+    rows = [(f"{i}", f"see C:\\dir{i}\\", "pos") for i in range(50)]
+    text = written([("id", "text", "label"), *rows]) + '50,"say \\"hi\\"",pos\n'
+    items, _ = read(tmp_path / "a.csv", text, label_column=None)
+    assert items[:-1] == [row[1:2] for row in rows]
