@@ -84,29 +84,34 @@ class _LineDecoder(codecs.IncrementalDecoder):
     def __init__(self, errors: str = "strict") -> None:
         super().__init__(errors)
         self._inner = codecs.getincrementaldecoder(self.encoding)(errors)
-        self._rest = b""  # of a line
 
     def decode(self, data: bytes, final: bool = False) -> str:  # type: ignore[override]
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        texts = [f"{self._line(line)}\n" for line in lines]
-        if final:
-            texts.append(self._line(self._rest))
-            self._rest = b""
-        return "".join(texts)
+        *ended, rest = data.split(b"\n")
+        texts = []
+        for line in ended:
+            text = line.rstrip(b"\r")  # it is no half of a character that was cut
+            texts.append(self._decode(text, True))
+            texts.append("\r" * (len(line) - len(text)) + "\n")
+            self._inner.reset()
+        return "".join([*texts, self._decode(rest, final)])
 
-    def _line(self, line: bytes) -> str:
-        self._inner.reset()
-        text = line.rstrip(b"\r")  # it is no half of a character that was cut
-        return self._inner.decode(text, final=True) + "\r" * (len(line) - len(text))
+    def _decode(self, data: bytes, final: bool) -> str:
+        try:
+            return self._inner.decode(data, final)
+        except UnicodeError as error:
+            if not is_damage(error):
+                raise
+            self._inner.reset()  # it gives up over a sequence that does not end
+            return _MARK
 
     def reset(self) -> None:
-        self._rest = b""
+        self._inner.reset()
 
     def getstate(self) -> tuple[bytes, int]:
-        return self._rest, 0
+        return self._inner.getstate()
 
     def setstate(self, state: tuple[bytes, int]) -> None:
-        self._rest = state[0]
+        self._inner.setstate(state)
 
 
 def _find_by_line(name: str) -> codecs.CodecInfo | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import random
 from pathlib import Path
@@ -308,6 +309,15 @@ def test_one_odd_value_costs_no_other_in_ascii(tmp_path, name, odd):
     assert len(items) == len(texts)
     del items[100], texts[100]
     assert [item["columns"]["text"].encode() for item in items] == texts
+
+
+def test_a_long_line_with_escapes_is_decoded_piece_by_piece():
+    line = "とても".encode("iso2022_jp") * 2**17
+    stream = io.BytesIO(line + b"\nplain\n")
+    text = encodings.open_text(stream, "iso2022_jp", newline="\n")
+    assert text.read(3) == "とても"
+    assert len(stream.getvalue()) - stream.tell() > len(line) // 2
+    assert text.read().endswith("とても\nplain\n")
 
 
 def test_an_escape_sequence_that_is_none_costs_its_row(tmp_path):
