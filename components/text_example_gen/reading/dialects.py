@@ -6,6 +6,7 @@ later; so what they mean is decided by rows of the whole file, up to a bound.
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
 import itertools
@@ -15,7 +16,7 @@ from typing import NamedTuple, TextIO
 
 from components.text_example_gen.options import ReadOptions
 from components.text_example_gen.reading.encodings import SURVEY_BYTES, Survey
-from components.text_example_gen.reading.lines import Lines
+from components.text_example_gen.reading.lines import Lines, for_csv
 from components.text_example_gen.reading.opening import DAMAGE, Reopen, is_damage
 from components.text_example_gen.reading.quotes import DECISIVE, are_syntax
 from components.text_example_gen.reading.records import clean_names
@@ -116,10 +117,14 @@ def find_dialect(
             dialect = skipping
     if survey.escapes and options.escape_character is None:
         escaping = dataclasses.replace(dialect, escape="\\")
-        escaped = ('\\"', f"\\{delimiter}") if delimiter else ('\\"',)
+        # Of an even number of backslashes the last is no escape.
+        escaped = re.compile(rf'(?<!\\)(?:\\\\)*\\["{re.escape(delimiter)}]')
 
         def has_escape(row: Row) -> bool:
-            return any(map(row.raw.__contains__, escaped))
+            if escaped.search(row.raw) is None:
+                return False
+            is_fault = bool(row.reason) or row.is_repaired
+            return is_fault or not _has_as_many_fields(row, escaping)
 
         if _is_better(
             reopen, escaping, dialect, options, has_escape, share=_FEWER_FAULTS
@@ -283,6 +288,16 @@ def _has_blanks(head: Head, dialect: Dialect) -> bool:
 
 def _has_open_blank(row: Row) -> bool:
     return any(f[:1] == " " and f.lstrip(" ")[:1] == '"' for f in row.fields)
+
+
+def _has_as_many_fields(row: Row, dialect: Dialect) -> bool:
+    """Returns whether another dialect finds as many fields in a row that is right."""
+    lines = map(for_csv, io.StringIO(row.raw, newline=""))
+    try:
+        found = list(dialect.reader(lines, strict=True))
+    except csv.Error:
+        return False
+    return [len(fields) for fields in found] == [len(row.fields)]
 
 
 def _is_better(

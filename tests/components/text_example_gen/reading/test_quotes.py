@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
 
 from tests.components.text_example_gen.reading.items import read_values as read
@@ -55,3 +57,15 @@ def test_paths_without_quotes_make_a_backslash_no_escape(tmp_path):
     text = written([("id", "text", "label"), *rows]) + '50,"say \\"hi\\"",pos\n'
     items, _ = read(tmp_path / "a.csv", text, label_column=None)
     assert items[:-1] == [row[1:2] for row in rows]
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_texts_that_end_in_a_backslash_are_read_where_it_is_an_escape(
+    tmp_path, quoting
+):
+    texts = ['he said "hi, you"', "C:\\dir\\", '""', "\\", "plain", '5" screen'] * 5
+    rows = [("text", "label"), *((text, "pos") for text in texts)]
+    text = written(rows, quoting=quoting, doublequote=False, escapechar="\\")
+    items, layout = read(tmp_path / "a.csv", text)
+    assert items == rows[1:]
+    assert layout == "csv, UTF-8, `,`, quotes escaped by `\\`, header"
