@@ -15,6 +15,7 @@ from keras_elmo.runtime import bounds
 from keras_elmo.whole_checkpoints import WholeInCheckpoints
 
 _LOG = logging.getLogger("keras_elmo")
+_KEEPS_MASKS = (3, 14)  # the first version of Keras whose casts do
 
 
 class StringLayer(WholeInCheckpoints):
@@ -53,6 +54,7 @@ class StringLayer(WholeInCheckpoints):
         # Set for a layer saved by a version that took keras.Input((1,)) for texts.
         self.takes_columns_for_texts = False
         self.supports_jit = False  # strings never compile
+        self._has_warned = False
 
     @property
     def compute_dtype(self) -> str:
@@ -104,12 +106,33 @@ class StringLayer(WholeInCheckpoints):
         Of a symbolic input it is symbolic: if a model's graph did not have it, it would
         be on the output alone, from which Keras's attention layers take it away.
         """
+        self._warn_of_a_lost_mask()
         if isinstance(inputs, keras.KerasTensor):
             # Another name than any in a model that is read back, perhaps in parts.
             name = f"token_mask_{uuid.uuid4().hex[:12]}"
             mask = TokenMask(self.max_sequence_length, self.input_form, name)
             return mask(inputs)
         return self.tokens(tensors.as_tensor(inputs, keep_ragged=True)).mask()
+
+    def _warn_of_a_lost_mask(self) -> None:
+        """Warns once of layers that would take padding for tokens.
+
+        Where Keras before 3.14 casts the input of a layer, it drops the mask.
+        """
+        policy, usual = self.dtype_policy, keras.config.dtype_policy()
+        if self._has_warned or policy.compute_dtype == usual.compute_dtype:
+            return
+        self._has_warned = True
+        if tuple(map(int, keras.version().split(".")[:2])) < _KEEPS_MASKS:
+            _LOG.warning(
+                "Keras %s drops the mask where a layer of %s follows one of %s, and "
+                "takes padding for tokens: give the layers that follow "
+                "`dtype=%r`, or set it for all by keras.config.set_dtype_policy",
+                keras.version(),
+                usual.compute_dtype,
+                policy.compute_dtype,
+                policy.name,
+            )
 
 
 @keras.saving.register_keras_serializable("keras_elmo")

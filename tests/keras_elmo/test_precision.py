@@ -30,11 +30,12 @@ def make(source, **options):
 
 
 def classifier(elmo):
+    pooling = layers.GlobalAveragePooling1D(dtype=elmo.dtype_policy)
     return keras.Sequential(
         [
             keras.Input((None,), dtype="string"),
             elmo,
-            layers.GlobalAveragePooling1D(),
+            pooling,
             layers.Dense(1, dtype="float32"),
         ]
     )
@@ -111,6 +112,35 @@ def test_a_stateful_layer_runs_in_half_precision(tiny_elmo):
     for _ in range(2):
         expected, got = np.array(whole(TOKENS)), tf.cast(half(TOKENS), "float32")
         np.testing.assert_allclose(got, expected, atol=0.06 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("is_symbolic", [False, True])
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])
+def test_padding_that_would_count_in_another_dtype_is_said_once(
+    plain_elmo, policy, is_symbolic, caplog
+):
+    elmo = make(plain_elmo, dtype=policy)
+    inputs = keras.Input((None,), dtype="string") if is_symbolic else TOKENS
+    pooling = layers.GlobalAveragePooling1D()
+    if is_symbolic:
+        pool = keras.Model(inputs, pooling(elmo(inputs)))
+    else:
+
+        def pool(tokens):
+            return pooling(elmo(tokens))
+
+    pool(TOKENS), pool(TOKENS)
+    alone = np.array(pool(TOKENS[1:, :2]))
+    is_kept = np.abs(np.array(pool(TOKENS))[1:] - alone).max() < 0.01
+    said = f"give the layers that follow `dtype='{policy}'`"
+    assert caplog.text.count(said) == (0 if is_kept else 1)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "float64"])
+def test_padding_never_counts_where_all_layers_have_one_dtype(plain_elmo, policy):
+    model = classifier(make(plain_elmo, dtype=policy))
+    alone = np.array(model(TOKENS[1:, :2]))
+    np.testing.assert_allclose(model(TOKENS)[1:], alone, atol=1e-6)
 
 
 def test_a_policy_is_saved_with_the_model(plain_elmo, tmp_path):
