@@ -203,10 +203,15 @@ def compile_to(path: Path, config: Config, *, vertex: bool) -> None:
 
     Raises:
         ConfigError: It names a step that does not exist.
+        UserError: The file cannot be written.
     """
     from elmo_kubeflow.package import compile_package
 
-    compile_package(config, path, platform=_platform(vertex))
+    try:
+        compile_package(config, path, platform=_platform(vertex))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UserError(f"package cannot be written: {path}: {reason}") from error
 
 
 def _platform(vertex: bool) -> Literal["kubeflow", "vertex"]:

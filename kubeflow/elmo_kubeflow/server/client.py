@@ -9,6 +9,7 @@ import sys
 import warnings
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from elmo_kubeflow.errors import BadCredentials, Unreachable, require
 from elmo_kubeflow.server.credentials import Credentials
@@ -85,6 +86,11 @@ def _check_address(host: str | None) -> None:
                 "the address of Kubeflow Pipelines must start with http:// or "
                 f"https://. Received: {host}"
             )
+        if not _is_address(host):
+            raise UserError(
+                "the address of Kubeflow Pipelines has no name, a port that is none, "
+                f"or characters that no address has. Received: {host}"
+            )
         return
     # kfp would go on to localhost, where something else may answer.
     kubeconfig = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
@@ -94,6 +100,16 @@ def _check_address(host: str | None) -> None:
             "there is no address of Kubeflow Pipelines "
             f"(hint: --host https://…, or {HOST_VARIABLE})"
         )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        parts = urlsplit(host)
+        is_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    is_clean = host.isprintable() and not any(map(str.isspace, host))
+    return is_port and is_clean and bool(parts.hostname)
 
 
 def _revealed(secret: Any) -> str | None:

@@ -10,6 +10,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from elmo_kubeflow.errors import BadCredentials
+from pipeline.config.yaml_text import MOST_BYTES, load_yaml
+from pipeline.files import FileTooLarge, read_bounded
 
 # Where a name is kfp's own, so that what is set for kfp holds here as well.
 VARIABLES = {
@@ -90,7 +92,7 @@ def read_credentials(path: Path | None, environ: Mapping[str, str]) -> Credentia
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(_content(path, "credentials"))
+        values = load_yaml(_content(path, "credentials"))
     except yaml.YAMLError:
         # A parser's error quotes what it read.
         raise BadCredentials(f"credentials are not YAML: {path}") from None
@@ -114,9 +116,13 @@ def _check(credentials: Credentials) -> None:
             _content(path, f"credentials: {option}")
 
 
-def _content(path: Path, what: str) -> bytes:
+def _content(path: Path, what: str) -> str:
     try:
-        return path.read_bytes()
+        return read_bounded(path, MOST_BYTES)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise BadCredentials(f"{what} cannot be read: {path}: {reason}") from error
+    except FileTooLarge as error:
+        raise BadCredentials(f"{what} cannot be read: {error}") from error
+    except UnicodeDecodeError:  # it quotes what it read
+        raise BadCredentials(f"{what} cannot be read: {path}: not UTF-8") from None

@@ -15,7 +15,9 @@ import yaml
 
 from elmo_kubeflow.errors import BadPackage, NotFound
 from elmo_kubeflow.server.client import by_name
+from pipeline.files import FileTooLarge, read_bounded
 
+_MOST_BYTES = 2**26  # of a package
 _DIGITS = 12  # of a version's name: enough to tell the packages of one pipeline apart
 
 
@@ -57,13 +59,15 @@ def read_package(path: Path) -> Package:
         BadPackage: It cannot be read, or is not a compiled pipeline.
     """
     try:
-        content = path.read_bytes()
+        content = read_bounded(path, _MOST_BYTES)
         # The first document is the pipeline; a second one is for Kubernetes.
         spec = next(iter(yaml.safe_load_all(content)), None)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise BadPackage(f"package cannot be read: {path}: {reason}") from error
-    except yaml.YAMLError as error:
+    except FileTooLarge as error:
+        raise BadPackage(f"package cannot be read: {error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise BadPackage(f"package is not YAML: {path}") from error
     name = _at(spec, "pipelineInfo", "name")
     if not isinstance(name, str):
@@ -72,7 +76,7 @@ def read_package(path: Path) -> Package:
             "(hint: make one with elmo-tfx kubeflow compile)"
         )
     parameters = _at(spec, "root", "inputDefinitions", "parameters") or {}
-    digest = hashlib.sha256(content).hexdigest()[:_DIGITS]
+    digest = hashlib.sha256(content.encode()).hexdigest()[:_DIGITS]
     return Package(path, name, f"{name}-{digest}", tuple(sorted(parameters)))
 
 

@@ -16,7 +16,14 @@ import kfp_server_api
 import urllib3
 from kfp_server_api.rest import RESTClientObject
 
-from elmo_kubeflow.errors import ApiError, KubeflowError, NotFound, Refused, Unreachable
+from elmo_kubeflow.errors import (
+    ApiError,
+    BadCredentials,
+    KubeflowError,
+    NotFound,
+    Refused,
+    Unreachable,
+)
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
@@ -64,6 +71,17 @@ class PromptClient(kfp.Client):
         ask = _generated(self.healthzs, "healthz_service", "get_healthz")
         return ask(_request_timeout=(CONNECT_SECONDS, _PING_SECONDS))
 
+    def get_run(self, run_id: str) -> Any:
+        """Returns a run.
+
+        Raises:
+            KubeflowError: There is none, or the server is not there, or refuses.
+        """
+        run = super().get_run(run_id)
+        if run.run_id is None:
+            raise self._run_api.api_client.rest_client.no_kubeflow()
+        return run
+
     def create_pipeline(self, name: str, namespace: str | None) -> Any:
         """Creates a pipeline without a version, for which kfp has no call of its own.
 
@@ -105,12 +123,24 @@ class _Transport(RESTClientObject):
                 f"Kubeflow Pipelines cannot be reached at {self._address}: "
                 f"{_reason(error)}"
             ) from error
+        except ValueError:  # it quotes the header
+            raise BadCredentials(
+                "the token or the cookies have characters that no header can have"
+            ) from None
         if "html" in (answer.getheader("content-type") or ""):
             raise Refused(
                 f"a web page and not Kubeflow Pipelines answers at {self._address} "
                 f"(hint: it may want a login; {_LOGIN_HINT})"
             )
+        if not _is_object(answer.data):
+            raise self.no_kubeflow()
         return answer
+
+    def no_kubeflow(self) -> KubeflowError:
+        """Returns the error for an address at which something else answers."""
+        return Unreachable(
+            f"what answers at {self._address} is not Kubeflow Pipelines (hint: --host)"
+        )
 
     def _error_of(self, error: kfp_server_api.ApiException) -> KubeflowError:
         if not error.status:  # so kfp_server_api reports a certificate that is refused
@@ -142,6 +172,14 @@ class _Transport(RESTClientObject):
         if "namespace" in message.lower():
             text += " (hint: --namespace, or kubeflow.namespace of the configuration)"
         return ApiError(text, error.status)
+
+
+def _is_object(data: bytes) -> bool:
+    """Returns whether an answer is a JSON object, as all of Kubeflow Pipelines are."""
+    try:
+        return isinstance(json.loads(data), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def shown_address(url: str) -> str:

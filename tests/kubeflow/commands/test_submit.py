@@ -228,15 +228,30 @@ def test_a_parameter_that_the_package_lacks_is_refused_before_any_request(
     [
         ("a: [", "is not YAML"),
         ("a: 1", "is not a compiled pipeline"),
+        ("[" * 3000, "is not YAML"),
+        ("a: \udcff", "is not YAML"),
         (None, "No such"),
     ],
+    ids=str,
 )
 def test_a_file_that_is_no_package_is_refused(tmp_path, content, message):
     path = tmp_path / "p.yaml"
     if content is not None:
-        path.write_text(content)
+        path.write_text(content, encoding="utf-8", errors="surrogateescape")
     result = kubeflow("submit", "--package", path, "--host", "http://localhost:1")
     assert message in error_of(result, code=2)
+
+
+def test_a_package_without_end_is_refused(no_context):
+    result = kubeflow(
+        "submit", "--package", "/dev/zero", "--host", "http://localhost:1"
+    )
+    assert "/dev/zero is larger than" in error_of(result, code=2)
+
+
+def test_a_package_that_cannot_be_written_is_an_error_in_one_line(config):
+    result = kubeflow("compile", "--config", config, "--package", "/proc/p.yaml")
+    assert "cannot be written: /proc/p.yaml: " in error_of(result, code=2)
 
 
 def test_a_configuration_is_compiled_uploaded_once_and_run(server, config):

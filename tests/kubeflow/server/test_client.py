@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import logging
@@ -176,23 +177,66 @@ def test_no_secret_is_shown_or_logged(guarded, monkeypatch, caplog):
             assert secret not in caplog.text
 
 
-def test_a_web_page_is_not_taken_for_a_server(no_context):
+@contextlib.contextmanager
+def _answering(kind, content):
+    """Serves the same answer to every request; gives its address."""
+
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Type", kind)
             self.end_headers()
-            self.wfile.write(b"<html>Welcome</html>")
+            self.wfile.write(content)
 
         def log_message(self, *args):
             pass
 
-    page = http.server.HTTPServer(("localhost", 0), Page)
-    threading.Thread(target=page.serve_forever, args=(0.02,), daemon=True).start()
-    error = error_of(_show(f"http://localhost:{page.server_port}"))
-    page.shutdown()
-    page.server_close()
+    with http.server.HTTPServer(("localhost", 0), Page) as page:
+        threading.Thread(target=page.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://localhost:{page.server_port}"
+        page.shutdown()
+
+
+def test_a_web_page_is_not_taken_for_a_server(no_context):
+    with _answering("text/html; charset=utf-8", b"<html>Welcome</html>") as address:
+        error = error_of(_show(address))
     assert "a web page and not Kubeflow Pipelines answers" in error
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[1]", b"{}", b'{"version": "\xff"}', b"[" * 100_000, b'{"run_id": null}'],
+    ids=["nothing", "a list", "no run", "no UTF-8", "deep", "null"],
+)
+def test_another_server_is_not_taken_for_kubeflow(no_context, content):
+    with _answering("application/json", content) as address:
+        error = error_of(_show(address))
+    assert f"what answers at {address} is not Kubeflow Pipelines" in error
+
+
+@pytest.mark.parametrize("token", ["tok\nen", "t\u6f22en"])
+def test_a_token_that_no_header_can_hold_is_not_shown(server, monkeypatch, token):
+    monkeypatch.setenv("KFP_TOKEN", token)
+    result = _show(server.address)
+    assert "have characters that no header can have" in error_of(result, code=2)
+    assert token not in result.output
+    assert repr(token) not in result.output
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "http://",
+        "http://x:99999",
+        "http://x:0",
+        "http://a b",
+        "http://\x1bx",
+        "http://[x",
+    ],
+)
+def test_an_address_that_is_none_is_refused(no_context, host):
+    error = error_of(_show(host), code=2)
+    assert "the address of Kubeflow Pipelines has no name" in error
 
 
 @pytest.mark.parametrize(

@@ -39,13 +39,17 @@ def test_a_secret_does_not_show_in_what_is_printed():
         ("token: s3cret\nclient_id: x", "token and client_id"),
         ("token_file: /no/such/file", "/no/such/file: No such file"),
         ("ssl_ca_cert: /no/such/file", "/no/such/file: No such file"),
+        ("token_file: /dev/zero", "/dev/zero is larger than 1,048,576 bytes"),
+        ("token: s3cret\ntoken: b", "not YAML"),
+        ("token: s3cret\ncookies: " + "[" * 3000, "not YAML"),
+        ("token: s3cret \udcff", "not UTF-8"),
         (None, "cannot be read"),
     ],
 )
 def test_what_cannot_be_used_is_named_and_not_quoted(tmp_path, content, message):
     path = tmp_path / "who.yaml"
     if content is not None:
-        path.write_text(content)
+        path.write_text(content, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(BadCredentials) as caught:
         read_credentials(path, {})
     text = str(caught.value)
