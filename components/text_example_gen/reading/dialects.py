@@ -6,25 +6,23 @@ later; so what they mean is decided by rows of the whole file, up to a bound.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import io
 import itertools
 import re
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 from components.text_example_gen.options import ReadOptions
-from components.text_example_gen.reading.encodings import SURVEY_BYTES, Survey
-from components.text_example_gen.reading.lines import Lines, for_csv
-from components.text_example_gen.reading.opening import DAMAGE, Reopen, is_damage
-from components.text_example_gen.reading.quotes import DECISIVE, are_syntax
+from components.text_example_gen.reading.encodings import Survey
+from components.text_example_gen.reading.escapes import with_escape
+from components.text_example_gen.reading.evidence import count_faults, rows_of
+from components.text_example_gen.reading.opening import Reopen
+from components.text_example_gen.reading.quotes import are_syntax
 from components.text_example_gen.reading.records import clean_names
 from components.text_example_gen.reading.rows import (
     Dialect,
     Row,
     fault_in_width,
-    read_rows,
 )
 
 _CSV_DELIMITERS = (",", ";", "\t", "|")
@@ -41,8 +39,6 @@ _SEP = re.compile(
 _LEAST_SHARE = 0.5
 # So many show how wide rows are where the header lacks a column: for the message.
 _FEW_ROWS = 20
-# A way to read quotes is taken if it leaves at most this share of the faults.
-_FEWER_FAULTS = 0.1
 
 
 class Head(NamedTuple):
@@ -106,30 +102,19 @@ def find_dialect(
         return dataclasses.replace(dialect, quoted=is_quoted and dialect.quoted)
     if options.quoting == "auto" and delimiter in ("\t", ""):
         with reopen() as text:
-            rows = _rows(text, dataclasses.replace(dialect, quoted=True), options)
+            rows = rows_of(text, dataclasses.replace(dialect, quoted=True), options)
             quoted = are_syntax(rows, dialect, options)
         dialect = dataclasses.replace(dialect, quoted=quoted)
     if not dialect.quoted:
         return dialect
     if survey.blanks and not dialect.skip_blanks:
         skipping = dataclasses.replace(dialect, skip_blanks=True)
-        if _is_better(reopen, skipping, dialect, options, _has_open_blank, share=1):
+        old = count_faults(reopen, dialect, options, _has_open_blank)
+        new = count_faults(reopen, skipping, options, _has_open_blank)
+        if old.telling and new.at_fault <= old.at_fault:
             dialect = skipping
     if survey.escapes and options.escape_character is None:
-        escaping = dataclasses.replace(dialect, escape="\\")
-        # Of an even number of backslashes the last is no escape.
-        escaped = re.compile(rf'(?<!\\)(?:\\\\)*\\["{re.escape(delimiter)}]')
-
-        def has_escape(row: Row) -> bool:
-            if escaped.search(row.raw) is None:
-                return False
-            is_fault = bool(row.reason) or row.is_repaired
-            return is_fault or not _has_as_many_fields(row, escaping)
-
-        if _is_better(
-            reopen, escaping, dialect, options, has_escape, share=_FEWER_FAULTS
-        ):
-            dialect = escaping
+        return with_escape(reopen, dialect, options)
     return dialect
 
 
@@ -202,7 +187,8 @@ def _fit(head: Head, delimiter: str, options: ReadOptions) -> _Fit:
     """Returns how well a delimiter fits, with quotes as syntax or without."""
     best = _NO_FIT
     for quoted in _quotings(options):
-        best = max(best, _fit_dialect(head, Dialect(delimiter, quoted), options))
+        dialect = Dialect(delimiter, quoted, is_named=head.sep_line is not None)
+        best = max(best, _fit_dialect(head, dialect, options))
         if best.share == 1:
             break
     return best
@@ -214,9 +200,8 @@ def _quotings(options: ReadOptions) -> tuple[bool, ...]:
 
 def _fit_dialect(head: Head, dialect: Dialect, options: ReadOptions) -> _Fit:
     columns = options.columns
-    rows = _rows(
-        io.StringIO(_whole_rows(head), newline=head.newline), dialect, options, head
-    )
+    text = io.StringIO(_whole_rows(head), newline=head.newline)
+    rows = rows_of(text, dialect, options)
     first = next(rows, None)
     if first is None:
         return _NO_FIT
@@ -249,32 +234,6 @@ def _whole_rows(head: Head) -> str:
     return head.text[: end + 1] or head.text
 
 
-def _rows(
-    text: TextIO, dialect: Dialect, options: ReadOptions, head: Head | None = None
-) -> Iterator[Row]:
-    """Yields the rows of a part of a file, the header among them, up to any damage."""
-    try:
-        yield from _rows_before_damage(text, dialect, options, head)
-    except DAMAGE as error:
-        if not is_damage(error):
-            raise
-
-
-def _rows_before_damage(
-    text: TextIO, dialect: Dialect, options: ReadOptions, head: Head | None
-) -> Iterator[Row]:
-    lines = Lines(text, dialect.delimiter)
-    if dialect.is_named or (head is not None and head.sep_line):
-        next(lines)
-    width = None if options.columns is None else len(options.columns)
-    first = next(read_rows(lines, dialect, width=width, is_part=True), None)
-    if first is None:
-        return
-    yield first
-    width = width or len(first.fields)
-    yield from read_rows(lines, dialect, width=width, is_part=True)
-
-
 def _has_blanks(head: Head, dialect: Dialect) -> bool:
     """Returns whether a blank stands behind each delimiter of each row of the head."""
     if dialect.delimiter in ("\t", "", " "):
@@ -288,83 +247,3 @@ def _has_blanks(head: Head, dialect: Dialect) -> bool:
 
 def _has_open_blank(row: Row) -> bool:
     return any(f[:1] == " " and f.lstrip(" ")[:1] == '"' for f in row.fields)
-
-
-def _has_as_many_fields(row: Row, dialect: Dialect) -> bool:
-    """Returns whether another dialect finds as many fields in a row that is right."""
-    lines = map(for_csv, io.StringIO(row.raw, newline=""))
-    try:
-        found = list(dialect.reader(lines, strict=True))
-    except csv.Error:
-        return False
-    return [len(fields) for fields in found] == [len(row.fields)]
-
-
-def _is_better(
-    reopen: Reopen,
-    new: Dialect,
-    old: Dialect,
-    options: ReadOptions,
-    is_telling: Callable[[Row], bool],
-    *,
-    share: float,
-) -> bool:
-    """Returns whether a dialect leaves at most `share` of the faults of another.
-
-    Args:
-        reopen: Opens the file.
-        new: The dialect.
-        old: The other.
-        options: Name the columns.
-        is_telling: Whether a row is one of those, read by `old`, that may be better
-            read by `new`. Without any the answer is no.
-        share: From 0 to 1. Where it is less than 1, more telling rows must be at fault
-            than are right: these would be changed, or swallow others.
-    """
-    with reopen() as text:
-        old_faults = _faults(text, old, options, is_telling)
-    if not old_faults.telling:
-        return False
-    if share < 1 and 2 * old_faults.telling_at_fault <= old_faults.telling:
-        return False
-    with reopen() as text:
-        new_faults = _faults(text, new, options, is_telling)
-    return new_faults.at_fault <= share * old_faults.at_fault
-
-
-class _Faults(NamedTuple):
-    """How many rows are telling, at fault, and both."""
-
-    telling: int = 0
-    at_fault: int = 0
-    telling_at_fault: int = 0
-
-
-def _faults(
-    text: TextIO,
-    dialect: Dialect,
-    options: ReadOptions,
-    is_telling: Callable[[Row], bool],
-) -> _Faults:
-    rows = _rows(text, dialect, options)
-    first = next(rows, None)
-    if first is None:
-        return _Faults()
-    names = options.columns or clean_names(first.fields, options)
-    places = [i for i, name in enumerate(names) if name in options.required]
-    width, least = len(names), 1 + max(places, default=len(names) - 1)
-    telling = faults = both = chars = 0
-    for row in rows if options.columns is None else itertools.chain([first], rows):
-        chars += len(row.raw)
-        at_fault = (
-            row.is_repaired
-            or bool(row.reason)
-            or bool(fault_in_width(row, width, least))
-        )
-        tells = is_telling(row)
-        faults += at_fault
-        telling += tells
-        both += at_fault and tells
-        if chars > SURVEY_BYTES or telling >= DECISIVE:
-            break
-    return _Faults(telling, faults, both)

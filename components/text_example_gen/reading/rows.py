@@ -37,6 +37,7 @@ class Dialect:
             line ends and, doubled, quotes.
         escape: A character; a quote, a delimiter or itself behind it is text, and it is
             dropped. Before anything else it is text itself. "": there is none.
+        halves: Whether two of `escape` are one in the text; else they stay two.
         skip_blanks: Whether blanks behind a delimiter do not belong to the field.
         is_named: Whether the first line names the delimiter (`sep=;`) and is no row.
     """
@@ -44,6 +45,7 @@ class Dialect:
     delimiter: str
     quoted: bool
     escape: str = ""
+    halves: bool = True
     skip_blanks: bool = False
     is_named: bool = False
 
@@ -69,7 +71,8 @@ class Dialect:
         )
 
     def _escaper(self):  # type: ignore[no-untyped-def]
-        marks = {'"': _QUOTE, self.delimiter: _DELIMITER, self.escape: self.escape}
+        itself = self.escape if self.halves else 2 * self.escape
+        marks = {'"': _QUOTE, self.delimiter: _DELIMITER, self.escape: itself}
         followers = "".join(map(re.escape, marks))
         escaped = re.compile(f"{re.escape(self.escape)}([{followers}])")
         return lambda line: escaped.sub(lambda match: marks[match[1]], line)

@@ -69,3 +69,38 @@ def test_texts_that_end_in_a_backslash_are_read_where_it_is_an_escape(
     items, layout = read(tmp_path / "a.csv", text)
     assert items == rows[1:]
     assert layout == "csv, UTF-8, `,`, quotes escaped by `\\`, header"
+
+
+def test_two_backslashes_stay_two_where_others_stand_alone(tmp_path):
+    rows = [("text", "label"), *((f"in \\\\srv\\share{i}", "pos") for i in range(50))]
+    text = written(rows) + '"say \\"hi\\"",neg\n'
+    items, layout = read(tmp_path / "a.csv", text)
+    assert items == [*rows[1:], ('say "hi"', "neg")]
+    assert layout == "csv, UTF-8, `,`, quotes escaped by `\\`, header"
+
+
+def test_two_backslashes_are_one_where_one_damaged_row_has_one_alone(tmp_path):
+    rows = [("text", "label"), *((f'"{i}" in C:\\dir', "pos") for i in range(50))]
+    text = written(rows, doublequote=False, escapechar="\\") + "a\\damage,neg\n"
+    items, _ = read(tmp_path / "a.csv", text)
+    assert items == [*rows[1:], ("a\\damage", "neg")]
+
+
+def test_quotes_are_escaped_where_all_of_those_in_bare_fields_are(tmp_path):
+    """As pandas writes them with `doublequote=False`: no field is at fault."""
+    rows = [("text", "label"), *((f'the "{i}" of 9', "pos") for i in range(30))]
+    text = written(rows, doublequote=False, escapechar="\\")
+    assert text.splitlines()[1] == 'the \\"0\\" of 9,pos'
+    items, layout = read(tmp_path / "a.csv", text)
+    assert items == rows[1:]
+    assert layout == "csv, UTF-8, `,`, quotes escaped by `\\`, header"
+
+
+@pytest.mark.parametrize(
+    "other", ['a 5" screen,pos\n' * 3, "".join(f"C:\\{i}\\,pos\n" for i in range(9))]
+)
+def test_a_backslash_before_a_bare_quote_is_text_where_rows_say_so(tmp_path, other):
+    odd = 'say \\"hi\\" now,neg\n'
+    items, _ = read(tmp_path / "a.csv", f"text,label\n{other}{odd}")
+    assert items[-1] == ('say \\"hi\\" now', "neg")
+    assert items[0] == tuple(other.splitlines()[0].split(","))
