@@ -18,7 +18,8 @@ from components.text_example_gen.spans import (
 )
 
 _MOST_SPANS_SHOWN = 5
-_DIGITS = {"YYYY": "4", "MM": "2", "DD": "2"}
+_WIDTHS = {"YYYY": "4", "MM": "2", "DD": "2"}
+_DIGITS = frozenset("0123456789")
 
 
 def newest_span(pattern: str, done_file: str | None = None) -> int:
@@ -46,6 +47,48 @@ def newest_span(pattern: str, done_file: str | None = None) -> int:
         f"No span of {pattern} is complete: none of {len(spans)} has the file "
         f"{done_file}, the newest being {', '.join(names)}"
     )
+
+
+def check_span(pattern: str, number: int) -> None:
+    """Refuses a pattern of whose files one may belong to a span or to another.
+
+    Args:
+        pattern: As for `newest_span`.
+        number: Of the span that is to be read.
+
+    Raises:
+        DataError: A wildcard beside `{SPAN}` takes digits of a number, or a number has
+            more zeros before it than the pattern says, so that nothing would read it.
+    """
+    form = _regular_expression(pattern)
+    if "SPAN" not in form.groupindex:
+        return
+
+    def takes(number: int, path: str) -> bool:
+        if number not in expressions:
+            glob = pattern_of_span(pattern, number)
+            expressions[number] = re.compile(glob_expression(glob))
+        return expressions[number].fullmatch(path) is not None
+
+    expressions: dict[int, re.Pattern[str]] = {}
+    for file in match_files(without_placeholders(pattern)):
+        match = form.fullmatch(file.path)
+        if match is None:
+            continue
+        digits, found = match["SPAN"], int(match["SPAN"])
+        start, end = match.span("SPAN")
+        beside = {file.path[start - 1], file.path[end : end + 1]}
+        is_shared = found != number and takes(number, file.path)
+        if beside & _DIGITS or is_shared:
+            raise DataError(
+                f"{file.path} may belong to span {found} of {pattern}, and to another\n"
+                "hint: write something that is no digit beside {SPAN}, not a wildcard"
+            )
+        if not takes(found, file.path):
+            raise DataError(
+                f"{file.path} has zeros before its number, which {pattern} does not\n"
+                f"hint: {{SPAN:{len(digits)}}} stands for {len(digits)} digits"
+            )
 
 
 def waiting_spans(pattern: str, done_file: str | None, after: int) -> list[int]:
@@ -102,12 +145,12 @@ def _regular_expression(pattern: str) -> re.Pattern[str]:
     for match in PLACEHOLDER.finditer(pattern):
         parts.append(glob_expression(pattern[end : match.start()]))
         name = match[1] or match[3]
-        width = _DIGITS.get(name) or (match[2] or ":1")[1:]
+        width = _WIDTHS.get(name) or (match[2] or ":1")[1:]
         if name in seen:
             parts.append(f"(?P={name})")
         else:
             most = "" if name == "SPAN" else width
-            parts.append(rf"(?P<{name}>\d{{{width},{most}}})")
+            parts.append(rf"(?P<{name}>[0-9]{{{width},{most}}})")
         seen.add(name)
         end = match.end()
     return re.compile("".join(parts) + glob_expression(pattern[end:]))

@@ -14,6 +14,7 @@ LATEST = "latest"
 # TFX fills these in; `{SPAN:4}` is padded with zeros to four digits.
 PLACEHOLDER = re.compile(r"\{(SPAN|VERSION)(:[^}]*)?\}|\{(YYYY|MM|DD)\}")
 
+_WIDTH = re.compile(":([1-9]|10)")
 _MOST = 2**31 - 1  # TFX keeps them in 32 bits
 _EPOCH = datetime.date(1970, 1, 1)
 
@@ -37,8 +38,14 @@ def check_placeholders(pattern: str) -> None:
     """Refuses a pattern that mixes numbers and days, or names only a part of a day.
 
     Raises:
-        ValueError: It has both, or only a part of a day.
+        ValueError: It has both, or only a part of a day, or a width that is none.
     """
+    for match in PLACEHOLDER.finditer(pattern):
+        if match[2] and not _WIDTH.fullmatch(match[2]):
+            raise ValueError(
+                f"{match[0]} has no width from 1 to 10, as {{{match[1]}:4}} has. "
+                f"Received: {pattern!r}"
+            )
     names = placeholder_names(pattern)
     day = names & {"YYYY", "MM", "DD"}
     if day and (len(day) < 3 or "SPAN" in names):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from components.text_example_gen.arrived_spans import newest_span
+from components.text_example_gen.arrived_spans import check_span, newest_span
 from components.text_example_gen.checks import check_all_data
 from components.text_example_gen.corrections import read_corrections
 from components.text_example_gen.errors import DataError
@@ -322,6 +322,9 @@ def _check_data(data: DataConfig, output: str) -> tuple[DataConfig, int, str | N
             name: locate(each, data.format).pattern
             for name, each in data.held_out.items()
         }
+        for each in (pattern, *held_out.values()):
+            if has_spans(each):
+                check_span(each, int(span))
         corrections = data.corrections
         if corrections is not None:
             read_corrections(corrections)

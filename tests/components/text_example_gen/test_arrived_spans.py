@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from components.text_example_gen.arrived_spans import arrived_spans, newest_span
+from components.text_example_gen.arrived_spans import (
+    arrived_spans,
+    check_span,
+    newest_span,
+)
 from components.text_example_gen.errors import DataError
 
 
@@ -20,6 +24,46 @@ def test_spans_are_numbers_or_days_and_nothing_else_is_a_span(put, tmp_path):
 def test_a_width_and_a_version_are_part_of_the_form(put, tmp_path):
     put("0007/v1/a.csv", "8/v2/a.csv")
     assert list(arrived_spans(f"{tmp_path}/{{SPAN:4}}/v{{VERSION}}/*")) == [7]
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern", "number", "message"),
+    [
+        (["1.csv", "12.csv"], "{SPAN}*.csv", 1, "12.csv may belong to span 12 of "),
+        (["a3.csv", "a12.csv"], "*{SPAN}.csv", 3, "a12.csv may belong to span 2 of "),
+        (["1x/a.csv", "14/a.csv"], "{SPAN}?/*", 1, "14/a.csv may belong to span 1"),
+        (["001/a.csv"], "{SPAN}/*.csv", 1, r"has zeros before .*\nhint: \{SPAN:3\}"),
+        (["1/a.csv", "02/a.csv"], "{SPAN}/*.csv", 1, "02/a.csv has zeros before"),
+        (["0001/a.csv"], "{SPAN:3}/*", 1, r"hint: \{SPAN:4\} stands for 4 digits"),
+    ],
+)
+def test_a_span_that_is_not_told_from_others_is_refused(
+    put, tmp_path, names, pattern, number, message
+):
+    put(*names)
+    with pytest.raises(DataError, match=message):
+        check_span(f"{tmp_path}/{pattern}", number)
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern", "number"),
+    [
+        (["1/a.csv", "12/a.csv", "x/a.csv"], "{SPAN}/*.csv", 1),
+        (["1-a.csv", "1-b.csv", "12-a.csv"], "{SPAN}-*.csv", 1),
+        (["1.csv", "1b.csv", "2.csv"], "{SPAN}*.csv", 1),
+        (["0001/a.csv", "12345/a.csv"], "{SPAN:4}/*", 1),
+        (["1/v1/a.csv", "1/v2/a.csv"], "{SPAN}/v{VERSION}/*", 1),
+        (["2026-01-01.csv", "2026-01-011.csv"], "{YYYY}-{MM}-{DD}*.csv", 20454),
+    ],
+)
+def test_a_span_that_is_told_from_others_passes(put, tmp_path, names, pattern, number):
+    put(*names)
+    check_span(f"{tmp_path}/{pattern}", number)
+
+
+def test_digits_of_other_scripts_make_no_span(put, tmp_path):
+    put("3/a.csv", "\u0661\u0662/a.csv")
+    assert newest_span(f"{tmp_path}/{{SPAN}}/*") == 3
 
 
 def test_a_placeholder_that_stands_twice_must_agree(put, tmp_path):

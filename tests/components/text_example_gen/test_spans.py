@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from components.text_example_gen.spans import (
+    check_placeholders,
     has_spans,
     pattern_of_span,
     span_name,
@@ -23,6 +24,13 @@ from components.text_example_gen.spans import (
 )
 def test_a_pattern_has_spans_if_it_names_numbers_or_days(pattern, expected):
     assert has_spans(pattern) is expected
+
+
+@pytest.mark.parametrize("width", ["", "x", "0", "-2", "11", "99999999999", "\u0664"])
+def test_a_width_that_is_none_is_refused(width):
+    with pytest.raises(ValueError, match="has no width from 1 to 10"):
+        check_placeholders(f"d/{{SPAN:{width}}}/*.csv")
+    check_placeholders("d/{SPAN:4}/v{VERSION:10}/*.csv")
 
 
 def test_a_day_is_numbered_as_tfx_numbers_it():
