@@ -56,8 +56,8 @@ def adopt_place(
 ) -> Path | None:
     """Makes all that is recorded lie where the database lies now: all or nothing.
 
-    A database that is shared with a copy of the output, by a hard link, becomes one of
-    its own first.
+    A database that is shared with a copy of the output, by a link of either kind,
+    becomes one of its own first.
 
     Args:
         database: The SQLite file, in the folder of its output. No other process may
@@ -76,7 +76,7 @@ def adopt_place(
     """
     here = str(database.parent)
     try:
-        unshare(database)
+        unshare(database, even_link=True)
     except OSError as error:
         raise StoreUnreadable(f"{database} cannot be used: {error.strerror}") from error
     with _connected(database) as connection:

@@ -53,7 +53,9 @@ def are_syntax(rows: Iterable[Row], dialect: Dialect, options: ReadOptions) -> b
             other += verdict < 0
         if chars > SURVEY_BYTES or just_so + other >= DECISIVE:
             break
-    return just_so > other or (other == 0 and habits.are_quoted)
+    if just_so > other:
+        return True
+    return other <= _MOST_ODD_FIELDS * habits.quoted and habits.are_quoted
 
 
 class _Habits:
@@ -83,6 +85,11 @@ class _Habits:
             is_number = bare.lstrip("-").replace(".", "", 1).isdigit()
             kind = "number" if is_number else "comma" if "," in bare else "word"
             (self._quoted if is_quoted else self._bare)[kind] += 1
+
+    @property
+    def quoted(self) -> int:
+        """How many fields stand in quotes."""
+        return self._quoted.total()
 
     @property
     def are_quoted(self) -> bool:

@@ -203,6 +203,18 @@ def test_a_store_that_is_damaged_anywhere_is_refused_in_one_line(output, page):
     assert "\n" not in message
 
 
+def test_a_database_that_is_a_link_becomes_a_file(output, tmp_path):
+    """A copy that has the link would write into its original's."""
+    elsewhere = tmp_path / "elsewhere.sqlite"
+    (output / "metadata.sqlite").rename(elsewhere)
+    (output / "metadata.sqlite").symlink_to(elsewhere)
+    before = elsewhere.read_bytes()
+    moved = output.rename(tmp_path / "moved")
+    adopt_place(moved / "metadata.sqlite")
+    assert not (moved / "metadata.sqlite").is_symlink()
+    assert elsewhere.read_bytes() == before
+
+
 def test_what_shares_the_database_by_a_hard_link_keeps_it(output, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(output, copy)

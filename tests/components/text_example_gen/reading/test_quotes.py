@@ -104,3 +104,20 @@ def test_a_backslash_before_a_bare_quote_is_text_where_rows_say_so(tmp_path, oth
     items, _ = read(tmp_path / "a.csv", f"text,label\n{other}{odd}")
     assert items[-1] == ('say \\"hi\\" now', "neg")
     assert items[0] == tuple(other.splitlines()[0].split(","))
+
+
+@pytest.mark.parametrize("odd", ['7\t"', '"', '9\tx"y', '7\t"open'])
+@pytest.mark.parametrize("has_columns", [True, False])
+def test_one_odd_row_does_not_outweigh_that_all_with_a_comma_are_quoted(
+    tmp_path, odd, has_columns
+):
+    """Excel puts fields with a comma in quotes, also between tabs."""
+    texts = [f"first, second {i}" for i in range(40)]
+    before = (lambda i: f"{i}\t") if has_columns else (lambda i: "")
+    lines = [f'{before(i)}"{text}"' for i, text in enumerate(texts)]
+    lines.insert(20, odd if has_columns else odd.replace("\t", " "))
+    header = "id\ttext" if has_columns else "text"
+    data = "\n".join([header, *lines])
+    items, layout = read(tmp_path / "a.tsv", data, label_column=None)
+    assert [item[0] for item in items if item[0] in texts] == texts
+    assert "quoted" in layout
