@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import re
 from collections.abc import Iterable, Sequence
+
+from components.text_example_gen.reading.east_asian import (
+    EAST_ASIAN,
+    chinese,
+    decoded,
+    is_east_asian,
+    japanese,
+)
 
 # What the detector may answer, where nothing surer has been found.
 _CANDIDATES = (
@@ -20,14 +27,6 @@ SINGLE_BYTE = {"mac_roman", "cp850", "mac_cyrillic", "cp1257", *_CANDIDATES[:-5]
 """Encodings in which hardly a line is UTF-8 by chance."""
 # Most disorder that the detector may find; 0.2, its default, refuses short samples.
 _MOST_CHAOS = 0.4
-_LEAST_KANA = 0.15  # of the characters that are not ASCII, in Japanese
-_EAST_ASIAN = ("cp932", "euc_jp", "gb18030", "big5", "cp949", "cp874")
-# Chinese, Japanese, Korean and Thai letters, and their punctuation. Three in a row: two
-# are what a letter in UTF-8 may look like.
-_EAST_ASIAN_LETTERS = (
-    "\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff00-\uffef\u0e00-\u0e7f"
-)
-_EAST_ASIAN_WORD = re.compile(f"[{_EAST_ASIAN_LETTERS}]{{3,}}")
 # A word of two alphabets is no word.
 _MIXED_WORD = re.compile(
     "[a-zA-Z\u00c0-\u024f][\u0370-\u06ff]|[\u0370-\u06ff][a-zA-Z\u00c0-\u024f]"
@@ -48,7 +47,6 @@ _MOST_NOISE = 0.3  # of the bytes of the lines
 _MANY = 50  # lines
 _PARTS = 5  # of them, which are asked one by one
 _AGREE = 4
-_LEAST_DECODED = 0.95  # of the lines
 _FOREIGN_WORD = re.compile("[^\x00-\u024f\u2000-\u2bff\uff61-\uff9f]{2,}")
 _ASCII = bytes(range(128))
 
@@ -135,19 +133,9 @@ def guess_encoding(lines: Iterable[bytes]) -> str | None:
     # In Chinese, Japanese and Korean one odd byte makes a line another one.
     parts = (_guess(lines[first::_PARTS]) for first in range(_PARTS))
     [(usual, number)] = collections.Counter(parts).most_common(1)
-    if usual not in _EAST_ASIAN or number < _AGREE:
+    if usual not in EAST_ASIAN or number < _AGREE:
         return whole
-    share = len(_decoded(lines, usual)) / len(lines)
-    return usual if share >= _LEAST_DECODED else whole
-
-
-def _decoded(lines: Iterable[bytes], encoding: str) -> list[str]:
-    """Returns the texts of those lines that can be decoded."""
-    texts = []
-    for line in lines:
-        with contextlib.suppress(UnicodeDecodeError):
-            texts.append(line.decode(encoding))
-    return texts
+    return usual if decoded(lines, usual) is not None else whole
 
 
 def _guess(lines: list[bytes]) -> str | None:
@@ -161,9 +149,9 @@ def _guess(lines: list[bytes]) -> str | None:
     )
     if found is not None:
         return found
-    for encoding in ("euc_jp", "cp932"):  # of which words alone may look Western
-        if _is_japanese(sample, encoding):
-            return encoding
+    found = japanese(sample) or chinese(sample)  # words alone may look Western
+    if found is not None:
+        return found
     defined = [
         line for line in lines if line.translate(None, _UNDEFINED_WESTERN) == line
     ]
@@ -353,23 +341,4 @@ def is_no_utf8(lines: Sequence[bytes]) -> bool:
     Args:
         lines: That break the rules of UTF-8, if not by much.
     """
-    if _cyrillic(b"\n".join(lines)) is not None:
-        return True
-    for encoding in _EAST_ASIAN:
-        texts = _decoded(lines, encoding)
-        if len(texts) < _LEAST_DECODED * len(lines):
-            continue
-        text = "\n".join(texts)
-        wide = sum(not c.isascii() for c in text)
-        if sum(map(len, _EAST_ASIAN_WORD.findall(text))) > wide / 2:
-            return True
-    return False
-
-
-def _is_japanese(sample: bytes, encoding: str) -> bool:
-    try:
-        text = sample.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    wide = [c for c in text if not c.isascii()]
-    return sum("\u3040" <= c <= "\u30ff" for c in wide) > _LEAST_KANA * len(wide)
+    return _cyrillic(b"\n".join(lines)) is not None or is_east_asian(lines)

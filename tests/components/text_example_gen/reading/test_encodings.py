@@ -61,6 +61,16 @@ SAMPLES = {
     "chinese big5": ("這是一部很好的電影，推薦給大家", "big5"),
     "thai": ("หนังดีมาก หนังแย่", "cp874"),
     "chinese": ("非常好的电影,推荐给大家。一点也不喜欢。", "gb18030"),
+    # Half of these bytes are UTF-8 by chance, and no word has three characters.
+    "chinese, cut into words": (
+        "的 很 的 很 was 十分 不 的 很\n的 电影 很 这家\n" * 9,
+        "gb18030",
+    ),
+    "chinese, one word in English": (
+        "好吃 的 was 很 good 感人 的 really\n" * 20,
+        "gb18030",
+    ),
+    "taiwanese, cut into words": ("這 個 的 很 good 為 了 not 說 們 過\n" * 9, "big5"),
     "korean": ("아주 좋은 영화였습니다. 모두에게 추천합니다.", "cp949"),
 }
 
