@@ -47,6 +47,7 @@ _FEW = 8
 # Nor do more that stand in a few lines alone, as zeros that a crash left in one text;
 # of a file that is no text, most lines have some.
 _MOST_LINES = 0.05
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _EXPORT = "export the data as CSV"
 _UNPACK = "unpack it"
 _KINDS = (  # where its mark stands, the mark, what it is, what to do
@@ -245,6 +246,23 @@ def is_damage(error: BaseException) -> bool:
     )
 
 
+def check_is_there(path: str, head: bytes) -> None:
+    """Refuses what Git LFS leaves in place of a file that was not fetched.
+
+    Args:
+        path: For the message.
+        head: The beginning of the file.
+
+    Raises:
+        UnreadableFileError: With reason `damaged_file`.
+    """
+    if head.startswith(_LFS_POINTER):
+        raise UnreadableFileError(
+            reasons.DAMAGED_FILE,
+            f"{path} is a pointer of Git LFS, without the content\nhint: git lfs pull",
+        )
+
+
 def check_is_text(
     path: str, head: bytes, encoding: str | None = None, *, delimiter: str | None = None
 ) -> None:
@@ -257,8 +275,10 @@ def check_is_text(
         delimiter: That is set by an option, and may be a control character.
 
     Raises:
-        UnreadableFileError: With reason `not_text`, and what the file seems to be.
+        UnreadableFileError: With reason `not_text`, and what the file seems to be, or
+            as `check_is_there`.
     """
+    check_is_there(path, head)
     for start, magic, kind, hint in _KINDS:
         if head.startswith(magic, start):
             raise _not_text(path, f"it looks like {kind}", hint)

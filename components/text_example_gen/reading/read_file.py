@@ -50,6 +50,7 @@ from components.text_example_gen.reading.opening import (
     DAMAGE,
     HEAD_BYTES,
     check_is_text,
+    check_is_there,
     is_damage,
     open_bytes,
 )
@@ -126,6 +127,7 @@ def _read(
             check_is_text(path, head, known, delimiter=options.delimiter)
             survey = take_survey(path, head, stream, options.encoding)
     if is_parquet or format_name == "parquet":
+        check_is_there(path, head)
         # pyarrow takes a while to import.
         from components.text_example_gen.reading.parquet import read_parquet
 

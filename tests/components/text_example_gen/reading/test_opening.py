@@ -145,3 +145,19 @@ def test_a_pipe_is_not_opened(tmp_path, options):
     os.mkfifo(tmp_path / "p.csv")
     [(_, reason)] = read(tmp_path / "p.csv", **options)
     assert reason == "not_a_file"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet", "a", "pos/a.txt"])
+def test_a_file_that_git_lfs_did_not_fetch_is_no_data(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    )
+    where = path.parent.name if name.startswith("pos/") else ""
+    [item] = read_file(str(path), ReadOptions(), in_class_folder=where)
+    assert item["reason"] == "damaged_file"
+    assert (
+        "is a pointer of Git LFS, without the content\nhint: git lfs pull"
+        in item["detail"]
+    )
