@@ -275,6 +275,7 @@ class ElmoEmbeddingLayer(StringLayer):
             for stack in (self.bilm.forward_lstm, self.bilm.backward_lstm):
                 unread += stack.layers[first:]
         for part in unread:
+            part.is_read = False
             part.trainable = False
 
     @property

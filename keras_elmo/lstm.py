@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_elmo.options import BiLMOptions
+from keras_elmo.part import Part
 from keras_elmo.whole_checkpoints import WholeInCheckpoints
 
 FORGET_BIAS = 1.0  # added at run time, not part of the stored bias
@@ -122,7 +123,7 @@ class _Step(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
-class ProjectedLSTM(keras.layers.Layer):
+class ProjectedLSTM(Part):
     """An LSTM layer whose output is projected down and fed back.
 
     Args:

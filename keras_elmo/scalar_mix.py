@@ -7,11 +7,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_elmo.part import Part
+
 _EPSILON = 1e-12  # of the layer norm; as in bilm-tf
 
 
 @keras.saving.register_keras_serializable("keras_elmo")
-class ScalarMix(keras.layers.Layer):
+class ScalarMix(Part):
     """Computes `gamma * sum_k softmax(weights)_k * layer_k`, one vector a token.
 
     Args:

@@ -189,10 +189,22 @@ def test_the_recipe_of_keras_freezes_then_unfreezes_and_goes_on_after_loading(
         np.testing.assert_allclose(mine, saved, atol=1e-5)
 
 
+def unfreeze_parts(elmo):
+    elmo.bilm.trainable = True
+    for part in elmo.parts.values():
+        part.trainable = True
+
+
+@pytest.mark.parametrize("way", ["layer", "parts"])
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_all_that_learns_has_a_gradient_and_nothing_else_learns(two_layers, output):
+def test_all_that_learns_has_a_gradient_and_nothing_else_learns(
+    two_layers, output, way
+):
     elmo = ElmoEmbeddingLayer(two_layers, output=output, initial_state="zeros")
-    elmo.trainable = True
+    if way == "layer":
+        elmo.trainable = True
+    else:
+        unfreeze_parts(elmo)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(tf.sin(elmo(TOKENS, training=True)))
     variables = elmo.trainable_variables
