@@ -46,6 +46,12 @@ BROKEN_ARRAYS: tuple[type[Exception], ...] = (
     *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
 _SHOWN_NAMES = 3
+
+TRAINING = "training"
+"""Folder in the output of a pre-training, where it works."""
+_TRAINING_FACTS = "corpus/corpus.json"
+# As it stands while texts are prepared.
+_TRAINING_BEGUN = {".lock", "corpus.partial"}
 UNPACK = "\nhint: name the archive itself as the source"
 
 
@@ -109,24 +115,27 @@ def check_file(path: Path, *, may_be_empty: bool = False) -> None:
         raise SourceError(f"{path} is empty")
 
 
-def check_is_own(folder: Path, mark: str) -> None:
-    """Refuses to write into a folder of other files; what it does not hold may begin.
+def check_training(folder: Path) -> None:
+    """Refuses a folder of other files, into which a pre-training would write.
 
     Args:
-        folder: To write into.
-        mark: Name of what lies in a folder that was written into before.
+        folder: Its output; what is not there, or is empty, may begin.
 
     Raises:
-        ValueError: It says which files are there.
+        ValueError: It has files, but no training that could go on. It says which.
     """
-    if not folder.is_dir() or (folder / mark).is_dir():
+    work = folder / TRAINING
+    if not folder.is_dir() or (work / _TRAINING_FACTS).is_file():
         return
     names = sorted(path.name for path in folder.iterdir())
+    is_begun = names == [TRAINING] and work.is_dir()
+    if is_begun and {path.name for path in work.iterdir()} <= _TRAINING_BEGUN:
+        return
     if names:
         shown = ", ".join(brief(name) for name in names[:_SHOWN_NAMES])
         more = ", ..." if names[_SHOWN_NAMES:] else ""
         raise ValueError(
-            f"{folder} has other files ({shown}{more}), and no `{mark}` that could go "
+            f"{folder} has other files ({shown}{more}), and no training that could go "
             "on\nhint: name a new or an empty folder"
         )
 

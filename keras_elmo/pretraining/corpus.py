@@ -237,8 +237,6 @@ def prepare(
         "held_out_every": held_out_every,
     }
     (partial / "corpus.json").write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
-    if folder.exists():  # it has lost its facts
-        shutil.rmtree(folder)
     os.replace(partial, folder)
 
 

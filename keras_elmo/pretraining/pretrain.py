@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +17,6 @@ from keras_elmo.pretraining.sentences import find_texts
 from keras_elmo.pretraining.settings import SMALL, Settings
 from keras_elmo.pretraining.train import Training, start_options
 
-_WORK = "training"
 _LOG = logging.getLogger(__name__)
 
 
@@ -58,8 +59,8 @@ def pretrain(
         FloatingPointError: If the training diverges.
     """
     output = Path(output)
-    files.check_is_own(output, _WORK)
-    work = output / _WORK
+    files.check_training(output)
+    work = output / files.TRAINING
     _prepare_once(corpus, work / "corpus", held_out_every)
     if settings is None:
         return None
@@ -81,12 +82,22 @@ def save_result(
     licence: str,
     weights_dtype: str,
 ) -> None:
-    """Writes the model as it stands, its vocabulary and its card."""
-    training.options.to_file(output / "options.json")
-    save_hdf5(training.model.bilm, output / "weights.hdf5", dtype=weights_dtype)
+    """Writes the model as it stands, its vocabulary and its card.
+
+    Each file is replaced in one step. A link becomes a file: what it leads to, or what
+    has other names as well, may belong to a copy.
+    """
+    made = output / files.TRAINING / "result"
+    shutil.rmtree(made, ignore_errors=True)  # of one that was killed
+    made.mkdir()
+    training.options.to_file(made / "options.json")
+    save_hdf5(training.model.bilm, made / "weights.hdf5", dtype=weights_dtype)
     words = "\n".join(corpus.words[: training.vocabulary_size]) + "\n"
-    (output / "vocabulary.txt").write_text(words, encoding="utf-8", newline="\n")
-    write_model_card(output / "README.md", training, corpus, corpus_note, licence)
+    (made / "vocabulary.txt").write_text(words, encoding="utf-8", newline="\n")
+    write_model_card(made / "README.md", training, corpus, corpus_note, licence)
+    for file in sorted(made.iterdir()):
+        os.replace(file, output / file.name)
+    made.rmdir()
     _LOG.info("Wrote options.json, weights.hdf5 and the model card to %s", output)
 
 

@@ -242,10 +242,10 @@ def _check_output(output: Path) -> None:
     Raises:
         UserError: It has files, but no training that could go on.
     """
-    from keras_elmo.files import check_is_own
+    from keras_elmo.files import check_training
 
     try:
-        check_is_own(output, "training")
+        check_training(output)
     except ValueError as error:
         raise UserError(f"option --output: {error}") from error
 
@@ -255,9 +255,11 @@ def _held(output: Path) -> Iterator[None]:
     """Takes hold of a training; two at once would write each other's checkpoints."""
     import filelock
 
+    from keras_elmo.files import TRAINING
+
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(locked_folder(output / "training"))
+            held.enter_context(locked_folder(output / TRAINING))
         except filelock.Timeout as error:
             raise UserError(
                 f"another process trains in {output} (hint: wait for it, or choose "

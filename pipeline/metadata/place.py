@@ -75,6 +75,10 @@ def adopt_place(
             be written.
     """
     here = str(database.parent)
+    if database.is_symlink():
+        # Only SQLite finds what a killed run has begun, and takes it back first.
+        with _connected(database) as connection:
+            connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall()
     try:
         unshare(database, even_link=True)
     except OSError as error:

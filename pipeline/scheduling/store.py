@@ -166,11 +166,12 @@ class ScheduleFolder:
                 the output would share with it.
             ScheduleBusy: Another schedule holds it.
         """
-        if self.path.is_symlink():
-            raise ConfigError(
-                f"option output: {self.path} is a link, and another schedule may be "
-                "behind it (hint: move what it leads to back)"
-            )
+        for folder in (self.path, self.logs):
+            if folder.is_symlink():
+                raise ConfigError(
+                    f"option output: {folder} is a link, and another schedule may be "
+                    "behind it (hint: move what it leads to back)"
+                )
         try:
             lock = locked_folder(self.path)
             self.logs.mkdir(exist_ok=True)

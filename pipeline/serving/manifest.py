@@ -49,10 +49,14 @@ def digests(folder: str) -> dict[str, str]:
     return {posixpath.relpath(path, folder): _digest(path) for path in paths}
 
 
+def manifest_text(folder: str) -> str:
+    """Returns what `digests` returns as text, a line for each file."""
+    return "".join(f"{digest}  {name}\n" for name, digest in digests(folder).items())
+
+
 def write_manifest(folder: str, path: str) -> None:
-    """Writes what `digests` returns, a line for each file, whole or not at all."""
-    lines = [f"{digest}  {name}\n" for name, digest in digests(folder).items()]
-    text = "".join(lines)
+    """Writes the manifest of a folder, whole or not at all."""
+    text = manifest_text(folder)
     if is_local(path):
         os.makedirs(posixpath.dirname(path), exist_ok=True)
         write_whole(Path(path), text)

@@ -7,6 +7,7 @@ whole it has a hidden name, which is no version to them.
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import os
 import re
@@ -23,6 +24,7 @@ from pipeline.files import (
 from pipeline.serving.manifest import (
     check_digests,
     manifest_path,
+    manifest_text,
     read_manifest,
     write_manifest,
 )
@@ -42,6 +44,7 @@ MODEL_CARDS = "model_cards"
 # Names beside the versions.
 _OURS = re.compile(r"\.[0-9]+\.push|[0-9]+\.(sha256|md)")
 _MOST_DIGITS = 18  # of the number of an execution, in 64 bits
+_MOST_BYTES = _MOST_DIGITS + 1 + 64  # of a note, which has a SHA-256 as well
 
 
 def model_card_path(version: str | Path) -> Path:
@@ -99,27 +102,32 @@ def remove_version(version: Path) -> None:
 def undo_push(version: Path) -> bool:
     """Removes the version of a noted push that was never recorded.
 
-    What its manifest does not describe was put there by somebody else: it stays, and
-    the manifest goes.
+    Another model was put there by somebody else: it stays. So does its manifest, unless
+    that is of other files.
 
     Returns:
         Whether the version was there.
     """
-    manifest = manifest_path(str(version))
     if os.path.lexists(version):
-        try:
-            check_digests(str(version), read_manifest(manifest))
-        except ModelError:
+        if not _is_of_push(version):
             _LOGGER.warning(
                 "is not of the push that was killed, and stays: %s", version
             )
-            Path(manifest).unlink(missing_ok=True)
+            _drop_wrong_manifest(version)
             return False
         _LOGGER.warning("removing what a killed push left: %s", version)
         remove_version(version)
         return True
     remove_version(version)  # what is about it
     return False
+
+
+def _drop_wrong_manifest(version: Path) -> None:
+    manifest = manifest_path(str(version))
+    try:
+        check_digests(str(version), read_manifest(manifest))
+    except ModelError:
+        Path(manifest).unlink(missing_ok=True)
 
 
 def remove_leftovers(
@@ -165,8 +173,8 @@ def remove_unwritten_notes(serving: Path) -> None:
             note.unlink()
 
 
-def claim_version(serving: Path, now: float, execution: str) -> Path:
-    """Notes that an execution of Pusher is about to publish a version.
+def claim_version(serving: Path, now: float, execution: str, model: Path) -> Path:
+    """Notes that an execution of Pusher is about to publish a model as a version.
 
     Of several that do so at once, each gets a version of its own.
 
@@ -174,24 +182,26 @@ def claim_version(serving: Path, now: float, execution: str) -> Path:
         serving: The folder of versions.
         now: In seconds since 1970; the number, unless one there is as high.
         execution: The number of the execution in ML Metadata.
+        model: The folder of the model.
 
     Returns:
         The version's folder, which is not there yet.
 
     Raises:
-        ModelError: No number is left above those of the folder.
+        ModelError: No number is left above those of the folder, or the model cannot be
+            read.
     """
     while True:
         version = serving / str(next_version(str(serving), now))
         try:
-            note_push(version, execution)
+            note_push(version, execution, model)
         except FileExistsError:  # another one is about to publish it
             now = int(version.name) + 1
         else:
             return version
 
 
-def note_push(version: Path, execution: str) -> None:
+def note_push(version: Path, execution: str, model: Path) -> None:
     """Notes which execution of Pusher is about to publish a version.
 
     A process that is killed between that and the record in ML Metadata leaves a version
@@ -200,14 +210,17 @@ def note_push(version: Path, execution: str) -> None:
     Args:
         version: Its folder, which is not there yet.
         execution: The number of the execution in ML Metadata.
+        model: The folder of the model, by which its version is known again.
 
     Raises:
         FileExistsError: There is a note on that version.
+        ModelError: The model cannot be read.
     """
     note = _note(version)
     note.parent.mkdir(parents=True, exist_ok=True)
+    digest = _digest(manifest_text(str(model)).encode())
     with note.open("x", encoding="ascii") as file:
-        file.write(execution)
+        file.write(f"{execution}\n{digest}")
         file.flush()
         os.fsync(file.fileno())
 
@@ -220,11 +233,29 @@ def noted_pushes(serving: Path) -> dict[Path, str]:
     pushes = {}
     for note in _note(serving / "0").parent.glob(".*.push"):
         name = note.name.split(".")[1]
-        if is_version(name) and note.is_file() and note.stat().st_size <= _MOST_DIGITS:
-            execution = note.read_bytes()
-            if execution.isdigit():
+        if is_version(name) and note.is_file() and note.stat().st_size <= _MOST_BYTES:
+            execution, _, _ = note.read_bytes().partition(b"\n")
+            if execution.isdigit() and len(execution) <= _MOST_DIGITS:
                 pushes[serving / name] = execution.decode("ascii")
     return pushes
+
+
+def _is_of_push(version: Path) -> bool:
+    """Returns whether a version and its manifest are those of the model that was noted.
+
+    Earlier releases noted no model: whatever has a right manifest is the push's then.
+    """
+    manifest = manifest_path(str(version))
+    _, _, noted = _note(version).read_bytes().partition(b"\n")
+    try:
+        check_digests(str(version), read_manifest(manifest))
+        return not noted or noted.decode() == _digest(Path(manifest).read_bytes())
+    except ModelError:
+        return False
+
+
+def _digest(manifest: bytes) -> str:
+    return hashlib.sha256(manifest).hexdigest()
 
 
 def forget_push(version: Path) -> None:

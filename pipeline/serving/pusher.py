@@ -76,7 +76,8 @@ class Executor(executor.Executor):
         io_utils.copy_dir(model, pushed.uri)
         if is_local(serving):
             execution = posixpath.basename(pushed.uri)
-            place = str(claim_version(Path(serving), clock(), execution))
+            claimed = claim_version(Path(serving), clock(), execution, Path(pushed.uri))
+            place = str(claimed)
         else:
             place = posixpath.join(serving, str(next_version(serving, clock())))
         version = posixpath.basename(place)

@@ -91,9 +91,10 @@ def roll_back(
     # A rollback that dies is undone by whatever holds the output next, as a push is:
     # the note says whose the version is until it is recorded.
     execution = records.begin_rollback()
-    folder = claim_version(output.serving, clock(), str(execution))
+    model = Path(target.path)
+    folder = claim_version(output.serving, clock(), str(execution), model)
     card = model_card_path(target.path)
-    publish(Path(target.path), folder)
+    publish(model, folder)
     try:
         if card.exists():  # else the next run writes both
             write_whole(model_card_path(folder), card.read_bytes())

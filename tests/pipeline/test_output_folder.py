@@ -200,9 +200,8 @@ def _record_push(folder: OutputFolder, version: Path) -> None:
 
 def _push_unrecorded(folder: OutputFolder, number: int, execution: int) -> Path:
     """What a push leaves that is killed before TFX has recorded it."""
-    version = folder.serving / str(number)
-    note_push(version, str(execution))
-    _version(folder, number)
+    version = _version(folder, number)
+    note_push(version, str(execution), version)
     write_manifest(str(version), manifest_path(str(version)))
     return version
 
@@ -219,17 +218,27 @@ def test_a_whole_version_of_a_push_that_was_never_recorded_is_removed(folder):
     assert noted_pushes(folder.serving) == {}
 
 
-@pytest.mark.parametrize("has_manifest", [False, True])
-def test_a_version_that_somebody_put_under_a_noted_number_stays(folder, has_manifest):
+@pytest.mark.parametrize("manifest_of", ["none", "the push", "somebody"])
+def test_a_version_that_somebody_put_under_a_noted_number_stays(folder, manifest_of):
     version = _push_unrecorded(folder, 101, _record(folder, "Pusher", _STATES.RUNNING))
     manifest = Path(manifest_path(str(version)))
-    if not has_manifest:  # the push was killed before
-        manifest.unlink()
     (version / "saved_model.pb").write_bytes(b"another graph")
+    if manifest_of == "none":  # the push was killed before
+        manifest.unlink()
+    elif manifest_of == "somebody":
+        write_manifest(str(version), str(manifest))
     assert folder.clean_after_kill() == []
     assert (version / "saved_model.pb").read_bytes() == b"another graph"
-    assert not manifest.exists()
+    assert manifest.exists() == (manifest_of == "somebody")
     assert noted_pushes(folder.serving) == {}
+
+
+def test_a_push_that_an_earlier_release_noted_is_undone(folder):
+    """It noted the execution alone."""
+    killed = _record(folder, "Pusher", _STATES.RUNNING)
+    version = _push_unrecorded(folder, 101, killed)
+    (folder.path / "manifests" / ".101.push").write_text(str(killed))
+    assert folder.clean_after_kill() == [version]
 
 
 @pytest.mark.parametrize("state", [None, _STATES.COMPLETE])

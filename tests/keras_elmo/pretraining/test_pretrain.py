@@ -86,13 +86,12 @@ def test_prepared_texts_can_be_trained_on_elsewhere(texts, tmp_path):
     assert (tmp_path / "out/weights.hdf5").exists()
 
 
-def test_prepared_texts_without_their_facts_are_prepared_anew(texts, tmp_path):
+def test_prepared_texts_without_their_facts_are_no_training(texts, tmp_path):
+    """They may be anybody's."""
     run(texts, tmp_path / "out", settings=None)
-    facts = tmp_path / "out/training/corpus/corpus.json"
-    before = facts.read_bytes()
-    facts.unlink()
-    run(texts, tmp_path / "out", settings=None)
-    assert facts.read_bytes() == before
+    (tmp_path / "out/training/corpus/corpus.json").unlink()
+    with pytest.raises(ValueError, match="no training that could go on"):
+        run(texts, tmp_path / "out", settings=None)
 
 
 def test_texts_that_changed_under_a_training_are_refused(texts, tmp_path):
@@ -113,6 +112,43 @@ def test_a_folder_of_other_files_is_refused(texts, trained, tmp_path):
     shutil.rmtree(finished / "training")  # as one may at the end
     with pytest.raises(ValueError, match=r"out has other files \(README.md, options"):
         run(texts, finished)
+
+
+@pytest.mark.parametrize("beside", [["README.md"], []])
+def test_a_folder_called_training_makes_no_training(texts, tmp_path, beside):
+    work = tmp_path / "project" / "training"
+    work.mkdir(parents=True)
+    mine = [work / "train.py", *(tmp_path / "project" / name for name in beside)]
+    for path in mine:
+        path.write_text("mine")
+    with pytest.raises(ValueError, match="has other files .* no training that could"):
+        run(texts, tmp_path / "project")
+    assert sorted(tmp_path.rglob("project/**/*.*")) == sorted(mine)
+    assert {path.read_text() for path in mine} == {"mine"}
+
+
+def test_a_killed_preparation_begins_anew(texts, tmp_path):
+    partial = tmp_path / "out" / "training" / "corpus.partial"
+    partial.mkdir(parents=True)
+    (partial / "train.raw").write_bytes(b"half")
+    run(texts, tmp_path / "out", settings=None)
+    assert (tmp_path / "out" / "training" / "corpus" / "corpus.json").is_file()
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_result_is_never_written_through_a_link(trained, tmp_path, link):
+    texts, first, _ = trained
+    out = shutil.copytree(first, tmp_path / "out")
+    before = {}
+    for name in ("README.md", "options.json", "weights.hdf5", "vocabulary.txt"):
+        other = (out / name).rename(tmp_path / name)
+        before[other] = other.read_bytes()
+        link(out / name, other)
+    run(texts, out, settings=dataclasses.replace(SETTINGS, steps=SETTINGS.steps + 1))
+    assert {other: other.read_bytes() for other in before} == before
+    assert (out / "weights.hdf5").read_bytes() != before[tmp_path / "weights.hdf5"]
+    assert not (out / "README.md").is_symlink()
+    assert not (out / "training" / "result").exists()
 
 
 def test_texts_may_only_be_left_out_where_some_are_prepared(tmp_path):

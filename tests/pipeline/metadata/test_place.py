@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from pipeline.metadata.place import (
     MoveIncomplete,
     StoreUnreadable,
     adopt_place,
+    check_whole,
     first_place,
 )
 from pipeline.metadata.store import open_store
@@ -213,6 +216,40 @@ def test_a_database_that_is_a_link_becomes_a_file(output, tmp_path):
     adopt_place(moved / "metadata.sqlite")
     assert not (moved / "metadata.sqlite").is_symlink()
     assert elsewhere.read_bytes() == before
+
+
+_DIES_WITHIN = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 5")  # so that pages are written before the end
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("CREATE TABLE begun (text)")
+for _ in range(200):
+    connection.execute("INSERT INTO begun VALUES (hex(randomblob(3000)))")
+connection.execute("UPDATE Artifact SET uri = uri || 'x'")
+os._exit(1)
+"""
+
+
+def test_what_a_killed_run_has_begun_is_taken_back_where_a_link_leads(output, tmp_path):
+    elsewhere = tmp_path / "elsewhere.sqlite"
+    database = output / "metadata.sqlite"
+    database.rename(elsewhere)
+    database.symlink_to(elsewhere)
+    before = _uris(elsewhere)
+    subprocess.run([sys.executable, "-c", _DIES_WITHIN, database], check=False)
+    assert Path(f"{elsewhere}-journal").stat().st_size > 0
+    adopt_place(database)
+    assert not database.is_symlink()
+    assert len(_uris(database)) == len(before)
+    assert not any(uri.endswith("x") for uri in _uris(database))
+    check_whole(database)
+
+
+def _uris(database):
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute("SELECT uri FROM Artifact ORDER BY id").fetchall()
+    return [uri for (uri,) in rows]
 
 
 def test_what_shares_the_database_by_a_hard_link_keeps_it(output, tmp_path):

@@ -175,12 +175,14 @@ def test_an_outcome_that_cannot_be_read_is_that_of_a_failed_run(folder, left):
     assert str(folder.outcome) in outcome.reason
 
 
-def test_a_folder_that_a_copy_would_share_is_refused(folder, tmp_path):
+@pytest.mark.parametrize("name", ["schedule", "schedule/logs"])
+def test_a_folder_that_a_copy_would_share_is_refused(folder, tmp_path, name):
     (tmp_path / "large").mkdir()
+    shared = folder.path.parent / name
     with folder.locked():
-        shutil.rmtree(folder.path)
-    folder.path.symlink_to(tmp_path / "large")
-    with pytest.raises(ConfigError, match="schedule is a link, and another schedule"):
+        shutil.rmtree(shared)
+    shared.symlink_to(tmp_path / "large")
+    with pytest.raises(ConfigError, match=f"{name} is a link, and another schedule"):
         folder.locked()
     assert not any((tmp_path / "large").iterdir())
 
