@@ -195,7 +195,9 @@ def _with_lists(inputs: Any) -> Any:
     if hasattr(inputs, "to_pylist"):
         rows = inputs.to_pylist()
     elif hasattr(inputs, "to_numpy"):
-        rows = inputs.to_numpy()
+        # pandas makes no array of a column of lists in Arrow's type.
+        is_arrow = type(getattr(inputs, "dtype", None)).__name__ == "ArrowDtype"
+        rows = inputs.tolist() if is_arrow else inputs.to_numpy()
     is_array = isinstance(rows, np.ndarray) and rows.dtype == object and rows.ndim == 1
     if not is_array and not isinstance(rows, (list, tuple)):
         return inputs

@@ -28,7 +28,7 @@ from pipeline.metadata.runs import DONE, UNCHANGED, MadeArtifact
 from pipeline.output_folder import OutputFolder
 from pipeline.review.rows import LabelledRow, read_rows, tokenise
 from pipeline.review.similar import similar_texts
-from pipeline.review.table import ReviewLine, shown, write_table
+from pipeline.review.table import ReviewLine, shown, unfilled, write_table
 from pipeline.runs.damaged import reading
 from pipeline.runs.data_facts import read_json
 from pipeline.terminal import visible_line
@@ -163,6 +163,7 @@ def review(
                 for rank, each in enumerate(wanted, 1)
             ]
             lines = _with_corrections(lines, rows, corrections)
+            path = unfilled(path)
             write_table(path, lines)
             remove(folder)
     except filelock.Timeout as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -87,6 +88,19 @@ def refuse_filled(path: Path) -> None:
             f"{path} is there, with {filled} corrected labels in it "
             "(hint: name another file by --to)"
         )
+
+
+def unfilled(path: Path) -> Path:
+    """Returns a path, or one beside it if somebody has worked in that file."""
+    for number in itertools.count(2):
+        try:
+            refuse_filled(path)
+        except UserError:
+            stem = path.stem.removesuffix(f"-{number - 1}")
+            path = path.with_name(f"{stem}-{number}{path.suffix}")
+        else:
+            break
+    return path
 
 
 def write_table(path: Path, lines: Sequence[ReviewLine]) -> None:

@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -43,6 +44,7 @@ MODEL_CARDS = "model_cards"
 
 # Names beside the versions.
 _OURS = re.compile(r"\.[0-9]+\.push|[0-9]+\.(sha256|md)")
+_MOST_SECONDS = 3600  # without a new file in a copy that goes on
 _MOST_DIGITS = 18  # of the number of an execution, in 64 bits
 _MOST_BYTES = _MOST_DIGITS + 1 + 64  # of a note, which has a SHA-256 as well
 
@@ -143,11 +145,14 @@ def remove_leftovers(
             is right only while nothing is pushed.
         only: Of the version of this name.
     """
+    # Behind a link another output may be copying a version just now.
+    is_shared = serving.is_symlink()
     for path, name in hidden_leftovers(serving).items():
         if (
             is_version(name)
             and (below is None or int(name) < below)
             and only in (None, name)
+            and not (is_shared and _is_young(path))
         ):
             try:
                 if not os.path.lexists(serving / name):
@@ -155,6 +160,14 @@ def remove_leftovers(
                 remove(path)
             except OSError as error:  # somebody else's: no server sees it
                 _LOGGER.warning("cannot be removed: %s", error)
+
+
+def _is_young(path: Path) -> bool:
+    """Returns whether somebody may still be writing there."""
+    try:
+        return time.time() - path.stat().st_mtime < _MOST_SECONDS
+    except FileNotFoundError:
+        return True  # it has got its name
 
 
 def remove_unwritten_notes(serving: Path) -> None:

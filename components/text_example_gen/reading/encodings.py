@@ -13,7 +13,7 @@ import functools
 import io
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, BinaryIO, TextIO
+from typing import BinaryIO, TextIO
 
 from components.text_example_gen.errors import UnreadableFileError
 from components.text_example_gen.reading import reasons
@@ -22,6 +22,11 @@ from components.text_example_gen.reading.guessing import (
     guess_encoding,
     is_no_utf8,
     is_plausible,
+)
+from components.text_example_gen.reading.line_codecs import (
+    AND_UTF8,
+    BY_LINE,
+    MARK_ERRORS,
 )
 from components.text_example_gen.reading.opening import DAMAGE, is_damage, is_unpacked
 
@@ -55,80 +60,6 @@ _MOST_ODD = 0.05
 # Doubled quotes, and those that close a field, are none that open one.
 _BLANK_BEFORE_QUOTES = re.compile(rb'[,;|] +"[^",;|\r\n]')
 _ASCII = bytes(range(128))
-
-# Of a file in which most lines are in another encoding and some in UTF-8.
-_AND_UTF8 = " and UTF-8"
-_MARK = "\udfff"  # in no text that is decoded strictly
-_MARK_ERRORS = "text_example_gen.mark"
-
-
-def _mark(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    return _MARK, error.end
-
-
-codecs.register_error(_MARK_ERRORS, _mark)
-
-_BY_LINE = ".by_line"  # behind the name of an encoding of `_ESCAPES`
-
-
-class _LineDecoder(codecs.IncrementalDecoder):
-    """Decodes an encoding with escape sequences, whose lines begin in ASCII (RFC 1468).
-
-    Python's decoder goes on in the letters of a line that was cut.
-    """
-
-    encoding = ""
-
-    def __init__(self, errors: str = "strict") -> None:
-        super().__init__(errors)
-        self._inner = codecs.getincrementaldecoder(self.encoding)(errors)
-
-    def decode(self, data: bytes, final: bool = False) -> str:  # type: ignore[override]
-        *ended, rest = data.split(b"\n")
-        texts = []
-        for line in ended:
-            text = line.rstrip(b"\r")  # it is no half of a character that was cut
-            texts.append(self._decode(text, True))
-            texts.append("\r" * (len(line) - len(text)) + "\n")
-            self._inner.reset()
-        return "".join([*texts, self._decode(rest, final)])
-
-    def _decode(self, data: bytes, final: bool) -> str:
-        try:
-            return self._inner.decode(data, final)
-        except UnicodeError as error:
-            if not is_damage(error):
-                raise
-            self._inner.reset()  # it gives up over a sequence that does not end
-            return _MARK
-
-    def reset(self) -> None:
-        self._inner.reset()
-
-    def getstate(self) -> tuple[bytes, int]:
-        return self._inner.getstate()
-
-    def setstate(self, state: tuple[bytes, int]) -> None:
-        self._inner.setstate(state)
-
-
-def _find_by_line(name: str) -> codecs.CodecInfo | None:
-    if not name.endswith(_BY_LINE):
-        return None
-    known = codecs.lookup(name.removesuffix(_BY_LINE))
-    decoder: Any = type("Decoder", (_LineDecoder,), {"encoding": known.name})
-    return codecs.CodecInfo(
-        known.encode,
-        known.decode,
-        incrementalencoder=known.incrementalencoder,
-        incrementaldecoder=decoder,
-        name=name,
-    )
-
-
-codecs.register(_find_by_line)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +156,7 @@ class _Look:
         self._line_ends = 0
         self._last = b""
         self.escaped: str | None = None
-        self.escapes_letters = 0  # times that an escape sequence says which follow
+        self.escapes_letters = 0  # lines with a sequence that says which follow
         self.lines: list[bytes] = []
         self.quotes = self.escapes = self.blanks = False
 
@@ -277,7 +208,7 @@ class _Look:
             line not in broken and is_plausible(line.decode("utf-8"))
             for line in self.lines
         )
-        return f"{known}{_AND_UTF8}" if known is not None and is_mixed else known
+        return f"{known}{AND_UTF8}" if known is not None and is_mixed else known
 
     @property
     def is_utf8(self) -> bool:
@@ -307,9 +238,9 @@ def _guess(lines: tuple[bytes, ...]) -> str | None:
 
 
 def _escaped(text: bytes) -> tuple[str | None, int]:
-    """Returns the encoding with such escape sequences, and how many there are."""
+    """Returns the encoding with such escape sequences, and how many lines have them."""
     for escape, name in _ESCAPES:
-        number = len(escape.findall(text))
+        number = sum(escape.search(line) is not None for line in text.splitlines())
         if number:
             return name, number
     return None, 0
@@ -360,20 +291,9 @@ def decode_up_to(data: bytes, encoding: str, most: int) -> str:
 
 def _codec(encoding: str) -> tuple[str, str]:
     """Returns Python's names of the encoding and of what it does with errors."""
-    if encoding.endswith(_AND_UTF8):
-        name = encoding.removesuffix(_AND_UTF8)
-        errors = f"{_MARK_ERRORS}.{name}"
-        codecs.register_error(errors, functools.partial(_decode_else, name))
-        return "utf-8-sig", errors
+    if encoding.endswith(AND_UTF8):
+        return encoding, MARK_ERRORS
     if encoding == "utf-8":
         return "utf-8-sig", "surrogateescape"
     name = codecs.lookup(encoding).name
-    return name + _BY_LINE if name.startswith("iso2022") else encoding, _MARK_ERRORS
-
-
-def _decode_else(encoding: str, error: UnicodeError) -> tuple[str, int]:
-    """Decodes what is not UTF-8 in a file that mixes two encodings."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    broken = error.object[error.start : error.end]
-    return broken.decode(encoding, _MARK_ERRORS), error.end
+    return name + BY_LINE if name.startswith("iso2022") else encoding, MARK_ERRORS

@@ -15,7 +15,7 @@ from components.text_example_gen.reading.opening import Reopen
 from components.text_example_gen.reading.quotes import DECISIVE
 from components.text_example_gen.reading.rows import Dialect, Row
 
-# A way to read quotes is taken if it leaves at most this share of the faults.
+# An escape is taken if it leaves, or makes, at most this share of the faults.
 _FEWER_FAULTS = 0.1
 # A backslash alone. Who escapes backslashes writes none, but MySQL `\n` and the like.
 _ALONE = re.compile(r"""(?<!\\)(?:\\\\)*\\[^\\"',;|\t\r\n0bnrtNZ]""")
@@ -27,9 +27,9 @@ def with_escape(reopen: Reopen, dialect: Dialect, options: ReadOptions) -> Diale
     r"""Returns the dialect, with a backslash as `escape` if the rows say that it is.
 
     They do if most rows with `\"`, or with one before a delimiter, are otherwise at
-    fault, and nine tenths of all faults go away. They also do if fields that are not in
-    quotes have `\"`, and hardly any has a quote without it: programs that double quotes
-    put such fields into quotes.
+    fault, and nine tenths of these faults go away. They also do if fields that are not
+    in quotes have `\"`, and hardly any has a quote without it: programs that double
+    quotes put such fields into quotes.
 
     Args:
         reopen: Opens the file.
@@ -49,12 +49,12 @@ def with_escape(reopen: Reopen, dialect: Dialect, options: ReadOptions) -> Diale
     old = count_faults(reopen, dialect, options, has_escape)
     # These would be changed, or swallow others.
     right = old.telling - old.telling_at_fault
-    most = _FEWER_FAULTS * old.at_fault
+    most = old.at_fault - (1 - _FEWER_FAULTS) * old.telling_at_fault
     if old.telling_at_fault <= right:
         bare = _bare_and_escaped(reopen, dialect, options)
         if right > _FEWER_FAULTS * bare or not bare:
             return dialect
-        most = old.at_fault
+        most = old.at_fault + _FEWER_FAULTS * bare
     if count_faults(reopen, escaping, options, has_escape).at_fault > most:
         return dialect
     halves = _halves(reopen, escaping, options)

@@ -35,7 +35,10 @@ _MIXED_WORD = re.compile(
 _LATIN = {"cp1250", "cp1252", "cp1254", "cp1257", "cp1258", "iso8859_2"}
 _LEAST_WORDS = 0.8
 # Polish, Czech and Slovak, Hungarian, Romanian, Croatian and Slovene; Turkish.
-_CENTRAL = ("ąćęłńóśźż", "áäčďéěíĺľňóôŕřšťúůýž", "áéíóöőúüű", "ăâîşţ", "čćđšž")
+_CENTRAL = (
+    *("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž"),
+    *("áéíóöőúüű", "ăâîşţ", "čćđšž"),
+)
 _ALPHABETS = {
     "cp1250": _CENTRAL,
     "cp1254": ("âçğıîöşûüi̇İ",),
@@ -89,6 +92,7 @@ _LEAST_FREQUENT = 0.5
 _LONG_WORD = 4  # letters
 _UNNATURAL_CYRILLIC = re.compile("[\u0430-\u045f][\u0400-\u042f]")  # aB
 _HEBREW = "cp1255"
+_OF_OTHER_SCRIPTS = {*EAST_ASIAN, *_GREEK, *_CYRILLIC, _HEBREW, "cp1256"}
 _HEBREW_LETTER = re.compile("[\u05d0-\u05ea]")
 # These letters end words, and stand nowhere else.
 _FINAL_HEBREW = re.compile("[\u05da\u05dd\u05df\u05e3\u05e5]")
@@ -130,10 +134,10 @@ def guess_encoding(lines: Iterable[bytes]) -> str | None:
     whole = _guess(lines)
     if len(lines) < _MANY:
         return whole
-    # In Chinese, Japanese and Korean one odd byte makes a line another one.
+    # Of letters that are not Latin, one odd byte or word makes a text another one.
     parts = (_guess(lines[first::_PARTS]) for first in range(_PARTS))
     [(usual, number)] = collections.Counter(parts).most_common(1)
-    if usual not in EAST_ASIAN or number < _AGREE:
+    if usual not in _OF_OTHER_SCRIPTS or number < _AGREE:
         return whole
     return usual if decoded(lines, usual) is not None else whole
 
@@ -178,20 +182,21 @@ def _guess(lines: list[bytes]) -> str | None:
 
 
 def _of_an_alphabet(sample: bytes) -> str | None:
-    """Returns the encoding that makes the letters of one language of a text."""
+    """Returns the encoding that makes most letters of one language of a text."""
+    best, most = None, 0.0
     for encoding, alphabets in _ALPHABETS.items():
-        text = sample.decode(encoding, "replace")
-        if _wide(text) and _has_letters_of_one(text, alphabets):
-            return encoding
-    return None
+        share = _share_of_one(sample.decode(encoding, "replace"), alphabets)
+        if share > most:
+            best, most = encoding, share
+    return best if most >= _LEAST_NATURAL else None
 
 
-def _has_letters_of_one(text: str, alphabets: Iterable[str]) -> bool:
-    """Returns whether a text has words with the letters of one of some alphabets."""
+def _share_of_one(text: str, alphabets: Iterable[str]) -> float:
+    """Returns the largest share of one alphabet in a text; 0 if it has no words."""
     wide = [c.lower() for c in _wide(text)]
-    least = _LEAST_NATURAL * len(wide)
-    is_one = any(sum(c in letters for c in wide) >= least for letters in alphabets)
-    return is_one and _in_words(text) >= _LEAST_WORDS
+    if not wide or _in_words(text) < _LEAST_WORDS:
+        return 0.0
+    return max(sum(c in letters for c in wide) for letters in alphabets) / len(wide)
 
 
 def _wide(text: str) -> list[str]:
@@ -298,7 +303,7 @@ def _baltic(sample: bytes) -> str | None:
     wide = _wide(text)
     if sum(c.islower() for c in wide) < len(wide) / 2:
         return None  # noise
-    is_one = _has_letters_of_one(text, _BALTIC_LETTERS)
+    is_one = _share_of_one(text, _BALTIC_LETTERS) >= _LEAST_NATURAL
     wide = [c.lower() for c in wide]
     is_no_other = len(_OTHER_BALTIC.intersection(wide)) >= _LEAST_BALTIC
     has_caron = "š" in wide or "ž" in wide

@@ -37,6 +37,8 @@ Reopen = Callable[[], contextlib.AbstractContextManager[TextIO]]
 
 # How much of a file is read to tell what it is.
 HEAD_BYTES = 2**16
+_MOST_HEAD_BYTES = 2**22
+_SOME_LINES = 4
 
 # A text has hardly any other control characters: 2 % is well above a stray NUL in a
 # short file and well below the share in programs, pictures and archives (from 20 %).
@@ -244,6 +246,31 @@ def is_damage(error: BaseException) -> bool:
         or isinstance(error, gzip.BadGzipFile)
         or error.errno is None
     )
+
+
+def with_some_lines(stream: BinaryIO, head: bytes) -> tuple[bytes, bool]:
+    """Reads on behind the head of a file while hardly a line has ended in it.
+
+    How fields are separated is not seen in one row. Lines that are longer than a row
+    may be are given up.
+
+    Args:
+        stream: What follows.
+        head: `HEAD_BYTES`, or all of the file.
+
+    Returns:
+        The head, and whether more follows.
+    """
+    is_part = len(head) == HEAD_BYTES
+    while (
+        is_part
+        and len(head) < _MOST_HEAD_BYTES
+        and max(head.count(b"\n"), head.count(b"\r")) < _SOME_LINES
+    ):
+        more = stream.read(len(head))
+        head += more
+        is_part = bool(more)
+    return head, is_part
 
 
 def check_is_there(path: str, head: bytes) -> None:

@@ -70,7 +70,8 @@ class _Habits:
 
     def __init__(self, delimiter: str) -> None:
         self._delimiter = delimiter
-        # Fields in quotes, and without: those with a comma, words, and numbers.
+        # Fields in quotes, and without: those with a comma or a line end, words, and
+        # numbers.
         self._quoted: collections.Counter[str] = collections.Counter()
         self._bare: collections.Counter[str] = collections.Counter()
 
@@ -83,7 +84,8 @@ class _Habits:
             if not bare:
                 continue
             is_number = bare.lstrip("-").replace(".", "", 1).isdigit()
-            kind = "number" if is_number else "comma" if "," in bare else "word"
+            is_special = "," in bare or _LINE_END.search(bare)
+            kind = "number" if is_number else "comma" if is_special else "word"
             (self._quoted if is_quoted else self._bare)[kind] += 1
 
     @property

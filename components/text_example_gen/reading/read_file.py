@@ -53,6 +53,7 @@ from components.text_example_gen.reading.opening import (
     check_is_there,
     is_damage,
     open_bytes,
+    with_some_lines,
 )
 from components.text_example_gen.reading.records import (
     Record,
@@ -125,6 +126,9 @@ def _read(
         if not is_parquet and format_name != "parquet":
             known = encoding_by_mark(head) or options.encoding
             check_is_text(path, head, known, delimiter=options.delimiter)
+            is_part = len(head) == HEAD_BYTES
+            if not head.lstrip().startswith((b"{", b"[")):
+                head, is_part = with_some_lines(stream, head)
             survey = take_survey(path, head, stream, options.encoding)
     if is_parquet or format_name == "parquet":
         check_is_there(path, head)
@@ -135,7 +139,6 @@ def _read(
         with open_bytes(path) as stream:
             yield from read_parquet(stream, source, options)
         return
-    is_part = len(head) == HEAD_BYTES
     text = decode(head, survey.encoding, is_whole=not is_part)
     if format_name == "auto":
         format_name = _format_of_text(path, Head(text, is_part), options)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 from components.text_example_gen.corrections import read_corrections, row_id
 from components.text_example_gen.values import digest
 from pipeline.review.review import _carried
 from pipeline.review.rows import LabelledRow
-from pipeline.review.table import refuse_filled, shown, write_table
+from pipeline.review.table import refuse_filled, shown, unfilled, write_table
 
 CONTROLS = "".join(map(chr, [*range(1, 32), *range(127, 160)]))
 
@@ -34,3 +36,13 @@ def test_a_table_of_texts_with_control_characters_is_read_again(tmp_path):
     refuse_filled(path)  # which takes it for its own
     assert read_corrections(str(path)).undecided == len(rows)
     assert row_id(rows[0].text) in path.read_text(encoding="utf-8-sig")
+
+
+def test_a_table_that_is_filled_meanwhile_is_not_written_over(tmp_path):
+    path = tmp_path / "review.csv"
+    assert unfilled(path) == path
+    row_id = "t" + "0" * 32
+    path.write_text(f"row_id,label,corrected_label\n{row_id},pos,neg\n")
+    assert unfilled(path) == tmp_path / "review-2.csv"
+    shutil.copy(path, tmp_path / "review-2.csv")
+    assert unfilled(path) == tmp_path / "review-3.csv"

@@ -121,3 +121,30 @@ def test_one_odd_row_does_not_outweigh_that_all_with_a_comma_are_quoted(
     items, layout = read(tmp_path / "a.tsv", data, label_column=None)
     assert [item[0] for item in items if item[0] in texts] == texts
     assert "quoted" in layout
+
+
+def test_quoted_line_ends_show_that_one_column_is_quoted(tmp_path):
+    texts = [f"row {i} line\nend" if i % 2 else f"row {i}, end" for i in range(40)]
+    text = written([("text",), *((each,) for each in texts)]).rstrip() + "\nwell, so\n"
+    items, _ = read(tmp_path / "a.csv", text, label_column=None)
+    assert [item[0] for item in items[:40]] == texts
+
+
+@pytest.mark.parametrize("odd", ['"see this, C:\\dir\\",pos', '"', '"a "b" c",pos'])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_one_damaged_row_does_not_decide_that_a_backslash_escapes_nothing(
+    tmp_path, odd, quoting
+):
+    rows = [(f'a "so called" film {i}', "pos") for i in range(12)]
+    table = [("text", "label"), *rows]
+    text = written(table, quoting=quoting, doublequote=False, escapechar="\\")
+    items, _ = read(tmp_path / "a.csv", f"{text}{odd}\n")
+    assert items[:12] == rows
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", "|"])
+def test_a_long_first_row_hides_no_delimiter(tmp_path, delimiter):
+    rows = [("long " * 20_000, "pos"), *((f"row {i}", "neg") for i in range(50))]
+    data = "".join(f"{text}{delimiter}{label}\n" for text, label in rows)
+    items, _ = read(tmp_path / "a.csv", data, columns=("text", "label"))
+    assert items[1:] == rows[1:]
