@@ -29,6 +29,7 @@ from pipeline.metadata.metadata import Metadata
 from pipeline.metadata.place import adopt_place
 from pipeline.metadata.store import is_on_server, open_store
 from pipeline.runs.past_runs import RECORD, REPORT, RUNS, SUMMARY
+from pipeline.runs.summary import is_summary
 from pipeline.serving.manifest import lacking_file
 from pipeline.serving.publish import (
     MODEL_CARDS,
@@ -237,8 +238,9 @@ class OutputFolder:
                 "(hint: choose another --output; if they are of runs, bring that back, "
                 "or remove them: then the output begins anew, and keeps what is served)"
             )
-        for path in (self.summary, self.path / REPORT):
-            if path.exists() and not any(self.runs.glob(f"*/{RECORD}")):
+        is_ours = any(self.runs.glob(f"*/{RECORD}")) or is_summary(self.summary)
+        for path in () if is_ours else (self.summary, self.path / REPORT):
+            if path.exists():
                 raise OutputUnusable(
                     f"{path} is not of a run, and would be replaced (hint: choose "
                     "another --output, or move it away)"

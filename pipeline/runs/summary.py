@@ -10,10 +10,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
+from pathlib import Path
 from typing import Any
 
 from components.text_example_gen.corrections import CorrectionCounts
 from pipeline.evaluation.facts import Evaluation, Facts
+from pipeline.files import read_regular
 from pipeline.runs.training_facts import Training
 from pipeline.written_times import Moment, Seconds
 
@@ -317,3 +319,12 @@ def score_command(program: str, model: str) -> str:
     """Returns what to type in this folder to score a text with a model."""
     path = shlex.quote(os.path.relpath(model))
     return f'{program} score --model {path} "Type a text here."'
+
+
+def is_summary(path: Path) -> bool:
+    """Returns whether a file is what a run wrote about itself."""
+    try:
+        RunSummary.model_validate_json(read_regular(path))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return True

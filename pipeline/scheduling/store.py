@@ -172,6 +172,12 @@ class ScheduleFolder:
                     f"option output: {folder} is a link, and another schedule may be "
                     "behind it (hint: move what it leads to back)"
                 )
+        marks = (self.path / ".lock", self._state, self.history)
+        if not any(map(os.path.lexists, marks)) and self.config.exists():
+            raise ConfigError(
+                f"option output: {self.config} is not of a schedule, and would be "
+                "replaced (hint: choose another --output, or move it away)"
+            )
         try:
             lock = locked_folder(self.path)
             self.logs.mkdir(exist_ok=True)

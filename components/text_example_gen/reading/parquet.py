@@ -239,18 +239,23 @@ def _batch_rows(
     """
     group_data = metadata.row_group(group)
     sizes = []
+    at_once = 0  # bytes of all columns whose size pages or lists hide
     for leaf in leaves:
         chunk = group_data.column(leaf.place)
         size = chunk_size(source, chunk, _MOST_PACKING)
         nested = size.values * max(leaf.width, _VALUE_BYTES) if leaf.is_nested else 0
         if nested <= _MOST_NESTED_PACKING * chunk.total_compressed_size:
             nested = 0
-        most = max(size.bomb_bytes, nested, leaf.width)
+        own = max(size.bomb_bytes, nested)
+        at_once += own
+        most = max(at_once, leaf.width)
         if most > _MOST_BYTES:
+            until = "" if at_once == own else "columns up to "
             raise UnreadableFileError(
                 reasons.TOO_LONG,
-                f"{path}: {most:,} bytes of column `{chunk.path_in_schema}` have to be "
-                f"read at once, in row group {group + 1}; at most {_MOST_BYTES:,} are\n"
+                f"{path}: {most:,} bytes of {until}column `{chunk.path_in_schema}` "
+                f"have to be read at once, in row group {group + 1}; at most "
+                f"{_MOST_BYTES:,} are\n"
                 "hint: write the file with smaller pages, or without this column",
             )
         sizes.append((leaf, size))

@@ -175,6 +175,13 @@ def test_an_outcome_that_cannot_be_read_is_that_of_a_failed_run(folder, left):
     assert str(folder.outcome) in outcome.reason
 
 
+def test_a_folder_of_others_is_refused(folder):
+    folder.config.write_text("mine")
+    with pytest.raises(ConfigError, match="config.json is not of a schedule, and"):
+        folder.locked()
+    assert folder.config.read_text() == "mine"
+
+
 @pytest.mark.parametrize("name", ["schedule", "schedule/logs"])
 def test_a_folder_that_a_copy_would_share_is_refused(folder, tmp_path, name):
     (tmp_path / "large").mkdir()

@@ -10,6 +10,7 @@ from pipeline.commands.rollback import command
 from pipeline.output_folder import OutputUnusable
 from pipeline.serving.rollback import roll_back
 from tests.pipeline.pushing_pipeline import PushingOutput
+from tests.pipeline.report.summaries import summary
 
 
 def test_a_moved_output_pushes_compares_and_rolls_back_as_before(output, clock):
@@ -65,6 +66,15 @@ def test_an_output_that_begins_anew_keeps_what_is_served(output):
     output.push(2)
     assert output.served() == "2"
     assert len(output.versions()) == 2
+
+
+def test_a_summary_is_known_as_a_runs_own_without_its_records(output):
+    output.summary.write_text('{"rows": 5}')
+    with pytest.raises(OutputUnusable, match="summary.json is not of a run, and"):
+        output.locked()
+    output.summary.write_text(summary().model_dump_json())
+    with output.locked():
+        pass
 
 
 def test_artifacts_without_a_record_of_them_are_refused(output):

@@ -210,6 +210,17 @@ def test_lists_that_are_far_larger_than_on_disk_are_not_unpacked(read, monkeypat
     assert record["columns"] == {"text": "x"}
 
 
+def test_the_lists_of_all_columns_share_one_bound(read, monkeypatch):
+    monkeypatch.setattr(parquet, "_MOST_BYTES", 10 * 2**20)
+    zeros = pa.ListArray.from_arrays([0, 2**20], pa.array(np.zeros(2**20, "int8")))
+    columns = {"text": ["x"], "a": zeros}
+    [record] = read(columns, compression="zstd")
+    assert "reason" not in record
+    [reject] = read({**columns, "b": zeros}, compression="zstd")
+    assert reject["reason"] == "too_long"
+    assert "bytes of columns up to column `b.list." in reject["detail"]
+
+
 def test_texts_in_lists_are_counted_before_they_are_made(read):
     # A thousand times a megabyte in one row.
     texts = repeated(1000, "a" * 2**20)
