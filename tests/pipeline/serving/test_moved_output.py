@@ -69,6 +69,7 @@ def test_an_output_that_begins_anew_keeps_what_is_served(output):
 
 
 def test_a_summary_is_known_as_a_runs_own_without_its_records(output):
+    output.path.mkdir(exist_ok=True)
     output.summary.write_text('{"rows": 5}')
     with pytest.raises(OutputUnusable, match="summary.json is not of a run, and"):
         output.locked()
