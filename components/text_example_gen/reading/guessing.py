@@ -47,7 +47,7 @@ _ALPHABETS = {
 _MOST_NOISE = 0.3  # of the bytes of the lines
 # One line that is cut within a character, or is in another encoding, decides nothing
 # where there are so many.
-_MANY = 50  # lines
+_MANY = 25  # lines
 _PARTS = 5  # of them, which are asked one by one
 _AGREE = 4
 _FOREIGN_WORD = re.compile("[^\x00-\u024f\u2000-\u2bff\uff61-\uff9f]{2,}")
