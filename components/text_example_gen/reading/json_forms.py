@@ -69,6 +69,8 @@ def find_form(
         return "long" if _BEGINS.match(head) else None
     row = _object_of(first)
     if row is not None:
+        if second.strip() == "{" and third.lstrip().startswith('"'):
+            return "objects"  # of which the first is short
         is_around = len(lines) == 1 and _is_around_rows(row, options)
         return "object" if is_around else "lines"
     goes_on = _goes_on(first, second) and not _are_rows(second, third)
