@@ -292,6 +292,9 @@ TOKENS = {
     "a column of lists": pd.Series(_ROWS),
     "a column of arrays": pd.Series([np.array(row) for row in _ROWS]),
     "a column of pyarrow": pa.array(_ROWS),
+    "a column of pandas in Arrow's type": pd.Series(
+        _ROWS, dtype=pd.ArrowDtype(pa.list_(pa.string()))
+    ),
     "a list and an array": [_ROWS[0], np.array(_ROWS[1])],
 }
 

@@ -157,6 +157,21 @@ def test_what_a_kill_left_of_a_summary_is_removed(folder):
     assert mine.exists()
 
 
+def test_behind_a_link_stays_what_another_output_may_be_copying(folder, tmp_path):
+    large = tmp_path / "large"
+    large.mkdir()
+    shutil.rmtree(folder.serving, ignore_errors=True)
+    folder.serving.parent.mkdir(exist_ok=True)
+    folder.serving.symlink_to(large)
+    young, old = (large / f".{n}.{'a' * 32}.part" for n in (100, 101))
+    for hidden in (young, old):
+        hidden.mkdir()
+    os.utime(old, (0, 0))
+    folder.clean_after_kill()
+    assert young.exists()
+    assert not old.exists()
+
+
 def test_a_hidden_link_is_removed_and_not_what_it_points_to(folder, tmp_path):
     golden = tmp_path / "golden"
     golden.mkdir()
