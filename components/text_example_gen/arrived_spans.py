@@ -20,6 +20,7 @@ from components.text_example_gen.spans import (
 _MOST_SPANS_SHOWN = 5
 _WIDTHS = {"YYYY": "4", "MM": "2", "DD": "2"}
 _DIGITS = frozenset("0123456789")
+_NEIGHBOUR = re.compile(r"[*?\]}]\{SPAN|\{SPAN[^}]*\}[*?\[{]")
 
 
 def newest_span(pattern: str, done_file: str | None = None) -> int:
@@ -70,6 +71,7 @@ def check_span(pattern: str, number: int) -> None:
             expressions[number] = re.compile(glob_expression(glob))
         return expressions[number].fullmatch(path) is not None
 
+    has_neighbour = _NEIGHBOUR.search(pattern) is not None
     expressions: dict[int, re.Pattern[str]] = {}
     for file in match_files(without_placeholders(pattern)):
         match = form.fullmatch(file.path)
@@ -79,7 +81,7 @@ def check_span(pattern: str, number: int) -> None:
         start, end = match.span("SPAN")
         beside = {file.path[start - 1], file.path[end : end + 1]}
         is_shared = found != number and takes(number, file.path)
-        if beside & _DIGITS or is_shared:
+        if (has_neighbour and beside & _DIGITS) or is_shared:
             raise DataError(
                 f"{file.path} may belong to span {found} of {pattern}, and to another\n"
                 "hint: write something that is no digit beside {SPAN}, not a wildcard"

@@ -110,7 +110,9 @@ def find_dialect(
     if survey.blanks and not dialect.skip_blanks:
         skipping = dataclasses.replace(dialect, skip_blanks=True)
         old = count_faults(reopen, dialect, options, _has_open_blank)
-        new = count_faults(reopen, skipping, options, _has_open_blank)
+        new = count_faults(
+            reopen, skipping, options, _has_open_blank, most_chars=old.chars
+        )
         if old.telling and new.at_fault <= old.at_fault:
             dialect = skipping
     if survey.escapes and options.escape_character is None:

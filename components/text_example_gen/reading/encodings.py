@@ -129,7 +129,7 @@ def take_survey(
             known = "utf-8"
         else:
             known = look.legacy_encoding(beside() if beside else [])
-    if known is None and look.is_mostly_ascii:
+    if known is None and (look.is_mostly_ascii or look.keeps_rules):
         known = "utf-8"
     if known is None:
         raise UnreadableFileError(
@@ -170,7 +170,8 @@ class _Look:
             self.blanks = self.blanks or (
                 b' "' in near and _BLANK_BEFORE_QUOTES.search(near) is not None
             )
-        if is_text and b"\x1b" in chunk:
+        # Only as far as lines are sampled, with which their number is compared.
+        if is_text and b"\x1b" in chunk and self._sampled < _SAMPLE_BYTES:
             name, number = _escaped(self._last + chunk)
             self.escaped = self.escaped or name
             self.escapes_letters += number
@@ -212,13 +213,17 @@ class _Look:
 
     @property
     def is_utf8(self) -> bool:
-        valid = self._wide - self._invalid
         if not self._invalid:
             return True
-        if valid <= _CHANCE * self._invalid:
+        if not self.keeps_rules:
             return False
         is_damage = len(self._broken) <= _CHANCE * len(self.lines)
         return is_damage or not is_no_utf8(self._broken)
+
+    @property
+    def keeps_rules(self) -> bool:
+        """Whether more bytes keep the rules of UTF-8 than would by chance."""
+        return self._wide - self._invalid > _CHANCE * self._invalid
 
     @property
     def is_mostly_ascii(self) -> bool:

@@ -52,10 +52,15 @@ def with_escape(reopen: Reopen, dialect: Dialect, options: ReadOptions) -> Diale
     most = old.at_fault - (1 - _FEWER_FAULTS) * old.telling_at_fault
     if old.telling_at_fault <= right:
         bare = _bare_and_escaped(reopen, dialect, options)
-        if right > _FEWER_FAULTS * bare or not bare:
+        if bare and right <= _FEWER_FAULTS * bare:
+            most = old.at_fault + _FEWER_FAULTS * bare
+        elif old.at_fault and not right:
+            # Of a text of several lines, only the first shows where a quote is open.
+            most = _FEWER_FAULTS * old.at_fault
+        else:
             return dialect
-        most = old.at_fault + _FEWER_FAULTS * bare
-    if count_faults(reopen, escaping, options, has_escape).at_fault > most:
+    new = count_faults(reopen, escaping, options, has_escape, most_chars=old.chars)
+    if new.at_fault > most:
         return dialect
     halves = _halves(reopen, escaping, options)
     return dataclasses.replace(escaping, halves=halves)

@@ -45,11 +45,12 @@ def _rows_before_damage(
 
 
 class Faults(NamedTuple):
-    """How many rows are telling, at fault, and both."""
+    """How many rows are telling, at fault, and both; and how much was read."""
 
     telling: int = 0
     at_fault: int = 0
     telling_at_fault: int = 0
+    chars: int = 0
 
 
 def count_faults(
@@ -57,6 +58,8 @@ def count_faults(
     dialect: Dialect,
     options: ReadOptions,
     is_telling: Callable[[Row], bool],
+    *,
+    most_chars: int | None = None,
 ) -> Faults:
     """Reads a file, up to a bound, until it has told enough.
 
@@ -65,6 +68,7 @@ def count_faults(
         dialect: How it is read.
         options: Name the columns.
         is_telling: Whether a row is one of those of which the question is.
+        most_chars: As far as another dialect was counted; None: until many have told.
     """
     with reopen() as text:
         rows = rows_of(text, dialect, options)
@@ -86,6 +90,8 @@ def count_faults(
             faults += at_fault
             telling += tells
             both += at_fault and tells
-            if chars > SURVEY_BYTES or telling >= DECISIVE:
+            if chars >= (most_chars or SURVEY_BYTES):
                 break
-    return Faults(telling, faults, both)
+            if most_chars is None and telling >= DECISIVE:
+                break
+    return Faults(telling, faults, both, chars)

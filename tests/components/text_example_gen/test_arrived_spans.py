@@ -51,6 +51,8 @@ def test_a_span_that_is_not_told_from_others_is_refused(
         (["1/a.csv", "12/a.csv", "x/a.csv"], "{SPAN}/*.csv", 1),
         (["1-a.csv", "1-b.csv", "12-a.csv"], "{SPAN}-*.csv", 1),
         (["1.csv", "1b.csv", "2.csv"], "{SPAN}*.csv", 1),
+        (["2024.csv", "2025.csv"], "20{SPAN:2}.csv", 24),
+        (["v21/a.csv", "v23/a.csv"], "v2{SPAN}/*.csv", 1),
         (["0001/a.csv", "12345/a.csv"], "{SPAN:4}/*", 1),
         (["1/v1/a.csv", "1/v2/a.csv"], "{SPAN}/v{VERSION}/*", 1),
         (["2026-01-01.csv", "2026-01-011.csv"], "{YYYY}-{MM}-{DD}*.csv", 20454),

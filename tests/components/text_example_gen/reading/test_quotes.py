@@ -148,3 +148,13 @@ def test_a_long_first_row_hides_no_delimiter(tmp_path, delimiter):
     data = "".join(f"{text}{delimiter}{label}\n" for text, label in rows)
     items, _ = read(tmp_path / "a.csv", data, columns=("text", "label"))
     assert items[1:] == rows[1:]
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_escaped_quotes_on_later_lines_of_a_text_are_seen(tmp_path, quoting):
+    texts = [f"a {i}" if i % 5 else f'line {i}\nand "so"\non' for i in range(50)]
+    rows = [(text, "pos") for text in texts]
+    table = [("text", "label"), *rows]
+    text = written(table, quoting=quoting, doublequote=False, escapechar="\\")
+    items, _ = read(tmp_path / "a.csv", text)
+    assert items == rows
