@@ -277,7 +277,8 @@ def decode(data: bytes, encoding: str, *, is_whole: bool) -> str:
     """Decodes as `open_text` does; `is_whole`: no character is cut at the end."""
     name, errors = _codec(encoding)
     decoder = codecs.getincrementaldecoder(name)(errors)
-    return decoder.decode(data, is_whole)
+    # Which of two encodings a line has is known at its end: here where data ends.
+    return decoder.decode(data, is_whole or encoding.endswith(AND_UTF8))
 
 
 def decode_up_to(data: bytes, encoding: str, most: int) -> str:

@@ -59,3 +59,14 @@ def test_czech_in_iso_8859_2_is_told_from_cp1250(tmp_path):
     for encoding in ("iso8859_2", "cp1250"):
         items, _ = read(tmp_path / "a.csv", data.encode(encoding))
         assert [item[0] for item in items] == texts
+
+
+def test_a_long_first_line_of_two_encodings_is_seen(tmp_path):
+    texts = ["nice " * 20_000, *(f"größer {i}" for i in range(80))]
+    lines = [f'{{"text": "{text}", "label": "pos"}}' for text in texts]
+    data = [
+        line.encode("cp1252" if i % 20 else "utf-8") for i, line in enumerate(lines)
+    ]
+    items, layout = read(tmp_path / "a", b"\n".join(data))
+    assert layout == "jsonl, cp1252 and UTF-8"
+    assert [item[0].strip() for item in items] == [text.strip() for text in texts]
